@@ -132,7 +132,9 @@ def make_outside_options(settings: ControlSettings) -> OutsideOptions:
             twilio_token=tokens[sid].get_secret_value() if sid in tokens else "",
             twilio_api_key=api_key,
             twilio_us1_token=settings.twilio_us1_token.get_secret_value(),
-            twilio_subaccounts=[(one, token.get_secret_value()) for one, token in tokens.items() if one != sid],
+            twilio_subaccounts=[
+                (account_sid, token.get_secret_value()) for account_sid, token in tokens.items() if account_sid != sid
+            ],
             twilio_api_url=settings.twilio_api_url,
             twilio_region=settings.twilio_region,
             twilio_edge=settings.twilio_edge,

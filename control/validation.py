@@ -269,7 +269,7 @@ def list_faults(error: ValidationError, at: str = "") -> list[ErrorDetail]:
 
 def join_invalid(found: Sequence[Invalid]) -> Invalid:
     """One Invalid of several: of a request's query and body."""
-    return found[0] if len(found) == 1 else make_invalid([detail for one in found for detail in one.errors])
+    return found[0] if len(found) == 1 else make_invalid([detail for error in found for detail in error.errors])
 
 
 def make_invalid(errors: Sequence[ErrorDetail], code: str = "") -> Invalid:

@@ -129,8 +129,8 @@ class WorkerMetrics:
     def report_unpriced(self, found: Iterable[UnpricedUsage]) -> None:
         """Sets the counts of usage without a price; those that are not named any more are gone."""
         self.unpriced.clear()
-        for one in found:
-            self.unpriced.labels(one.provider, one.resource_type, one.unit).set(one.rows)
+        for unpriced in found:
+            self.unpriced.labels(unpriced.provider, unpriced.resource_type, unpriced.unit).set(unpriced.rows)
 
     def report_alarms(self, counts: Mapping[str, int]) -> None:
         """Sets how many alarms of each kind were raised within a day; kinds that are not named have none."""
@@ -271,9 +271,9 @@ class BackgroundWorker:
         """Updates the metrics of the job queue."""
         self.metrics.queue.clear()
         self.metrics.oldest.clear()
-        for one in await count_jobs(db):
-            self.metrics.queue.labels(one.job, one.status).set(one.count)
-            self.metrics.oldest.labels(one.job, one.status).set(one.oldest.timestamp())
+        for job_count in await count_jobs(db):
+            self.metrics.queue.labels(job_count.job, job_count.status).set(job_count.count)
+            self.metrics.oldest.labels(job_count.job, job_count.status).set(job_count.oldest.timestamp())
         return 0
 
 

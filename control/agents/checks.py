@@ -162,11 +162,13 @@ async def require_documents(
     edits. Raises Invalid (code document_unknown), which names each document that is not the workspace's."""
     named = config.knowledge.document_ids
     before = set(base.config.get("knowledge", {}).get("document_ids", ()))
-    unknown = await documents.find_unknown(db, workspace_id, {UUID(one) for one in named if one not in before})
+    unknown = await documents.find_unknown(
+        db, workspace_id, {UUID(document_id) for document_id in named if document_id not in before}
+    )
     faults = [
         ErrorDetail(f"config.knowledge.document_ids.{index}", DOCUMENT_UNKNOWN, "is no document of this workspace")
-        for index, one in enumerate(named)
-        if UUID(one) in unknown
+        for index, document_id in enumerate(named)
+        if UUID(document_id) in unknown
     ]
     if faults:
         raise make_invalid(faults, DOCUMENT_UNKNOWN)
@@ -267,7 +269,7 @@ def _action_faults(
         return
     action = declared.action(tool.action)
     if action is None:
-        known = ", ".join(one.name for one in declared.actions) or "none"
+        known = ", ".join(action.name for action in declared.actions) or "none"
         yield ErrorDetail(f"{at}.action", ACTION_UNKNOWN, f"the integration has no such action; it has {known}")
         return
     if tool.action in CALENDAR_TOOLS_ACTIONS:

@@ -108,10 +108,10 @@ class OpeningRange(ConfigPart):
 
 def _apart(ranges: list[OpeningRange]) -> list[OpeningRange]:
     """The ranges in order. Raises ValueError when two ranges of a day overlap."""
-    ordered = sorted(ranges, key=lambda one: one.opens)
-    for one, following in pairwise(ordered):
-        if one.is_overnight or following.opens < one.closes:
-            raise ValueError(f"the ranges from {one.opens} and from {following.opens} overlap")
+    ordered = sorted(ranges, key=lambda opening: opening.opens)
+    for opening, following in pairwise(ordered):
+        if opening.is_overnight or following.opens < opening.closes:
+            raise ValueError(f"the ranges from {opening.opens} and from {following.opens} overlap")
     return ordered
 
 
@@ -161,8 +161,8 @@ class HoursException(ConfigPart):
 
 def _each_date_once(exceptions: list[HoursException]) -> list[HoursException]:
     """Raises ValueError when two exceptions hold for one date."""
-    for one, following in pairwise(sorted(exceptions, key=lambda one: one.date)):
-        if following.date <= one.last:
+    for exception, following in pairwise(sorted(exceptions, key=lambda exception: exception.date)):
+        if following.date <= exception.last:
             raise ValueError(f"{following.date} has two exceptions")
     return exceptions
 

@@ -43,7 +43,7 @@ class Disclosures:
         if choice.mode == "text":
             return choice.text
         known = [number for number in numbers if number]
-        if choice.mode == "off" or not any(rule.holds_for(one, on) for rule in self.rules for one in known):
+        if choice.mode == "off" or not any(rule.holds_for(number, on) for rule in self.rules for number in known):
             return ""
         return self.texts.get(language.partition("-")[0].lower(), self.texts[FALLBACK])
 

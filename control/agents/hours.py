@@ -55,27 +55,29 @@ def next_closing(hours: OpeningHours, at: datetime) -> datetime | None:
 def describe_hours(hours: OpeningHours, at: datetime, timezone: str) -> str:
     """The hours and the state of affairs at this time, in lines for a language model. timezone: its name."""
     lines = [f"Opening hours (time zone {timezone}):", *_describe_week(hours)]
-    lines += [_describe_exception(one) for one in _coming(hours.exceptions, at.date())]
+    lines += [_describe_exception(exception) for exception in _coming(hours.exceptions, at.date())]
     return "\n".join([*lines, _describe_state(hours, at)])
 
 
 def _span_at(hours: OpeningHours, at: datetime) -> OpenSpan | None:
     """The span that this time is in; of several, the one that closes last."""
     spans = (*spans_of(hours, at.date() - _DAY), *spans_of(hours, at.date()))
-    return max((span for span in spans if span.opens <= at < span.closes), key=lambda one: one.closes, default=None)
+    return max(
+        (span for span in spans if span.opens <= at < span.closes), key=lambda open_span: open_span.closes, default=None
+    )
 
 
 def spans_of(hours: OpeningHours, day: date) -> Iterator[OpenSpan]:
     """The spans that begin on this day, in order."""
     midnight = datetime.combine(day, time())
-    for one in _ranges_of(hours, day):
-        end = midnight + _DAY if one.is_overnight else midnight
-        yield OpenSpan(midnight + _since_midnight(one.opens), end + _since_midnight(one.closes))
+    for opening in _ranges_of(hours, day):
+        end = midnight + _DAY if opening.is_overnight else midnight
+        yield OpenSpan(midnight + _since_midnight(opening.opens), end + _since_midnight(opening.closes))
 
 
 def _ranges_of(hours: OpeningHours, day: date) -> Sequence[OpeningRange]:
     text = day.isoformat()  # dates in this form sort as texts
-    exception = next((one for one in hours.exceptions if one.date <= text <= one.last), None)
+    exception = next((candidate for candidate in hours.exceptions if candidate.date <= text <= candidate.last), None)
     return hours.weekly.ranges_of(day.weekday()) if exception is None else exception.ranges
 
 
@@ -97,13 +99,13 @@ def _describe_week(hours: OpeningHours) -> list[str]:
 def _coming(exceptions: Sequence[HoursException], today: date) -> list[HoursException]:
     first, last = today.isoformat(), (today + HORIZON).isoformat()
     near = [exception for exception in exceptions if exception.last >= first and exception.date <= last]
-    return sorted(near, key=lambda one: one.date)[:MOST_TOLD]
+    return sorted(near, key=lambda exception: exception.date)[:MOST_TOLD]
 
 
-def _describe_exception(one: HoursException) -> str:
-    until = f" to {_describe_date(date.fromisoformat(one.until))}" if one.until else ""
-    name = f" ({' '.join(one.name.split())})" if one.name.strip() else ""
-    return f"{_describe_date(date.fromisoformat(one.date))}{until}{name}: {_describe_ranges(one.ranges)}."
+def _describe_exception(exception: HoursException) -> str:
+    until = f" to {_describe_date(date.fromisoformat(exception.until))}" if exception.until else ""
+    name = f" ({' '.join(exception.name.split())})" if exception.name.strip() else ""
+    return f"{_describe_date(date.fromisoformat(exception.date))}{until}{name}: {_describe_ranges(exception.ranges)}."
 
 
 def _describe_state(hours: OpeningHours, at: datetime) -> str:
@@ -120,10 +122,10 @@ def _describe_ranges(ranges: Sequence[OpeningRange]) -> str:
     return " and ".join(map(_describe_range, ranges)) or "closed"
 
 
-def _describe_range(one: OpeningRange) -> str:
-    if (one.opens, one.closes) == ("00:00", "24:00"):
+def _describe_range(opening: OpeningRange) -> str:
+    if (opening.opens, opening.closes) == ("00:00", "24:00"):
         return "all day"
-    return f"{one.opens} to {one.closes}{' on the next day' if one.is_overnight else ''}"
+    return f"{opening.opens} to {opening.closes}{' on the next day' if opening.is_overnight else ''}"
 
 
 def _describe_moment(moment: datetime, today: datetime | None = None) -> str:

@@ -898,7 +898,7 @@ def to_costs(costs: Iterable[ResourceCost], currency: str) -> list[CallCost]:
     for cost in costs:
         groups.setdefault((cost.resource_type, cost.unit), []).append(cost)
     return [
-        CallCost(role, float(sum(one.quantity for one in group)), unit, _sum_prices(group), currency)
+        CallCost(role, float(sum(cost.quantity for cost in group)), unit, _sum_prices(group), currency)
         for (role, unit), group in groups.items()
     ]
 
@@ -921,7 +921,10 @@ def to_transcription(text: str | None, utterances: Sequence[Mapping[str, Any]]) 
         utterances: As stored, with the times of their words.
     """
     words = [word for utterance in utterances for word in make_words(utterance)]
-    views = [UtteranceView(one["speaker"], one["text"], one["start_ms"], one["end_ms"]) for one in utterances]
+    views = [
+        UtteranceView(utterance["speaker"], utterance["text"], utterance["start_ms"], utterance["end_ms"])
+        for utterance in utterances
+    ]
     return Transcription(text, words, views)
 
 

@@ -213,7 +213,9 @@ class TelnyxOrders:
         """Cancels the order with this reference while it is pending (API reference: Cancel a sub number order). No
         error where Telnyx refuses: it is being fulfilled."""
         page = await self._send(lambda: self._sdk.number_orders.list(filter={"customer_reference": reference}))
-        ours = [one for one in page.data or [] if one.customer_reference == reference and one.status == "pending"]
+        ours = [
+            order for order in page.data or [] if order.customer_reference == reference and order.status == "pending"
+        ]
         for part in [part for order in ours for part in order.sub_number_orders_ids or []]:
             with suppress(CarrierRefused):
                 await self._send(partial(self._sdk.sub_number_orders.cancel, part))
@@ -263,11 +265,13 @@ class TelnyxOrders:
         for then, also where Telnyx does not accept the address: the order stays open."""
         if wanted != INFO_PENDING:
             return pending_words(wanted)
-        lacking = [one for one in number.regulatory_requirements or [] if not one.field_value]
-        addresses = [one for one in lacking if one.field_type == _ADDRESS and holder.carrier_address_id]
+        lacking = [requirement for requirement in number.regulatory_requirements or [] if not requirement.field_value]
+        addresses = [
+            requirement for requirement in lacking if requirement.field_type == _ADDRESS and holder.carrier_address_id
+        ]
         if addresses and not await self._submit_address(number, addresses, holder.carrier_address_id):
             return ADDRESS_REFUSED
-        left = [str(one.field_type) for one in lacking if one not in addresses]
+        left = [str(requirement.field_type) for requirement in lacking if requirement not in addresses]
         return pending_words("requirement-info-under-review") if lacking and not left else lacking_words(left)
 
     async def _submit_address(self, number: Any, requirements: Sequence[Any], address: str) -> bool:
@@ -618,8 +622,8 @@ async def _send_once(send: Callable[[], Awaitable[T]]) -> T:
 
 
 def _available_number(row: ForSale, country: str) -> AvailableNumber:
-    places = {str(one.region_type): one.region_name or "" for one in row.region_information or []}
-    features = {str(one.name).lower(): True for one in row.features or [] if one.name}
+    places = {str(entry.region_type): entry.region_name or "" for entry in row.region_information or []}
+    features = {str(entry.name).lower(): True for entry in row.features or [] if entry.name}
     locality = places.get("location") or places.get("rate_center", "")
     return AvailableNumber(
         required_text(row.phone_number), locality, places.get("state", ""), country, _price(row), features

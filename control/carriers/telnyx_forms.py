@@ -207,7 +207,11 @@ def speak_language(language: str, known: Sequence[str]) -> str:
     """Returns Telnyx's tag for a language: the same tag, else the one of its own country, else any region of it. known:
     all its tags."""
     first = language.partition("-")[0].lower()
-    wanted = (language, f"{first}-{first.upper()}", *(one for one in known if one.partition("-")[0] == first))
+    wanted = (
+        language,
+        f"{first}-{first.upper()}",
+        *(candidate for candidate in known if candidate.partition("-")[0] == first),
+    )
     if first == "en" and language not in known:
         return "en-US"
-    return next((one for one in wanted if one in known), "en-US")
+    return next((candidate for candidate in wanted if candidate in known), "en-US")

@@ -161,8 +161,8 @@ class TwilioAccounts:
         sid, us1_token = options.account_sid, options.us1_token
         self.main = make_client(sid, options.sign_in, transport)
         self.without_region = make_client(sid, (sid, us1_token), transport) if us1_token else self.main
-        others = [(one, token) for one, token in options.subaccounts if one != sid]
-        self._subaccounts = [make_client(one, (one, token), transport) for one, token in others]
+        others = [(account_sid, token) for account_sid, token in options.subaccounts if account_sid != sid]
+        self._subaccounts = [make_client(account_sid, (account_sid, token), transport) for account_sid, token in others]
         self._by_call: OrderedDict[str, Any] = OrderedDict()
 
     def find_candidates(self, call_sid: str) -> Sequence[Any]:
@@ -260,7 +260,7 @@ class TwilioGateway:
             found = await self._search(country, kind, area_code, limit)
             if found:
                 price = await self._price_or_none(country, kind)
-                return [available_number(one, country, price) for one in found]
+                return [available_number(number, country, price) for number in found]
         return []
 
     async def monthly_price(self, phone_number: str, country: str) -> Decimal | None:
@@ -482,7 +482,7 @@ class TwilioGateway:
             if refused.code in NOT_FOUND:
                 return []
             raise
-        return [one for one in found if str(one.phone_number).startswith(start)]
+        return [number for number in found if str(number.phone_number).startswith(start)]
 
     async def _price_or_none(self, country: str, kind: NumberKind) -> Decimal | None:
         """A list without prices is better than no list."""

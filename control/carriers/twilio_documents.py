@@ -146,7 +146,7 @@ class TwilioDocuments:
         for document in [str(item.object_sid) for item in items if str(item.object_sid).startswith(_DOCUMENT)]:
             row = await self._send(compliance.supporting_documents(document).fetch_async)
             listed = (row.attributes or {}).get("address_sids")
-            found += [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
+            found += [address for address in listed if isinstance(address, str)] if isinstance(listed, list) else []
         return tuple(dict.fromkeys(found))
 
     async def _or_none(self, send: Callable[[], Awaitable[T]]) -> T | None:

@@ -308,9 +308,9 @@ def _flags(capabilities: object) -> dict[str, bool]:
 def number_prices(rows: object) -> dict[str, Decimal]:
     """Returns US dollars a month by Twilio's number type; unreadable rows are left out."""
     prices: dict[str, Decimal] = {}
-    for one in rows if isinstance(rows, list) else []:
+    for row in rows if isinstance(rows, list) else []:
         try:
-            prices[str(one["number_type"])] = Decimal(str(one.get("current_price") or one["base_price"]))
+            prices[str(row["number_type"])] = Decimal(str(row.get("current_price") or row["base_price"]))
         except (KeyError, InvalidOperation, TypeError):
             continue
     return prices

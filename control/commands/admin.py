@@ -155,7 +155,7 @@ async def _sessions(database_url: str, email: str, ended: UUID | None, ends_all:
             await end_all_sessions(db, email, now)
             return f"All sessions of {email} are over."
         found = await list_sessions(db, email, now)
-    return "\n".join(_session_line(one) for one in found) or f"{email} has no session."
+    return "\n".join(_session_line(session) for session in found) or f"{email} has no session."
 
 
 def _session_line(session: ListedSession) -> str:

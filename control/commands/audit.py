@@ -49,8 +49,8 @@ def format_verdict(verdict: AuditVerdict) -> str:
     """A line for what was read, and one for each break."""
     lines = [f"{verdict.entries:,} entries in {verdict.seals:,} seals, {verdict.unsealed:,} not sealed yet"]
     lines += [f"newest digest {verdict.digest.hex()}"] if verdict.seals else []
-    for one in verdict.breaks:
-        lines.append(f"BAD {one.kind}: seal {one.seal}" + (f", entry {one.entry_id}" if one.entry_id else ""))
+    for fault in verdict.breaks:
+        lines.append(f"BAD {fault.kind}: seal {fault.seal}" + (f", entry {fault.entry_id}" if fault.entry_id else ""))
     return "\n".join([*lines, "NOT as it was sealed" if verdict.breaks else "as it was sealed"])
 
 

@@ -52,7 +52,7 @@ def format_line(found: LineExplanation) -> str:
     head = f"{line.description}: {line.amount} {currency} (exact: {line.exact:f}), invoice {number}"
     if line.kind == "tax":
         return f"{head}\n  on {found.billed} {currency}, the sum of the other lines"
-    rows = [_format_sum(one, currency) for one in found.ledger]
+    rows = [_format_sum(ledger_sum, currency) for ledger_sum in found.ledger]
     return "\n".join([head, *rows, _conclusion("billed by all invoices", found.billed, found.difference, currency)])
 
 
@@ -62,12 +62,13 @@ def format_figure(found: FigureExplanation) -> str:
     return "\n".join([found.name, *rows, _conclusion("shown", found.shown, found.difference, "USD")])
 
 
-def _format_sum(one: LedgerSum, currency: str) -> str:
+def _format_sum(ledger_sum: LedgerSum, currency: str) -> str:
+    source = f"{ledger_sum.entry}, price version {ledger_sum.price_version or 'none'}"
     text = (
-        f"  {one.rows} rows {one.resource_type} ({one.entry}, price version {one.price_version or 'none'}): "
-        f"{one.quantity:f} {one.unit}, {one.price:f} {currency}"
+        f"  {ledger_sum.rows} rows {ledger_sum.resource_type} ({source}): "
+        f"{ledger_sum.quantity:f} {ledger_sum.unit}, {ledger_sum.price:f} {currency}"
     )
-    return f"{text}, {one.unpriced} without a price" if one.unpriced else text
+    return f"{text}, {ledger_sum.unpriced} without a price" if ledger_sum.unpriced else text
 
 
 def _conclusion(what: str, amount: Decimal, difference: Decimal, currency: str) -> str:

@@ -38,8 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The actions and their options."""
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     actions.add_parser("new", help="print a new key, for any of the sets")
-    one = actions.add_parser("media-pass", help="print the pass of the media nodes at a URL: VOCALIZED_MEDIA_PASS")
-    one.add_argument("url", type=_socket_url, help="like wss://media-1.example.com; with /* at its end, all below it")
+    action = actions.add_parser("media-pass", help="print the pass of the media nodes at a URL: VOCALIZED_MEDIA_PASS")
+    action.add_argument(
+        "url", type=_socket_url, help="like wss://media-1.example.com; with /* at its end, all below it"
+    )
     rotate = actions.add_parser("rotate", help="seal all that the database holds with the first of the vault keys")
     rotate.add_argument("--batch", type=_whole, default=BATCH, help=f"values in one transaction ({BATCH})")
     rotate.add_argument("--pause", type=float, default=PAUSE_S, metavar="S", help=f"between two ({PAUSE_S:g})")
@@ -93,8 +95,10 @@ async def _renew_audit_seals(pool: Pool, sealer: Sealer) -> int:
 
 
 def _format(progress: ResealProgress) -> str:
-    one = progress.column
-    return f"{one.table}.{one.column}: {progress.resealed} sealed anew, {progress.left} left, {progress.lost} lost"
+    column = progress.column
+    return (
+        f"{column.table}.{column.column}: {progress.resealed} sealed anew, {progress.left} left, {progress.lost} lost"
+    )
 
 
 async def _revoke(options: KeyCommandOptions, url: str) -> int:

@@ -45,11 +45,11 @@ def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
 def format_prices(prices: Iterable[StoredPrice]) -> str:
     """One line per price."""
     rows = [("FOR", "PROVIDER", "ROLE", "MODEL", "UNIT", "PRICE", "HOLDS FROM", "SET BY")]
-    for one in prices:
-        key, version = one.version.key, one.version
+    for stored in prices:
+        key, version = stored.version.key, stored.version
         begins = version.valid_from.astimezone(UTC).isoformat(timespec="seconds")
         price = f"{version.price.normalize():f} {key.currency.upper()}"
-        rows.append((key.side, key.provider, key.role, key.model, key.unit, price, begins, one.source))
+        rows.append((key.side, key.provider, key.role, key.model, key.unit, price, begins, stored.source))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)

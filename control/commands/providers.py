@@ -87,7 +87,7 @@ def read_key(instance: str) -> str:
 def format_table(offers: Sequence[ProviderOffer]) -> str:
     """One line per provider: name, vendor, kinds, state, model and address."""
     rows = [("PROVIDER", "VENDOR", "FOR", "STATE", "MODEL", "ADDRESS")]
-    for offer in sorted(offers, key=lambda one: (one.priority, one.provider)):
+    for offer in sorted(offers, key=lambda candidate: (candidate.priority, candidate.provider)):
         kind = offer.defaults("llm") if "llm" in offer.kinds else {}
         model, address = str(kind.get("model", "")), str(kind.get("base_url", ""))
         rows.append((offer.provider, offer.vendor, "+".join(offer.kinds), _state(offer), model, address))

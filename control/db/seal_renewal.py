@@ -44,7 +44,7 @@ class ResealProgress:
 
 
 async def reseal_column(
-    pool: Pool, sealer: Sealer, one: SealedColumn, *, batch: int = BATCH, pause_s: float = PAUSE_S
+    pool: Pool, sealer: Sealer, column: SealedColumn, *, batch: int = BATCH, pause_s: float = PAUSE_S
 ) -> AsyncIterator[ResealProgress]:
     """Seals a column's values anew; yields after each batch, and once at least. Raises TooManyLost, and what the
     database raises."""
@@ -53,16 +53,16 @@ async def reseal_column(
     while True:
         async with pool.transaction() as db:
             await enter_platform(db)
-            values = await _select(db, one, sealer.mark, lost, batch)
-            fresh = {old: new for old in values if (new := _reseal(sealer, one.purpose, old)) is not None}
-            resealed += await _update(db, one, fresh)
+            values = await _select(db, column, sealer.mark, lost, batch)
+            fresh = {old: new for old in values if (new := _reseal(sealer, column.purpose, old)) is not None}
+            resealed += await _update(db, column, fresh)
             lost += [old for old in values if old not in fresh]
-            left = await _count(db, one, sealer.mark) - len(lost)
-        yield ResealProgress(one, resealed, len(lost), left)
+            left = await _count(db, column, sealer.mark) - len(lost)
+        yield ResealProgress(column, resealed, len(lost), left)
         if not values:
             return
         if len(lost) > MOST_LOST:
-            raise TooManyLost(f"{one.table}.{one.column}: no key opens {len(lost)} values")
+            raise TooManyLost(f"{column.table}.{column.column}: no key opens {len(lost)} values")
         await asyncio.sleep(pause_s)
 
 
@@ -73,32 +73,32 @@ def _reseal(sealer: Sealer, purpose: str, old: bytes) -> bytes | None:
         return None
 
 
-async def _select(db: Connection, one: SealedColumn, mark: bytes, lost: list[bytes], most: int) -> list[bytes]:
+async def _select(db: Connection, column: SealedColumn, mark: bytes, lost: list[bytes], most: int) -> list[bytes]:
     rows = await db.fetch(
-        f"SELECT {one.column} AS value FROM {one.table} WHERE {one.column} IS NOT NULL "
-        f"AND substring({one.column} FROM 2 FOR 4) <> $1 AND {one.column} <> ALL ($2::bytea[]) LIMIT $3",
+        f"SELECT {column.column} AS value FROM {column.table} WHERE {column.column} IS NOT NULL "
+        f"AND substring({column.column} FROM 2 FOR 4) <> $1 AND {column.column} <> ALL ($2::bytea[]) LIMIT $3",
         mark, lost, most,
     )  # fmt: skip
     return [row["value"] for row in rows]
 
 
-async def _update(db: Connection, one: SealedColumn, fresh: dict[bytes, bytes]) -> int:
+async def _update(db: Connection, column: SealedColumn, fresh: dict[bytes, bytes]) -> int:
     """Sealed values differ all from each other, so the old one finds its row."""
     if not fresh:
         return 0
     done: str = await db.execute(
-        f"UPDATE {one.table} AS t SET {one.column} = n.fresh "
-        f"FROM unnest($1::bytea[], $2::bytea[]) AS n (old, fresh) WHERE t.{one.column} = n.old",
+        f"UPDATE {column.table} AS t SET {column.column} = n.fresh "
+        f"FROM unnest($1::bytea[], $2::bytea[]) AS n (old, fresh) WHERE t.{column.column} = n.old",
         list(fresh), list(fresh.values()),
     )  # fmt: skip
     return int(done.rpartition(" ")[2])
 
 
-async def _count(db: Connection, one: SealedColumn, mark: bytes) -> int:
+async def _count(db: Connection, column: SealedColumn, mark: bytes) -> int:
     return int(
         await db.fetchval(
-            f"SELECT count(*) FROM {one.table} WHERE {one.column} IS NOT NULL "
-            f"AND substring({one.column} FROM 2 FOR 4) <> $1",
+            f"SELECT count(*) FROM {column.table} WHERE {column.column} IS NOT NULL "
+            f"AND substring({column.column} FROM 2 FOR 4) <> $1",
             mark,
         )
     )

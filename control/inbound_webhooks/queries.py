@@ -162,7 +162,7 @@ async def claim_open_events(db: Connection, sources: Sequence[str], now: datetim
         )
         for row in rows
     ]
-    return sorted(events, key=lambda one: one.received_at)
+    return sorted(events, key=lambda event: event.received_at)
 
 
 async def delete_old_events(db: Connection, sources: Sequence[str], before: datetime, limit: int) -> int:

@@ -83,7 +83,7 @@ def verified_reader(
 ) -> SourceReader[Any]:
     """Returns the first reader that claims the request, or the first of all; its signature is right. Raises Forbidden
     (code bad_signature) and Malformed."""
-    reader = next((one for one in readers if one.claims(request)), readers[0])
+    reader = next((candidate for candidate in readers if candidate.claims(request)), readers[0])
     try:
         reader.verify(request, now)
     except BadSignature as bad:
@@ -120,7 +120,7 @@ class Webhooks:
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Adds each address of each source."""
         for path in dict.fromkeys(path for source in self._sources for path in source.answers):
-            router.add_post(path, self._handler(path, [one for one in self._sources if path in one.answers]))
+            router.add_post(path, self._handler(path, [source for source in self._sources if path in source.answers]))
 
     async def close(self) -> None:
         """Waits some seconds for background work; to be called before the pool closes."""

@@ -137,7 +137,7 @@ class StripeSecrets:
         sent = [value.encode("utf-8", "replace") for name, value in parts if name == "v1"][:_MOST_SIGNATURES]
         signed = timestamp.encode("utf-8", "replace") + b"." + body
         wanted = [hmac.new(secret, signed, hashlib.sha256).hexdigest().encode() for secret in self._secrets]
-        if not any(hmac.compare_digest(one, other) for one in wanted for other in sent):
+        if not any(hmac.compare_digest(signature, other) for signature in wanted for other in sent):
             raise BadSignature("wrong")
         # The time is checked last: only now it is known to be Stripe's.
         if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:

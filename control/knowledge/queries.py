@@ -169,7 +169,7 @@ _CALL_DOCUMENTS: Final = """
 async def select_call_documents(db: Connection, workspace_id: UUID, call_id: UUID) -> list[UUID] | None:
     """Ids of documents; empty: all of the workspace; None: the call's version is not known, so none."""
     row = await db.fetchrow(_CALL_DOCUMENTS, call_id, workspace_id)
-    return None if row is None else [UUID(one) for one in row["ids"] or ()]
+    return None if row is None else [UUID(document_id) for document_id in row["ids"] or ()]
 
 
 # Chunks and terms, for full text
@@ -240,10 +240,10 @@ async def replace_chunks(db: Connection, document: KnowledgeDocument, chunks: Se
             document.workspace_id,
             configuration_of(document.language),
             tags,
-            [one.number for one in batch],
-            [one.page for one in batch],
-            [one.heading for one in batch],
-            [one.text for one in batch],
+            [chunk.number for chunk in batch],
+            [chunk.page for chunk in batch],
+            [chunk.heading for chunk in batch],
+            [chunk.text for chunk in batch],
         )
     await db.execute(_ADD_TERMS, document.id, document.workspace_id, tags)
 

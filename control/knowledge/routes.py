@@ -200,7 +200,7 @@ async def search_knowledge(context: MemberContext, body: KnowledgeQuestion) -> A
     async def join(later: Context, found: Embeddings | None) -> PassageList:
         await enter_workspace(later.db, workspace_id)
         joined = await search.join(later.db, query, words, found, now)
-        return PassageList([to_passage(one) for one in joined])
+        return PassageList([to_passage(passage) for passage in joined])
 
     return AfterCommit(partial(search.embed_question, body.query), join)
 

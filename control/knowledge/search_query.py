@@ -165,7 +165,7 @@ def find_similar(term: SearchTerm, candidates: Sequence[SearchTerm]) -> SearchTe
     most, letters = most_differing(term.text), set(term.text)
     # Each letter that differs adds two to this difference at most; it costs a hundredth of the distance.
     near_by = [candidate for candidate in candidates if len(letters ^ set(candidate.text)) <= 2 * most]
-    rated = [(_distance(term.text, one.text, most), -one.chunks, one) for one in near_by]
+    rated = [(_distance(term.text, word.text, most), -word.chunks, word) for word in near_by]
     near = min(rated, key=lambda rating: rating[:2], default=None)
     if near is None or near[0] > most:
         return None
@@ -219,17 +219,17 @@ def _quote(lexeme: str) -> str:
     return f"'{doubled}'"
 
 
-def _distance(one: str, other: str, most: int) -> int:
+def _distance(word: str, other: str, most: int) -> int:
     """Insertions, deletions, replacements and swaps of neighbors between two words (Damerau 1964); `most` + 1 for more
     than `most`. Only cells so near the diagonal are computed (Ukkonen 1985): all cells of 1,000 words of 100 letters
     took 2 s."""
     before, last = list[int](), list(range(len(other) + 1))
-    for row, char in enumerate(one, 1):
+    for row, char in enumerate(word, 1):
         line = [row, *[most + 1] * len(other)]
         for column in range(max(1, row - most), min(len(other), row + most) + 1):
             against = other[column - 1]
             cost = min(last[column] + 1, line[column - 1] + 1, last[column - 1] + (char != against))
-            if row > 1 and column > 1 and char == other[column - 2] and one[row - 2] == against:
+            if row > 1 and column > 1 and char == other[column - 2] and word[row - 2] == against:
                 cost = min(cost, before[column - 2] + 1)
             line[column] = cost
         if min(line) > most and min(last) > most:

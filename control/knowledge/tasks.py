@@ -133,7 +133,7 @@ async def fail_stuck(db: Connection, now: datetime, most: int) -> int:
     how many. A document whose job still waits its turn is left. In platform scope."""
     queued = await list_queued(db, INDEX_DOCUMENT)
     old = await queries.select_stuck_documents(db, now - GIVE_UP, len(queued) + most)
-    stuck = [one for one in old if encode_index_job(one) not in queued][:most]
+    stuck = [document for document in old if encode_index_job(document) not in queued][:most]
     for document in stuck:
         await _store_failure(db, document, "gave_up")
     return len(stuck)

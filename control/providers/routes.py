@@ -232,8 +232,8 @@ def to_health(
 
 
 def to_costs(found: Sequence[ProviderRoleCost]) -> ProviderCosts:
-    names = dict.fromkeys(one.provider for one in found)
-    lines = [_provider_cost(name, [one for one in found if one.provider == name]) for name in names]
+    names = dict.fromkeys(cost.provider for cost in found)
+    lines = [_provider_cost(name, [cost for cost in found if cost.provider == name]) for name in names]
     lines.sort(key=lambda line: -line.total_cost)
     return ProviderCosts(sum((line.total_cost for line in lines), Decimal(0)), CURRENCY, lines)
 
@@ -404,7 +404,7 @@ async def list_providers(context: AdminContext) -> ProviderList:
     """The catalog, by priority."""
     found = await context.services[ProviderAdministration].list_all(context.db)
     prices = await list_prices(context.db)
-    return ProviderList([to_view(one, prices) for one in found], has_more=False)
+    return ProviderList([to_view(provider, prices) for provider in found], has_more=False)
 
 
 async def create_provider(context: AdminContext, body: NewProviderBody) -> CheckedChange[ProviderAnswer]:

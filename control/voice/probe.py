@@ -212,5 +212,5 @@ def meant_status(status: int, body: bytes) -> int:
 def _code(error: Mapping[str, Any]) -> str:
     """Of OpenAI and its like, of Anthropic (`type`), of Google (`status`: its `code` is a number)."""
     found = (error.get(name) for name in ("code", "type", "status"))
-    code = next((one for one in found if isinstance(one, str) and one), "")
+    code = next((candidate for candidate in found if isinstance(candidate, str) and candidate), "")
     return code if len(code) <= 60 and code.isascii() and code.isprintable() else ""

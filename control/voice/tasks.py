@@ -123,7 +123,7 @@ async def tell_out_of_service(pool: Pool, states: ProviderHealthStates) -> int:
     Returns their number, 0 while Redis is away."""
     async with pool.transaction() as db:
         await enter_platform(db)
-        names = [one.provider for one in await catalog_queries.select_catalog(db) if not one.is_enabled]
+        names = [entry.provider for entry in await catalog_queries.select_catalog(db) if not entry.is_enabled]
     try:
         await states.set_out_of_service(names)
     except BusUnavailable as error:
@@ -192,14 +192,14 @@ async def _budget_left(db: Connection, platform: Platform, now: datetime) -> Dec
 async def _keyed_providers(db: Connection, sealer: Sealer) -> list[KeyedProvider]:
     """Those in service, with their opened platform keys."""
     found = []
-    for one in await catalog_queries.select_catalog(db):
-        if not one.is_enabled or one.for_tests or (one.needs_key and not one.platform_key):
+    for entry in await catalog_queries.select_catalog(db):
+        if not entry.is_enabled or entry.for_tests or (entry.needs_key and not entry.platform_key):
             continue
-        stored = await catalog_queries.select_sealed(db, one.provider)
+        stored = await catalog_queries.select_sealed(db, entry.provider)
         sealed = stored[1] if stored is not None else None
         key = "" if sealed is None else open_key(sealer, sealed)
         if key is not None:
-            found.append(KeyedProvider(one, key))
+            found.append(KeyedProvider(entry, key))
     return found
 
 
@@ -207,4 +207,4 @@ async def _show_worst(db: Connection) -> None:
     figures = await figures_queries.select_figures(db)
     names = dict.fromkeys(figure.provider for figure in figures)
     worst = {name: worst_status(figure for figure in figures if figure.provider == name) for name in names}
-    await figures_queries.update_health(db, {name: one for name, one in worst.items() if one is not None})
+    await figures_queries.update_health(db, {name: status for name, status in worst.items() if status is not None})

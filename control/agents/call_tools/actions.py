@@ -126,7 +126,7 @@ def plan_action_tools(rows: Sequence[Mapping[str, Any]], tools: Sequence[Mapping
 def describe_records(tool: ActionTool, records: Sequence[VendorRecord]) -> str:
     """For the language model: whether it was done, and what the vendor answered, as outside data."""
     known = [{name: value for name, value in record.items() if value is not None} for record in records]
-    shown = known if tool.action.response.items is not None else [one for one in known if one]
+    shown = known if tool.action.response.items is not None else [record for record in known if record]
     head = "" if tool.action.read_only else "Done."
     if not shown:
         return head or "Nothing was found."

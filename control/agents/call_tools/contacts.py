@@ -81,8 +81,8 @@ def describe_contact(contact: Contact | None, appointments: list[Appointment], t
         "is_known": contact is not None,
         **known,
         "coming_appointments": [
-            {"time": format_moment(at), "time_zone": zone_name(at), "title": one.title}
-            for at, one in zip(local, appointments, strict=True)
+            {"time": format_moment(at), "time_zone": zone_name(at), "title": appointment.title}
+            for at, appointment in zip(local, appointments, strict=True)
         ],
     }
 

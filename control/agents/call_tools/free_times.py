@@ -62,7 +62,7 @@ def _open_spans(rules: CalendarRules, day: date) -> Iterator[BusySpan]:
 def _merge(spans: Iterable[BusySpan]) -> list[BusySpan]:
     """Spans that touch become one."""
     merged: list[BusySpan] = []
-    for span in sorted(spans, key=lambda one: one.starts_at):
+    for span in sorted(spans, key=lambda interval: interval.starts_at):
         if merged and span.starts_at <= merged[-1].ends_at:
             merged[-1] = BusySpan(merged[-1].starts_at, max(merged[-1].ends_at, span.ends_at))
         else:
@@ -72,7 +72,7 @@ def _merge(spans: Iterable[BusySpan]) -> list[BusySpan]:
 
 def _subtract(span: BusySpan, busy: Sequence[BusySpan]) -> Iterator[BusySpan]:
     begins = span.starts_at
-    for taken in sorted(busy, key=lambda one: one.starts_at):
+    for taken in sorted(busy, key=lambda busy_span: busy_span.starts_at):
         if taken.ends_at <= begins or taken.starts_at >= span.ends_at:
             continue
         if taken.starts_at > begins:

@@ -22,7 +22,7 @@ def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
 def filled_length(text: str, lengths: Mapping[str, int]) -> int:
     """Characters of the filled text, without filling it. lengths: of the values."""
     found = PLACEHOLDER.finditer(text)
-    return len(text) + sum(lengths.get(one[1], 0) - len(one[0]) for one in found)
+    return len(text) + sum(lengths.get(placeholder[1], 0) - len(placeholder[0]) for placeholder in found)
 
 
 def find_texts(config: AgentConfig) -> dict[str, str]:

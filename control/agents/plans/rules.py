@@ -234,7 +234,7 @@ def require_fillable(config: AgentConfig, at: str) -> None:
     """Refuses a config whose texts would be too long in a call without variables of its own. at: the config's field.
     Raises Invalid (code too_long)."""
     lengths = dict.fromkeys(BUILT_IN, LONGEST_BUILT_IN) | {name: len(fact) for name, fact in config.facts.items()}
-    lengths |= {name: len(one.default) for name, one in config.variables.items() if one.default.strip()}
+    lengths |= {name: len(variable.default) for name, variable in config.variables.items() if variable.default.strip()}
     for name in (*find_too_long(config, lengths), *_find_too_long_by_hours(config, lengths)):
         raise Invalid(f"{at}.{_fault(name)}", param=f"{at}.{name}", code="too_long")
 
@@ -342,7 +342,9 @@ def make_voice_chain(
         make_provider(content, config, "tts", choice, offers, own=wanted.voices.get(choice.provider, {}))
         for choice in (*named, *added, *others)
     )
-    return [one for one in made if one is not None and _speaks(one, wanted.language)][:LONGEST_CHAIN]
+    return [
+        provider_plan for provider_plan in made if provider_plan is not None and _speaks(provider_plan, wanted.language)
+    ][:LONGEST_CHAIN]
 
 
 def require_spoken(content: AgentContent, config: AgentConfig, offers: ProviderOffers, at: str = "config") -> None:
@@ -388,7 +390,7 @@ def _unspoken(
     content: AgentContent, config: AgentConfig, offers: ProviderOffers, place: int, wanted: AdditionalLanguage
 ) -> Iterator[tuple[str, str]]:
     chain = make_voice_chain(content, config, wanted, offers)
-    speaking = {one["provider"] for one in chain}
+    speaking = {provider_plan["provider"] for provider_plan in chain}
     silent = [name for name in wanted.voices if name not in speaking and not offers.find_fault(name, "tts")]
     for name in silent:
         yield f"{FIELD}.{place}.voices.{name}", f"{name} does not speak {wanted.language} with these options"
@@ -424,7 +426,7 @@ def make_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: P
     """
     wanted = wanted_chain(content, config, kind, offers)
     made = (make_provider(content, config, kind, choice, offers) for choice in wanted)
-    return [one for one in made if one is not None][:LONGEST_CHAIN]
+    return [provider_plan for provider_plan in made if provider_plan is not None][:LONGEST_CHAIN]
 
 
 def make_provider(

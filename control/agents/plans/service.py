@@ -135,7 +135,7 @@ class AnsweringAgent:
         except ValueError as error:
             raise PlanError(str(error)) from error
         chain = make_chain(content, config, "llm", self._usable(keys))
-        return _keyed([ProviderPlan(**one) for one in chain], keys)
+        return _keyed([ProviderPlan(**provider) for provider in chain], keys)
 
     def _disclosure_text(self, call: PlannedCall) -> str:
         numbers = (call.caller, call.called)
@@ -228,8 +228,10 @@ def _allowed(version: AgentVersion, scope: DialScope) -> AgentVersion:
 
 def _keyed(chain: list[ProviderPlan], keys: Mapping[str, str]) -> list[ProviderPlan]:
     return [
-        msgspec.structs.replace(one, options={**one.options, KEY_OPTION: keys[one.provider]})
-        if one.provider in keys
-        else one
-        for one in chain
+        msgspec.structs.replace(
+            provider_plan, options={**provider_plan.options, KEY_OPTION: keys[provider_plan.provider]}
+        )
+        if provider_plan.provider in keys
+        else provider_plan
+        for provider_plan in chain
     ]

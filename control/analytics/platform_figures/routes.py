@@ -163,7 +163,7 @@ async def usage(context: AdminContext, query: UsageQuery) -> AdminUsageView:
     """Calls of the period by provider and hour."""
     figures = await context.services[Dashboard].get_usage(context.db, query.period, context.now)
     hours = [HourView(hour, calls) for hour, calls in enumerate(figures.by_hour) if calls]
-    hours.sort(key=lambda one: (-one.calls, one.hour))
+    hours.sort(key=lambda hour: (-hour.calls, hour.hour))
     return AdminUsageView(figures.calls, figures.minutes, figures.by_provider, figures.average_seconds, hours)
 
 
@@ -440,12 +440,12 @@ def to_platform(found: PlatformOverview) -> PlatformFiguresView:
 def to_ranking(days: DayRange | None, found: list[WorkspaceFigures]) -> WorkspaceRankingView:
     """Workspaces as a view."""
     first, last = (days.first, days.last) if days is not None else (None, None)
-    return WorkspaceRankingView(first, last, [_to_workspace(one) for one in found])
+    return WorkspaceRankingView(first, last, [_to_workspace(workspace) for workspace in found])
 
 
 def to_providers(days: DayRange, found: list[ProviderFigures]) -> ProviderRankingView:
     """Providers as a view."""
-    return ProviderRankingView(days.first, days.last, [_to_provider(one) for one in found])
+    return ProviderRankingView(days.first, days.last, [_to_provider(provider) for provider in found])
 
 
 def to_costs(found: CostOverview) -> CostOverviewView:
@@ -476,38 +476,40 @@ def to_parts(parts: RevenueParts) -> dict[str, Decimal]:
     }
 
 
-def _to_provider_margin(one: ProviderFigures) -> ProviderMarginView:
-    margin = profit_margin(one.revenue, one.cost, one.unpriced)
-    return ProviderMarginView(one.provider, one.cost, one.revenue, margin, one.unpriced)
+def _to_provider_margin(figures: ProviderFigures) -> ProviderMarginView:
+    margin = profit_margin(figures.revenue, figures.cost, figures.unpriced)
+    return ProviderMarginView(figures.provider, figures.cost, figures.revenue, margin, figures.unpriced)
 
 
-def _to_workspace_margin(one: WorkspaceFigures) -> WorkspaceMarginView:
-    margin = profit_margin(one.revenue, one.cost, one.unpriced)
-    return WorkspaceMarginView(one.workspace_id, one.name, one.cost, one.revenue, margin, one.unpriced)
+def _to_workspace_margin(figures: WorkspaceFigures) -> WorkspaceMarginView:
+    margin = profit_margin(figures.revenue, figures.cost, figures.unpriced)
+    return WorkspaceMarginView(
+        figures.workspace_id, figures.name, figures.cost, figures.revenue, margin, figures.unpriced
+    )
 
 
-def _to_workspace(one: WorkspaceFigures) -> WorkspaceFiguresView:
+def _to_workspace(figures: WorkspaceFigures) -> WorkspaceFiguresView:
     return WorkspaceFiguresView(
-        workspace_id=one.workspace_id,
-        name=one.name,
-        total_calls=one.calls,
-        total_revenue=one.revenue,
-        total_minutes=one.minutes,
-        avg_call_duration=one.average_seconds,
+        workspace_id=figures.workspace_id,
+        name=figures.name,
+        total_calls=figures.calls,
+        total_revenue=figures.revenue,
+        total_minutes=figures.minutes,
+        avg_call_duration=figures.average_seconds,
         currency=CURRENCY,
     )
 
 
-def _to_provider(one: ProviderFigures) -> ProviderFiguresView:
+def _to_provider(figures: ProviderFigures) -> ProviderFiguresView:
     return ProviderFiguresView(
-        provider=one.provider,
-        total_calls=one.calls,
-        success_rate=one.success_rate,
-        avg_latency=one.worst_latency,
-        latency_by_role=one.latency_by_role,
-        total_cost=one.cost,
-        revenue_generated=one.revenue,
-        unpriced=one.unpriced,
+        provider=figures.provider,
+        total_calls=figures.calls,
+        success_rate=figures.success_rate,
+        avg_latency=figures.worst_latency,
+        latency_by_role=figures.latency_by_role,
+        total_cost=figures.cost,
+        revenue_generated=figures.revenue,
+        unpriced=figures.unpriced,
         currency=CURRENCY,
     )
 

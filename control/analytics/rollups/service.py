@@ -38,7 +38,9 @@ async def mark_days(db: Connection, days: Iterable[WorkspaceDay]) -> None:
     once = list(dict.fromkeys(days))
     if not once:
         return
-    await queries.insert_marks(db, [one.workspace_id for one in once], [one.day for one in once])
+    await queries.insert_marks(
+        db, [marked_day.workspace_id for marked_day in once], [marked_day.day for marked_day in once]
+    )
 
 
 async def mark_all_days(db: Connection, first: date = date.min, last: date = date.max) -> int:

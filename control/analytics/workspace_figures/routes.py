@@ -190,7 +190,7 @@ def to_overview(found: CallOverview) -> CallOverviewView:
         calls_by_status=total.by_status,
         calls_by_direction=total.by_direction,
         calls_by_agent=[AgentCallsView(agent.agent_id, agent.name, agent.sums.calls) for agent in found.agents],
-        peak_hours=sorted(hours, key=lambda one: (-one.calls, one.hour)),
+        peak_hours=sorted(hours, key=lambda hour: (-hour.calls, hour.hour)),
         sentiment_distribution=total.by_sentiment,
         success_rate=total.success_rate,
         sentiment_score=total.sentiment_score,
@@ -199,7 +199,7 @@ def to_overview(found: CallOverview) -> CallOverviewView:
 
 def to_agents(days: DayRange, found: list[AgentFigures]) -> AgentFiguresList:
     """Agents as a view."""
-    agents = [_to_agent(one.agent_id, one) for one in found if one.agent_id is not None]
+    agents = [_to_agent(agent.agent_id, agent) for agent in found if agent.agent_id is not None]
     return AgentFiguresList(days.first, days.last, days.zone, agents)
 
 
@@ -226,16 +226,16 @@ def to_charges(found: ChargeOverview) -> ChargeOverviewView:
     )
 
 
-def _to_agent(agent_id: UUID, one: AgentFigures) -> AgentFiguresView:
+def _to_agent(agent_id: UUID, figures: AgentFigures) -> AgentFiguresView:
     return AgentFiguresView(
         agent_id=agent_id,
-        name=one.name,
-        total_calls=one.sums.calls,
-        total_minutes=one.sums.minutes,
-        judged_calls=one.sums.judged,
-        success_rate=one.sums.success_rate,
-        avg_duration=one.sums.average_seconds,
-        sentiment_score=one.sums.sentiment_score,
+        name=figures.name,
+        total_calls=figures.sums.calls,
+        total_minutes=figures.sums.minutes,
+        judged_calls=figures.sums.judged,
+        success_rate=figures.sums.success_rate,
+        avg_duration=figures.sums.average_seconds,
+        sentiment_score=figures.sums.sentiment_score,
     )
 
 

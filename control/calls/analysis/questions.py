@@ -115,7 +115,7 @@ def read_answer(text: str, task: AnalysisTask, schema: Mapping[str, Any]) -> Cal
 def _shorten(utterances: Sequence[Mapping[str, str]]) -> Sequence[Mapping[str, str]]:
     """Keeps whole utterances from the beginning and from the end, each up to half of the limit."""
     cut = [{**utterance, "text": utterance["text"][: LONGEST_TRANSCRIPT // 4]} for utterance in utterances]
-    if sum(len(one["text"]) for one in cut) <= LONGEST_TRANSCRIPT:
+    if sum(len(utterance["text"]) for utterance in cut) <= LONGEST_TRANSCRIPT:
         return cut
     head = _take(cut)
     tail = _take(cut[len(head) :][::-1])[::-1]
@@ -142,12 +142,12 @@ def _without_fence(text: str) -> str:
 
 def _clean(text: str, most: int) -> str:
     """Replaces control characters with spaces, because PostgreSQL does not store NUL."""
-    return "".join(one if one.isprintable() else " " for one in text).strip()[:most]
+    return "".join(character if character.isprintable() else " " for character in text).strip()[:most]
 
 
 def _clean_values(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _clean_values(one) for name, one in value.items()}
+        return {name: _clean_values(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_clean_values(one) for one in value]
+        return [_clean_values(item) for item in value]
     return _clean(value, LONGEST_EXTRACT) if isinstance(value, str) else value

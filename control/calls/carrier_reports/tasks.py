@@ -78,7 +78,7 @@ async def _target_legs(pool: Pool, call_id: UUID) -> list[str]:
     async with pool.transaction() as db:
         await enter_platform(db)
         found = await transfers_queries.select_of_call(db, call_id)
-    return [one.leg_id for one in found if one.leg_id is not None]
+    return [transfer.leg_id for transfer in found if transfer.leg_id is not None]
 
 
 async def _total_price(carrier: CallPricing, call: CallState, legs: Sequence[str]) -> Decimal | None:

@@ -60,10 +60,10 @@ async def delete_recordings(db: Connection, call_ids: Sequence[UUID], now: datet
     states = await records_queries.lock_states(db, call_ids)
     found = [state for state in states.values() if has_recordings(state) and not state.details.deletes_recordings]
     await records_queries.update_states(
-        db, [replace(one, details=replace(one.details, recordings_deleted_at=now)) for one in found]
+        db, [replace(call, details=replace(call.details, recordings_deleted_at=now)) for call in found]
     )
-    for one in found:
-        await enqueue_recording_deletion(db, one.id)
+    for call in found:
+        await enqueue_recording_deletion(db, call.id)
     return len(found)
 
 
@@ -94,13 +94,13 @@ async def delete_contents(
     states = await records_queries.lock_states(db, call_ids)
     recorded = [state.id for state in states.values() if has_recordings(state)]
     await records_queries.update_states(
-        db, [replace(one, details=_without_caller(one.details, now)) for one in states.values()]
+        db, [replace(call, details=_without_caller(call.details, now)) for call in states.values()]
     )
     for call_id in states:
         await enqueue_recording_deletion(db, call_id)
     words = await delete_words(db, caller.workspace_id, call_ids)
     await queries.delete_judgments(db, caller.workspace_id, call_ids)
-    await mark_days(db, {WorkspaceDay(one.workspace_id, accounting_day(one)) for one in states.values()})
+    await mark_days(db, {WorkspaceDay(call.workspace_id, accounting_day(call)) for call in states.values()})
     events = await delete_events(db, caller.workspace_id, call_ids)
     await queries.replace_number(db, caller.workspace_id, call_ids, caller.number, caller.pseudonym)
     return {"calls": len(states), "transcripts": words, "events": events, "recordings": len(recorded)}

@@ -100,10 +100,10 @@ async def update_texts(db: Connection, texts: Sequence[RedactedText]) -> None:
         return
     await db.execute(
         _UPDATE_TEXTS,
-        [text.call_id for text in texts],
-        [one.event_type for one in texts],
-        [one.text for one in texts],
-        [one.redacted for one in texts],
+        [changed.call_id for changed in texts],
+        [changed.event_type for changed in texts],
+        [changed.text for changed in texts],
+        [changed.redacted for changed in texts],
     )
 
 

@@ -98,7 +98,11 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class RedactedText:
-    """The text of an event of speech, and what takes its place. event_type: of _EVENT_TYPES."""
+    """The redacted text of a speech event.
+
+    Attributes:
+        event_type: A value of _EVENT_TYPES.
+    """
 
     call_id: UUID
     event_type: str
@@ -145,55 +149,62 @@ class EventBatch:
 def apply_events(state: CallState, utterances: Utterances, events: Iterable[NewEvent]) -> tuple[CallState, Utterances]:  # noqa: C901, PLR0912
     """Returns the call's state and utterances after these events; the same objects if nothing changed."""
     said = list(utterances)
-    for one in sorted(events, key=lambda new: new.seq):
-        match one.event:
+    for new_event in sorted(events, key=lambda new: new.seq):
+        match new_event.event:
             case CallStarted():
-                state = records_state.mark_answered(state, one.at)
+                state = records_state.mark_answered(state, new_event.at)
             case CallResumed():
-                state = state_changes.apply_resume(state, one.event, one.at)
+                state = state_changes.apply_resume(state, new_event.event, new_event.at)
             case TransferReturned():
-                state = records_state.mark_answered(state, one.at)
-            case CallEnded() if one.event.end_reason == "transferred" and transfers_rules.has_returned(state, one.leg):
-                state = state_changes.apply_returned_end(state, one.event, one.leg)
+                state = records_state.mark_answered(state, new_event.at)
+            case CallEnded() if new_event.event.end_reason == "transferred" and transfers_rules.has_returned(
+                state, new_event.leg
+            ):
+                state = state_changes.apply_returned_end(state, new_event.event, new_event.leg)
             case CallEnded():
-                state = complete_failures(state_changes.apply_media_end(state, one.event, one.at, one.leg))
+                state = complete_failures(
+                    state_changes.apply_media_end(state, new_event.event, new_event.at, new_event.leg)
+                )
             case AnnouncementHeard():
-                state = apply_announcement(state, one.event, one.at)
+                state = apply_announcement(state, new_event.event, new_event.at)
             case RecordingRefused():
-                state = apply_refusal(state, one.event, one.at)
+                state = apply_refusal(state, new_event.event, new_event.at)
             case CallerOptedOut():
-                state = apply_opt_out(state, one.event, one.at)
+                state = apply_opt_out(state, new_event.event, new_event.at)
             case CallScreened():
-                state = state_changes.mark_screened(state, one.at)
+                state = state_changes.mark_screened(state, new_event.at)
             case TurnInterrupted():
                 state = state_changes.count_interruption(state)
             case TurnLatency():
-                state = add_latency(state, one.event)
+                state = add_latency(state, new_event.event)
             case ProviderFailed():
-                state = add_failure(state, one.event)
+                state = add_failure(state, new_event.event)
             case RecordingReady():
-                state = state_changes.add_recording(state, one.event)
+                state = state_changes.add_recording(state, new_event.event)
             case CallerSaid():
-                said.append(_utterance("caller", one.event))
-            case AgentSaid() if one.event.text:
-                said.append(_utterance("agent", one.event))
+                said.append(_utterance("caller", new_event.event))
+            case AgentSaid() if new_event.event.text:
+                said.append(_utterance("agent", new_event.event))
             case PersonSaid():
-                said.append(_utterance("person", one.event))
+                said.append(_utterance("person", new_event.event))
     if len(said) == len(utterances):
         return state, utterances
-    said.sort(key=lambda one: (one["start_ms"], one["end_ms"], one["speaker"]))
+    said.sort(key=lambda said_text: (said_text["start_ms"], said_text["end_ms"], said_text["speaker"]))
     return replace(state, transcription=transcription_text(said)), said
 
 
 def transcription_text(utterances: Utterances) -> str:
-    """The conversation as text, one line for each utterance."""
+    """Returns the conversation as text, one line for each utterance."""
     return "\n".join(
         f"{_SPEAKERS[utterance['speaker']]}: {utterance['text'] or _UNKNOWN_WORDS}" for utterance in utterances
     )
 
 
 def _utterance(speaker: str, said: CallerSaid | AgentSaid | PersonSaid) -> dict[str, Any]:
-    """Nodes of the version before report a start just before the call's first frame."""
+    """Returns the utterance as stored.
+
+    Nodes of the previous version may report a start just before the call's first frame.
+    """
     start_ms, end_ms = max(0, said.start_ms), max(0, said.end_ms)
     word_ms = {"word_ms": list(said.word_ms)} if 0 < len(said.word_ms) <= 2 * MOST_TIMED_WORDS else {}
     return {"speaker": speaker, "text": said.text, "start_ms": start_ms, "end_ms": end_ms, **word_ms}
@@ -250,18 +261,18 @@ def redact_utterances(
         The redacted utterances, and the changed texts of stored events. If nothing changes, the same object is
             returned.
     """
-    known = {id(one) for one in before}
-    new = [place for place, one in enumerate(after) if id(one) not in known]
+    known = {id(utterance) for utterance in before}
+    new = [place for place, utterance in enumerate(after) if id(utterance) not in known]
     if not kinds or not any(may_hold_any(after[place]["text"]) for place in new):
         return after, ()
     start = max(0, new[0] - WINDOW)
-    found = find_by_text([SpokenText(one["speaker"], one["text"]) for one in after[start:]], kinds)
+    found = find_by_text([SpokenText(utterance["speaker"], utterance["text"]) for utterance in after[start:]], kinds)
     if not found:
         return after, ()
-    redacted = [redact_utterance(one, found.get(place, ())) for place, one in enumerate(after[start:])]
+    redacted = [redact_utterance(utterance, found.get(place, ())) for place, utterance in enumerate(after[start:])]
     changed = [
-        RedactedText(call_id, _EVENT_TYPES[one["speaker"]], one["text"], redacted[place]["text"])
-        for place, one in enumerate(after[start:])
+        RedactedText(call_id, _EVENT_TYPES[utterance["speaker"]], utterance["text"], redacted[place]["text"])
+        for place, utterance in enumerate(after[start:])
         if place in found
     ]
     return [*after[:start], *redacted], changed

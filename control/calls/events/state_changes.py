@@ -77,7 +77,7 @@ def apply_resume(state: CallState, event: CallResumed, at: datetime) -> CallStat
     """Returns the state of a call that continues in another media stream."""
     gap = Gap(leg=event.leg, lost_ms=event.lost_ms, at_ms=event.at_ms)
     after = mark_answered(state, at)
-    gaps = tuple(sorted((*state.details.gaps, gap), key=lambda one: one.leg))
+    gaps = tuple(sorted((*state.details.gaps, gap), key=lambda known_gap: known_gap.leg))
     return replace(after, details=replace(after.details, gaps=gaps))
 
 
@@ -99,9 +99,9 @@ def add_recording(state: CallState, event: RecordingReady) -> CallState:
     """
     if not event.path.startswith(recordings_prefix(state.workspace_id)) or ".." in event.path:
         return state
-    one = StreamRecording(storage_key=event.path, leg=event.leg, duration_ms=event.duration_ms)
-    others = [other for other in state.details.recordings if not _is_same_stream(other, one, state)]
-    recordings = tuple(sorted((*others, one), key=lambda each: each.leg))
+    recording = StreamRecording(storage_key=event.path, leg=event.leg, duration_ms=event.duration_ms)
+    others = [other for other in state.details.recordings if not _is_same_stream(other, recording, state)]
+    recordings = tuple(sorted((*others, recording), key=lambda each: each.leg))
     after = replace(state, details=replace(state.details, recordings=recordings))
     if after.details.redaction.kinds:
         return after  # nobody reads it before it is redacted (control/calls/recordings/tasks.py)
@@ -112,12 +112,14 @@ def add_recording(state: CallState, event: RecordingReady) -> CallState:
     return replace(after, recording_key=event.path, recording_seconds=event.duration_ms / 1000)
 
 
-def _is_same_stream(other: StreamRecording, one: StreamRecording, state: CallState) -> bool:
+def _is_same_stream(other: StreamRecording, recording: StreamRecording, state: CallState) -> bool:
     """Returns whether both recordings are of the same stream.
 
     A node that repeats an upload reports its original key, which a redacted recording no longer has.
     """
-    return other.storage_key == one.storage_key or bool(state.details.redaction.kinds and other.leg == one.leg)
+    return other.storage_key == recording.storage_key or bool(
+        state.details.redaction.kinds and other.leg == recording.leg
+    )
 
 
 def apply_returned_end(state: CallState, event: CallEnded, leg: int) -> CallState:

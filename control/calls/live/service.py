@@ -313,7 +313,7 @@ class MediaAssignment:
     async def find_live(self, call_ids: Sequence[UUID]) -> dict[UUID, LiveCall]:
         """Returns the calls among these that a node reports."""
         found = await self._live.get([str(call_id) for call_id in call_ids])
-        return {call_id: one for call_id, one in zip(call_ids, found, strict=True) if one is not None}
+        return {call_id: live_call for call_id, live_call in zip(call_ids, found, strict=True) if live_call is not None}
 
     def _find_link(self, call: LiveCall) -> Sealer | None:
         """Returns the key of the call's node. Raises CallNotLive if the node is no longer trusted."""
@@ -376,7 +376,7 @@ async def enqueue_stream_ended(db: Connection, state: CallState, leg: int) -> No
     Telnyx keeps a call up when its stream ends, and does not promise to report an end that we caused (docs:
     media-streaming). If the id of the stream is not stored, Telnyx's webhook or the delayed hang-up follows instead.
     """
-    stream_id = next((one.stream for one in reversed(state.details.legs) if one.leg == leg), "")
+    stream_id = next((media_leg.stream for media_leg in reversed(state.details.legs) if media_leg.leg == leg), "")
     if state.carrier == "telnyx" and state.carrier_call_id and stream_id:
         session_id = state.details.carrier.session or ""
         job = StreamEndedJob(state.id, leg, state.carrier_call_id, stream_id, session_id)

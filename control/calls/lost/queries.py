@@ -60,7 +60,9 @@ async def select_named(
     Args:
         grace: How long after its end a call does not yet count as over.
     """
-    carrier_ids = [one for call in active for one in (call.carrier_call_id, call.transfer_of) if one]
+    carrier_ids = [
+        carrier_id for call in active for carrier_id in (call.carrier_call_id, call.transfer_of) if carrier_id
+    ]
     ids = list(parse_ids(call.call_id for call in active))
     return [NamedCall(**row) for row in await db.fetch(_SELECT_NAMED, carrier, carrier_ids, ids, now, grace)]
 

@@ -167,7 +167,7 @@ class OrphanSearch:
     ) -> list[ActiveCall]:
         """Returns the calls that no media node reports. Raises BusUnavailable."""
         ids = {call: queries.parse_ids([call.call_id]) | {row.id for row in _rows(call, named)} for call in calls}
-        live = await self.media.find_live(list({one for some in ids.values() for one in some}))
+        live = await self.media.find_live(list({call_id for some in ids.values() for call_id in some}))
         return [call for call in calls if live.keys().isdisjoint(ids[call])]
 
 

@@ -358,7 +358,7 @@ def _choose_origin(
     """Returns the number to call from. Raises Conflict, Invalid."""
     if request.number_ids:
         places = {number_id: place for place, number_id in enumerate(request.number_ids)}
-        origins = sorted((origin for origin in origins if origin.id in places), key=lambda one: places[one.id])
+        origins = sorted((origin for origin in origins if origin.id in places), key=lambda origin: places[origin.id])
     if not origins:
         raise no_number()
     require_allowed(country, agent.dial_scope.own, agent.dial_scope.chosen)
@@ -553,9 +553,9 @@ class CallPlacement:
         call = await records_queries.lock_one(db, call_id)
         if call is None:
             return None
-        for one in found:
-            if not await _belongs_to_another(db, call.state, one.carrier_call_id):
-                return one.carrier_call_id, await self.confirm(db, call_id, one, now)
+        for placed in found:
+            if not await _belongs_to_another(db, call.state, placed.carrier_call_id):
+                return placed.carrier_call_id, await self.confirm(db, call_id, placed, now)
         return None
 
     async def fail(self, db: Connection, call_id: UUID, detail: str, now: datetime) -> None:
@@ -622,5 +622,5 @@ async def cancel_listed(db: Connection, now: datetime) -> int:
     """
     states = await records_queries.lock_states(db, await select_listed(db, CANCELED_AT_ONCE))
     waiting = [state for state in states.values() if is_queued(state) and state.details.placing_at is None]
-    await save_changes(db, [(one, close(one, "canceled", None, LISTED, now, "control")) for one in waiting])
+    await save_changes(db, [(call, close(call, "canceled", None, LISTED, now, "control")) for call in waiting])
     return len(waiting)

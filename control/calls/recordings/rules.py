@@ -65,9 +65,9 @@ def all_keys(call: CallState) -> list[str]:
     return list(dict.fromkeys(keys))
 
 
-# no_transcript: nothing of the caller's was understood, or what a person said in the agent's place is not known.
-# no_times: it is not known when a turn was said. not_in_recording: it was said after the end of what was recorded, so
-# that one or the other has wrong times.
+# no_transcript: no words of the caller were recognized, or the words of a person who spoke in the agent's place are
+# unknown. no_times: the time of a turn is unknown. not_in_recording: a turn is later than the end of the recording, so
+# the times of one of them are wrong.
 WithholdingReason = Literal["no_transcript", "no_times", "not_in_recording"]
 
 
@@ -98,13 +98,13 @@ def find_doubt(utterances: Sequence[Mapping[str, Any]], recorded_ms: int) -> Wit
     """
     if not any(utterance["speaker"] == "caller" for utterance in utterances):
         return "no_transcript"
-    if any(one["speaker"] == "person" and not one["text"] for one in utterances):
+    if any(utterance["speaker"] == "person" and not utterance["text"] for utterance in utterances):
         return "no_transcript"
-    for one in utterances:
-        if is_redacted(one["text"]):
-            if one["end_ms"] <= one["start_ms"]:
+    for utterance in utterances:
+        if is_redacted(utterance["text"]):
+            if utterance["end_ms"] <= utterance["start_ms"]:
                 return "no_times"
-            if one["start_ms"] >= recorded_ms:
+            if utterance["start_ms"] >= recorded_ms:
                 return "not_in_recording"
     return ""
 

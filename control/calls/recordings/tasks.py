@@ -460,15 +460,15 @@ async def _forget_recordings(pool: Pool, deleted: CallState) -> None:
             return
         details = call.state.details
         kept = tuple(recording for recording in details.recordings if recording not in gone)
-        carrier = {name: _without_copy(one, deleted) for name, one in details.carrier_recordings.items()}
+        carrier = {name: _without_copy(recording, deleted) for name, recording in details.carrier_recordings.items()}
         details = replace(details, recordings=kept, joined=(), carrier_recordings=carrier)
         after = replace(call.state, recording_key=None, recording_seconds=None, details=details)
         await records_queries.update_states(db, [after])
 
 
-def _without_copy(one: StoredCarrierRecording, deleted: CallState) -> StoredCarrierRecording:
-    is_deleted = one in deleted.details.carrier_recordings.values()
-    return replace(one, storage_key=None) if is_deleted else one
+def _without_copy(recording: StoredCarrierRecording, deleted: CallState) -> StoredCarrierRecording:
+    is_deleted = recording in deleted.details.carrier_recordings.values()
+    return replace(recording, storage_key=None) if is_deleted else recording
 
 
 async def _delete_at_carrier(carriers: Carriers, current: CallState) -> None:
@@ -494,7 +494,7 @@ async def _delete_at_carrier(carriers: Carriers, current: CallState) -> None:
         except CarrierUnavailable as error:
             failures.append(JobFailed(f"carrier unavailable: {error.code}"))
     if failures:
-        raise min(failures, key=lambda one: one.is_permanent)  # retry if one of the failures is temporary
+        raise min(failures, key=lambda failure: failure.is_permanent)  # retry if one of the failures is temporary
 
 
 async def _delete_objects(storage: Storage, keys: Iterable[str]) -> None:

@@ -396,16 +396,22 @@ def _decode(kind: type[P], raw: Mapping[str, Any]) -> P:
 def _make_readers(kind: type[DetailsPart]) -> dict[str, tuple[str, Callable[[Any], Any]]]:
     """Returns, by JSON key, the attribute's name and the function that reads its value."""
     types = get_type_hints(kind)
-    return {_key(one): (one.name, _reader(one.name, types[one.name])) for one in fields(kind) if one.name != _UNKNOWN}
+    return {
+        _key(field_): (field_.name, _reader(field_.name, types[field_.name]))
+        for field_ in fields(kind)
+        if field_.name != _UNKNOWN
+    }
 
 
 def _reader(name: str, wanted: Any) -> Callable[[Any], Any]:
     if name in _ONE:
         return lambda value: _decode(_ONE[name], _object(value))
     if name in _LISTS:
-        return lambda value: tuple(_decode(_LISTS[name], _object(one)) for one in msgspec.convert(value, list[Any]))
+        return lambda value: tuple(_decode(_LISTS[name], _object(item)) for item in msgspec.convert(value, list[Any]))
     if name == "carrier_recordings":
-        return lambda value: {key: _decode(StoredCarrierRecording, _object(one)) for key, one in _object(value).items()}
+        return lambda value: {
+            key: _decode(StoredCarrierRecording, _object(item)) for key, item in _object(value).items()
+        }
     return lambda value: msgspec.convert(value, wanted)
 
 
@@ -414,16 +420,16 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def _encode(part: DetailsPart) -> dict[str, Any]:
-    values = {_key(one): getattr(part, one.name) for one in fields(part) if _is_written(part, one)}
+    values = {_key(field_): getattr(part, field_.name) for field_ in fields(part) if _is_written(part, field_)}
     return {**part.unknown, **{key: _plain(value) for key, value in values.items()}}
 
 
-def _is_written(part: DetailsPart, one: Field[Any]) -> bool:
+def _is_written(part: DetailsPart, field_: Field[Any]) -> bool:
     """Required fields always are: programs of other versions read them without asking."""
-    if one.name == _UNKNOWN:
+    if field_.name == _UNKNOWN:
         return False
-    default = one.default_factory() if one.default_factory is not MISSING else one.default
-    return bool(getattr(part, one.name) != default)
+    default = field_.default_factory() if field_.default_factory is not MISSING else field_.default
+    return bool(getattr(part, field_.name) != default)
 
 
 def _plain(value: Any) -> Any:
@@ -432,14 +438,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, tuple):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     return value
 
 
-def _key(one: Field[Any]) -> str:
-    return str(one.metadata.get(_KEY, one.name))
+def _key(field_: Field[Any]) -> str:
+    return str(field_.metadata.get(_KEY, field_.name))
 
 
 _READERS: Final = {

@@ -259,7 +259,7 @@ def _call(row: Any) -> StoredCall | None:
 
 def state_from_row(row: Any) -> CallState:
     """Returns the state from a row that has at least STATE_COLUMNS."""
-    values = {one.name: row[one.name] for one in fields(CallState)}
+    values = {column.name: row[column.name] for column in fields(CallState)}
     details, caller_number = decode_details(values["details"]), values["caller_number"] or ""
     return CallState(**{**values, "details": details, "caller_number": caller_number})
 
@@ -468,7 +468,7 @@ def make_summary(row: Mapping[str, Any]) -> CallSummary:
 
     Rows of earlier releases hold the carrier's word for a withheld number.
     """
-    values = {one.name: row[one.name] for one in fields(CallSummary)}
+    values = {column.name: row[column.name] for column in fields(CallSummary)}
     return CallSummary(**{**values, "caller_number": known_number(row["caller_number"] or "") or None})
 
 

@@ -117,7 +117,7 @@ def with_word_times(utterances: Sequence[Utterance], times: Iterable[Utterance] 
     The previous version stores no times of words: its utterances have no times or, after a redaction, times that no
     longer match their words.
     """
-    known = {tuple(one[name] for name in _KEY): one["word_ms"] for one in times or ()}
+    known = {tuple(stored[name] for name in _KEY): stored["word_ms"] for stored in times or ()}
     joined = []
     for utterance in utterances:
         word_ms = known.get(tuple(utterance[name] for name in _KEY))

@@ -104,4 +104,6 @@ async def select_recipients(db: Connection, workspace_id: UUID | None) -> AlarmR
     name = await db.fetchval("SELECT name FROM workspaces WHERE id = $1", workspace_id)
     owners = await db.fetch(_OWNERS, workspace_id, MOST_RECIPIENTS)
     staff = await db.fetch(_STAFF, MOST_RECIPIENTS)
-    return AlarmRecipients(name or "", tuple(owner["email"] for owner in owners), tuple(one["email"] for one in staff))
+    return AlarmRecipients(
+        name or "", tuple(owner["email"] for owner in owners), tuple(member["email"] for member in staff)
+    )

@@ -36,7 +36,7 @@ class SpendAlarms:
         reached = find_platform_limit(used, limits)
         if reached:
             found.append(UnusualCalls(None, "platform_limit", limits[reached], limits[reached]))
-        return sum([await self._raise(db, one, now) for one in found])
+        return sum([await self._raise(db, unusual, now) for unusual in found])
 
     async def count_of_day(self, db: Connection, now: datetime) -> dict[str, int]:
         """Returns the number of alarms of the last 24 hours by kind."""

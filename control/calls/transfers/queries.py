@@ -48,13 +48,21 @@ async def lock_transfer(db: Connection, transfer_id: UUID) -> WarmTransfer | Non
 async def select_of_call(db: Connection, call_id: UUID) -> list[WarmTransfer]:
     """Returns the transfers of a call, the oldest first."""
     query = f"SELECT {_COLUMNS} FROM warm_transfers WHERE call_id = $1 ORDER BY created_at, id LIMIT 100"
-    return [one for row in await db.fetch(query, call_id) if (one := _transfer(row)) is not None]
+    return [transfer for row in await db.fetch(query, call_id) if (transfer := _transfer(row)) is not None]
 
 
-async def update_transfer(db: Connection, one: WarmTransfer) -> None:
+async def update_transfer(db: Connection, transfer: WarmTransfer) -> None:
     """Writes the changeable columns. The row must be locked."""
-    values = (one.status, one.failure, one.leg_id, one.conference, one.brief, one.joined_at, one.asked_at)
-    await db.execute(_UPDATE, one.id, *values)
+    values = (
+        transfer.status,
+        transfer.failure,
+        transfer.leg_id,
+        transfer.conference,
+        transfer.brief,
+        transfer.joined_at,
+        transfer.asked_at,
+    )
+    await db.execute(_UPDATE, transfer.id, *values)
 
 
 async def select_open_legs(db: Connection, leg_ids: Collection[str]) -> set[str]:

@@ -99,7 +99,7 @@ def take_back(
     """
     details, leg = state.details, state.details.leg if leg is None else leg
     transfer = details.transfer
-    is_known = any(target and one.target == target for one in details.returns)
+    is_known = any(target and earlier.target == target for earlier in details.returns)
     if is_known or has_returned(state, leg):
         return state
     returned = ReturnedTransfer(

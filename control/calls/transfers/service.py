@@ -55,10 +55,10 @@ class EndTargetJob(msgspec.Struct, frozen=True):
 
 async def set_leg(db: Connection, transfer_id: UUID, leg_id: str) -> None:
     """Stores the carrier's id of the target's leg. If the transfer is already over, the leg is ended."""
-    one = await queries.lock_transfer(db, transfer_id)
-    if one is not None and one.leg_id != leg_id:
-        await queries.update_transfer(db, replace(one, leg_id=leg_id))
-        if one.status not in WAITING:
+    transfer = await queries.lock_transfer(db, transfer_id)
+    if transfer is not None and transfer.leg_id != leg_id:
+        await queries.update_transfer(db, replace(transfer, leg_id=leg_id))
+        if transfer.status not in WAITING:
             await enqueue_target_end(db, transfer_id)
 
 
@@ -76,8 +76,8 @@ async def lock_call(db: Connection, transfer_id: UUID) -> CallState | None:
 
 async def is_wanted(db: Connection, transfer_id: UUID) -> bool:
     """Returns whether the target may still accept, or has accepted."""
-    one = await queries.lock_transfer(db, transfer_id)
-    return one is not None and one.status in {*WAITING, "accepted"}
+    transfer = await queries.lock_transfer(db, transfer_id)
+    return transfer is not None and transfer.status in {*WAITING, "accepted"}
 
 
 async def answer(db: Connection, transfer_id: UUID, leg_id: str) -> WarmTransfer | None:
@@ -86,19 +86,19 @@ async def answer(db: Connection, transfer_id: UUID, leg_id: str) -> WarmTransfer
     Returns:
         None if the caller no longer waits.
     """
-    one = await queries.lock_transfer(db, transfer_id)
-    if one is None or one.status not in WAITING:
+    transfer = await queries.lock_transfer(db, transfer_id)
+    if transfer is None or transfer.status not in WAITING:
         return None
-    asked = replace(one, status="asking", leg_id=leg_id)
+    asked = replace(transfer, status="asking", leg_id=leg_id)
     await queries.update_transfer(db, asked)
     return asked
 
 
 async def mark_asked(db: Connection, transfer_id: UUID, now: datetime) -> None:
     """Stores that the target has heard the brief and is asked for a decision. Spoken decisions count from now on."""
-    one = await queries.lock_transfer(db, transfer_id)
-    if one is not None and one.asked_at is None:
-        await queries.update_transfer(db, replace(one, asked_at=now))
+    transfer = await queries.lock_transfer(db, transfer_id)
+    if transfer is not None and transfer.asked_at is None:
+        await queries.update_transfer(db, replace(transfer, asked_at=now))
 
 
 async def accept(db: Connection, transfer_id: UUID, conference: str | None) -> WarmTransfer | None:
@@ -110,12 +110,12 @@ async def accept(db: Connection, transfer_id: UUID, conference: str | None) -> W
     Returns:
         None if the caller no longer waits.
     """
-    one = await queries.lock_transfer(db, transfer_id)
-    if one is None or one.status not in {*WAITING, "accepted"}:
+    transfer = await queries.lock_transfer(db, transfer_id)
+    if transfer is None or transfer.status not in {*WAITING, "accepted"}:
         return None
-    accepted = replace(one, status="accepted", conference=conference or one.conference, brief="")
+    accepted = replace(transfer, status="accepted", conference=conference or transfer.conference, brief="")
     await queries.update_transfer(db, accepted)
-    if one.status != "accepted":
+    if transfer.status != "accepted":
         await enqueue_target_end(db, transfer_id, unless_met=True)
     return accepted
 
@@ -127,18 +127,18 @@ async def join(db: Connection, call_id: UUID, conference: str, now: datetime) ->
     an hour.
     """
     for known in await queries.select_of_call(db, call_id):
-        one = await queries.lock_transfer(db, known.id) if known.conference == conference else None
-        if one is not None and one.status == "accepted":
-            await queries.update_transfer(db, replace(one, joined_at=one.joined_at or now))
+        transfer = await queries.lock_transfer(db, known.id) if known.conference == conference else None
+        if transfer is not None and transfer.status == "accepted":
+            await queries.update_transfer(db, replace(transfer, joined_at=transfer.joined_at or now))
             return True
     return False
 
 
 async def fail(db: Connection, transfer_id: UUID, failure: TransferFailure) -> None:
     """Stores that the target does not take the call, or that the caller no longer waits."""
-    one = await queries.lock_transfer(db, transfer_id)
-    if one is not None and one.status in WAITING:
-        await queries.update_transfer(db, replace(one, status="failed", failure=failure, brief=""))
+    transfer = await queries.lock_transfer(db, transfer_id)
+    if transfer is not None and transfer.status in WAITING:
+        await queries.update_transfer(db, replace(transfer, status="failed", failure=failure, brief=""))
         await enqueue_target_end(db, transfer_id)
 
 
@@ -151,24 +151,24 @@ async def end_leg(db: Connection, transfer_id: UUID, failure: TransferFailure) -
         failure: Why the transfer has failed, if the target had not accepted.
     """
     call = await lock_call(db, transfer_id)
-    one = await queries.lock_transfer(db, transfer_id)
-    if one is None or one.status in ("failed", "over"):
-        return one
-    has_accepted = one.status == "accepted"
+    transfer = await queries.lock_transfer(db, transfer_id)
+    if transfer is None or transfer.status in ("failed", "over"):
+        return transfer
+    has_accepted = transfer.status == "accepted"
     ended = replace(
-        one, status="over" if has_accepted else "failed", failure=None if has_accepted else failure, brief=""
+        transfer, status="over" if has_accepted else "failed", failure=None if has_accepted else failure, brief=""
     )
     await queries.update_transfer(db, ended)
-    if call is not None and has_accepted and (one.joined_at is not None or is_with_target(call)):
+    if call is not None and has_accepted and (transfer.joined_at is not None or is_with_target(call)):
         await enqueue_hangup(db, call, None)
     return ended
 
 
 async def give_up(db: Connection, transfer_id: UUID) -> None:
     """Ends a transfer because the carrier cannot ask the target or make a conference. The target is hung up."""
-    one = await queries.lock_transfer(db, transfer_id)
-    if one is not None and one.status not in ("failed", "over"):
-        await queries.update_transfer(db, replace(one, status="failed", failure="failed", brief=""))
+    transfer = await queries.lock_transfer(db, transfer_id)
+    if transfer is not None and transfer.status not in ("failed", "over"):
+        await queries.update_transfer(db, replace(transfer, status="failed", failure="failed", brief=""))
         await enqueue_target_end(db, transfer_id)
 
 
@@ -177,17 +177,17 @@ async def release(db: Connection, call_id: UUID) -> None:
 
     Targets that ring, decide or wait in a conference are hung up. The ends of their legs no longer affect the caller.
     """
-    for one in await queries.select_of_call(db, call_id):
-        await give_up(db, one.id)
+    for transfer in await queries.select_of_call(db, call_id):
+        await give_up(db, transfer.id)
 
 
 async def end_of_call(db: Connection, call_id: UUID) -> None:
     """Ends the legs of all targets of a call that is over."""
-    for one in await queries.select_of_call(db, call_id):
-        if one.status in WAITING:
-            await fail(db, one.id, "failed")
-        elif one.status == "accepted":
-            await enqueue_target_end(db, one.id)
+    for transfer in await queries.select_of_call(db, call_id):
+        if transfer.status in WAITING:
+            await fail(db, transfer.id, "failed")
+        elif transfer.status == "accepted":
+            await enqueue_target_end(db, transfer.id)
 
 
 async def enqueue_target_end(db: Connection, transfer_id: UUID, *, unless_met: bool = False) -> None:

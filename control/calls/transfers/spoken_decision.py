@@ -99,7 +99,9 @@ def _plain(text: str) -> str:
     """Returns the text in lowercase without accents, with single spaces. "I'll" becomes "ill", and "l'appel" two
     words.
     """
-    bare = "".join(one for one in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(one))
+    bare = "".join(
+        character for character in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(character)
+    )
     joined = re.sub(r"\b(i|im|cant|can)['\u2019](ll|m|t)\b", r"\1\2", bare)
     return " ".join(re.sub(r"[^a-z0-9]+", " ", joined).split())
 

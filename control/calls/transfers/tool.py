@@ -166,7 +166,7 @@ def _require_room(before: Sequence[WarmTransfer], now: datetime) -> None:
     """Raises Conflict if another transfer is running: if two targets accepted, one would wait in vain."""
     if len(before) >= MOST_RETURNS:
         raise Conflict(f"A call has {MOST_RETURNS} such transfers at most.", code="transfer_limit")
-    if any(one.is_going_on(now) for one in before):
+    if any(transfer.is_going_on(now) for transfer in before):
         raise Conflict("A person is being called already.", code="transfer_going_on")
 
 

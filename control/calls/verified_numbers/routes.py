@@ -101,7 +101,7 @@ async def confirm_phone_code(
 async def list_verified_numbers(context: MemberContext) -> VerifiedNumberList:
     """The phones that the workspace's members verified."""
     found = await context.services[PhoneCodes].list_verified(context.db, context.workspace_id)
-    return VerifiedNumberList([to_view(one) for one in found])
+    return VerifiedNumberList([to_view(number) for number in found])
 
 
 async def forget_verified_number(

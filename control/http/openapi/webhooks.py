@@ -39,7 +39,7 @@ class EventText(Protocol):
 
 def event_inputs(events: Mapping[str, EventText]) -> list[SchemaInput]:
     """The types whose schemas `make_webhooks` needs, by the key that `event_key` makes."""
-    return [(event_key(name), "serialization", TypeAdapter(one.data)) for name, one in events.items()]
+    return [(event_key(name), "serialization", TypeAdapter(event.data)) for name, event in events.items()]
 
 
 def event_key(name: str) -> str:
@@ -50,7 +50,7 @@ def event_key(name: str) -> str:
 def make_webhooks(events: Mapping[str, EventText], schemas: Mapping[str, Schema], api_version: str) -> Schema:
     """By event type. schemas: of the data, by `event_key`."""
     return {
-        name: {"post": _operation(name, one, schemas[event_key(name)], api_version)} for name, one in events.items()
+        name: {"post": _operation(name, event, schemas[event_key(name)], api_version)} for name, event in events.items()
     }
 
 

@@ -36,7 +36,7 @@ def _quality(accept: str, kind: str) -> float:
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
         found[name] = next((_number(parameter[2:]) for parameter in parameters if parameter.startswith("q=")), 1.0)
     ranges = (kind, f"{kind.partition('/')[0]}/*", "*/*")
-    return next((found[one] for one in ranges if one in found), 0.0)
+    return next((found[media_range] for media_range in ranges if media_range in found), 0.0)
 
 
 def _number(text: str) -> float:

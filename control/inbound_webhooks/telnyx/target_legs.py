@@ -96,20 +96,25 @@ class TelnyxTargetLegs:
         decision = _BY_KEY.get(event["digits"])
         if decision is not None:
             return await self._decide(db, event, transfer_id, decision)
-        one = await transfers_service.lock_transfer(db, transfer_id)
-        if one is None or one.status == "accepted":
+        transfer = await transfers_service.lock_transfer(db, transfer_id)
+        if transfer is None or transfer.status == "accepted":
             return None
-        if one.status == "asking" and one.asked_at is None and event["status"] != HUNG_UP and not event["digits"]:
-            return partial(self._ask, event, one, now)
+        if (
+            transfer.status == "asking"
+            and transfer.asked_at is None
+            and event["status"] != HUNG_UP
+            and not event["digits"]
+        ):
+            return partial(self._ask, event, transfer, now)
         await transfers_service.fail(db, transfer_id, "refused" if event["status"] == HUNG_UP else "no_answer")
         return partial(self._hang_up, event)
 
     async def _heard(self, db: Connection, event: TelnyxEvent, transfer_id: UUID) -> Step | None:
         """Words that are no decision change nothing: the question's time goes on."""
-        one = await transfers_service.lock_transfer(db, transfer_id)
-        if one is None or one.asked_at is None or one.status != "asking":
+        transfer = await transfers_service.lock_transfer(db, transfer_id)
+        if transfer is None or transfer.asked_at is None or transfer.status != "asking":
             return None
-        decision = read_decision(event.words, one.language)
+        decision = read_decision(event.words, transfer.language)
         return None if decision is None else await self._decide(db, event, transfer_id, decision)
 
     async def _decide(self, db: Connection, event: TelnyxEvent, transfer_id: UUID, decision: Decision) -> Step | None:

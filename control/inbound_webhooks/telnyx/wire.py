@@ -320,8 +320,8 @@ def _without_nul(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("\0", "")
     if isinstance(value, list):
-        return [_without_nul(one) for one in value]
-    return {name: _without_nul(one) for name, one in value.items()} if isinstance(value, dict) else value
+        return [_without_nul(item) for item in value]
+    return {name: _without_nul(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 def _seconds_between(start: str, end: str) -> int | None:

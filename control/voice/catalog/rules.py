@@ -94,7 +94,7 @@ def _is_plain(value: object) -> bool:
     if isinstance(value, str):
         return len(value) <= MAX_TEXT and "\0" not in value
     if isinstance(value, list):
-        return len(value) <= MAX_OPTIONS and all(isinstance(one, str) and _is_plain(one) for one in value)
+        return len(value) <= MAX_OPTIONS and all(isinstance(item, str) and _is_plain(item) for item in value)
     return isinstance(value, bool) or (isinstance(value, int | float) and -MAX_NUMBER <= value <= MAX_NUMBER)
 
 

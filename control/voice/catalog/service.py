@@ -183,7 +183,7 @@ class ProviderAdministration:
         self, db: Connection, actor: Actor, strategy: Strategy, chain: Sequence[str], now: datetime
     ) -> PlatformRouting:
         """Raises Invalid (codes provider_unknown, provider_repeated)."""
-        known = {one.offer.provider for one in await self.list_all(db)}
+        known = {entry.offer.provider for entry in await self.list_all(db)}
         for place, name in enumerate(chain):
             if name not in known:
                 message = f"There is no provider {name!r}."
@@ -264,7 +264,7 @@ def require_vendor(name: object) -> VendorFacts:
     """What is known of a vendor. Raises Invalid (code vendor_unknown)."""
     facts = VENDORS.get(name) if isinstance(name, str) else None
     if facts is None:
-        keyed = [known for known, one in VENDORS.items() if one.takes_key or one.runs_services]
+        keyed = [known for known, vendor in VENDORS.items() if vendor.takes_key or vendor.runs_services]
         message = f"Media has no adapter for this vendor, only for {', '.join(keyed)}."
         raise Invalid(message, code="vendor_unknown", param="config.vendor")
     return facts

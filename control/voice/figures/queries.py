@@ -53,13 +53,13 @@ async def upsert_figures(db: Connection, source: Source, measured: Sequence[Role
         """,
         source,
         now,
-        [one.provider for one in measured],
-        [one.role for one in measured],
-        [one.status for one in measured],
-        [one.requests for one in measured],
-        [one.error_rate for one in measured],
-        [one.p50_ms for one in measured],
-        [one.p95_ms for one in measured],
+        [figures.provider for figures in measured],
+        [figures.role for figures in measured],
+        [figures.status for figures in measured],
+        [figures.requests for figures in measured],
+        [figures.error_rate for figures in measured],
+        [figures.p50_ms for figures in measured],
+        [figures.p95_ms for figures in measured],
     )
 
 

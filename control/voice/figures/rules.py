@@ -94,8 +94,8 @@ def combine(measured: Iterable[WorkspaceMeasurement]) -> list[RoleMeasurement]:
     workspaces request (an unknown model, a refused text). So the workspaces that it fails most are left out, up to this
     number, whether it fails them always or sometimes: no workspace decides how others are routed."""
     by_role: dict[tuple[str, str], list[WorkspaceMeasurement]] = {}
-    for one in measured:
-        by_role.setdefault((one.provider, one.role), []).append(one)
+    for figures in measured:
+        by_role.setdefault((figures.provider, figures.role), []).append(figures)
     return [_combine_role(provider, role, found) for (provider, role), found in by_role.items()]
 
 
@@ -104,22 +104,22 @@ def _combine_role(provider: str, role: str, measured: Sequence[WorkspaceMeasurem
     return RoleMeasurement(
         provider,
         role,
-        sum(one.requests for one in counted),
-        sum(one.failures for one in counted),
-        _rank(sorted(one.p50_ms for one in counted if one.p50_ms is not None), 0.5),
-        _rank(sorted(one.p95_ms for one in counted if one.p95_ms is not None), 0.5),
+        sum(figures.requests for figures in counted),
+        sum(figures.failures for figures in counted),
+        _rank(sorted(figures.p50_ms for figures in counted if figures.p50_ms is not None), 0.5),
+        _rank(sorted(figures.p95_ms for figures in counted if figures.p95_ms is not None), 0.5),
     )
 
 
 def _leave_out(measured: Sequence[WorkspaceMeasurement]) -> Sequence[WorkspaceMeasurement]:
     """All but those whose failures may be their own; all if there are too many of these."""
     most = max(1, int(MOST_LEFT_OUT * len(measured)))
-    down = sum(one.failed_share >= DOWN for one in measured)
+    down = sum(figures.failed_share >= DOWN for figures in measured)
     if down > most or down == len(measured):
         return measured
-    by_failures = sorted(measured, key=lambda one: one.failed_share)
+    by_failures = sorted(measured, key=lambda figures: figures.failed_share)
     doubtful = by_failures[-most:]
-    return [*by_failures[:-most], *(one for one in doubtful if one.failed_share < DEGRADED)]
+    return [*by_failures[:-most], *(figures for figures in doubtful if figures.failed_share < DEGRADED)]
 
 
 def measure(provider: str, role: str, latencies_ms: Sequence[int | None]) -> RoleMeasurement:
@@ -157,7 +157,7 @@ def worst_status(figures: Iterable[RoleFigures]) -> RoleFigures | None:
         known = by_role.get(figure.role)
         if known is None or (figure.source == "calls" and figure.status != "unknown") or known.status == "unknown":
             by_role[figure.role] = figure
-    return max(by_role.values(), key=lambda one: STATUSES.index(one.status), default=None)
+    return max(by_role.values(), key=lambda figure: STATUSES.index(figure.status), default=None)
 
 
 def _rank(ordered: Sequence[int], share: float) -> int | None:

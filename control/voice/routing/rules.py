@@ -140,7 +140,9 @@ def order_candidates(
     found = list(candidates)
     if strategy == "priority":
         places = {name: place for place, name in enumerate(order)}
-        return _names_in_order(found, {one.provider: places.get(one.provider, len(places)) for one in found})
+        return _names_in_order(
+            found, {candidate.provider: places.get(candidate.provider, len(places)) for candidate in found}
+        )
     chosen = weights if weights is not None and strategy == "balanced" else _WEIGHTS[strategy]
     return _names_in_order(found, _scores(found, chosen), has_last=True)
 
@@ -149,9 +151,15 @@ def _names_in_order(
     candidates: Iterable[RoutingCandidate], scores: Mapping[str, float], *, has_last: bool = False
 ) -> list[str]:
     ordered = sorted(
-        candidates, key=lambda one: (has_last and one.is_last, scores[one.provider], one.priority, one.provider)
+        candidates,
+        key=lambda candidate: (
+            has_last and candidate.is_last,
+            scores[candidate.provider],
+            candidate.priority,
+            candidate.provider,
+        ),
     )
-    return [one.provider for one in ordered]
+    return [candidate.provider for candidate in ordered]
 
 
 def _scores(candidates: Sequence[RoutingCandidate], weights: StrategyWeights) -> dict[str, float]:
