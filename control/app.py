@@ -120,9 +120,13 @@ class HttpOptions:
 
 @dataclass(frozen=True, slots=True)
 class ApiOptions:
-    """All settings of the API. request_concurrency: requests of running calls that are answered at once.
-    accepts_unsigned: nodes of the version before are believed. allows_owner: whether the API may sign in to PostgreSQL
-    as the tables' owner."""
+    """All settings of the API.
+
+    Attributes:
+        request_concurrency: Requests of running calls that are answered at once.
+        accepts_unsigned: Nodes of the version before are believed.
+        allows_owner: Whether the API may sign in to PostgreSQL as the tables' owner.
+    """
 
     database_url: str
     redis_url: str
@@ -142,9 +146,12 @@ class ApiOptions:
 async def open_app(
     options: ApiOptions, routes: Sequence[Route] = ROUTES, handlers: RequestHandlers | None = None
 ) -> AsyncIterator[web.Application]:
-    """The application with its connections, closed after the block. handlers: of requests of running calls; None: those
-    of all rooms. Raises OSError, TimeoutError and asyncpg.PostgresError without a database, and LoginRefused; Redis
-    need not be reachable yet."""
+    """The application with its connections, closed after the block. Raises OSError, TimeoutError and
+    asyncpg.PostgresError without a database, and LoginRefused; Redis need not be reachable yet.
+
+    Args:
+        handlers: Of requests of running calls; None: those of all rooms.
+    """
     sealer, authority = Sealer(options.keys.vault), make_authority(options.keys, options.accepts_unsigned)
     async with _open_database(options) as pool:
         redis = redis_client(options.redis_url, options.http.redis_timeout_s)
@@ -293,8 +300,11 @@ def make_app(
     webhooks: Webhooks,
     dead_tasks: Callable[[], list[str]] = list,
 ) -> web.Application:
-    """The application. dead_tasks: names of the long-lived tasks that do not run. Raises InvalidRoute, and ValueError
-    for an invalid proxy network."""
+    """The application. Raises InvalidRoute, and ValueError for an invalid proxy network.
+
+    Args:
+        dead_tasks: Names of the long-lived tasks that do not run.
+    """
     _check_limits(http.limits or {}, routes)
     middleware = EdgeMiddleware(
         OriginReader(http.trusted_proxies),

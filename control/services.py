@@ -72,12 +72,18 @@ from shared.secrets import KEY_BYTES, Sealer
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """Settings of the nouns. links: base URL of links in e-mails; has_portal: of a client portal, else of the
-    console. access_token_s: seconds. egress_allow: networks beside the public internet that
-    customers' addresses may lead to. public_url: of this API, for vendors' redirects; empty: as `links`.
-    embedder: of documents that agents search; None: they are searched by full text only.
-    invoice_issuer: lines of the platform's name and address on invoices; invoice_fonts: files of further fonts for
-    them. staff_totp_required: until an admin sets it; true outside of an operator's own machine."""
+    """Settings of the nouns.
+
+    Attributes:
+        links: Base URL of links in e-mails; has_portal: of a client portal, else of the console.
+        access_token_s: Seconds.
+        egress_allow: Networks beside the public internet that customers' addresses may lead to.
+        public_url: Of this API, for vendors' redirects; empty: as `links`.
+        embedder: Of documents that agents search; None: they are searched by full text only.
+        invoice_issuer: Lines of the platform's name and address on invoices; invoice_fonts: files of further fonts for
+            them.
+        staff_totp_required: Until an admin sets it; true outside of an operator's own machine.
+    """
 
     links: str
     accounts: AccountPolicy = field(default_factory=AccountPolicy)
@@ -102,7 +108,11 @@ class Policies:
 
 
 def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
-    """Issues and reads access tokens. sealer: of the token keys, from which theirs are derived."""
+    """Issues and reads access tokens.
+
+    Args:
+        sealer: Of the token keys, from which theirs are derived.
+    """
     return AccessTokens(sealer.derive(KEY_PURPOSE), policies.access_token_s)
 
 

@@ -135,8 +135,13 @@ PATTERNS: Final[Mapping[str, str]] = {
 
 
 def words_of(kind: str, context: Context, value: object) -> Words | None:
-    """The code and the message of a fault; None for a type that is not known here. kind: pydantic's type. context: its
-    limits. value: what was sent; only its length is told."""
+    """The code and the message of a fault; None for a type that is not known here.
+
+    Args:
+        kind: Pydantic's type.
+        context: Its limits.
+        value: What was sent; only its length is told.
+    """
     if kind in WORDS:
         return WORDS[kind]
     make = _MAKERS.get(kind)
@@ -244,7 +249,11 @@ UNION_ERROR: Final = "union"
 
 @dataclass(frozen=True, slots=True)
 class SingleUnionError:
-    """Annotates a union. expected: completes the message "must be …"."""
+    """Annotates a union.
+
+    Attributes:
+        expected: Completes the message "must be …".
+    """
 
     expected: str
 
@@ -262,7 +271,11 @@ _KEY: Final = "[key]"
 
 
 def list_faults(error: ValidationError, at: str = "") -> list[ErrorDetail]:
-    """The first MAX_ERRORS faults. at: the field that was validated, before the names of those in it."""
+    """The first MAX_ERRORS faults.
+
+    Args:
+        at: The field that was validated, before the names of those in it.
+    """
     faults = error.errors(include_url=False)[:MAX_ERRORS]
     return [_detail(fault["type"], fault, at) for fault in faults]
 

@@ -124,8 +124,13 @@ def make_worker_tasks(
     ends_unknown_calls: bool = False,
     billing_ahead: timedelta = timedelta(0),
 ) -> WorkerTasks:
-    """The tasks of all nouns. metrics: where events, retried webhooks, unpriced usage, refused keys and backups are
-    counted. delete_at_carrier, ends_unknown_calls: see `calls_tasks`. billing_ahead: see `billing_tasks`."""
+    """The tasks of all nouns.
+
+    Args:
+        metrics: Where events, retried webhooks, unpriced usage, refused keys and backups are counted.
+        delete_at_carrier, ends_unknown_calls: See `calls_tasks`.
+        billing_ahead: See `billing_tasks`.
+    """
     storage, platform, carriers = services[Storage], services[Platform], services[Carriers]
     sealer = services[ProviderAdministration].sealer
     return join_tasks(

@@ -150,7 +150,12 @@ class WorkerMetrics:
 
 
 class BackgroundWorker:
-    """Runs tasks until it is stopped. pool: for the duties. database_url: for the job queue's own connections."""
+    """Runs tasks until it is stopped.
+
+    Args:
+        pool: For the duties.
+        database_url: For the job queue's own connections.
+    """
 
     def __init__(
         self,

@@ -54,7 +54,11 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class PasswordCheck:
-    """Result of a check. needs_rehash: the hash was made with other parameters than the current ones."""
+    """Result of a check.
+
+    Attributes:
+        needs_rehash: The hash was made with other parameters than the current ones.
+    """
 
     is_correct: bool
     needs_rehash: bool = False
@@ -75,8 +79,11 @@ class Passwords:
         return await self._run(self._hasher.hash, _normalized(password))
 
     async def check(self, known: str | None, password: str) -> PasswordCheck:
-        """Compares. known: the hash; None (no such account) compares with a dummy hash, so that both take the same
-        time."""
+        """Compares.
+
+        Args:
+            known: The hash; None (no such account) compares with a dummy hash, so that both take the same time.
+        """
         right = await self._run(self._verify, known or self._dummy_hash, _normalized(password))
         if known is None or not right:
             return PasswordCheck(False)

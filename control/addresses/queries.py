@@ -1,4 +1,4 @@
-"""All SQL of addresses and of their registrations at carriers."""
+"""SQL for addresses and of their registrations at carriers."""
 
 from collections.abc import Sequence
 from datetime import datetime

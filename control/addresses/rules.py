@@ -15,7 +15,11 @@ RegistrationStatus = Literal["pending", "registered", "rejected"]
 
 @dataclass(frozen=True, slots=True)
 class AddressRegistration:
-    """An address at one carrier. status_detail: why it was rejected."""
+    """An address at one carrier.
+
+    Attributes:
+        status_detail: Why it was rejected.
+    """
 
     carrier: str
     status: RegistrationStatus

@@ -179,9 +179,13 @@ NAME_RESERVED: Final = "tool_name_reserved"
 
 
 async def require_tools(db: Connection, workspace_id: UUID, config: AgentConfig, before: Config) -> None:
-    """before: the config until now, whose tools are not checked again, because a tool that its server has dropped must
-    not block other edits. Raises Invalid (codes tool_unknown; tool_name_reserved: the platform has a tool with the name
-    of this HTTP tool, which is offered in no call), which names each tool at fault."""
+    """Raises Invalid (codes tool_unknown; tool_name_reserved: the platform has a tool with the name of this HTTP tool,
+    which is offered in no call), which names each tool at fault.
+
+    Args:
+        before: The config until now, whose tools are not checked again, because a tool that its server has dropped must
+            not block other edits.
+    """
     new_http = set(config.http_tools) - set(before.get("http_tools", ()))
     if reserved := [
         _tool_fault(f"config.http_tools.{place}", "the platform has a tool of this name", NAME_RESERVED)
@@ -230,8 +234,12 @@ LOOKUP_REFUSED: Final = "lookup_not_allowed"
 
 
 async def require_actions(db: Connection, workspace_id: UUID, config: AgentConfig, before: Config) -> None:
-    """before: the config until now, whose tools are not checked again, because a connection that was removed since must
-    not block other edits. Raises Invalid (codes action_unknown, action_arguments_unfit), which names each fault."""
+    """Raises Invalid (codes action_unknown, action_arguments_unfit), which names each fault.
+
+    Args:
+        before: The config until now, whose tools are not checked again, because a connection that was removed since
+            must not block other edits.
+    """
     fresh = [(place, tool) for place, tool in enumerate(config.action_tools) if not _has_action(before, tool)]
     if not fresh:
         return
@@ -245,8 +253,11 @@ async def require_actions(db: Connection, workspace_id: UUID, config: AgentConfi
 async def require_lookup_right(
     db: Connection, workspace_id: UUID, actor: Actor, config: Config, current: Config
 ) -> None:
-    """current: the config until now; a tool that stays as it is was allowed before. Raises Forbidden (code
-    lookup_not_allowed) for anybody but owners, admins and the staff."""
+    """Raises Forbidden (code lookup_not_allowed) for anybody but owners, admins and the staff.
+
+    Args:
+        current: The config until now; a tool that stays as it is was allowed before.
+    """
     known = current.get("action_tools", ())
     fresh = [tool for tool in config.get("action_tools", ()) if tool["allow_free_lookup"] and tool not in known]
     if not fresh or actor.kind != "user":
@@ -309,7 +320,11 @@ def _pronunciation_faults(
 
 @dataclass(frozen=True, slots=True)
 class ReadinessReason:
-    """One reason why an agent cannot answer. param: the field at fault."""
+    """One reason why an agent cannot answer.
+
+    Attributes:
+        param: The field at fault.
+    """
 
     param: str
     message: str

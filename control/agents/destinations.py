@@ -136,8 +136,12 @@ def is_ordinary_destination(target: str) -> bool:
 
 
 def require_allowed(country: str, own: Collection[str], chosen: Collection[str], param: str = PARAM) -> None:
-    """chosen: the countries that were set for the workspace; without any, ALWAYS and those of its own numbers (`own`)
-    are allowed. Raises Invalid (code country_not_allowed)."""
+    """Raises Invalid (code country_not_allowed).
+
+    Args:
+        chosen: The countries that were set for the workspace; without any, ALWAYS and those of its own numbers (`own`)
+            are allowed.
+    """
     allowed = set(chosen) if chosen else ALWAYS | set(own)
     if country not in allowed:
         countries = ", ".join(sorted(allowed))
@@ -196,10 +200,15 @@ FALLBACK_PARAM: Final = f"config.{FALLBACK}"
 
 @dataclass(frozen=True, slots=True)
 class DialScope:
-    """Where a workspace's calls may go. own: countries of its numbers, without dangerous ones. chosen: those set for
-    it, or none. is_ours: the number in question belongs to a workspace here, as far as the transaction's scope sees.
-    trial_numbers: the only ones that a workspace on trial calls; None for others, and while the staff let trials call
-    any."""
+    """Where a workspace's calls may go.
+
+    Attributes:
+        own: Countries of its numbers, without dangerous ones.
+        chosen: Those set for it, or none.
+        is_ours: The number in question belongs to a workspace here, as far as the transaction's scope sees.
+        trial_numbers: The only ones that a workspace on trial calls; None for others, and while the staff let trials
+            call any.
+    """
 
     own: Collection[str]
     chosen: Sequence[str]
@@ -209,8 +218,12 @@ class DialScope:
 
 def make_dial_scope(row: Any, dangerous: Collection[str]) -> DialScope:
     """Makes the scope from a row with settings, homes (each number's country, or the number if no country is stored),
-    is_ours and trial_numbers. dangerous: countries that are called only if the staff chose them: a number of the
-    workspace's own there is not enough, because fraudsters buy one next to their accomplices."""
+    is_ours and trial_numbers.
+
+    Args:
+        dangerous: Countries that are called only if the staff chose them: a number of the workspace's own there is not
+            enough, because fraudsters buy one next to their accomplices.
+    """
     own = {country_of(home) or "" if home.startswith("+") else home for home in row["homes"]}
     own.difference_update(dangerous)
     return DialScope(own, OUTBOUND_COUNTRIES.read(row["settings"]), bool(row["is_ours"]), row["trial_numbers"])

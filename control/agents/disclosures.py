@@ -24,7 +24,11 @@ class DisclosureRule:
     since: date
 
     def holds_for(self, number: str, on: date) -> bool:
-        """Whether the law holds for a number on a day. number: as the carrier sends it, usually E.164."""
+        """Whether the law holds for a number on a day.
+
+        Args:
+            number: As the carrier sends it, usually E.164.
+        """
         if on < self.since:
             return False
         return number.startswith(self.prefixes) or (_find_country(number) in self.countries)
@@ -38,8 +42,12 @@ class Disclosures:
     rules: Sequence[DisclosureRule] = ()
 
     def find_text(self, choice: DisclosureChoice, numbers: Iterable[str], on: date, language: str) -> str:
-        """The text that callers of a workspace with this choice hear; empty: none. numbers: of both sides, because the
-        laws of both may hold. language: BCP 47; the text is English if there is none in this language."""
+        """The text that callers of a workspace with this choice hear; empty: none.
+
+        Args:
+            numbers: Of both sides, because the laws of both may hold.
+            language: BCP 47; the text is English if there is none in this language.
+        """
         if choice.mode == "text":
             return choice.text
         known = [number for number in numbers if number]

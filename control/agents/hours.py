@@ -53,7 +53,11 @@ def next_closing(hours: OpeningHours, at: datetime) -> datetime | None:
 
 
 def describe_hours(hours: OpeningHours, at: datetime, timezone: str) -> str:
-    """The hours and the state of affairs at this time, in lines for a language model. timezone: its name."""
+    """The hours and the state of affairs at this time, in lines for a language model.
+
+    Args:
+        timezone: Its name.
+    """
     lines = [f"Opening hours (time zone {timezone}):", *_describe_week(hours)]
     lines += [_describe_exception(exception) for exception in _coming(hours.exceptions, at.date())]
     return "\n".join([*lines, _describe_state(hours, at)])

@@ -1,4 +1,4 @@
-"""All SQL of agents, their versions and drafts; and which of a workspace's tools and rights an agent needs."""
+"""SQL for agents, their versions and drafts; and which of a workspace's tools and rights an agent needs."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -64,7 +64,11 @@ async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> Voic
 async def select_agents(
     db: Connection, workspace_id: UUID, status: str | None, search: str | None, page: PageRequest
 ) -> ListPage[AgentSummary]:
-    """Newest first. search: a part of the name, in any case. Raises Invalid (code cursor_unknown)."""
+    """Newest first. Raises Invalid (code cursor_unknown).
+
+    Args:
+        search: A part of the name, in any case.
+    """
     clause = await _AGENT_ORDER.make_clause(db, page, (workspace_id, status, search), (workspace_id,))
     rows = await db.fetch(
         f"""

@@ -29,7 +29,11 @@ class AgentPolicy:
 
 @dataclass(frozen=True, slots=True)
 class AgentContent:
-    """The content of a version. config: a dumped AgentConfig."""
+    """The content of a version.
+
+    Attributes:
+        config: A dumped AgentConfig.
+    """
 
     name: str
     config: Config
@@ -112,7 +116,11 @@ class VersionSummary:
 
 @dataclass(frozen=True, slots=True)
 class AgentVersion:
-    """A version; never changed once written. is_draft: a draft's content at a test call; only test calls had it."""
+    """A version; never changed once written.
+
+    Attributes:
+        is_draft: A draft's content at a test call; only test calls had it.
+    """
 
     workspace_id: UUID
     agent_id: UUID
@@ -125,8 +133,13 @@ class AgentVersion:
 
 @dataclass(frozen=True, slots=True)
 class VersionDraft:
-    """An agent's next version while its members work on it. base_version: the version that it was begun from. revision:
-    another one after each change. tested_version: the version that holds this content for test calls."""
+    """An agent's next version while its members work on it.
+
+    Attributes:
+        base_version: The version that it was begun from.
+        revision: Another one after each change.
+        tested_version: The version that holds this content for test calls.
+    """
 
     workspace_id: UUID
     agent_id: UUID
@@ -141,7 +154,11 @@ class VersionDraft:
 
 @dataclass(frozen=True, slots=True)
 class NewAgentInput:
-    """Input of a new agent. config, voice_config: merged into the template's."""
+    """Input of a new agent.
+
+    Attributes:
+        config, voice_config: Merged into the template's.
+    """
 
     name: str
     template_id: UUID | None = None
@@ -153,9 +170,12 @@ class NewAgentInput:
 
 @dataclass(frozen=True, slots=True)
 class AgentEdit:
-    """Changes of an agent; None or UNSET leaves a value as it is. config, voice_config: merged into the current ones.
+    """Changes of an agent; None or UNSET leaves a value as it is.
 
-    voice_provider, phone_number_id: None removes it. expected_version: refuse if another version is current.
+    Attributes:
+        config, voice_config: Merged into the current ones.
+        voice_provider, phone_number_id: None removes it.
+        expected_version: Refuse if another version is current.
     """
 
     name: str | None = None
@@ -168,7 +188,12 @@ class AgentEdit:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template that agents are made from. default_config: a part of an AgentConfig. usage_count: its agents."""
+    """A template that agents are made from.
+
+    Attributes:
+        default_config: A part of an AgentConfig.
+        usage_count: Its agents.
+    """
 
     id: UUID
     slug: str | None

@@ -81,7 +81,11 @@ class Agents:
     async def list_page(
         self, db: Connection, workspace_id: UUID, *, status: str | None, search: str | None, page: PageRequest
     ) -> ListPage[AgentSummary]:
-        """The workspace's agents, newest first. search: a part of the name. Raises Invalid (code cursor_unknown)."""
+        """The workspace's agents, newest first. Raises Invalid (code cursor_unknown).
+
+        Args:
+            search: A part of the name.
+        """
         found = await queries.select_agents(db, workspace_id, status, search, page)
         if page.cursor is not None:
             return found
@@ -232,9 +236,13 @@ class Agents:
         in_force: AgentContent | None = None,
         known: AgentContent | None = None,
     ) -> AgentContent:
-        """The edit merged into `base`, and validated. in_force: the agent's current content, if any, whose number
-        for transfers, languages and voices are not checked again. known: the content whose recipients, tools and
-        documents are not checked again; None: `base`. Raises Invalid."""
+        """The edit merged into `base`, and validated. Raises Invalid.
+
+        Args:
+            in_force: The agent's current content, if any, whose number for transfers, languages and voices are not
+                checked again.
+            known: The content whose recipients, tools and documents are not checked again; None: `base`.
+        """
         known = known or base
         config = parse_config(merge_patch(base.config, edit.config or {}))
         provider = base.voice_provider if edit.voice_provider is UNSET else edit.voice_provider
@@ -270,8 +278,12 @@ class Agents:
     async def save_version(
         self, db: Connection, before: VoiceAgent, content: AgentContent, edit: AgentEdit, actor: Actor, now: datetime
     ) -> VoiceAgent:
-        """Makes the content the current version, if it differs, and gives the agent the number of the edit. before: the
-        agent, locked. Raises Invalid, Conflict."""
+        """Makes the content the current version, if it differs, and gives the agent the number of the edit. Raises
+        Invalid, Conflict.
+
+        Args:
+            before: The agent, locked.
+        """
         if content != before.content:
             number = await queries.next_version(db, before.workspace_id, before.id)
             version = AgentVersion(before.workspace_id, before.id, number, content, actor.id, now)
@@ -390,9 +402,12 @@ class AgentDrafts:
         now: datetime,
     ) -> VoiceAgent:
         """Makes the draft the current version, and deletes it. Its content must be valid today, and a live agent must
-        stay able to answer. expected_version: the version that it replaces; None: the one that it was begun from.
-        Raises NotFound, Invalid, Forbidden (code lookup_not_allowed), Conflict (version_mismatch, name_taken,
-        cannot_answer, workspace_suspended)."""
+        stay able to answer. Raises NotFound, Invalid, Forbidden (code lookup_not_allowed), Conflict (version_mismatch,
+        name_taken, cannot_answer, workspace_suspended).
+
+        Args:
+            expected_version: The version that it replaces; None: the one that it was begun from.
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         agent = await lock_agent(db, workspace_id, agent_id)
         draft = await _require_draft(db, agent)
@@ -451,8 +466,11 @@ def mismatch(text: str, param: str) -> Conflict:
 
 
 async def report_agent(db: Connection, type_: EventType, agent: VoiceAgent, now: datetime) -> None:
-    """Stores the event for customers' webhooks, in the transaction of the change. agent: after the change; before a
-    deletion."""
+    """Stores the event for customers' webhooks, in the transaction of the change.
+
+    Args:
+        agent: After the change; before a deletion.
+    """
     data = AgentEventData(agent.id, agent.content.name, agent.status, agent.version)
     await report_facts(db, [ReportedFact(agent.workspace_id, type_, agent.id, now, data)])
 

@@ -45,10 +45,17 @@ CONTACT_PREFIX: Final = "contact_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCall:
-    """The call that a plan is made for. at: when the plan is made. caller, called: E.164, or whatever the carrier sends
-    ("anonymous", a SIP URI). variables: the call's own. contact: values of the placeholders that tell whose the
-    customer's number is, by name. timezone: of the workspace, a name of the IANA database. leaves_message: whether an
-    answering machine may get the agent's message. call_screening: in place of the agent's own rule, if any."""
+    """The call that a plan is made for.
+
+    Attributes:
+        at: When the plan is made.
+        caller, called: E.164, or whatever the carrier sends ("anonymous", a SIP URI).
+        variables: The call's own.
+        contact: Values of the placeholders that tell whose the customer's number is, by name.
+        timezone: Of the workspace, a name of the IANA database.
+        leaves_message: Whether an answering machine may get the agent's message.
+        call_screening: In place of the agent's own rule, if any.
+    """
 
     at: datetime
     id: str = ""

@@ -15,7 +15,11 @@ RANGE_ERRORS: Final = ("422 range_incomplete", "422 range_invalid", "422 range_t
 
 @dataclass(frozen=True, slots=True)
 class DayRange:
-    """Days of a time zone, first and last included. zone: a name of the IANA database."""
+    """Days of a time zone, first and last included.
+
+    Attributes:
+        zone: A name of the IANA database.
+    """
 
     first: date
     last: date

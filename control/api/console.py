@@ -34,7 +34,11 @@ _SHORTEST_TO_COMPRESS: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class ConsoleFile:
-    """A file as it is sent. etag: of its content."""
+    """A file as it is sent.
+
+    Attributes:
+        etag: Of its content.
+    """
 
     content_type: str
     body: bytes

@@ -1,4 +1,4 @@
-"""All SQL of API keys and their secrets."""
+"""SQL for API keys and their secrets."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,7 +21,11 @@ async def select_all(db: Connection, workspace_id: UUID, limit: int) -> list[Api
 
 
 async def select_one(db: Connection, workspace_id: UUID, key_id: UUID, *, lock: bool = False) -> ApiKey | None:
-    """Without its secrets. lock: until the transaction ends."""
+    """Without its secrets.
+
+    Args:
+        lock: Until the transaction ends.
+    """
     locking = "FOR UPDATE" if lock else ""
     row = await db.fetchrow(
         f"SELECT {_COLUMNS} FROM api_keys WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, key_id

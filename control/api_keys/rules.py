@@ -28,7 +28,12 @@ class KeySecret:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key. expires_at: None: never. secrets: the valid one first, then those that a rotation left valid."""
+    """A key.
+
+    Attributes:
+        expires_at: None: never.
+        secrets: The valid one first, then those that a rotation left valid.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -49,7 +54,11 @@ class IssuedKey:
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyEdit:
-    """Changes; None leaves a part as it is. changes_expiry: whether `expires_at` replaces the key's, also by None."""
+    """Changes; None leaves a part as it is.
+
+    Attributes:
+        changes_expiry: Whether `expires_at` replaces the key's, also by None.
+    """
 
     name: str | None = None
     scopes: tuple[Scope, ...] | None = None

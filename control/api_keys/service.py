@@ -95,8 +95,11 @@ class ApiKeys:
         await _record(db, actor, "api_key.revoke", key, before=_audited(key))
 
     async def record_use(self, db: Connection, secret: bytes) -> None:
-        """Writes when a secret was last used, unless somebody else writes it or it was deleted meanwhile. secret: its
-        hash."""
+        """Writes when a secret was last used, unless somebody else writes it or it was deleted meanwhile.
+
+        Args:
+            secret: Its hash.
+        """
         await queries.update_last_use(db, secret)
 
     async def _lock(self, db: Connection, workspace_id: UUID, key_id: UUID) -> ApiKey:

@@ -1,4 +1,4 @@
-"""All SQL of the audit log and its seals."""
+"""SQL for the audit log and its seals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields

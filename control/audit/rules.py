@@ -12,7 +12,12 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """An entry of the audit log. actor: admin, user, api_key or system. actor_email: of a key's holder for a key."""
+    """An entry of the audit log.
+
+    Attributes:
+        actor: Admin, user, api_key or system.
+        actor_email: Of a key's holder for a key.
+    """
 
     id: UUID
     at: datetime
@@ -29,7 +34,11 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Selects entries of the audit log. since: inclusive; until: exclusive."""
+    """Selects entries of the audit log.
+
+    Attributes:
+        since: Inclusive; until: exclusive.
+    """
 
     admin_id: UUID | None = None
     action: str | None = None
@@ -44,7 +53,11 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class AuditContent:
-    """An entry of the log. content: all of its columns as JSON text, in a form that stays the same."""
+    """An entry of the log.
+
+    Attributes:
+        content: All of its columns as JSON text, in a form that stays the same.
+    """
 
     entry_id: UUID
     at: datetime

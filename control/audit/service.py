@@ -40,7 +40,12 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change to a resource. action: for example "workspace.suspend". before, after: the changed fields."""
+    """A change to a resource.
+
+    Attributes:
+        action: For example "workspace.suspend".
+        before, after: The changed fields.
+    """
 
     action: str
     resource_type: str
@@ -122,7 +127,11 @@ async def record_read(
 
 
 async def record_search(db: Connection, actor: Actor, workspace_id: UUID, calls: int, reason: str) -> None:
-    """Appends a search in a workspace's transcripts to the audit log. calls: how many of them it answered."""
+    """Appends a search in a workspace's transcripts to the audit log.
+
+    Args:
+        calls: How many of them it answered.
+    """
     after = {"content": "search", "calls": calls}
     change = Change(READ_ACTION, "workspace", str(workspace_id), workspace_id, after=after, reason=reason)
     await record_change(db, actor, change)

@@ -21,8 +21,12 @@ log = structlog.get_logger()
 
 
 def audit_tasks(sealer: Sealer, report: Callable[[int], None]) -> WorkerTasks:
-    """Duties `audit_seals` and `audit_check`. report: takes the number of breaks that the newest pass over all seals,
-    and what has been read of the next one, found."""
+    """Duties `audit_seals` and `audit_check`.
+
+    Args:
+        report: Takes the number of breaks that the newest pass over all seals, and what has been read of the next one,
+            found.
+    """
     keys = audit_keys(sealer)
     check = AuditCheck(keys, report)
 

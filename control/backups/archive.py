@@ -23,9 +23,11 @@ class StoredDump(msgspec.Struct, frozen=True):
 
 
 class BackupArchive:
-    """keys: of 32 bytes each; the first one encrypts, all of them decrypt. Without keys, dumps are stored as they are.
+    """Methods raise StorageUnavailable.
 
-    Methods raise StorageUnavailable."""
+    Args:
+        keys: Of 32 bytes each; the first one encrypts, all of them decrypt. Without keys, dumps are stored as they are.
+    """
 
     def __init__(self, storage: Storage, keys: Sequence[bytes] = ()) -> None:
         self._storage, self._keys = storage, keys

@@ -25,7 +25,11 @@ _HEAD_BYTES: Final = len(MARK) + _SALT_BYTES
 
 
 async def encrypt(key: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yields the encrypted stream. key: 32 bytes."""
+    """Yields the encrypted stream.
+
+    Args:
+        key: 32 bytes.
+    """
     head = MARK + os.urandom(_SALT_BYTES)
     cipher = _cipher(key, head)
     yield head
@@ -36,8 +40,12 @@ async def encrypt(key: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[byt
 
 
 async def decrypt(keys: Sequence[bytes], chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yields the plain stream. keys: those that it may be encrypted with. Raises BackupFailed when none fits, and at
-    the piece that was changed; what was yielded before is genuine, but may not be all."""
+    """Yields the plain stream. Raises BackupFailed when none fits, and at the piece that was changed; what was yielded
+    before is genuine, but may not be all.
+
+    Args:
+        keys: Those that it may be encrypted with.
+    """
     cipher: AESGCM | None = None
     head = bytearray()
     number = 0

@@ -29,8 +29,12 @@ _MAX_ERROR_CHARACTERS: Final = 300
 
 @asynccontextmanager
 async def open_dump(url: str, snapshot: str) -> AsyncIterator[AsyncIterator[bytes]]:
-    """A dump in pg_dump's custom format, with rights and without owners. snapshot: an exported one, whose transaction
-    lives at least until the first bytes. The stream raises BackupFailed at its end when pg_dump failed."""
+    """A dump in pg_dump's custom format, with rights and without owners.
+
+    Args:
+        snapshot: An exported one, whose transaction lives at least until the first bytes. The stream raises
+            BackupFailed at its end when pg_dump failed.
+    """
     arguments = ["--format=custom", "--no-owner", f"--snapshot={snapshot}", f"--lock-wait-timeout={_LOCK_WAIT_S}s"]
     arguments += await _omissions()
     async with _running("pg_dump", arguments, url) as (process, errors):

@@ -1,4 +1,4 @@
-"""All SQL of backups: the table of runs, and what describes a whole database for the comparison with it."""
+"""SQL for backups: the table of runs, and what describes a whole database for the comparison with it."""
 
 from datetime import datetime
 from uuid import UUID

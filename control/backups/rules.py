@@ -15,8 +15,14 @@ class BackupFailed(Exception):
 
 
 class DatabaseFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A database in one snapshot. tables: rows of each, partitions apart. roles: those that rights are granted to or
-    by. unprotected: tables of workspaces without row-level security. schema_sha256: of pg_dump's text."""
+    """A database in one snapshot.
+
+    Attributes:
+        tables: Rows of each, partitions apart.
+        roles: Those that rights are granted to or by.
+        unprotected: Tables of workspaces without row-level security.
+        schema_sha256: Of pg_dump's text.
+    """
 
     server: str
     tables: dict[str, int]
@@ -34,8 +40,11 @@ class DatabaseFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BackupManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Describes a backup. It is written last: a dump without a manifest is no backup. size, sha256: of the stored dump,
-    in bytes and as hexadecimal."""
+    """Describes a backup. It is written last: a dump without a manifest is no backup.
+
+    Attributes:
+        size, sha256: Of the stored dump, in bytes and as hexadecimal.
+    """
 
     name: str
     started_at: datetime
@@ -48,7 +57,12 @@ class BackupManifest(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class BackupRun:
-    """A successful run of a kind. backup: the backup's name. size: of its dump, in bytes."""
+    """A successful run of a kind.
+
+    Attributes:
+        backup: The backup's name.
+        size: Of its dump, in bytes.
+    """
 
     kind: RunKind
     backup: str
@@ -59,7 +73,11 @@ class BackupRun:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one part of a check found. passed: None when it was not checked."""
+    """What one part of a check found.
+
+    Attributes:
+        passed: None when it was not checked.
+    """
 
     passed: bool | None
     text: str
@@ -67,7 +85,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What a check of a backup found. seconds: from the first byte read to the last finding."""
+    """What a check of a backup found.
+
+    Attributes:
+        seconds: From the first byte read to the last finding.
+    """
 
     manifest: BackupManifest
     findings: Sequence[Finding]

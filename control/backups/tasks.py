@@ -10,7 +10,11 @@ from control.db.pool import Connection
 
 
 def backups_tasks(report: Callable[[Sequence[BackupRun]], None]) -> WorkerTasks:
-    """Duty `backups`. report: takes the newest run of each kind."""
+    """Duty `backups`.
+
+    Args:
+        report: Takes the newest run of each kind.
+    """
 
     async def read_runs(db: Connection, now: datetime) -> int:
         report(await queries.select_newest(db))

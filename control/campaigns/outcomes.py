@@ -37,7 +37,11 @@ _WAITS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class PlacementRefusal:
-    """What follows if a call may not be placed. delay: wait before the next attempt; zero for finish and pause."""
+    """What follows if a call may not be placed.
+
+    Attributes:
+        delay: Wait before the next attempt; zero for finish and pause.
+    """
 
     consequence: Consequence
     code: str

@@ -1,4 +1,4 @@
-"""All SQL of campaigns, their recipients, and the calls to recipients."""
+"""SQL for campaigns, their recipients, and the calls to recipients."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -108,7 +108,11 @@ def _filter_values(wanted: CampaignFilter) -> list[Any]:
 async def select_campaign(
     db: Connection, workspace_id: UUID, campaign_id: UUID, *, lock: bool = False
 ) -> Campaign | None:
-    """Returns a campaign. lock: until the transaction ends; no call is placed meanwhile."""
+    """Returns a campaign.
+
+    Args:
+        lock: Until the transaction ends; no call is placed meanwhile.
+    """
     locking = "FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"{_CAMPAIGNS} WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, campaign_id)
     return None if row is None else _make_campaign(row)
@@ -482,7 +486,11 @@ _CALLS: Final = """
 
 @dataclass(frozen=True, slots=True)
 class LockedAttempt:
-    """A call with its recipient. outcome, finished_at: as stored."""
+    """A call with its recipient.
+
+    Attributes:
+        outcome, finished_at: As stored.
+    """
 
     call_id: UUID
     outcome: CallOutcome | None

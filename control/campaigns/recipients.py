@@ -56,7 +56,11 @@ class CampaignRecipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignCall:
-    """A call to place. number_ids: numbers to call from, the preferred one first; empty: any."""
+    """A call to place.
+
+    Attributes:
+        number_ids: Numbers to call from, the preferred one first; empty: any.
+    """
 
     workspace_id: UUID
     agent_id: UUID
@@ -68,7 +72,11 @@ class CampaignCall:
 
 @dataclass(frozen=True, slots=True)
 class CampaignAttempt:
-    """A call to a recipient. finished_at, outcome: None while it is not over."""
+    """A call to a recipient.
+
+    Attributes:
+        finished_at, outcome: None while it is not over.
+    """
 
     call_id: UUID
     started_at: datetime
@@ -109,8 +117,13 @@ class CampaignProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRecipient:
-    """A number to call. place: of the row in the request or the file. timezone: None for the zones of the number.
-    reference: the customer's own name of it."""
+    """A number to call.
+
+    Attributes:
+        place: Of the row in the request or the file.
+        timezone: None for the zones of the number.
+        reference: The customer's own name of it.
+    """
 
     place: int
     phone_number: str
@@ -121,7 +134,12 @@ class NewRecipient:
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """A row that was not stored. place: its line in the file, or its place in the request. fault: names the field."""
+    """A row that was not stored.
+
+    Attributes:
+        place: Its line in the file, or its place in the request.
+        fault: Names the field.
+    """
 
     place: int
     fault: ErrorDetail
@@ -129,8 +147,13 @@ class RowFault:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """The outcome of an import. added: stored recipients. faults: all other rows, in order. ignored_columns: of the
-    file."""
+    """The outcome of an import.
+
+    Attributes:
+        added: Stored recipients.
+        faults: All other rows, in order.
+        ignored_columns: Of the file.
+    """
 
     added: int
     faults: Sequence[RowFault]

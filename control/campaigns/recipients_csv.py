@@ -19,8 +19,12 @@ _PARAM: Final = "file"
 
 @dataclass(frozen=True, slots=True)
 class ColumnMap:
-    """Which column holds what, by its header. variables: by the variable's name; None: each other column is a variable
-    under its own header, in lower case with _ for other characters."""
+    """Which column holds what, by its header.
+
+    Attributes:
+        variables: By the variable's name; None: each other column is a variable under its own header, in lower case
+            with _ for other characters.
+    """
 
     phone_number: str = "phone_number"
     timezone: str = "timezone"
@@ -72,7 +76,11 @@ def parse_variable_columns(text: str) -> dict[str, str]:
 
 
 class _LineReader(Protocol):
-    """What csv.reader returns. line_num: of the last line that it read."""
+    """What csv.reader returns.
+
+    Attributes:
+        line_num: Of the last line that it read.
+    """
 
     line_num: int
 
@@ -81,7 +89,11 @@ class _LineReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Places of columns in a row. variables: by the variable's name. -1: there is no such column."""
+    """Places of columns in a row.
+
+    Attributes:
+        variables: By the variable's name. -1: there is no such column.
+    """
 
     phone_number: int
     timezone: int

@@ -24,7 +24,11 @@ LastAttemptReason = Literal["outcome", "outcome_limit", "attempt_limit"]
 
 @dataclass(frozen=True, slots=True)
 class EndedAttempt:
-    """One attempt for a recipient that is over. ended_at: with a zone."""
+    """One attempt for a recipient that is over.
+
+    Attributes:
+        ended_at: With a zone.
+    """
 
     outcome: AttemptOutcome
     ended_at: datetime

@@ -77,8 +77,11 @@ _LIMITS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class CampaignLimits:
-    """What a workspace may have. campaigns: in all; running: at once; recipients: of one campaign; attempts: for one
-    recipient."""
+    """What a workspace may have.
+
+    Attributes:
+        campaigns: In all; running: at once; recipients: of one campaign; attempts: for one recipient.
+    """
 
     campaigns: int
     running: int
@@ -102,8 +105,11 @@ class Campaigns:
         return found.with_total(await queries.count_campaigns(db, workspace_id, wanted))
 
     async def get(self, db: Connection, workspace_id: UUID, campaign_id: UUID, *, lock: bool = False) -> Campaign:
-        """Returns a campaign. lock: no call is placed until the transaction ends. Raises NotFound (code
-        campaign_not_found)."""
+        """Returns a campaign. Raises NotFound (code campaign_not_found).
+
+        Args:
+            lock: No call is placed until the transaction ends.
+        """
         found = await queries.select_campaign(db, workspace_id, campaign_id, lock=lock)
         if found is None:
             raise NotFound("There is no such campaign.", code="campaign_not_found")
@@ -484,7 +490,11 @@ _EVENTS: Final[dict[CampaignStatus, EventType]] = {
 async def change_status(
     db: Connection, campaign: Campaign, status: CampaignStatus, reason: str | None, now: datetime
 ) -> None:
-    """Stores and reports a new status of a locked campaign. reason: a code if the platform changes the status."""
+    """Stores and reports a new status of a locked campaign.
+
+    Args:
+        reason: A code if the platform changes the status.
+    """
     await queries.update_status(db, campaign.workspace_id, campaign.id, status, reason, now)
     data = CampaignEventData(campaign.id, campaign.settings.name, campaign.settings.external_ref, status, reason)
     await report_facts(db, [ReportedFact(campaign.workspace_id, _EVENTS[status], campaign.id, now, data)])
@@ -504,7 +514,11 @@ async def pause_campaign(db: Connection, campaign: Campaign, reason: str | None,
 async def report_recipient(
     db: Connection, campaign: Campaign, recipient: CampaignRecipient, call_id: UUID | None, now: datetime
 ) -> None:
-    """Reports that a recipient of the campaign is finished. call_id: its last call; None if there was none."""
+    """Reports that a recipient of the campaign is finished.
+
+    Args:
+        call_id: Its last call; None if there was none.
+    """
     data = RecipientEventData(
         campaign_id=campaign.id,
         external_ref=campaign.settings.external_ref,
@@ -523,9 +537,13 @@ async def report_recipient(
 
 @dataclass(frozen=True, slots=True)
 class CallRules:
-    """What a campaign's call may do. obstacle: why it may not be dialed now, as its end_detail; None: it may.
-    leaves_message: whether a machine may get the agent's message. call_screening: what phones that ask who calls get;
-    None: as the agent says."""
+    """What a campaign's call may do.
+
+    Attributes:
+        obstacle: Why it may not be dialed now, as its end_detail; None: it may.
+        leaves_message: Whether a machine may get the agent's message.
+        call_screening: What phones that ask who calls get; None: as the agent says.
+    """
 
     obstacle: str | None = None
     leaves_message: bool = True

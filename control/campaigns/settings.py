@@ -135,7 +135,11 @@ class CampaignFilter(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
-    """A campaign. status_reason: why the platform paused it or waits with further calls; None: it does not."""
+    """A campaign.
+
+    Attributes:
+        status_reason: Why the platform paused it or waits with further calls; None: it does not.
+    """
 
     id: UUID
     workspace_id: UUID

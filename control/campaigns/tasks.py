@@ -52,7 +52,11 @@ PlaceCall = Callable[[Connection, CampaignCall, datetime], Awaitable[UUID]]
 
 
 def campaigns_tasks(pool: Pool, place_call: PlaceCall) -> WorkerTasks:
-    """Duties `campaign_calls` and `campaign_remains`. place_call: places a call by the rules of outbound calls."""
+    """Duties `campaign_calls` and `campaign_remains`.
+
+    Args:
+        place_call: Places a call by the rules of outbound calls.
+    """
     dispatcher = CampaignDispatcher(pool, place_call)
 
     async def dispatch(pool: Pool, now: datetime) -> int:

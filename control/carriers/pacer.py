@@ -34,8 +34,12 @@ log = structlog.get_logger()
 
 
 class CallPacer:
-    """Gives each outbound call its time. calls_per_s: of each carrier's account; DEFAULT_CALLS_PER_S where it is not
-    named. clock: seconds, used only while Redis is unavailable."""
+    """Gives each outbound call its time.
+
+    Args:
+        calls_per_s: Of each carrier's account; DEFAULT_CALLS_PER_S where it is not named.
+        clock: Seconds, used only while Redis is unavailable.
+    """
 
     def __init__(
         self, redis: BusClient, calls_per_s: Mapping[CarrierName, float], clock: Callable[[], float] = time.monotonic
@@ -50,8 +54,11 @@ class CallPacer:
     async def reserve(self, carrier: CarrierName, least_wait_s: float = 0.0) -> float:
         """Reserves the next free time; returns in how many seconds that is.
 
-        least_wait_s: the carrier refused for now, so neither this call nor those after it begin earlier. Without Redis
-        each process keeps the pace for itself, which is too fast by the number of workers, but never stops calls."""
+        Args:
+            least_wait_s: The carrier refused for now, so neither this call nor those after it begin earlier. Without
+                Redis each process keeps the pace for itself, which is too fast by the number of workers, but never
+                stops calls.
+        """
         gap_s = 1 / self.calls_per_s(carrier)
         try:
             return await self._reserve_shared(carrier, gap_s, least_wait_s)

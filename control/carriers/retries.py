@@ -44,10 +44,15 @@ class CarrierRequest(Protocol):
 async def call_with_retries(
     send: Callable[[], Awaitable[T]], carrier: str, *, timeout_s: float, repeatable: bool, queued: bool = False
 ) -> T:
-    """Returns the answer. repeatable: whether the request is idempotent; others are repeated after NotProcessed only.
-    queued: the caller has a queue for what was not processed, so that is not repeated here.
+    """Returns the answer.
 
-    timeout_s: of one attempt. Raises CarrierRefused (with `is_repeat`) and CarrierUnavailable."""
+    Raises CarrierRefused (with `is_repeat`) and CarrierUnavailable.
+
+    Args:
+        repeatable: Whether the request is idempotent; others are repeated after NotProcessed only.
+        queued: The caller has a queue for what was not processed, so that is not repeated here.
+        timeout_s: Of one attempt.
+    """
     try:
         async with asyncio.timeout(_TOTAL_TIMEOUTS * timeout_s):
             return await _attempt(send, repeatable, queued)

@@ -23,7 +23,12 @@ MOST_ACTIVE = 5_000
 
 
 class CarrierError(Exception):
-    """A carrier did not do what was requested. code: the carrier's own, for logs. message: nothing personal."""
+    """A carrier did not do what was requested.
+
+    Args:
+        code: The carrier's own, for logs.
+        message: Nothing personal.
+    """
 
     def __init__(self, carrier: str, code: str, message: str) -> None:
         super().__init__(f"{carrier}: {code}: {message}")
@@ -31,9 +36,14 @@ class CarrierError(Exception):
 
 
 class CarrierRefused(CarrierError):
-    """The carrier refused; a retry would be refused too. number_unavailable: the number cannot be bought (any more).
-    call_ended: the call is over. account_refused: our key or account may not do this; what was sent does not matter.
-    is_repeat: an earlier attempt of the request may have been carried out."""
+    """The carrier refused; a retry would be refused too.
+
+    Args:
+        number_unavailable: The number cannot be bought (any more).
+        call_ended: The call is over.
+        account_refused: Our key or account may not do this; what was sent does not matter. is_repeat: an earlier
+            attempt of the request may have been carried out.
+    """
 
     is_repeat = False
 
@@ -62,9 +72,13 @@ class NumberPending(CarrierUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class AvailableNumber:
-    """A number that can be bought. monthly_price: in US dollars; None when the carrier does not say. address: where the
-    law of the number's country wants an address of its holder: none, any (anywhere), local or foreign; None when the
-    carrier does not say."""
+    """A number that can be bought.
+
+    Attributes:
+        monthly_price: In US dollars; None when the carrier does not say.
+        address: Where the law of the number's country wants an address of its holder: none, any (anywhere), local or
+            foreign; None when the carrier does not say.
+    """
 
     phone_number: str
     locality: str
@@ -77,9 +91,13 @@ class AvailableNumber:
 
 @dataclass(frozen=True, slots=True)
 class OwnedNumber:
-    """A number of our account. reference: ours, given when it was bought; empty where it has none. pending: what it
-    waits for before it takes calls, in words for the customer; empty when it takes them. target: where its calls go;
-    elsewhere, too, for a number whose messages do."""
+    """A number of our account.
+
+    Attributes:
+        reference: Ours, given when it was bought; empty where it has none.
+        pending: What it waits for before it takes calls, in words for the customer; empty when it takes them.
+        target: Where its calls go; elsewhere, too, for a number whose messages do.
+    """
 
     carrier_number_id: str
     phone_number: str
@@ -91,7 +109,12 @@ class OwnedNumber:
 
 @dataclass(frozen=True, slots=True)
 class PostalAddress:
-    """The address of a number's holder. customer_name: of the business or person. country: ISO 3166-1 alpha-2."""
+    """The address of a number's holder.
+
+    Attributes:
+        customer_name: Of the business or person.
+        country: ISO 3166-1 alpha-2.
+    """
 
     customer_name: str
     street: str
@@ -105,7 +128,11 @@ class PostalAddress:
 @dataclass(frozen=True, slots=True)
 class CarrierBundle:
     """Documents about a number's holder, as the carrier has them: a regulatory bundle (Twilio) or a requirement group
-    (Telnyx). They are for numbers of one country and kind. carrier_address_ids: addresses in them."""
+    (Telnyx). They are for numbers of one country and kind.
+
+    Attributes:
+        carrier_address_ids: Addresses in them.
+    """
 
     country: str
     number_kind: str
@@ -138,9 +165,13 @@ NO_HOLDER: Final = NumberHolder()
 
 @dataclass(frozen=True, slots=True)
 class DialRequest:
-    """An outbound call to be placed. call_id: ours; every webhook of the call carries it. Times in seconds. record:
-    whether the agent's calls are recorded; the carrier records only where settings say so. leaves_message: the end of a
-    machine's greeting is to be reported."""
+    """An outbound call to be placed.
+
+    Attributes:
+        call_id: Ours; every webhook of the call carries it. Times in seconds.
+        record: Whether the agent's calls are recorded; the carrier records only where settings say so.
+        leaves_message: The end of a machine's greeting is to be reported.
+    """
 
     call_id: str
     caller: str
@@ -154,8 +185,11 @@ class DialRequest:
 
 @dataclass(frozen=True, slots=True)
 class PlacedCall:
-    """A call that the carrier has accepted. session_id: the id that stays when carrier_call_id changes (Telnyx), where
-    the carrier told it."""
+    """A call that the carrier has accepted.
+
+    Attributes:
+        session_id: The id that stays when carrier_call_id changes (Telnyx), where the carrier told it.
+    """
 
     carrier_call_id: str
     session_id: str = ""
@@ -168,8 +202,12 @@ EXTENSION_PAUSE: Final = "wwww"
 
 @dataclass(frozen=True, slots=True)
 class TargetCallRequest:
-    """A call to the target of a warm transfer. transfer_id: ours; the carrier's webhooks carry it. ring_timeout_s,
-    max_duration_s: seconds."""
+    """A call to the target of a warm transfer.
+
+    Attributes:
+        transfer_id: Ours; the carrier's webhooks carry it.
+        ring_timeout_s, max_duration_s: Seconds.
+    """
 
     transfer_id: str
     caller: str
@@ -180,9 +218,14 @@ class TargetCallRequest:
 
 @dataclass(frozen=True, slots=True)
 class ActiveCall:
-    """A call that is up at the carrier. seconds: since it was answered. call_id: ours, where the carrier returns it.
-    transfer_of: the carrier's id of the call for whose transfer it is a leg. number: that of its two which has to be
-    ours; empty where the carrier lists our calls only."""
+    """A call that is up at the carrier.
+
+    Attributes:
+        seconds: Since it was answered.
+        call_id: Ours, where the carrier returns it.
+        transfer_of: The carrier's id of the call for whose transfer it is a leg.
+        number: That of its two which has to be ours; empty where the carrier lists our calls only.
+    """
 
     carrier_call_id: str
     seconds: int
@@ -226,7 +269,11 @@ class ConferenceCalls(TargetCalls, Protocol):
         """Speaks and takes one key, up to `wait_s` seconds after the words."""
 
     async def listen(self, leg_id: str, language: str, command_id: str) -> None:
-        """Has what is said on the leg reported as words from now on. language: BCP 47."""
+        """Has what is said on the leg reported as words from now on.
+
+        Args:
+            language: BCP 47.
+        """
 
     async def stop_asking(self, leg_id: str, command_id: str) -> None:
         """Ends both; nothing is said, taken or reported any more."""
@@ -252,7 +299,12 @@ class Carrier(Protocol):
         """Addresses and documents of the holders of numbers."""
 
     async def search(self, country: str, area_code: str, limit: int) -> list[AvailableNumber]:
-        """Returns numbers that can be bought. country: ISO 3166-1 alpha-2. area_code: digits, or empty."""
+        """Returns numbers that can be bought.
+
+        Args:
+            country: ISO 3166-1 alpha-2.
+            area_code: Digits, or empty.
+        """
 
     async def find_owned(self, phone_number: str) -> OwnedNumber | None:
         """Returns the number if it is one of our account, else None."""
@@ -261,8 +313,12 @@ class Carrier(Protocol):
         """Returns up to `most` numbers of our account that contain these digits; empty for all."""
 
     async def buy(self, phone_number: str, reference: str, holder: NumberHolder = NO_HOLDER) -> OwnedNumber:
-        """Buys a number and sends its calls to our webhooks; may take seconds. reference: ours, stored by the carrier
-        where it can. Raises NumberPending while the order waits for something."""
+        """Buys a number and sends its calls to our webhooks; may take seconds. Raises NumberPending while the order
+        waits for something.
+
+        Args:
+            reference: Ours, stored by the carrier where it can.
+        """
 
     async def configure(self, owned: OwnedNumber) -> None:
         """Sends the calls of a number of our account to our webhooks, wherever they went; may be repeated."""
@@ -285,21 +341,34 @@ class Carrier(Protocol):
 
     async def speak_last_words(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
         """Ends a transfer: speaks to its caller by the carrier's own voice, after which the call ends. Where the
-        carrier does not end it by itself, the event of the words' end leads to its hang-up. carrier_call_id: the
-        caller's. language: BCP 47. command_id: as for CallControl. Raises CarrierRefused with `call_ended` for a call
-        that is over."""
+        carrier does not end it by itself, the event of the words' end leads to its hang-up. Raises CarrierRefused with
+        `call_ended` for a call that is over.
+
+        Args:
+            carrier_call_id: The caller's.
+            language: BCP 47.
+            command_id: As for CallControl.
+        """
 
     async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
         """Begins to record a call that is in progress, if settings say that the carrier records; nothing where it is
-        recorded already. call_id: ours. Raises CarrierRefused with `call_ended` for a call that is over, and for one
-        that is not in progress yet."""
+        recorded already. Raises CarrierRefused with `call_ended` for a call that is over, and for one that is not in
+        progress yet.
+
+        Args:
+            call_id: Ours.
+        """
 
     async def stop_recording(self, carrier_call_id: str) -> None:
         """Ends the recording of a call; no error where there is none. What was recorded is reported like any other."""
 
     async def fetch_recording(self, recording: str, into: IO[bytes]) -> None:
         """Replaces the content of an open file by the audio of a recording: up to hundreds of megabytes, in minutes.
-        recording: its id, or the URL from a webhook. Raises OSError too."""
+        Raises OSError too.
+
+        Args:
+            recording: Its id, or the URL from a webhook.
+        """
 
     async def delete_recording(self, recording: str) -> None:
         """Deletes a recording at the carrier; no error when it is deleted already."""
@@ -309,8 +378,12 @@ class CallControl(Protocol):
     """A carrier whose calls are controlled by commands (Telnyx). command_id: the carrier ignores a repeat of it."""
 
     async def answer(self, carrier_call_id: str, command_id: str, *, record: bool, call_id: str = "") -> None:
-        """Answers a ringing call. record: see DialRequest. call_id: ours; the events of the call carry it from then
-        on."""
+        """Answers a ringing call.
+
+        Args:
+            record: See DialRequest.
+            call_id: Ours; the events of the call carry it from then on.
+        """
 
     async def start_stream(self, carrier_call_id: str, url: str, command_id: str) -> None:
         """Connects an answered call to a media socket, in both directions; what we send is PCMU."""
@@ -324,8 +397,11 @@ class CallControl(Protocol):
     async def transfer(
         self, carrier_call_id: str, number: str, caller: str, command_id: str, *, limit_s: int, known_as: str
     ) -> None:
-        """Transfers the caller, for `limit_s` seconds at most. known_as: by which events of the other leg name the
-        call."""
+        """Transfers the caller, for `limit_s` seconds at most.
+
+        Args:
+            known_as: By which events of the other leg name the call.
+        """
 
 
 NumberKind = Literal["local", "mobile", "national", "toll_free"]

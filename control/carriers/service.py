@@ -22,11 +22,16 @@ from shared.errors import Conflict, Invalid
 
 @dataclass(frozen=True, slots=True)
 class CarrierOptions:
-    """Settings of all gateways. webhook_url: base URL at which carriers reach our webhooks. A carrier without account
-    or key is not set up. twilio_api_key: id and secret that sign in instead of the token; twilio_us1_token: of the
-    account in us1; twilio_subaccounts: account and token of others whose calls we take. timeout_s: of one request.
-    record: who records calls. calls_per_s: outbound calls that may begin in a second, of the carriers where that is not
-    the usual one."""
+    """Settings of all gateways.
+
+    Attributes:
+        webhook_url: Base URL at which carriers reach our webhooks. A carrier without account or key is not set up.
+        twilio_api_key: Id and secret that sign in instead of the token; twilio_us1_token: of the account in us1;
+            twilio_subaccounts: account and token of others whose calls we take.
+        timeout_s: Of one request.
+        record: Who records calls.
+        calls_per_s: Outbound calls that may begin in a second, of the carriers where that is not the usual one.
+    """
 
     webhook_url: str
     twilio_account_sid: str = ""
@@ -111,8 +116,12 @@ class CallPricing(Protocol):
     """A carrier that says what a call costs when it is asked, some time after the call."""
 
     async def call_price(self, carrier_call_id: str, *, with_transfer: bool) -> Decimal | None:
-        """In US dollars; None while the carrier does not know it. with_transfer: the legs that it dialed are added.
-        Raises CarrierRefused (code other_currency, too) and CarrierUnavailable."""
+        """In US dollars; None while the carrier does not know it. Raises CarrierRefused (code other_currency, too) and
+        CarrierUnavailable.
+
+        Args:
+            with_transfer: The legs that it dialed are added.
+        """
 
 
 @runtime_checkable
@@ -161,7 +170,11 @@ class Carriers:
 
 
 def choose_carrier(carriers: Carriers, name: CarrierName | None) -> Carrier:
-    """name: None for the default. Raises Invalid (code carrier_not_set_up), Conflict (no_carrier)."""
+    """Raises Invalid (code carrier_not_set_up), Conflict (no_carrier).
+
+    Args:
+        name: None for the default.
+    """
     if name is None:
         return carriers.default
     try:

@@ -85,7 +85,11 @@ _MAX_SPEAK_LENGTH: Final = 3_000
 
 
 class TelnyxTargets:
-    """ConferenceCalls. languages: those that Telnyx speaks."""
+    """ConferenceCalls.
+
+    Args:
+        languages: Those that Telnyx speaks.
+    """
 
     def __init__(
         self, sdk: Any, command: Callable[..., Awaitable[Any]], options: TelnyxOptions, languages: tuple[str, ...]
@@ -511,8 +515,12 @@ class TelnyxGateway:
     async def transfer(
         self, carrier_call_id: str, number: str, caller: str, command_id: str, *, limit_s: int, known_as: str
     ) -> None:
-        """Webhooks of the other leg carry the client_state "transfer:" and `known_as`. number: may have an extension
-        (";ext="), or be a SIP URI. limit_s: 30 to 14,400, its."""
+        """Webhooks of the other leg carry the client_state "transfer:" and `known_as`.
+
+        Args:
+            number: May have an extension (";ext="), or be a SIP URI.
+            limit_s: 30 to 14,400, its.
+        """
         state = client_state(f"{TRANSFER}{known_as}")
         number, _, extension = number.partition(";ext=")
         form: ActionTransferParams = {

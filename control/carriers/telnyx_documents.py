@@ -22,7 +22,11 @@ _STATUSES: Final[Mapping[str, BundleStatus]] = {
 
 
 class TelnyxDocuments:
-    """CarrierDocuments. sdk: the account's client."""
+    """CarrierDocuments.
+
+    Args:
+        sdk: The account's client.
+    """
 
     def __init__(self, sdk: Any, send: CarrierRequest) -> None:
         self._sdk, self._send = sdk, send

@@ -111,7 +111,11 @@ def us_dollars(currency: str | None, amount: object) -> Decimal | None:
 
 
 def lacking_words(field_types: Sequence[str]) -> str:
-    """What an order lacks, in words for the customer. field_types: of the requirements without a value."""
+    """What an order lacks, in words for the customer.
+
+    Args:
+        field_types: Of the requirements without a value.
+    """
     if not field_types:
         return _WAITS_FOR[INFO_PENDING]
     things = ", ".join(dict.fromkeys(_LACKING.get(field_type, "documents") for field_type in field_types))
@@ -124,7 +128,11 @@ def needs_requirements(status: str) -> bool:
 
 
 def recording_form(options: TelnyxOptions, *, wanted: bool) -> dict[str, object]:
-    """Recording fields of a dial or answer command. wanted: whether the agent's calls are recorded."""
+    """Recording fields of a dial or answer command.
+
+    Args:
+        wanted: Whether the agent's calls are recorded.
+    """
     if not (options.records and wanted):
         return {}
     return {"record": "record-from-answer", "record_channels": "dual", "record_format": "wav"}
@@ -204,8 +212,11 @@ def _first_error(body: object) -> Mapping[str, object]:
 
 
 def speak_language(language: str, known: Sequence[str]) -> str:
-    """Returns Telnyx's tag for a language: the same tag, else the one of its own country, else any region of it. known:
-    all its tags."""
+    """Returns Telnyx's tag for a language: the same tag, else the one of its own country, else any region of it.
+
+    Args:
+        known: All its tags.
+    """
     first = language.partition("-")[0].lower()
     wanted = (
         language,

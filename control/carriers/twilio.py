@@ -108,7 +108,11 @@ class TwilioTransport(AsyncHttpClient):  # type: ignore[misc]
 
 
 def make_client(account_sid: str, sign_in: tuple[str, str], transport: TwilioTransport) -> Any:
-    """Make the SDK's client of an account. sign_in: user and password."""
+    """Make the SDK's client of an account.
+
+    Args:
+        sign_in: User and password.
+    """
     # Not empty: for an empty mapping the SDK reads region and edge from the process's environment.
     return Client(*sign_in, account_sid=account_sid, http_client=transport, environment={"": ""})
 
@@ -421,7 +425,11 @@ class TwilioGateway:
             await self._ignore_not_found(partial(recording.update_async, status="stopped"))
 
     async def fetch_recording(self, recording: str, into: IO[bytes]) -> None:
-        """As WAV, with two channels where Twilio has them. recording: its id, or a URL that contains it."""
+        """As WAV, with two channels where Twilio has them.
+
+        Args:
+            recording: Its id, or a URL that contains it.
+        """
         sdk = self._accounts.find_by_url(recording)
         url = f"{self._options.api_url}/2010-04-01/Accounts/{sdk.account_sid}/Recordings/{recording_sid(recording)}.wav"
         try:

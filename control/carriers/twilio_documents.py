@@ -44,7 +44,11 @@ _DOCUMENT: Final = "RD"
 
 
 class TwilioDocuments:
-    """CarrierDocuments. sdk: the account's client."""
+    """CarrierDocuments.
+
+    Args:
+        sdk: The account's client.
+    """
 
     def __init__(self, sdk: Any, send: CarrierRequest) -> None:
         self._sdk, self._send = sdk, send

@@ -216,7 +216,11 @@ def recording_form(options: TwilioOptions, call_id: str) -> dict[str, object]:
 
 
 def last_words(words: str, language: str) -> str:
-    """TwiML that speaks up to 3,000 characters, then hangs up. language: BCP 47."""
+    """TwiML that speaks up to 3,000 characters, then hangs up.
+
+    Args:
+        language: BCP 47.
+    """
     voice = choose_voice(locale(language))
     attributes = f"voice={quoteattr(voice.name)} language={quoteattr(voice.language)}"
     return f"<Response><Say {attributes}>{escape(words[:_MAX_SAY_LENGTH])}</Say><Hangup/></Response>"
@@ -279,7 +283,11 @@ def active_call(row: Any, now: datetime) -> ActiveCall:
 
 
 def owned_number(row: Any, voice_url: str) -> OwnedNumber:
-    """Converts a number of the account. voice_url: of our webhooks. Raises CarrierUnavailable."""
+    """Converts a number of the account. Raises CarrierUnavailable.
+
+    Args:
+        voice_url: Of our webhooks.
+    """
     return OwnedNumber(
         required_text(row.sid),
         required_text(row.phone_number),

@@ -38,7 +38,11 @@ _PASSWORD_BYTES: Final = 15
 
 @dataclass(frozen=True, slots=True)
 class CreatedAdmin:
-    """An admin whose password was set. generated: the password, if it was generated here; it is shown once."""
+    """An admin whose password was set.
+
+    Attributes:
+        generated: The password, if it was generated here; it is shown once.
+    """
 
     admin: Admin
     generated: str | None = field(repr=False)
@@ -90,8 +94,12 @@ def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
 async def create_account(
     database_url: str, email: str, role: AdminRole, name: str, password: str | None
 ) -> CreatedAdmin:
-    """Creates an account. name: empty for the address up to the @. password: None to generate one. Raises what
-    `create_admin` raises, and the driver's errors."""
+    """Creates an account. Raises what `create_admin` raises, and the driver's errors.
+
+    Args:
+        name: Empty for the address up to the @.
+        password: None to generate one.
+    """
     generated = None if password is not None else secrets.token_urlsafe(_PASSWORD_BYTES)
     new = NewAdmin(email, name or email.partition("@")[0], role, password or generated or "")
     return CreatedAdmin(await add_admin(database_url, new), generated)

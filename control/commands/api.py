@@ -105,8 +105,11 @@ async def serve_api(options: ApiOptions, listen: ListenOptions) -> None:
 
 
 def run_processes(port: int, host: str, count: int) -> int:
-    """Runs processes that share the port until this one is told to stop; returns the exit code. host: empty for the
-    setting's."""
+    """Runs processes that share the port until this one is told to stop; returns the exit code.
+
+    Args:
+        host: Empty for the setting's.
+    """
     command = [sys.executable, "-m", "control", "api", "--port", str(port), "--shared-port"]
     command += ["--host", host] if host else []
     with metrics_folder() as metrics:

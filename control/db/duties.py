@@ -13,8 +13,12 @@ from control.db.scope import enter_platform
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Periodic work, every `every_s` seconds. run: gets a transaction of its own with platform scope and returns how
-    many rows it did. batch: the most that one run does; after a full batch the duty runs again at once."""
+    """Periodic work, every `every_s` seconds.
+
+    Attributes:
+        run: Gets a transaction of its own with platform scope and returns how many rows it did.
+        batch: The most that one run does; after a full batch the duty runs again at once.
+    """
 
     name: str
     every_s: float
@@ -30,7 +34,11 @@ class Duty:
 
 @dataclass(frozen=True, slots=True)
 class OutsideDuty:
-    """A duty that also calls the bus or a carrier. run: opens its own transactions, so that none is open meanwhile."""
+    """A duty that also calls the bus or a carrier.
+
+    Attributes:
+        run: Opens its own transactions, so that none is open meanwhile.
+    """
 
     name: str
     every_s: float

@@ -49,9 +49,11 @@ _BATCH: Final = 10
 
 
 class JobFailed(Exception):
-    """Raised by a handler when the job failed. reason: logged and stored, so without personal data.
+    """Raised by a handler when the job failed.
 
-    is_permanent: the job is not retried.
+    Args:
+        reason: Logged and stored, so without personal data.
+        is_permanent: The job is not retried.
     """
 
     def __init__(self, reason: str, *, is_permanent: bool = False) -> None:
@@ -79,7 +81,8 @@ class JobQueueUnavailable(Exception):
 class JobRetries:
     """Retries of a job, in seconds. The wait doubles from `first_wait_s` to `max_wait_s`.
 
-    poll_every_s: pgqueuer announces new jobs but not retries, which may wait so much longer.
+    Attributes:
+        poll_every_s: Pgqueuer announces new jobs but not retries, which may wait so much longer.
     """
 
     attempts: int = 10
@@ -96,8 +99,13 @@ class JobRetries:
 
 @dataclass(frozen=True, slots=True)
 class JobLimits:
-    """Limits of heavy jobs of one name. timeout_s: replaces the usual one. concurrency: in all workers together.
-    max_worker_deaths: after so many consecutive workers died while running it, the job has failed permanently."""
+    """Limits of heavy jobs of one name.
+
+    Attributes:
+        timeout_s: Replaces the usual one.
+        concurrency: In all workers together.
+        max_worker_deaths: After so many consecutive workers died while running it, the job has failed permanently.
+    """
 
     timeout_s: float
     concurrency: int
@@ -106,7 +114,12 @@ class JobLimits:
 
 @dataclass(frozen=True, slots=True)
 class JobCount:
-    """Count of jobs in the queue. status: queued, picked or failed. oldest: when the first was enqueued."""
+    """Count of jobs in the queue.
+
+    Attributes:
+        status: Queued, picked or failed.
+        oldest: When the first was enqueued.
+    """
 
     job: str
     status: str
@@ -129,8 +142,11 @@ async def enqueue(
 ) -> None:
     """Enqueues a job in the current transaction: workers see it once that commits.
 
-    job: name of a handler (`worker_tasks.py` of the rooms). payload: sealed if it holds personal data. delay_s: the job
-    does not run earlier. priority: jobs with a higher one run first; of equals, those that were enqueued first.
+    Args:
+        job: Name of a handler (`worker_tasks.py` of the rooms).
+        payload: Sealed if it holds personal data.
+        delay_s: The job does not run earlier.
+        priority: Jobs with a higher one run first; of equals, those that were enqueued first.
     """
     await db.execute(_ENQUEUE, [priority], [job], [payload], [timedelta(seconds=delay_s)], [None], [None])
 
@@ -144,8 +160,11 @@ async def run_jobs(
 ) -> None:
     """Runs jobs by the handler of their name until `stop` is set; running jobs are finished first.
 
-    limits: of heavy jobs by name, the same in all processes. A handler raises JobFailed. Several processes may run
-    jobs at once. Raises JobQueueUnavailable.
+    Raises JobQueueUnavailable.
+
+    Args:
+        limits: Of heavy jobs by name, the same in all processes. A handler raises JobFailed. Several processes may run
+            jobs at once.
     """
     try:
         async with _open_driver(url) as driver:

@@ -19,8 +19,13 @@ _BEFORE: Final = "ending_before"
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which rows of a list. offset: rows before them. starting_after, ending_before: the row that the page follows or
-    precedes, in place of an offset; at most one of them. It is named by its id, a version by its number."""
+    """Which rows of a list.
+
+    Attributes:
+        offset: Rows before them.
+        starting_after, ending_before: The row that the page follows or precedes, in place of an offset; at most one of
+            them. It is named by its id, a version by its number.
+    """
 
     limit: int
     offset: int = 0
@@ -45,8 +50,12 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class ListPage(Generic[T]):
-    """Rows in the list's order. has_more: whether there are more in the direction that was read. total: rows of the
-    whole list; None on a page next to a row, because counting takes longer than reading it."""
+    """Rows in the list's order.
+
+    Attributes:
+        has_more: Whether there are more in the direction that was read.
+        total: Rows of the whole list; None on a page next to a row, because counting takes longer than reading it.
+    """
 
     rows: list[T]
     has_more: bool
@@ -59,8 +68,13 @@ class ListPage(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class PageClause:
-    """The end of a query that reads a page. tail: what follows its conditions: "AND … ORDER BY … LIMIT …". order: the
-    columns of ORDER BY, for an outer query. values: all parameters of the query."""
+    """The end of a query that reads a page.
+
+    Attributes:
+        tail: What follows its conditions: "AND … ORDER BY … LIMIT …".
+        order: The columns of ORDER BY, for an outer query.
+        values: All parameters of the query.
+    """
 
     tail: str
     order: str
@@ -69,8 +83,12 @@ class PageClause:
 
 @dataclass(frozen=True, slots=True)
 class Keyset:
-    """The order of a list. columns: as its query names them, the last one unique. find: a query that returns the values
-    of these columns for the row $1 of the scope $2, …"""
+    """The order of a list.
+
+    Attributes:
+        columns: As its query names them, the last one unique.
+        find: A query that returns the values of these columns for the row $1 of the scope $2, …
+    """
 
     columns: tuple[str, ...]
     find: str
@@ -79,8 +97,12 @@ class Keyset:
     async def make_clause(
         self, db: Connection, page: PageRequest, values: Sequence[Any], scope: Sequence[Any] = ()
     ) -> PageClause:
-        """values: parameters of the query's conditions. scope: those of `find` after the first. Raises Invalid (code
-        cursor_unknown) when there is no such row within the scope."""
+        """Raises Invalid (code cursor_unknown) when there is no such row within the scope.
+
+        Args:
+            values: Parameters of the query's conditions.
+            scope: Those of `find` after the first.
+        """
         if page.cursor is None:
             places = f"LIMIT ${len(values) + 1} OFFSET ${len(values) + 2}"
             return self._clause("", places, page, (*values, page.limit + 1, page.offset))

@@ -38,8 +38,12 @@ def with_login(url: str, role: str) -> str:
 
 
 async def require_plain_login(pool: Pool, login: str) -> None:
-    """login: the role that the program should sign in as. Raises LoginRefused for a superuser, an owner of the tables
-    and whoever bypasses row-level security, and what a query raises."""
+    """Raises LoginRefused for a superuser, an owner of the tables and whoever bypasses row-level security, and what a
+    query raises.
+
+    Args:
+        login: The role that the program should sign in as.
+    """
     async with pool.acquire() as db:
         if await db.fetchval(_OWNS):
             user = await db.fetchval("SELECT session_user")
@@ -50,7 +54,11 @@ async def require_plain_login(pool: Pool, login: str) -> None:
 
 
 async def set_passwords(url: str, passwords: Mapping[str, str]) -> None:
-    """Gives roles their passwords. url: as the owner. Raises OSError, TimeoutError and asyncpg.PostgresError."""
+    """Gives roles their passwords. Raises OSError, TimeoutError and asyncpg.PostgresError.
+
+    Args:
+        url: As the owner.
+    """
     if not passwords:
         return
     db = await asyncpg.connect(url, timeout=10, command_timeout=10)
@@ -63,7 +71,12 @@ async def set_passwords(url: str, passwords: Mapping[str, str]) -> None:
 
 def make_verifier(password: str, salt: bytes | None = None) -> str:
     """What PostgreSQL stores of a password (RFC 5803, SCRAM-SHA-256), so that the password itself is in no log of the
-    server. password: ASCII, which needs no SASLprep. salt: random without one."""
+    server.
+
+    Args:
+        password: ASCII, which needs no SASLprep.
+        salt: Random without one.
+    """
     salt = salt or secrets.token_bytes(16)
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, _ITERATIONS)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()

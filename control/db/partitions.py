@@ -8,8 +8,12 @@ from control.db.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class PartitionState:
-    """Of one partitioned table. made_until: the first time from now on without a partition. default_rows: rows in the
-    default partition, counted up to 1,000."""
+    """Of one partitioned table.
+
+    Attributes:
+        made_until: The first time from now on without a partition.
+        default_rows: Rows in the default partition, counted up to 1,000.
+    """
 
     table: str
     made_until: datetime

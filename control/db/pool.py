@@ -79,7 +79,12 @@ _NO_STATEMENT: Final = _NoStatement()
 
 
 class Pool:
-    """A bounded set of connections. driver: asyncpg's pool, for libraries that need one. size: the most connections."""
+    """A bounded set of connections.
+
+    Args:
+        driver: Asyncpg's pool, for libraries that need one.
+        size: The most connections.
+    """
 
     def __init__(self, driver: asyncpg.Pool, size: int, timeouts: Timeouts) -> None:
         self.driver, self.size = driver, size

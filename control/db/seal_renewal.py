@@ -35,7 +35,12 @@ class SealedColumn:
 
 @dataclass(frozen=True, slots=True)
 class ResealProgress:
-    """Of one column. resealed, lost: so far. left: values that may still have to be sealed anew."""
+    """Of one column.
+
+    Attributes:
+        resealed, lost: So far.
+        left: Values that may still have to be sealed anew.
+    """
 
     column: SealedColumn
     resealed: int

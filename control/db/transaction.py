@@ -34,9 +34,11 @@ async def in_transaction(
 ) -> T:
     """Commits and returns the result of `work`. Rolls back when `work` raises, except for a Problem that commits.
 
-    on_retry: called before the second attempt. A deadlock's victim can run again from the start, because all that
-    `work` changes is in the database (email, too, is a job there). Raises the COLLISIONS of the second attempt, and
-    Unavailable when there is no connection or it was lost.
+    Raises the COLLISIONS of the second attempt, and Unavailable when there is no connection or it was lost.
+
+    Args:
+        on_retry: Called before the second attempt. A deadlock's victim can run again from the start, because all that
+            `work` changes is in the database (email, too, is a job there).
     """
     try:
         return await _attempt(pool, work)
@@ -51,7 +53,8 @@ async def in_transaction(
 class PlatformTransactions:
     """Runs work about calls in the platform's scope, because carriers name a call and no workspace.
 
-    on_retry: called before a transaction that collided runs again.
+    Attributes:
+        on_retry: Called before a transaction that collided runs again.
     """
 
     pool: Pool

@@ -1,4 +1,4 @@
-"""All SQL of do-not-call lists."""
+"""SQL for do-not-call lists."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -21,7 +21,11 @@ Answer = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class AccountFault(Exception):
-    """The account could not be asked. needed: calls would fail, too."""
+    """The account could not be asked.
+
+    Attributes:
+        needed: Calls would fail, too.
+    """
 
     detail: str
     remedy: str
@@ -29,7 +33,11 @@ class AccountFault(Exception):
 
 
 def account(root: Path, webhook_url: str = "") -> Iterator[DoctorFinding]:
-    """Asks Telnyx, if its key and application are set; no finding otherwise. webhook_url: by default the setting's."""
+    """Asks Telnyx, if its key and application are set; no finding otherwise.
+
+    Args:
+        webhook_url: By default the setting's.
+    """
     key, application_id = (os.environ.get(f"VOCALIZED_TELNYX_{name}", "") for name in ("API_KEY", "CONNECTION_ID"))
     if not key or not application_id:
         return
@@ -45,7 +53,11 @@ def account(root: Path, webhook_url: str = "") -> Iterator[DoctorFinding]:
 
 
 def findings(application: Answer, profile: Answer | None, webhook_url: str) -> Iterator[DoctorFinding]:
-    """What is wrong with an application and its outbound voice profile. webhook_url: VOCALIZED_WEBHOOK_URL."""
+    """What is wrong with an application and its outbound voice profile.
+
+    Args:
+        webhook_url: VOCALIZED_WEBHOOK_URL.
+    """
     wanted = f"{webhook_url.rstrip('/')}/webhooks/calls/inbound"
     found = str(application.get("webhook_event_url") or "")
     checks = (

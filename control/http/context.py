@@ -12,7 +12,11 @@ from control.http.services import Services
 
 @dataclass(frozen=True, slots=True)
 class RequestOrigin:
-    """Where a request came from. address: the client's IP, as reported by trusted proxies."""
+    """Where a request came from.
+
+    Attributes:
+        address: The client's IP, as reported by trusted proxies.
+    """
 
     request_id: str
     address: str
@@ -21,7 +25,12 @@ class RequestOrigin:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Of an open route. db: a connection in the request's transaction. now: when the request came, UTC."""
+    """Of an open route.
+
+    Attributes:
+        db: A connection in the request's transaction.
+        now: When the request came, UTC.
+    """
 
     db: Connection
     services: Services
@@ -31,8 +40,12 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class CallingKey:
-    """An API key with which a request came. role: what it acts with in its workspace. unrecorded: the hash of the
-    secret, if its use is to be recorded."""
+    """An API key with which a request came.
+
+    Attributes:
+        role: What it acts with in its workspace.
+        unrecorded: The hash of the secret, if its use is to be recorded.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -42,8 +55,12 @@ class CallingKey:
 
 @dataclass(frozen=True, slots=True)
 class UserContext(Context):
-    """Of a signed-in user's request, or of one with an API key. key: its holder is the user; None: it has no key.
-    credential: what the request presented, for sockets that outlast it (control/http/auth/lasting_rights.py)."""
+    """Of a signed-in user's request, or of one with an API key.
+
+    Attributes:
+        key: Its holder is the user; None: it has no key.
+        credential: What the request presented, for sockets that outlast it (control/http/auth/lasting_rights.py).
+    """
 
     user_id: UUID
     email: str
@@ -68,8 +85,11 @@ class SessionContext(UserContext):
 
 @dataclass(frozen=True, slots=True)
 class MemberContext(UserContext):
-    """Of a request by a member of the workspace in the path, or with one of its API keys. role: of a key, what it acts
-    with."""
+    """Of a request by a member of the workspace in the path, or with one of its API keys.
+
+    Attributes:
+        role: Of a key, what it acts with.
+    """
 
     workspace_id: UUID
     role: WorkspaceRole
@@ -78,7 +98,11 @@ class MemberContext(UserContext):
 
 @dataclass(frozen=True, slots=True)
 class AdminContext(Context):
-    """Of a staff member's request. credential: as of UserContext."""
+    """Of a staff member's request.
+
+    Attributes:
+        credential: As of UserContext.
+    """
 
     admin_id: UUID
     session_id: UUID

@@ -60,11 +60,16 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class EndpointDependencies:
-    """What all endpoints use. connection_limit: of the connections that requests of the API hold at once; webhooks may
-    use the others, too. heavy_limit: of requests whose body or route takes the event loop's time.
-    webhook_activity: what these make way for. record_key_use: writes when the secret of an API key with this
-    hash was last used. upload_limit: of requests with a file, each of which is in memory. body_timeout_s:
-    seconds within which a body must arrive; UPLOAD_TIMES as long for a file."""
+    """What all endpoints use.
+
+    Attributes:
+        connection_limit: Of the connections that requests of the API hold at once; webhooks may use the others, too.
+        heavy_limit: Of requests whose body or route takes the event loop's time.
+        webhook_activity: What these make way for.
+        record_key_use: Writes when the secret of an API key with this hash was last used.
+        upload_limit: Of requests with a file, each of which is in memory.
+        body_timeout_s: Seconds within which a body must arrive; UPLOAD_TIMES as long for a file.
+    """
 
     pool: Pool
     services: Services

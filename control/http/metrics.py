@@ -43,7 +43,11 @@ class HttpMetrics:
         self._children: dict[_Key, tuple[Counter, Histogram]] = {}
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Counts a request. route: its template, or UNMATCHED."""
+        """Counts a request.
+
+        Args:
+            route: Its template, or UNMATCHED.
+        """
         key = (route, method if method in METHODS else "other", status // 100)
         children = self._children.get(key)
         if children is None:

@@ -47,7 +47,10 @@ class RequestIds:
     """Our own id of a request, which logs and the audit log use, and the caller's. The caller's id never replaces ours,
     because it may repeat; in logs it has a field of its own.
 
-    own: UUIDv7. caller: as sent in X-Request-Id; None without one, or for one that is too long or not safe."""
+    Attributes:
+        own: UUIDv7.
+        caller: As sent in X-Request-Id; None without one, or for one that is too long or not safe.
+    """
 
     own: str
     caller: str | None

@@ -88,10 +88,17 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class HandlerSignature:
-    """A handler's signature. path: without workspaceId on a member's route, which is in the context. response: None for
-    204, for a file and for a redirect. file: the response is a FileResponse. pdf: it is a PDF for those who ask for
-    one. streamed: the response is a StreamedFile; live: a
-    LiveResponse. redirect: it is a Redirect. upload: the body is a file."""
+    """A handler's signature.
+
+    Attributes:
+        path: Without workspaceId on a member's route, which is in the context.
+        response: None for 204, for a file and for a redirect.
+        file: The response is a FileResponse.
+        pdf: It is a PDF for those who ask for one.
+        streamed: The response is a StreamedFile; live: a LiveResponse.
+        redirect: It is a Redirect.
+        upload: The body is a file.
+    """
 
     body: type[BaseModel] | None
     query: type[BaseModel] | None

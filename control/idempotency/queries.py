@@ -1,4 +1,4 @@
-"""All SQL of requests with an Idempotency-Key and their stored responses."""
+"""SQL for requests with an Idempotency-Key and their stored responses."""
 
 from datetime import datetime, timedelta
 from typing import Final

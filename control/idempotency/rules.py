@@ -13,8 +13,13 @@ class StoredResponse:
 
 @dataclass(frozen=True, slots=True)
 class StoredRequest:
-    """The first request under an Idempotency-Key. request_hash: of what must be the same in repeats. request_id:
-    ours; empty for a row of the version before. response: None while the key is open."""
+    """The first request under an Idempotency-Key.
+
+    Attributes:
+        request_hash: Of what must be the same in repeats.
+        request_id: Ours; empty for a row of the version before.
+        response: None while the key is open.
+    """
 
     request_hash: bytes
     request_id: str

@@ -18,8 +18,12 @@ def request_hash(path: str, raw: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """One request under a key. scope: the caller and the route, which the key belongs to. hashed: of the request.
-    Raises Invalid for a malformed key."""
+    """One request under a key. Raises Invalid for a malformed key.
+
+    Attributes:
+        scope: The caller and the route, which the key belongs to.
+        hashed: Of the request.
+    """
 
     scope: str
     key: str
@@ -44,7 +48,11 @@ class IdempotentRequest:
         return first
 
     async def store(self, db: Connection, request_id: str, response: StoredResponse | None) -> None:
-        """Stores the first request for repeats. response: None leaves the key open."""
+        """Stores the first request for repeats.
+
+        Args:
+            response: None leaves the key open.
+        """
         await insert_request(db, self.scope, self.key, StoredRequest(self.hashed, request_id, response))
 
     async def complete(self, db: Connection, response: StoredResponse) -> None:

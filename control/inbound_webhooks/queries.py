@@ -1,4 +1,4 @@
-"""All SQL of webhook_events: each event is stored once, by source and id, and stays open until its effect is stored."""
+"""SQL for webhook_events: each event is stored once, by source and id, and stays open until its effect is stored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,11 @@ _MAX_ERROR_LENGTH: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class EventKey:
-    """Identifies an event. event_id: unique within its source."""
+    """Identifies an event.
+
+    Attributes:
+        event_id: Unique within its source.
+    """
 
     source: str
     event_id: str
@@ -26,7 +30,11 @@ class EventKey:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """One event of a source. payload: JSON, without secrets."""
+    """One event of a source.
+
+    Attributes:
+        payload: JSON, without secrets.
+    """
 
     source: str
     event_id: str
@@ -41,7 +49,11 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class OpenEvent:
-    """An event whose effect is missing. attempts: retries so far, the current one included."""
+    """An event whose effect is missing.
+
+    Attributes:
+        attempts: Retries so far, the current one included.
+    """
 
     event: StoredEvent
     received_at: datetime
@@ -120,8 +132,11 @@ LEFT JOIN LATERAL (SELECT source, event_id FROM page ORDER BY source DESC, event
 
 
 async def store_once(db: Connection, event: StoredEvent, now: datetime, *, handled: bool) -> EventState:
-    """Stores an event; "new", or the state of the one that is stored already. handled: whether its effect is in this
-    transaction."""
+    """Stores an event; "new", or the state of the one that is stored already.
+
+    Args:
+        handled: Whether its effect is in this transaction.
+    """
     inserted = await db.fetchval(
         INSERT_EVENT, event.source, event.event_id, event.event_type, event.payload, now, handled
     )
@@ -137,12 +152,20 @@ async def is_stored(db: Connection, source: str, event_id: str) -> bool:
 
 
 async def mark_handled(db: Connection, key: EventKey, now: datetime, error: str | None = None) -> None:
-    """Closes an event whose effect is in this transaction. error: why it has none and never will; nothing personal."""
+    """Closes an event whose effect is in this transaction.
+
+    Args:
+        error: Why it has none and never will; nothing personal.
+    """
     await db.execute(UPDATE_HANDLED, key.source, key.event_id, now, error and error[:_MAX_ERROR_LENGTH])
 
 
 async def set_last_error(db: Connection, key: EventKey, error: str) -> None:
-    """Records why an attempt failed; the event stays open. error: nothing personal."""
+    """Records why an attempt failed; the event stays open.
+
+    Args:
+        error: Nothing personal.
+    """
     await db.execute(UPDATE_LAST_ERROR, key.source, key.event_id, error[:_MAX_ERROR_LENGTH])
 
 

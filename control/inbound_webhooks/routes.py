@@ -110,8 +110,12 @@ class Webhooks:
         sources: Sequence[SourceDefinition] = SOURCES,
         activity: WebhookActivity | None = None,
     ) -> None:
-        """registry: of the API's metrics. activity: learns which webhooks are being answered. Raises ValueError for a
-        public key that is none."""
+        """Raises ValueError for a public key that is none.
+
+        Args:
+            registry: Of the API's metrics.
+            activity: Learns which webhooks are being answered.
+        """
         self._clock = clock or _now
         self._activity = activity or WebhookActivity()
         self._parts = make_parts(pool, services, options, WebhookMetrics(registry))

@@ -147,7 +147,11 @@ Apply = Callable[[Connection], Awaitable[None]]
 
 
 class WebhookInbox:
-    """Used by every source. deadline_s: for storing one event."""
+    """Used by every source.
+
+    Args:
+        deadline_s: For storing one event.
+    """
 
     def __init__(
         self, transactions: PlatformTransactions, deferral: WebhookDeferral, metrics: WebhookMetrics, deadline_s: float
@@ -173,8 +177,11 @@ class WebhookInbox:
         """Runs `work`, which stores the event, in a transaction. None when it failed by an error of our program: the
         event is stored open, because a repeat would fail in the same way.
 
-        is_complete: False when the stored payload does not suffice for a retry; then the sender has to repeat it.
-        Raises Unavailable without a database and for such an incomplete event."""
+        Raises Unavailable without a database and for such an incomplete event.
+
+        Args:
+            is_complete: False when the stored payload does not suffice for a retry; then the sender has to repeat it.
+        """
         async with asyncio.timeout(self._deadline_s):
             try:
                 return await self._transactions.run(work)
@@ -342,8 +349,13 @@ class WebhookParts:
 
 @dataclass(frozen=True, slots=True)
 class SourceDefinition:
-    """A row of the table of sources. name: as in webhook_events.source. routes: the source's addresses, for the API's
-    document. build: makes the source; it may raise ValueError for a key that is none."""
+    """A row of the table of sources.
+
+    Attributes:
+        name: As in webhook_events.source.
+        routes: The source's addresses, for the API's document.
+        build: Makes the source; it may raise ValueError for a key that is none.
+    """
 
     name: str
     routes: Sequence[WebhookRoute]

@@ -70,8 +70,12 @@ M_co = TypeVar("M_co", covariant=True)
 
 
 class BadSignature(Exception):
-    """The request cannot be shown to be the source's. reason: for logs and metrics, one of "missing", "wrong",
-    "stale", "no_key", "unknown_account", "unknown_shared_key"."""
+    """The request cannot be shown to be the source's.
+
+    Args:
+        reason: For logs and metrics, one of "missing", "wrong", "stale", "no_key", "unknown_account",
+            "unknown_shared_key".
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -97,9 +101,14 @@ class SourceReader(Protocol[M_co]):
 
 @dataclass(frozen=True, slots=True)
 class WebhookSource(Generic[M]):
-    """One source. answers: what answers a verified message, by the path of the address. retry: finishes an event that
-    stayed open. ordering_key: open events with the same key are retried one after another, in the order received.
-    max_body_bytes: of a request at its addresses."""
+    """One source.
+
+    Attributes:
+        answers: What answers a verified message, by the path of the address.
+        retry: Finishes an event that stayed open.
+        ordering_key: Open events with the same key are retried one after another, in the order received.
+        max_body_bytes: Of a request at its addresses.
+    """
 
     reader: SourceReader[M]
     answers: Mapping[str, Callable[[M, datetime], Awaitable[web.Response]]]

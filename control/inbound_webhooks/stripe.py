@@ -58,8 +58,12 @@ _SUBJECTS: Final[Mapping[str, EventSubject]] = {
 
 @dataclass(frozen=True, slots=True)
 class StripeEvent:
-    """An event. subject: None: the event has no effect here. subject_id: of the invoice, charge
-    (PaymentIntent) or customer that changed."""
+    """An event.
+
+    Attributes:
+        subject: None: the event has no effect here.
+        subject_id: Of the invoice, charge (PaymentIntent) or customer that changed.
+    """
 
     id: str
     type: str
@@ -126,8 +130,11 @@ class StripeSecrets:
         self._secrets = [secret.encode() for secret in secrets]
 
     def check(self, body: bytes, header: str | None, now: datetime) -> None:
-        """header: `t=seconds,v1=hex[,v1=hex…]`; other schemes are ignored. Signed are the time, "." and the raw body.
-        Raises BadSignature."""
+        """Raises BadSignature.
+
+        Args:
+            header: `t=seconds,v1=hex[,v1=hex…]`; other schemes are ignored. Signed are the time, "." and the raw body.
+        """
         if not header:
             raise BadSignature("missing")
         if not self._secrets:

@@ -45,8 +45,11 @@ async def remove_old_webhooks(
 
 
 def webhooks_tasks(pool: Pool, services: Services, metrics: WebhookMetrics | None = None) -> WorkerTasks:
-    """Duties `webhooks` and `old_webhooks`, and the jobs that follow a stream's end. metrics: counts the events that
-    are retried."""
+    """Duties `webhooks` and `old_webhooks`, and the jobs that follow a stream's end.
+
+    Args:
+        metrics: Counts the events that are retried.
+    """
     # The worker answers no request, so it needs neither address nor keys.
     parts = make_parts(pool, services, WebhookOptions(""), metrics or WebhookMetrics())
 

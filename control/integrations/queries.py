@@ -1,4 +1,4 @@
-"""All SQL of workspaces' connections."""
+"""SQL for workspaces' connections."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,11 @@ _INSERT: Final = """
 
 @dataclass(frozen=True, slots=True)
 class NewIntegration:
-    """A connection to insert. sealed: its credentials, if it has some from the beginning."""
+    """A connection to insert.
+
+    Attributes:
+        sealed: Its credentials, if it has some from the beginning.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -58,7 +62,11 @@ async def count_integrations(db: Connection, workspace_id: UUID) -> int:
 async def select_integration(
     db: Connection, workspace_id: UUID, integration_id: UUID, *, lock: bool = False
 ) -> Integration | None:
-    """A connection. lock: until the transaction ends."""
+    """A connection.
+
+    Args:
+        lock: Until the transaction ends.
+    """
     row = await db.fetchrow(
         f"SELECT {_COLUMNS} FROM integrations i WHERE i.workspace_id = $1 AND i.id = $2"
         + (" FOR UPDATE" if lock else ""),

@@ -11,8 +11,14 @@ from control.integrations.grants.rules import ConnectionStatus
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """A workspace's connection. error: a code; None unless `status` is error. account: whose account at the vendor it
-    is, where the vendor tells it. scopes: what the vendor granted. has_credentials: some are stored, valid or not."""
+    """A workspace's connection.
+
+    Attributes:
+        error: A code; None unless `status` is error.
+        account: Whose account at the vendor it is, where the vendor tells it.
+        scopes: What the vendor granted.
+        has_credentials: Some are stored, valid or not.
+    """
 
     id: UUID
     workspace_id: UUID

@@ -58,8 +58,12 @@ class ConnectionEdit:
 
 @dataclass(frozen=True, slots=True)
 class StartedConnection:
-    """A new connection. oauth_url: where the member grants access; None for types without OAuth. signing_secret: of a
-    webhook, shown only once."""
+    """A new connection.
+
+    Attributes:
+        oauth_url: Where the member grants access; None for types without OAuth.
+        signing_secret: Of a webhook, shown only once.
+    """
 
     integration: Integration
     oauth_url: str | None = None
@@ -67,8 +71,13 @@ class StartedConnection:
 
 
 class Integrations:
-    """Each method runs in the request's transaction. guard: of addresses in types and settings. public_url: where
-    vendors' redirects reach this API. pages: where they lead on to."""
+    """Each method runs in the request's transaction.
+
+    Args:
+        guard: Of addresses in types and settings.
+        public_url: Where vendors' redirects reach this API.
+        pages: Where they lead on to.
+    """
 
     def __init__(
         self,
@@ -264,8 +273,11 @@ def _parse(kind: IntegrationType) -> IntegrationTypeConfig:
 
 
 def _require_settings(kind: IntegrationType, config: Mapping[str, Any], *, is_complete: bool = True) -> dict[str, Any]:
-    """Return the settings with the schema's defaults. is_complete: whether those that the schema requires must be
-    there. Raises Invalid."""
+    """Return the settings with the schema's defaults. Raises Invalid.
+
+    Args:
+        is_complete: Whether those that the schema requires must be there.
+    """
     if len(msgspec.json.encode(config)) > MAX_CONFIG_BYTES:
         raise Invalid(f"Settings have at most {MAX_CONFIG_BYTES:,} bytes.", code="too_long", param="config")
     schema = _parse(kind).config_schema
@@ -319,7 +331,11 @@ def make_bookings(pool: Pool, integrations: Integrations) -> Bookings:
 
 
 def make_action_runner(pool: Pool, integrations: Integrations, timeout_s: float | None = None) -> ActionRunner:
-    """Returns a runner of actions. timeout_s: of a request; None: as for all exchanges with vendors."""
+    """Returns a runner of actions.
+
+    Args:
+        timeout_s: Of a request; None: as for all exchanges with vendors.
+    """
     access = Connections(pool, integrations.accounts, integrations.requests, integrations.policy)
     http = integrations.http if timeout_s is None else VendorHttp(integrations.http.guard, timeout_s)
     return ActionRunner(access, http)

@@ -26,7 +26,11 @@ class VendorNotReached(VendorUnreachable):
 
 @dataclass(frozen=True, slots=True)
 class VendorRequest:
-    """A request. owner: the workspace on whose behalf, whose share of look-ups of names is bounded."""
+    """A request.
+
+    Attributes:
+        owner: The workspace on whose behalf, whose share of look-ups of names is bounded.
+    """
 
     method: str
     url: str = field(repr=False)
@@ -37,7 +41,11 @@ class VendorRequest:
 
 @dataclass(frozen=True, slots=True)
 class VendorAnswer:
-    """An answer. headers: names in lower case."""
+    """An answer.
+
+    Attributes:
+        headers: Names in lower case.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -57,7 +65,11 @@ class VendorAnswer:
 
 
 class VendorHttp:
-    """Sends requests to vendors. timeout_s: of a whole exchange, from the look-up of the name to the last byte."""
+    """Sends requests to vendors.
+
+    Args:
+        timeout_s: Of a whole exchange, from the look-up of the name to the last byte.
+    """
 
     def __init__(self, guard: EgressGuard, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES) -> None:
         self.guard = guard

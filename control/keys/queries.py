@@ -1,4 +1,4 @@
-"""All SQL of revoked passes of media nodes. The owner of the tables writes it; the programs only read it."""
+"""SQL for revoked passes of media nodes. The owner of the tables writes it; the programs only read it."""
 
 from datetime import datetime
 

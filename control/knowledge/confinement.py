@@ -69,8 +69,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def confine(readable: Iterable[Path]) -> list[str]:
-    """Confines this process for good. readable: folders from which it may still import modules. Returns what holds, of
-    ALL. Anything refused is a PermissionError."""
+    """Confines this process for good. Returns what holds, of ALL. Anything refused is a PermissionError.
+
+    Args:
+        readable: Folders from which it may still import modules.
+    """
     resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_FILES, MOST_FILES))
     if sys.platform != "linux":
         return []

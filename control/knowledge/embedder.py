@@ -31,9 +31,15 @@ BATCH: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class EmbedderPolicy:
-    """Which embedder is asked. base_url: up to and including the version ("https://api.openai.com/v1"). dimensions:
-    what is asked for; 0: the model's own. timeout_s: of a request for documents. question_s: for a question, after
-    which the answer is full text's alone. least_similarity: cosine below which a passage is no answer."""
+    """Which embedder is asked.
+
+    Attributes:
+        base_url: Up to and including the version ("https://api.openai.com/v1").
+        dimensions: What is asked for; 0: the model's own.
+        timeout_s: Of a request for documents.
+        question_s: For a question, after which the answer is full text's alone.
+        least_similarity: Cosine below which a passage is no answer.
+    """
 
     base_url: str
     model: str
@@ -59,7 +65,11 @@ class Embeddings:
 
 
 class EmbedderUnavailable(Exception):
-    """There are no vectors now. The message says why, without addresses and keys. may_pass: within seconds."""
+    """There are no vectors now. The message says why, without addresses and keys.
+
+    Args:
+        may_pass: Within seconds.
+    """
 
     def __init__(self, reason: str, *, may_pass: bool = True) -> None:
         super().__init__(reason)
@@ -74,8 +84,12 @@ RECORD_EMBEDDING: Final = "billing.record_embedding"
 
 
 class EmbeddingUse(Struct, frozen=True):
-    """Tokens of one request. call_id, agent_id: of a question in a call. id: of its row in the ledger, because
-    the job may run twice. Payload of the job."""
+    """Tokens of one request.
+
+    Attributes:
+        call_id, agent_id: Of a question in a call.
+        id: Of its row in the ledger, because the job may run twice. Payload of the job.
+    """
 
     workspace_id: UUID
     model: str
@@ -126,7 +140,11 @@ class _Answer(Struct):
 
 class Embedder:
     """Makes vectors by one model. It has one client for all requests, because a question has no time for a new
-    connection. guard: passes or refuses the address of the server."""
+    connection.
+
+    Args:
+        guard: Passes or refuses the address of the server.
+    """
 
     def __init__(self, policy: EmbedderPolicy, guard: EgressGuard) -> None:
         self.policy, self._guard = policy, guard
@@ -219,7 +237,11 @@ class Embedder:
 
 
 def _read_answer(body: bytes, texts: Sequence[str], dimensions: int) -> Embeddings:
-    """dimensions: what was asked for; 0: nothing. Raises EmbedderUnavailable."""
+    """Raises EmbedderUnavailable.
+
+    Args:
+        dimensions: What was asked for; 0: nothing.
+    """
     try:
         answer = msgspec.json.decode(body, type=_Answer)
     except msgspec.DecodeError:

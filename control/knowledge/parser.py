@@ -30,7 +30,11 @@ log = structlog.get_logger()
 
 
 class DocumentRefused(Exception):
-    """A document cannot be read, however often it is tried. code: of FAILURES."""
+    """A document cannot be read, however often it is tried.
+
+    Args:
+        code: Of FAILURES.
+    """
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -39,7 +43,11 @@ class DocumentRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """The text of a document by sections, each with text. pages: of a PDF."""
+    """The text of a document by sections, each with text.
+
+    Attributes:
+        pages: Of a PDF.
+    """
 
     sections: list[DocumentSection]
     pages: int | None

@@ -59,7 +59,11 @@ def _readable() -> list[Path]:
 
 
 def read_document(kind: str, data: bytes, *, most_pages: int, most_characters: int) -> dict[str, Any]:
-    """The object that is written. kind: a DocumentFormat."""
+    """The object that is written.
+
+    Args:
+        kind: A DocumentFormat.
+    """
     try:
         if kind == "pdf":
             return _read_pdf(data, most_pages, most_characters)

@@ -11,7 +11,11 @@ from control.knowledge.rules import DocumentSection
 
 
 class PdfRefused(Exception):
-    """The PDF cannot be read. code: see control/knowledge/rules.py."""
+    """The PDF cannot be read.
+
+    Args:
+        code: See control/knowledge/rules.py.
+    """
 
     def __init__(self, code: str) -> None:
         super().__init__(code)

@@ -1,4 +1,4 @@
-"""All SQL of documents, their chunks, terms and vectors.
+"""SQL for documents, their chunks, terms and vectors.
 
 The schema knowledge_vectors exists only if the database has the extension vector.
 """
@@ -108,7 +108,11 @@ async def select_known(db: Connection, workspace_id: UUID, document_ids: Collect
 async def select_newest_documents(
     db: Connection, workspace_id: UUID, among: Collection[UUID], chunks: int, most: int
 ) -> list[UUID]:
-    """The newest documents that have so many chunks together, `most` at most. among: only of these; empty: of all."""
+    """The newest documents that have so many chunks together, `most` at most.
+
+    Args:
+        among: Only of these; empty: of all.
+    """
     rows = await db.fetch(_NEWEST_DOCUMENTS, workspace_id, list(among), most, chunks)
     return [row["id"] for row in rows]
 
@@ -149,7 +153,11 @@ async def finish_document(
     chunk_count: int = 0,
     indexed_at: datetime | None = None,
 ) -> None:
-    """Stores how indexing ended. failure: a code; None: it can be searched."""
+    """Stores how indexing ended.
+
+    Args:
+        failure: A code; None: it can be searched.
+    """
     status = "ready" if failure is None else "failed"
     await db.execute(_FINISH_DOCUMENT, document_id, status, failure, pages, chunk_count, indexed_at)
 
@@ -286,7 +294,11 @@ async def select_neighbors(
 async def rank_chunks(
     db: Connection, workspace_id: UUID, wanted: str, terms: Sequence[tuple[str, float]], most: int, candidates: int
 ) -> list[ChunkRank]:
-    """The best chunks that match `wanted`, a tsquery. terms: a tsquery of each word, and its weight."""
+    """The best chunks that match `wanted`, a tsquery.
+
+    Args:
+        terms: A tsquery of each word, and its weight.
+    """
     queries, weights = [query for query, _ in terms], [weight for _, weight in terms]
     rows = await db.fetch(_RANK, workspace_id, wanted, queries, weights, most, candidates)
     return [ChunkRank(row["document_id"], row["number"], row["score"]) for row in rows]
@@ -295,8 +307,11 @@ async def rank_chunks(
 async def select_passages(
     db: Connection, workspace_id: UUID, ranks: Sequence[ChunkRank], total_weight: float
 ) -> list[FoundPassage]:
-    """The chunks in the order of their ranks. total_weight: of all words of the question; 0 for
-    chunks that were not found by words."""
+    """The chunks in the order of their ranks.
+
+    Args:
+        total_weight: Of all words of the question; 0 for chunks that were not found by words.
+    """
     rows = await db.fetch(
         _PASSAGES, workspace_id, [rank.document_id for rank in ranks], [rank.number for rank in ranks]
     )
@@ -470,8 +485,11 @@ async def postpone_vectors(db: Connection, document: DueDocument, space: str, no
 async def rank_nearest(
     db: Connection, workspace_id: UUID, vector: Sequence[float], space: str, documents: Collection[UUID], most: int
 ) -> list[ChunkRank]:
-    """The chunks that are nearest to a question's vector, best first. score: the cosine of their angle. documents: only
-    of these; empty: of all."""
+    """The chunks that are nearest to a question's vector, best first. score: the cosine of their angle.
+
+    Args:
+        documents: Only of these; empty: of all.
+    """
     rows = await db.fetch(
         "SELECT document_id, number, similarity FROM knowledge_vectors.rank($1, $2::real[], $3, $4::uuid[], $5, $6)",
         workspace_id,

@@ -28,9 +28,16 @@ FAILURES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeDocument:
-    """A document of a workspace. language: BCP 47. failure: a code of FAILURES. pages: of a PDF. revision: counts the
-    requests to index it; requested_at: of the last request. indexed_at: when its text was last made searchable.
-    start_tag: its turn among the documents of all workspaces that wait to be indexed (`find_next_turn`)."""
+    """A document of a workspace.
+
+    Attributes:
+        language: BCP 47.
+        failure: A code of FAILURES.
+        pages: Of a PDF.
+        revision: Counts the requests to index it; requested_at: of the last request.
+        indexed_at: When its text was last made searchable.
+        start_tag: Its turn among the documents of all workspaces that wait to be indexed (`find_next_turn`).
+    """
 
     id: UUID
     workspace_id: UUID
@@ -52,7 +59,12 @@ class KnowledgeDocument:
 
 @dataclass(frozen=True, slots=True)
 class NewDocument:
-    """What is uploaded. data: the file's bytes. format: None: found by its content."""
+    """What is uploaded.
+
+    Attributes:
+        data: The file's bytes.
+        format: None: found by its content.
+    """
 
     name: str
     language: str
@@ -62,8 +74,12 @@ class NewDocument:
 
 @dataclass(frozen=True, slots=True)
 class DocumentSection:
-    """Text under one heading, or of one page. heading: with those above it, joined by " > "; may be empty. page: from
-    1, None where there are no pages."""
+    """Text under one heading, or of one page.
+
+    Attributes:
+        heading: With those above it, joined by " > "; may be empty.
+        page: From 1, None where there are no pages.
+    """
 
     text: str
     heading: str = ""
@@ -72,7 +88,11 @@ class DocumentSection:
 
 @dataclass(frozen=True, slots=True)
 class DocumentChunk:
-    """A piece of a document as it is searched and quoted. number: from 0."""
+    """A piece of a document as it is searched and quoted.
+
+    Attributes:
+        number: From 0.
+    """
 
     number: int
     text: str
@@ -82,8 +102,12 @@ class DocumentChunk:
 
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
-    """A chunk that was found. score: comparable within one search only. share: of the weight of the searched words that
-    are in it, 0 to 1."""
+    """A chunk that was found.
+
+    Attributes:
+        score: Comparable within one search only.
+        share: Of the weight of the searched words that are in it, 0 to 1.
+    """
 
     document_id: UUID
     document: str

@@ -111,8 +111,12 @@ class KnowledgeSearch:
         found: Embeddings | None,
         now: datetime,
     ) -> list[FoundPassage]:
-        """The best passages of both rankings; has the worker record what the vector cost. words: of full text. found:
-        the question's vector."""
+        """The best passages of both rankings; has the worker record what the vector cost.
+
+        Args:
+            words: Of full text.
+            found: The question's vector.
+        """
         if found is None or self.embedder is None:
             return list(words[: query.most])
         policy = self.embedder.policy
@@ -143,10 +147,14 @@ class KnowledgeSearch:
 async def search_documents(
     db: Connection, workspace_id: UUID, question: str, *, documents: Collection[UUID] = (), most: int = 4
 ) -> list[FoundPassage]:
-    """Up to `most` passages that answer a question best. documents: only these; empty: all.
+    """Up to `most` passages that answer a question best.
 
     Words are compared as the documents' languages stem them. For a word that is in no chunk, a similar word is
-    searched, because callers' words are misheard."""
+    searched, because callers' words are misheard.
+
+    Args:
+        documents: Only these; empty: all.
+    """
     languages = await queries.select_languages(db, workspace_id)
     configurations = sorted({configuration_of(language) for language in languages})
     words = split_question(question[:LONGEST_QUESTION])

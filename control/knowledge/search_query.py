@@ -42,7 +42,12 @@ _WORD: Final = re.compile(r"[^\W_]+(?:['\u2019.-][^\W_]+)*")
 
 @dataclass(frozen=True, slots=True)
 class WordForm:
-    """A word of a question as one language stems it. term: None for a stop word. chunks: that have it."""
+    """A word of a question as one language stems it.
+
+    Attributes:
+        term: None for a stop word.
+        chunks: That have it.
+    """
 
     word: str
     term: str | None
@@ -51,8 +56,13 @@ class WordForm:
 
 @dataclass(frozen=True, slots=True)
 class SearchTerm:
-    """A stemmed word to search. word: as it was said. chunks: how many chunks of the workspace have it. factor: of its
-    weight."""
+    """A stemmed word to search.
+
+    Attributes:
+        word: As it was said.
+        chunks: How many chunks of the workspace have it.
+        factor: Of its weight.
+    """
 
     word: str
     text: str
@@ -137,12 +147,16 @@ def make_query(
     documents: Collection[UUID],
     sample: Collection[UUID] = (),
 ) -> ChunkQuery | None:
-    """The query for the words of a question; None where none is known. total: chunks of the workspace. documents: only
-    in these; empty: in all. sample: documents with `sample_size` chunks.
+    """The query for the words of a question; None where none is known.
 
-    Only chunks with one of the rarest words are ranked: they are so few that ranking all of them is quick.
-    Words are counted in all documents, so the rarest may be in none of `documents`: then any word is searched in
-    these."""
+    Only chunks with one of the rarest words are ranked: they are so few that ranking all of them is quick. Words are
+    counted in all documents, so the rarest may be in none of `documents`: then any word is searched in these.
+
+    Args:
+        total: Chunks of the workspace.
+        documents: Only in these; empty: in all.
+        sample: Documents with `sample_size` chunks.
+    """
     terms = list(terms)
     known = _known(terms)
     if not known:

@@ -40,8 +40,12 @@ def find_format(data: bytes) -> DocumentFormat:
 
 
 def decode_text(data: bytes, *, is_whole: bool = True) -> str:
-    """UTF-8, UTF-16 with a byte order mark, or Windows-1252. is_whole: False for a beginning, whose last character may
-    be cut. Raises Invalid (code file_unknown) for other control characters than text has."""
+    """UTF-8, UTF-16 with a byte order mark, or Windows-1252. Raises Invalid (code file_unknown) for other control
+    characters than text has.
+
+    Args:
+        is_whole: False for a beginning, whose last character may be cut.
+    """
     encoding = next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), "utf-8")
     try:
         text = getincrementaldecoder(encoding)().decode(data, final=is_whole)

@@ -33,7 +33,11 @@ class KnowledgeArguments(Struct, frozen=True):
 
 
 class KnowledgeTool:
-    """The tool's handler. search: by words, and by meaning if it has an embedder."""
+    """The tool's handler.
+
+    Args:
+        search: By words, and by meaning if it has an embedder.
+    """
 
     def __init__(self, search: KnowledgeSearch) -> None:
         self._search = search

@@ -35,7 +35,11 @@ Context = ServerRequestContext[Any, Any]
 
 
 class McpProtocol:
-    """Answers the requests of all clients. max_body_bytes: of one request."""
+    """Answers the requests of all clients.
+
+    Args:
+        max_body_bytes: Of one request.
+    """
 
     def __init__(self, version: str, max_body_bytes: int) -> None:
         server: Server[Any] = Server(

@@ -30,7 +30,8 @@ class AsgiExchange:
 
     Source: https://asgi.readthedocs.io/en/latest/specs/www.html#http-connection-scope
 
-    body: of the request, whole.
+    Args:
+        body: Of the request, whole.
     """
 
     def __init__(self, request: web.Request, body: bytes, tools: KeyTools) -> None:
@@ -78,7 +79,11 @@ def _pass_headers(request: web.Request) -> list[tuple[bytes, bytes]]:
 
 
 class ProtocolTask:
-    """Runs the library's server. version, max_body_bytes: as of McpProtocol."""
+    """Runs the library's server.
+
+    Args:
+        version, max_body_bytes: As of McpProtocol.
+    """
 
     def __init__(self, version: str, max_body_bytes: int) -> None:
         self._version, self._max_body_bytes = version, max_body_bytes

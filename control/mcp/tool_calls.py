@@ -33,7 +33,12 @@ class InvalidArgument(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """A request to the API. body: JSON; None without a body. idempotency_key: empty without one."""
+    """A request to the API.
+
+    Attributes:
+        body: JSON; None without a body.
+        idempotency_key: Empty without one.
+    """
 
     method: str
     url: URL
@@ -43,8 +48,13 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApiReply:
-    """What the API answered. body: JSON, empty for 204. retry_after_s: seconds to wait, if it says so. is_replayed: the
-    answer of an earlier request with the same Idempotency-Key; this one did nothing."""
+    """What the API answered.
+
+    Attributes:
+        body: JSON, empty for 204.
+        retry_after_s: Seconds to wait, if it says so.
+        is_replayed: The answer of an earlier request with the same Idempotency-Key; this one did nothing.
+    """
 
     status: int
     body: bytes
@@ -162,8 +172,12 @@ Change = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class McpResult:
-    """A tool's result. text: for a model. structured: the same as an object, by the tool's output schema; None for an
-    error."""
+    """A tool's result.
+
+    Attributes:
+        text: For a model.
+        structured: The same as an object, by the tool's output schema; None for an error.
+    """
 
     text: str
     structured: Shaped | None
@@ -175,7 +189,11 @@ class McpResult:
 
 
 def make_result(tool: ApiTool, reply: ApiReply, offset: int = 0) -> McpResult:
-    """The result of one call. offset: entries of a sliced list to skip."""
+    """The result of one call.
+
+    Args:
+        offset: Entries of a sliced list to skip.
+    """
     if reply.status >= 400:
         return McpResult(describe_error(reply), None)
     answer = msgspec.json.decode(reply.body) if reply.body else {"done": True}
@@ -332,8 +350,10 @@ class UnknownTool(LookupError):
 class KeyTools:
     """The tools of one connection: those of its key's scopes and role that read, or whose effects it requested.
 
-    tools: all tools by name. effects: requested by the connection. send: sends a request to the API with the key of the
-    connection, so that the API authorizes each call again.
+    Args:
+        tools: All tools by name.
+        effects: Requested by the connection.
+        send: Sends a request to the API with the key of the connection, so that the API authorizes each call again.
     """
 
     def __init__(

@@ -33,8 +33,12 @@ class InvalidTool(TypeError):
 
 @dataclass(frozen=True, slots=True)
 class ToolArgument:
-    """An argument. place: where the API takes it: path, query, header or body; empty for the offset, which is ours.
-    name: its name there."""
+    """An argument.
+
+    Attributes:
+        place: Where the API takes it: path, query, header or body; empty for the offset, which is ours.
+        name: Its name there.
+    """
 
     place: str
     name: str
@@ -42,8 +46,13 @@ class ToolArgument:
 
 @dataclass(frozen=True, slots=True)
 class ApiTool:
-    """A tool: an operation with its arguments in one object. path: a template. scope, roles: who may call the
-    operation. rows: the list in a page's answer; empty where the answer is no page."""
+    """A tool: an operation with its arguments in one object.
+
+    Attributes:
+        path: A template.
+        scope, roles: Who may call the operation.
+        rows: The list in a page's answer; empty where the answer is no page.
+    """
 
     declaration: ToolDeclaration
     title: str
@@ -215,7 +224,10 @@ def outline(schema: Schema, schemas: Mapping[str, Schema], omitted: Sequence[str
     """Returns names, types and descriptions of `depth` levels of objects.
 
     A model needs no more: the whole schemas of 25 answers have 90,000 characters, their outlines 44,000. Any value that
-    fits the schema fits the outline. omitted: dotted names that are left out.
+    fits the schema fits the outline.
+
+    Args:
+        omitted: Dotted names that are left out.
     """
     whole = _resolve(schema, schemas)
     if "anyOf" in whole:

@@ -23,8 +23,12 @@ Effect = Literal["none", "repeatable", "once"]
 
 @dataclass(frozen=True, slots=True)
 class RunningCall:
-    """A call in progress as its row has it, with its workspace. caller, called: E.164, or what the carrier sent.
-    timezone: a name of the IANA database."""
+    """A call in progress as its row has it, with its workspace.
+
+    Attributes:
+        caller, called: E.164, or what the carrier sent.
+        timezone: A name of the IANA database.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -119,8 +123,13 @@ class FairGate:
 
 @dataclass(frozen=True, slots=True)
 class HandlerContext:
-    """The input of a handler. arguments: JSON text as the call sent it. run_id: idempotency key; empty if there is
-    none. until: the deadline, on the event loop's clock."""
+    """The input of a handler.
+
+    Attributes:
+        arguments: JSON text as the call sent it.
+        run_id: Idempotency key; empty if there is none.
+        until: The deadline, on the event loop's clock.
+    """
 
     call: RunningCall
     arguments: str
@@ -195,8 +204,11 @@ def join_handlers(parts: Iterable[RequestHandlers]) -> RequestHandlers:
 class RemoteTool:
     """A tool: what the model reads of it (name, description, parameters as JSON Schema), its traits, its handler.
 
-    timeout_s: limit of a run. filler: what the agent says while it runs; None: its usual words. secret: the result is
-    left out of events. handler: gets the model's arguments and returns text for the model.
+    Attributes:
+        timeout_s: Limit of a run.
+        filler: What the agent says while it runs; None: its usual words.
+        secret: The result is left out of events.
+        handler: Gets the model's arguments and returns text for the model.
     """
 
     name: str

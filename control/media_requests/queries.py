@@ -1,4 +1,4 @@
-"""All SQL of runs of tools, and the row of the call that asks."""
+"""SQL for runs of tools, and the row of the call that asks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +48,11 @@ _DELETE_OLD: Final = """
 
 @dataclass(frozen=True, slots=True)
 class RunKey:
-    """Identity of a run. run_id: of the call; two calls may use the same."""
+    """Identity of a run.
+
+    Attributes:
+        run_id: Of the call; two calls may use the same.
+    """
 
     workspace_id: UUID
     call_id: UUID
@@ -57,8 +61,13 @@ class RunKey:
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A run as stored. name: of the request. is_abandoned: it is not finished, and no process renews its lease.
-    outcome: sealed, of a finished run."""
+    """A run as stored.
+
+    Attributes:
+        name: Of the request.
+        is_abandoned: It is not finished, and no process renews its lease.
+        outcome: Sealed, of a finished run.
+    """
 
     name: str
     is_finished: bool
@@ -74,8 +83,11 @@ async def select_running_call(db: Connection, call_id: UUID, workspace_id: UUID,
 
 
 async def claim_run(db: Connection, key: RunKey, name: str, lease: timedelta, *, takes_over: bool) -> int | None:
-    """The number of the attempt, which is the claimant's to run; None when the run is somebody else's. takes_over:
-    also one that was abandoned."""
+    """The number of the attempt, which is the claimant's to run; None when the run is somebody else's.
+
+    Args:
+        takes_over: Also one that was abandoned.
+    """
     attempt: int | None = await db.fetchval(_CLAIM, key.call_id, key.run_id, key.workspace_id, name, lease, takes_over)
     return attempt
 

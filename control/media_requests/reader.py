@@ -30,9 +30,15 @@ Answer = Callable[[MediaRequest, float], Awaitable[MediaReply]]
 
 @dataclass(frozen=True, slots=True)
 class ReaderPace:
-    """Seconds. wait: of one read; less than the Redis client's timeout. keep: between two signs that we work on our
-    entries. idle: without such a sign, another process takes an entry over. pause: after a failure of Redis. drain: for
-    running requests at the end."""
+    """Seconds.
+
+    Attributes:
+        wait: Of one read; less than the Redis client's timeout.
+        keep: Between two signs that we work on our entries.
+        idle: Without such a sign, another process takes an entry over.
+        pause: After a failure of Redis.
+        drain: For running requests at the end.
+    """
 
     wait: float = 0.5
     keep: float = 1.0
@@ -42,7 +48,11 @@ class ReaderPace:
 
 
 class RequestReader:
-    """Reads requests. concurrency: requests that are answered at once; the others stay in Redis for other processes."""
+    """Reads requests.
+
+    Args:
+        concurrency: Requests that are answered at once; the others stay in Redis for other processes.
+    """
 
     def __init__(
         self,
@@ -54,7 +64,11 @@ class RequestReader:
         pace: ReaderPace = ReaderPace(),
         on_death: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """Creates a reader. on_death: called with the name of a task of the reader that died and is started again."""
+        """Creates a reader.
+
+        Args:
+            on_death: Called with the name of a task of the reader that died and is started again.
+        """
         self._on_death = on_death
         self.tasks: tuple[SupervisedTask, ...] = ()
         self._stream, self._answer, self._metrics = stream, answer, metrics

@@ -30,15 +30,24 @@ _DATABASE_ERRORS: Final = (Problem, asyncpg.PostgresError, asyncpg.InterfaceErro
 
 @dataclass(frozen=True, slots=True)
 class RunPace:
-    """Times in seconds. lease: a run whose lease is not renewed for so long counts as abandoned. poll: time between two
-    checks of a run that another process has."""
+    """Times in seconds.
+
+    Attributes:
+        lease: A run whose lease is not renewed for so long counts as abandoned.
+        poll: Time between two checks of a run that another process has.
+    """
 
     lease: float = 5.0
     poll: float = 0.1
 
 
 class RunOutcome(Struct, frozen=True, omit_defaults=True):
-    """How a run ended. result: JSON text. code, message: of a refusal."""
+    """How a run ended.
+
+    Attributes:
+        result: JSON text.
+        code, message: Of a refusal.
+    """
 
     result: str = "null"
     code: str = ""

@@ -94,7 +94,11 @@ def _forget(counter: Counter[str], name: str) -> None:
 
 
 class MediaRequests:
-    """Answers the requests of one API process. clock: returns the time that handlers get."""
+    """Answers the requests of one API process.
+
+    Args:
+        clock: Returns the time that handlers get.
+    """
 
     def __init__(
         self,

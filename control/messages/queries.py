@@ -1,4 +1,4 @@
-"""All SQL of callers' messages."""
+"""SQL for callers' messages."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple
@@ -85,7 +85,11 @@ async def count_of_call(db: Connection, workspace_id: UUID, call_id: UUID, *, bu
 
 
 async def count_messages(db: Connection, workspace_id: UUID, call_id: UUID | None) -> int:
-    """Counts a workspace's messages. call_id: only of this call."""
+    """Counts a workspace's messages.
+
+    Args:
+        call_id: Only of this call.
+    """
     count: int = await db.fetchval(_COUNT, workspace_id, call_id)
     return count
 
@@ -107,7 +111,11 @@ async def set_emailed(db: Connection, message_id: UUID, now: datetime) -> None:
 async def select_messages(
     db: Connection, workspace_id: UUID, call_id: UUID | None, page: PageRequest
 ) -> ListPage[CallerMessage]:
-    """A page, newest first. call_id: only of this call. Raises Invalid (code cursor_unknown)."""
+    """A page, newest first. Raises Invalid (code cursor_unknown).
+
+    Args:
+        call_id: Only of this call.
+    """
     of_call, values = ("", [workspace_id]) if call_id is None else ("AND m.call_id = $2", [workspace_id, call_id])
     clause = await _ORDER.make_clause(db, page, values, (workspace_id,))
     rows = await db.fetch(f"{_PAGE} {of_call} {clause.tail}", *clause.values)

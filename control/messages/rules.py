@@ -120,10 +120,13 @@ class Recipient:
 @dataclass(frozen=True, slots=True)
 class MessagePolicy:
     """In seconds: poll_s, slow_poll_s: the shortest and the longest time between two looks at a call that is not over;
-    the shortest one holds for its recording, too. call_s: the longest wait for the call's end; recording_s: for its
-    recording after that. Then the message is sent as it is.
+    the shortest one holds for its recording, too.
 
-    daily_emails: e-mails about messages that a member gets from one workspace in a day (UTC)."""
+    Attributes:
+        call_s: The longest wait for the call's end; recording_s: for its recording after that. Then the message is sent
+            as it is.
+        daily_emails: E-mails about messages that a member gets from one workspace in a day (UTC).
+    """
 
     poll_s: float = 5.0
     slow_poll_s: float = 60.0

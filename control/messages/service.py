@@ -50,7 +50,11 @@ class CallerMessages:
     async def list_page(
         self, db: Connection, workspace_id: UUID, *, call_id: UUID | None, page: PageRequest
     ) -> ListPage[CallerMessage]:
-        """A page, newest first. call_id: only of this call. Raises Invalid (code cursor_unknown)."""
+        """A page, newest first. Raises Invalid (code cursor_unknown).
+
+        Args:
+            call_id: Only of this call.
+        """
         found = await queries.select_messages(db, workspace_id, call_id, page)
         if page.cursor is not None:
             return found

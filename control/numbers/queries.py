@@ -1,4 +1,4 @@
-"""All SQL of phone numbers."""
+"""SQL for phone numbers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -282,7 +282,11 @@ async def select_workspace_of(db: Connection, number_id: UUID) -> UUID | None:
 
 
 async def select_held_among(db: Connection, numbers: Sequence[str]) -> set[str]:
-    """Returns which of these numbers a workspace has or is buying. numbers: of a search."""
+    """Returns which of these numbers a workspace has or is buying.
+
+    Args:
+        numbers: Of a search.
+    """
     rows = await db.fetch(
         "SELECT phone_number FROM phone_numbers "
         "WHERE phone_number = ANY($1) AND status IN ('buying', 'active', 'releasing') LIMIT $2",
@@ -296,7 +300,11 @@ async def count_purchases(
     db: Connection, workspace_ids: Sequence[UUID], since: datetime, *, trials: bool = False
 ) -> int:
     """Counts purchases begun since then for these workspaces, without those that failed, and without numbers that were
-    imported. trials: only for workspaces that are on trial, or were until they were suspended. Needs platform scope."""
+    imported. Needs platform scope.
+
+    Args:
+        trials: Only for workspaces that are on trial, or were until they were suspended.
+    """
     total: int = await db.fetchval(
         """
         SELECT count(*) FROM phone_numbers p JOIN workspaces w ON w.id = p.workspace_id
@@ -357,13 +365,21 @@ class ConfigurableNumber:
 async def select_unconfigured(
     db: Connection, carrier: str, configuration: str, before: datetime, most: int
 ) -> list[ConfigurableNumber]:
-    """Numbers that have to be configured. configuration: see Carrier.configuration."""
+    """Numbers that have to be configured.
+
+    Args:
+        configuration: See Carrier.configuration.
+    """
     rows = await db.fetch(_SELECT_UNCONFIGURED, carrier, configuration, before, most)
     return [ConfigurableNumber(**row) for row in rows]
 
 
 async def update_configured(db: Connection, number_id: UUID, configured_for: str | None, now: datetime) -> None:
-    """Stores a try. configured_for: None when it failed."""
+    """Stores a try.
+
+    Args:
+        configured_for: None when it failed.
+    """
     await db.execute(
         "UPDATE phone_numbers SET configured_for = coalesce($2, configured_for), configure_tried_at = $3 WHERE id = $1",
         number_id,

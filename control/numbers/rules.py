@@ -55,8 +55,13 @@ class PhoneNumber:
 
 @dataclass(frozen=True, slots=True)
 class NumberOrder:
-    """A number that is to be bought at a carrier. phone_number: E.164. address_id, bundle_id: as wanted; None for the
-    only ones that fit. requirements: of the carrier."""
+    """A number that is to be bought at a carrier.
+
+    Attributes:
+        phone_number: E.164.
+        address_id, bundle_id: As wanted; None for the only ones that fit.
+        requirements: Of the carrier.
+    """
 
     phone_number: str
     friendly_name: str
@@ -68,8 +73,12 @@ class NumberOrder:
 
 @dataclass(frozen=True, slots=True)
 class NumberImport:
-    """A number of the platform's account at a carrier that a workspace is to have. take_over: also when its calls go
-    elsewhere now. monthly_price: in US dollars; None for the carrier's."""
+    """A number of the platform's account at a carrier that a workspace is to have.
+
+    Attributes:
+        take_over: Also when its calls go elsewhere now.
+        monthly_price: In US dollars; None for the carrier's.
+    """
 
     phone_number: str
     friendly_name: str
@@ -80,8 +89,12 @@ class NumberImport:
 
 @dataclass(frozen=True, slots=True)
 class TakenNumber:
-    """A number that was configured for import. number_id: ours, which the carrier has as its reference. owned: as it
-    was before."""
+    """A number that was configured for import.
+
+    Attributes:
+        number_id: Ours, which the carrier has as its reference.
+        owned: As it was before.
+    """
 
     number_id: UUID
     owned: OwnedNumber
@@ -104,7 +117,11 @@ class HolderChoice:
 
 @dataclass(frozen=True, slots=True)
 class WantedNumber:
-    """A number to buy. country: ISO 3166; None for a number without a country."""
+    """A number to buy.
+
+    Attributes:
+        country: ISO 3166; None for a number without a country.
+    """
 
     order: NumberOrder
     country: str | None
@@ -115,9 +132,13 @@ class WantedNumber:
 def choose_holder(
     wanted: WantedNumber, addresses: Sequence[BusinessAddress], bundles: Sequence[RegulatoryBundle]
 ) -> HolderChoice:
-    """addresses, bundles: all of the workspace. Raises Invalid (codes address_ambiguous, address_not_in_bundle,
-    address_rejected, address_required, address_unfit, address_unknown, bundle_ambiguous, bundle_not_usable,
-    bundle_required, bundle_unfit, bundle_unknown), Conflict (address_pending)."""
+    """Raises Invalid (codes address_ambiguous, address_not_in_bundle, address_rejected, address_required,
+    address_unfit, address_unknown, bundle_ambiguous, bundle_not_usable, bundle_required, bundle_unfit, bundle_unknown),
+    Conflict (address_pending).
+
+    Args:
+        addresses, bundles: All of the workspace.
+    """
     bundle = _choose_bundle(wanted, bundles)
     address = _choose_address(wanted, addresses, bundle)
     return HolderChoice(None if address is None else address.id, None if bundle is None else bundle.id)

@@ -386,9 +386,13 @@ class NumberSearch:
         self._searches: dict[_Key, asyncio.Task[list[AvailableNumber]]] = {}
 
     async def find_available(self, carrier: Carrier, country: str, area_code: str) -> list[AvailableNumber]:
-        """Up to 50 numbers that the carrier offers. country: ISO 3166; area_code: digits, or empty.
+        """Up to 50 numbers that the carrier offers.
 
-        Raises Unavailable (codes carrier_away, carrier_refused, market_busy)."""
+        Raises Unavailable (codes carrier_away, carrier_refused, market_busy).
+
+        Args:
+            country: ISO 3166; area_code: digits, or empty.
+        """
         key = (carrier.name, country, area_code)
         found = self._fresh(key)
         if found is None:
@@ -445,10 +449,14 @@ async def find_account_numbers(carrier: Carrier, digits: str) -> list[OwnedNumbe
 
 
 async def take_number(carrier: Carrier, wanted: NumberImport, number_id: UUID) -> TakenNumber:
-    """Sends the number's calls to us. number_id: ours. May be repeated: a number whose calls go to us is taken again.
+    """Sends the number's calls to us.
 
     Raises Invalid (codes number_not_owned, price_required), Conflict (number_elsewhere, number_pending), Unavailable
-    (codes carrier_away, carrier_refused)."""
+    (codes carrier_away, carrier_refused).
+
+    Args:
+        number_id: Ours. May be repeated: a number whose calls go to us is taken again.
+    """
     try:
         owned = await carrier.find_owned(wanted.phone_number)
         if owned is None:

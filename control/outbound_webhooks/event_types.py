@@ -270,8 +270,13 @@ EventData = (
 
 @dataclass(frozen=True, slots=True)
 class EventDescription:
-    """The description of a type. summary: when it is sent. data: the class of its data. details: what else a receiver
-    has to know, in Markdown."""
+    """The description of a type.
+
+    Attributes:
+        summary: When it is sent.
+        data: The class of its data.
+        details: What else a receiver has to know, in Markdown.
+    """
 
     summary: str
     data: type[Any]

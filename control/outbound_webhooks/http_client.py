@@ -23,7 +23,12 @@ USER_AGENT: Final = "Vocalized-Webhooks/1"
 
 @dataclass(frozen=True, slots=True)
 class WebhookAnswer:
-    """The answer of a receiver. status_code: None without an answer. error: None for a status from 200 to 299."""
+    """The answer of a receiver.
+
+    Attributes:
+        status_code: None without an answer.
+        error: None for a status from 200 to 299.
+    """
 
     status_code: int | None
     error: str | None
@@ -32,7 +37,11 @@ class WebhookAnswer:
 
 
 class WebhookHttpClient:
-    """Posts webhooks. guard: of the addresses, at each connection."""
+    """Posts webhooks.
+
+    Args:
+        guard: Of the addresses, at each connection.
+    """
 
     def __init__(self, guard: EgressGuard, timeout_s: float) -> None:
         self._guard, self._timeout_s = guard, timeout_s
@@ -41,8 +50,11 @@ class WebhookHttpClient:
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, owner: str) -> WebhookAnswer:
         """Posts it once, within the timeout in all, however slowly the answer comes. A redirect is not followed: it is
-        a failure like any other. Once there is a status, the answer counts, whether or not its body arrives. owner: the
-        workspace, whose name servers may be slow. Never raises for what a receiver does."""
+        a failure like any other. Once there is a status, the answer counts, whether or not its body arrives.
+
+        Args:
+            owner: The workspace, whose name servers may be slow. Never raises for what a receiver does.
+        """
         began = time.monotonic()
         status: int | None = None
         text, error = "", "the request cannot be made"

@@ -1,4 +1,4 @@
-"""All SQL of endpoints, events and deliveries of outbound webhooks."""
+"""SQL for endpoints, events and deliveries of outbound webhooks."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -93,7 +93,11 @@ async def select_endpoints(db: Connection, workspace_id: UUID, limit: int) -> li
 async def select_endpoint(
     db: Connection, workspace_id: UUID, endpoint_id: UUID, *, lock: bool = False
 ) -> WebhookEndpoint | None:
-    """Returns an endpoint. lock: until the transaction ends; events can still be stored for it."""
+    """Returns an endpoint.
+
+    Args:
+        lock: Until the transaction ends; events can still be stored for it.
+    """
     locking = "FOR NO KEY UPDATE" if lock else ""
     row = await db.fetchrow(
         f"{_SELECT_ENDPOINTS} WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, endpoint_id
@@ -252,7 +256,11 @@ _DELETE_OLD_EVENTS: Final = """
 
 @dataclass(frozen=True, slots=True)
 class EventListener:
-    """An enabled endpoint. event_types: None for all."""
+    """An enabled endpoint.
+
+    Attributes:
+        event_types: None for all.
+    """
 
     id: UUID
     event_types: Sequence[str] | None
@@ -260,7 +268,12 @@ class EventListener:
 
 @dataclass(frozen=True, slots=True)
 class NewOutboundEvent:
-    """An event to store. endpoint_ids: the endpoints that get it. is_unique: see ReportedFact."""
+    """An event to store.
+
+    Attributes:
+        endpoint_ids: The endpoints that get it.
+        is_unique: See ReportedFact.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -304,8 +317,11 @@ async def insert_events(db: Connection, new: Sequence[NewOutboundEvent], now: da
 async def delete_events_of_calls(
     db: Connection, workspace_id: UUID, call_ids: Sequence[UUID], types: Sequence[EventType] | None = None
 ) -> int:
-    """Deletes these calls' events, delivered or not, with deliveries and attempts; returns how many. types: None for
-    all."""
+    """Deletes these calls' events, delivered or not, with deliveries and attempts; returns how many.
+
+    Args:
+        types: None for all.
+    """
     status = await db.execute(_DELETE_EVENTS_OF_CALLS, workspace_id, list(call_ids), types)
     return int(status.split()[-1])
 
@@ -372,7 +388,11 @@ async def select_deliveries(
 
 
 async def count_deliveries(db: Connection, workspace_id: UUID, endpoint_id: UUID, status: DeliveryStatus | None) -> int:
-    """Counts deliveries. status: None for any."""
+    """Counts deliveries.
+
+    Args:
+        status: None for any.
+    """
     found: int = await db.fetchval(_COUNT_DELIVERIES, workspace_id, endpoint_id, status)
     return found
 
@@ -557,8 +577,10 @@ async def finish_attempt(
 ) -> bool:
     """Stores an attempt and the new status of its delivery.
 
-    at: time of the next attempt if the delivery is pending, otherwise when it was finished. Returns False if the
-    delivery is deleted, or another worker has made this attempt.
+    Returns False if the delivery is deleted, or another worker has made this attempt.
+
+    Args:
+        at: Time of the next attempt if the delivery is pending, otherwise when it was finished.
     """
     result = await db.execute(
         _FINISH_ATTEMPT,

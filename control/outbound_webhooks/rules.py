@@ -34,7 +34,11 @@ CRASHED: Final = "the platform could not make the request"
 
 @dataclass(frozen=True, slots=True)
 class SealedSecrets:
-    """The secrets that sign for an endpoint. old: the one before, which signs as well until `old_until`."""
+    """The secrets that sign for an endpoint.
+
+    Attributes:
+        old: The one before, which signs as well until `old_until`.
+    """
 
     current: bytes = field(repr=False)
     old: bytes | None = field(default=None, repr=False)
@@ -43,8 +47,12 @@ class SealedSecrets:
 
 @dataclass(frozen=True, slots=True)
 class WebhookEndpoint:
-    """Where events of a workspace are sent. event_types: None for all. failing_since: the first failure since the last
-    success."""
+    """Where events of a workspace are sent.
+
+    Attributes:
+        event_types: None for all.
+        failing_since: The first failure since the last success.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -61,8 +69,13 @@ class WebhookEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class OutboundEvent:
-    """An event. id: the same in each attempt and for each endpoint. sequence: higher than that of any earlier event of
-    the same object. data: as of `api_version`."""
+    """An event.
+
+    Attributes:
+        id: The same in each attempt and for each endpoint.
+        sequence: Higher than that of any earlier event of the same object.
+        data: As of `api_version`.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -76,8 +89,13 @@ class OutboundEvent:
 
 @dataclass(frozen=True, slots=True)
 class WebhookDelivery:
-    """An event on its way to an endpoint. due_at: of the next attempt, while it is pending. expires_at: when it fails
-    for good. finished_at: when it was delivered, or failed."""
+    """An event on its way to an endpoint.
+
+    Attributes:
+        due_at: Of the next attempt, while it is pending.
+        expires_at: When it fails for good.
+        finished_at: When it was delivered, or failed.
+    """
 
     id: UUID
     endpoint_id: UUID
@@ -92,8 +110,13 @@ class WebhookDelivery:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """One request. status_code: None without an answer. error: why it does not count as delivered; None: it does.
-    answer: the beginning of the answer's body."""
+    """One request.
+
+    Attributes:
+        status_code: None without an answer.
+        error: Why it does not count as delivered; None: it does.
+        answer: The beginning of the answer's body.
+    """
 
     number: int
     started_at: datetime
@@ -122,7 +145,12 @@ class DeliveryAttempt:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
-    """A delivery that a worker sends. attempts, failures: so far. is_failing: the endpoint's last attempt failed."""
+    """A delivery that a worker sends.
+
+    Attributes:
+        attempts, failures: So far.
+        is_failing: The endpoint's last attempt failed.
+    """
 
     id: UUID
     attempts: int
@@ -137,7 +165,11 @@ class ClaimedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class FreeSlots:
-    """Requests that a worker may begin. failing: of them to endpoints whose last attempt failed."""
+    """Requests that a worker may begin.
+
+    Attributes:
+        failing: Of them to endpoints whose last attempt failed.
+    """
 
     all: int
     failing: int
@@ -190,8 +222,12 @@ _JITTER: Final = 0.2
 
 
 def next_wait(failures: int, chance: float) -> timedelta:
-    """The time from the `failures`-th failure (from 1 on) to the next attempt. chance: 0 to 1, which moves it by up to
-    20 % either way, so that what failed together is not tried again together."""
+    """The time from the `failures`-th failure (from 1 on) to the next attempt.
+
+    Args:
+        chance: 0 to 1, which moves it by up to 20 % either way, so that what failed together is not tried again
+            together.
+    """
     steps = min(failures - 1, 10)  # beyond the longest wait; the power of a thousand would overflow
     usual: timedelta = min(FIRST * int(_FACTOR**steps), LONGEST)
     return usual * (1 + _JITTER * (2 * chance - 1))
@@ -233,7 +269,8 @@ def sign(webhook_id: str, at: datetime, body: bytes, keys: Sequence[str]) -> dic
 
     Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 
-    keys: secrets. Each of them signs, and a receiver accepts the signature of any secret that it has.
+    Args:
+        keys: Secrets. Each of them signs, and a receiver accepts the signature of any secret that it has.
     """
     timestamp = str(int(at.timestamp()))
     content = b".".join((webhook_id.encode(), timestamp.encode(), body))

@@ -60,7 +60,10 @@ async def report_facts(db: Connection, facts: Sequence[ReportedFact], now: datet
     """Stores the facts that endpoints want as events, with a delivery to each endpoint. The worker sends them.
 
     Call it in the transaction of the facts, in the scope of their workspace or of the platform. It takes one indexed
-    query if no endpoint wants the facts, and it waits for no lock. now: for tests.
+    query if no endpoint wants the facts, and it waits for no lock.
+
+    Args:
+        now: For tests.
     """
     if not facts:
         return
@@ -97,7 +100,11 @@ MOST_ENDPOINTS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class EndpointEdit:
-    """Changes; None leaves a part as it is. event_types: empty for all."""
+    """Changes; None leaves a part as it is.
+
+    Attributes:
+        event_types: Empty for all.
+    """
 
     url: str | None = None
     description: str | None = None
@@ -127,8 +134,12 @@ class WebhookEndpoints:
     async def create(
         self, db: Connection, workspace_id: UUID, actor: Actor, edit: EndpointEdit, now: datetime
     ) -> tuple[WebhookEndpoint, str]:
-        """The endpoint, and its secret, which is never shown again. edit: with an url. Raises Conflict (codes
-        webhook_endpoint_limit, workspace_suspended), Invalid (code address_refused)."""
+        """The endpoint, and its secret, which is never shown again. Raises Conflict (codes webhook_endpoint_limit,
+        workspace_suspended), Invalid (code address_refused).
+
+        Args:
+            edit: With an url.
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         assert edit.url is not None
         self._require_public(edit.url)
@@ -176,8 +187,11 @@ class WebhookEndpoints:
     async def rotate_secret(
         self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID, now: datetime, *, at_once: bool
     ) -> tuple[WebhookEndpoint, str]:
-        """The endpoint, and its new secret, which is never shown again. at_once: the old secret signs no longer, as
-        after a leak; else it signs as well for 24 hours. Raises NotFound."""
+        """The endpoint, and its new secret, which is never shown again. Raises NotFound.
+
+        Args:
+            at_once: The old secret signs no longer, as after a leak; else it signs as well for 24 hours.
+        """
         before = await self.get(db, workspace_id, endpoint_id, lock=True)
         secret, secrets = self.safe.create() if at_once else self.safe.rotate(before.secrets, now)
         after = replace(before, secrets=secrets, updated_at=now)
@@ -247,7 +261,11 @@ class WebhookDeliveries:
         status: DeliveryStatus | None,
         page: PageRequest,
     ) -> ListPage[WebhookDelivery]:
-        """A page, newest first. status: None for all. Raises NotFound, Invalid (code cursor_unknown)."""
+        """A page, newest first. Raises NotFound, Invalid (code cursor_unknown).
+
+        Args:
+            status: None for all.
+        """
         await self._endpoints.get(db, workspace_id, endpoint_id)
         found = await queries.select_deliveries(db, workspace_id, endpoint_id, status, page)
         if page.cursor is not None:
@@ -286,8 +304,11 @@ class WebhookDeliveries:
         now: datetime,
     ) -> int:
         """Has the failed deliveries sent again whose events were stored since then, the oldest MOST_REPLAYED; returns
-        how many. with_delivered: those that were accepted, too. Raises NotFound, Conflict (code
-        webhook_endpoint_disabled)."""
+        how many. Raises NotFound, Conflict (code webhook_endpoint_disabled).
+
+        Args:
+            with_delivered: Those that were accepted, too.
+        """
         await self._require_enabled(db, workspace_id, endpoint_id)
         statuses: list[DeliveryStatus] = ["failed", "delivered"] if with_delivered else ["failed"]
         replayed = await queries.replay_since(

@@ -59,7 +59,10 @@ def outbound_webhooks_tasks(
     pool: Pool, webhooks: OutboundWebhooks, count_attempt: CountAttempt, report_oldest: ReportOldest
 ) -> WorkerTasks:
     """Service `outbound_webhooks`, duties `expired_deliveries`, `old_webhook_events` and `oldest_delivery`.
-    count_attempt: called with the outcome of each attempt."""
+
+    Args:
+        count_attempt: Called with the outcome of each attempt.
+    """
 
     async def expired_deliveries(db: Connection, now: datetime) -> int:
         return await queries.expire_deliveries(db, now, _BATCH)

@@ -1,4 +1,4 @@
-"""All SQL of settings and tiers."""
+"""SQL for settings and tiers."""
 
 from dataclasses import fields
 from typing import Any, Final, Literal
@@ -61,7 +61,11 @@ async def insert_setting(db: Connection, key: str, value: Any, description: str)
 
 
 async def select_tier(db: Connection, name: str, *, lock: Literal["", "SHARE", "UPDATE"] = "") -> Tier | None:
-    """Returns a tier or None. lock: the row lock, held until the transaction ends."""
+    """Returns a tier or None.
+
+    Args:
+        lock: The row lock, held until the transaction ends.
+    """
     locking = f" FOR {lock}" if lock else ""
     row = await db.fetchrow(f"SELECT {_TIER_LIST} FROM tiers WHERE tier_name = $1{locking}", name)
     return None if row is None else Tier(**row)

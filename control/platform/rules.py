@@ -16,7 +16,11 @@ CURRENCY: Final = "usd"
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Price and limits of a workspace. monthly_fee, price_per_minute: in major units."""
+    """Price and limits of a workspace.
+
+    Attributes:
+        monthly_fee, price_per_minute: In major units.
+    """
 
     tier_name: str
     display_name: str
@@ -35,7 +39,11 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting. updated_at: None while it was never stored."""
+    """A setting.
+
+    Attributes:
+        updated_at: None while it was never stored.
+    """
 
     key: str
     value: Any
@@ -52,8 +60,13 @@ _CURRENCY: Final = r"[a-z]{3}"
 
 @dataclass(frozen=True, slots=True)
 class SettingSpec:
-    """One key. minimum, maximum: of an integer. choices: of a choice. A tier is the name of an offered tier, a
-    currency one in which the tier of new workspaces has a price (ISO 4217, lower case)."""
+    """One key.
+
+    Attributes:
+        minimum, maximum: Of an integer.
+        choices: Of a choice. A tier is the name of an offered tier, a currency one in which the tier of new workspaces
+            has a price (ISO 4217, lower case).
+    """
 
     key: str
     kind: SettingKind
@@ -349,7 +362,12 @@ class TierChange:
 
 @dataclass(frozen=True, slots=True)
 class TierUse:
-    """Use of a tier's limits. most: highest use by a workspace, by limit. over: workspaces that use more, by limit."""
+    """Use of a tier's limits.
+
+    Attributes:
+        most: Highest use by a workspace, by limit.
+        over: Workspaces that use more, by limit.
+    """
 
     most: Mapping[str, int]
     over: Mapping[str, int]

@@ -157,7 +157,11 @@ async def require_priced(db: Connection, tier_name: str, currency: str, param: s
 async def seed_platform(db: Connection, tiers: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]) -> None:
     """Stores the shipped tiers and settings that are missing; stored ones keep what the staff set.
 
-    tiers: each by the names of its columns. settings: values by key. Raises KeyError for an unknown key, and Invalid.
+    Raises KeyError for an unknown key, and Invalid.
+
+    Args:
+        tiers: Each by the names of its columns.
+        settings: Values by key.
     """
     for tier in tiers:
         await queries.insert_tier(db, Tier(**tier))

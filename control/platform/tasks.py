@@ -25,8 +25,11 @@ log = structlog.get_logger()
 
 
 def platform_tasks(platform: Platform, report: Callable[[Sequence[PartitionState]], None]) -> WorkerTasks:
-    """Duties `partitions`, `empty_partitions` and `jobs` (the job queue's
-    history). report: takes the partitions' states."""
+    """Duties `partitions`, `empty_partitions` and `jobs` (the job queue's history).
+
+    Args:
+        report: Takes the partitions' states.
+    """
 
     async def partitions(db: Connection, _: datetime) -> int:
         made = await ensure_partitions(db)

@@ -14,8 +14,12 @@ ExportStatus = Literal["running", "ready", "failed", "deleted"]
 
 @dataclass(frozen=True, slots=True)
 class CallerDeletion:
-    """A deletion of one caller's data. caller: the pseudonym that stands in place of the number. counts: what was
-    deleted so far, by name."""
+    """A deletion of one caller's data.
+
+    Attributes:
+        caller: The pseudonym that stands in place of the number.
+        counts: What was deleted so far, by name.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -29,7 +33,11 @@ class CallerDeletion:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceExport:
-    """An export of all data of a workspace. expires_at: when its file is deleted."""
+    """An export of all data of a workspace.
+
+    Attributes:
+        expires_at: When its file is deleted.
+    """
 
     id: UUID
     workspace_id: UUID

@@ -37,7 +37,11 @@ def privacy_tasks(
     clear_payloads: ClearPayloads,
 ) -> WorkerTasks:
     """Duties `retention`, `expired_exports` and `abandoned_exports`, and the jobs that delete a caller and export a
-    workspace. clear_payloads: see `make_caller_deletion_job`."""
+    workspace.
+
+    Args:
+        clear_payloads: See `make_caller_deletion_job`.
+    """
 
     async def retention(pool: Pool, now: datetime) -> int:
         return await apply_retention(pool, platform, now)

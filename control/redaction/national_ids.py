@@ -30,8 +30,14 @@ _MOST_BETWEEN: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class IdKind:
-    """One kind of id. shape: of the whole id in lower case. is_valid: its check. needs_context: so many other numbers
-    pass the check that it counts only where the talk is of an id: a BSN's is passed by one of eleven numbers."""
+    """One kind of id.
+
+    Attributes:
+        shape: Of the whole id in lower case.
+        is_valid: Its check.
+        needs_context: So many other numbers pass the check that it counts only where the talk is of an id: a BSN's is
+            passed by one of eleven numbers.
+    """
 
     shape: re.Pattern[str]
     is_valid: Callable[[str], bool]
@@ -63,7 +69,11 @@ _SSN_WRITTEN: Final = ("3", "2", "4")
 def find_national_ids(
     tokens: Sequence[Token], groups: Sequence[DigitGroup], context: KeywordContext
 ) -> Iterator[tuple[int, int]]:
-    """The tokens (first, last) of each id. context: where the talk is of an id."""
+    """The tokens (first, last) of each id.
+
+    Args:
+        context: Where the talk is of an id.
+    """
     pieces = _pieces(tokens, groups)
     for start, piece in enumerate(pieces):
         text, before = "", piece

@@ -64,7 +64,11 @@ Trie = dict[str, Any]
 
 
 class DigitGroup(NamedTuple):
-    """Digits that were written or spoken as one number. first, last: places of its tokens in the stream."""
+    """Digits that were written or spoken as one number.
+
+    Attributes:
+        first, last: Places of its tokens in the stream.
+    """
 
     digits: str
     first: int
@@ -72,8 +76,11 @@ class DigitGroup(NamedTuple):
 
 
 def read_digits(tokens: Sequence[Token], language: str) -> list[DigitGroup]:
-    """The numbers in a stream of tokens, as digits; "forty-one eleven" is 41 and 11, "double four" is 44. language: of
-    LANGUAGES, or MISHEARD."""
+    """The numbers in a stream of tokens, as digits; "forty-one eleven" is 41 and 11, "double four" is 44.
+
+    Args:
+        language: Of LANGUAGES, or MISHEARD.
+    """
     words = [place for place, token in enumerate(tokens) if token.is_word]
     trie, found, at = _TRIES[language], [], 0
     while at < len(words):

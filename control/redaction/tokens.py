@@ -12,8 +12,13 @@ _PLACEHOLDER: Final = re.compile(r"\[redacted: [a-z -]{1,20}\]")
 
 
 class Token(NamedTuple):
-    """A word or sign. utterance: its place in the sequence of texts. start, end: characters in that text. text: in
-    lower case without accents; digits of all scripts as 0 to 9."""
+    """A word or sign.
+
+    Attributes:
+        utterance: Its place in the sequence of texts.
+        start, end: Characters in that text.
+        text: In lower case without accents; digits of all scripts as 0 to 9.
+    """
 
     utterance: int
     start: int

@@ -1,4 +1,4 @@
-"""All SQL of regulatory bundles."""
+"""SQL for regulatory bundles."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -66,8 +66,11 @@ async def count_bundles(db: Connection, workspace_id: UUID) -> int:
 async def select_bundles(
     db: Connection, workspace_id: UUID, bundle_id: UUID | None = None, *, lock: str = ""
 ) -> list[RegulatoryBundle]:
-    """A workspace's bundles, with an id that one only. lock: SHARE or UPDATE, until this transaction ends; none by
-    default."""
+    """A workspace's bundles, with an id that one only.
+
+    Args:
+        lock: SHARE or UPDATE, until this transaction ends; none by default.
+    """
     rows = await db.fetch(
         f"{_SELECT} WHERE workspace_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id"
         f"{f' FOR {lock}' if lock else ''}",

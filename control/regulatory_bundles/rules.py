@@ -10,8 +10,11 @@ from control.carriers.rules import BundleStatus
 
 @dataclass(frozen=True, slots=True)
 class RegulatoryBundle:
-    """Documents about a business that a carrier has, linked to a workspace. checked_at: when the carrier was asked
-    last."""
+    """Documents about a business that a carrier has, linked to a workspace.
+
+    Attributes:
+        checked_at: When the carrier was asked last.
+    """
 
     id: UUID
     workspace_id: UUID

@@ -62,8 +62,11 @@ class RegulatoryBundles:
         found: CarrierBundle | None,
         now: datetime,
     ) -> RegulatoryBundle:
-        """Links a bundle. found: what the carrier has; None for nothing. Raises Invalid (bundle_unknown), Conflict
-        (bundle_limit, bundle_linked), NotFound."""
+        """Links a bundle. Raises Invalid (bundle_unknown), Conflict (bundle_limit, bundle_linked), NotFound.
+
+        Args:
+            found: What the carrier has; None for nothing.
+        """
         await self.require_workspace(db, workspace_id)
         if await queries.count_bundles(db, workspace_id) >= MOST_BUNDLES:
             raise Conflict(f"A workspace has {MOST_BUNDLES} regulatory bundles at most.", code="bundle_limit")

@@ -45,7 +45,11 @@ class SignInRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProviderMetadata:
-    """What a discovery document says. takes_basic: the token endpoint takes the client's secret in a header."""
+    """What a discovery document says.
+
+    Attributes:
+        takes_basic: The token endpoint takes the client's secret in a header.
+    """
 
     issuer: str
     authorization_endpoint: str
@@ -74,7 +78,11 @@ class NewSignIn:
 
 
 def make_authorize_url(metadata: ProviderMetadata, client: ClientAccount, new: NewSignIn, email: str) -> str:
-    """The address at which the person signs in. email: which the provider may fill in."""
+    """The address at which the person signs in.
+
+    Args:
+        email: Which the provider may fill in.
+    """
     query = {
         "response_type": "code",
         "client_id": client.client_id,
@@ -116,7 +124,11 @@ class OpenIdClient:
     async def complete(
         self, metadata: ProviderMetadata, client: ClientAccount, code: str, sign_in: NewSignIn, owner: str
     ) -> SsoPerson:
-        """Who signed in. sign_in: that the code belongs to. Raises SignInRefused, ProviderRefused."""
+        """Who signed in. Raises SignInRefused, ProviderRefused.
+
+        Args:
+            sign_in: That the code belongs to.
+        """
         tokens = await self._exchange(metadata, client, code, sign_in.verifier, owner)
         claims = await self._check_id_token(metadata, client, tokens.get("id_token"), sign_in.nonce, owner)
         if "email" not in claims and metadata.userinfo_endpoint is not None:

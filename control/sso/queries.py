@@ -1,4 +1,4 @@
-"""All SQL of single sign-on: connections, domains, begun sign-ins, and the users whom a provider means."""
+"""SQL for single sign-on: connections, domains, begun sign-ins, and the users whom a provider means."""
 
 from datetime import datetime
 from typing import Any, Final

@@ -15,8 +15,13 @@ FLOW_PURPOSE: Final = "sso flow"
 
 @dataclass(frozen=True, slots=True)
 class SsoConnection:
-    """A workspace's provider. default_role: of those who sign in for the first time. is_enforced: members with an
-    address of a proven domain, owners excepted, use the workspace by single sign-on only."""
+    """A workspace's provider.
+
+    Attributes:
+        default_role: Of those who sign in for the first time.
+        is_enforced: Members with an address of a proven domain, owners excepted, use the workspace by single sign-on
+            only.
+    """
 
     workspace_id: UUID
     issuer: str
@@ -30,7 +35,12 @@ class SsoConnection:
 
 @dataclass(frozen=True, slots=True)
 class SsoDomain:
-    """A domain of mail addresses. proof: what its TXT record must say. verified_at: when it did; None before."""
+    """A domain of mail addresses.
+
+    Attributes:
+        proof: What its TXT record must say.
+        verified_at: When it did; None before.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -42,7 +52,11 @@ class SsoDomain:
 
 @dataclass(frozen=True, slots=True)
 class SsoPerson:
-    """Who signed in at the provider. subject: the provider's name for the person, which never changes."""
+    """Who signed in at the provider.
+
+    Attributes:
+        subject: The provider's name for the person, which never changes.
+    """
 
     subject: str
     email: str

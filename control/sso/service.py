@@ -41,7 +41,11 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class SsoChange:
-    """A connection as its owner wants it. client_secret: None leaves it as it is."""
+    """A connection as its owner wants it.
+
+    Attributes:
+        client_secret: None leaves it as it is.
+    """
 
     issuer: str
     client_id: str
@@ -237,7 +241,12 @@ class BegunSignIn:
 
 @dataclass(frozen=True, slots=True)
 class ReturnedBrowser:
-    """What a browser came back with. workspace_id: of the page that it came to. issuer: if it was sent (RFC 9207)."""
+    """What a browser came back with.
+
+    Attributes:
+        workspace_id: Of the page that it came to.
+        issuer: If it was sent (RFC 9207).
+    """
 
     workspace_id: UUID
     state: str = field(repr=False)
@@ -247,7 +256,11 @@ class ReturnedBrowser:
 
 @dataclass(frozen=True, slots=True)
 class ReturnedSignIn:
-    """A sign-in whose browser came back, and which is used up. secrets: of its beginning."""
+    """A sign-in whose browser came back, and which is used up.
+
+    Attributes:
+        secrets: Of its beginning.
+    """
 
     connection: SsoConnection
     code: str = field(repr=False)

@@ -146,8 +146,12 @@ _DIGEST_LETTERS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class ReducedSchema:
-    """A reduced schema. parameters: in the dialect. names: the server's own names of properties, by the names for
-    models."""
+    """A reduced schema.
+
+    Attributes:
+        parameters: In the dialect.
+        names: The server's own names of properties, by the names for models.
+    """
 
     parameters: dict[str, Any]
     names: dict[str, str] = field(default_factory=dict)

@@ -40,6 +40,10 @@ async def select_agents_of_mcp(db: Connection, workspace_id: UUID, server: str) 
 
 
 async def count_runs(db: Connection, workspace_id: UUID, call_id: UUID, request: str) -> int:
-    """Returns how often a call has used a tool, this time included. request: name of the request."""
+    """Returns how often a call has used a tool, this time included.
+
+    Args:
+        request: Name of the request.
+    """
     count: int = await db.fetchval(_RUNS, workspace_id, call_id, request)
     return count

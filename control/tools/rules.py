@@ -110,7 +110,12 @@ SHORTEST_HIDDEN: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class SealedHeaders:
-    """Secret headers. names: shown to members. sealed: names and values; None if there are none."""
+    """Secret headers.
+
+    Attributes:
+        names: Shown to members.
+        sealed: Names and values; None if there are none.
+    """
 
     names: Sequence[str] = ()
     sealed: bytes | None = field(default=None, repr=False)
@@ -142,8 +147,12 @@ class HeaderSafe:
     def change(
         self, before: SealedHeaders, given: Mapping[str, str] | None, old_url: str, new_url: str
     ) -> SealedHeaders:
-        """given: replaces all; None keeps them. Raises Invalid (code secrets_missing) when they would be sent to
-        another host than they were given for: else whoever may change the address could read them."""
+        """Raises Invalid (code secrets_missing) when they would be sent to another host than they were given for: else
+        whoever may change the address could read them.
+
+        Args:
+            given: Replaces all; None keeps them.
+        """
         if given is not None:
             return self.seal(given)
         if before.sealed is not None and origin_of(old_url) != origin_of(new_url):
@@ -213,5 +222,10 @@ def clean(text: str, most: int) -> str:
 
 
 def mark_outside(text: str, source: str, most: int) -> str:
-    """The text as a model gets it. source: the tool's name. most: characters of the text."""
+    """The text as a model gets it.
+
+    Args:
+        source: The tool's name.
+        most: Characters of the text.
+    """
     return f"[Begin of outside data from {source}]\n{clean(text, most)}\n[End of outside data]"

@@ -57,8 +57,12 @@ def plan_http_tools(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> 
 
 
 def plan_mcp_tools(rows: Sequence[Mapping[str, Any]], allowed: Mapping[str, Sequence[str]]) -> Iterator[ToolPlan]:
-    """From the lists that are stored: a server that is away delays no call. rows: servers with configs and tools.
-    allowed: names of tools by server; one that its server did not list is left out."""
+    """From the lists that are stored: a server that is away delays no call.
+
+    Args:
+        rows: Servers with configs and tools.
+        allowed: Names of tools by server; one that its server did not list is left out.
+    """
     servers = {row["name"]: row for row in rows}
     for server, names in allowed.items():
         if (row := servers.get(server)) is not None:
@@ -172,8 +176,13 @@ def limit_run_s(context: HandlerContext, timeout_s: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ToolServices:
-    """The services of tools. http, mcp: for the API. handlers: for requests of running calls. connections: to be closed
-    at the end."""
+    """The services of tools.
+
+    Attributes:
+        http, mcp: For the API.
+        handlers: For requests of running calls.
+        connections: To be closed at the end.
+    """
 
     http: HttpTools
     mcp: McpServers
@@ -190,7 +199,12 @@ class ToolServices:
 
 
 def make_tools(workspaces: Workspaces, sealer: Sealer, guard: EgressGuard, reserved: Collection[str]) -> ToolServices:
-    """Makes the services. guard: of customers' addresses. reserved: names of the platform's own tools."""
+    """Makes the services.
+
+    Args:
+        guard: Of customers' addresses.
+        reserved: Names of the platform's own tools.
+    """
     client, connections = ToolHttpClient(guard), McpConnections(guard)
     return ToolServices(
         HttpTools(workspaces, sealer, client, reserved),

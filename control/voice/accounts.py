@@ -15,8 +15,12 @@ from vendors.registry import VENDORS
 
 @dataclass(frozen=True, slots=True)
 class ProviderAccount:
-    """A provider and the key that calls send. key: empty for a server without keys. fault: why it cannot be used; empty
-    if it can."""
+    """A provider and the key that calls send.
+
+    Attributes:
+        key: Empty for a server without keys.
+        fault: Why it cannot be used; empty if it can.
+    """
 
     offer: ProviderOffer
     key: str = field(default="", repr=False)

@@ -27,8 +27,12 @@ def can_complete(provider: ProviderPlan) -> bool:
 
 
 async def complete(provider: ProviderPlan, question: ChatQuestion, guard: EgressGuard) -> ChatCompletion:
-    """The reply. provider: as a call's plan has it, with its key; `can_complete` holds for it. guard: passes
-    connections to an address that a customer gave. Raises ChatFailed."""
+    """The reply. Raises ChatFailed.
+
+    Args:
+        provider: As a call's plan has it, with its key; `can_complete` holds for it.
+        guard: Passes connections to an address that a customer gave.
+    """
     check = find_check(provider.vendor_name)
     assert check is not None and check.completions is not None  # can_complete
     api = check.completions(provider.options, str(provider.options.get(KEY_OPTION, "")))

@@ -16,8 +16,12 @@ TIMEOUT_S: Final = 8.0
 
 @dataclass(frozen=True, slots=True)
 class KeyCheck:
-    """A provider whose key and settings are to be tried. is_guarded: a customer gave the address. kinds: the roles that
-    are tried."""
+    """A provider whose key and settings are to be tried.
+
+    Attributes:
+        is_guarded: A customer gave the address.
+        kinds: The roles that are tried.
+    """
 
     provider: KeyedProvider
     is_guarded: bool = False
@@ -32,14 +36,21 @@ class KeyChecker:
         self._timeout_s = timeout_s
 
     def prepare(self, wanted: KeyCheck | None, owner: str = "") -> Callable[[], Awaitable[None]] | None:
-        """The check as a CheckedChange takes it. owner: as of `check`."""
+        """The check as a CheckedChange takes it.
+
+        Args:
+            owner: As of `check`.
+        """
         return None if wanted is None else partial(self.check, wanted, owner)
 
     async def check(self, wanted: KeyCheck, owner: str = "") -> None:
-        """Asks the vendor about each role; nothing where there is no server that could be asked. owner: the workspace
-        that gave the address, whose name servers may be slow. Raises Invalid:
+        """Asks the vendor about each role; nothing where there is no server that could be asked. Raises Invalid:
         key_refused for the key, provider_refused for anything else, with the vendor's reason, and the option at fault
-        where the answer tells it."""
+        where the answer tells it.
+
+        Args:
+            owner: The workspace that gave the address, whose name servers may be slow.
+        """
         try:
             guard = self.guard.of(owner) if wanted.is_guarded else None
             await check_roles(wanted.provider, self._timeout_s, guard, wanted.kinds)

@@ -43,7 +43,11 @@ def open_keys(sealer: Sealer, sealed: Mapping[str, bytes], needing: Collection[s
 
 @dataclass(frozen=True, slots=True)
 class KeyedProvider:
-    """A provider with its platform key. key: empty for a server without keys."""
+    """A provider with its platform key.
+
+    Attributes:
+        key: Empty for a server without keys.
+    """
 
     offer: ProviderOffer
     key: str = field(repr=False)

@@ -53,9 +53,14 @@ for _name in ("httpx", "httpcore"):
 
 
 class ProbeFailed(Exception):
-    """The server did not answer as it should; the message says why and holds no key. status: of HTTP, 0 without an
-    answer. words: the vendor's, without the key. error: the vendor's, as it came. is_key_refused: it is the key that
-    the vendor does not accept; told by the status where it is None."""
+    """The server did not answer as it should; the message says why and holds no key.
+
+    Args:
+        status: Of HTTP, 0 without an answer.
+        words: The vendor's, without the key.
+        error: The vendor's, as it came.
+        is_key_refused: It is the key that the vendor does not accept; told by the status where it is None.
+    """
 
     def __init__(
         self,
@@ -80,8 +85,12 @@ def can_probe(provider: KeyedProvider) -> bool:
 
 
 async def probe(provider: KeyedProvider, timeout_s: float, guard: EgressGuard | None = None) -> float:
-    """Milliseconds until the answer; of a language model until its first word. guard: where a customer gave the
-    address. Raises ProbeFailed, and Invalid where there is no server."""
+    """Milliseconds until the answer; of a language model until its first word. Raises ProbeFailed, and Invalid where
+    there is no server.
+
+    Args:
+        guard: Where a customer gave the address.
+    """
     check = find_check(provider.offer.vendor)
     began = time.perf_counter()
     async with open_client(timeout_s, guard) as http:
@@ -96,8 +105,11 @@ async def probe(provider: KeyedProvider, timeout_s: float, guard: EgressGuard | 
 
 @asynccontextmanager
 async def open_client(timeout_s: float, guard: EgressGuard | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    """A client for one question, which has so long for all of it. guard: where a customer gave the address. Raises
-    ProbeFailed for every failure of the network."""
+    """A client for one question, which has so long for all of it. Raises ProbeFailed for every failure of the network.
+
+    Args:
+        guard: Where a customer gave the address.
+    """
     transport = httpx.AsyncHTTPTransport() if guard is None else GuardedTransport(guard)
     client = httpx.AsyncClient(timeout=timeout_s, trust_env=False, transport=transport, headers=_UNPACKED)
     try:
@@ -181,8 +193,11 @@ def _has_word(api: CompletionApi, line: str) -> bool:
 
 
 async def _require_ok(response: httpx.Response, key: str, api: CompletionApi | None = None) -> None:
-    """Raises ProbeFailed with the vendor's code in its message; its words, which may repeat the key, apart. api: where
-    a language model was asked."""
+    """Raises ProbeFailed with the vendor's code in its message; its words, which may repeat the key, apart.
+
+    Args:
+        api: Where a language model was asked.
+    """
     if response.status_code == 200:
         return
     body = b""

@@ -34,8 +34,12 @@ _REFUSED: Final = 400
 
 
 class RoleRefused(ProbeFailed):
-    """The vendor does not accept a role's settings. kind: the role. option: the one at fault, empty where the answer
-    does not tell."""
+    """The vendor does not accept a role's settings.
+
+    Args:
+        kind: The role.
+        option: The one at fault, empty where the answer does not tell.
+    """
 
     def __init__(self, failed: ProbeFailed, kind: Kind, option: str) -> None:
         super().__init__(str(failed), status=failed.status, words=failed.words, is_key_refused=failed.is_key_refused)
@@ -51,8 +55,11 @@ def can_check(provider: KeyedProvider, kind: Kind) -> bool:
 
 
 async def check_role(provider: KeyedProvider, kind: Kind, timeout_s: float, guard: EgressGuard | None = None) -> float:
-    """Milliseconds until the vendor's answer. guard: where a customer gave the address. Needs `can_check`. Raises
-    RoleRefused."""
+    """Milliseconds until the vendor's answer. Needs `can_check`. Raises RoleRefused.
+
+    Args:
+        guard: Where a customer gave the address.
+    """
     began = time.perf_counter()
     options = provider.offer.defaults(kind)
     check = find_check(provider.offer.vendor)

@@ -43,7 +43,12 @@ class ByteStream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SocketAnswer:
-    """What came first. text: a message; None: binary data, or no message. close_code: 0 unless the server closed."""
+    """What came first.
+
+    Attributes:
+        text: A message; None: binary data, or no message.
+        close_code: 0 unless the server closed.
+    """
 
     text: bytes | None = None
     close_code: int = 0
@@ -64,8 +69,13 @@ def upgrade_headers() -> dict[str, str]:
 async def exchange(
     response: httpx.Response, sent: Mapping[str, str], messages: Sequence[str | bytes], *, skips_text: bool = False
 ) -> SocketAnswer:
-    """Sends messages, text or binary ones, and returns the first answer; then closes. response: of status 101. sent:
-    the headers of its request. skips_text: only audio is an answer. Raises SocketFault."""
+    """Sends messages, text or binary ones, and returns the first answer; then closes. Raises SocketFault.
+
+    Args:
+        response: Of status 101.
+        sent: The headers of its request.
+        skips_text: Only audio is an answer.
+    """
     digest = hashlib.sha1((sent["Sec-WebSocket-Key"] + _ACCEPT_SALT).encode(), usedforsecurity=False).digest()
     if response.headers.get("Sec-WebSocket-Accept", "") != base64.b64encode(digest).decode():
         raise SocketFault("it accepts no WebSocket")

@@ -52,8 +52,11 @@ log = structlog.get_logger()
 def voice_tasks(
     sealer: Sealer, platform: Platform, states: ProviderHealthStates, report: Callable[[Sequence[str]], None]
 ) -> WorkerTasks:
-    """Duties `provider_figures`, `provider_probes`, `provider_keys` and `providers_out_of_service`. report: takes the
-    providers whose vendor does not accept the platform's key."""
+    """Duties `provider_figures`, `provider_probes`, `provider_keys` and `providers_out_of_service`.
+
+    Args:
+        report: Takes the providers whose vendor does not accept the platform's key.
+    """
 
     async def tell(pool: Pool, _: datetime) -> int:
         return await tell_out_of_service(pool, states)

@@ -27,7 +27,11 @@ from shared.errors import Conflict
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceUpdate:
-    """Changes of a workspace; None leaves a field unchanged. settings: by name, those that the staff changes."""
+    """Changes of a workspace; None leaves a field unchanged.
+
+    Attributes:
+        settings: By name, those that the staff changes.
+    """
 
     name: str | None = None
     status: WorkspaceStatus | None = None

@@ -75,8 +75,11 @@ def _audit_values(workspace: Workspace) -> dict[str, Any]:
 async def require_capacity(
     db: Connection, platform: Platform, workspace: Workspace, counted: bool, now: datetime
 ) -> None:
-    """Whether one more fits; the workspace must be locked. counted: the person holds an open invitation, which counts
-    as a member already. Raises Conflict (member_limit)."""
+    """Whether one more fits; the workspace must be locked. Raises Conflict (member_limit).
+
+    Args:
+        counted: The person holds an open invitation, which counts as a member already.
+    """
     most = (await platform.tier(db, workspace.tier_name)).max_members
     use = await queries.select_use(db, workspace.id, now)
     if use.members + use.invitations + (not counted) > most:

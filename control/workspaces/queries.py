@@ -1,4 +1,4 @@
-"""All SQL of workspaces, their members, invitations and trials."""
+"""SQL for workspaces, their members, invitations and trials."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -39,7 +39,12 @@ RowLock = Literal["", "KEY SHARE", "NO KEY UPDATE", "UPDATE"]
 async def select_workspace(
     db: Connection, workspace_id: UUID, *, hold: RowLock = "", deleted: bool = False
 ) -> Workspace | None:
-    """Returns a workspace. hold: row lock until the transaction ends. deleted: also within the grace period."""
+    """Returns a workspace.
+
+    Args:
+        hold: Row lock until the transaction ends.
+        deleted: Also within the grace period.
+    """
     locking = f" FOR {hold}" if hold else ""
     row = await db.fetchrow(
         f"SELECT {_WORKSPACE} FROM workspaces WHERE id = $1 AND ($2 OR deleted_at IS NULL){locking}",
@@ -139,7 +144,10 @@ async def lock_purgeable(db: Connection, now: datetime, most: int, among: Sequen
 
     Skips workspaces with a phone number that the carrier still charges for, or with an address that it still has:
     neither could be removed there without its row. Also one that was deleted within the last 24 hours, because its
-    calls and numbers count in limits of a day. among: only of these.
+    calls and numbers count in limits of a day.
+
+    Args:
+        among: Only of these.
     """
     rows = await db.fetch(
         """

@@ -59,8 +59,11 @@ class Workspaces:
         return require_found(await queries.select_workspace(db, workspace_id))
 
     async def limits(self, db: Connection, workspace_id: UUID, *, hold: bool = False) -> Tier:
-        """Returns the tier with its limits. hold: locks it until the transaction ends, for callers that count before
-        they add something. Raises NotFound."""
+        """Returns the tier with its limits. Raises NotFound.
+
+        Args:
+            hold: Locks it until the transaction ends, for callers that count before they add something.
+        """
         workspace = require_found(await queries.select_workspace(db, workspace_id, hold="KEY SHARE" if hold else ""))
         return await self._platform.tier(db, workspace.tier_name)
 
@@ -144,8 +147,12 @@ class Workspaces:
     async def update(
         self, db: Connection, actor: Actor, workspace_id: UUID, changes: Mapping[str, Any], now: datetime
     ) -> Workspace:
-        """Changes a workspace. changes: any of name, industry, timezone, and settings by name. Raises NotFound, Invalid
-        (timezone_unknown, and what `check_settings` raises), Conflict (code workspace_suspended)."""
+        """Changes a workspace. Raises NotFound, Invalid (timezone_unknown, and what `check_settings` raises), Conflict
+        (code workspace_suspended).
+
+        Args:
+            changes: Any of name, industry, timezone, and settings by name.
+        """
         before = await lock_workspace(db, workspace_id)
         require_not_suspended(before)
         if "timezone" in changes:

@@ -38,8 +38,11 @@ def workspaces_tasks(
     revoke_grants: RevokeGrants,
     delete_objects: DeleteObjects,
 ) -> WorkerTasks:
-    """Duties `deleted_workspaces` and `trials`. delete_rows, delete_marks, keep_billing_facts, revoke_grants,
-    delete_objects: what rooms above do in a purge."""
+    """Duties `deleted_workspaces` and `trials`.
+
+    Args:
+        delete_rows, delete_marks, keep_billing_facts, revoke_grants, delete_objects: What rooms above do in a purge.
+    """
 
     async def deleted_workspaces(pool: Pool, now: datetime) -> int:
         async with pool.transaction() as db:

@@ -18,8 +18,11 @@ _PORTS: Final = {"smtp": 587, "smtps": 465}
 
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """Address of an SMTP server. tls: "start" (STARTTLS is required), "on" (from the first byte) or "off" (same
-    host)."""
+    """Address of an SMTP server.
+
+    Attributes:
+        tls: "start" (STARTTLS is required), "on" (from the first byte) or "off" (same host).
+    """
 
     host: str
     port: int
@@ -29,7 +32,12 @@ class SmtpServer:
 
 
 class SmtpGateway:
-    """Opens one connection per e-mail. timeout_s: for the whole exchange. trust: accepted certificates."""
+    """Opens one connection per e-mail.
+
+    Args:
+        timeout_s: For the whole exchange.
+        trust: Accepted certificates.
+    """
 
     def __init__(self, server: SmtpServer, timeout_s: float = 20.0, trust: ssl.SSLContext | None = None) -> None:
         self._server = server

@@ -1,4 +1,4 @@
-"""All SQL of letter_counts: how many letters of a kind were sent to a recipient."""
+"""SQL for letter_counts: how many letters of a kind were sent to a recipient."""
 
 from datetime import datetime
 from typing import Any

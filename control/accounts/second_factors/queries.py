@@ -1,4 +1,4 @@
-"""All SQL of second factors and recovery codes, of users and of the staff alike."""
+"""SQL for second factors and recovery codes, of users and of the staff alike."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,11 @@ _TABLES: Final[dict[Audience, str]] = {"user": "users", "admin": "admins"}
 
 @dataclass(frozen=True, slots=True)
 class FactorHolder:
-    """An account with its second factor. sealed: the secret, in force once it is enabled; None without one."""
+    """An account with its second factor.
+
+    Attributes:
+        sealed: The secret, in force once it is enabled; None without one.
+    """
 
     id: UUID
     email: str

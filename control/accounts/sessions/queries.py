@@ -1,4 +1,4 @@
-"""All SQL of sessions and their refresh tokens."""
+"""SQL for sessions and their refresh tokens."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,8 +15,12 @@ _OWNERS: Final[dict[Audience, tuple[str, str]]] = {"user": ("user_id", "users"),
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session to insert. token: hash of the first refresh token. sso_workspace_id: whose provider signed the user in;
-    None for a password."""
+    """A session to insert.
+
+    Attributes:
+        token: Hash of the first refresh token.
+        sso_workspace_id: Whose provider signed the user in; None for a password.
+    """
 
     id: UUID
     owner_id: UUID
@@ -30,7 +34,11 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True)
 class PresentedRefreshToken:
-    """A refresh token that could not be used, and its owner. is_over: the session ended."""
+    """A refresh token that could not be used, and its owner.
+
+    Attributes:
+        is_over: The session ended.
+    """
 
     session_id: UUID
     session_expires_at: datetime

@@ -19,7 +19,11 @@ from shared.ids import new_id
 
 @dataclass(frozen=True, slots=True)
 class SessionTokens:
-    """Tokens of a session. expires_in: lifetime of `token`, the access token, in seconds."""
+    """Tokens of a session.
+
+    Attributes:
+        expires_in: Lifetime of `token`, the access token, in seconds.
+    """
 
     token: str
     refresh_token: str
@@ -44,9 +48,13 @@ class Sessions:
         known: str | None = None,
         sso_workspace_id: UUID | None = None,
     ) -> SessionTokens:
-        """Starts a session. known: the hash that the password was checked against; hashing takes long enough for the
-        account to change meanwhile. sso_workspace_id: whose provider signed the user in. Raises Unauthorized
-        (session_over) when the account changed."""
+        """Starts a session. Raises Unauthorized (session_over) when the account changed.
+
+        Args:
+            known: The hash that the password was checked against; hashing takes long enough for the account to change
+                meanwhile.
+            sso_workspace_id: Whose provider signed the user in.
+        """
         token, ends = new_token(), now + timedelta(seconds=self._policy.max_age_s)
         session = NewSession(
             id=UUID(new_id()),

@@ -1,4 +1,4 @@
-"""All SQL of failed sign-ins, counted by subject: an address at a network, an address, a network."""
+"""SQL for failed sign-ins, counted by subject: an address at a network, an address, a network."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,11 @@ from control.http.auth.access_tokens import Audience
 
 @dataclass(frozen=True, slots=True)
 class FailureCount:
-    """The count of a subject. locked_until: until then its sign-ins are refused."""
+    """The count of a subject.
+
+    Attributes:
+        locked_until: Until then its sign-ins are refused.
+    """
 
     failures: int
     started_at: datetime
@@ -20,8 +24,12 @@ class FailureCount:
 
 @dataclass(frozen=True, slots=True)
 class CountedFailure:
-    """A failure to count. address: hash of the e-mail address, None for a network's count. unless_began, unless_last:
-    the count starts anew if it began before, or if its last failure was before."""
+    """A failure to count.
+
+    Attributes:
+        address: Hash of the e-mail address, None for a network's count.
+        unless_began, unless_last: The count starts anew if it began before, or if its last failure was before.
+    """
 
     subject: bytes
     address: bytes | None
@@ -79,7 +87,11 @@ async def delete_subject(db: Connection, audience: Audience, subject: bytes) -> 
 
 
 async def delete_address(db: Connection, audience: Audience, address: bytes, kept: bytes = b"") -> None:
-    """Deletes all counts of an address, at all networks and devices. kept: a subject whose count stays."""
+    """Deletes all counts of an address, at all networks and devices.
+
+    Args:
+        kept: A subject whose count stays.
+    """
     await db.execute(
         "DELETE FROM sign_in_failures WHERE audience = $1 AND address_hash = $2 AND subject <> $3",
         audience, address, kept,

@@ -154,8 +154,9 @@ class SignInThrottle:
     ) -> RightPassword:
         """Checks the password. Raises TooManyRequests (before the check and after it), Unauthorized, Unavailable.
 
-        known: the hash; None for an unknown account, refused after the same work. Call `accept` with the result when
-        the whole sign-in succeeds.
+        Args:
+            known: The hash; None for an unknown account, refused after the same work. Call `accept` with the result
+                when the whole sign-in succeeds.
         """
         await self.refuse_locked(db, attempt, now)
         verdict = await self._passwords.check(known, password)

@@ -1,4 +1,4 @@
-"""All SQL of the staff's accounts."""
+"""SQL for the staff's accounts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,11 @@ _COLUMNS = "id, email, name, role, is_active, password_hash, totp_secret, totp_e
 
 @dataclass(frozen=True, slots=True)
 class AdminSecrets:
-    """Secrets that a sign-in is checked against. totp_secret: sealed; required only once the admin has confirmed it."""
+    """Secrets that a sign-in is checked against.
+
+    Attributes:
+        totp_secret: Sealed; required only once the admin has confirmed it.
+    """
 
     admin: Admin
     password_hash: str

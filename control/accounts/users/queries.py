@@ -1,4 +1,4 @@
-"""All SQL of users, their one-time tokens, the people they are, and their verified phone numbers."""
+"""SQL for users, their one-time tokens, the people they are, and their verified phone numbers."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,7 +15,11 @@ Purpose = Literal["verify_email", "reset_password"]
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user with the hash of the password. has_totp: a second factor is enabled."""
+    """A user with the hash of the password.
+
+    Attributes:
+        has_totp: A second factor is enabled.
+    """
 
     user: User
     password_hash: str
@@ -105,7 +109,11 @@ async def delete(db: Connection, user_id: UUID) -> None:
 
 
 async def select_users(db: Connection, pattern: str | None, page: PageRequest) -> ListPage[User]:
-    """Newest first. pattern: served by the trigram index. Raises Invalid (code cursor_unknown)."""
+    """Newest first. Raises Invalid (code cursor_unknown).
+
+    Args:
+        pattern: Served by the trigram index.
+    """
     clause = await _ORDER.make_clause(db, page, (pattern,))
     rows = await db.fetch(f"SELECT {_COLUMNS} FROM users WHERE {_MATCHES} {clause.tail}", *clause.values)
     return cut_page([_user(row) for row in rows], page)

@@ -134,8 +134,11 @@ class Accounts:
     async def create_user(
         self, db: Connection, email: str, name: str, password: str, verified: bool, now: datetime
     ) -> User:
-        """Creates an account, in that scope. verified: the address is confirmed already. Raises Invalid
-        (weak_password, param password), Conflict (email_taken)."""
+        """Creates an account, in that scope. Raises Invalid (weak_password, param password), Conflict (email_taken).
+
+        Args:
+            verified: The address is confirmed already.
+        """
         require_strong_password(password, email=email, name=name, param="password")
         if await queries.find_by_email(db, email):
             raise _email_taken()
@@ -198,8 +201,12 @@ class Accounts:
     async def _begin_session(
         self, db: Connection, user_id: UUID, origin: RequestOrigin, now: datetime, known: str | None = None
     ) -> SessionTokens:
-        """Starts a session, in the scope of accounts, and enters the user's. known: the hash that the password was
-        checked against. Raises Unauthorized (session_over) when the account changed meanwhile."""
+        """Starts a session, in the scope of accounts, and enters the user's. Raises Unauthorized (session_over) when
+        the account changed meanwhile.
+
+        Args:
+            known: The hash that the password was checked against.
+        """
         tokens = await self._sessions.begin(db, user_id, origin, now, known)
         await enter_user(db, user_id)
         return tokens

@@ -50,7 +50,11 @@ _REASONS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ActionTool:
-    """A tool and what its runs need. agent_name: the name in the version that the call began with."""
+    """A tool and what its runs need.
+
+    Attributes:
+        agent_name: The name in the version that the call began with.
+    """
 
     config: ActionToolConfig
     action: Action
@@ -59,8 +63,11 @@ class ActionTool:
 
 
 class ActionToolHandlers:
-    """Finds the handlers of action tools (a HandlerFinder): only of tools that the call's agent has. runner: sends
-    requests while a caller waits."""
+    """Finds the handlers of action tools (a HandlerFinder): only of tools that the call's agent has.
+
+    Args:
+        runner: Sends requests while a caller waits.
+    """
 
     def __init__(self, runner: ActionRunner) -> None:
         self._runner = runner
@@ -209,8 +216,12 @@ def _problem(tool: ActionTool, failure: VendorFailure) -> Conflict | Unavailable
 
 
 def fill_arguments(template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The action's arguments. values: by the names of placeholders. A member that is a placeholder without a value is
-    left out; in a list it becomes an empty text, so that the other members keep their places."""
+    """The action's arguments.
+
+    Args:
+        values: By the names of placeholders. A member that is a placeholder without a value is left out; in a list it
+            becomes an empty text, so that the other members keep their places.
+    """
     return {name: _fill(part, values) for name, part in template.items() if not _is_missing(part, values)}
 
 

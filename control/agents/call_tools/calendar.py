@@ -75,7 +75,11 @@ class BookingArguments(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class CallCalendar:
-    """The calendar of a call's agent. needs_reference: to change what was booked."""
+    """The calendar of a call's agent.
+
+    Attributes:
+        needs_reference: To change what was booked.
+    """
 
     connection: ActiveConnection
     rules: CalendarRules
@@ -205,8 +209,11 @@ def make_reference() -> str:
 
 
 def parse_start(text: str, zone: ZoneInfo, name: str = "start") -> datetime:
-    """A time by the clock on the wall, or with an offset, in the zone. name: of the argument. Raises Invalid
-    (arguments_invalid)."""
+    """A time by the clock on the wall, or with an offset, in the zone. Raises Invalid (arguments_invalid).
+
+    Args:
+        name: Of the argument.
+    """
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -266,7 +273,11 @@ def _read_hours(stored: Any) -> OpeningHours:
 def require_bookable(
     rules: CalendarRules, starts_at: datetime, ends_at: datetime, undone: str = "Nothing was booked"
 ) -> None:
-    """undone: what was not done, for the message. Raises Conflict (time_not_bookable)."""
+    """Raises Conflict (time_not_bookable).
+
+    Args:
+        undone: What was not done, for the message.
+    """
     if starts_at < rules.earliest:
         raise Conflict(f"This time is too soon or past. {undone}.", code="time_not_bookable")
     if not is_bookable(rules, starts_at, ends_at):
@@ -406,8 +417,11 @@ def make_appointment_tools(changes: AppointmentChanges | None) -> tuple[RemoteTo
 
 
 def choose(own: Sequence[Appointment], at: datetime | None, zone: ZoneInfo) -> Appointment:
-    """The appointment that the caller means. at: when it begins; None: unknown. Raises Conflict (appointment_unknown,
-    appointment_ambiguous)."""
+    """The appointment that the caller means. Raises Conflict (appointment_unknown, appointment_ambiguous).
+
+    Args:
+        at: When it begins; None: unknown.
+    """
     if not own:
         message = (
             "No coming appointment is known by the number of this call, or by this reference. Nothing was changed. Ask "

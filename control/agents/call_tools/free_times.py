@@ -20,7 +20,11 @@ class FreeSpan:
 
 @dataclass(frozen=True, slots=True)
 class CalendarRules:
-    """What may be booked. earliest, latest: bounds of all appointments."""
+    """What may be booked.
+
+    Attributes:
+        earliest, latest: Bounds of all appointments.
+    """
 
     hours: OpeningHours
     zone: ZoneInfo

@@ -27,8 +27,13 @@ LONGEST_ADDITION: Final = LONGEST_DESCRIPTION + len(_MESSAGE_ONLY) + 6  # three 
 
 @dataclass(frozen=True, slots=True)
 class CallMoment:
-    """When a call began. at: with its zone. timezone: the workspace's. answers: by the hours at that time, or
-    always as inside or outside of them."""
+    """When a call began.
+
+    Attributes:
+        at: With its zone.
+        timezone: The workspace's.
+        answers: By the hours at that time, or always as inside or outside of them.
+    """
 
     at: datetime
     timezone: str

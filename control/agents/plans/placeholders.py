@@ -20,7 +20,11 @@ def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
 
 
 def filled_length(text: str, lengths: Mapping[str, int]) -> int:
-    """Characters of the filled text, without filling it. lengths: of the values."""
+    """Characters of the filled text, without filling it.
+
+    Args:
+        lengths: Of the values.
+    """
     found = PLACEHOLDER.finditer(text)
     return len(text) + sum(lengths.get(placeholder[1], 0) - len(placeholder[0]) for placeholder in found)
 
@@ -94,7 +98,11 @@ def missing_facts(config: AgentConfig) -> tuple[str, ...]:
 
 def missing_variables(config: AgentConfig, variables: Mapping[str, str]) -> tuple[str, ...]:
     """The values that an outbound call still has to bring: those that the agent requires, and the placeholders that
-    nothing else fills. A blank value counts as none. variables: the call's own."""
+    nothing else fills. A blank value counts as none.
+
+    Args:
+        variables: The call's own.
+    """
     required = (name for name, variable in config.variables.items() if variable.required)
     wanted = dict.fromkeys((*required, *missing_facts(config)))
     return tuple(name for name in wanted if not variables.get(name, "").strip())

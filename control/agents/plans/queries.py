@@ -86,7 +86,11 @@ async def select_by_number(db: Connection, number: str, carrier: str) -> Any:
 
 
 async def select_by_agent(db: Connection, workspace_id: UUID, agent_id: UUID | None, version: int | None) -> Any:
-    """The row for an agent. version: None takes the current one."""
+    """The row for an agent.
+
+    Args:
+        version: None takes the current one.
+    """
     return await db.fetchrow(_BY_AGENT, workspace_id, agent_id, version)
 
 

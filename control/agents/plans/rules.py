@@ -130,11 +130,14 @@ def make_plan(
     moment: CallMoment | None = None,
     tools: Sequence[ToolPlan] = (),
 ) -> CallPlan:
-    """The plan of a call that this version answers. It holds no keys: AnsweringAgent.make_plan adds them. moment: when
-    the call began, for the opening hours; None: they are left out. tools: of the workspace, which the agent may use.
+    """The plan of a call that this version answers. It holds no keys: AnsweringAgent.make_plan adds them.
 
     Providers that cannot serve now are left out of the chains. Raises PlanError that names every invalid field: a chain
     without a provider, or a text that its placeholders would make too long.
+
+    Args:
+        moment: When the call began, for the opening hours; None: they are left out.
+        tools: Of the workspace, which the agent may use.
     """
     content = version.content
     config = AgentConfig.model_validate(content.config)
@@ -226,13 +229,21 @@ def fill_texts(config: AgentConfig, values: Mapping[str, str]) -> dict[str, str]
 
 
 def find_too_long(config: AgentConfig, lengths: Mapping[str, int]) -> list[str]:
-    """The texts that are too long when their placeholders are filled. lengths: of the values, in characters."""
+    """The texts that are too long when their placeholders are filled.
+
+    Args:
+        lengths: Of the values, in characters.
+    """
     return [name for name, text in _texts(config).items() if filled_length(text, lengths) > _longest(name)]
 
 
 def require_fillable(config: AgentConfig, at: str) -> None:
-    """Refuses a config whose texts would be too long in a call without variables of its own. at: the config's field.
-    Raises Invalid (code too_long)."""
+    """Refuses a config whose texts would be too long in a call without variables of its own. Raises Invalid (code
+    too_long).
+
+    Args:
+        at: The config's field.
+    """
     lengths = dict.fromkeys(BUILT_IN, LONGEST_BUILT_IN) | {name: len(fact) for name, fact in config.facts.items()}
     lengths |= {name: len(variable.default) for name, variable in config.variables.items() if variable.default.strip()}
     for name in (*find_too_long(config, lengths), *_find_too_long_by_hours(config, lengths)):
@@ -279,7 +290,11 @@ def plan_tools(config: AgentConfig) -> list[str | ToolPlan]:
 
 
 def plan_sent_digits(*, is_recorded: bool) -> str | ToolPlan:
-    """The tool before the call's carrier is known. is_recorded: whether events have the keys."""
+    """The tool before the call's carrier is known.
+
+    Args:
+        is_recorded: Whether events have the keys.
+    """
     return SEND_DIGITS if is_recorded else ToolPlan(SEND_DIGITS, secret=True)
 
 
@@ -300,8 +315,11 @@ def _adapt_tool(tool: ToolName | ToolPlan, kind: ToolPlan) -> ToolName | ToolPla
 def plan_speech(
     pronunciations: Sequence[PronunciationEntry], keyterms: Sequence[str], contact: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The plan's field `speech`, left out if it is empty, because nodes of the previous release refuse it. contact: the
-    placeholders' values of the contact that has the customer's number."""
+    """The plan's field `speech`, left out if it is empty, because nodes of the previous release refuse it.
+
+    Args:
+        contact: The placeholders' values of the contact that has the customer's number.
+    """
     names = (contact.get(name, "").strip() for name in _CONTACT_NAMES)
     expected = [*keyterms, *(name for name in names if 0 < len(name) <= LONGEST_KEYTERM)] if keyterms else []
     speech = {
@@ -316,8 +334,11 @@ def plan_languages(
     content: AgentContent, config: AgentConfig, offers: ProviderOffers, texts: Mapping[str, str]
 ) -> dict[str, Any]:
     """The plan's field `languages`, left out if there are none, because nodes of the previous release refuse it. A
-    language that no voice can speak now is left out: the call stays in the other languages. texts: filled, by the names
-    of `name_goodbye`."""
+    language that no voice can speak now is left out: the call stays in the other languages.
+
+    Args:
+        texts: Filled, by the names of `name_goodbye`.
+    """
     main = make_chain(content, config, "tts", offers)
     planned = []
     for place, language in enumerate(config.additional_languages):
@@ -438,7 +459,11 @@ def make_provider(
     *,
     own: Mapping[str, Any] = NO_OPTIONS,
 ) -> dict[str, Any] | None:
-    """One provider of a chain; None for one that cannot serve now. own: options that win over all others."""
+    """One provider of a chain; None for one that cannot serve now.
+
+    Args:
+        own: Options that win over all others.
+    """
     offer = offers.get(choice.provider)
     if offer is None or offers.find_fault(choice.provider, kind):
         return None

@@ -30,12 +30,16 @@ from shared.secrets import Sealer
 
 @dataclass(frozen=True, slots=True)
 class AnsweringAgent:
-    """The agent that would answer, and its workspace. agent_id, version: None without an agent. timezone: the
-    workspace's, a name of the IANA database. max_calls: concurrent calls that the tier allows. dial_scope: where the
-    workspace's calls and the agent's transfers may go. disclosure: what callers are told, by the workspace's choice and
-    the laws in disclosures. tools: of the workspace, which the agent may use.
+    """The agent that would answer, and its workspace.
 
-    may_run: the workspace is neither suspended nor deleted, and its owner's e-mail address is verified.
+    Attributes:
+        agent_id, version: None without an agent.
+        timezone: The workspace's, a name of the IANA database.
+        max_calls: Concurrent calls that the tier allows.
+        dial_scope: Where the workspace's calls and the agent's transfers may go.
+        disclosure: What callers are told, by the workspace's choice and the laws in disclosures.
+        tools: Of the workspace, which the agent may use.
+        may_run: The workspace is neither suspended nor deleted, and its owner's e-mail address is verified.
     """
 
     workspace_id: UUID
@@ -169,8 +173,11 @@ class AgentLookup:
     async def find_by_agent(
         self, db: Connection, workspace_id: UUID, agent_id: UUID | None, version: int | None = None
     ) -> AnsweringAgent | None:
-        """By the agent's id; None without such a workspace. version: the one that the call began with; None takes the
-        current one."""
+        """By the agent's id; None without such a workspace.
+
+        Args:
+            version: The one that the call began with; None takes the current one.
+        """
         row = await queries.select_by_agent(db, workspace_id, agent_id, version)
         return None if row is None else self._ready(row)
 

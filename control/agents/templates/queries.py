@@ -1,4 +1,4 @@
-"""All SQL of agent templates."""
+"""SQL for agent templates."""
 
 from dataclasses import fields
 from datetime import datetime

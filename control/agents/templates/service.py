@@ -21,7 +21,11 @@ from shared.ids import new_id
 
 @dataclass(frozen=True, slots=True)
 class NewTemplate:
-    """Input of a new template. default_config: a part of an AgentConfig, which an agent's own config is merged into."""
+    """Input of a new template.
+
+    Attributes:
+        default_config: A part of an AgentConfig, which an agent's own config is merged into.
+    """
 
     name: str
     industry: str | None
@@ -82,8 +86,12 @@ class Templates:
     async def update(
         self, db: Connection, actor: Actor, template_id: UUID, changes: Mapping[str, Any], now: datetime
     ) -> Template:
-        """changes: by NewTemplate's names; a default_config replaces the one before. Agents made from it stay as they
-        are. Raises NotFound, Invalid."""
+        """Raises NotFound, Invalid.
+
+        Args:
+            changes: By NewTemplate's names; a default_config replaces the one before. Agents made from it stay as they
+                are.
+        """
         before = await queries.select_template(db, template_id, lock=True)
         if before is None:
             raise _no_such_template()
@@ -137,8 +145,11 @@ def _no_such_template() -> NotFound:
 
 
 async def seed_templates(db: Connection, templates: Iterable[Mapping[str, Any]], now: datetime) -> None:
-    """templates: each by the names of its columns, with a slug. Existing and deleted ones stay as the staff left them.
-    Raises Invalid."""
+    """Raises Invalid.
+
+    Args:
+        templates: Each by the names of its columns, with a slug. Existing and deleted ones stay as the staff left them.
+    """
     for template in templates:
         parse_config(template["default_config"], f"{template['slug']}.default_config")
         made = Template(UUID(new_id()), **template, is_public=True, created_at=now, updated_at=now)

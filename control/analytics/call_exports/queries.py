@@ -1,4 +1,4 @@
-"""All SQL of exports of calls: which were begun, how they ended, and the calls in them."""
+"""SQL for exports of calls: which were begun, how they ended, and the calls in them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -22,7 +22,12 @@ CONTENT_TYPES: Final[Mapping[ExportFormat, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedCall:
-    """A call as exported. cost: billed; cost_list: at list price. local_time: created_at in the workspace's zone."""
+    """A call as exported.
+
+    Attributes:
+        cost: Billed; cost_list: at list price.
+        local_time: Created_at in the workspace's zone.
+    """
 
     call_id: UUID
     created_at: datetime
@@ -63,7 +68,11 @@ def open_file(file_format: ExportFormat) -> bytes:
 
 
 def format_calls(calls: Sequence[ExportedCall], file_format: ExportFormat, *, is_first: bool) -> bytes:
-    """The rows. is_first: of the first calls of the file."""
+    """The rows.
+
+    Args:
+        is_first: Of the first calls of the file.
+    """
     if file_format == "csv":
         return _csv_lines([[_cell(getattr(call, name)) for name in COLUMNS] for call in calls]).encode()
     rows = b",\n".join(msgspec.json.encode({name: _value(getattr(call, name)) for name in COLUMNS}) for call in calls)

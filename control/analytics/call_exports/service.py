@@ -47,7 +47,11 @@ class ExportPolicy:
 
 @dataclass(frozen=True, slots=True)
 class CallExport:
-    """An export that has begun. until: when it began, or earlier: later calls are not part of it."""
+    """An export that has begun.
+
+    Attributes:
+        until: When it began, or earlier: later calls are not part of it.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -64,7 +68,11 @@ class CallExport:
 
 @dataclass(frozen=True, slots=True)
 class ExportingMember:
-    """Who exports. currency: of the workspace's amounts."""
+    """Who exports.
+
+    Attributes:
+        currency: Of the workspace's amounts.
+    """
 
     workspace_id: UUID
     user_id: UUID

@@ -12,7 +12,11 @@ from control.analytics.periods import DayRange
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The platform at a glance. providers_by_health: enabled providers, by healthy, degraded, down and unknown."""
+    """The platform at a glance.
+
+    Attributes:
+        providers_by_health: Enabled providers, by healthy, degraded, down and unknown.
+    """
 
     workspaces: int
     active_workspaces: int
@@ -26,7 +30,11 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class Revenue:
-    """Money of a period. churn_rate: 0 to 1; None if no workspace was active at its beginning."""
+    """Money of a period.
+
+    Attributes:
+        churn_rate: 0 to 1; None if no workspace was active at its beginning.
+    """
 
     total: Decimal
     by_tier: Mapping[str, Decimal]
@@ -41,7 +49,11 @@ class Revenue:
 
 @dataclass(frozen=True, slots=True)
 class UsageFigures:
-    """Calls of a period. by_hour: calls that began in each hour of the day (UTC), 24 of them."""
+    """Calls of a period.
+
+    Attributes:
+        by_hour: Calls that began in each hour of the day (UTC), 24 of them.
+    """
 
     calls: int
     seconds: int
@@ -78,9 +90,14 @@ def cost_warning(unpriced: int) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class RevenueParts:
-    """What revenue consists of. list_price: of call minutes, before included and trial minutes are deducted. usage:
-    minutes after these deductions, and numbers. fees: accrued by the day. credits: what invoices took from credits,
-    negative; no part of the revenue."""
+    """What revenue consists of.
+
+    Attributes:
+        list_price: Of call minutes, before included and trial minutes are deducted.
+        usage: Minutes after these deductions, and numbers.
+        fees: Accrued by the day.
+        credits: What invoices took from credits, negative; no part of the revenue.
+    """
 
     list_price: Decimal
     usage: Decimal
@@ -103,8 +120,12 @@ def split_revenue(by_resource: Mapping[str, Decimal]) -> RevenueParts:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceFigures:
-    """A workspace's calls and money. name: None once it is purged. unpriced: entries without a known cost, where they
-    were counted."""
+    """A workspace's calls and money.
+
+    Attributes:
+        name: None once it is purged.
+        unpriced: Entries without a known cost, where they were counted.
+    """
 
     workspace_id: UUID
     name: str | None
@@ -127,8 +148,11 @@ class WorkspaceFigures:
 
 @dataclass(frozen=True, slots=True)
 class PlatformSums:
-    """Calls and money of all workspaces in a range of days. unpriced: entries of calls without a known cost, which
-    counts as 0."""
+    """Calls and money of all workspaces in a range of days.
+
+    Attributes:
+        unpriced: Entries of calls without a known cost, which counts as 0.
+    """
 
     calls: int
     seconds: int
@@ -143,7 +167,12 @@ class PlatformSums:
 
 @dataclass(frozen=True, slots=True)
 class PlatformOverview:
-    """The platform in a range of days. mrr: now. churn_rate: None if no workspace was active at the beginning."""
+    """The platform in a range of days.
+
+    Attributes:
+        mrr: Now.
+        churn_rate: None if no workspace was active at the beginning.
+    """
 
     range: DayRange
     sums: PlatformSums
@@ -159,8 +188,14 @@ class PlatformOverview:
 
 @dataclass(frozen=True, slots=True)
 class ProviderFigures:
-    """A provider in the calls of a range of days. measured: calls in which a failure would be known. revenue: its share
-    of the calls' prices. unpriced: entries of the ledger without a cost, which counts as 0. latency: by role."""
+    """A provider in the calls of a range of days.
+
+    Attributes:
+        measured: Calls in which a failure would be known.
+        revenue: Its share of the calls' prices.
+        unpriced: Entries of the ledger without a cost, which counts as 0.
+        latency: By role.
+    """
 
     provider: str
     calls: int
@@ -190,7 +225,11 @@ class ProviderFigures:
 
 @dataclass(frozen=True, slots=True)
 class CostOverview:
-    """Cost and revenue of a range of days. workspaces: those that cost most."""
+    """Cost and revenue of a range of days.
+
+    Attributes:
+        workspaces: Those that cost most.
+    """
 
     range: DayRange
     sums: PlatformSums

@@ -55,12 +55,14 @@ async def count_days_without_rows(db: Connection, first: date, last: date) -> in
 
 
 async def roll_up_days(db: Connection, most: int, accrue: Accrue | None = None) -> int:
-    """Computes up to `most` marked days again, in the current transaction (platform scope); returns how many. accrue:
-    None leaves the accruals of the bills as they are.
+    """Computes up to `most` marked days again, in the current transaction (platform scope); returns how many.
 
     Several workers may run at once: they take different marks. They wait for one another if marks are of the same day,
     and for the sums over days and workspaces, which come last. For workspaces whose calls a purge deletes, only the
     money is computed: the ledger stays, and their last period is billed later.
+
+    Args:
+        accrue: None leaves the accruals of the bills as they are.
     """
     taken = await queries.delete_marks(db, most)
     if not taken:

@@ -19,7 +19,11 @@ log = structlog.get_logger()
 
 
 def analytics_tasks(pool: Pool, accrue: Accrue) -> WorkerTasks:
-    """Job `rollups.rebuild`, duty `rollups`. accrue: see `roll_up_days`."""
+    """Job `rollups.rebuild`, duty `rollups`.
+
+    Args:
+        accrue: See `roll_up_days`.
+    """
 
     async def rollups(db: Connection, _: datetime) -> int:
         return await roll_up_days(db, 200, accrue)

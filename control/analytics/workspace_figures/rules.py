@@ -16,8 +16,13 @@ SENTIMENTS: Final = ("positive", "neutral", "negative")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSums:
-    """Sums over calls. seconds: connected. judged: calls whose success is known; successful: of these. scored: calls
-    with a sentiment score; score_sum: of these."""
+    """Sums over calls.
+
+    Attributes:
+        seconds: Connected.
+        judged: Calls whose success is known; successful: of these.
+        scored: Calls with a sentiment score; score_sum: of these.
+    """
 
     calls: int = 0
     seconds: int = 0
@@ -86,8 +91,12 @@ def add_sums(parts: Iterable[CallSums]) -> CallSums:
 
 @dataclass(frozen=True, slots=True)
 class AgentFigures:
-    """An agent's calls. agent_id: None for calls without an agent; name: None if the agent no longer exists.
-    is_listed: the agent exists."""
+    """An agent's calls.
+
+    Attributes:
+        agent_id: None for calls without an agent; name: None if the agent no longer exists.
+        is_listed: The agent exists.
+    """
 
     agent_id: UUID | None
     name: str | None
@@ -97,8 +106,12 @@ class AgentFigures:
 
 @dataclass(frozen=True, slots=True)
 class CallOverview:
-    """A workspace's calls in a range of days. agents: those with calls. hours: numbers of calls by hour of the day in
-    the range's zone, where there are any."""
+    """A workspace's calls in a range of days.
+
+    Attributes:
+        agents: Those with calls.
+        hours: Numbers of calls by hour of the day in the range's zone, where there are any.
+    """
 
     range: DayRange
     total: CallSums
@@ -108,8 +121,12 @@ class CallOverview:
 
 @dataclass(frozen=True, slots=True)
 class ResourceCharge:
-    """What a resource was charged. quantity: in the ledger's unit. unpriced: entries without a price, which counts as
-    0."""
+    """What a resource was charged.
+
+    Attributes:
+        quantity: In the ledger's unit.
+        unpriced: Entries without a price, which counts as 0.
+    """
 
     resource_type: str
     quantity: Decimal
@@ -119,8 +136,13 @@ class ResourceCharge:
 
 @dataclass(frozen=True, slots=True)
 class ChargeOverview:
-    """What a workspace was charged in a range of days. currency: of all amounts (ISO 4217, lower case). resources: with
-    credits, which are no part of the cost. by_day: each day of the range, in order."""
+    """What a workspace was charged in a range of days.
+
+    Attributes:
+        currency: Of all amounts (ISO 4217, lower case).
+        resources: With credits, which are no part of the cost.
+        by_day: Each day of the range, in order.
+    """
 
     range: DayRange
     currency: str

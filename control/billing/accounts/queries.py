@@ -1,4 +1,4 @@
-"""All SQL of billing_accounts, billing_settings, exemptions and rented_numbers, and the facts of billed workspaces."""
+"""SQL for billing_accounts, billing_settings, exemptions and rented_numbers, and the facts of billed workspaces."""
 
 from collections.abc import Mapping
 from dataclasses import fields

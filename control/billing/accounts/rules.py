@@ -11,10 +11,14 @@ from uuid import UUID
 class BillingAccount:
     """The customer that a workspace is.
 
-    currency: ISO 4217, lower case. anchor_day: the day of the month on which periods begin. opened_at: when billing
-    starts. legal_name: the name on invoices; if it is empty, they have the workspace's name. country: ISO 3166; its tax
-    rates apply. is_prepaid: calls end when the credits are used up. is_payment_method_exempt: the workspace buys
-    numbers without a payment method.
+    Attributes:
+        currency: ISO 4217, lower case.
+        anchor_day: The day of the month on which periods begin.
+        opened_at: When billing starts.
+        legal_name: The name on invoices; if it is empty, they have the workspace's name.
+        country: ISO 3166; its tax rates apply.
+        is_prepaid: Calls end when the credits are used up.
+        is_payment_method_exempt: The workspace buys numbers without a payment method.
     """
 
     workspace_id: UUID
@@ -33,9 +37,11 @@ class BillingAccount:
 class BillingSettings:
     """What a workspace chooses.
 
-    usage_limit_monthly: of a period's usage, without the fee, in major units; None: no limit.
-    alert_threshold_percentage: the percentage of the limit at which the workspace is warned. auto_pause_on_limit: calls
-    end at the limit; otherwise the workspace is only warned. payment_method_last4: of the card that pays.
+    Attributes:
+        usage_limit_monthly: Of a period's usage, without the fee, in major units; None: no limit.
+        alert_threshold_percentage: The percentage of the limit at which the workspace is warned.
+        auto_pause_on_limit: Calls end at the limit; otherwise the workspace is only warned.
+        payment_method_last4: Of the card that pays.
     """
 
     usage_limit_monthly: Decimal | None = None
@@ -52,7 +58,11 @@ MOST_EXEMPTIONS: Final = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exemption:
-    """Exempts a workspace from a rule. granted_by: an administrator's e-mail address; None if it was not recorded."""
+    """Exempts a workspace from a rule.
+
+    Attributes:
+        granted_by: An administrator's e-mail address; None if it was not recorded.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -72,7 +82,11 @@ class ListedExemption:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceFacts:
-    """Facts of a workspace that billing needs. name: empty after the workspace was purged."""
+    """Facts of a workspace that billing needs.
+
+    Attributes:
+        name: Empty after the workspace was purged.
+    """
 
     name: str
     timezone: str
@@ -81,7 +95,11 @@ class WorkspaceFacts:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceState:
-    """Status and tier of a workspace from `at` on. status: trial, active, suspended or deleted."""
+    """Status and tier of a workspace from `at` on.
+
+    Attributes:
+        status: Trial, active, suspended or deleted.
+    """
 
     at: datetime
     status: str

@@ -183,8 +183,12 @@ class BillingMail:
         self._workspaces, self._email_queue = workspaces, email_queue
 
     async def send(self, db: Connection, workspace_id: UUID, page: str, write: Callable[[str, str], Email]) -> None:
-        """Sends an e-mail if the current transaction commits. page: of the workspace's billing pages in the portal.
-        write: makes the e-mail from an address and a link to the page."""
+        """Sends an e-mail if the current transaction commits.
+
+        Args:
+            page: Of the workspace's billing pages in the portal.
+            write: Makes the e-mail from an address and a link to the page.
+        """
         to = await self.find_recipient(db, workspace_id)
         if to is not None:
             link = self._email_queue.page(f"workspaces/{workspace_id}/billing/{page}")

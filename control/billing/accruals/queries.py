@@ -1,4 +1,4 @@
-"""All SQL of accruals, and of how far billing_periods have accrued."""
+"""SQL for accruals, and of how far billing_periods have accrued."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -97,8 +97,11 @@ async def replace_accruals(
 
 
 async def mark_accrued(db: Connection, workspace_id: UUID, period_id: UUID, until: datetime, now: datetime) -> bool:
-    """Stores that a period has accrued. until: nothing accrues by time alone before this moment. Returns whether this
-    is the first time."""
+    """Stores that a period has accrued. Returns whether this is the first time.
+
+    Args:
+        until: Nothing accrues by time alone before this moment.
+    """
     is_first: bool = await db.fetchval(
         "SELECT accrued_until IS NULL FROM billing_periods WHERE workspace_id = $1 AND id = $2", workspace_id, period_id
     )

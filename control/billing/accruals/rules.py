@@ -53,8 +53,10 @@ class Slice:
 class Accrual:
     """An amount that a slice adds to the bill, other than its minutes at list price.
 
-    price: exact, negative for included and trial minutes. cost: what we pay for it, in US dollars. list_price: of
-    the slice's minutes, for included and trial minutes only.
+    Attributes:
+        price: Exact, negative for included and trial minutes.
+        cost: What we pay for it, in US dollars.
+        list_price: Of the slice's minutes, for included and trial minutes only.
     """
 
     at: datetime
@@ -100,7 +102,11 @@ def compute_accruals(
     to_dollars: ToDollars,
     now: datetime,
 ) -> list[Accrual]:
-    """The accruals of the slices that have begun, in the order of time. usage: of each slice."""
+    """The accruals of the slices that have begun, in the order of time.
+
+    Args:
+        usage: Of each slice.
+    """
     growth = [
         *_grow_fees(period, segments, slices),
         *_grow_minutes(period, segments, slices, usage),
@@ -164,11 +170,14 @@ def _grow_minutes(
 def _grow_included(
     groups: Sequence[tuple[int, Sequence[int]]], usage: Sequence[SegmentUsage], free: Fraction
 ) -> Iterable[_Growth]:
-    """The included minutes of a segment. free: seconds of the pool that it uses.
+    """The included minutes of a segment.
 
     Where prices differ within a segment, the worth of the minutes at the average price may grow by more than the
     minutes of a slice cost. At most the cost of the slice is deducted there; the rest is deducted from other slices,
     beginning with the last.
+
+    Args:
+        free: Seconds of the pool that it uses.
     """
     seconds = price = deducted = worth = quantity = _ZERO
     amounts, quantities = [], []

@@ -80,8 +80,11 @@ async def _load(
 # --- The running period --------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class AccruedBill:
-    """The cost of a period until now, exact, without tax and credits. list_price: of the minutes, before included and
-    trial minutes are deducted."""
+    """The cost of a period until now, exact, without tax and credits.
+
+    Attributes:
+        list_price: Of the minutes, before included and trial minutes are deducted.
+    """
 
     list_price: Decimal
     usage: Decimal
@@ -95,8 +98,12 @@ class AccruedBill:
 
 @dataclass(frozen=True, slots=True)
 class RunningPeriod:
-    """The running period, as if plan and numbers stayed until its end; without tax and credits. accrued: the cost until
-    now. is_trial: the workspace is on trial, or was on trial until it was suspended."""
+    """The running period, as if plan and numbers stayed until its end; without tax and credits.
+
+    Attributes:
+        accrued: The cost until now.
+        is_trial: The workspace is on trial, or was on trial until it was suspended.
+    """
 
     period: BillingPeriod
     currency: str

@@ -1,4 +1,4 @@
-"""All SQL of credit_grants. What invoices took from a grant is in their lines."""
+"""SQL for credit_grants. What invoices took from a grant is in their lines."""
 
 from datetime import datetime
 from typing import Final

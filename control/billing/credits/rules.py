@@ -17,7 +17,12 @@ _ZERO: Final = Decimal(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditGrant:
-    """A grant of credit. priority: 0 to 100; the lowest is used first. used: what invoices took; void ones excluded."""
+    """A grant of credit.
+
+    Attributes:
+        priority: 0 to 100; the lowest is used first.
+        used: What invoices took; void ones excluded.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -47,7 +52,11 @@ class CreditGrant:
 
 @dataclass(frozen=True, slots=True)
 class CreditUse:
-    """An amount that an invoice takes from a grant. amount: positive."""
+    """An amount that an invoice takes from a grant.
+
+    Attributes:
+        amount: Positive.
+    """
 
     grant: CreditGrant
     amount: Decimal

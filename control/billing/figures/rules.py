@@ -11,8 +11,12 @@ from control.analytics.platform_figures.rules import RevenueParts
 
 @dataclass(frozen=True, slots=True)
 class ProviderRoleCost:
-    """The cost of a provider in one role. unit, usage: None for a language model, which has several units. unpriced:
-    number of ledger rows with an unknown cost, which is not in `cost`."""
+    """The cost of a provider in one role.
+
+    Attributes:
+        unit, usage: None for a language model, which has several units.
+        unpriced: Number of ledger rows with an unknown cost, which is not in `cost`.
+    """
 
     provider: str
     role: str
@@ -24,7 +28,11 @@ class ProviderRoleCost:
 
 @dataclass(frozen=True, slots=True)
 class TierRevenue:
-    """The revenue of a tier's workspaces. workspaces: number, without deleted ones."""
+    """The revenue of a tier's workspaces.
+
+    Attributes:
+        workspaces: Number, without deleted ones.
+    """
 
     tier: str
     workspaces: int
@@ -33,9 +41,13 @@ class TierRevenue:
 
 @dataclass(frozen=True, slots=True)
 class BillingOverview:
-    """Money of a period in the platform's currency. revenue: billed usage and accrued fees, without tax; cost: ours.
-    unpriced: entries of calls without a known cost. paid: of invoices that were paid since its first day; pending,
-    overdue: what is open now."""
+    """Money of a period in the platform's currency.
+
+    Attributes:
+        revenue: Billed usage and accrued fees, without tax; cost: ours.
+        unpriced: Entries of calls without a known cost.
+        paid: Of invoices that were paid since its first day; pending, overdue: what is open now.
+    """
 
     revenue: Decimal
     cost: Decimal
@@ -49,7 +61,12 @@ class BillingOverview:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceBalance:
-    """What a workspace owes. balance: the open amount of its invoices. last_payment: the time of its latest payment."""
+    """What a workspace owes.
+
+    Attributes:
+        balance: The open amount of its invoices.
+        last_payment: The time of its latest payment.
+    """
 
     workspace_id: UUID
     name: str
@@ -61,7 +78,11 @@ class WorkspaceBalance:
 
 @dataclass(frozen=True, slots=True)
 class FigurePart:
-    """A part of a figure. rows: number of ledger rows or of workspaces."""
+    """A part of a figure.
+
+    Attributes:
+        rows: Number of ledger rows or of workspaces.
+    """
 
     name: str
     rows: int

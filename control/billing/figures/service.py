@@ -29,8 +29,12 @@ _ZERO: Final = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class LineExplanation:
-    """The rows behind a line of an invoice. ledger: by price version; empty for a tax line. billed: what all invoices
-    billed of these rows; for a tax line, the sum of the invoice's other lines."""
+    """The rows behind a line of an invoice.
+
+    Attributes:
+        ledger: By price version; empty for a tax line.
+        billed: What all invoices billed of these rows; for a tax line, the sum of the invoice's other lines.
+    """
 
     invoice: Invoice
     line: InvoiceLine
@@ -45,7 +49,12 @@ class LineExplanation:
 
 @dataclass(frozen=True, slots=True)
 class FigureExplanation:
-    """A figure of the dashboard. shown: as the dashboard has it, from roll-ups. parts: its parts, from the records."""
+    """A figure of the dashboard.
+
+    Attributes:
+        shown: As the dashboard has it, from roll-ups.
+        parts: Its parts, from the records.
+    """
 
     name: FigureName
     shown: Decimal

@@ -1,4 +1,4 @@
-"""All SQL of invoices, their lines, numbers and payments, and of tax_rates."""
+"""SQL for invoices, their lines, numbers and payments, and of tax_rates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -273,7 +273,11 @@ async def select_payments(db: Connection, invoice_id: UUID, workspace_id: UUID) 
 
 # --- Tax rates -----------------------------------------------------------------------------------------------------
 async def select_tax_rates(db: Connection, country: str | None = None) -> list[TaxRate]:
-    """All versions of the tax rates. country: only of this one."""
+    """All versions of the tax rates.
+
+    Args:
+        country: Only of this one.
+    """
     rows = await db.fetch(
         "SELECT id, country, name, basis_points, is_inclusive, valid_from FROM tax_rates "
         "WHERE $1::text IS NULL OR country = $1 ORDER BY country, name, valid_from LIMIT $2",

@@ -41,8 +41,14 @@ _INSTANT = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
-    """An invoice. number: None before it is issued. sink: the payment company that issues it, or OWN. amount: the
-    total, of subtotal (without tax) and tax. customer_…, timezone: as they were when the period was closed."""
+    """An invoice.
+
+    Attributes:
+        number: None before it is issued.
+        sink: The payment company that issues it, or OWN.
+        amount: The total, of subtotal (without tax) and tax.
+        customer_…, timezone: As they were when the period was closed.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -80,7 +86,11 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceLine:
-    """A stored line, with the fields of DraftLine. tax_rate: id of the rate; for a line of tax only."""
+    """A stored line, with the fields of DraftLine.
+
+    Attributes:
+        tax_rate: Id of the rate; for a line of tax only.
+    """
 
     id: UUID
     position: int
@@ -105,7 +115,12 @@ class InvoiceLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """A payment or refund. amount: negative for a refund. reference: of the bank or the payment company."""
+    """A payment or refund.
+
+    Attributes:
+        amount: Negative for a refund.
+        reference: Of the bank or the payment company.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -131,8 +146,12 @@ class InvoiceRecord:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDocument:
-    """What a PDF shows. issuer: lines of the platform's name, address, tax id and bank account. fonts: files of further
-    fonts, the first choice first."""
+    """What a PDF shows.
+
+    Attributes:
+        issuer: Lines of the platform's name, address, tax id and bank account.
+        fonts: Files of further fonts, the first choice first.
+    """
 
     issuer: Sequence[str]
     invoice: Invoice
@@ -149,8 +168,11 @@ class InvoiceDocument:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceListing:
-    """An invoice in the staff's list. workspace_name: the present name; if the workspace is purged, that on the
-    invoice."""
+    """An invoice in the staff's list.
+
+    Attributes:
+        workspace_name: The present name; if the workspace is purged, that on the invoice.
+    """
 
     invoice: Invoice
     workspace_name: str
@@ -158,7 +180,11 @@ class InvoiceListing:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceFilter:
-    """Selects invoices for the staff's list. status: None selects all except drafts."""
+    """Selects invoices for the staff's list.
+
+    Attributes:
+        status: None selects all except drafts.
+    """
 
     workspace_id: UUID | None = None
     status: InvoiceStatus | None = None
@@ -166,7 +192,11 @@ class InvoiceFilter:
 
 @dataclass(frozen=True, slots=True)
 class PaymentNotice:
-    """A payment or refund that the staff report. amount: positive also for a refund; None: all that is open."""
+    """A payment or refund that the staff report.
+
+    Attributes:
+        amount: Positive also for a refund; None: all that is open.
+    """
 
     amount: Decimal | None
     method: str
@@ -180,7 +210,12 @@ WHOLE: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class TaxRate:
-    """A version of a country's tax. basis_points: hundredths of a percent. is_inclusive: prices contain the tax."""
+    """A version of a country's tax.
+
+    Attributes:
+        basis_points: Hundredths of a percent.
+        is_inclusive: Prices contain the tax.
+    """
 
     id: int
     country: str
@@ -192,7 +227,12 @@ class TaxRate:
 
 @dataclass(frozen=True, slots=True)
 class TaxAmount:
-    """A tax on an invoice. tax: for the tax authority. added: to the invoice's total; 0 if prices contain the tax."""
+    """A tax on an invoice.
+
+    Attributes:
+        tax: For the tax authority.
+        added: To the invoice's total; 0 if prices contain the tax.
+    """
 
     rate: TaxRate
     tax: Decimal
@@ -210,9 +250,12 @@ def find_rates(rates: Iterable[TaxRate], country: str | None, at: datetime) -> l
 
 
 def compute_taxes(taxable: Decimal, rates: Sequence[TaxRate], currency: str) -> list[TaxAmount]:
-    """Returns the tax of each rate. taxable: the sum of an invoice's lines after credits.
+    """Returns the tax of each rate.
 
     Rates do not apply to one another. Inclusive taxes are subtracted first; the other rates apply to the rest, the net.
+
+    Args:
+        taxable: The sum of an invoice's lines after credits.
     """
     inclusive = sum(rate.basis_points for rate in rates if rate.is_inclusive)
     net = taxable * WHOLE / (WHOLE + inclusive)
@@ -234,9 +277,12 @@ GIVEN_UP: Final = "credit/given-up"
 class DraftLine:
     """A line of an invoice.
 
-    period_id: the period whose rows of the ledger the line bills; None for taxes. is_adjustment: the period was billed
-    before. exact: as in the ledger, nine decimal places. amount: rounded to the currency's smallest unit. tax: of a tax
-    line, also if prices contain the tax and the amount is 0.
+    Attributes:
+        period_id: The period whose rows of the ledger the line bills; None for taxes.
+        is_adjustment: The period was billed before.
+        exact: As in the ledger, nine decimal places.
+        amount: Rounded to the currency's smallest unit.
+        tax: Of a tax line, also if prices contain the tax and the amount is 0.
     """
 
     kind: LineKind
@@ -269,8 +315,13 @@ class BilledLine:
 
 @dataclass(frozen=True, slots=True)
 class BilledPeriod:
-    """A period that earlier invoices billed. now: its statement by the present ledger. billed: by key. given_up:
-    charges that void invoices gave up, without those that later lines took back."""
+    """A period that earlier invoices billed.
+
+    Attributes:
+        now: Its statement by the present ledger.
+        billed: By key.
+        given_up: Charges that void invoices gave up, without those that later lines took back.
+    """
 
     id: UUID
     period: BillingPeriod
@@ -281,8 +332,13 @@ class BilledPeriod:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDraft:
-    """An invoice before it is stored. subtotal: without tax. total: the sum of all amounts. carried_over: the credit to
-    grant, because the other lines sum up to less than zero."""
+    """An invoice before it is stored.
+
+    Attributes:
+        subtotal: Without tax.
+        total: The sum of all amounts.
+        carried_over: The credit to grant, because the other lines sum up to less than zero.
+    """
 
     lines: tuple[DraftLine, ...]
     currency: str

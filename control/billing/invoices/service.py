@@ -76,7 +76,11 @@ _ZERO: Final = Decimal(0)
 # --- Closing a period ----------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class ClosedPeriod:
-    """The result of closing. invoice_id: None if there was nothing to bill."""
+    """The result of closing.
+
+    Attributes:
+        invoice_id: None if there was nothing to bill.
+    """
 
     workspace_id: UUID
     invoice_id: UUID | None
@@ -84,7 +88,11 @@ class ClosedPeriod:
 
 @dataclass(frozen=True, slots=True)
 class _Computation:
-    """What closing a period computes. starts: the begin of each period that the lines bill, by its id."""
+    """What closing a period computes.
+
+    Attributes:
+        starts: The begin of each period that the lines bill, by its id.
+    """
 
     draft: InvoiceDraft
     statement: Statement
@@ -469,8 +477,11 @@ async def credit_invoice(db: Connection, actor: Actor, credit: Payment) -> Invoi
 
 
 async def cancel_credit(db: Connection, actor: Actor, cancelled: Payment) -> Invoice:
-    """Records that a credit note became void: its amount is due again. cancelled: has the negative amount. Raises as
-    `refund_payment` does."""
+    """Records that a credit note became void: its amount is due again. Raises as `refund_payment` does.
+
+    Args:
+        cancelled: Has the negative amount.
+    """
     invoice = await lock_invoice(db, cancelled.invoice_id)
     due = await refund_payment(db, actor, cancelled)
     await _reverse(db, invoice, cancelled.amount / invoice.amount)
@@ -557,8 +568,12 @@ async def add_tax_rate(db: Connection, actor: Actor, rate: TaxRate, now: datetim
 
 # --- E-mails and documents -----------------------------------------------------------------------------------------
 class Invoices:
-    """Issues the platform's own invoices, and notifies who pays them. issuer: lines of the platform's name and address.
-    fonts: files of further fonts for the PDF."""
+    """Issues the platform's own invoices, and notifies who pays them.
+
+    Args:
+        issuer: Lines of the platform's name and address.
+        fonts: Files of further fonts for the PDF.
+    """
 
     def __init__(
         self, platform: Platform, mail: BillingMail, issuer: Sequence[str], fonts: Sequence[Path] = ()
@@ -576,7 +591,11 @@ class Invoices:
         return invoice
 
     async def notify(self, db: Connection, invoice: Invoice, write: Callable[[str, Invoice, str], Email]) -> None:
-        """Sends an e-mail about an invoice. write: makes it from address, invoice and link."""
+        """Sends an e-mail about an invoice.
+
+        Args:
+            write: Makes it from address, invoice and link.
+        """
         page = f"invoices/{invoice.id}"
         await self.mail.send(db, invoice.workspace_id, page, lambda to, link: write(to, invoice, link))
 

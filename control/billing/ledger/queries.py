@@ -1,4 +1,4 @@
-"""All SQL of usage_records, the ledger, and the sums of call minutes in its roll-ups, which are seconds old.
+"""SQL for usage_records, the ledger, and the sums of call minutes in its roll-ups, which are seconds old.
 
 Rows are only inserted: the programs have no right to change them.
 """
@@ -196,8 +196,11 @@ async def sum_rows(
     resource_type: str | None = None,
     line_id: UUID | None = None,
 ) -> list[LedgerSum]:
-    """Returns what customers pay, from (inclusive) to (exclusive), by resource and price version. line_id: only rows
-    that the closing of a period added for this line of an invoice."""
+    """Returns what customers pay, from (inclusive) to (exclusive), by resource and price version.
+
+    Args:
+        line_id: Only rows that the closing of a period added for this line of an invoice.
+    """
     rows = await db.fetch(
         _SUM_ROWS, workspace_id, since, until, resource_type, None if line_id is None else str(line_id)
     )

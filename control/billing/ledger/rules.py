@@ -27,8 +27,12 @@ CARRIER_MINUTE_S: Final = 60
 class UsageEvent:
     """An event of usage that is not stored yet.
 
-    call_id: None for usage outside of calls. at: the time of the event. seq: None for usage that media did not report.
-    purpose: as in LedgerRow. id: of the row, if the event may be recorded twice; None: a new id.
+    Attributes:
+        call_id: None for usage outside of calls.
+        at: The time of the event.
+        seq: None for usage that media did not report.
+        purpose: As in LedgerRow.
+        id: Of the row, if the event may be recorded twice; None: a new id.
     """
 
     call_id: UUID | None
@@ -45,8 +49,11 @@ class UsageEvent:
 class FinishedCall:
     """A call that is over.
 
-    at: its creation, which determines prices and day. seconds: connected. carrier_cost: as the carrier reported it for
-    the whole call, in US dollars; None before the report. has_estimated_cost: a part of carrier_cost is our estimate.
+    Attributes:
+        at: Its creation, which determines prices and day.
+        seconds: Connected.
+        carrier_cost: As the carrier reported it for the whole call, in US dollars; None before the report.
+        has_estimated_cost: A part of carrier_cost is our estimate.
     """
 
     call_id: UUID
@@ -63,7 +70,11 @@ class FinishedCall:
 
 @dataclass(frozen=True, slots=True)
 class CallTier:
-    """The tier whose prices apply to a call. name: None for a purged workspace."""
+    """The tier whose prices apply to a call.
+
+    Attributes:
+        name: None for a purged workspace.
+    """
 
     name: str | None
     currency: str
@@ -73,9 +84,12 @@ class CallTier:
 class LedgerRow:
     """A row of usage_records.
 
-    seq: of its event; None without an event. price: for the customer, in the workspace's currency. purpose: `analysis`
-    for usage after the call, `embedding` for vectors of documents and questions, empty for the conversation. id: None
-    for a new id.
+    Attributes:
+        seq: Of its event; None without an event.
+        price: For the customer, in the workspace's currency.
+        purpose: `analysis` for usage after the call, `embedding` for vectors of documents and questions, empty for the
+            conversation.
+        id: None for a new id.
     """
 
     workspace_id: UUID
@@ -99,7 +113,12 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class BookedAmounts:
-    """The sums of a call's rows of one kind. rows: number of rows. is_settled: cost and price are known."""
+    """The sums of a call's rows of one kind.
+
+    Attributes:
+        rows: Number of rows.
+        is_settled: Cost and price are known.
+    """
 
     quantity: Decimal = Decimal(0)
     cost: Decimal = Decimal(0)
@@ -201,8 +220,13 @@ def _subtract(whole: Amount, booked: Decimal) -> Amount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodCharge:
-    """A row that the closing of a period adds to the ledger. at: within the billed period. line_id: of the invoice's
-    line. price: exact, nine decimal places."""
+    """A row that the closing of a period adds to the ledger.
+
+    Attributes:
+        at: Within the billed period.
+        line_id: Of the invoice's line.
+        price: Exact, nine decimal places.
+    """
 
     at: datetime
     resource_type: str
@@ -217,8 +241,12 @@ class PeriodCharge:
 # --- Sums ----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class ResourceCost:
-    """What a call consumed of one resource. cost: for us; price: for the customer, in the workspace's currency; None:
-    unknown. estimated: at least a part was counted by us instead of the provider."""
+    """What a call consumed of one resource.
+
+    Attributes:
+        cost: For us; price: for the customer, in the workspace's currency; None: unknown.
+        estimated: At least a part was counted by us instead of the provider.
+    """
 
     resource_type: Role
     provider: str
@@ -238,8 +266,11 @@ class ResourceCost:
 
 @dataclass(frozen=True, slots=True)
 class SegmentUsage:
-    """The sums of call minutes in a time span. unpriced: number of rows with an unknown price, which is not in
-    `price`."""
+    """The sums of call minutes in a time span.
+
+    Attributes:
+        unpriced: Number of rows with an unknown price, which is not in `price`.
+    """
 
     seconds: Decimal = _ZERO
     price: Decimal = _ZERO
@@ -248,7 +279,11 @@ class SegmentUsage:
 
 @dataclass(frozen=True, slots=True)
 class LedgerSum:
-    """The sum of ledger rows with one resource and price version. unpriced: number of rows with an unknown price."""
+    """The sum of ledger rows with one resource and price version.
+
+    Attributes:
+        unpriced: Number of rows with an unknown price.
+    """
 
     resource_type: str
     unit: str

@@ -1,4 +1,4 @@
-"""All SQL of spend_alerts and transfer_times, the workspaces with a spending limit, and their calls that go on."""
+"""SQL for spend_alerts and transfer_times, the workspaces with a spending limit, and their calls that go on."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime

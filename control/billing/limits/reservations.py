@@ -131,7 +131,11 @@ if redis.call('HGET', KEYS[1], 'reader') == ARGV[1] then redis.call('HDEL', KEYS
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The seconds that a call has reserved. budget_age_ms: the time since the budget was read from the database."""
+    """The seconds that a call has reserved.
+
+    Attributes:
+        budget_age_ms: The time since the budget was read from the database.
+    """
 
     seconds: int
     budget_age_ms: int
@@ -139,7 +143,11 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class BudgetReading:
-    """The right to write a workspace's budget, taken before the budget is read. call_ids: calls with reservations."""
+    """The right to write a workspace's budget, taken before the budget is read.
+
+    Attributes:
+        call_ids: Calls with reservations.
+    """
 
     workspace_id: UUID
     name: str

@@ -33,8 +33,10 @@ CallPrice = Callable[[int], Decimal | None]
 class Budget:
     """What a workspace may spend, in major units.
 
-    limit: for a period's usage without the fee, or what is left of prepaid credits. spent: by the ledger; included
-    minutes are free. included: the price of the included minutes that are left.
+    Attributes:
+        limit: For a period's usage without the fee, or what is left of prepaid credits.
+        spent: By the ledger; included minutes are free.
+        included: The price of the included minutes that are left.
     """
 
     limit: Decimal
@@ -64,8 +66,10 @@ class PricedTime:
 class ReservationRequest:
     """The times that a call asks for.
 
-    used: what the call has used, with ENDING_S if it is answered. least: until the end of the current minute, or of the
-    next minute if that begins within LEAD_S. ample: AMPLE_MINUTES, granted while money is ample.
+    Attributes:
+        used: What the call has used, with ENDING_S if it is answered.
+        least: Until the end of the current minute, or of the next minute if that begins within LEAD_S.
+        ample: AMPLE_MINUTES, granted while money is ample.
     """
 
     call_id: UUID
@@ -75,7 +79,11 @@ class ReservationRequest:
 
 
 def price_included(statement: Statement, minute: PricedTime | None) -> Decimal:
-    """Returns the price of the included minutes that are left. minute: of a call that begins now; None: no price."""
+    """Returns the price of the included minutes that are left.
+
+    Args:
+        minute: Of a call that begins now; None: no price.
+    """
     return statement.included_left * minute.micros / _MICROS / minute.seconds if minute else Decimal(0)
 
 
@@ -110,8 +118,13 @@ MOST_ALERTS: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendAlert:
-    """An e-mail about a spending limit. spent: of the period's usage, at that time. threshold_percentage, ends_calls:
-    the workspace's settings at that time; None if an earlier release sent the e-mail."""
+    """An e-mail about a spending limit.
+
+    Attributes:
+        spent: Of the period's usage, at that time.
+        threshold_percentage, ends_calls: The workspace's settings at that time; None if an earlier release sent the
+            e-mail.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -129,9 +142,15 @@ class SpendAlert:
 
 @dataclass(frozen=True, slots=True)
 class SpendLimit:
-    """A workspace's limit. amount: of a period's usage, in major units; None: only credits are the limit. threshold:
-    the percentage at which the workspace is warned. pauses: whether calls end at the amount. is_prepaid: calls end when
-    the credits are used up. currency: of the amount and of the workspace's prices."""
+    """A workspace's limit.
+
+    Attributes:
+        amount: Of a period's usage, in major units; None: only credits are the limit.
+        threshold: The percentage at which the workspace is warned.
+        pauses: Whether calls end at the amount.
+        is_prepaid: Calls end when the credits are used up.
+        currency: Of the amount and of the workspace's prices.
+    """
 
     amount: Decimal | None
     threshold: int
@@ -149,9 +168,14 @@ class SpendLimit:
 
 @dataclass(frozen=True, slots=True)
 class ChargedCall:
-    """A call that goes on and is charged. answered_at: None while it rings. charged_s: of a transferred call, the
-    seconds before its transfer, which are in the ledger; None for other calls. tier_name: the tier whose price
-    applies."""
+    """A call that goes on and is charged.
+
+    Attributes:
+        answered_at: None while it rings.
+        charged_s: Of a transferred call, the seconds before its transfer, which are in the ledger; None for other
+            calls.
+        tier_name: The tier whose price applies.
+    """
 
     id: UUID
     created_at: datetime
@@ -193,9 +217,12 @@ class SpendTerms:
 class SpendSnapshot:
     """A workspace's budget, and what its calls ask for.
 
-    minute_micros: price of a minute of a call that begins now. transfers: running calls that were transferred and have
-    a price, by the id of their reservation. finished: calls whose cost is in the budget. unpriced: number of running
-    calls whose price is unknown. told: alerts that were sent for this period and limit.
+    Attributes:
+        minute_micros: Price of a minute of a call that begins now.
+        transfers: Running calls that were transferred and have a price, by the id of their reservation.
+        finished: Calls whose cost is in the budget.
+        unpriced: Number of running calls whose price is unknown.
+        told: Alerts that were sent for this period and limit.
     """
 
     workspace_id: UUID
@@ -212,7 +239,11 @@ class SpendSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class TransferTime:
-    """Until when a transferred call may go on. is_last: more was refused."""
+    """Until when a transferred call may go on.
+
+    Attributes:
+        is_last: More was refused.
+    """
 
     call_id: UUID
     granted_until: datetime
@@ -221,7 +252,10 @@ class TransferTime:
 
 def find_due(snapshot: SpendSnapshot, *, is_refusing: bool) -> AlertKind | None:
     """Returns the alert that is due and was not sent yet. After the alert of the limit, none of the threshold follows.
-    is_refusing: running calls were granted no more time."""
+
+    Args:
+        is_refusing: Running calls were granted no more time.
+    """
     limit, budget = snapshot.limit, snapshot.budget
     is_short = limit.ends_calls and budget.micros < snapshot.minute_micros
     due: AlertKind | None = "threshold" if budget.percentage >= limit.threshold else None

@@ -76,8 +76,11 @@ async def load_terms(
     elapsed_s: float = NEW_CALL_S,
 ) -> SpendTerms | None:
     """Returns what a call must reserve before it begins. None for a call without a limit: its workspace has no limit or
-    is only warned, or its minutes have no price. elapsed_s: connected seconds so far, for a call that returns to its
-    agent after a transfer. Needs platform scope."""
+    is only warned, or its minutes have no price. Needs platform scope.
+
+    Args:
+        elapsed_s: Connected seconds so far, for a call that returns to its agent after a transfer.
+    """
     limit = await queries.select_limit(db, workspace_id)
     if limit is None or not limit.ends_calls:
         return None
@@ -224,7 +227,11 @@ PAUSE_S: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class SpendReport:
-    """The result of a renewal. granted: how long each running call may go on, by the id of its reservation."""
+    """The result of a renewal.
+
+    Attributes:
+        granted: How long each running call may go on, by the id of its reservation.
+    """
 
     snapshot: SpendSnapshot
     granted: Mapping[UUID, GrantedTime]

@@ -1,4 +1,4 @@
-"""All SQL of sink_customers, sink_invoices, refund_orders and meter_days."""
+"""SQL for sink_customers, sink_invoices, refund_orders and meter_days."""
 
 from dataclasses import fields
 from datetime import date, datetime
@@ -15,7 +15,11 @@ _MAX_ERROR_LENGTH: Final = 200
 
 
 async def select_account(db: Connection, workspace_id: UUID, *, lock: bool = False) -> SinkAccount | None:
-    """The workspace's customer at the sink. lock: until the transaction ends."""
+    """The workspace's customer at the sink.
+
+    Args:
+        lock: Until the transaction ends.
+    """
     ending = " FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"SELECT {_ACCOUNT} FROM sink_customers WHERE workspace_id = $1{ending}", workspace_id)
     return None if row is None else SinkAccount(**row)
@@ -87,7 +91,11 @@ async def upsert_collection(db: Connection, collection: Collection) -> None:
 
 
 async def mark_checked(db: Connection, invoice_id: UUID, now: datetime, *, is_over: bool) -> None:
-    """After an answer of the sink. is_over: no further charge is tried."""
+    """After an answer of the sink.
+
+    Args:
+        is_over: No further charge is tried.
+    """
     await db.execute(
         "UPDATE sink_invoices SET checked_at = $2, answered_at = $2, "
         "next_attempt_at = CASE WHEN NOT $3 THEN next_attempt_at END WHERE invoice_id = $1",
@@ -183,7 +191,11 @@ async def insert_order(db: Connection, order: RefundOrder) -> None:
 
 
 async def select_order(db: Connection, order_id: UUID, *, lock: bool = False) -> RefundOrder | None:
-    """An open order. lock: until the transaction ends. Needs platform scope."""
+    """An open order. Needs platform scope.
+
+    Args:
+        lock: Until the transaction ends.
+    """
     ending = " FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"SELECT {_ORDER} FROM refund_orders WHERE id = $1 AND status = 'open'{ending}", order_id)
     return None if row is None else RefundOrder(**row)
@@ -247,7 +259,11 @@ async def insert_reading(db: Connection, reading: UsageReading) -> int:
 
 
 async def mark_delivered(db: Connection, reading: UsageReading, now: datetime, error: str | None) -> None:
-    """error: why the sink refused it for good; it is not sent again until the total changes. Needs platform scope."""
+    """Needs platform scope.
+
+    Args:
+        error: Why the sink refused it for good; it is not sent again until the total changes.
+    """
     await db.execute(
         "UPDATE meter_days SET delivered_at = $4, last_error = $5 "
         "WHERE workspace_id = $1 AND day = $2 AND revision = $3",

@@ -15,8 +15,12 @@ RETRY_WAITS: Final = (timedelta(days=3), timedelta(days=3), timedelta(days=4))
 
 @dataclass(frozen=True, slots=True)
 class SinkAccount:
-    """A workspace's customer at the payment company. payment_method_id: of the method that pays. revision: counts the
-    changes of this row."""
+    """A workspace's customer at the payment company.
+
+    Attributes:
+        payment_method_id: Of the method that pays.
+        revision: Counts the changes of this row.
+    """
 
     workspace_id: UUID
     customer_id: str
@@ -26,8 +30,13 @@ class SinkAccount:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """How an invoice is collected. attempts: declined charges. next_attempt_at: None if no charge is planned.
-    last_error: why the payment company refused the invoice for good; for the staff."""
+    """How an invoice is collected.
+
+    Attributes:
+        attempts: Declined charges.
+        next_attempt_at: None if no charge is planned.
+        last_error: Why the payment company refused the invoice for good; for the staff.
+    """
 
     invoice_id: UUID
     workspace_id: UUID
@@ -43,7 +52,11 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class RefundOrder:
-    """A refund that the payment company has not paid back yet. amount: positive."""
+    """A refund that the payment company has not paid back yet.
+
+    Attributes:
+        amount: Positive.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -54,8 +67,11 @@ class RefundOrder:
 
 
 def after_decline(collection: Collection, now: datetime, *, is_replaced: bool = False) -> Collection:
-    """Returns the collection after a declined charge. is_replaced: another payment method was set and is charged
-    next."""
+    """Returns the collection after a declined charge.
+
+    Args:
+        is_replaced: Another payment method was set and is charged next.
+    """
     waits = RETRY_WAITS[collection.attempts : collection.attempts + 1]
     next_at = now if is_replaced else now + waits[0] if waits else None
     return replace(collection, attempts=collection.attempts + 1, next_attempt_at=next_at, checked_at=now)
@@ -76,19 +92,31 @@ class ChargeInvoiceJob(msgspec.Struct, frozen=True):
 
 
 class CheckInvoiceJob(msgspec.Struct, frozen=True):
-    """Payload of the job. external_id: the sink's."""
+    """Payload of the job.
+
+    Attributes:
+        external_id: The sink's.
+    """
 
     external_id: str
 
 
 class CheckPaymentJob(msgspec.Struct, frozen=True):
-    """Payload of the job. payment_id: the sink's, of a charge."""
+    """Payload of the job.
+
+    Attributes:
+        payment_id: The sink's, of a charge.
+    """
 
     payment_id: str
 
 
 class CheckCustomerJob(msgspec.Struct, frozen=True):
-    """Payload of the job. customer_id: the sink's."""
+    """Payload of the job.
+
+    Attributes:
+        customer_id: The sink's.
+    """
 
     customer_id: str
 

@@ -68,7 +68,10 @@ class Payments:
     """The payment company of the platform, for customers and for the staff.
 
     A change of an invoice by the staff is made at the payment company first, outside of a transaction, and then in our
-    records. sink: None if the platform has no payment company.
+    records.
+
+    Args:
+        sink: None if the platform has no payment company.
     """
 
     def __init__(self, sink: BillingSink | None, mail: BillingMail) -> None:
@@ -81,7 +84,11 @@ class Payments:
         return self.sink
 
     async def make_customer(self, db: Connection, workspace_id: UUID, name: str | None = None) -> SinkCustomer:
-        """Returns the customer as the payment company must know it. name: of a workspace that may be purged."""
+        """Returns the customer as the payment company must know it.
+
+        Args:
+            name: Of a workspace that may be purged.
+        """
         account = await load_account(db, workspace_id)
         known = await queries.select_account(db, workspace_id)
         facts = await accounts_queries.select_facts(db, workspace_id) if name is None else None

@@ -20,7 +20,11 @@ class SinkError(Exception):
 
 
 class PaymentDeclined(SinkError):
-    """The customer's bank refused. reason: the company's code, such as insufficient_funds; nothing personal."""
+    """The customer's bank refused.
+
+    Args:
+        reason: The company's code, such as insufficient_funds; nothing personal.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -37,7 +41,12 @@ class SinkUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkCustomer:
-    """Who pays. customer_id: the sink's; None before the first call. email: where invoices go."""
+    """Who pays.
+
+    Attributes:
+        customer_id: The sink's; None before the first call.
+        email: Where invoices go.
+    """
 
     workspace_id: UUID
     customer_id: str | None
@@ -49,7 +58,11 @@ class SinkCustomer:
 
 @dataclass(frozen=True, slots=True)
 class SinkLine:
-    """A line. amount: major units, rounded to the currency's smallest unit; may be negative."""
+    """A line.
+
+    Attributes:
+        amount: Major units, rounded to the currency's smallest unit; may be negative.
+    """
 
     id: UUID
     description: str
@@ -60,7 +73,11 @@ class SinkLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkInvoice:
-    """A finished invoice. total: the sum of its lines, taxes included."""
+    """A finished invoice.
+
+    Attributes:
+        total: The sum of its lines, taxes included.
+    """
 
     id: UUID
     customer_id: str
@@ -74,8 +91,13 @@ class SinkInvoice:
 
 @dataclass(frozen=True, slots=True)
 class SinkAmount:
-    """Money of an invoice that the sink gave up or paid back. reference: the sink's. amount: positive. order_id: of our
-    order to pay back, if it was ours."""
+    """Money of an invoice that the sink gave up or paid back.
+
+    Attributes:
+        reference: The sink's.
+        amount: Positive.
+        order_id: Of our order to pay back, if it was ours.
+    """
 
     reference: str
     amount: Decimal
@@ -85,8 +107,13 @@ class SinkAmount:
 
 @dataclass(frozen=True, slots=True)
 class SinkReceipt:
-    """What a sink knows of an invoice. external_id, number: the sink's. credited: what credit notes took from what was
-    to be paid. refunded: all that was paid back; None: it was not asked."""
+    """What a sink knows of an invoice.
+
+    Attributes:
+        external_id, number: The sink's.
+        credited: What credit notes took from what was to be paid.
+        refunded: All that was paid back; None: it was not asked.
+    """
 
     external_id: str
     number: str
@@ -99,7 +126,12 @@ class SinkReceipt:
 
 @dataclass(frozen=True, slots=True)
 class PaymentCard:
-    """A payment method. last4: of its number; empty for what is no card. brand: or the kind of what is no card."""
+    """A payment method.
+
+    Attributes:
+        last4: Of its number; empty for what is no card.
+        brand: Or the kind of what is no card.
+    """
 
     id: str
     last4: str
@@ -108,7 +140,11 @@ class PaymentCard:
 
 @dataclass(frozen=True, slots=True)
 class SetupSecret:
-    """What a browser needs to add a payment method at the payment company. secret: for the workspace's owner only."""
+    """What a browser needs to add a payment method at the payment company.
+
+    Attributes:
+        secret: For the workspace's owner only.
+    """
 
     id: str
     secret: str = field(repr=False)
@@ -116,7 +152,11 @@ class SetupSecret:
 
 @dataclass(frozen=True, slots=True)
 class UsageReading:
-    """The seconds of calls of a workspace's whole day (UTC). revision: counts how often the total changed."""
+    """The seconds of calls of a workspace's whole day (UTC).
+
+    Attributes:
+        revision: Counts how often the total changed.
+    """
 
     workspace_id: UUID
     customer_id: str
@@ -134,8 +174,11 @@ class UsageSink(Protocol):
 
 
 class BillingSink(Protocol):
-    """A payment company. All methods raise SinkError and SinkUnavailable, and have a timeout of their own. usage_sink:
-    None: it gets no usage."""
+    """A payment company. All methods raise SinkError and SinkUnavailable, and have a timeout of their own.
+
+    Attributes:
+        usage_sink: None: it gets no usage.
+    """
 
     name: str
     usage_sink: UsageSink | None
@@ -157,8 +200,11 @@ class BillingSink(Protocol):
         ...
 
     async def pay_invoice(self, external_id: str, method_id: str, attempt: int) -> SinkReceipt:
-        """Charges this payment method; does nothing if the invoice is paid. attempt: a repetition with the same number
-        and method charges once, and is declined once. Raises PaymentDeclined."""
+        """Charges this payment method; does nothing if the invoice is paid. Raises PaymentDeclined.
+
+        Args:
+            attempt: A repetition with the same number and method charges once, and is declined once.
+        """
         ...
 
     async def settle_invoice(self, external_id: str) -> SinkReceipt:

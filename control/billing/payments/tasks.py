@@ -298,8 +298,12 @@ class SinkJobs:
 
     async def _refuse(self, invoice_id: UUID, error: SinkError, method_id: str | None = None) -> None:
         """Records that the payment company refused an invoice for good. The next attempt follows when the staff resume
-        the invoice or another payment method is set. method_id: of the method that was charged. It may have been
-        removed at the payment company, whose report may be lost; for this reason the customer is checked."""
+        the invoice or another payment method is set.
+
+        Args:
+            method_id: Of the method that was charged. It may have been removed at the payment company, whose report may
+                be lost; for this reason the customer is checked.
+        """
         now, reason = self._clock(), str(error)
         log.error("invoice.refused", invoice_id=str(invoice_id), reason=reason)
 

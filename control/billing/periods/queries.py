@@ -1,4 +1,4 @@
-"""All SQL of billing_periods, and the phone numbers that a workspace rented."""
+"""SQL for billing_periods, and the phone numbers that a workspace rented."""
 
 from datetime import datetime
 from decimal import Decimal

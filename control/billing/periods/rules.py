@@ -38,8 +38,12 @@ _SHORTEST: Final = timedelta(hours=36)
 
 @dataclass(frozen=True, slots=True)
 class BillingPeriod:
-    """A period from start (inclusive) to end (exclusive), UTC. full_start, full_end: the whole month; only a
-    workspace's first period begins later. timezone: an IANA name."""
+    """A period from start (inclusive) to end (exclusive), UTC.
+
+    Attributes:
+        full_start, full_end: The whole month; only a workspace's first period begins later.
+        timezone: An IANA name.
+    """
 
     start: datetime
     end: datetime
@@ -89,7 +93,11 @@ def first_period(opened_at: datetime, timezone: str, anchor_day: int) -> Billing
 
 
 def next_period(end: datetime, timezone: str, anchor_day: int) -> BillingPeriod:
-    """Returns the period that follows on `end`. timezone: the present one of the workspace."""
+    """Returns the period that follows on `end`.
+
+    Args:
+        timezone: The present one of the workspace.
+    """
     until = _next_anchor(end + _SHORTEST, timezone, anchor_day)
     return BillingPeriod(end.astimezone(UTC), until, end.astimezone(UTC), until, timezone)
 
@@ -123,7 +131,11 @@ PeriodStatus = Literal["open", "pending", "paid", "overdue", "void"]
 
 @dataclass(frozen=True, slots=True)
 class StoredPeriod:
-    """A row of billing_periods. total: the invoice's; 0 while the period is open."""
+    """A row of billing_periods.
+
+    Attributes:
+        total: The invoice's; 0 while the period is open.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -155,7 +167,11 @@ Charging = Literal["active", "trial", "suspended"]
 
 @dataclass(frozen=True, slots=True)
 class PlanSegment:
-    """A part of a period with one plan and one kind of charging. plan: None if the tier has no plan."""
+    """A part of a period with one plan and one kind of charging.
+
+    Attributes:
+        plan: None if the tier has no plan.
+    """
 
     since: datetime
     until: datetime
@@ -167,8 +183,11 @@ class PlanSegment:
 def split_period(
     start: datetime, end: datetime, states: Sequence[WorkspaceState], plans: PlanHistory
 ) -> list[PlanSegment]:
-    """Splits a period into segments without gaps; returns none without states. states: within the period, and the last
-    one before it, in the order of time."""
+    """Splits a period into segments without gaps; returns none without states.
+
+    Args:
+        states: Within the period, and the last one before it, in the order of time.
+    """
     if not states:
         return []
     segments: list[PlanSegment] = []
@@ -251,7 +270,11 @@ RESOURCE_TYPES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class DayCharge:
-    """What a day adds to a daily charge. price: exact, nine decimal places."""
+    """What a day adds to a daily charge.
+
+    Attributes:
+        price: Exact, nine decimal places.
+    """
 
     day: date
     quantity: Decimal
@@ -260,8 +283,11 @@ class DayCharge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyCharge:
-    """Something that is charged by the day: a line of the statement, which accrues as its days begin. days: in order,
-    in the period's time zone."""
+    """Something that is charged by the day: a line of the statement, which accrues as its days begin.
+
+    Attributes:
+        days: In order, in the period's time zone.
+    """
 
     kind: StatementKind
     key: str
@@ -274,8 +300,13 @@ class DailyCharge:
 
 @dataclass(frozen=True, slots=True)
 class RentedNumber:
-    """A phone number that a workspace rented. until: None while it is rented. monthly_price: in the workspace's
-    currency, major units; as read from the database, in US dollars, which the carrier charges."""
+    """A phone number that a workspace rented.
+
+    Attributes:
+        until: None while it is rented.
+        monthly_price: In the workspace's currency, major units; as read from the database, in US dollars, which the
+            carrier charges.
+    """
 
     id: UUID
     phone_number: str
@@ -286,8 +317,13 @@ class RentedNumber:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementLine:
-    """A line of a statement. key: identifies the line within its period, in each computation of the period. exact: in
-    major units, nine decimal places; negative for what is not charged. quantity: in `unit`."""
+    """A line of a statement.
+
+    Attributes:
+        key: Identifies the line within its period, in each computation of the period.
+        exact: In major units, nine decimal places; negative for what is not charged.
+        quantity: In `unit`.
+    """
 
     kind: StatementKind
     key: str
@@ -304,8 +340,12 @@ class StatementLine:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A period's lines, in the order of an invoice. included_seconds: the pool of included minutes. unpriced: number of
-    ledger rows with an unknown price, which the lines do not contain."""
+    """A period's lines, in the order of an invoice.
+
+    Attributes:
+        included_seconds: The pool of included minutes.
+        unpriced: Number of ledger rows with an unknown price, which the lines do not contain.
+    """
 
     lines: tuple[StatementLine, ...]
     included_seconds: Decimal
@@ -338,7 +378,11 @@ def compute_statement(
     usage: Sequence[SegmentUsage],
     daily: Iterable[DailyCharge],
 ) -> Statement:
-    """Computes the statement of a period. usage: of each segment. Lines without amount and quantity are left out."""
+    """Computes the statement of a period.
+
+    Args:
+        usage: Of each segment. Lines without amount and quantity are left out.
+    """
     pool = sum((included_seconds(period, segment) for segment in segments), Fraction(0))
     left, lines = pool, list(_fee_lines(period, segments))
     for segment, used in zip(segments, usage, strict=True):
@@ -366,7 +410,11 @@ def _fee_lines(period: BillingPeriod, segments: Sequence[PlanSegment]) -> Iterat
 
 
 def _minutes_lines(segment: PlanSegment, used: SegmentUsage, free: Fraction) -> Iterator[StatementLine]:
-    """Returns a segment's lines of minutes. free: seconds that the pool covers. All minutes of a trial are free."""
+    """Returns a segment's lines of minutes.
+
+    Args:
+        free: Seconds that the pool covers. All minutes of a trial are free.
+    """
     if not used.seconds and not used.price:
         return
     yield _segment_line("minutes", segment, used.seconds, used.price)

@@ -49,7 +49,12 @@ _FAULTS: Final = (asyncpg.PostgresError, ArithmeticError, LookupError, ValueErro
 
 @dataclass(frozen=True, slots=True)
 class OpenedPeriods:
-    """Result of a run. opened: number of periods. failed: number of accounts whose next period could not be opened."""
+    """Result of a run.
+
+    Attributes:
+        opened: Number of periods.
+        failed: Number of accounts whose next period could not be opened.
+    """
 
     opened: int
     failed: int
@@ -57,7 +62,11 @@ class OpenedPeriods:
 
 async def open_periods(db: Connection, now: datetime, most: int, *, looked_at: int = 0) -> OpenedPeriods:
     """Opens up to `most` periods, of accounts whose last period is over. A failure is logged and does not stop the
-    other periods: each is opened in a savepoint. looked_at: maximum number of accounts to try. Needs platform scope."""
+    other periods: each is opened in a savepoint. Needs platform scope.
+
+    Args:
+        looked_at: Maximum number of accounts to try.
+    """
     opened = failed = 0
     for workspace_id in await queries.select_without_period(db, now, max(most, looked_at)):
         if opened >= most:
@@ -178,8 +187,11 @@ async def _compute(
 def split_days(
     segments: Sequence[PlanSegment], stale: Collection[date] = ()
 ) -> tuple[list[Part], list[Span], list[_Places]]:
-    """Cuts segments at midnight (UTC) into spans of whole days, and parts before and after them. stale: days that
-    become parts instead of being in a span."""
+    """Cuts segments at midnight (UTC) into spans of whole days, and parts before and after them.
+
+    Args:
+        stale: Days that become parts instead of being in a span.
+    """
     parts: list[Part] = []
     spans: list[Span] = []
     places = []

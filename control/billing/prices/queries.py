@@ -1,4 +1,4 @@
-"""All SQL of price_versions, plan_versions, tier_prices and exchange_rates, and the prices of tiers."""
+"""SQL for price_versions, plan_versions, tier_prices and exchange_rates, and the prices of tiers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,11 @@ async def select_versions(db: Connection, side: Side, providers: Iterable[str]) 
 
 
 async def select_newest(db: Connection, provider: str | None = None) -> list[StoredPrice]:
-    """Returns the newest version of each price, also if it begins later. provider: only prices of this provider."""
+    """Returns the newest version of each price, also if it begins later.
+
+    Args:
+        provider: Only prices of this provider.
+    """
     rows = await db.fetch(_SELECT_NEWEST, provider)
     return [StoredPrice(_version(row), row["source"]) for row in rows]
 
@@ -162,7 +166,11 @@ async def load_rates(db: Connection, currency: str) -> RateHistory:
 
 
 async def select_exchange_rates(db: Connection, currency: str | None = None) -> list[ExchangeRate]:
-    """Returns the newest 10,000 exchange rates by currency, the newest first. currency: only rates of this currency."""
+    """Returns the newest 10,000 exchange rates by currency, the newest first.
+
+    Args:
+        currency: Only rates of this currency.
+    """
     rows = await db.fetch(
         "SELECT id, currency, usd, valid_from FROM exchange_rates WHERE $1::text IS NULL OR currency = $1 "
         "ORDER BY currency, valid_from DESC LIMIT $2",

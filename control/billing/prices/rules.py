@@ -62,8 +62,12 @@ _PLACES: Final = Decimal("1e-9")
 
 @dataclass(frozen=True, slots=True)
 class PriceKey:
-    """Identifies a price. provider: for a cost, the provider or carrier; for a price, the workspace's tier. currency:
-    ISO 4217, lower case; costs are in the platform's currency."""
+    """Identifies a price.
+
+    Attributes:
+        provider: For a cost, the provider or carrier; for a price, the workspace's tier.
+        currency: ISO 4217, lower case; costs are in the platform's currency.
+    """
 
     side: Side
     provider: str
@@ -85,7 +89,12 @@ class PriceVersion:
 
 @dataclass(frozen=True, slots=True)
 class Consumption:
-    """A quantity to price. model: empty if there is no model. currency: of the price."""
+    """A quantity to price.
+
+    Attributes:
+        model: Empty if there is no model.
+        currency: Of the price.
+    """
 
     side: Side
     provider: str
@@ -98,7 +107,11 @@ class Consumption:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Money in major units; None: unknown. version: the id of the price version that gave the amount."""
+    """Money in major units; None: unknown.
+
+    Attributes:
+        version: The id of the price version that gave the amount.
+    """
 
     value: Decimal | None
     version: int | None = None
@@ -180,7 +193,11 @@ class NewPrice:
 # --- Tiers ---------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class PlanVersion:
-    """Fee and included minutes of a tier from `valid_from` until its next version. monthly_fee: major units."""
+    """Fee and included minutes of a tier from `valid_from` until its next version.
+
+    Attributes:
+        monthly_fee: Major units.
+    """
 
     id: int
     tier_name: str
@@ -192,7 +209,11 @@ class PlanVersion:
 
 @dataclass(frozen=True, slots=True)
 class TierPrice:
-    """The prices of a tier in one currency, in major units. price_per_minute: beyond the included minutes."""
+    """The prices of a tier in one currency, in major units.
+
+    Attributes:
+        price_per_minute: Beyond the included minutes.
+    """
 
     tier_name: str
     currency: str
@@ -224,7 +245,11 @@ class PlanHistory:
 # --- Currencies ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class ExchangeRate:
-    """A version of an exchange rate. usd: US dollars for one unit of the currency (ISO 4217, lower case)."""
+    """A version of an exchange rate.
+
+    Attributes:
+        usd: US dollars for one unit of the currency (ISO 4217, lower case).
+    """
 
     id: int
     currency: str
@@ -275,8 +300,11 @@ TOKEN_UNITS: Final[Mapping[str, PriceUnit]] = {
 
 @dataclass(frozen=True, slots=True)
 class UnitCost:
-    """The price of one model in US dollars: `price` for a unit, or the others for a million tokens. cached_input,
-    cache_write: as much as input where they are None."""
+    """The price of one model in US dollars: `price` for a unit, or the others for a million tokens.
+
+    Attributes:
+        cached_input, cache_write: As much as input where they are None.
+    """
 
     unit: CostUnit
     price: Decimal | None = None

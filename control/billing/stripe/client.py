@@ -100,7 +100,11 @@ async def create_object(
     is_missing: bool = False,
 ) -> T:
     """Returns what `find` finds, else what `send` makes under the first key of the series that holds no failure.
-    send: takes the request's options. is_missing: it was looked for already."""
+
+    Args:
+        send: Takes the request's options.
+        is_missing: It was looked for already.
+    """
     for number in range(_MOST_KEYS):
         found = None if is_missing and not number else await find()
         if found is not None:

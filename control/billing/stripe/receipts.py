@@ -19,7 +19,11 @@ _FAILED: Final = ("failed", "canceled")
 
 
 async def read_receipt(api: StripeApi, invoice: StripeInvoice, *, has_refunds: bool = False) -> SinkReceipt:
-    """has_refunds: asks what was paid back, too. Raises SinkError for a draft, SinkUnavailable."""
+    """Raises SinkError for a draft, SinkUnavailable.
+
+    Args:
+        has_refunds: Asks what was paid back, too.
+    """
     status = STATUSES.get(invoice.status or "")
     if status is None or invoice.number is None:
         raise SinkError(f"the invoice is {invoice.status} at Stripe")

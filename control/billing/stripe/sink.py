@@ -302,7 +302,11 @@ def _digest(fields: Mapping[str, Any]) -> str:
 
 
 class StripeMeter:
-    """A UsageSink. event_name: of the meter."""
+    """A UsageSink.
+
+    Args:
+        event_name: Of the meter.
+    """
 
     def __init__(self, api: StripeApi, event_name: str) -> None:
         self._api, self._event_name = api, event_name

@@ -45,7 +45,12 @@ class LiveStreamLimits:
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """Who follows running calls. workspace_id: None for the staff. person: the id of a user, a key or an admin."""
+    """Who follows running calls.
+
+    Attributes:
+        workspace_id: None for the staff.
+        person: The id of a user, a key or an admin.
+    """
 
     workspace_id: UUID | None
     person: UUID

@@ -50,8 +50,12 @@ LIST_FIELDS: Final = (
 
 @dataclass(slots=True)
 class _Reading:
-    """What one transaction has found. redacts: what the opened call holds. is_staff: words are withheld, because the
-    staff read them with a reason only."""
+    """What one transaction has found.
+
+    Attributes:
+        redacts: What the opened call holds.
+        is_staff: Words are withheld, because the staff read them with a reason only.
+    """
 
     calls: Sequence[CallSummary]
     has_more: bool

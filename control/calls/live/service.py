@@ -231,8 +231,9 @@ class MediaAssignment:
     async def find_node_id(self, call_id: UUID, node_id: str, leg: int) -> str:
         """Returns the node that has, or had, the call's stream `leg`.
 
-        node_id: The node to which the stream was assigned. If several nodes share an address, the socket may have
-        reached another node, which the heartbeat or the checkpoint names.
+        Args:
+            node_id: The node to which the stream was assigned. If several nodes share an address, the socket may have
+                reached another node, which the heartbeat or the checkpoint names.
         """
         (call,) = await self._live.get([str(call_id)])
         if call is not None and call.leg == leg:

@@ -1,4 +1,4 @@
-"""All SQL of supervision sessions."""
+"""SQL for supervision sessions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,7 +77,11 @@ async def insert_session(db: Connection, session: Supervision) -> None:
 
 
 async def select_sessions(db: Connection, workspace_id: UUID | None, call_id: UUID) -> list[Supervision]:
-    """Returns the sessions of a call, the oldest first. workspace_id: None for the staff."""
+    """Returns the sessions of a call, the oldest first.
+
+    Args:
+        workspace_id: None for the staff.
+    """
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM call_supervisions WHERE call_id = $1 AND ($2::uuid IS NULL OR workspace_id = $2) "
         "ORDER BY created_at, id LIMIT $3",

@@ -24,7 +24,11 @@ _OPTIONS: Final[Any] = {"require": ["exp", "iat", "aud", "sid"], "verify_exp": F
 
 
 class AccessTokens:
-    """Signs with the first key, verifies with all. lifetime_s: seconds from issue to expiry."""
+    """Signs with the first key, verifies with all.
+
+    Args:
+        lifetime_s: Seconds from issue to expiry.
+    """
 
     def __init__(self, keys: Sequence[bytes], lifetime_s: int) -> None:
         self.lifetime_s = lifetime_s

@@ -40,14 +40,24 @@ class TokenClaim:
 
 @dataclass(frozen=True, slots=True)
 class KeyClaim:
-    """The API key that a request presented. hash: of a secret that is well formed; it may be unknown."""
+    """The API key that a request presented.
+
+    Attributes:
+        hash: Of a secret that is well formed; it may be unknown.
+    """
 
     hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ValidKey:
-    """A key that is valid now. role: what it acts with. unrecorded: as of CallingKey. credential: of its context."""
+    """A key that is valid now.
+
+    Attributes:
+        role: What it acts with.
+        unrecorded: As of CallingKey.
+        credential: Of its context.
+    """
 
     identity: KeyIdentity
     role: WorkspaceRole
@@ -141,8 +151,11 @@ class Authorizer:
         return self._known_keys.find(claim.hash)
 
     async def identify_key(self, claim: KeyClaim, workspace_id: UUID | None, context: Context) -> ValidKey:
-        """Looks up the key, whatever it is used for. workspace_id: of the path, None without one. Raises
-        Unauthorized."""
+        """Looks up the key, whatever it is used for. Raises Unauthorized.
+
+        Args:
+            workspace_id: Of the path, None without one.
+        """
         try:
             valid = await find_key(claim, workspace_id, context)
         except Unauthorized:
@@ -283,7 +296,11 @@ def read_key_claim(token: str) -> KeyClaim:
 
 
 async def find_key(claim: KeyClaim, workspace_id: UUID | None, context: Context) -> ValidKey:
-    """workspace_id: of the path. Raises Unauthorized for a secret that is not valid, whatever it is used for."""
+    """Raises Unauthorized for a secret that is not valid, whatever it is used for.
+
+    Args:
+        workspace_id: Of the path.
+    """
     key = await read_key(context.db, claim.hash, workspace_id)
     if key is None:
         raise _key_invalid()
@@ -300,7 +317,11 @@ async def find_key(claim: KeyClaim, workspace_id: UUID | None, context: Context)
 
 
 def authorize_key(access: Access, valid: ValidKey, workspace_id: UUID | None, context: Context) -> UserContext:
-    """workspace_id: of the path. Raises Forbidden, NotFound."""
+    """Raises Forbidden, NotFound.
+
+    Args:
+        workspace_id: Of the path.
+    """
     with _log_refusal(valid.identity, context):
         return _key_context(access, valid, workspace_id, context)
 

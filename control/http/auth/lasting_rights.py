@@ -53,7 +53,11 @@ class LastingRights:
         self._sealer = sealer
 
     def seal(self, kind: str, call_id: UUID, credential: str) -> str:
-        """Return the text that the media node keeps. kind: of socket; no other kind accepts the text."""
+        """Return the text that the media node keeps.
+
+        Args:
+            kind: Of socket; no other kind accepts the text.
+        """
         sealed = self._sealer.seal(msgspec.json.encode(_Right(call_id, credential)), _purpose(kind))
         return urlsafe_b64encode(sealed).decode()
 

@@ -82,10 +82,13 @@ async def read_admin_session(db: Connection, session_id: UUID) -> AdminIdentity 
 
 @dataclass(frozen=True, slots=True)
 class KeyIdentity:
-    """A key that presented its secret, and the member who holds it. role: The role of the holder; None if
-    the holder has left the workspace.
-    scopes: those that are stored, which may include ones that this release does not know. is_use_due: whether the last
-    use of the secret is to be written."""
+    """A key that presented its secret, and the member who holds it.
+
+    Attributes:
+        role: The role of the holder; None if the holder has left the workspace.
+        scopes: Those that are stored, which may include ones that this release does not know.
+        is_use_due: Whether the last use of the secret is to be written.
+    """
 
     key_id: UUID
     workspace_id: UUID

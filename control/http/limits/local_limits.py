@@ -9,8 +9,12 @@ MOST_CELLS: Final = 100_000
 
 
 class LocalCells:
-    """Leaky buckets by theoretical arrival time (GCRA), as the script in Redis
-    (control/http/limits/rate_limits.py) has them. most: limit of the cells."""
+    """Leaky buckets by theoretical arrival time (GCRA), as the script in Redis (control/http/limits/rate_limits.py) has
+    them.
+
+    Args:
+        most: Limit of the cells.
+    """
 
     def __init__(self, most: int = MOST_CELLS) -> None:
         self._cells: OrderedDict[str, int] = OrderedDict()

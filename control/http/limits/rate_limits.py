@@ -66,9 +66,14 @@ _PAUSE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RequestQuota:
-    """The state of a limit after a request was counted, or refused. limit: requests. remaining: those that would pass
-    at once. reset_s: whole seconds until `limit` would. wait_s: whole seconds until the refused request would pass; 0
-    for one that passed."""
+    """The state of a limit after a request was counted, or refused.
+
+    Attributes:
+        limit: Requests.
+        remaining: Those that would pass at once.
+        reset_s: Whole seconds until `limit` would.
+        wait_s: Whole seconds until the refused request would pass; 0 for one that passed.
+    """
 
     limit: int
     remaining: int
@@ -139,7 +144,11 @@ class RateLimiter:
         _apply(request, await self.count(limit, None, account))
 
     async def check_senders(self, request: web.Request, limit: RateLimit, senders: Mapping[str, UUID]) -> None:
-        """As `check`, for each of the senders instead of the address. senders: the ids by kind, such as `workspace`."""
+        """As `check`, for each of the senders instead of the address.
+
+        Args:
+            senders: The ids by kind, such as `workspace`.
+        """
         keys = [f"{{limit:{limit.name}}}:{kind}:{sender}" for kind, sender in senders.items()]
         _apply(request, await self._count(limit, keys))
 

@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A tag of the document. name: as `tag` in openapi.py makes it of a path."""
+    """A tag of the document.
+
+    Attributes:
+        name: As `tag` in openapi.py makes it of a path.
+    """
 
     name: str
     description: str
@@ -14,7 +18,11 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """An error that an operation can answer with. text: what it means, for people."""
+    """An error that an operation can answer with.
+
+    Attributes:
+        text: What it means, for people.
+    """
 
     status: int
     code: str

@@ -57,8 +57,12 @@ def make_document(
     events: Mapping[str, EventText] | None = None,
     event_version: str = "",
 ) -> Schema:
-    """The document of the whole API. webhooks: addresses beside it, which check the sender's signature. events: what
-    is posted to customers, by type, in this version."""
+    """The document of the whole API.
+
+    Args:
+        webhooks: Addresses beside it, which check the sender's signature.
+        events: What is posted to customers, by type, in this version.
+    """
     known = reference or ApiReference()
     signed = [(route, read_signature(route)) for route in routes]
     events = events or {}

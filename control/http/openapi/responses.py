@@ -88,7 +88,11 @@ HEADERS: Final[Mapping[str, Schema]] = {
 def make_responses(
     route: Route, signature: HandlerSignature, schema: Schema | None, errors: Iterable[ErrorCode]
 ) -> Schema:
-    """By status. schema: of a JSON response."""
+    """By status.
+
+    Args:
+        schema: Of a JSON response.
+    """
     always = [*_ALWAYS, *(_LIMITED if route.limits else ())]
     responses = _success(route, signature, schema, always)
     by_status: dict[int, dict[str, ErrorCode]] = {}

@@ -10,8 +10,11 @@ from pydantic_core import CoreSchema
 
 @dataclass(frozen=True, slots=True)
 class SchemaOf:
-    """Annotates a type whose values are checked later, or were checked when they were stored. kind: the type whose
-    schema the OpenAPI document shows in its place. It does not change the validation."""
+    """Annotates a type whose values are checked later, or were checked when they were stored.
+
+    Attributes:
+        kind: The type whose schema the OpenAPI document shows in its place. It does not change the validation.
+    """
 
     kind: Any
 

@@ -48,7 +48,11 @@ def event_key(name: str) -> str:
 
 
 def make_webhooks(events: Mapping[str, EventText], schemas: Mapping[str, Schema], api_version: str) -> Schema:
-    """By event type. schemas: of the data, by `event_key`."""
+    """By event type.
+
+    Args:
+        schemas: Of the data, by `event_key`.
+    """
     return {
         name: {"post": _operation(name, event, schemas[event_key(name)], api_version)} for name, event in events.items()
     }

@@ -14,9 +14,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class AfterCommit(Generic[T]):
-    """Returned by a handler instead of a T. work: called once, after the commit and without a connection: it must not
-    use the request's `db`. It may raise Problems, like a handler. complete: takes what `work` returned and returns the
-    response; its context has a transaction of its own, without a scope. None: `work` returns the response."""
+    """Returned by a handler instead of a T.
+
+    Attributes:
+        work: Called once, after the commit and without a connection: it must not use the request's `db`. It may raise
+            Problems, like a handler.
+        complete: Takes what `work` returned and returns the response; its context has a transaction of its own, without
+            a scope. None: `work` returns the response.
+    """
 
     work: Callable[[], Awaitable[Any]]
     complete: Callable[[Context, Any], Awaitable[T]] | None = None
@@ -44,10 +49,14 @@ class IdempotentAfterCommit(Generic[T]):
 @dataclass(frozen=True, slots=True)
 class CheckedChange(Generic[T]):
     """Returned by a handler that has to ask somebody outside before it may change anything, such as a vendor about a
-    key. check: called after the commit of a transaction that changed nothing, without a connection; it raises Problems;
-    None: there is nobody to ask. It counts for the route's `check_limit` before it is called.
-    save: called in a second transaction with a new context, for which the caller was authorized again. What it relies
-    on may have changed in between, so it reads it again."""
+    key.
+
+    Attributes:
+        check: Called after the commit of a transaction that changed nothing, without a connection; it raises Problems;
+            None: there is nobody to ask. It counts for the route's `check_limit` before it is called.
+        save: Called in a second transaction with a new context, for which the caller was authorized again. What it
+            relies on may have changed in between, so it reads it again.
+    """
 
     check: Callable[[], Awaitable[None]] | None
     save: Callable[[Any], Awaitable[T]]

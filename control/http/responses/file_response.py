@@ -11,8 +11,13 @@ CHUNK_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FileResponse:
-    """What a handler returns for a file. size: bytes. read: yields the chunks of (start, length); called after the
-    request's transaction. link: a short-lived URL that needs no sign-in, or empty."""
+    """What a handler returns for a file.
+
+    Attributes:
+        size: Bytes.
+        read: Yields the chunks of (start, length); called after the request's transaction.
+        link: A short-lived URL that needs no sign-in, or empty.
+    """
 
     name: str
     content_type: str

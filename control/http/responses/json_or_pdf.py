@@ -16,7 +16,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class JsonOrPdf(Generic[T]):
-    """Returned by a handler instead of a T. make: makes the PDF; called after the commit and without a connection."""
+    """Returned by a handler instead of a T.
+
+    Attributes:
+        make: Makes the PDF; called after the commit and without a connection.
+    """
 
     value: T
     make: Callable[[], Awaitable[FileResponse]]

@@ -21,8 +21,12 @@ class Reauthorized(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LiveResponse:
-    """What a handler returns for such a response. open: yields messages; it is closed early when the client is gone.
-    stall_s, longest_s: as of StreamedFile."""
+    """What a handler returns for such a response.
+
+    Attributes:
+        open: Yields messages; it is closed early when the client is gone.
+        stall_s, longest_s: As of StreamedFile.
+    """
 
     open: Callable[[Reauthorized], AsyncGenerator[bytes]]
     stall_s: float

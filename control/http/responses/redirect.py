@@ -7,8 +7,12 @@ from aiohttp import web
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """What a handler returns for a redirect (302). location: the address, which may hold a code of single use: it is
-    not stored by caches, and the next page's requests do not name it."""
+    """What a handler returns for a redirect (302).
+
+    Attributes:
+        location: The address, which may hold a code of single use: it is not stored by caches, and the next page's
+            requests do not name it.
+    """
 
     location: str = field(repr=False)
 

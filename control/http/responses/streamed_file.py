@@ -25,9 +25,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class StreamedFile:
-    """What a handler returns for such a file. open: called after the request's transaction with what runs further
-    ones; yields the chunks, and is closed early when the client is gone. stall_s: the longest time in which the client
-    takes nothing; longest_s: until the file is sent."""
+    """What a handler returns for such a file.
+
+    Attributes:
+        open: Called after the request's transaction with what runs further ones; yields the chunks, and is closed early
+            when the client is gone.
+        stall_s: The longest time in which the client takes nothing; longest_s: until the file is sent.
+    """
 
     name: str
     content_type: str

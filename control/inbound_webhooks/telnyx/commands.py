@@ -83,7 +83,11 @@ class CallCommands:
     async def connect_agent(
         self, event: TelnyxEvent, call: AdmittedCall | RefusedCall, now: datetime, exclude: Collection[str] = ()
     ) -> Effect | None:
-        """Starts an answered call's media stream, or speaks a refusal. exclude: ids of nodes that lost the call."""
+        """Starts an answered call's media stream, or speaks a refusal.
+
+        Args:
+            exclude: Ids of nodes that lost the call.
+        """
         if isinstance(call, RefusedCall):
             return await self._speak_refusal(event, call, now)
         stream = await self._routing.assign_media(call, exclude)
@@ -162,7 +166,10 @@ class CallCommands:
 
     async def return_to_agent(self, event: TelnyxEvent, call: OpenCall, now: datetime) -> Effect | None:
         """Connects the caller of a transfer that was not answered with the agent again; hangs up a call that is over.
-        event: of either leg."""
+
+        Args:
+            event: Of either leg.
+        """
         if call.status in FINAL:
             await self.hang_up(event.caller_leg)
             return None

@@ -22,7 +22,11 @@ class TelnyxKeys:
     """The public keys of our Telnyx account, the old and the new one while they rotate."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        """keys: base64 of 32 bytes each. Raises ValueError for a bad one; the message does not contain the key."""
+        """Raises ValueError for a bad one; the message does not contain the key.
+
+        Args:
+            keys: Base64 of 32 bytes each.
+        """
         self._keys = [_decode_key(number, text) for number, text in enumerate(keys, start=1)]
 
     def check(self, body: bytes, signature: str | None, timestamp: str | None, now: datetime) -> None:

@@ -74,10 +74,17 @@ _ANSWERED_BY_RESULT: Final[Mapping[str, Literal["human", "machine", "fax", "unkn
 
 @dataclass(frozen=True, slots=True)
 class TelnyxEvent:
-    """One event. id: the same for every delivery of it. call_id: ours, of a call that we placed or answered, as its
-    client_state has it. transfer_of: the call_control_id of the call for whose transfer this leg was called; such a leg
-    is no call of ours. target_of: our id of the warm transfer for which this leg was called. payload: whole, as Telnyx
-    sent it. is_placed: we placed the call."""
+    """One event.
+
+    Attributes:
+        id: The same for every delivery of it.
+        call_id: Ours, of a call that we placed or answered, as its client_state has it.
+        transfer_of: The call_control_id of the call for whose transfer this leg was called; such a leg is no call of
+            ours.
+        target_of: Our id of the warm transfer for which this leg was called.
+        payload: Whole, as Telnyx sent it.
+        is_placed: We placed the call.
+    """
 
     id: str
     type: str
@@ -137,7 +144,11 @@ class TelnyxEvent:
 
 
 def parse_event(body: bytes, call: str, now: datetime) -> TelnyxEvent:
-    """call: our id of the call from the URL's query, or empty. Raises Malformed."""
+    """Raises Malformed.
+
+    Args:
+        call: Our id of the call from the URL's query, or empty.
+    """
     try:
         document = msgspec.json.decode(body)
         data = document["data"]
@@ -160,7 +171,11 @@ def to_stored_event(event: TelnyxEvent) -> StoredEvent:
 
 
 def from_stored_payload(payload: Mapping[str, Any], now: datetime) -> TelnyxEvent:
-    """Converts the payload of a row of webhook_events. now: in place of a time that is implausible."""
+    """Converts the payload of a row of webhook_events.
+
+    Args:
+        now: In place of a time that is implausible.
+    """
     data = payload["data"]
     occurred_at = _parse_time(data["occurred_at"], now)
     return _event(data["id"], data["event_type"], occurred_at, data["payload"], payload["call"])
@@ -225,8 +240,12 @@ def transfer_failure(event: TelnyxEvent) -> TransferFailure:
 
 
 def recording(event: TelnyxEvent, call_control_id: str) -> CarrierRecording | None:
-    """call_control_id: the event itself may lack it. Returns None when there is neither a URL nor an id to fetch it by.
-    The SDK's type of this event has no recording_id: without one, the recording is looked up by its leg."""
+    """Returns None when there is neither a URL nor an id to fetch it by. The SDK's type of this event has no
+    recording_id: without one, the recording is looked up by its leg.
+
+    Args:
+        call_control_id: The event itself may lack it.
+    """
     urls = event.payload.get("recording_urls")
     found = {kind: url for kind, url in urls.items() if isinstance(url, str)} if isinstance(urls, dict) else {}
     # A URL is valid for ten minutes (docs: voice-api-webhooks). The id stays valid, but not every payload has it.
@@ -308,7 +327,11 @@ def _end_reason(event: TelnyxEvent, cause: str, status: CallStatus) -> EndReason
 
 
 def _parse_time(text: object, now: datetime) -> datetime:
-    """text: ISO 8601. Returns `now` where it is missing, malformed or implausible."""
+    """Returns `now` where it is missing, malformed or implausible.
+
+    Args:
+        text: ISO 8601.
+    """
     try:
         return plausible_time(datetime.fromisoformat(text), now) if isinstance(text, str) else now
     except ValueError:

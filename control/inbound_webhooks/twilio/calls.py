@@ -70,8 +70,14 @@ CHECK_AFTER_S: Final = 2.0
 
 
 class CheckStreamJob(msgspec.Struct, frozen=True):
-    """Payload of the job. leg: of the stream. ended_at: seconds since the epoch. language: the agent's locale.
-    is_error: the stream had an error, and may go on: Twilio reports some as warnings (docs: error 31951)."""
+    """Payload of the job.
+
+    Attributes:
+        leg: Of the stream.
+        ended_at: Seconds since the epoch.
+        language: The agent's locale.
+        is_error: The stream had an error, and may go on: Twilio reports some as warnings (docs: error 31951).
+    """
 
     call_id: UUID
     leg: int

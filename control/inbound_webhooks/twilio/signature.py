@@ -42,8 +42,13 @@ class TwilioTokens:
         body: bytes | None = None,
         settings: str | None = None,
     ) -> None:
-        """url, fields, body: see shared/twilio_signature.py. account: the request's AccountSid; an empty one counts as
-        the main account's. settings: value of SETTINGS_HEADER, which only SharedKeys bring. Raises BadSignature."""
+        """Raises BadSignature.
+
+        Args:
+            url, fields, body: See shared/twilio_signature.py.
+            account: The request's AccountSid; an empty one counts as the main account's.
+            settings: Value of SETTINGS_HEADER, which only SharedKeys bring.
+        """
         if signature is None:
             if self._required:
                 raise BadSignature("missing")

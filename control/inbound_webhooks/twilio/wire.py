@@ -57,7 +57,12 @@ _MAX_TEXT_LENGTH: Final = 500
 @dataclass(frozen=True, slots=True)
 class TwilioForm:
     """A request's fields, and what our own URL carries: call_id is ours, leg the one whose stream ended, language the
-    agent's locale. transfer_id, step: of a call to the target of a warm transfer. keys, words: that were gathered."""
+    agent's locale.
+
+    Attributes:
+        transfer_id, step: Of a call to the target of a warm transfer.
+        keys, words: That were gathered.
+    """
 
     fields: Mapping[str, str]
     call_id: UUID | None = None
@@ -218,7 +223,11 @@ def _identity(kind: TwilioKind, form: TwilioForm) -> str:
 
 
 def _parse_time(text: str, now: datetime) -> datetime:
-    """text: RFC 2822. Returns `now` where it is missing, malformed or implausible."""
+    """Returns `now` where it is missing, malformed or implausible.
+
+    Args:
+        text: RFC 2822.
+    """
     try:
         return plausible_time(parsedate_to_datetime(text), now)
     except ValueError:
@@ -226,7 +235,11 @@ def _parse_time(text: str, now: datetime) -> datetime:
 
 
 def parse_iso_time(text: str, now: datetime) -> datetime:
-    """text: ISO 8601, as in reports of streams. Returns `now` where it is missing, malformed or implausible."""
+    """Returns `now` where it is missing, malformed or implausible.
+
+    Args:
+        text: ISO 8601, as in reports of streams.
+    """
     try:
         return plausible_time(datetime.fromisoformat(text), now)
     except ValueError:
@@ -248,12 +261,13 @@ def connect(
 ) -> str:
     """Connects the call to a media socket; when the stream ends, Twilio requests `action`.
 
-    stream_callback: where Twilio reports the stream's beginning and end, if anywhere.
-    recording_callback: where Twilio reports a recording that it makes from now on; empty: it makes none. So an inbound
-    call is recorded from its first moment, which a REST request cannot do: it is refused before the call is in progress
-    (docs: TwiML <Recording>).
-
     The token is a <Parameter>, because a query in the URL of <Stream> is dropped (docs: TwiML <Stream>, error 31920).
+
+    Args:
+        stream_callback: Where Twilio reports the stream's beginning and end, if anywhere.
+        recording_callback: Where Twilio reports a recording that it makes from now on; empty: it makes none. So an
+            inbound call is recorded from its first moment, which a REST request cannot do: it is refused before the
+            call is in progress (docs: TwiML <Recording>).
     """
     report = f' statusCallback={_quoted(stream_callback)} statusCallbackMethod="POST"' if stream_callback else ""
     stream = f'<Stream url={_quoted(stream_url)}{report}><Parameter name="token" value={_quoted(token)}/></Stream>'
@@ -274,16 +288,22 @@ def hang_up() -> str:
 def reject(reason: Literal["rejected", "busy"]) -> str:
     """Rejects a call before it is answered, which Twilio does not bill.
 
-    reason: What Twilio plays (docs: TwiML <Reject>): a standard response that the number is not in service, or a busy
-    signal. The caller's network may play something else.
+    Args:
+        reason: What Twilio plays (docs: TwiML <Reject>): a standard response that the number is not in service, or a
+            busy signal. The caller's network may play something else.
     """
     return _response(f'<Reject reason="{reason}"/>')
 
 
 def dial(number: str, caller: str, action: str, limit_s: int, *, words: str = "", locale: str = "") -> str:
-    """Transfers the caller for `limit_s` seconds at most; afterwards Twilio requests `action`. number: may have an
-    extension, or be a SIP URI. caller: the number to show, which must be one of the call's own or ours (docs: TwiML
-    <Dial>); empty leaves the choice to Twilio. words: spoken before by Twilio's voice, if any."""
+    """Transfers the caller for `limit_s` seconds at most; afterwards Twilio requests `action`.
+
+    Args:
+        number: May have an extension, or be a SIP URI.
+        caller: The number to show, which must be one of the call's own or ours (docs: TwiML <Dial>); empty leaves the
+            choice to Twilio.
+        words: Spoken before by Twilio's voice, if any.
+    """
     caller_id = f" callerId={_quoted(caller)}" if caller else ""
     said = _say(words, locale) if words else ""
     return _response(
@@ -305,8 +325,10 @@ def ask(question: str, locale: str, action: str, wait_s: int, *, first: str = ""
     """Asks, and takes one key or, with hints, words, up to `wait_s` seconds after the question; then Twilio requests
     `action`, with or without an answer (docs: TwiML <Gather>).
 
-    first: spoken before. It ends at a key, and no word counts yet: whoever picks up says "hello", or "yes?". hints:
-    what the recognizer is to expect."""
+    Args:
+        first: Spoken before. It ends at a key, and no word counts yet: whoever picks up says "hello", or "yes?".
+        hints: What the recognizer is to expect.
+    """
     prelude = f"<Gather {_gather('dtmf', action, 1)}>{_say(first, locale)}</Gather>" if first else ""
     heard = f' language={_quoted(locale)} hints={_quoted(", ".join(hints))} speechTimeout="1"' if hints else ""
     taken = _gather("dtmf speech" if hints else "dtmf", action, wait_s)
@@ -317,7 +339,8 @@ def join_conference(name: str, limit_s: int, action: str = "") -> str:
     """Joins a conference of two, in silence while alone. If one of them leaves, it ends for both (docs: TwiML
     <Conference>).
 
-    action: What Twilio requests afterwards; empty: the call ends then.
+    Args:
+        action: What Twilio requests afterwards; empty: the call ends then.
     """
     after = f' action={_quoted(action)} method="POST"' if action else ""
     return _response(

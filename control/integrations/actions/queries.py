@@ -36,7 +36,11 @@ async def select_connection(db: Connection, workspace_id: UUID, integration_id: 
 async def select_with_actions(
     db: Connection, workspace_id: UUID, actions: Sequence[str], integration_id: UUID | None = None
 ) -> ActiveConnection | None:
-    """The workspace's first connection whose type declares all of these actions. integration_id: this one only."""
+    """The workspace's first connection whose type declares all of these actions.
+
+    Args:
+        integration_id: This one only.
+    """
     return _connection(await db.fetchrow(_WITH_ACTIONS, workspace_id, list(actions), integration_id))
 
 

@@ -27,8 +27,12 @@ from shared.errors import Invalid
 
 @dataclass(frozen=True, slots=True)
 class ActiveConnection:
-    """A connection that is connected, of a type that is enabled. settings: of the workspace. account: whose account at
-    the vendor it is, where the vendor tells it."""
+    """A connection that is connected, of a type that is enabled.
+
+    Attributes:
+        settings: Of the workspace.
+        account: Whose account at the vendor it is, where the vendor tells it.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -77,11 +81,14 @@ def fill_request(
     extra: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> VendorRequest:
-    """The request with its credentials. extra: further parameters, in the query of a GET and in the body of a POST.
-    headers: further ones.
+    """The request with its credentials.
 
     A parameter, or a member of the body, that is one placeholder without a value is left out. Raises Invalid (code
     value_invalid) for a value that its place cannot hold.
+
+    Args:
+        extra: Further parameters, in the query of a GET and in the body of a POST.
+        headers: Further ones.
     """
     body, query = template.body, {name: _fill_text(text, values) for name, text in template.query.items()}
     if extra and template.method == "GET":

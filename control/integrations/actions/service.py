@@ -86,7 +86,9 @@ _KINDS: Final[Mapping[int, FailureKind]] = {
 class VendorFailure(Exception):
     """A request without the wanted answer. The message holds no part of the answer.
 
-    retry_after_s: wait of a rate limit. is_sent: False if the last attempt was not sent.
+    Args:
+        retry_after_s: Wait of a rate limit.
+        is_sent: False if the last attempt was not sent.
     """
 
     def __init__(self, kind: FailureKind, message: str, retry_after_s: float = 0.0, *, is_sent: bool = True) -> None:
@@ -101,8 +103,11 @@ class VendorFailure(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ActionCall:
-    """An action with its arguments. key: the same for repeats of the same run; goes into the action's idempotency
-    header, and into `{{input.key}}`."""
+    """An action with its arguments.
+
+    Attributes:
+        key: The same for repeats of the same run; goes into the action's idempotency header, and into `{{input.key}}`.
+    """
 
     action: Action
     arguments: Mapping[str, Any]
@@ -148,8 +153,12 @@ class ActionRunner:
     async def fetch(
         self, connection: ActiveConnection, make: Callable[[str], VendorRequest]
     ) -> tuple[VendorRequest, VendorAnswer]:
-        """One page of a sync, asked for once; its request, too. make: gets the token. Raises VendorFailure, what `make`
-        and GrantedAccess raise."""
+        """One page of a sync, asked for once; its request, too. Raises VendorFailure, what `make` and GrantedAccess
+        raise.
+
+        Args:
+            make: Gets the token.
+        """
         return await self._exchange(connection, make, None)
 
     async def _exchange(
@@ -252,7 +261,11 @@ def _retry_after_s(answer: VendorAnswer) -> float:
 async def find_connection(
     db: Connection, workspace_id: UUID, actions: Sequence[str], integration_id: UUID | None = None
 ) -> ActiveConnection | None:
-    """The workspace's first connection whose type declares all of these actions. integration_id: this one only."""
+    """The workspace's first connection whose type declares all of these actions.
+
+    Args:
+        integration_id: This one only.
+    """
     return await queries.select_with_actions(db, workspace_id, actions, integration_id)
 
 

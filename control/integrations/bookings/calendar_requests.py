@@ -43,7 +43,11 @@ _SHOWN_FREE: Final = "free"
 
 @dataclass(frozen=True, slots=True)
 class BusySpan:
-    """A time that is taken. external_id: the appointment that takes it; empty if the vendor does not name it."""
+    """A time that is taken.
+
+    Attributes:
+        external_id: The appointment that takes it; empty if the vendor does not name it.
+    """
 
     starts_at: datetime
     ends_at: datetime
@@ -52,7 +56,11 @@ class BusySpan:
 
 @dataclass(frozen=True, slots=True)
 class VendorAppointment:
-    """An appointment as the vendor has it. starts_at: None where the type does not map it."""
+    """An appointment as the vendor has it.
+
+    Attributes:
+        starts_at: None where the type does not map it.
+    """
 
     external_id: str
     starts_at: datetime | None
@@ -60,7 +68,11 @@ class VendorAppointment:
 
 
 class CalendarRequests:
-    """Requests to calendars. runner: of requests while a caller waits."""
+    """Requests to calendars.
+
+    Args:
+        runner: Of requests while a caller waits.
+    """
 
     def __init__(self, runner: ActionRunner) -> None:
         self.runner = runner
@@ -158,13 +170,21 @@ def read_id(records: Sequence[VendorRecord], key: str) -> str:
 
 
 def make_unavailable(failure: VendorFailure, what: str = "Nothing was booked.") -> Conflict:
-    """Returns the refusal for a failed request. what: a sentence that says what was not done."""
+    """Returns the refusal for a failed request.
+
+    Args:
+        what: A sentence that says what was not done.
+    """
     log.warning("calendar.unavailable", kind=failure.kind)
     return Conflict(f"The calendar cannot be used now. {what}", code="calendar_unavailable")
 
 
 def make_unknown(what: str = "booked") -> Conflict:
-    """Returns the refusal for an unknown outcome. what: what may have been done."""
+    """Returns the refusal for an unknown outcome.
+
+    Args:
+        what: What may have been done.
+    """
     message = f"It is not known whether this was {what}. Say so, and that the business will confirm it."
     return Conflict(message, code=OUTCOME_UNKNOWN)
 

@@ -1,4 +1,4 @@
-"""All SQL of the attempts of callers to state references of appointments."""
+"""SQL for the attempts of callers to state references of appointments."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -40,7 +40,8 @@ async def count_attempts(
 ) -> tuple[int, int]:
     """Counts attempts of the call, and of the number within ATTEMPT_PERIOD (including the call's).
 
-    number: of the customer. All withheld numbers (empty) count as one number.
+    Args:
+        number: Of the customer. All withheld numbers (empty) count as one number.
     """
     row = await db.fetchrow(_COUNT, workspace_id, call_id, number, now - ATTEMPT_PERIOD)
     return row["in_call"], row["of_number"]

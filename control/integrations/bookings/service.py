@@ -60,7 +60,11 @@ class InTransaction(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BookingOrder:
-    """An appointment to book in a calendar. description: for people who read the calendar."""
+    """An appointment to book in a calendar.
+
+    Attributes:
+        description: For people who read the calendar.
+    """
 
     connection: ActiveConnection
     new: NewAppointment
@@ -74,7 +78,11 @@ class BookingOrder:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A time that is kept for a run. is_new: this attempt is the run's first."""
+    """A time that is kept for a run.
+
+    Attributes:
+        is_new: This attempt is the run's first.
+    """
 
     appointment: Appointment
     is_new: bool
@@ -179,13 +187,21 @@ async def store_outcome(
 
 
 def make_taken(what: str = "booked") -> Conflict:
-    """Returns the refusal for a time that is taken. what: what was not done."""
+    """Returns the refusal for a time that is taken.
+
+    Args:
+        what: What was not done.
+    """
     return Conflict(f"This time is taken. Nothing was {what}: offer another time.", code=SLOT_TAKEN)
 
 
 @dataclass(frozen=True, slots=True)
 class AppointmentOutcome:
-    """What became of a booking. external_id: the vendor's; None if no appointment was made."""
+    """What became of a booking.
+
+    Attributes:
+        external_id: The vendor's; None if no appointment was made.
+    """
 
     workspace_id: UUID
     call_id: UUID
@@ -231,7 +247,11 @@ _GONE: Final = ("missing", "gone")
 
 @dataclass(frozen=True, slots=True)
 class ChangeOrder:
-    """A change of an appointment by a run. choose: returns one of the caller's appointments, or raises a Problem."""
+    """A change of an appointment by a run.
+
+    Attributes:
+        choose: Returns one of the caller's appointments, or raises a Problem.
+    """
 
     connection: ActiveConnection
     call_id: UUID
@@ -247,7 +267,11 @@ class ChangeOrder:
 
 @dataclass(frozen=True, slots=True)
 class NewTime:
-    """The new time of an appointment. reference: given to the appointment if it has none."""
+    """The new time of an appointment.
+
+    Attributes:
+        reference: Given to the appointment if it has none.
+    """
 
     starts_at: datetime
     ends_at: datetime
@@ -256,7 +280,11 @@ class NewTime:
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """A move that has begun. before: the appointment that is moved; None if it is gone meanwhile."""
+    """A move that has begun.
+
+    Attributes:
+        before: The appointment that is moved; None if it is gone meanwhile.
+    """
 
     reservation: Reservation
     new: NewAppointment
@@ -298,7 +326,10 @@ class AppointmentChanges(CalendarRequests):
         """Moves an appointment, or returns what an earlier attempt of the run moved.
 
         Raises Conflict (slot_taken, calendar_unavailable, appointment_gone: nothing was moved; outcome_unknown;
-        change_under_way), and what `choose` and `plan` raise. plan: returns the new time of the chosen appointment.
+        change_under_way), and what `choose` and `plan` raise.
+
+        Args:
+            plan: Returns the new time of the chosen appointment.
         """
         move = await in_transaction(lambda db: _begin_move(db, order, plan, now))
         moved = move.reservation.appointment
@@ -496,7 +527,11 @@ MOST_OF_NUMBER: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class ReferenceAttempt:
-    """A run of a tool that gets a reference. number: of the customer; empty: withheld."""
+    """A run of a tool that gets a reference.
+
+    Attributes:
+        number: Of the customer; empty: withheld.
+    """
 
     workspace_id: UUID
     call_id: UUID

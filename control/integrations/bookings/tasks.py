@@ -26,7 +26,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """An unsettled change. before: the appointment that is moved."""
+    """An unsettled change.
+
+    Attributes:
+        before: The appointment that is moved.
+    """
 
     found: UnsettledAppointment
     connection: ActiveConnection | None
@@ -41,7 +45,11 @@ class _Outcome:
 
 
 class AppointmentSettlement:
-    """Handles the job. pool: of transactions of its own."""
+    """Handles the job.
+
+    Args:
+        pool: Of transactions of its own.
+    """
 
     def __init__(self, pool: Pool, requests: CalendarRequests) -> None:
         self._pool, self._requests = pool, requests

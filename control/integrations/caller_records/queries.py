@@ -1,4 +1,4 @@
-"""All SQL of contacts and appointments: copied from vendors, looked up and booked in calls."""
+"""SQL for contacts and appointments: copied from vendors, looked up and booked in calls."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -265,8 +265,11 @@ async def lock_calendar(db: Connection, new: NewAppointment) -> None:
 
 
 async def is_reserved(db: Connection, appointment: NewAppointment, own_id: UUID, now: datetime) -> bool:
-    """Returns whether another call takes a part of this time, or has just taken it. own_id: the appointment's own
-    row."""
+    """Returns whether another call takes a part of this time, or has just taken it.
+
+    Args:
+        own_id: The appointment's own row.
+    """
     own = [own_id, *([appointment.moves] if appointment.moves else [])]
     reserved: bool = await db.fetchval(
         _RESERVED, appointment.workspace_id, appointment.integration_id, appointment.starts_at, appointment.ends_at,
@@ -426,8 +429,12 @@ _SELECT_UNSETTLED: Final = f"""
 
 @dataclass(frozen=True, slots=True)
 class UnsettledAppointment:
-    """An appointment with an unknown outcome. call_id, run_id: of the booking or the move. cancellation: the run that
-    cancels it, if the outcome of the cancellation is unknown."""
+    """An appointment with an unknown outcome.
+
+    Attributes:
+        call_id, run_id: Of the booking or the move.
+        cancellation: The run that cancels it, if the outcome of the cancellation is unknown.
+    """
 
     appointment: Appointment
     call_id: UUID

@@ -55,8 +55,12 @@ class Appointment:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A caller who changes appointments. phone: E.164 of the call. reference: as the caller stated it; it overrides
-    phone."""
+    """A caller who changes appointments.
+
+    Attributes:
+        phone: E.164 of the call.
+        reference: As the caller stated it; it overrides phone.
+    """
 
     phone: str | None
     reference: str | None
@@ -64,8 +68,15 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class NewAppointment:
-    """An appointment that a call books. phone: E.164 of the customer. run_id: of the tool, within the call.
-    calendar_key: as in ActiveConnection. reference: digits by which the caller names it. moves: as in Appointment."""
+    """An appointment that a call books.
+
+    Attributes:
+        phone: E.164 of the customer.
+        run_id: Of the tool, within the call.
+        calendar_key: As in ActiveConnection.
+        reference: Digits by which the caller names it.
+        moves: As in Appointment.
+    """
 
     workspace_id: UUID
     integration_id: UUID
@@ -82,7 +93,11 @@ class NewAppointment:
 
 @dataclass(frozen=True, slots=True)
 class ContactRecord:
-    """A contact of a vendor. phone, mobile_phone: E.164; None for an invalid number."""
+    """A contact of a vendor.
+
+    Attributes:
+        phone, mobile_phone: E.164; None for an invalid number.
+    """
 
     external_id: str
     name: str
@@ -95,7 +110,11 @@ class ContactRecord:
 
 @dataclass(frozen=True, slots=True)
 class AppointmentRecord:
-    """An appointment of a vendor. starts_at, ends_at: with their zones."""
+    """An appointment of a vendor.
+
+    Attributes:
+        starts_at, ends_at: With their zones.
+    """
 
     external_id: str
     title: str
@@ -105,7 +124,12 @@ class AppointmentRecord:
 
 @dataclass(frozen=True, slots=True)
 class SyncedRecords:
-    """The records of one page. deleted: ids of deleted records. skipped: number of unusable records."""
+    """The records of one page.
+
+    Attributes:
+        deleted: Ids of deleted records.
+        skipped: Number of unusable records.
+    """
 
     contacts: list[ContactRecord]
     appointments: list[AppointmentRecord]
@@ -124,8 +148,11 @@ _REGION: Final = re.compile(r"^[A-Z]{2}$")
 
 
 def read_contacts(records: Iterable[VendorRecord], region: str) -> SyncedRecords:
-    """The last of two records of one id counts. region: ISO 3166 code of the country whose numbers are written without
-    a country code; empty: none."""
+    """The last of two records of one id counts.
+
+    Args:
+        region: ISO 3166 code of the country whose numbers are written without a country code; empty: none.
+    """
     found: dict[str, ContactRecord] = {}
     deleted, skipped = set(), 0
     for record in records:

@@ -35,8 +35,11 @@ class GrantRefused(Exception):
 
 
 class ClientRefused(Exception):
-    """The vendor refuses the request for another reason: our client id, its secret, or the type's config. error: the
-    vendor's code."""
+    """The vendor refuses the request for another reason: our client id, its secret, or the type's config.
+
+    Args:
+        error: The vendor's code.
+    """
 
     def __init__(self, error: str) -> None:
         super().__init__(f"the vendor refuses the request: {error}")
@@ -45,7 +48,11 @@ class ClientRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OAuthClientAccount:
-    """The platform's account as a client at the vendor. redirect_uri: as registered there."""
+    """The platform's account as a client at the vendor.
+
+    Attributes:
+        redirect_uri: As registered there.
+    """
 
     config: OAuthConfig
     redirect_uri: str

@@ -1,4 +1,4 @@
-"""All SQL of credentials, of the leases to refresh them, and of OAuth flows that are under way.
+"""SQL for credentials, of the leases to refresh them, and of OAuth flows that are under way.
 
 Credentials are sealed before they come here.
 """
@@ -49,8 +49,12 @@ _FAIL_GRANT: Final = """
 
 @dataclass(frozen=True, slots=True)
 class SealedGrant:
-    """Credentials to store, and what the vendor said of them. config: settings that it named. connected_at: of a
-    person's grant; None: it is refreshed."""
+    """Credentials to store, and what the vendor said of them.
+
+    Attributes:
+        config: Settings that it named.
+        connected_at: Of a person's grant; None: it is refreshed.
+    """
 
     sealed: bytes = field(repr=False)
     expires_at: datetime | None
@@ -63,7 +67,11 @@ class SealedGrant:
 async def select_grant(
     db: Connection, workspace_id: UUID, integration_id: UUID, *, lock: bool = False
 ) -> StoredGrant | None:
-    """The grant of a connection. lock: until the transaction ends."""
+    """The grant of a connection.
+
+    Args:
+        lock: Until the transaction ends.
+    """
     row = await db.fetchrow(_SELECT_GRANT + (" FOR UPDATE" if lock else ""), workspace_id, integration_id)
     return None if row is None else StoredGrant(**row)
 
@@ -141,7 +149,11 @@ _TAKE_CONFIRMED: Final = """
 
 @dataclass(frozen=True, slots=True)
 class OAuthState:
-    """A flow. verifier, credentials: sealed; credentials: None until the vendor granted some."""
+    """A flow.
+
+    Attributes:
+        verifier, credentials: Sealed; credentials: None until the vendor granted some.
+    """
 
     id: UUID
     workspace_id: UUID

@@ -21,8 +21,13 @@ CREDENTIALS_UNREADABLE: Final = "credentials_unreadable"
 
 @dataclass(frozen=True, slots=True)
 class StoredGrant:
-    """The credentials of a connection as they are stored. sealed: None before the first were obtained.
-    version: counts the credentials that were stored. lease_until: a flight refreshes them until then at most."""
+    """The credentials of a connection as they are stored.
+
+    Attributes:
+        sealed: None before the first were obtained.
+        version: Counts the credentials that were stored.
+        lease_until: A flight refreshes them until then at most.
+    """
 
     integration_id: UUID
     workspace_id: UUID
@@ -72,8 +77,12 @@ PENDING_PURPOSE: Final = "oauth grant to confirm"
 
 
 class VendorCredentials(msgspec.Struct, frozen=True):
-    """Credentials of a connection. access_token: what requests carry: the access token of OAuth, the API key, or the
-    signing secret. refresh_token: empty if the vendor gave none."""
+    """Credentials of a connection.
+
+    Attributes:
+        access_token: What requests carry: the access token of OAuth, the API key, or the signing secret.
+        refresh_token: Empty if the vendor gave none.
+    """
 
     access_token: str
     refresh_token: str = ""
@@ -83,7 +92,12 @@ class VendorCredentials(msgspec.Struct, frozen=True):
 
 
 class ObtainedGrant(msgspec.Struct, frozen=True):
-    """What a vendor granted. fields: of the token response; they become settings. account: whose grant it is."""
+    """What a vendor granted.
+
+    Attributes:
+        fields: Of the token response; they become settings.
+        account: Whose grant it is.
+    """
 
     credentials: VendorCredentials
     expires_at: datetime | None
@@ -130,7 +144,12 @@ _SIGNATURE_CHARACTERS = 64
 
 @dataclass(frozen=True, slots=True)
 class NewState:
-    """A new state. text: for the vendor. hash: for the database."""
+    """A new state.
+
+    Attributes:
+        text: For the vendor.
+        hash: For the database.
+    """
 
     text: str = field(repr=False)
     hash: bytes

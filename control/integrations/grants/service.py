@@ -65,8 +65,11 @@ log = structlog.get_logger()
 
 
 class TypeAccounts:
-    """The platform's accounts as an OAuth client of the vendors. public_url: where vendors' redirects reach this
-    API."""
+    """The platform's accounts as an OAuth client of the vendors.
+
+    Args:
+        public_url: Where vendors' redirects reach this API.
+    """
 
     def __init__(self, sealer: Sealer, public_url: str) -> None:
         self.sealer = sealer
@@ -118,8 +121,12 @@ class TakenFlow:
 
 @dataclass(frozen=True, slots=True)
 class FlowOutcome:
-    """The outcome of a flow. error: empty if access was granted; then `confirmation` has the code. state: None if the
-    redirect belongs to no flow."""
+    """The outcome of a flow.
+
+    Attributes:
+        error: Empty if access was granted; then `confirmation` has the code.
+        state: None if the redirect belongs to no flow.
+    """
 
     error: str = ""
     state: OAuthState | None = None
@@ -235,7 +242,11 @@ class RefreshFlight:
 
 
 class Connections:
-    """Implements GrantedAccess. One instance per process shares its flights. pool: of transactions of its own."""
+    """Implements GrantedAccess. One instance per process shares its flights.
+
+    Args:
+        pool: Of transactions of its own.
+    """
 
     def __init__(
         self,
@@ -414,7 +425,12 @@ REVOKE_GRANT: Final = "integrations.revoke_grant"
 
 
 class RevokeGrantJob(msgspec.Struct, frozen=True):
-    """Payload of the job. sealed: the credentials. account: whose grant it was, if the vendor named it."""
+    """Payload of the job.
+
+    Attributes:
+        sealed: The credentials.
+        account: Whose grant it was, if the vendor named it.
+    """
 
     integration_type: str
     workspace_id: UUID
@@ -436,7 +452,11 @@ async def enqueue_workspace_revocations(db: Connection, workspace_id: UUID) -> N
 
 
 class GrantRevocation:
-    """Handles the job. pool: of transactions of its own."""
+    """Handles the job.
+
+    Args:
+        pool: Of transactions of its own.
+    """
 
     def __init__(self, pool: Pool, accounts: TypeAccounts, requests: OAuthRequests) -> None:
         self._pool, self._accounts, self._requests = pool, accounts, requests

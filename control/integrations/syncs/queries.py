@@ -1,4 +1,4 @@
-"""All SQL of syncs: their log, where they continue, and the lease of the worker that runs them."""
+"""SQL for syncs: their log, where they continue, and the lease of the worker that runs them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -109,7 +109,11 @@ _MARK_SYNCED: Final = "UPDATE integrations SET last_sync_at = $3 WHERE workspace
 
 @dataclass(frozen=True, slots=True)
 class OpenSync:
-    """A sync that waits or runs. sync_type: the name of its declaration."""
+    """A sync that waits or runs.
+
+    Attributes:
+        sync_type: The name of its declaration.
+    """
 
     log_id: UUID
     sync_type: str
@@ -178,13 +182,21 @@ async def restart_syncs(db: Connection, workspace_id: UUID, integration_id: UUID
 async def add_counts(
     db: Connection, workspace_id: UUID, log_id: UUID | None, progress: Mapping[str, Any], counts: Mapping[str, int]
 ) -> None:
-    """Adds a page's records to the log. counts: created, updated, deleted, skipped."""
+    """Adds a page's records to the log.
+
+    Args:
+        counts: Created, updated, deleted, skipped.
+    """
     synced = counts["created"] + counts["updated"] + counts["deleted"]
     await db.execute(_ADD_COUNTS, workspace_id, log_id, dict(progress), synced, dict(counts))
 
 
 async def end_log(db: Connection, workspace_id: UUID, log_id: UUID | None, error: str | None, now: datetime) -> None:
-    """Ends a sync. error: a code; None when it succeeded."""
+    """Ends a sync.
+
+    Args:
+        error: A code; None when it succeeded.
+    """
     await db.execute(_END_LOG, workspace_id, log_id, "failed" if error else "succeeded", error, now)
 
 

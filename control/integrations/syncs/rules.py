@@ -19,7 +19,12 @@ SyncStatus = Literal["queued", "running", "succeeded", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class SyncLog:
-    """One sync. sync_type: the name of the declaration. progress, counts: numbers of records by outcome."""
+    """One sync.
+
+    Attributes:
+        sync_type: The name of the declaration.
+        progress, counts: Numbers of records by outcome.
+    """
 
     id: UUID
     integration_id: UUID
@@ -109,7 +114,11 @@ def page_values(connection: ActiveConnection, declaration: SyncDeclaration, posi
 
 @dataclass(frozen=True, slots=True)
 class SyncPage:
-    """A page that was read. url: of its request."""
+    """A page that was read.
+
+    Attributes:
+        url: Of its request.
+    """
 
     url: str
     answer: VendorAnswer

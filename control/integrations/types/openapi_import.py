@@ -29,7 +29,11 @@ class OperationUnfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ImportedOperations:
-    """The result of an import. skipped: reasons by operationId."""
+    """The result of an import.
+
+    Attributes:
+        skipped: Reasons by operationId.
+    """
 
     actions: list[Action]
     skipped: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""All SQL of integration types."""
+"""SQL for integration types."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -53,13 +53,21 @@ _USAGE: Final = """
 
 
 async def select_types(db: Connection, *, only_ready: bool) -> list[IntegrationType]:
-    """Returns types by name. only_ready: only enabled types that can be connected."""
+    """Returns types by name.
+
+    Args:
+        only_ready: Only enabled types that can be connected.
+    """
     rows = await db.fetch(_SELECT_TYPES, only_ready, MOST_TYPES)
     return [IntegrationType(**row) for row in rows]
 
 
 async def select_type(db: Connection, name: str, *, lock: bool = False) -> IntegrationType | None:
-    """One type. lock: until the transaction ends."""
+    """One type.
+
+    Args:
+        lock: Until the transaction ends.
+    """
     row = await db.fetchrow(
         f"SELECT {_COLUMNS} FROM integration_types t WHERE t.type = $1" + (" FOR UPDATE" if lock else ""), name
     )

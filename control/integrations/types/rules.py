@@ -28,8 +28,14 @@ AuthType = Literal["oauth2", "api_key", "webhook"]
 
 @dataclass(frozen=True, slots=True)
 class IntegrationType:
-    """A type. config: as IntegrationTypeConfig. has_secret: a client secret is stored. version: counts its changes.
-    is_shipped: the product ships with it, so it is disabled and never deleted."""
+    """A type.
+
+    Attributes:
+        config: As IntegrationTypeConfig.
+        has_secret: A client secret is stored.
+        version: Counts its changes.
+        is_shipped: The product ships with it, so it is disabled and never deleted.
+    """
 
     type: str
     name: str

@@ -30,7 +30,11 @@ _SECRET_PARAM: Final = f"config.oauth.{SECRET}"
 
 @dataclass(frozen=True, slots=True)
 class NewType:
-    """Input of a new type. config: as IntegrationTypeConfig; `oauth.client_secret` is stored apart, sealed."""
+    """Input of a new type.
+
+    Attributes:
+        config: As IntegrationTypeConfig; `oauth.client_secret` is stored apart, sealed.
+    """
 
     type: str
     name: str
@@ -42,13 +46,20 @@ class NewType:
 
 class IntegrationTypes:
     """Customers see the types that they can connect; the other methods are for the staff, in the platform's scope.
-    guard: of the addresses in a config."""
+
+    Args:
+        guard: Of the addresses in a config.
+    """
 
     def __init__(self, sealer: Sealer, guard: EgressGuard) -> None:
         self._sealer, self._guard = sealer, guard
 
     async def list_all(self, db: Connection, *, only_ready: bool = False) -> Sequence[IntegrationType]:
-        """Returns types by name. only_ready: only types that customers can connect."""
+        """Returns types by name.
+
+        Args:
+            only_ready: Only types that customers can connect.
+        """
         return await queries.select_types(db, only_ready=only_ready)
 
     async def get(self, db: Connection, name: str) -> IntegrationType:
@@ -89,9 +100,13 @@ class IntegrationTypes:
         return await self.get(db, new.type)
 
     async def update(self, db: Connection, actor: Actor, name: str, changes: Mapping[str, Any]) -> IntegrationType:
-        """changes: any of name, description, config, is_enabled. A config replaces the one before, but without
-        `oauth.client_secret` the stored secret stays; null removes it. Connections follow the new config at once.
-        Raises NotFound, Invalid."""
+        """Raises NotFound, Invalid.
+
+        Args:
+            changes: Any of name, description, config, is_enabled. A config replaces the one before, but without
+                `oauth.client_secret` the stored secret stays; null removes it. Connections follow the new config at
+                once.
+        """
         before = _require_found(await queries.select_type(db, name, lock=True))
         after = replace(before, **{key: value for key, value in changes.items() if key != "config"})
         has_new_secret = False

@@ -1,4 +1,4 @@
-"""All SQL of the deletions of callers' data."""
+"""SQL for the deletions of callers' data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -88,7 +88,11 @@ async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> 
 
 
 async def count_all(db: Connection, workspace_id: UUID, *, is_open: bool = False) -> int:
-    """Counts a workspace's deletions. is_open: only those that are not done."""
+    """Counts a workspace's deletions.
+
+    Args:
+        is_open: Only those that are not done.
+    """
     count: int = await db.fetchval(
         "SELECT count(*) FROM caller_deletions WHERE workspace_id = $1 AND (NOT $2 OR status = 'running')",
         workspace_id,

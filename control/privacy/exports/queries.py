@@ -1,4 +1,4 @@
-"""All SQL of exports of workspaces, and of the rows that an export contains."""
+"""SQL for exports of workspaces, and of the rows that an export contains."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -120,9 +120,15 @@ async def fail_abandoned(db: Connection, requested_before: datetime, now: dateti
 
 @dataclass(frozen=True, slots=True)
 class ExportedTable:
-    """One file of the export. name: of the file. source: the table, or what stands in its place. key: columns that
-    order its rows, unique within a workspace. without: columns that are not the customer's: secrets, our costs, names
-    of our machines, and what the staff noted."""
+    """One file of the export.
+
+    Attributes:
+        name: Of the file.
+        source: The table, or what stands in its place.
+        key: Columns that order its rows, unique within a workspace.
+        without: Columns that are not the customer's: secrets, our costs, names of our machines, and what the staff
+            noted.
+    """
 
     name: str
     source: str
@@ -243,7 +249,11 @@ class ExportedRow:
 async def select_rows(
     db: Connection, workspace_id: UUID, table: ExportedTable, after: Sequence[Any], most: int
 ) -> list[ExportedRow]:
-    """The next rows in the order of the key. after: the key of the last row that was read; empty at the beginning."""
+    """The next rows in the order of the key.
+
+    Args:
+        after: The key of the last row that was read; empty at the beginning.
+    """
     key = ", ".join(f"t.{column}" for column in table.key)
     places = ", ".join(f"${place}" for place in range(4, 4 + len(after)))
     behind = f"AND ({key}) > ({places})" if after else ""

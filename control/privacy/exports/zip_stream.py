@@ -27,8 +27,11 @@ class _Sink:
 
 
 class ZipStream:
-    """An archive whose entries are added one after the other. Each method yields the bytes that are ready. at: the time
-    that the entries have."""
+    """An archive whose entries are added one after the other. Each method yields the bytes that are ready.
+
+    Args:
+        at: The time that the entries have.
+    """
 
     def __init__(self, at: datetime) -> None:
         self._sink = _Sink()
@@ -36,7 +39,11 @@ class ZipStream:
         self._at = (at.year, at.month, at.day, at.hour, at.minute, at.second)
 
     async def add(self, name: str, chunks: AsyncIterator[bytes], *, is_compressed: bool = True) -> AsyncIterator[bytes]:
-        """An entry. is_compressed: False for audio, which hardly gets smaller. Compression runs in a thread."""
+        """An entry.
+
+        Args:
+            is_compressed: False for audio, which hardly gets smaller. Compression runs in a thread.
+        """
         info = ZipInfo(name, self._at)
         info.compress_type = ZIP_DEFLATED if is_compressed else ZIP_STORED
         with self._archive.open(info, "w", force_zip64=True) as entry:

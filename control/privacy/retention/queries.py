@@ -1,4 +1,4 @@
-"""All SQL of retention: its limits, its progress, and the calls that are due."""
+"""SQL for retention: its limits, its progress, and the calls that are due."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

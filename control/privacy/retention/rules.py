@@ -19,7 +19,12 @@ def days_name(kind: RetentionKind) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RetentionTerms:
-    """Days by kind. chosen: by the workspace; None: as long as it may. longest: what it may choose at most."""
+    """Days by kind.
+
+    Attributes:
+        chosen: By the workspace; None: as long as it may.
+        longest: What it may choose at most.
+    """
 
     chosen: Mapping[RetentionKind, int | None]
     longest: Mapping[RetentionKind, int]
@@ -36,8 +41,11 @@ class RetentionTerms:
 
 @dataclass(frozen=True, slots=True)
 class RetentionLimit:
-    """The longest that a workspace may keep a kind, as retention takes it. lowered_at: since when tier and platform
-    allow fewer days; None: they do not."""
+    """The longest that a workspace may keep a kind, as retention takes it.
+
+    Attributes:
+        lowered_at: Since when tier and platform allow fewer days; None: they do not.
+    """
 
     days: int
     lowered_at: datetime | None = None

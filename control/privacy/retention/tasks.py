@@ -65,7 +65,11 @@ async def _take_terms(
     grace: timedelta,
     now: datetime,
 ) -> Mapping[UUID, RetentionTerms]:
-    """By workspace, what counts now; stores what has changed of the limits. days: the platform's own."""
+    """By workspace, what counts now; stores what has changed of the limits.
+
+    Args:
+        days: The platform's own.
+    """
     allowed = {workspace.id: make_terms(days, workspace.features, workspace.settings) for workspace in workspaces}
     before = await queries.select_limits(db, allowed)
     limits = {

@@ -28,7 +28,12 @@ IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 
 @dataclass(frozen=True, slots=True)
 class ToolHttpRequest:
-    """A request. body: JSON; None: there is none. secrets: names of the headers that are never shown."""
+    """A request.
+
+    Attributes:
+        body: JSON; None: there is none.
+        secrets: Names of the headers that are never shown.
+    """
 
     method: str
     url: str
@@ -44,8 +49,12 @@ class ToolHttpRequest:
 def make_request(
     config: HttpToolConfig, secrets: Mapping[str, str], arguments: Mapping[str, Any], run_id: str
 ) -> ToolHttpRequest:
-    """The request of a run. arguments: that fit the tool's schema. run_id: sent as Idempotency-Key unless the tool only
-    reads. Raises Invalid (code arguments_invalid) for an argument that cannot be part of a path."""
+    """The request of a run. Raises Invalid (code arguments_invalid) for an argument that cannot be part of a path.
+
+    Args:
+        arguments: That fit the tool's schema.
+        run_id: Sent as Idempotency-Key unless the tool only reads.
+    """
     placed = set(PLACEHOLDER.findall(config.url))
     url = PLACEHOLDER.sub(lambda found: _path_part(found.group(1), arguments), config.url)
     has_body = config.method in WITH_BODY
@@ -120,8 +129,13 @@ class AnswerLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ToolHttpAnswer:
-    """An answer. body: its first MOST_BYTES, or MOST_CHUNKS. is_cut: it has more. content_type: without parameters,
-    lower case."""
+    """An answer.
+
+    Attributes:
+        body: Its first MOST_BYTES, or MOST_CHUNKS.
+        is_cut: It has more.
+        content_type: Without parameters, lower case.
+    """
 
     status: int
     content_type: str
@@ -130,8 +144,11 @@ class ToolHttpAnswer:
 
 
 class ToolHttpClient:
-    """Sends requests of tools. guard: of the addresses; it checks each connection, so a name that later leads elsewhere
-    is refused."""
+    """Sends requests of tools.
+
+    Args:
+        guard: Of the addresses; it checks each connection, so a name that later leads elsewhere is refused.
+    """
 
     def __init__(self, guard: EgressGuard) -> None:
         self.guard = guard
@@ -139,7 +156,11 @@ class ToolHttpClient:
 
     async def send(self, request: ToolHttpRequest, timeout_s: float, owner: str) -> ToolHttpAnswer:
         """Sends it once, within `timeout_s` in all, however slowly the answer comes. A redirect is an answer like any
-        other. owner: the workspace, whose name servers may be slow. Raises RequestNotSent, AnswerLost."""
+        other. Raises RequestNotSent, AnswerLost.
+
+        Args:
+            owner: The workspace, whose name servers may be slow.
+        """
         is_sent = False
         try:
             async with asyncio.timeout(timeout_s):
@@ -264,7 +285,10 @@ _LEAST_S: Final = 0.5
 class HttpExecution:
     """A run: one request, repeated once where a repeat is harmless.
 
-    name: of the tool. owner: the workspace. secrets: of the headers; they are hidden in the answer.
+    Attributes:
+        name: Of the tool.
+        owner: The workspace.
+        secrets: Of the headers; they are hidden in the answer.
     """
 
     client: ToolHttpClient
@@ -356,7 +380,12 @@ SHOWN_BODY: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class HttpTrial:
-    """A trial. answer: None if there was none; then `error` says why. result: for the model; None with an error."""
+    """A trial.
+
+    Attributes:
+        answer: None if there was none; then `error` says why.
+        result: For the model; None with an error.
+    """
 
     request: ToolHttpRequest
     answer: ToolHttpAnswer | None

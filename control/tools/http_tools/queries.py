@@ -1,4 +1,4 @@
-"""All SQL of HTTP tools."""
+"""SQL for HTTP tools."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -32,7 +32,11 @@ async def select_tools(db: Connection, workspace_id: UUID, limit: int) -> list[H
 
 
 async def select_tool(db: Connection, workspace_id: UUID, tool_id: UUID, *, lock: bool = False) -> HttpTool | None:
-    """Returns a tool. lock: until the transaction ends."""
+    """Returns a tool.
+
+    Args:
+        lock: Until the transaction ends.
+    """
     locking = "FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"{_SELECT} WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, tool_id)
     return None if row is None else _tool(row)

@@ -153,7 +153,11 @@ def _check_placeholders(url: str, required: list[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class HttpTool:
-    """An HTTP tool. secret_names: of the headers whose values are stored sealed."""
+    """An HTTP tool.
+
+    Attributes:
+        secret_names: Of the headers whose values are stored sealed.
+    """
 
     id: UUID
     workspace_id: UUID

@@ -26,7 +26,11 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class HttpToolEdit:
-    """Changes; None leaves a part as it is. secrets: values of the secret headers by name, which replace all."""
+    """Changes; None leaves a part as it is.
+
+    Attributes:
+        secrets: Values of the secret headers by name, which replace all.
+    """
 
     config: HttpToolConfig | None = None
     secrets: Mapping[str, str] | None = field(default=None, repr=False)
@@ -38,7 +42,11 @@ class HttpTools:
     def __init__(
         self, workspaces: Workspaces, sealer: Sealer, client: ToolHttpClient, reserved: Collection[str] = ()
     ) -> None:
-        """Creates the service. reserved: names of the platform's own tools."""
+        """Creates the service.
+
+        Args:
+            reserved: Names of the platform's own tools.
+        """
         self.reserved = reserved
         self._workspaces, self._safe, self.client = workspaces, HeaderSafe(sealer), client
 
@@ -56,8 +64,12 @@ class HttpTools:
     async def create(
         self, db: Connection, workspace_id: UUID, actor: Actor, name: str, edit: HttpToolEdit, now: datetime
     ) -> HttpTool:
-        """Creates a tool. edit: with a config. Raises Conflict (codes http_tool_limit, tool_name_taken,
-        workspace_suspended), Invalid (codes tool_name_reserved, address_refused, header_twice)."""
+        """Creates a tool. Raises Conflict (codes http_tool_limit, tool_name_taken, workspace_suspended), Invalid (codes
+        tool_name_reserved, address_refused, header_twice).
+
+        Args:
+            edit: With a config.
+        """
         assert edit.config is not None
         await self._workspaces.require_not_suspended(db, workspace_id)
         if name in self.reserved:

@@ -92,7 +92,12 @@ class _Connection:
 
 
 class McpConnections:
-    """Warm sessions of a process. guard: of the servers' addresses. idle_s: how long an unused session is kept."""
+    """Warm sessions of a process.
+
+    Args:
+        guard: Of the servers' addresses.
+        idle_s: How long an unused session is kept.
+    """
 
     def __init__(self, guard: EgressGuard, most: int = MOST_SESSIONS, idle_s: float = IDLE_S) -> None:
         self.guard = guard
@@ -216,7 +221,8 @@ LONGEST_REASON: Final = 500
 class McpExecution:
     """A use of a tool: one call, repeated once where a repeat is harmless.
 
-    secrets: of the headers; they are hidden in the answer.
+    Attributes:
+        secrets: Of the headers; they are hidden in the answer.
     """
 
     connections: McpConnections
@@ -292,7 +298,11 @@ LONGEST_ERROR: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class ToolListing:
-    """The answer of a server. error: why there is no list; None if there is one."""
+    """The answer of a server.
+
+    Attributes:
+        error: Why there is no list; None if there is one.
+    """
 
     server: McpServer
     tools: Sequence[ListedTool] = ()

@@ -1,4 +1,4 @@
-"""All SQL of MCP servers and the lists of their tools."""
+"""SQL for MCP servers and the lists of their tools."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -49,7 +49,11 @@ async def select_servers(db: Connection, workspace_id: UUID, limit: int) -> list
 
 
 async def select_server(db: Connection, workspace_id: UUID, server_id: UUID, *, lock: bool = False) -> McpServer | None:
-    """Returns a server. lock: until the transaction ends."""
+    """Returns a server.
+
+    Args:
+        lock: Until the transaction ends.
+    """
     locking = "FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"{_SELECT} WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, server_id)
     return None if row is None else _server(row)

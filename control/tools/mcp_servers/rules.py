@@ -67,9 +67,13 @@ class McpServerConfig(ToolConfigPart):
 
 
 class ListedTool(Struct, frozen=True, omit_defaults=True):
-    """A tool as its MCP server listed it, bounded. parameters: in the dialect of `argument_schema`. is_read_only: it
-    may be called again where nobody knows whether it was. names: the server's own names of arguments, by those in
-    `parameters` that stand for them."""
+    """A tool as its MCP server listed it, bounded.
+
+    Attributes:
+        parameters: In the dialect of `argument_schema`.
+        is_read_only: It may be called again where nobody knows whether it was.
+        names: The server's own names of arguments, by those in `parameters` that stand for them.
+    """
 
     name: str
     description: str = ""
@@ -80,7 +84,12 @@ class ListedTool(Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class McpServer:
-    """An MCP server. tools: as it listed them at `listed_at`. tried_at, list_error: of the last time it was asked."""
+    """An MCP server.
+
+    Attributes:
+        tools: As it listed them at `listed_at`.
+        tried_at, list_error: Of the last time it was asked.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -135,7 +144,12 @@ class McpRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class McpAddress:
-    """Where a server is. headers: with secrets. owner: the workspace, whose name servers may be slow."""
+    """Where a server is.
+
+    Attributes:
+        headers: With secrets.
+        owner: The workspace, whose name servers may be slow.
+    """
 
     url: str
     headers: Mapping[str, str] = field(repr=False)
@@ -144,8 +158,12 @@ class McpAddress:
 
 @dataclass(frozen=True, slots=True)
 class McpAnswer:
-    """The answer of a call. text: of any length, as the server sent it. is_error: the tool failed, and the text says
-    why."""
+    """The answer of a call.
+
+    Attributes:
+        text: Of any length, as the server sent it.
+        is_error: The tool failed, and the text says why.
+    """
 
     text: str
     is_error: bool

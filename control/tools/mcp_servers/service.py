@@ -25,7 +25,11 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class McpServerEdit:
-    """Changes; None leaves a part as it is. secrets: values of the secret headers by name, which replace all."""
+    """Changes; None leaves a part as it is.
+
+    Attributes:
+        secrets: Values of the secret headers by name, which replace all.
+    """
 
     config: McpServerConfig | None = None
     secrets: Mapping[str, str] | None = field(default=None, repr=False)
@@ -51,8 +55,12 @@ class McpServers:
     async def create(
         self, db: Connection, workspace_id: UUID, actor: Actor, name: str, edit: McpServerEdit, now: datetime
     ) -> McpServer:
-        """Adds a server, whose tools are listed later. edit: with a config. Raises Conflict (codes mcp_server_limit,
-        server_name_taken, workspace_suspended), Invalid (codes address_refused, header_twice)."""
+        """Adds a server, whose tools are listed later. Raises Conflict (codes mcp_server_limit, server_name_taken,
+        workspace_suspended), Invalid (codes address_refused, header_twice).
+
+        Args:
+            edit: With a config.
+        """
         assert edit.config is not None
         await self._workspaces.require_not_suspended(db, workspace_id)
         self._check(edit.config, list(edit.secrets or {}))

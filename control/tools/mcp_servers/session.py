@@ -105,8 +105,11 @@ class McpSession:
 async def open_session(
     address: McpAddress, guard: EgressGuard, report_change: Callable[[], None]
 ) -> AsyncIterator[McpSession]:
-    """Opened and closed by one task. report_change: called when the server says that its list of tools has changed.
-    Raises McpCallNotSent when there is no session."""
+    """Opened and closed by one task. Raises McpCallNotSent when there is no session.
+
+    Args:
+        report_change: Called when the server says that its list of tools has changed.
+    """
 
     async def receive(message: Any) -> None:
         if isinstance(message, types.ToolListChangedNotification):

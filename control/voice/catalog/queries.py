@@ -1,4 +1,4 @@
-"""All SQL of the provider catalog. Keys are sealed before they come here."""
+"""SQL for the provider catalog. Keys are sealed before they come here."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -105,8 +105,12 @@ async def delete_provider(db: Connection, provider: str) -> None:
 
 
 async def upsert_provider(db: Connection, facts: dict[str, Any], firsts: dict[str, Any]) -> None:
-    """Inserts a provider, or updates its `facts`. facts: columns that the code defines. firsts: columns that the staff
-    may change, set at the insert only."""
+    """Inserts a provider, or updates its `facts`.
+
+    Args:
+        facts: Columns that the code defines.
+        firsts: Columns that the staff may change, set at the insert only.
+    """
     columns = {**facts, **firsts}
     places = ", ".join(f"${place}" for place in range(1, len(columns) + 1))
     updated = [name for name in facts if name != "provider"]

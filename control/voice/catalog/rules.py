@@ -21,8 +21,12 @@ _SCHEMES: Final = ("http", "https", "ws", "wss")
 def require_options(
     config: Mapping[str, Any], allowed: Mapping[str, Any], *, address_kinds: Collection[str] = ()
 ) -> None:
-    """Checks the options of each kind. allowed: their names by kind. address_kinds: have `base_url`, too. Raises
-    Invalid, which names each unknown kind and option."""
+    """Checks the options of each kind. Raises Invalid, which names each unknown kind and option.
+
+    Args:
+        allowed: Their names by kind.
+        address_kinds: Have `base_url`, too.
+    """
     faults = [
         ErrorDetail(f"config.{at}", "option_unknown", f"config.{at}: {message}")
         for at, message in _option_faults(config, allowed, address_kinds)
@@ -32,8 +36,12 @@ def require_options(
 
 
 def require_values(config: Mapping[str, Any], vendor: str) -> None:
-    """Checks that media could use each value, after `require_options` and `require_address`. vendor: whose adapter has
-    to take them. Raises Invalid (code option_invalid)."""
+    """Checks that media could use each value, after `require_options` and `require_address`. Raises Invalid (code
+    option_invalid).
+
+    Args:
+        vendor: Whose adapter has to take them.
+    """
     faults = [
         ErrorDetail(f"config.{kind}.{fault.option}", "option_invalid", fault.reason)
         for kind in KINDS
@@ -45,7 +53,11 @@ def require_values(config: Mapping[str, Any], vendor: str) -> None:
 
 
 def require_address(url: str, param: str, guard: EgressGuard | None = None) -> None:
-    """Checks an address of a server. guard: a customer gave it. Raises Invalid (code address_invalid)."""
+    """Checks an address of a server. Raises Invalid (code address_invalid).
+
+    Args:
+        guard: A customer gave it.
+    """
     try:
         parts = urlsplit(url)
         fine = parts.scheme in _SCHEMES and bool(parts.hostname) and not (parts.query or parts.fragment)

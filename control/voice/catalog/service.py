@@ -52,7 +52,11 @@ SHIPPED_FACTS: Final = ("provider", "display_name", "kinds", "needs_key", "for_t
 
 
 async def list_workspace_offers(db: Connection, workspace_id: UUID, *, standins: bool) -> ProviderOffers:
-    """All providers with the workspace's own settings. standins: providers that are made for tests may be used."""
+    """All providers with the workspace's own settings.
+
+    Args:
+        standins: Providers that are made for tests may be used.
+    """
     offers = await queries.select_offers(db, workspace_id)
     rules = make_rules(await routing_queries.select_rules(db, workspace_id))
     return ProviderOffers(offers, standins=standins, rules=rules)
@@ -64,8 +68,11 @@ async def list_catalog(db: Connection) -> list[ProviderOffer]:
 
 
 async def seed_providers(db: Connection, providers: Iterable[Mapping[str, Any]]) -> None:
-    """Inserts the providers that the product ships with; `migrate` calls this. providers: each by the names of its
-    columns. Of existing providers only the columns SHIPPED_FACTS are updated."""
+    """Inserts the providers that the product ships with; `migrate` calls this.
+
+    Args:
+        providers: Each by the names of its columns. Of existing providers only the columns SHIPPED_FACTS are updated.
+    """
     for provider in providers:
         facts = {name: provider[name] for name in SHIPPED_FACTS}
         firsts = {name: value for name, value in provider.items() if name not in facts}
@@ -83,8 +90,12 @@ RESERVED: Final = ("health", "costs", "routing")
 
 @dataclass(frozen=True, slots=True)
 class ProviderEdit:
-    """Input of a new or changed provider; None leaves a field as it is. config: options by kind, where a kind
-    replaces all its stored options; `vendor`; and marks of `quality` by kind. removes_key: the server takes no key."""
+    """Input of a new or changed provider; None leaves a field as it is.
+
+    Attributes:
+        config: Options by kind, where a kind replaces all its stored options; `vendor`; and marks of `quality` by kind.
+        removes_key: The server takes no key.
+    """
 
     config: Mapping[str, Any]
     key: str | None = field(default=None, repr=False)
@@ -349,8 +360,14 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 @dataclass(frozen=True, slots=True)
 class KeyChange:
-    """What `set-key` sets. key: None for a server without keys. vendor: needed for a new instance. base_url, model:
-    empty leaves them as they are. priority: the lower, the earlier in a default chain; None leaves it."""
+    """What `set-key` sets.
+
+    Attributes:
+        key: None for a server without keys.
+        vendor: Needed for a new instance.
+        base_url, model: Empty leaves them as they are.
+        priority: The lower, the earlier in a default chain; None leaves it.
+    """
 
     provider: str
     key: str | None

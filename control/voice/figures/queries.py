@@ -1,4 +1,4 @@
-"""All SQL of providers' figures and probes, and of the newest calls that they are measured from."""
+"""SQL for providers' figures and probes, and of the newest calls that they are measured from."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,12 @@ _FIGURE_COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """One probe. latency_ms: None: it failed, for `reason`. cost: at most, in US dollars."""
+    """One probe.
+
+    Attributes:
+        latency_ms: None: it failed, for `reason`.
+        cost: At most, in US dollars.
+    """
 
     provider: str
     role: str

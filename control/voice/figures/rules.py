@@ -19,7 +19,11 @@ MOST_LEFT_OUT: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class ProbeState:
-    """The newest probe of a provider. failures: probes that failed since the newest success; 0: the probe worked."""
+    """The newest probe of a provider.
+
+    Attributes:
+        failures: Probes that failed since the newest success; 0: the probe worked.
+    """
 
     at: datetime
     failures: int
@@ -27,7 +31,13 @@ class ProbeState:
 
 @dataclass(frozen=True, slots=True)
 class RoleFigures:
-    """One role of a provider. requests: calls, or probes. error_rate: 0 to 1. since: of the status."""
+    """One role of a provider.
+
+    Attributes:
+        requests: Calls, or probes.
+        error_rate: 0 to 1.
+        since: Of the status.
+    """
 
     provider: str
     role: str
@@ -43,8 +53,12 @@ class RoleFigures:
 
 @dataclass(frozen=True, slots=True)
 class RoleMeasurement:
-    """What was seen of one role of a provider lately. failures: of the requests. p50_ms, p95_ms: None without a
-    latency."""
+    """What was seen of one role of a provider lately.
+
+    Attributes:
+        failures: Of the requests.
+        p50_ms, p95_ms: None without a latency.
+    """
 
     provider: str
     role: str

@@ -1,4 +1,4 @@
-"""All SQL of routing: the platform's row, workspaces' strategies, and providers' figures."""
+"""SQL for routing: the platform's row, workspaces' strategies, and providers' figures."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime

@@ -111,8 +111,14 @@ _WEIGHTS: Final[Mapping[Strategy, StrategyWeights]] = {
 
 @dataclass(frozen=True, slots=True)
 class RoutingCandidate:
-    """A provider of one role. cost: US dollars a minute of a call, estimated; latency_ms: p50; None: unknown.
-    error_rate: 0 to 1. quality: 0 to 100, the staff's mark. is_last: it only stands in where nothing else can serve."""
+    """A provider of one role.
+
+    Attributes:
+        cost: US dollars a minute of a call, estimated; latency_ms: p50; None: unknown.
+        error_rate: 0 to 1.
+        quality: 0 to 100, the staff's mark.
+        is_last: It only stands in where nothing else can serve.
+    """
 
     provider: str
     priority: int
@@ -130,13 +136,17 @@ def order_candidates(
     weights: StrategyWeights | None = None,
     order: Sequence[str] = (),
 ) -> list[str]:
-    """The providers' names, first choice first. weights: replace the weights of `balanced`. order: with `priority`,
-    these come first.
+    """The providers' names, first choice first.
 
     Each provider gets a score per aspect from 0 (best) to 1 (worst), relative to the worst candidate, and the strategy
     weighs the scores. An unknown figure counts as the worst known figure. Errors count in every strategy but
     `priority`, because a provider that fails is neither cheap nor fast. Equal scores are ordered by priority, then by
-    name."""
+    name.
+
+    Args:
+        weights: Replace the weights of `balanced`.
+        order: With `priority`, these come first.
+    """
     found = list(candidates)
     if strategy == "priority":
         places = {name: place for place, name in enumerate(order)}
@@ -205,11 +215,17 @@ QUALITY: Final = "quality"
 class ProviderOffer:
     """A provider of the catalog as one workspace sees it: whether there are keys, never the keys.
 
-    kinds: what it can do. config: its vendor, and the platform's options by kind. options: what an agent may set, by
-    kind. priority: the lower, the earlier in a default chain. allowed: the workspace has not turned it off.
-    uses_platform_key: false where the workspace brings its own. own_config: the workspace's options by kind.
-    data_policy: see DataPolicy. estimated_costs: US dollars a minute of a call, by kind. figures: by kind, `p50_ms`,
-    `error_rate`, those that are known.
+    Attributes:
+        kinds: What it can do.
+        config: Its vendor, and the platform's options by kind.
+        options: What an agent may set, by kind.
+        priority: The lower, the earlier in a default chain.
+        allowed: The workspace has not turned it off.
+        uses_platform_key: False where the workspace brings its own.
+        own_config: The workspace's options by kind.
+        data_policy: See DataPolicy.
+        estimated_costs: US dollars a minute of a call, by kind.
+        figures: By kind, `p50_ms`, `error_rate`, those that are known.
     """
 
     provider: str
@@ -272,7 +288,11 @@ class ProviderOffer:
 
 @dataclass(frozen=True, slots=True)
 class CatalogedProvider:
-    """A provider as the staff see it. health_status, last_check: of its worst role."""
+    """A provider as the staff see it.
+
+    Attributes:
+        health_status, last_check: Of its worst role.
+    """
 
     offer: ProviderOffer
     display_name: str
@@ -283,8 +303,14 @@ class CatalogedProvider:
 
 @dataclass(frozen=True, slots=True)
 class RoutingRules:
-    """How a workspace's default chains are put together. order: of providers, for `priority`. has_fallback: whether
-    there is a second choice. fallback_chain: the platform's, tried after the first choice. demands: see `meets`."""
+    """How a workspace's default chains are put together.
+
+    Attributes:
+        order: Of providers, for `priority`.
+        has_fallback: Whether there is a second choice.
+        fallback_chain: The platform's, tried after the first choice.
+        demands: See `meets`.
+    """
 
     strategy: Strategy = FIRST_STRATEGY
     weights: StrategyWeights | None = None
@@ -295,7 +321,11 @@ class RoutingRules:
 
 
 class ProviderOffers:
-    """All providers of a workspace. standins: those made for tests may be used."""
+    """All providers of a workspace.
+
+    Args:
+        standins: Those made for tests may be used.
+    """
 
     def __init__(
         self, offers: Iterable[ProviderOffer], *, standins: bool = False, rules: RoutingRules | None = None
@@ -417,7 +447,11 @@ class PlatformRouting:
 
 @dataclass(frozen=True, slots=True)
 class StoredStrategy:
-    """A workspace's routing. strategy: None for the platform's."""
+    """A workspace's routing.
+
+    Attributes:
+        strategy: None for the platform's.
+    """
 
     strategy: str | None
     config: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""All SQL of workspace_providers: a workspace's own settings and keys of providers."""
+"""SQL for workspace_providers: a workspace's own settings and keys of providers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,12 @@ from control.db.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """A workspace's settings of one provider. sealed: its own key. config: options by kind."""
+    """A workspace's settings of one provider.
+
+    Attributes:
+        sealed: Its own key.
+        config: Options by kind.
+    """
 
     is_enabled: bool = True
     uses_platform_key: bool = True

@@ -37,8 +37,12 @@ OWN_KEYS: Final = "own_provider_keys"
 
 @dataclass(frozen=True, slots=True)
 class SettingsEdit:
-    """Changes of a workspace's settings of a provider; None leaves a field as it is. config: options by kind; a kind
-    replaces all its stored options. removes_key: the stored key is deleted."""
+    """Changes of a workspace's settings of a provider; None leaves a field as it is.
+
+    Attributes:
+        config: Options by kind; a kind replaces all its stored options.
+        removes_key: The stored key is deleted.
+    """
 
     uses_platform_key: bool | None = None
     key: str | None = field(default=None, repr=False)
@@ -60,7 +64,11 @@ class WorkspaceRouting:
 
 
 class WorkspaceProviders:
-    """A workspace's settings of providers, and its strategy. standins: providers that are made for tests are listed."""
+    """A workspace's settings of providers, and its strategy.
+
+    Args:
+        standins: Providers that are made for tests are listed.
+    """
 
     def __init__(self, workspaces: Workspaces, sealer: Sealer, checker: KeyChecker, *, standins: bool) -> None:
         self._workspaces = workspaces
@@ -97,8 +105,11 @@ class WorkspaceProviders:
         now: datetime,
         checked: KeyCheck | None,
     ) -> None:
-        """checked: what `prepare` returned and the vendor accepted. Raises as `prepare`, and Conflict (code
-        changed_meanwhile) when something else would be saved than was tried."""
+        """Raises as `prepare`, and Conflict (code changed_meanwhile) when something else would be saved than was tried.
+
+        Args:
+            checked: What `prepare` returned and the vendor accepted.
+        """
         offer, after = await self._changed(db, workspace_id, provider, edit)
         if self._check_of(offer, after, edit) != checked:
             message = "The provider was changed meanwhile: send the request again."
@@ -120,9 +131,12 @@ class WorkspaceProviders:
     async def set_routing(
         self, db: Connection, workspace_id: UUID, actor: Actor, changes: Mapping[str, Any], now: datetime
     ) -> WorkspaceRouting:
-        """changes: any of strategy (None: the platform's), config (a StrategyConfig, which replaces the one before),
-        fallback_enabled. Raises Invalid (code provider_unknown), Conflict (codes no_provider_left,
-        workspace_suspended)."""
+        """Raises Invalid (code provider_unknown), Conflict (codes no_provider_left, workspace_suspended).
+
+        Args:
+            changes: Any of strategy (None: the platform's), config (a StrategyConfig, which replaces the one before),
+                fallback_enabled.
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         before = await routing_queries.select_strategy(db, workspace_id) or StoredStrategy(None, {})
         config = changes.get("config")
