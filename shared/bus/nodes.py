@@ -161,7 +161,8 @@ class NodeState(Struct, frozen=True, omit_defaults=True):
     entry was written, Unix time in ms by Redis's clock. proof: that the node with this key wrote the entry. Nodes of
     the version before have none of the three. supervision: the node accepts people who listen to its calls
     (docs/use/supervision.md); nodes of the version before do not. The proof does not cover it, because control of the
-    version before would reject the entry: a forged value only makes control issue a token that no node accepts."""
+    version before would reject the entry: a forged value only makes control issue a token that no node accepts.
+    checks_rights: the node reads `CallPlan.right`, which one of the version before would refuse; likewise."""
 
     node_id: str
     url: str
@@ -172,6 +173,7 @@ class NodeState(Struct, frozen=True, omit_defaults=True):
     at_ms: int = 0
     proof: str = ""
     supervision: bool = False
+    checks_rights: bool = False
 
     def signed(self, identity: NodeIdentity, at_ms: int) -> "NodeState":
         """The entry with its proof."""

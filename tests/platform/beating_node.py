@@ -14,11 +14,12 @@ BEAT_S = 0.5
 
 
 @asynccontextmanager
-async def beating_node(valkey_url: str, url: str) -> AsyncIterator[Tickets]:
-    """The node has room for calls until the block ends. Yields what redeems its tickets."""
+async def beating_node(valkey_url: str, url: str, *, checks_rights: bool = True) -> AsyncIterator[Tickets]:
+    """The node has room for calls until the block ends. Yields what redeems its tickets. checks_rights: false of the
+    version before."""
     redis, identity = bus_client(valkey_url, 30.0), make_identity([KEY], url)
     nodes, stopped = NodeRegistry(redis, identity=identity), asyncio.Event()
-    state = NodeState("beating", url, 0, 1_000)
+    state = NodeState("beating", url, 0, 1_000, checks_rights=checks_rights)
 
     async def beat() -> None:
         while not stopped.is_set():

@@ -180,8 +180,11 @@ class MediaAssignment:
         return made
 
     async def _issue_ticket(self, node: NodeState, admitted: AdmittedCall) -> str:
-        """Issues a ticket. A node of the previous version knows no stream credential, so its plan has none."""
+        """Issues a ticket. A node of the previous version knows no stream credential and no right, so its plan has
+        none."""
         plan, link = admitted.plan, None
+        if plan.right and not node.checks_rights:
+            plan = msgspec.structs.replace(plan, right="")
         if node.card:
             peer = self.authority.enrollment.find_peer(node.card)
             stream_credential = self.authority.stream_credentials.issue(str(admitted.call_id), admitted.leg, peer.key)

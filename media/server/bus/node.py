@@ -191,7 +191,13 @@ class NodeServices:
         options = self._options
         calls, supervision = self._calls(), options.supervision
         state = NodeState(
-            options.node_id, options.url, calls, options.capacity, self._draining, supervision=supervision
+            options.node_id,
+            options.url,
+            calls,
+            options.capacity,
+            self._draining,
+            supervision=supervision,
+            checks_rights=True,
         )
         try:
             await self._nodes.heartbeat(state)

@@ -66,13 +66,21 @@ async def test_token_has_the_plan_of_the_call(workspace: CallWorkspace, tickets:
     call_id = begun.body["call_id"]
     plan = await tickets.claim(token_of(begun), "browser", "")
     assert (plan.call_id, plan.agent.greeting, plan.limits.max_duration_s) == (call_id, "Hello.", 120)
-    assert "transfer" not in plan.tools
+    assert "transfer" not in plan.tools and plan.right
     call = (await workspace.ann.get(f"{workspace.calls_path}/{call_id}")).body["call"]
     assert (call["status"], call["carrier"], call["direction"], call["is_test"]) == (
         "ringing", "browser", "inbound", True,
     )  # fmt: skip
     assert call["metadata"] == {"tester": "7"}
     assert await workspace.audit_actions(call_id) == ["call.test"]
+
+
+async def test_node_of_the_version_before_gets_a_plan_that_it_can_read(
+    workspace: CallWorkspace, valkey_url: str
+) -> None:
+    async with beating_node(valkey_url, NODE_URL, checks_rights=False) as old:
+        plan = await old.claim(token_of(await begin(workspace)), "browser", "")
+    assert not plan.right
 
 
 async def test_token_works_once_and_for_browsers_only(workspace: CallWorkspace, tickets: Tickets) -> None:
