@@ -15,6 +15,8 @@ from tools.guide.pages import ROOT, copy_pages
 # The theme sets the color scheme by a script in each page, which the policy of control forbids.
 _INLINE_SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _SCRIPT_FILE: Final = "start.js"
+# What axe-core finds in the theme: headings without a level, and blocks of code that a keyboard cannot scroll.
+_COMPLETED: Final = (('role="heading">', 'role="heading" aria-level="2">'), ("<pre>", '<pre tabindex="0">'))
 # Sphinx also writes files for itself, which no page loads.
 SERVED: Final = (".html", ".css", ".js", ".svg", ".png")
 
@@ -32,7 +34,7 @@ def main(arguments: list[str]) -> int:
         code: int = build_main(["-q", "-W", "--keep-going", "-c", str(settings), str(pages), str(site)])
         if code:
             return code
-        move_scripts(site)
+        finish_pages(site)
         shutil.rmtree(output, ignore_errors=True)
         for path in sorted(site.rglob("*")):
             if path.suffix in SERVED and path.is_file():
@@ -43,14 +45,21 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def move_scripts(site: Path) -> None:
-    """Moves the script that all pages share from each page into a file. Raises ValueError if pages differ in it."""
+def finish_pages(site: Path) -> None:
+    """Moves the script that all pages share into a file, and completes attributes for keyboards and screen readers.
+
+    Raises:
+        ValueError: The pages have different scripts.
+    """
     scripts: set[str] = set()
     for page in sorted(site.rglob("*.html")):
         text = page.read_text()
         scripts.update(_INLINE_SCRIPT.findall(text))
         prefix = "../" * len(page.relative_to(site).parent.parts)
-        page.write_text(_INLINE_SCRIPT.sub(f'<script src="{prefix}_static/{_SCRIPT_FILE}"></script>', text))
+        text = _INLINE_SCRIPT.sub(f'<script src="{prefix}_static/{_SCRIPT_FILE}"></script>', text)
+        for old, new in _COMPLETED:
+            text = text.replace(old, new)
+        page.write_text(text)
     if len(scripts) != 1:
         raise ValueError(f"the theme has {len(scripts)} scripts in its pages instead of one")
     (site / "_static" / _SCRIPT_FILE).write_text(scripts.pop().strip() + "\n")

@@ -6,8 +6,10 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote
 
 import pytest
@@ -15,6 +17,7 @@ from aiohttp import ClientSession, web
 
 from control.api.docs import Docs
 from control.api.guide import TYPES, Guide
+from tests.console.browser import needs_browser, running_browser
 
 ROOT = Path(__file__).parents[3]
 # `make docs` has an environment of its own.
@@ -135,3 +138,33 @@ async def test_control_serves_the_site_with_its_search(built_site: Path) -> None
         for path in ("", "search.html", "searchindex.js", "use/agents.html", "_static/start.js"):
             async with client.get(f"{url}/docs/guide/{path}") as reply:
                 assert reply.status == 200, path
+
+
+@pytest.mark.slow
+@needs_browser
+async def test_people_search_the_site_in_a_browser(built_site: Path) -> None:
+    faults: list[str] = []
+    async with serving(built_site) as (_, url), running_browser() as browser:
+        page = await browser.new_page()
+        page.on("console", lambda line: faults.append(line.text) if "Security Policy" in line.text else None)
+        page.on("request", lambda request: None if request.url.startswith(url) else faults.append(request.url))
+        await page.goto(f"{url}/docs/guide")
+        await page.get_by_role("searchbox").or_(page.get_by_placeholder("Search")).first.fill("rotate keys")
+        await page.keyboard.press("Enter")
+        await page.locator("#search-results").get_by_role("link", name="Secret keys").first.click()
+        await page.get_by_role("heading", name="Rotate a set").wait_for()
+    assert not faults
+
+
+@pytest.mark.slow
+@needs_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_core_finds_no_fault_in_the_site(built_site: Path, scheme: Literal["light", "dark"]) -> None:
+    axe = (files("axe_playwright_python") / "axe.min.js").read_text()
+    async with serving(built_site) as (_, url), running_browser() as browser:
+        page = await (await browser.new_context(bypass_csp=True, color_scheme=scheme)).new_page()
+        for path in ("", "run/alerts.html", "use/quick-start.html", "search.html?q=keys"):
+            await page.goto(f"{url}/docs/guide/{path}")
+            await page.evaluate(axe)
+            result = await page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']})")
+            assert [fault["id"] for fault in result["violations"]] == [], path
