@@ -134,7 +134,7 @@ def _rooms(run: ListeningRun) -> Iterator[str]:
     if run.noise:
         minutes, ghosts = sum(case.minutes for case in run.noise), sum(case.ghosts for case in run.noise)
         yield ""
-        yield f"Noise: {ghosts} turns that nobody spoke in {minutes:g} minutes."
+        yield f"Noise: {ghosts} false turns in {minutes:g} minutes."
 
 
 def _dictations(run: ListeningRun) -> Iterator[str]:

@@ -145,7 +145,7 @@ def test_words_that_can_end_no_sentence_are_counted_by_themselves(said: str, end
         "| babble, 10 dB | 2 | 50.0% | 100.0% | 100.0% | 2200, 3370 |",
         "| caller at -53 dB of full scale | 1 | 0.0% | 0.0% | 0.0% | - |",
         "| caller at -40 dB of full scale | 1 | 100.0% | 100.0% | 100.0% | 900, 900 |",
-        "Noise: 2 turns that nobody spoke in 2 minutes.",
+        "Noise: 2 false turns in 2 minutes.",
         "| date | 2 | 1 | 520, 520 | 1 |",
     ],
 )

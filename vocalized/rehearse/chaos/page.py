@@ -37,7 +37,7 @@ What is promised stands behind ≤. Soon is within {greeting:g} s, of a slow Pos
 stop, {greeting:g} s longer than they do. In every fault all calls in progress go on until their callers end them, no
 event is lost or doubled, and no recording is lost without a word: it is as long as the call at least, and as the
 phone's line was up at most (by 1.5 s).
-What callers hear whose calls are not answered is in
+What callers hear when their calls are not answered is in
 [outages.md](../run/outages.md). Without a fault a turn takes 0.9 s here: 0.4 s of
 silence that the platform waits for, 0.25 s of the model, 0.1 s of the voice, and the recognizer. Longer ones come from
 what is asked again (a first choice that does not answer, a stream that was lost), and from the fault itself where it
