@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from control.billing.payments.sink import BillingSink
+from control.billing.payments.provider import BillingProvider
 from control.billing.stripe.client import StripeOptions
-from control.billing.stripe.sink import StripeSink
+from control.billing.stripe.provider import StripeProvider
 from control.calls.live.service import MediaAssignment
 from control.carriers.pacer import CallPacer
 from control.carriers.service import CarrierOptions, Carriers, open_carriers
@@ -18,9 +18,13 @@ from shared.storage import Storage
 
 @dataclass(frozen=True, slots=True)
 class OutsideOptions:
-    """redis_url: of the bus. bus_timeout_s: bound of each Redis command. media_urls: the only media addresses that
-    calls are routed to; empty allows every node. storage_url: see shared/storage.py. stripe: None: the platform issues
-    its invoices itself."""
+    """Settings of the clients.
+
+    Attributes:
+        redis_url: Address of the bus.
+        bus_timeout_s: Limit for each Redis command.
+        media_urls: The only media addresses that calls are routed to; empty allows every node.
+    """
 
     redis_url: str = field(repr=False)
     storage_url: str
@@ -32,8 +36,13 @@ class OutsideOptions:
 
 @dataclass(frozen=True, slots=True)
 class OutsideClients:
-    """bus: the Redis client, for readers of streams. authority: what control believes nodes by. billing_sink: None: the
-    platform collects its invoices itself."""
+    """The clients of services outside of the process.
+
+    Attributes:
+        bus: The Redis client, for readers of streams.
+        authority: Verifies media nodes.
+        billing_provider: None if the platform collects its invoices itself.
+    """
 
     bus: BusClient
     authority: BusAuthority
@@ -41,7 +50,7 @@ class OutsideClients:
     carriers: Carriers
     storage: Storage
     call_pacer: CallPacer
-    billing_sink: BillingSink | None = None
+    billing_provider: BillingProvider | None = None
 
 
 @asynccontextmanager
@@ -53,20 +62,20 @@ async def open_outside(options: OutsideOptions, authority: BusAuthority) -> Asyn
         async with open_carriers(options.carriers) as carriers:
             media_assignment = MediaAssignment(bus, authority, options.media_urls)
             pacer = CallPacer(bus, options.carriers.calls_per_s)
-            async with _open_sink(options.stripe) as sink, function_care(bus):
+            async with _open_billing_provider(options.stripe) as provider, function_care(bus):
                 storage = Storage(options.storage_url)
-                yield OutsideClients(bus, authority, media_assignment, carriers, storage, pacer, sink)
+                yield OutsideClients(bus, authority, media_assignment, carriers, storage, pacer, provider)
     finally:
         await bus.aclose()
 
 
 @asynccontextmanager
-async def _open_sink(options: StripeOptions | None) -> AsyncIterator[BillingSink | None]:
+async def _open_billing_provider(options: StripeOptions | None) -> AsyncIterator[BillingProvider | None]:
     if options is None:
         yield None
         return
-    sink = StripeSink(options)
+    provider = StripeProvider(options)
     try:
-        yield sink
+        yield provider
     finally:
-        await sink.close()
+        await provider.close()

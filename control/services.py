@@ -142,7 +142,7 @@ def make_services(
     lookup = AgentLookup(policies.agents, sealer)
     tools = make_tools(workspaces, sealer, guard, RESERVED_NAMES)
     billing_mail = BillingMail(workspaces, email_queue)
-    payments = Payments(outside.billing_sink, billing_mail)
+    payments = Payments(outside.billing_provider, billing_mail)
     do_not_call = DoNotCallList(NumberPseudonyms(sealer).list_all)
     preconditions = CallPreconditions(workspaces, platform, do_not_call)
     campaigns = Campaigns(workspaces, lookup, platform)

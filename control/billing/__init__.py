@@ -5,7 +5,7 @@ The nouns, in the order in which one may import another (each only those below i
 | noun | subject |
 | --- | --- |
 | `figures` | Overviews for the staff, and the ledger's rows behind a figure or a line of an invoice. |
-| `stripe` | Stripe, behind the port `payments/sink.py`. |
+| `stripe` | Stripe, behind the port `payments/provider.py`. |
 | `payments` | Payment methods, charges and refunds at the payment company. |
 | `limits` | Spending limits, kept while calls run. |
 | `invoices` | Closing a period, invoices, recorded payments, taxes. |

@@ -6,8 +6,8 @@ from typing import Final
 
 from shared.errors import Invalid
 
-# Decimal places of currencies that do not have two (ISO 4217, list one, "minor unit"; the Icelandic and the Ugandan
-# currency have none since their subunits were withdrawn).
+# Decimal places of currencies that do not have two (ISO 4217, list one, "minor unit"). The Icelandic and the Ugandan
+# currency have none since their subunits were withdrawn.
 _EXPONENTS: Final[Mapping[str, int]] = {
     **dict.fromkeys(
         (
@@ -32,13 +32,13 @@ _EXPONENTS: Final[Mapping[str, int]] = {
     ),
     **dict.fromkeys(("bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd"), 3),
 }
-# Currencies with three decimal places whose last one is always 0 in a charge: card networks take no other amounts
+# Currencies with three decimal places whose last digit is always 0 in a charge: card networks accept no other amounts
 # (docs.stripe.com/currencies, "Three-decimal currencies").
 _TENS: Final = frozenset({"bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd"})
 
 
 def exponent_of(currency: str) -> int:
-    """Decimal places of the currency (ISO 4217, lower case)."""
+    """Returns the decimal places of the currency (ISO 4217, lower case)."""
     return _EXPONENTS.get(currency, 2)
 
 
@@ -51,12 +51,12 @@ def round_money(amount: Decimal, currency: str) -> Decimal:
 
 
 def require_exact(amount: Decimal, currency: str, param: str = "amount") -> Decimal:
-    """Raises Invalid for an amount that is not charged in the currency."""
+    """Returns the amount. Raises Invalid if the currency cannot charge it exactly."""
     if amount != round_money(amount, currency):
         raise Invalid(f"{currency.upper()} has no amounts that small.", param=param, code="amount_invalid")
     return amount
 
 
 def format_money(amount: Decimal, currency: str) -> str:
-    """An amount with its currency, such as 1,234.50 USD."""
+    """Returns an amount with its currency, such as 1,234.50 USD."""
     return f"{amount:,.{exponent_of(currency)}f} {currency.upper()}"

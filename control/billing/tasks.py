@@ -15,7 +15,7 @@ from control.billing.ledger.tasks import make_record_embedding_job
 from control.billing.limits.service import EndTransfer, SpendGuard, TransferLimits
 from control.billing.limits.tasks import SpendLimitDuty
 from control.billing.payments.service import Payments
-from control.billing.payments.tasks import sink_tasks
+from control.billing.payments.tasks import provider_tasks
 from control.billing.prices.service import update_estimates
 from control.db.duties import AnyDuty, Duty, WorkerTasks, join_tasks
 from control.db.pool import Connection, Pool
@@ -40,7 +40,7 @@ def billing_tasks(
     ahead: timedelta = timedelta(0),
 ) -> WorkerTasks:
     """Makes the job `billing.record_embedding`, the duties `unpriced_usage`, `cost_estimates`, `accruals`,
-    `overdue_workspaces` and `spend_limits`, and the tasks of `period_tasks` or `sink_tasks`.
+    `overdue_workspaces` and `spend_limits`, and the tasks of `period_tasks` or `provider_tasks`.
 
     Args:
         report: Takes the usage without a price of the last day.
@@ -65,10 +65,10 @@ def billing_tasks(
         SpendLimitDuty(invoices.mail, guard, TransferLimits(end_transfer)).make_duty(),
     ]
     later: Clock = clock if not ahead else lambda: clock() + ahead
-    if payments.sink is None:
+    if payments.provider is None:
         periods = period_tasks(pool, invoices, later, report_unopened=report_unopened)
     else:
-        periods = sink_tasks(pool, invoices, payments, payments.sink, later, report_unopened=report_unopened)
+        periods = provider_tasks(pool, invoices, payments, payments.provider, later, report_unopened=report_unopened)
     dunning = WorkerTasks(duties=[Duty("overdue_workspaces", 60, overdue_workspaces, 2 * BATCH)])
     dated = join_tasks([dunning, periods])
     moved = [_move(duty, ahead) for duty in dated.duties] if ahead else dated.duties

@@ -24,14 +24,18 @@ _SETTINGS: Final = tuple(field.name for field in fields(BillingSettings))
 
 
 async def select_account(db: Connection, workspace_id: UUID, *, lock: bool = False) -> BillingAccount | None:
-    """lock: until the transaction ends."""
+    """Returns the workspace's billing account; None if it has none.
+
+    Args:
+        lock: Locks the row until the transaction ends.
+    """
     ending = " FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"SELECT {_ACCOUNT} FROM billing_accounts WHERE workspace_id = $1{ending}", workspace_id)
     return None if row is None else BillingAccount(**row)
 
 
 async def insert_account(db: Connection, account: BillingAccount) -> None:
-    """Does nothing if the workspace has one."""
+    """Inserts the account. Does nothing if the workspace has one."""
     await db.execute(
         "INSERT INTO billing_accounts (workspace_id, currency, anchor_day, opened_at) VALUES ($1, $2, $3, $4) "
         "ON CONFLICT DO NOTHING",
@@ -43,15 +47,16 @@ async def insert_account(db: Connection, account: BillingAccount) -> None:
 
 
 async def update_currency(db: Connection, workspace_id: UUID, currency: str) -> None:
-    """The account must be locked."""
+    """Sets the account's currency. The account must be locked."""
     await db.execute(
         "UPDATE billing_accounts SET currency = $2, updated_at = now() WHERE workspace_id = $1", workspace_id, currency
     )
 
 
 async def update_account(db: Connection, account: BillingAccount) -> None:
-    """Stores what invoices say about the customer, its taxes, whether it pays in advance, and whether it needs
-    a payment method."""
+    """Stores the invoices' customer data and taxes, whether the workspace pays in advance, and whether it needs a
+    payment method.
+    """
     await db.execute(
         "UPDATE billing_accounts SET legal_name = $2, country = $3, tax_id = $4, is_tax_exempt = $5, "
         "is_prepaid = $6, is_payment_method_exempt = $7, updated_at = now() WHERE workspace_id = $1",
@@ -66,7 +71,7 @@ async def update_account(db: Connection, account: BillingAccount) -> None:
 
 
 async def select_settings(db: Connection, workspace_id: UUID) -> BillingSettings:
-    """The defaults if none were ever stored."""
+    """Returns the settings; the defaults if none were stored."""
     row = await db.fetchrow(
         f"SELECT {', '.join(_SETTINGS)} FROM billing_settings WHERE workspace_id = $1", workspace_id
     )
@@ -74,7 +79,7 @@ async def select_settings(db: Connection, workspace_id: UUID) -> BillingSettings
 
 
 async def upsert_settings(db: Connection, workspace_id: UUID, values: Mapping[str, Any]) -> None:
-    """Stores these fields of BillingSettings; the others stay as they are."""
+    """Stores these fields of BillingSettings. Other fields stay unchanged."""
     names = [name for name in _SETTINGS if name in values]
     places = ", ".join(f"${place}" for place in range(2, len(names) + 2))
     sets = ", ".join(f"{name} = excluded.{name}" for name in (*names, "updated_at"))
@@ -87,7 +92,7 @@ async def upsert_settings(db: Connection, workspace_id: UUID, values: Mapping[st
 
 
 async def select_without_account(db: Connection, most: int) -> list[tuple[UUID, datetime]]:
-    """Workspaces and their creation. Needs platform scope."""
+    """Returns workspaces without an account, and their creation time. Needs platform scope."""
     return [(row["id"], row["created_at"]) for row in await db.fetch(_SELECT_NEW, most)]
 
 
@@ -103,7 +108,7 @@ _UPSERT: Final = """
     ON CONFLICT (workspace_id, rule) DO UPDATE SET
         reason = excluded.reason, granted_by = excluded.granted_by, granted_at = excluded.granted_at
 """
-# Of workspace $1 and rule $2, or of all, newest first.
+# Exemptions of workspace $1 and rule $2, or all exemptions, newest first.
 _SELECT: Final = """
     SELECT e.id, e.workspace_id, e.rule, e.reason, e.granted_by, e.granted_at, w.name AS workspace_name
     FROM exemptions e JOIN workspaces w ON w.id = e.workspace_id
@@ -113,12 +118,12 @@ _SELECT: Final = """
 
 
 async def upsert_exemption(db: Connection, new: Exemption) -> None:
-    """In place of the workspace's exemption of this rule, if there is one: the latest reason holds."""
+    """Stores the exemption. It replaces an exemption of the same workspace and rule, so the latest reason is kept."""
     await db.execute(_UPSERT, new.id, new.workspace_id, new.rule, new.reason, new.granted_by, new.granted_at)
 
 
 async def delete_exemption(db: Connection, workspace_id: UUID, rule: ExemptionRule) -> None:
-    """Does nothing where there is none."""
+    """Deletes the exemption. Does nothing if there is none."""
     await db.execute("DELETE FROM exemptions WHERE workspace_id = $1 AND rule = $2", workspace_id, rule)
 
 
@@ -153,7 +158,7 @@ _SELECT_STATES: Final = """
     WHERE id = $1 AND NOT EXISTS (SELECT FROM known)
     ORDER BY at, seq LIMIT 10000
 """
-# An invoice of a purged workspace has the name that the workspace had.
+# Invoices of a purged workspace keep the workspace's name.
 _KEEP_NAME: Final = """
     UPDATE billing_accounts a SET legal_name = w.name, updated_at = now() FROM workspaces w
     WHERE w.id = $1 AND a.workspace_id = w.id AND a.legal_name = ''
@@ -168,20 +173,21 @@ _KEEP_NUMBERS: Final = """
 
 
 async def select_facts(db: Connection, workspace_id: UUID) -> WorkspaceFacts | None:
-    """Also of a deleted workspace; None once it is purged."""
+    """Returns facts of the workspace, even if it is deleted; None after it was purged."""
     row = await db.fetchrow("SELECT name, timezone, created_at FROM workspaces WHERE id = $1", workspace_id)
     return None if row is None else WorkspaceFacts(**row)
 
 
 async def select_states(db: Connection, workspace_id: UUID, start: datetime, end: datetime) -> list[WorkspaceState]:
-    """Status and tier between two moments, and before the first, in the order of time."""
+    """Returns status and tier between two moments, and the last state before the first moment, in order of time."""
     rows = await db.fetch(_SELECT_STATES, workspace_id, start, end)
     return [WorkspaceState(row["at"], row["status"], row["tier_name"]) for row in rows]
 
 
 async def lock_tier(db: Connection, workspace_id: UUID) -> str | None:
-    """The tier of a workspace, which does not change until the transaction ends; None: there is no such workspace, or
-    it is deleted."""
+    """Returns the tier of a workspace and locks it until the transaction ends; None if the workspace does not exist or
+    is deleted.
+    """
     tier_name: str | None = await db.fetchval(
         "SELECT tier_name FROM workspaces WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE", workspace_id
     )
@@ -189,7 +195,9 @@ async def lock_tier(db: Connection, workspace_id: UUID) -> str | None:
 
 
 async def has_amounts(db: Connection, workspace_id: UUID) -> bool:
-    """Whether anything of it has an amount of money, or will have one: calls, invoices, credits, a spending limit."""
+    """Returns whether the workspace has amounts of money, or will have: calls, invoices, credits or a spending
+    limit.
+    """
     found: bool = await db.fetchval(
         """
         SELECT EXISTS (SELECT FROM calls WHERE workspace_id = $1)

@@ -35,7 +35,7 @@ from control.http.route import Route
 # --- For members ---------------------------------------------------------------------------------------------------
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
-# Some currencies have units that are worth 0.00004 US dollars; reservations count micros, up to nine billion units.
+# Units of some currencies are worth 0.00004 US dollars. Reservations count in micros, up to nine billion units.
 Limit = Annotated[Decimal, Field(ge=0, le=1_000_000_000, decimal_places=3)]
 
 

@@ -1,4 +1,4 @@
-"""Billing accounts, settings and exemptions of workspaces as values."""
+"""Types of billing accounts, settings and exemptions."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -49,7 +49,7 @@ async def load_account(db: Connection, workspace_id: UUID) -> BillingAccount:
 
 
 async def lock_account(db: Connection, workspace_id: UUID) -> BillingAccount:
-    """The account, opened if there is none, and locked until the transaction ends."""
+    """Returns the account, locked until the transaction ends. Opens the account if there is none."""
     await queries.insert_account(db, await load_account(db, workspace_id))
     account = await queries.select_account(db, workspace_id, lock=True)
     assert account is not None, "it was just inserted"
@@ -164,7 +164,12 @@ async def _set_exemption(
 async def _change_account(
     db: Connection, actor: Actor, workspace_id: UUID, action: str, changes: Mapping[str, Any], reason: str = ""
 ) -> None:
-    """changes: by field of BillingAccount. reason: for the audit log."""
+    """Stores changed fields of the account and records them in the audit log.
+
+    Args:
+        changes: New values by field of BillingAccount.
+        reason: For the audit log.
+    """
     if await queries.select_facts(db, workspace_id) is None:
         raise NotFound("There is no such workspace.", code="workspace_not_found")
     before = await lock_account(db, workspace_id)

@@ -1,4 +1,4 @@
-"""Grants of credit, and how much an invoice takes from each grant."""
+"""Types of credits, and how much an invoice takes from each grant."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

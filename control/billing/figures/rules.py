@@ -1,4 +1,4 @@
-"""Figures of billing for the staff, as values."""
+"""Types of the billing figures for the staff."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -8,7 +8,7 @@ from control.billing.money import format_money
 
 
 def invoice_email(to: str, invoice: Invoice, link: str) -> Email:
-    """The invoice must be issued. The id is the invoice's, so that a repetition is the same e-mail."""
+    """Returns the e-mail about an issued invoice. Its id is the invoice's id, so that a retry sends the same e-mail."""
     days = format_days(invoice.period_start, invoice.period_end, invoice.timezone)
     due = f"{invoice.due_at.astimezone(ZoneInfo(invoice.timezone)):%d %B %Y}" if invoice.due_at else ""
     return Email(
@@ -27,7 +27,7 @@ You can read it and save it as a PDF here:
 
 
 def declined_email(to: str, invoice: Invoice, link: str) -> Email:
-    """After a declined charge."""
+    """Returns the e-mail after a declined charge."""
     return Email(
         to,
         f"Your card was declined for invoice {invoice.number}",
@@ -43,7 +43,10 @@ Please check it, or add another one. The invoice is here:
 
 
 def overdue_email(to: str, invoice: Invoice, link: str) -> Email:
-    """Once the time to pay is over. The id is the invoice's with a suffix, so that a repetition is the same e-mail."""
+    """Returns the e-mail about an overdue invoice.
+
+    Its id is the invoice's id with a suffix, so that a retry sends the same e-mail.
+    """
     return Email(
         to,
         f"Invoice {invoice.number} is overdue",

@@ -1,4 +1,4 @@
-"""Further fonts for invoices, for letters that Roboto does not have."""
+"""Additional fonts for invoices, for characters that Roboto does not have."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -9,9 +9,11 @@ _SUFFIXES: Final = frozenset({".ttf", ".otf", ".ttc"})
 
 @lru_cache(maxsize=64)
 def read_letters(file: Path) -> frozenset[int]:
-    """The code points that a font has (TrueType, OpenType, or the first of a collection). Takes 0.1 s for one with
-    Chinese letters. Raises OSError, and ValueError for a file that is none."""
-    # Only where there are further fonts, or an invoice is written.
+    """Returns the code points of a font (TrueType, OpenType, or the first font of a collection).
+
+    A font with Chinese characters takes 0.1 s. Raises OSError, and ValueError if the file is not a font.
+    """
+    # Imported here, because it is needed only for additional fonts and when an invoice is written.
     from fontTools.ttLib import TTFont, TTLibError  # type: ignore[import-untyped]
 
     try:
@@ -22,8 +24,10 @@ def read_letters(file: Path) -> frozenset[int]:
 
 
 def list_fonts(folder: Path) -> tuple[Path, ...]:
-    """The files of fonts in a folder by name, each read once. Raises ValueError for a folder that cannot be read, and
-    for a file that is no font."""
+    """Returns the font files in a folder by name, after reading each.
+
+    Raises ValueError if the folder cannot be read, or if a file is not a font.
+    """
     try:
         found = tuple(sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES))
         for file in found:

@@ -1,4 +1,4 @@
-"""Links to invoices' PDFs that need no sign-in. Anybody who has a link can read that invoice until it expires."""
+"""Links to invoices' PDFs that need no sign-in. Anyone who has a link can read that invoice until it expires."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ import jwt
 from shared.errors import NotFound
 
 KEY_PURPOSE: Final = "invoice links"
-# A link is valid for one to two hours, and the same within each hour, so that answers can be compared.
+# A link is valid for one to two hours. It stays the same within each hour, so that responses can be compared.
 _HOUR_S: Final = 3_600
 _ALGORITHM: Final = "HS256"
 _AUDIENCE: Final = "invoice"

@@ -23,12 +23,15 @@ _LINE_MM: Final = 6.0
 _GRAY: Final = 110
 _FONT: Final = "Roboto"
 _MISSING: Final = "?"
-# Stands for the number of pages until they are counted, wherever it is written.
+# fpdf replaces this text with the number of pages once it is known.
 _PAGES: Final = "{nb}"
 
 
 def make_pdf(document: InvoiceDocument) -> bytes:
-    """Takes about 0.1 s of a core: call it in a thread. The same invoice gives the same bytes."""
+    """Returns the invoice as a PDF. The same invoice produces the same bytes.
+
+    It takes about 0.1 s of a core, so call it in a thread.
+    """
     page = _Page()
     page.add_fonts(document.letters, document.fonts)
     page.set_creation_date(document.invoice.issued_at or document.invoice.created_at)
@@ -41,8 +44,10 @@ def make_pdf(document: InvoiceDocument) -> bytes:
 
 
 class _Page(FPDF):
-    """A4 in Roboto, which has Latin, Greek and Cyrillic letters. Others are taken from the fonts that were added; what
-    these lack becomes a question mark."""
+    """An A4 page in Roboto, which has Latin, Greek and Cyrillic letters.
+
+    Other characters come from the additional fonts. A character that all fonts lack becomes a question mark.
+    """
 
     def __init__(self) -> None:
         super().__init__(format="A4")
@@ -58,9 +63,11 @@ class _Page(FPDF):
         self.known_letters = set(font.cmap)
 
     def add_fonts(self, letters: Set[str], files: Iterable[Path]) -> None:
-        """Adds those of the fonts that have some of the letters which are missing so far. Their scripts may join
-        letters, or go from right to left, so that all text is shaped then (HarfBuzz, the Unicode Bidirectional
-        Algorithm)."""
+        """Adds the fonts that have some of the characters still missing.
+
+        Their scripts may join letters, or run from right to left, so all text is then shaped (HarfBuzz, the Unicode
+        Bidirectional Algorithm).
+        """
         names: list[str] = []
         missing = {ord(letter) for letter in letters} - self.known_letters
         for file in files:
@@ -74,24 +81,27 @@ class _Page(FPDF):
             self.set_text_shaping(True)
 
     def footer(self) -> None:
-        """The number of the page."""
+        """Writes the page number."""
         self.set_y(-15)
         self.use(8, gray=True)
         self.select_font()
         self.cell(0, 5, f"Page {self.page_no()} of {_PAGES}", align="R")
 
     def use(self, size: float, *, bold: bool = False, gray: bool = False) -> None:
-        """Sets the font for what follows."""
+        """Sets the font for the following text."""
         self.set_font(_FONT, "B" if bold else "", size)
         self.set_text_color(_GRAY if gray else 0)
 
     def select_font(self) -> None:
-        """Has the font written again before the next text: after letters of a further font fpdf counts it as selected,
-        although the page has another one."""
+        """Makes fpdf write the font again before the next text.
+
+        After characters of an additional font, fpdf assumes that the font is still selected, although the page has
+        another font.
+        """
         self.current_font_is_set_on_page = False
 
     def write_row(self, cells: Sequence[str], *, bold: bool = False) -> None:
-        """A row of the table; a long description continues on further lines, together on one page."""
+        """Writes a row of the table. A long description wraps and stays on one page."""
         self.use(10, bold=bold)
         text = self.known(cells[0])
         height = self.height_of(text)
@@ -107,24 +117,24 @@ class _Page(FPDF):
         self.set_xy(self.l_margin, top + height)
 
     def height_of(self, text: str) -> float:
-        """Of a description in the table, mm."""
+        """Returns the height of a description in the table, in mm."""
         height = self.multi_cell(_COLUMNS[0], _LINE_MM, text, dry_run=True, output=MethodReturnValue.HEIGHT)
         assert isinstance(height, float), "only the height was asked for"
         return height
 
     def write_line(self, text: str, *, align: str = "L") -> None:
-        """A line of text over the whole width, in the font that is set; a long one continues on further lines."""
+        """Writes a line of text over the whole width, in the current font. A long line wraps."""
         self.select_font()
         self.multi_cell(0, _LINE_MM, self.known(text), align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def rule(self) -> None:
-        """A thin line over the whole width."""
+        """Draws a thin line over the whole width."""
         self.set_draw_color(_GRAY)
         self.line(self.l_margin, self.get_y() + 1, self.w - self.r_margin, self.get_y() + 1)
         self.ln(3)
 
     def known(self, text: str) -> str:
-        """The text without letters that all fonts lack, and without the word that stands for the number of pages."""
+        """Replaces characters that all fonts lack, and the placeholder for the number of pages."""
         shown = text.replace(_PAGES, "(nb)")
         return "".join(letter if ord(letter) in self.known_letters else _MISSING for letter in shown)
 
@@ -171,7 +181,7 @@ def _write_totals(page: _Page, document: InvoiceDocument) -> None:
 
 
 def format_quantity(line: InvoiceLine) -> str:
-    """Minutes of seconds, days; nothing of a share, a credit or a tax."""
+    """Returns the quantity: minutes for seconds, or days. Empty for a share, a credit or a tax."""
     match line.unit:
         case "second":
             return f"{round(line.quantity / 60, 1):,} min"

@@ -25,7 +25,7 @@ from control.db.pool import Connection
 # --- Invoices and their lines --------------------------------------------------------------------------------------
 _INVOICE: Final = tuple(field.name for field in fields(Invoice))
 _COLUMNS: Final = ", ".join(_INVOICE)
-# What may change once it exists.
+# Columns that may change after the insert.
 _STATE: Final = (
     "number", "sink", "stripe_invoice_id", "status", "amount_paid", "amount_refunded", "invoice_pdf_url", "issued_at",
     "due_at", "paid_at", "voided_at", "voided_why",
@@ -35,7 +35,7 @@ _ISSUED_ORDER: Final = Keyset(
     ("created_at", "id"),
     "SELECT created_at, id FROM invoices WHERE id = $1 AND workspace_id = $2 AND status <> 'draft'",
 )
-# What was billed of the period $1, by key; also by invoices that are void: their charges were given up.
+# What was billed for period $1, by key. Void invoices are included, because their charges were given up.
 _SELECT_BILLED: Final = """
     SELECT key, kind, min(since) AS since, max(until) AS until, max(unit) AS unit, max(tier_name) AS tier_name,
            max(plan_version) AS plan_version, (array_agg(phone_number_id))[1] AS phone_number_id,
@@ -43,7 +43,7 @@ _SELECT_BILLED: Final = """
     FROM invoice_lines WHERE billing_period_id = $1 AND kind NOT IN ('credit', 'tax')
     GROUP BY key, kind ORDER BY key LIMIT 20000
 """
-# What void invoices gave up of the period $1, less what later lines (of the key $2) took back.
+# The charges that void invoices gave up for period $1, less what later lines (with key $2) took back.
 _SELECT_GIVEN_UP: Final = """
     SELECT coalesce(sum(l.exact) FILTER (WHERE i.status = 'void' AND l.kind NOT IN ('credit', 'tax')), 0)
            - coalesce(sum(l.exact) FILTER (WHERE i.status <> 'void' AND l.key = $2), 0)
@@ -72,7 +72,12 @@ async def insert_invoice(db: Connection, invoice: Invoice, lines: Sequence[Invoi
 async def select_invoice(
     db: Connection, invoice_id: UUID, workspace_id: UUID | None = None, *, lock: bool = False
 ) -> Invoice | None:
-    """workspace_id: None for the staff, who need platform scope. lock: until the transaction ends."""
+    """Returns an invoice; None if it does not exist.
+
+    Args:
+        workspace_id: None for the staff, who need platform scope.
+        lock: Locks the row until the transaction ends.
+    """
     ending = " FOR UPDATE" if lock else ""
     row = await db.fetchrow(
         f"SELECT {_COLUMNS} FROM invoices WHERE id = $1 AND ($2::uuid IS NULL OR workspace_id = $2){ending}",
@@ -83,7 +88,7 @@ async def select_invoice(
 
 
 async def update_state(db: Connection, invoice: Invoice) -> None:
-    """Stores what may change; the row must be locked."""
+    """Stores the changeable columns. The row must be locked."""
     sets = ", ".join(f"{name} = ${place}" for place, name in enumerate(_STATE, 2))
     await db.execute(
         f"UPDATE invoices SET {sets}, updated_at = now() WHERE id = $1",
@@ -93,7 +98,7 @@ async def update_state(db: Connection, invoice: Invoice) -> None:
 
 
 async def select_lines(db: Connection, invoice_id: UUID, workspace_id: UUID) -> list[InvoiceLine]:
-    """The lines in their order."""
+    """Returns the lines in order."""
     rows = await db.fetch(
         f"SELECT {', '.join(_LINE)} FROM invoice_lines WHERE invoice_id = $1 AND workspace_id = $2 "
         "ORDER BY position LIMIT 20000",
@@ -104,7 +109,7 @@ async def select_lines(db: Connection, invoice_id: UUID, workspace_id: UUID) -> 
 
 
 async def select_line(db: Connection, line_id: UUID) -> tuple[InvoiceLine, Invoice] | None:
-    """A line with its invoice. Needs platform scope."""
+    """Returns a line with its invoice. Needs platform scope."""
     row = await db.fetchrow(f"SELECT {', '.join(_LINE)}, invoice_id FROM invoice_lines WHERE id = $1", line_id)
     if row is None:
         return None
@@ -114,7 +119,7 @@ async def select_line(db: Connection, line_id: UUID) -> tuple[InvoiceLine, Invoi
 
 
 async def select_billed(db: Connection, period_id: UUID) -> Mapping[str, BilledLine]:
-    """What invoices billed of a period so far, by key."""
+    """Returns what invoices have billed for a period, by key."""
     return {row["key"]: _billed(row) for row in await db.fetch(_SELECT_BILLED, period_id)}
 
 
@@ -135,20 +140,24 @@ def _billed(row: Any) -> BilledLine:
 
 
 async def select_given_up(db: Connection, period_id: UUID) -> Decimal:
-    """What void invoices gave up of a period, and no later line took back."""
+    """Returns the amount that void invoices gave up for a period and that no later line took back."""
     amount: Decimal = await db.fetchval(_SELECT_GIVEN_UP, period_id, GIVEN_UP)
     return amount
 
 
 async def take_number(db: Connection, series: str) -> int:
-    """The next number of a series. Needs platform scope; other invoices of the series wait until the transaction
-    ends."""
+    """Returns the next number of a series.
+
+    Other invoices of the series wait until the transaction ends. Needs platform scope.
+    """
     last: int = await db.fetchval(_TAKE_NUMBER, series)
     return last
 
 
 async def select_drafts(db: Connection, most: int) -> list[UUID]:
-    """Invoices that are to be issued, the oldest first; not those that a sink refused. Needs platform scope."""
+    """Returns invoices to issue, the oldest first, except those that a billing provider refused. Needs platform
+    scope.
+    """
     rows = await db.fetch(
         """
         SELECT id FROM invoices i WHERE status = 'draft' AND NOT EXISTS (
@@ -161,7 +170,10 @@ async def select_drafts(db: Connection, most: int) -> list[UUID]:
 
 
 async def lock_overdue(db: Connection, now: datetime, most: int) -> list[Invoice]:
-    """Pending invoices that were due before, locked; those that others hold are left out. Needs platform scope."""
+    """Locks and returns pending invoices that were due before `now`, and skips rows that other transactions hold.
+
+    Needs platform scope.
+    """
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM invoices WHERE status = 'pending' AND due_at < $1 ORDER BY due_at LIMIT $2 "
         "FOR UPDATE SKIP LOCKED",
@@ -172,7 +184,7 @@ async def lock_overdue(db: Connection, now: datetime, most: int) -> list[Invoice
 
 
 async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Invoice]:
-    """The workspace's invoices but drafts, newest first. Raises Invalid (code cursor_unknown)."""
+    """Returns a page of the workspace's invoices without drafts, newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _ISSUED_ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM invoices WHERE workspace_id = $1 AND status <> 'draft' {clause.tail}", *clause.values
@@ -181,7 +193,7 @@ async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> 
 
 
 async def count_issued(db: Connection, workspace_id: UUID) -> int:
-    """The workspace's invoices but drafts."""
+    """Returns the number of the workspace's invoices without drafts."""
     total: int = await db.fetchval(
         "SELECT count(*) FROM invoices WHERE workspace_id = $1 AND status <> 'draft'", workspace_id
     )
@@ -195,7 +207,7 @@ _LISTING_ORDER: Final = Keyset(("i.created_at", "i.id"), "SELECT created_at, id 
 
 
 async def select_listings(db: Connection, wanted: InvoiceFilter, page: PageRequest) -> ListPage[InvoiceListing]:
-    """Newest first. Raises Invalid (code cursor_unknown)."""
+    """Returns a page of invoices for the staff, newest first. Raises Invalid (code cursor_unknown)."""
     where, values = _where(wanted)
     clause = await _LISTING_ORDER.make_clause(db, page, values)
     rows = await db.fetch(
@@ -209,14 +221,14 @@ async def select_listings(db: Connection, wanted: InvoiceFilter, page: PageReque
 
 
 async def count_listings(db: Connection, wanted: InvoiceFilter) -> int:
-    """Number of such invoices."""
+    """Returns the number of matching invoices."""
     where, values = _where(wanted)
     total: int = await db.fetchval(f"SELECT count(*) FROM invoices i WHERE {where}", *values)
     return total
 
 
 def _where(wanted: InvoiceFilter) -> tuple[str, tuple[Any, ...]]:
-    """Conditions of their own, so that each is answered by an index."""
+    """Returns the condition and its parameters. Each filter has a separate condition, so that an index serves it."""
     conditions: list[str] = []
     values: list[Any] = []
     if wanted.workspace_id is not None:
@@ -239,7 +251,10 @@ _PAYMENT: Final = tuple(field.name for field in fields(Payment))
 
 
 async def insert_payment(db: Connection, payment: Payment) -> bool:
-    """Returns False if the invoice has one of this kind with this method and reference."""
+    """Inserts a payment.
+
+    Returns False if the invoice already has a payment of this kind with this method and reference.
+    """
     places = ", ".join(f"${place}" for place in range(1, len(_PAYMENT) + 1))
     tag = await db.execute(
         f"INSERT INTO payments ({', '.join(_PAYMENT)}) VALUES ({places}) ON CONFLICT DO NOTHING",
@@ -249,7 +264,7 @@ async def insert_payment(db: Connection, payment: Payment) -> bool:
 
 
 async def select_amount(db: Connection, payment: Payment) -> Decimal | None:
-    """The amount of the invoice's payment or refund with this method and reference."""
+    """Returns the amount of the invoice's payment or refund with this method and reference."""
     amount: Decimal | None = await db.fetchval(
         "SELECT amount FROM payments WHERE invoice_id = $1 AND kind = $2 AND method = $3 AND reference = $4",
         payment.invoice_id,
@@ -261,7 +276,7 @@ async def select_amount(db: Connection, payment: Payment) -> Decimal | None:
 
 
 async def select_payments(db: Connection, invoice_id: UUID, workspace_id: UUID) -> list[Payment]:
-    """Payments and refunds of an invoice, the oldest first."""
+    """Returns payments and refunds of an invoice, the oldest first."""
     rows = await db.fetch(
         f"SELECT {', '.join(_PAYMENT)} FROM payments WHERE invoice_id = $1 AND workspace_id = $2 "
         "ORDER BY at, id LIMIT 1000",
@@ -288,7 +303,7 @@ async def select_tax_rates(db: Connection, country: str | None = None) -> list[T
 
 
 async def insert_tax_rate(db: Connection, rate: TaxRate, now: datetime) -> TaxRate | None:
-    """Returns the rate with its id; None if there is one of this country, name and time."""
+    """Inserts a tax rate and returns it with its id; None if the country already has a rate with this name and time."""
     row = await db.fetchrow(
         "INSERT INTO tax_rates (country, name, basis_points, is_inclusive, valid_from, created_at) "
         "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING "
@@ -305,8 +320,11 @@ async def insert_tax_rate(db: Connection, rate: TaxRate, now: datetime) -> TaxRa
 
 # --- Workspaces that do not pay ------------------------------------------------------------------------------------
 async def select_late(db: Connection, before: datetime, answered_since: datetime, most: int) -> list[UUID]:
-    """Workspaces, not suspended and not deleted, with an invoice that was due before; one of a sink only if the sink
-    was asked since then and said that it is open. Needs platform scope."""
+    """Returns workspaces, neither suspended nor deleted, with an invoice that was due before `before`.
+
+    An invoice of a billing provider counts only if the provider has reported since `answered_since` that it is open.
+    Needs platform scope.
+    """
     rows = await db.fetch(
         """
         SELECT DISTINCT w.id FROM invoices i JOIN workspaces w ON w.id = i.workspace_id
@@ -323,8 +341,10 @@ async def select_late(db: Connection, before: datetime, answered_since: datetime
 
 
 async def select_settled(db: Connection, reason: str, most: int) -> list[UUID]:
-    """Workspaces that are suspended for this reason and have no overdue invoice, nor one that was given up as
-    uncollectible: staff decide about those. Needs platform scope."""
+    """Returns workspaces that are suspended for this reason and have no overdue invoice.
+
+    Workspaces with an uncollectible invoice are left out, because the staff decide about them. Needs platform scope.
+    """
     rows = await db.fetch(
         """
         SELECT w.id FROM workspaces w

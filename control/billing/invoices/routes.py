@@ -83,7 +83,8 @@ class InvoiceView(InvoiceFacts):
     number: Annotated[
         str | None,
         Field(
-            description="Number of the invoice; null for one that a sink has not numbered.", examples=["2026-000001"]
+            description="Number of the invoice; null until the billing provider has numbered it.",
+            examples=["2026-000001"],
         ),
     ]
 
@@ -165,12 +166,20 @@ async def open_invoice_link(
 
 
 def to_invoice(invoice: Invoice, url: str) -> InvoiceView:
-    """url: of the invoice."""
+    """Returns the view of an invoice.
+
+    Args:
+        url: Path of the invoice's PDF.
+    """
     return copy_fields(InvoiceView, invoice, invoice_pdf_url=invoice.invoice_pdf_url or url)
 
 
 def to_details(record: InvoiceRecord, url: str) -> InvoiceDetails:
-    """url: of the invoice."""
+    """Returns the view of an invoice with its lines.
+
+    Args:
+        url: Path of the invoice's PDF.
+    """
     currency = record.invoice.currency
     return InvoiceDetails(
         to_invoice(record.invoice, url),
@@ -206,7 +215,7 @@ def _url(context: MemberContext, invoice_id: UUID) -> str:
 
 
 async def _make_file(document: InvoiceDocument) -> FileResponse:
-    """In a thread: a PDF takes about 0.1 s of a core, and the first one loads the libraries."""
+    """Makes the PDF in a thread: it takes about 0.1 s of a core, and the first PDF loads the libraries."""
     content = await asyncio.to_thread(_make_pdf, document)
 
     async def read(start: int, length: int) -> AsyncIterator[bytes]:
@@ -216,7 +225,7 @@ async def _make_file(document: InvoiceDocument) -> FileResponse:
 
 
 def _make_pdf(document: InvoiceDocument) -> bytes:
-    # Loaded with the first invoice: fpdf, fontTools and PIL are a fifth of what a program of control loads.
+    # Imported with the first invoice: fpdf, fontTools and PIL are a fifth of the modules that control would load.
     from control.billing.invoices.pdf import make_pdf
 
     return make_pdf(document)

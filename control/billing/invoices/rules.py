@@ -1,6 +1,6 @@
-"""Invoices, their lines and payments as values, and how a period's invoice is put together.
+"""Types of invoices, their lines and payments, and the composition of a period's invoice.
 
-An invoice has a period's statement, what changed in periods billed before, credits and taxes. Every line is rounded
+An invoice contains a period's statement, corrections of periods billed before, credits and taxes. Every line is rounded
 once. The total is the sum of the lines' amounts.
 """
 
@@ -25,8 +25,8 @@ from control.billing.periods.rules import (
 )
 
 # --- Stored invoices -----------------------------------------------------------------------------------------------
-# The sink of invoices that the platform issues itself. They are paid by bank transfer, and the staff record the
-# payments.
+# The value of `sink` for invoices that the platform issues itself. They are paid by bank transfer, and the staff record
+# the payments.
 OWN: Literal["own"] = "own"
 # draft: the period is closed, and the invoice is not issued yet. pending: issued. overdue: not paid by due_at.
 InvoiceStatus = Literal["draft", "pending", "paid", "overdue", "void", "uncollectible"]

@@ -1,7 +1,7 @@
-"""The job that writes what embedders used into the ledger.
+"""The job that writes the usage of embedders to the ledger.
 
-Their usage is under the kind of language models, as the analysis of calls is: a kind of its own would fall out of each
-sum over providers.
+The usage has the role of language models, like the analysis of calls. Sums over providers would not include another
+role.
 """
 
 from datetime import UTC

@@ -98,7 +98,7 @@ def make_request(call_id: UUID, elapsed_s: float, price: CallPrice) -> Reservati
 
 
 def price_time(seconds: int, price: CallPrice) -> PricedTime | None:
-    """None if the price is unknown."""
+    """Returns the time with its price; None if the price is unknown."""
     amount = price(seconds)
     return None if amount is None else PricedTime(seconds, _to_micros(amount, ROUND_CEILING))
 

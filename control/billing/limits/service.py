@@ -247,7 +247,7 @@ class SpendGuard:
     the exceptions of the reader."""
 
     def __init__(self, redis: BusClient, keys: StreamCredentialKeys | None = None) -> None:
-        """keys: sign granted times for media nodes."""
+        """`keys` sign granted times for media nodes."""
         self._reservations, self._granted = Reservations(redis), GrantedTimes(redis, keys)
 
     async def admit(self, terms: SpendTerms, read: SnapshotReader) -> bool:

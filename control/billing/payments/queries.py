@@ -5,8 +5,8 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from control.billing.payments.rules import Collection, RefundOrder, SinkAccount
-from control.billing.payments.sink import UsageReading
+from control.billing.payments.provider import UsageReading
+from control.billing.payments.rules import BillingProviderAccount, Collection, RefundOrder
 from control.db.pool import Connection
 
 # --- Customers at the payment company ------------------------------------------------------------------------------
@@ -14,27 +14,30 @@ _ACCOUNT: Final = "workspace_id, customer_id, payment_method_id, revision"
 _MAX_ERROR_LENGTH: Final = 200
 
 
-async def select_account(db: Connection, workspace_id: UUID, *, lock: bool = False) -> SinkAccount | None:
-    """The workspace's customer at the sink.
+async def select_account(db: Connection, workspace_id: UUID, *, lock: bool = False) -> BillingProviderAccount | None:
+    """Returns the workspace's customer at the provider.
 
     Args:
-        lock: Until the transaction ends.
+        lock: Locks the row until the transaction ends.
     """
     ending = " FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"SELECT {_ACCOUNT} FROM sink_customers WHERE workspace_id = $1{ending}", workspace_id)
-    return None if row is None else SinkAccount(**row)
+    return None if row is None else BillingProviderAccount(**row)
 
 
-async def select_account_of(db: Connection, customer_id: str) -> SinkAccount | None:
-    """By the sink's id. Needs platform scope."""
+async def select_account_of(db: Connection, customer_id: str) -> BillingProviderAccount | None:
+    """Returns the account with the provider's customer id. Needs platform scope."""
     row = await db.fetchrow(f"SELECT {_ACCOUNT} FROM sink_customers WHERE customer_id = $1", customer_id)
-    return None if row is None else SinkAccount(**row)
+    return None if row is None else BillingProviderAccount(**row)
 
 
 async def insert_account(
     db: Connection, workspace_id: UUID, customer_id: str, replaced: str | None = None
-) -> SinkAccount:
-    """Returns the account that is stored: an earlier one stays, unless it is `replaced`, which the sink has no more."""
+) -> BillingProviderAccount:
+    """Stores the provider's customer id and returns the stored account.
+
+    An existing account stays, unless its id is `replaced`, which no longer exists at the provider.
+    """
     await db.execute(
         """
         INSERT INTO sink_customers (workspace_id, customer_id) VALUES ($1, $2)
@@ -47,13 +50,15 @@ async def insert_account(
         replaced,
     )
     account = await select_account(db, workspace_id)
-    assert account is not None, "the sink gave one customer to two workspaces"
+    assert account is not None, "the provider gave one customer to two workspaces"
     return account
 
 
 async def update_method(db: Connection, workspace_id: UUID, method_id: str | None) -> bool:
-    """Returns whether it was another one before. Counts the account's revision in any case, so that an older answer of
-    the sink is not stored after this one."""
+    """Stores the payment method and returns whether it has changed.
+
+    The account's revision always increases, so that an older response of the provider is not stored afterwards.
+    """
     account = await select_account(db, workspace_id, lock=True)
     await db.execute(
         "UPDATE sink_customers SET payment_method_id = $2, revision = revision + 1, updated_at = now() "
@@ -69,7 +74,11 @@ _COLLECTION: Final = tuple(field.name for field in fields(Collection))
 
 
 async def select_collection(db: Connection, invoice_id: UUID, *, lock: bool = False) -> Collection | None:
-    """lock: until the transaction ends."""
+    """Returns how an invoice is collected.
+
+    Args:
+        lock: Locks the row until the transaction ends.
+    """
     ending = " FOR UPDATE" if lock else ""
     row = await db.fetchrow(
         f"SELECT {', '.join(_COLLECTION)} FROM sink_invoices WHERE invoice_id = $1{ending}", invoice_id
@@ -78,7 +87,7 @@ async def select_collection(db: Connection, invoice_id: UUID, *, lock: bool = Fa
 
 
 async def upsert_collection(db: Connection, collection: Collection) -> None:
-    """Stores all of it. last_error: cut to 200 characters."""
+    """Stores all fields. `last_error` is cut to 200 characters."""
     places = ", ".join(f"${place}" for place in range(1, len(_COLLECTION) + 1))
     sets = ", ".join(f"{name} = excluded.{name}" for name in _COLLECTION[2:])
     values = {name: getattr(collection, name) for name in _COLLECTION}
@@ -91,7 +100,7 @@ async def upsert_collection(db: Connection, collection: Collection) -> None:
 
 
 async def mark_checked(db: Connection, invoice_id: UUID, now: datetime, *, is_over: bool) -> None:
-    """After an answer of the sink.
+    """Records a response of the provider.
 
     Args:
         is_over: No further charge is tried.
@@ -106,12 +115,14 @@ async def mark_checked(db: Connection, invoice_id: UUID, now: datetime, *, is_ov
 
 
 async def defer_check(db: Connection, invoice_id: UUID, now: datetime) -> None:
-    """After the sink refused to answer: the others are asked about first."""
+    """Postpones the check of an invoice after the provider refused to answer, so that other invoices are checked
+    first.
+    """
     await db.execute("UPDATE sink_invoices SET checked_at = $2 WHERE invoice_id = $1", invoice_id, now)
 
 
 async def resume_invoice(db: Connection, invoice_id: UUID, now: datetime) -> bool:
-    """Has one invoice tried again that the sink refused; returns whether it had."""
+    """Plans another attempt for an invoice that the provider refused. Returns whether the provider had refused it."""
     tag = await db.execute(
         "UPDATE sink_invoices SET next_attempt_at = $2, last_error = NULL "
         "WHERE invoice_id = $1 AND last_error IS NOT NULL",
@@ -122,7 +133,7 @@ async def resume_invoice(db: Connection, invoice_id: UUID, now: datetime) -> boo
 
 
 async def resume_collections(db: Connection, workspace_id: UUID, now: datetime) -> int:
-    """Has the workspace's open invoices charged again; returns how many."""
+    """Plans charges of the workspace's open invoices. Returns the number of invoices."""
     tag = await db.execute(
         """
         UPDATE sink_invoices SET next_attempt_at = $2, last_error = NULL WHERE workspace_id = $1 AND invoice_id IN (
@@ -135,7 +146,7 @@ async def resume_collections(db: Connection, workspace_id: UUID, now: datetime) 
 
 
 async def select_due(db: Connection, now: datetime, most: int) -> list[UUID]:
-    """Invoices of which a charge is due, the longest first. Needs platform scope."""
+    """Returns invoices whose charge is due, the longest overdue first. Needs platform scope."""
     rows = await db.fetch(
         "SELECT invoice_id FROM sink_invoices WHERE next_attempt_at <= $1 ORDER BY next_attempt_at LIMIT $2", now, most
     )
@@ -143,7 +154,7 @@ async def select_due(db: Connection, now: datetime, most: int) -> list[UUID]:
 
 
 async def select_unchecked(db: Connection, before: datetime, most: int) -> list[str]:
-    """The sink's ids of open invoices that it was last asked about before. Needs platform scope."""
+    """Returns the provider's ids of open invoices that were last checked before `before`. Needs platform scope."""
     rows = await db.fetch(
         """
         SELECT i.stripe_invoice_id AS id FROM invoices i JOIN sink_invoices s ON s.invoice_id = i.id
@@ -157,8 +168,10 @@ async def select_unchecked(db: Connection, before: datetime, most: int) -> list[
 
 
 async def select_unchecked_paid(db: Connection, paid_after: datetime, before: datetime, most: int) -> list[str]:
-    """The sink's ids of invoices paid after a moment that it was last asked about before the other. Needs platform
-    scope."""
+    """Returns the provider's ids of invoices paid after `paid_after` and last checked before `before`.
+
+    Needs platform scope.
+    """
     rows = await db.fetch(
         """
         SELECT i.stripe_invoice_id AS id FROM sink_invoices s JOIN invoices i ON i.id = s.invoice_id
@@ -173,7 +186,7 @@ async def select_unchecked_paid(db: Connection, paid_after: datetime, before: da
 
 
 async def select_invoice_of(db: Connection, external_id: str) -> UUID | None:
-    """Our id of the sink's invoice. Needs platform scope."""
+    """Returns our id of the provider's invoice. Needs platform scope."""
     found: UUID | None = await db.fetchval("SELECT id FROM invoices WHERE stripe_invoice_id = $1", external_id)
     return found
 
@@ -191,10 +204,10 @@ async def insert_order(db: Connection, order: RefundOrder) -> None:
 
 
 async def select_order(db: Connection, order_id: UUID, *, lock: bool = False) -> RefundOrder | None:
-    """An open order. Needs platform scope.
+    """Returns an open refund order.
 
     Args:
-        lock: Until the transaction ends.
+        lock: Locks the row until the transaction ends. Needs platform scope.
     """
     ending = " FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"SELECT {_ORDER} FROM refund_orders WHERE id = $1 AND status = 'open'{ending}", order_id)
@@ -202,7 +215,7 @@ async def select_order(db: Connection, order_id: UUID, *, lock: bool = False) ->
 
 
 async def select_open_orders(db: Connection, invoice_id: UUID) -> list[RefundOrder]:
-    """Open orders of an invoice."""
+    """Returns the open refund orders of an invoice."""
     rows = await db.fetch(
         f"SELECT {_ORDER} FROM refund_orders WHERE invoice_id = $1 AND status = 'open' ORDER BY created_at LIMIT 100",
         invoice_id,
@@ -211,13 +224,17 @@ async def select_open_orders(db: Connection, invoice_id: UUID) -> list[RefundOrd
 
 
 async def select_orders(db: Connection, most: int) -> list[UUID]:
-    """Open orders, the oldest first. Needs platform scope."""
+    """Returns open refund orders, the oldest first. Needs platform scope."""
     rows = await db.fetch("SELECT id FROM refund_orders WHERE status = 'open' ORDER BY created_at LIMIT $1", most)
     return [row["id"] for row in rows]
 
 
 async def close_order(db: Connection, order_id: UUID, error: str | None = None) -> None:
-    """error: why nothing was paid back."""
+    """Closes a refund order.
+
+    Args:
+        error: Why the refund failed; None if it was made.
+    """
     await db.execute(
         "UPDATE refund_orders SET status = CASE WHEN $2::text IS NULL THEN 'done' ELSE 'failed' END, last_error = $2 "
         "WHERE id = $1",
@@ -227,7 +244,7 @@ async def close_order(db: Connection, order_id: UUID, error: str | None = None) 
 
 
 # --- Metered usage -------------------------------------------------------------------------------------------------
-# Days from $1 on of workspaces that have a customer at the sink; UTC, as the roll-ups have them.
+# Days from $1 on of workspaces that have a customer at the provider; UTC, as the roll-ups have them.
 _SELECT: Final = """
     SELECT c.workspace_id, c.customer_id, u.day, round(sum(coalesce(u.charged_quantity, u.quantity)))::bigint AS seconds
     FROM sink_customers c
@@ -237,7 +254,7 @@ _SELECT: Final = """
     HAVING m.delivered_at IS NULL OR m.seconds <> round(sum(coalesce(u.charged_quantity, u.quantity)))
     ORDER BY u.day, c.workspace_id LIMIT $2
 """
-# A new revision where the total is another one. One that was not delivered keeps its number: it may have arrived.
+# A changed total gets a new revision. A total that was not delivered keeps its number, because it may have arrived.
 _UPSERT: Final = """
     INSERT INTO meter_days (workspace_id, day, revision, seconds) VALUES ($1, $2, 1, $3)
     ON CONFLICT (workspace_id, day) DO UPDATE SET
@@ -248,21 +265,21 @@ _UPSERT: Final = """
 
 
 async def select_readings(db: Connection, since: date, most: int) -> list[UsageReading]:
-    """The oldest first; revision: 0. Needs platform scope."""
+    """Returns readings that are to be sent, the oldest first, with revision 0. Needs platform scope."""
     return [UsageReading(**row, revision=0) for row in await db.fetch(_SELECT, since, most)]
 
 
 async def insert_reading(db: Connection, reading: UsageReading) -> int:
-    """Stores a total before it is sent; returns its revision. Needs platform scope."""
+    """Stores a total before it is sent and returns its revision. Needs platform scope."""
     revision: int = await db.fetchval(_UPSERT, reading.workspace_id, reading.day, reading.seconds)
     return revision
 
 
 async def mark_delivered(db: Connection, reading: UsageReading, now: datetime, error: str | None) -> None:
-    """Needs platform scope.
+    """Records that a reading was delivered or refused. Needs platform scope.
 
     Args:
-        error: Why the sink refused it for good; it is not sent again until the total changes.
+        error: Why the provider refused it permanently. It is not sent again until the total changes.
     """
     await db.execute(
         "UPDATE meter_days SET delivered_at = $4, last_error = $5 "

@@ -33,7 +33,7 @@ from control.http.route import RateLimit, Route
 
 # --- For owners ----------------------------------------------------------------------------------------------------
 METHOD = f"{BILLING}/payment-method"
-# Each request asks Stripe; thieves try stolen cards by the hundred.
+# Each request calls Stripe, and thieves test stolen cards by the hundred.
 METHOD_LIMIT = RateLimit("payment-methods", 20, 3_600)
 
 
@@ -63,11 +63,11 @@ async def start_payment_setup(context: MemberContext) -> CheckedChange[SetupView
     """Begins the addition of a card: the browser gives it to Stripe with this secret, then sends its id to
     …/payment-method."""
     payments = context.services[Payments]
-    sink, customer = payments.require_sink(), await payments.make_customer(context.db, context.workspace_id)
+    provider, customer = payments.require_provider(), await payments.make_customer(context.db, context.workspace_id)
     started: list[StartedSetup] = []
 
     async def ask() -> None:
-        started.append(await start_setup(sink, customer))
+        started.append(await start_setup(provider, customer))
 
     async def save(again: MemberContext) -> SetupView:
         await save_customer(again.db, customer, started[-1].customer_id)
@@ -79,11 +79,11 @@ async def start_payment_setup(context: MemberContext) -> CheckedChange[SetupView
 async def set_payment_method(context: MemberContext, body: PaymentMethodBody) -> CheckedChange[BillingSettingsView]:
     """Has this payment method pay invoices from now on; what is open is charged to it."""
     payments, workspace_id = context.services[Payments], context.workspace_id
-    sink, customer = payments.require_sink(), await payments.make_customer(context.db, workspace_id)
+    provider, customer = payments.require_provider(), await payments.make_customer(context.db, workspace_id)
     added: list[AddedMethod] = []
 
     async def ask() -> None:
-        added.append(await add_payment_method(sink, customer, body.stripe_payment_method_id))
+        added.append(await add_payment_method(provider, customer, body.stripe_payment_method_id))
 
     async def save(again: MemberContext) -> BillingSettingsView:
         await save_added(again.db, again.actor, customer, added[-1], again.now)
@@ -94,20 +94,20 @@ async def set_payment_method(context: MemberContext, body: PaymentMethodBody) ->
 
 async def delete_payment_method(context: MemberContext) -> CheckedChange[None]:
     """Removes the payment method; invoices then wait for another one, and become overdue."""
-    sink = context.services[Payments].require_sink()
+    provider = context.services[Payments].require_provider()
     method_id = await find_payment_method(context.db, context.workspace_id)
 
     async def save(again: MemberContext) -> None:
         if method_id is not None:
             await save_removed(again.db, again.actor, again.workspace_id, method_id, again.now)
 
-    return CheckedChange(partial(remove_payment_method, sink, method_id), save)
+    return CheckedChange(partial(remove_payment_method, provider, method_id), save)
 
 
 # --- For the staff -------------------------------------------------------------------------------------------------
 INVOICE = f"{ADMIN_BILLING}/invoices/{{invoiceId}}"
-# Of one of the staff to the payment company.
-_SINK_REQUESTS = RateLimit("sink-requests", 60, 60)
+# Requests of one member of the staff to the payment company.
+_PROVIDER_REQUESTS = RateLimit("sink-requests", 60, 60)
 Reference = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
 
 
@@ -210,7 +210,7 @@ ADMIN_ROUTES: tuple[Route, ...] = (
         f"{INVOICE}/void",
         void_invoice,
         WRITERS,
-        check_limit=_SINK_REQUESTS,
+        check_limit=_PROVIDER_REQUESTS,
         errors=("404 invoice_not_found", "409 no_card_payments", "409 sink_refused", "409 invoice_not_open"),
     ),
     Route(
@@ -219,7 +219,7 @@ ADMIN_ROUTES: tuple[Route, ...] = (
         record_payment,
         WRITERS,
         idempotent=True,
-        check_limit=_SINK_REQUESTS,
+        check_limit=_PROVIDER_REQUESTS,
         beyond_spec=True,
         errors=(
             "404 invoice_not_found",

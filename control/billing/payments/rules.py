@@ -8,13 +8,13 @@ from uuid import UUID
 
 import msgspec
 
-# Pauses after the first, second and third declined charge. After the fourth one the customer has to act. Card schemes
-# allow at most 15 attempts in 30 days (docs.stripe.com/declines/network-decline-codes).
+# Waits after the first, second and third declined charge. After the fourth, the customer has to act. Card schemes allow
+# at most 15 attempts in 30 days (docs.stripe.com/declines/network-decline-codes).
 RETRY_WAITS: Final = (timedelta(days=3), timedelta(days=3), timedelta(days=4))
 
 
 @dataclass(frozen=True, slots=True)
-class SinkAccount:
+class BillingProviderAccount:
     """A workspace's customer at the payment company.
 
     Attributes:
@@ -46,7 +46,7 @@ class Collection:
     last_error: str | None = None
 
     def is_due(self, now: datetime) -> bool:
-        """Whether it is time for a charge."""
+        """Returns whether a charge is due."""
         return self.next_attempt_at is not None and self.next_attempt_at <= now
 
 
@@ -95,7 +95,7 @@ class CheckInvoiceJob(msgspec.Struct, frozen=True):
     """Payload of the job.
 
     Attributes:
-        external_id: The sink's.
+        external_id: The provider's.
     """
 
     external_id: str
@@ -105,7 +105,7 @@ class CheckPaymentJob(msgspec.Struct, frozen=True):
     """Payload of the job.
 
     Attributes:
-        payment_id: The sink's, of a charge.
+        payment_id: The provider's, of a charge.
     """
 
     payment_id: str
@@ -115,7 +115,7 @@ class CheckCustomerJob(msgspec.Struct, frozen=True):
     """Payload of the job.
 
     Attributes:
-        customer_id: The sink's.
+        customer_id: The provider's.
     """
 
     customer_id: str

@@ -23,19 +23,19 @@ from control.billing.invoices.service import store_state
 from control.billing.jobs import enqueue_once
 from control.billing.money import require_exact
 from control.billing.payments import queries
-from control.billing.payments.rules import REFUND, RefundJob, RefundOrder
-from control.billing.payments.sink import (
-    BillingSink,
+from control.billing.payments.provider import (
+    BillingCustomer,
+    BillingProvider,
+    BillingProviderError,
+    BillingProviderUnavailable,
+    InvoiceReceipt,
     PaymentCard,
     PaymentDeclined,
     PaymentMethodUnknown,
+    ProviderAmount,
     SetupSecret,
-    SinkAmount,
-    SinkCustomer,
-    SinkError,
-    SinkReceipt,
-    SinkUnavailable,
 )
+from control.billing.payments.rules import REFUND, RefundJob, RefundOrder
 from control.db.pool import Connection
 from shared.errors import Conflict, Invalid, Unavailable
 from shared.ids import new_id
@@ -49,18 +49,20 @@ log = structlog.get_logger()
 
 # --- The payment company -------------------------------------------------------------------------------------------
 @contextmanager
-def sink_problems(param: str | None = None) -> Iterator[None]:
-    """Maps the sink's errors. Raises Invalid (codes card_declined, payment_method_unknown), Conflict (code
-    sink_refused), Unavailable."""
+def map_provider_errors(param: str | None = None) -> Iterator[None]:
+    """Maps the provider's errors.
+
+    Raises Invalid (codes card_declined, payment_method_unknown), Conflict (code sink_refused), Unavailable.
+    """
     try:
         yield
     except PaymentDeclined:
         raise Invalid("The card was declined.", code="card_declined", param=param) from None
     except PaymentMethodUnknown:
         raise Invalid("There is no such payment method.", code="payment_method_unknown", param=param) from None
-    except SinkError as error:
+    except BillingProviderError as error:
         raise Conflict(f"The payment company refused this: {error}.", code="sink_refused") from None
-    except SinkUnavailable:
+    except BillingProviderUnavailable:
         raise Unavailable("The payment company does not answer. Try again in a minute.") from None
 
 
@@ -71,19 +73,19 @@ class Payments:
     records.
 
     Args:
-        sink: None if the platform has no payment company.
+        provider: None if the platform has no payment company.
     """
 
-    def __init__(self, sink: BillingSink | None, mail: BillingMail) -> None:
-        self.sink, self._mail = sink, mail
+    def __init__(self, provider: BillingProvider | None, mail: BillingMail) -> None:
+        self.provider, self._mail = provider, mail
 
-    def require_sink(self) -> BillingSink:
+    def require_provider(self) -> BillingProvider:
         """Returns the payment company. Raises Conflict (code no_card_payments)."""
-        if self.sink is None:
+        if self.provider is None:
             raise Conflict("This platform takes no cards: invoices are paid by bank transfer.", code="no_card_payments")
-        return self.sink
+        return self.provider
 
-    async def make_customer(self, db: Connection, workspace_id: UUID, name: str | None = None) -> SinkCustomer:
+    async def make_customer(self, db: Connection, workspace_id: UUID, name: str | None = None) -> BillingCustomer:
         """Returns the customer as the payment company must know it.
 
         Args:
@@ -92,7 +94,7 @@ class Payments:
         account = await load_account(db, workspace_id)
         known = await queries.select_account(db, workspace_id)
         facts = await accounts_queries.select_facts(db, workspace_id) if name is None else None
-        return SinkCustomer(
+        return BillingCustomer(
             workspace_id=workspace_id,
             customer_id=known.customer_id if known else None,
             name=account.legal_name or name or (facts.name if facts else ""),
@@ -102,10 +104,13 @@ class Payments:
         )
 
     async def require_payment_method(self, db: Connection, workspace_id: UUID) -> None:
-        """Requires a payment method of a workspace that orders something. Without a sink nothing is required, nor of a
-        workspace that the staff exempted. Locks nothing: a payment method may be removed at any later time, too. Raises
-        Conflict (code payment_method_required)."""
-        if self.sink is None or await find_payment_method(db, workspace_id) is not None:
+        """Requires a payment method of a workspace that orders something.
+
+        Nothing is required without a billing provider, or if the staff exempted the workspace. The rows are not locked,
+        because a payment method may be removed at any later time anyway. Raises Conflict (code
+        payment_method_required).
+        """
+        if self.provider is None or await find_payment_method(db, workspace_id) is not None:
             return
         account = await accounts_queries.select_account(db, workspace_id)
         if account is None or not account.is_payment_method_exempt:
@@ -121,18 +126,18 @@ class Payments:
         invoice = await invoices_queries.select_invoice(db, invoice_id)
         if invoice is None or invoice.stripe_invoice_id is None or invoice.status not in OPEN:
             return None
-        self._require_invoice_sink()
+        self._require_invoice_provider()
         return invoice.stripe_invoice_id
 
     async def void(self, external_id: str, reason: str) -> None:
-        """Declares an invoice void at the payment company. Raises as `sink_problems` does."""
-        with sink_problems():
-            await self._require_invoice_sink().void_invoice(external_id, reason)
+        """Declares an invoice void at the payment company. Raises as `map_provider_errors` does."""
+        with map_provider_errors():
+            await self._require_invoice_provider().void_invoice(external_id, reason)
 
     async def settle(self, external_id: str) -> None:
-        """Marks an invoice at the payment company as paid elsewhere. Raises as `sink_problems` does."""
-        with sink_problems():
-            await self._require_invoice_sink().settle_invoice(external_id)
+        """Marks an invoice at the payment company as paid elsewhere. Raises as `map_provider_errors` does."""
+        with map_provider_errors():
+            await self._require_invoice_provider().settle_invoice(external_id)
 
     async def require_whole(self, db: Connection, invoice_id: UUID, amount: Decimal | None) -> None:
         """Requires a payment of all that is due, because payment companies accept no part payments from elsewhere.
@@ -154,7 +159,7 @@ class Payments:
         invoice = await invoices_service.lock_invoice(db, invoice_id)
         if invoice.stripe_invoice_id is None:
             return None
-        self._require_invoice_sink()
+        self._require_invoice_provider()
         orders = await queries.select_open_orders(db, invoice_id)
         left = invoice.amount_paid - invoice.amount_refunded - sum((order.amount for order in orders), Decimal(0))
         amount = left if notice.amount is None else require_exact(notice.amount, invoice.currency)
@@ -178,10 +183,10 @@ class Payments:
         await record_change(db, actor, Change("invoice.resume", "invoice", str(invoice.id), invoice.workspace_id))
         return invoice
 
-    def _require_invoice_sink(self) -> BillingSink:
-        if self.sink is None:
+    def _require_invoice_provider(self) -> BillingProvider:
+        if self.provider is None:
             raise Conflict("The payment company of this invoice is not set up.", code="no_card_payments")
-        return self.sink
+        return self.provider
 
 
 # --- Payment methods -----------------------------------------------------------------------------------------------
@@ -201,14 +206,14 @@ class StartedSetup:
     secret: SetupSecret
 
 
-async def start_setup(sink: BillingSink, customer: SinkCustomer) -> StartedSetup:
-    """Begins the addition of a payment method, outside of a transaction. Raises as `sink_problems` does."""
-    with sink_problems():
-        customer_id = await sink.ensure_customer(customer)
-        return StartedSetup(customer_id, await sink.create_setup(customer_id))
+async def start_setup(provider: BillingProvider, customer: BillingCustomer) -> StartedSetup:
+    """Begins the addition of a payment method, outside of a transaction. Raises as `map_provider_errors` does."""
+    with map_provider_errors():
+        customer_id = await provider.ensure_customer(customer)
+        return StartedSetup(customer_id, await provider.create_setup(customer_id))
 
 
-async def save_customer(db: Connection, customer: SinkCustomer, customer_id: str) -> None:
+async def save_customer(db: Connection, customer: BillingCustomer, customer_id: str) -> None:
     """Stores the workspace's customer id, if it has none. Raises Conflict (code sink_refused) if another request stored
     another id: a payment method of this customer would never pay."""
     account = await queries.insert_account(db, customer.workspace_id, customer_id, customer.customer_id)
@@ -216,14 +221,16 @@ async def save_customer(db: Connection, customer: SinkCustomer, customer_id: str
         raise Conflict("Another request began the same meanwhile. Begin again.", code="sink_refused")
 
 
-async def add_payment_method(sink: BillingSink, customer: SinkCustomer, method_id: str) -> AddedMethod:
-    """Adds a payment method, outside of a transaction. Raises as `sink_problems` does."""
-    with sink_problems("stripe_payment_method_id"):
-        customer_id = await sink.ensure_customer(customer)
-        return AddedMethod(customer_id, await sink.set_payment_method(customer_id, method_id))
+async def add_payment_method(provider: BillingProvider, customer: BillingCustomer, method_id: str) -> AddedMethod:
+    """Adds a payment method, outside of a transaction. Raises as `map_provider_errors` does."""
+    with map_provider_errors("stripe_payment_method_id"):
+        customer_id = await provider.ensure_customer(customer)
+        return AddedMethod(customer_id, await provider.set_payment_method(customer_id, method_id))
 
 
-async def save_added(db: Connection, actor: Actor, customer: SinkCustomer, added: AddedMethod, now: datetime) -> None:
+async def save_added(
+    db: Connection, actor: Actor, customer: BillingCustomer, added: AddedMethod, now: datetime
+) -> None:
     """Stores what `add_payment_method` returned, and plans charges of open invoices. Raises as `save_customer` does."""
     workspace_id = customer.workspace_id
     await save_customer(db, customer, added.customer_id)
@@ -251,11 +258,11 @@ async def find_payment_method(db: Connection, workspace_id: UUID) -> str | None:
     return account.payment_method_id if account else None
 
 
-async def remove_payment_method(sink: BillingSink, method_id: str | None) -> None:
-    """Removes a payment method, outside of a transaction. Raises as `sink_problems` does."""
+async def remove_payment_method(provider: BillingProvider, method_id: str | None) -> None:
+    """Removes a payment method, outside of a transaction. Raises as `map_provider_errors` does."""
     if method_id is not None:
-        with sink_problems():
-            await sink.remove_payment_method(method_id)
+        with map_provider_errors():
+            await provider.remove_payment_method(method_id)
 
 
 async def save_removed(db: Connection, actor: Actor, workspace_id: UUID, method_id: str, now: datetime) -> None:
@@ -267,7 +274,7 @@ async def save_removed(db: Connection, actor: Actor, workspace_id: UUID, method_
 
 
 # --- Reports of the payment company --------------------------------------------------------------------------------
-async def apply_receipt(db: Connection, invoice: Invoice, receipt: SinkReceipt, now: datetime) -> Invoice:
+async def apply_receipt(db: Connection, invoice: Invoice, receipt: InvoiceReceipt, now: datetime) -> Invoice:
     """Brings our record of an invoice to what the payment company reports. Needs platform scope.
 
     Reports may come twice and in any order: a paid or void invoice stays so; an uncollectible one may still be paid.
@@ -295,7 +302,7 @@ async def apply_receipt(db: Connection, invoice: Invoice, receipt: SinkReceipt, 
     return invoice
 
 
-async def _settle(db: Connection, invoice: Invoice, receipt: SinkReceipt, now: datetime) -> Invoice:
+async def _settle(db: Connection, invoice: Invoice, receipt: InvoiceReceipt, now: datetime) -> Invoice:
     """Records that the payment company received all that was open."""
     invoice = await _reopen(db, invoice)
     payment = invoices_service.make_payment(
@@ -317,7 +324,9 @@ def _is_unpaid(invoice: Invoice) -> bool:
     return invoice.amount_paid <= invoice.amount_refunded
 
 
-async def _apply_credits(db: Connection, invoice: Invoice, reported: Sequence[SinkAmount], now: datetime) -> Invoice:
+async def _apply_credits(
+    db: Connection, invoice: Invoice, reported: Sequence[ProviderAmount], now: datetime
+) -> Invoice:
     """Records new credit notes, and credit notes that became void."""
     payments = await invoices_queries.select_payments(db, invoice.id, invoice.workspace_id)
     recorded = _sum_by_reference([payment for payment in payments if payment.method == CREDIT_NOTE])
@@ -332,7 +341,9 @@ async def _apply_credits(db: Connection, invoice: Invoice, reported: Sequence[Si
     return invoice
 
 
-async def _apply_refunds(db: Connection, invoice: Invoice, reported: Sequence[SinkAmount], now: datetime) -> Invoice:
+async def _apply_refunds(
+    db: Connection, invoice: Invoice, reported: Sequence[ProviderAmount], now: datetime
+) -> Invoice:
     """Records new refunds, made by the staff at the payment company or by our order, and refunds that were returned."""
     payments = await invoices_queries.select_payments(db, invoice.id, invoice.workspace_id)
     refunds = {payment.reference for payment in payments if payment.kind == "refund" and payment.method == invoice.sink}
@@ -349,7 +360,7 @@ async def _apply_refunds(db: Connection, invoice: Invoice, reported: Sequence[Si
     return invoice
 
 
-async def _record_refund(db: Connection, invoice: Invoice, reported: SinkAmount, now: datetime) -> Invoice:
+async def _record_refund(db: Connection, invoice: Invoice, reported: ProviderAmount, now: datetime) -> Invoice:
     if reported.amount > invoice.amount_paid - invoice.amount_refunded:
         log.error("refund.too_high", invoice_id=str(invoice.id), reference=reported.reference)
         return invoice

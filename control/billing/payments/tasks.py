@@ -28,6 +28,18 @@ from control.billing.jobs import (
     transact,
 )
 from control.billing.payments import queries
+from control.billing.payments.provider import (
+    BillingCustomer,
+    BillingProvider,
+    BillingProviderError,
+    BillingProviderUnavailable,
+    InvoiceReceipt,
+    PaymentDeclined,
+    ProviderInvoice,
+    ProviderInvoiceLine,
+    UsageReceiver,
+    UsageReading,
+)
 from control.billing.payments.rules import (
     CHARGE_INVOICE,
     CHECK_CUSTOMER,
@@ -43,18 +55,6 @@ from control.billing.payments.rules import (
     after_decline,
 )
 from control.billing.payments.service import OPEN, SYSTEM, Payments, apply_receipt, save_payment_method
-from control.billing.payments.sink import (
-    BillingSink,
-    PaymentDeclined,
-    SinkCustomer,
-    SinkError,
-    SinkInvoice,
-    SinkLine,
-    SinkReceipt,
-    SinkUnavailable,
-    UsageReading,
-    UsageSink,
-)
 from control.db.duties import AnyDuty, Duty, OutsideDuty, WorkerTasks, join_tasks
 from control.db.jobs import JobFailed, JobHandler, decode_payload
 from control.db.pool import Connection, Pool
@@ -80,15 +80,23 @@ CHECK_PAID_FOR: Final = timedelta(days=120)
 class IssueRequest:
     """A draft to issue, and its customer."""
 
-    invoice: SinkInvoice
-    customer: SinkCustomer
+    invoice: ProviderInvoice
+    customer: BillingCustomer
 
 
-class SinkJobs:
+class ProviderJobs:
     """Handlers of the jobs."""
 
-    def __init__(self, pool: Pool, invoices: Invoices, payments: Payments, sink: BillingSink, clock: Clock) -> None:
-        self._pool, self._invoices, self._payments, self._sink, self._clock = pool, invoices, payments, sink, clock
+    def __init__(
+        self, pool: Pool, invoices: Invoices, payments: Payments, provider: BillingProvider, clock: Clock
+    ) -> None:
+        self._pool, self._invoices, self._payments, self._provider, self._clock = (
+            pool,
+            invoices,
+            payments,
+            provider,
+            clock,
+        )
 
     def handler(self, kind: type[T], run: Callable[[T], Awaitable[None]]) -> JobHandler:
         """Makes a job handler of a method. The job is retried while the payment company is unavailable."""
@@ -97,7 +105,7 @@ class SinkJobs:
             job = decode_payload(payload, kind)
             try:
                 await run(job)
-            except SinkUnavailable as error:
+            except BillingProviderUnavailable as error:
                 raise JobFailed(str(error)) from None
 
         return handle
@@ -109,13 +117,13 @@ class SinkJobs:
             return
         workspace_id = request.customer.workspace_id
         try:
-            customer_id = await self._sink.ensure_customer(request.customer)
+            customer_id = await self._provider.ensure_customer(request.customer)
             known = request.customer.customer_id
             account = await transact(
                 self._pool, lambda db: queries.insert_account(db, workspace_id, customer_id, known)
             )
-            receipt = await self._sink.issue_invoice(replace(request.invoice, customer_id=account.customer_id))
-        except SinkError as error:
+            receipt = await self._provider.issue_invoice(replace(request.invoice, customer_id=account.customer_id))
+        except BillingProviderError as error:
             await self._refuse(job.invoice_id, error)
             raise JobFailed(str(error), is_permanent=True) from None
         await transact(self._pool, lambda db: self._record_issue(db, job.invoice_id, receipt))
@@ -127,12 +135,12 @@ class SinkJobs:
             return
         external_id, method_id, attempt = found
         try:
-            receipt = await self._sink.pay_invoice(external_id, method_id, attempt)
+            receipt = await self._provider.pay_invoice(external_id, method_id, attempt)
         except PaymentDeclined as declined:
             log.info("charge.declined", invoice_id=str(job.invoice_id), reason=declined.reason)
             await transact(self._pool, lambda db: self._record_decline(db, job.invoice_id, attempt, method_id))
             return
-        except SinkError as error:
+        except BillingProviderError as error:
             await self._refuse(job.invoice_id, error, method_id)
             raise JobFailed(str(error), is_permanent=True) from None
         await transact(self._pool, lambda db: self._apply(db, job.invoice_id, receipt))
@@ -145,8 +153,8 @@ class SinkJobs:
         if invoice_id is None:
             return
         try:
-            receipt = await self._sink.get_invoice(job.external_id)
-        except SinkError as error:
+            receipt = await self._provider.get_invoice(job.external_id)
+        except BillingProviderError as error:
             now = self._clock()
             await transact(self._pool, lambda db: queries.defer_check(db, invoice_id, now))
             raise JobFailed(str(error), is_permanent=True) from None
@@ -155,8 +163,8 @@ class SinkJobs:
     async def check_payment(self, job: CheckPaymentJob) -> None:
         """Checks the invoice that a charge paid, for example after a refund or a dispute."""
         try:
-            external_id = await self._sink.find_paid_invoice(job.payment_id)
-        except SinkError as error:
+            external_id = await self._provider.find_paid_invoice(job.payment_id)
+        except BillingProviderError as error:
             raise JobFailed(str(error), is_permanent=True) from None
         if external_id is not None:
             await self.check_invoice(CheckInvoiceJob(external_id))
@@ -169,8 +177,8 @@ class SinkJobs:
         if account is None:
             return
         try:
-            card = await self._sink.get_payment_method(job.customer_id)
-        except SinkError as error:
+            card = await self._provider.get_payment_method(job.customer_id)
+        except BillingProviderError as error:
             raise JobFailed(str(error), is_permanent=True) from None
         now = self._clock()
 
@@ -191,8 +199,8 @@ class SinkJobs:
         assert invoice is not None and invoice.stripe_invoice_id is not None, "orders are of issued invoices"
         external_id, currency = invoice.stripe_invoice_id, invoice.currency
         try:
-            reference = await self._sink.refund_invoice(external_id, order.id, order.amount, currency)
-        except SinkError as error:
+            reference = await self._provider.refund_invoice(external_id, order.id, order.amount, currency)
+        except BillingProviderError as error:
             reason = str(error)
             log.error("refund.refused", order_id=str(order.id), reason=reason)
             await transact(self._pool, lambda db: queries.close_order(db, order.id, reason))
@@ -208,16 +216,19 @@ class SinkJobs:
             await self._invoices.issue(db, invoice_id, self._clock())
             return None
         if draft.sink == OWN:
-            draft = replace(draft, sink=self._sink.name)
+            draft = replace(draft, sink=self._provider.name)
             await invoices_queries.update_state(db, draft)
         customer = await self._payments.make_customer(db, draft.workspace_id, draft.customer_name)
         lines = await invoices_queries.select_lines(db, draft.id, draft.workspace_id)
         return IssueRequest(
-            SinkInvoice(
+            ProviderInvoice(
                 id=draft.id,
                 customer_id=customer.customer_id or "",
                 currency=draft.currency,
-                lines=[SinkLine(line.id, line.description, line.amount, line.since, line.until) for line in lines],
+                lines=[
+                    ProviderInvoiceLine(line.id, line.description, line.amount, line.since, line.until)
+                    for line in lines
+                ],
                 total=draft.amount,
                 period_start=draft.period_start,
                 period_end=draft.period_end,
@@ -226,7 +237,7 @@ class SinkJobs:
             customer,
         )
 
-    async def _record_issue(self, db: Connection, invoice_id: UUID, receipt: SinkReceipt) -> None:
+    async def _record_issue(self, db: Connection, invoice_id: UUID, receipt: InvoiceReceipt) -> None:
         now, draft = self._clock(), await invoices_service.lock_invoice(db, invoice_id)
         if draft.status != "draft":
             return
@@ -282,7 +293,7 @@ class SinkJobs:
         account = await queries.select_account(db, workspace_id)
         return account is not None and account.payment_method_id not in (None, method_id)
 
-    async def _apply(self, db: Connection, invoice_id: UUID, receipt: SinkReceipt) -> Invoice:
+    async def _apply(self, db: Connection, invoice_id: UUID, receipt: InvoiceReceipt) -> Invoice:
         return await apply_receipt(db, await invoices_service.lock_invoice(db, invoice_id), receipt, self._clock())
 
     async def _record_refund(self, db: Connection, order_id: UUID, reference: str) -> None:
@@ -296,7 +307,7 @@ class SinkJobs:
         await invoices_service.refund_payment(db, SYSTEM, replace(made, id=order.id, reason=order.reason))
         await queries.close_order(db, order.id)
 
-    async def _refuse(self, invoice_id: UUID, error: SinkError, method_id: str | None = None) -> None:
+    async def _refuse(self, invoice_id: UUID, error: BillingProviderError, method_id: str | None = None) -> None:
         """Records that the payment company refused an invoice for good. The next attempt follows when the staff resume
         the invoice or another payment method is set.
 
@@ -323,11 +334,11 @@ class SinkJobs:
 
 
 # --- Duties --------------------------------------------------------------------------------------------------------
-def sink_tasks(
+def provider_tasks(
     pool: Pool,
     invoices: Invoices,
     payments: Payments,
-    sink: BillingSink,
+    provider: BillingProvider,
     clock: Clock,
     *,
     report_unopened: Callable[[int], None] = ignore_count,
@@ -335,7 +346,7 @@ def sink_tasks(
     """Makes the tasks of `period_tasks`, whose invoices the payment company issues; the jobs `billing.charge_invoice`,
     `.check_invoice`, `.check_payment`, `.check_customer` and `.refund`; the duties `invoice_charges`, `invoice_checks`,
     `refund_orders`, and `usage_meter` if the payment company takes usage."""
-    jobs = SinkJobs(pool, invoices, payments, sink, clock)
+    jobs = ProviderJobs(pool, invoices, payments, provider, clock)
 
     async def invoice_charges(db: Connection, now: datetime) -> int:
         due = await queries.select_due(db, now, MOST_WAITING)
@@ -362,8 +373,8 @@ def sink_tasks(
         Duty("invoice_checks", 600, invoice_checks, BATCH),
         Duty("refund_orders", 300, refund_orders, BATCH),
     ]
-    if sink.usage_sink is not None:
-        duties.append(UsageMeterDuty(sink.usage_sink).make_duty())
+    if provider.usage_receiver is not None:
+        duties.append(UsageMeterDuty(provider.usage_receiver).make_duty())
     issue = jobs.handler(IssueInvoiceJob, jobs.issue)
     periods = period_tasks(pool, invoices, clock, issue=issue, report_unopened=report_unopened)
     return join_tasks([periods, WorkerTasks(handlers=handlers, duties=duties)])
@@ -373,15 +384,15 @@ class UsageMeterDuty:
     """Sends how many seconds each workspace called on each day. A reading is stored with its revision before it is
     sent, so that the run after a crash sends the same reading again."""
 
-    def __init__(self, sink: UsageSink) -> None:
-        self._sink = sink
+    def __init__(self, receiver: UsageReceiver) -> None:
+        self._receiver = receiver
 
     def make_duty(self) -> OutsideDuty:
-        """The duty `usage_meter`."""
+        """Returns the duty `usage_meter`."""
         return OutsideDuty("usage_meter", METER_EVERY_S, self.run, MOST_READINGS)
 
     async def run(self, pool: Pool, now: datetime) -> int:
-        """Returns the number of readings that were accepted or refused."""
+        """Sends the readings. Returns the number of readings that were accepted or refused."""
         since = (now.astimezone(UTC) - _KEPT).date()
         found = await transact(pool, lambda db: queries.select_readings(db, since, MOST_READINGS))
         done = failures = 0
@@ -389,7 +400,7 @@ class UsageMeterDuty:
             try:
                 await self._send(pool, reading, now)
                 done += 1
-            except SinkUnavailable as error:
+            except BillingProviderUnavailable as error:
                 failures += 1
                 log.warning("usage.not_delivered", workspace_id=str(reading.workspace_id), error=str(error))
                 if failures == _MOST_FAILURES:
@@ -400,8 +411,8 @@ class UsageMeterDuty:
         revision = await transact(pool, lambda db: queries.insert_reading(db, reading))
         sent, refused = replace(reading, revision=revision), None
         try:
-            await self._sink.record_usage(sent)
-        except SinkError as error:
+            await self._receiver.record_usage(sent)
+        except BillingProviderError as error:
             refused = str(error)
             log.error("usage.refused", workspace_id=str(reading.workspace_id), day=str(reading.day), reason=refused)
         await transact(pool, lambda db: queries.mark_delivered(db, sent, now, refused))

@@ -153,7 +153,7 @@ async def update_status(db: Connection, period_id: UUID, status: PeriodStatus) -
 
 
 async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[PeriodSummary]:
-    """Closed periods, newest first. Raises Invalid (code cursor_unknown)."""
+    """Returns a page of closed periods, newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
     rows = await db.fetch(
         f"""
@@ -167,7 +167,7 @@ async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> 
 
 
 async def count_closed(db: Connection, workspace_id: UUID) -> int:
-    """Number of closed periods."""
+    """Returns the number of closed periods."""
     total: int = await db.fetchval(
         "SELECT count(*) FROM billing_periods WHERE workspace_id = $1 AND status <> 'open'", workspace_id
     )
@@ -175,7 +175,7 @@ async def count_closed(db: Connection, workspace_id: UUID) -> int:
 
 
 def make_period(row: Any) -> StoredPeriod:
-    """row: has COLUMNS."""
+    """Returns a period from a row with COLUMNS."""
     period = BillingPeriod(row["period_start"], row["period_end"], row["full_start"], row["full_end"], row["timezone"])
     return StoredPeriod(row["id"], row["workspace_id"], period, row["currency"], row["status"], row["total_amount"])
 

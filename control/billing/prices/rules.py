@@ -44,10 +44,10 @@ PRICE_UNITS: Final[Mapping[Role, tuple[PriceUnit, ...]]] = {
     "telephony": ("minute",),
     "call_minutes": ("minute",),
 }
-# By unit of the ledger: how many of it are a unit of the price, and the price units in the order of preference. Without
-# a price of their own, tokens read from a vendor's cache or written to it cost as much as other tokens. For reads this
-# is the safe side, because a cost that is too high gets noticed; vendors without a price for writes bill them like
-# this.
+# For each unit of the ledger: how many of it make a unit of the price, and the price units in the order of preference.
+# Tokens read from or written to a vendor's cache cost as much as other tokens if they have no price. For reads this is
+# the safe side, because a cost that is too high is noticed. Vendors without a price for writes bill them like other
+# tokens.
 _PRICED_BY: Final[Mapping[LedgerUnit, tuple[int, tuple[PriceUnit, ...]]]] = {
     "ms": (60_000, ("minute",)),
     "second": (60, ("minute",)),
@@ -315,7 +315,7 @@ class UnitCost:
 
 
 def make_prices(provider: str, costs: Mapping[Role, Mapping[str, UnitCost]]) -> dict[PriceKey, Decimal]:
-    """The prices of each role and model. Raises Invalid, which names the model."""
+    """Returns the prices of each role and model. Raises Invalid, which names the model."""
     return {
         PriceKey("cost", provider, role, model, unit): price
         for role, models in costs.items()
@@ -325,7 +325,7 @@ def make_prices(provider: str, costs: Mapping[Role, Mapping[str, UnitCost]]) -> 
 
 
 def make_costs(prices: Iterable[StoredPrice]) -> dict[str, dict[str, UnitCost]]:
-    """The other way: of the newest version of each price."""
+    """Returns the unit costs by role and model, from the newest version of each price. The inverse of `make_prices`."""
     found: dict[str, dict[str, dict[str, Decimal]]] = {}
     for stored in prices:
         key = stored.version.key

@@ -1,4 +1,4 @@
-"""Stripe's API by its SDK: the only module that imports it. Nothing is retried here: jobs decide what happens."""
+"""Stripe's API through its SDK; no other module imports the SDK. This module does not retry: the jobs decide."""
 
 import asyncio
 import logging
@@ -13,11 +13,11 @@ import httpx
 import stripe
 
 from control.billing.money import exponent_of
-from control.billing.payments.sink import PaymentDeclined, SinkError, SinkUnavailable
+from control.billing.payments.provider import BillingProviderError, BillingProviderUnavailable, PaymentDeclined
 
-# Shapes of objects and events; the webhook endpoint at Stripe must have the same.
+# The version of objects and events. The webhook endpoint at Stripe must use the same version.
 API_VERSION: Final = "2026-10-28.endive"
-# Replayed failures that are passed over in one run.
+# Maximum number of replayed failures that one run skips.
 _MOST_KEYS: Final = 5
 StripeInvoice: TypeAlias = stripe.Invoice
 StripeInvoiceItem: TypeAlias = stripe.InvoiceItem
@@ -25,14 +25,20 @@ StripePaymentMethod: TypeAlias = stripe.PaymentMethod
 StripeRefund: TypeAlias = stripe.Refund
 T = TypeVar("T")
 
-# At lower levels the SDK logs what is sent.
+# At lower levels the SDK logs request contents.
 logging.getLogger("stripe").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
 class StripeOptions:
-    """url: of the API. key: secret. timeout_s: of one request. meter_event: name of the events of the meter that gets
-    usage; empty: none does."""
+    """Settings of the client.
+
+    Attributes:
+        url: Address of the API.
+        key: The secret key.
+        timeout_s: Limit for one request.
+        meter_event: Name of the meter's events for usage; empty for no meter.
+    """
 
     key: str = field(repr=False)
     url: str = "https://api.stripe.com"
@@ -41,7 +47,7 @@ class StripeOptions:
 
 
 class HttpxTransport(stripe.HTTPClient):
-    """Sends the SDK's requests by httpx, each within a time limit; makes no second attempt."""
+    """Sends the SDK's requests with httpx, each within a time limit and without retries."""
 
     name = "httpx"
 
@@ -53,7 +59,7 @@ class HttpxTransport(stripe.HTTPClient):
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        """Raises stripe.APIConnectionError; its text holds neither URL nor body."""
+        """Sends a request. Raises stripe.APIConnectionError, whose text contains neither URL nor body."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 response = await self._client.request(method, url, headers=dict(headers), content=post_data)
@@ -62,20 +68,19 @@ class HttpxTransport(stripe.HTTPClient):
         return response.content, response.status_code, response.headers
 
     async def close_async(self) -> None:
-        """Closes the connections."""
         await self._client.aclose()
 
 
-class MissingObject(SinkError):
-    """Stripe has no object with this id, or not any more."""
+class MissingObject(BillingProviderError):
+    """Stripe does not have an object with this id, or no longer has it."""
 
 
-class DuplicateObject(SinkError):
+class DuplicateObject(BillingProviderError):
     """Stripe has a meter event with this identifier."""
 
 
 class StripeApi:
-    """v1: the SDK's services."""
+    """Stripe's API. `v1` has the SDK's services."""
 
     def __init__(self, options: StripeOptions, transport: HttpxTransport | None = None) -> None:
         self._http = transport or HttpxTransport(options.timeout_s)
@@ -88,7 +93,6 @@ class StripeApi:
         ).v1
 
     async def close(self) -> None:
-        """Closes the connections."""
         await self._http.close_async()
 
 
@@ -99,11 +103,13 @@ async def create_object(
     *,
     is_missing: bool = False,
 ) -> T:
-    """Returns what `find` finds, else what `send` makes under the first key of the series that holds no failure.
+    """Returns the existing object, or creates it under the first idempotency key of the series that has no stored
+    failure.
 
     Args:
-        send: Takes the request's options.
-        is_missing: It was looked for already.
+        send: Creates the object with the request's options.
+        find: Looks for an existing object.
+        is_missing: The object was already looked for.
     """
     for number in range(_MOST_KEYS):
         found = None if is_missing and not number else await find()
@@ -111,16 +117,19 @@ async def create_object(
             return found
         with suppress(_ReplayedFailure):
             return await call_stripe(partial(send, {"idempotency_key": f"{key}-{number}"}))
-    raise SinkUnavailable(f"{_MOST_KEYS} idempotency keys hold failures")
+    raise BillingProviderUnavailable(f"{_MOST_KEYS} idempotency keys hold failures")
 
 
 class _ReplayedFailure(Exception):
-    """A 5xx that Stripe has kept under the idempotency key."""
+    """A 5xx response that Stripe has stored under the idempotency key."""
 
 
 async def call_stripe(send: Callable[[], Awaitable[T]]) -> T:
-    """Maps the SDK's errors. Their messages may hold what was sent, so only codes are passed on. Raises SinkError,
-    PaymentDeclined, SinkUnavailable."""
+    """Sends a request and maps the SDK's errors.
+
+    The errors' messages may contain request data, so only codes are passed on. Raises BillingProviderError,
+    PaymentDeclined, BillingProviderUnavailable.
+    """
     try:
         return await send()
     except stripe.CardError as error:
@@ -130,21 +139,24 @@ async def call_stripe(send: Callable[[], Awaitable[T]]) -> T:
         reason = f"{status or 'no answer'} {error.code or type(error).__name__} ({error.request_id or 'no request id'})"
         if status is not None and status >= 500 and (error.headers or {}).get("idempotent-replayed") == "true":
             raise _ReplayedFailure(reason) from None
-        # A key that is refused is replaced by an operator; what waits for it goes on then.
+        # An operator replaces a refused key; waiting jobs then continue.
         if status is None or status >= 500 or status in (401, 403, 409, 429):
-            raise SinkUnavailable(reason) from None
+            raise BillingProviderUnavailable(reason) from None
         raise _refusal(error)(reason) from None
 
 
-def _refusal(error: stripe.StripeError) -> type[SinkError]:
-    """A repeated meter event is known by its text: no page names its code."""
+def _refusal(error: stripe.StripeError) -> type[BillingProviderError]:
+    """Returns the exception for a refusal.
+
+    A repeated meter event is recognized by its text, because Stripe does not document its code.
+    """
     if "already exists with identifier" in str(error):
         return DuplicateObject
-    return MissingObject if error.code == "resource_missing" else SinkError
+    return MissingObject if error.code == "resource_missing" else BillingProviderError
 
 
 async def each_object(page: Any) -> AsyncIterator[Any]:
-    """The objects of a list, page by page."""
+    """Yields the objects of a list, page by page."""
     objects = page.auto_paging_iter()
     while True:
         stored = await call_stripe(lambda: anext(objects, None))
@@ -154,7 +166,7 @@ async def each_object(page: Any) -> AsyncIterator[Any]:
 
 
 async def first_object(page: Any, matches: Callable[[Any], bool]) -> Any | None:
-    """The first object of a list that matches."""
+    """Returns the first matching object of a list."""
     async for stored in each_object(page):
         if matches(stored):
             return stored
@@ -162,35 +174,37 @@ async def first_object(page: Any, matches: Callable[[Any], bool]) -> Any | None:
 
 
 def metadata_of(stored: Any) -> Mapping[str, str]:
-    """Our names and texts in an object."""
+    """Returns the object's metadata: our names and texts."""
     return stored.to_dict().get("metadata") or {}
 
 
-# Rules of their own at Stripe (docs.stripe.com/currencies, "Special cases"): currencies without decimal places that
-# Stripe writes with two, and those of which it takes whole amounts only.
+# Currencies with special rules at Stripe (docs.stripe.com/currencies, "Special cases"): currencies without decimal
+# places that Stripe writes with two, and currencies that Stripe accepts only in whole amounts.
 _TWO_PLACES: Final = frozenset({"isk", "ugx"})
 _SPECIAL: Final = frozenset({"huf", "mga", "twd"})
-# Currencies with three decimal places that Stripe has.
+# Currencies with three decimal places that Stripe supports.
 _THREE_PLACES: Final = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
 
 
 def to_major(amount: int, currency: str) -> Decimal:
-    """An amount in major units, of one in the smallest unit. Raises SinkError as `to_minor` does."""
+    """Returns an amount in major units from the smallest unit. Raises BillingProviderError like `to_minor`."""
     return Decimal(amount).scaleb(-_places_of(currency))
 
 
 def to_minor(amount: Decimal, currency: str) -> int:
-    """An amount in the currency's smallest unit at Stripe. Raises SinkError for a currency with rules of its own, and
-    an amount that has a smaller part."""
+    """Returns an amount in the currency's smallest unit at Stripe.
+
+    Raises BillingProviderError for a currency with special rules, and for an amount with a smaller fraction.
+    """
     places = _places_of(currency)
     minor = amount.scaleb(places)
     if minor != int(minor) or (places == 3 and minor % 10):
-        raise SinkError(f"{amount} {currency} has parts of the smallest unit")
+        raise BillingProviderError(f"{amount} {currency} has parts of the smallest unit")
     return int(minor)
 
 
 def _places_of(currency: str) -> int:
     places = 2 if currency in _TWO_PLACES else exponent_of(currency)
     if currency in _SPECIAL or (places == 3 and currency not in _THREE_PLACES):
-        raise SinkError(f"no amounts in {currency} are sent to Stripe")
+        raise BillingProviderError(f"no amounts in {currency} are sent to Stripe")
     return places

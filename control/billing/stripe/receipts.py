@@ -1,35 +1,35 @@
-"""What Stripe knows of an invoice: its state, credit notes, and what was paid back of it."""
+"""Reads the state of an invoice from Stripe: its status, credit notes and refunds."""
 
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from control.billing.payments.sink import SinkAmount, SinkError, SinkReceipt, SinkStatus
+from control.billing.payments.provider import BillingProviderError, InvoiceReceipt, ProviderAmount, ReceiptStatus
 from control.billing.stripe.client import StripeApi, StripeInvoice, call_stripe, each_object, metadata_of, to_major
 
-STATUSES: Final[Mapping[str, SinkStatus]] = {
+STATUSES: Final[Mapping[str, ReceiptStatus]] = {
     "open": "pending",
     "paid": "paid",
     "void": "void",
     "uncollectible": "uncollectible",
 }
-# Of refunds that did not happen.
+# States of refunds that did not happen.
 _FAILED: Final = ("failed", "canceled")
 
 
-async def read_receipt(api: StripeApi, invoice: StripeInvoice, *, has_refunds: bool = False) -> SinkReceipt:
-    """Raises SinkError for a draft, SinkUnavailable.
+async def read_receipt(api: StripeApi, invoice: StripeInvoice, *, has_refunds: bool = False) -> InvoiceReceipt:
+    """Raises BillingProviderError for a draft, BillingProviderUnavailable.
 
     Args:
         has_refunds: Asks what was paid back, too.
     """
     status = STATUSES.get(invoice.status or "")
     if status is None or invoice.number is None:
-        raise SinkError(f"the invoice is {invoice.status} at Stripe")
+        raise BillingProviderError(f"the invoice is {invoice.status} at Stripe")
     has_notes = invoice.pre_payment_credit_notes_amount or invoice.post_payment_credit_notes_amount
     notes = await _list_notes(api, invoice.id) if has_notes else []
-    return SinkReceipt(
+    return InvoiceReceipt(
         external_id=invoice.id,
         number=invoice.number,
         status=status,
@@ -41,7 +41,7 @@ async def read_receipt(api: StripeApi, invoice: StripeInvoice, *, has_refunds: b
 
 
 async def list_intents(api: StripeApi, invoice_id: str) -> list[str]:
-    """The ids of the charges that paid an invoice."""
+    """Returns the ids of the charges that paid an invoice."""
     page = await call_stripe(
         lambda: api.v1.invoice_payments.list_async({"invoice": invoice_id, "status": "paid", "limit": 100})
     )
@@ -49,7 +49,7 @@ async def list_intents(api: StripeApi, invoice_id: str) -> list[str]:
 
 
 async def find_invoice_of(api: StripeApi, payment_intent: str) -> str | None:
-    """The id of the invoice that a charge paid."""
+    """Returns the id of the invoice that a charge paid."""
     page = await call_stripe(
         lambda: api.v1.invoice_payments.list_async(
             {"payment": {"type": "payment_intent", "payment_intent": payment_intent}, "limit": 1}
@@ -63,39 +63,39 @@ async def _list_notes(api: StripeApi, invoice_id: str) -> list[Any]:
     return [note async for note in each_object(page) if note.status == "issued"]
 
 
-async def _list_refunds(api: StripeApi, invoice: StripeInvoice, notes: list[Any]) -> list[SinkAmount]:
-    """Refunds, disputes that the customer won, and what credit notes paid back otherwise."""
+async def _list_refunds(api: StripeApi, invoice: StripeInvoice, notes: list[Any]) -> list[ProviderAmount]:
+    """Returns refunds, disputes that the customer won, and other repayments by credit notes."""
     found = [amount for note in notes if (amount := _make_other_refund(note)).amount > 0]
     for intent in await list_intents(api, invoice.id):
         found += await _list_refunds_of(api, intent)
     return found
 
 
-async def _list_refunds_of(api: StripeApi, intent: str) -> list[SinkAmount]:
+async def _list_refunds_of(api: StripeApi, intent: str) -> list[ProviderAmount]:
     refunds = await call_stripe(lambda: api.v1.refunds.list_async({"payment_intent": intent, "limit": 100}))
     disputes = await call_stripe(lambda: api.v1.disputes.list_async({"payment_intent": intent, "limit": 100}))
     found = [_make_refund(refund) async for refund in each_object(refunds) if refund.status not in _FAILED]
     return found + [
-        SinkAmount(dispute.id, to_major(dispute.amount, dispute.currency), "The customer won a dispute.")
+        ProviderAmount(dispute.id, to_major(dispute.amount, dispute.currency), "The customer won a dispute.")
         async for dispute in each_object(disputes)
         if dispute.status == "lost"
     ]
 
 
-def _make_credit(note: Any) -> SinkAmount:
-    """What a credit note took from what was to be paid."""
-    return SinkAmount(note.id, to_major(note.pre_payment_amount, note.currency), f"Credit note {note.number}")
+def _make_credit(note: Any) -> ProviderAmount:
+    """Returns what a credit note deducted from the amount due."""
+    return ProviderAmount(note.id, to_major(note.pre_payment_amount, note.currency), f"Credit note {note.number}")
 
 
-def _make_other_refund(note: Any) -> SinkAmount:
-    """What a credit note of a paid invoice credited to the balance at Stripe, or has paid back elsewhere."""
+def _make_other_refund(note: Any) -> ProviderAmount:
+    """Returns what a credit note of a paid invoice credited to the balance at Stripe, or paid back elsewhere."""
     by_card = sum(refund.amount_refunded or 0 for refund in note.refunds)
     amount = to_major(note.post_payment_amount - by_card, note.currency)
-    return SinkAmount(note.id, amount, f"Credit note {note.number}")
+    return ProviderAmount(note.id, amount, f"Credit note {note.number}")
 
 
-def _make_refund(refund: Any) -> SinkAmount:
+def _make_refund(refund: Any) -> ProviderAmount:
     """order_id: of the order of ours, by which it was made."""
     order_id = metadata_of(refund).get("refund_id")
     amount: Decimal = to_major(refund.amount, refund.currency)
-    return SinkAmount(refund.id, amount, "Paid back at Stripe.", UUID(order_id) if order_id else None)
+    return ProviderAmount(refund.id, amount, "Paid back at Stripe.", UUID(order_id) if order_id else None)

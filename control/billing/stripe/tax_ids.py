@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import structlog
 
-from control.billing.payments.sink import SinkCustomer, SinkError
+from control.billing.payments.provider import BillingCustomer, BillingProviderError
 from control.billing.stripe.client import StripeApi, call_stripe, create_object, each_object
 
 _EU: Final = "AT BE BG HR CY CZ DE DK EE ES FI FR GR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
-# By country, where there is one kind that a business has (docs.stripe.com/billing/customer/tax-ids).
+# The kind of tax id by country, if businesses have only one kind there (docs.stripe.com/billing/customer/tax-ids).
 _KINDS: Final[Mapping[str, str]] = dict.fromkeys(_EU.split(), "eu_vat") | {
     "AE": "ae_trn",
     "AU": "au_abn",
@@ -38,15 +38,18 @@ _KINDS: Final[Mapping[str, str]] = dict.fromkeys(_EU.split(), "eu_vat") | {
 log = structlog.get_logger()
 
 
-async def sync_tax_id(api: StripeApi, customer: SinkCustomer, customer_id: str) -> None:
-    """Gives the customer its tax id, and takes one of the same kind that it had before. One that Stripe refuses is left
-    out with a warning: it must not keep an invoice from being issued. Raises SinkUnavailable."""
+async def sync_tax_id(api: StripeApi, customer: BillingCustomer, customer_id: str) -> None:
+    """Adds the customer's tax id and removes an earlier id of the same kind.
+
+    If Stripe refuses the tax id, it is left out with a warning, because it must not prevent invoices. Raises
+    BillingProviderUnavailable.
+    """
     kind = _KINDS.get(customer.country or "")
     if kind is None:
         return
     try:
         await _replace(api, customer_id, kind, re.sub(r"\s", "", customer.tax_id))
-    except SinkError as error:
+    except BillingProviderError as error:
         log.warning("tax_id.refused", workspace_id=str(customer.workspace_id), kind=kind, reason=str(error))
 
 
@@ -87,5 +90,5 @@ def _same(known: str, other: str) -> bool:
 
 
 def _plain(value: str) -> str:
-    """Without the spaces and dots that people write."""
+    """Returns the value without spaces and dots."""
     return re.sub(r"[^0-9A-Z]", "", value.upper())

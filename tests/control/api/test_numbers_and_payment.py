@@ -1,4 +1,4 @@
-"""Phone numbers of workspaces that are billed, where a sink takes payment methods: a simulated Stripe."""
+"""Phone numbers of workspaces that are billed, where a billing provider takes payment methods: a simulated Stripe."""
 
 import time
 from collections.abc import AsyncIterator

@@ -1,4 +1,6 @@
-"""A worker with a simulated Stripe as its sink: its clock is set, and it can be killed between any two steps."""
+"""A worker with a simulated Stripe as its billing provider: its clock is set, and it can be killed between any
+two steps.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -18,7 +20,7 @@ from control.billing.limits.service import SpendGuard
 from control.billing.payments import queries as payments_queries
 from control.billing.payments.service import Payments, save_payment_method
 from control.billing.stripe.client import HttpxTransport, StripeOptions
-from control.billing.stripe.sink import StripeSink
+from control.billing.stripe.provider import StripeProvider
 from control.billing.tasks import billing_tasks
 from control.calls.transfers.service import enqueue_transfer_end
 from control.db.duties import WorkerTasks
@@ -73,7 +75,7 @@ class StripeWorker:
     platform: CallPlatform
     stripe: SimulatedStripe
     transport: KillableTransport
-    sink: StripeSink
+    provider: StripeProvider
     invoicing: Invoices
     payments: Payments
     now: datetime = NOW
@@ -139,9 +141,9 @@ class StripeWorker:
     async def add_card(self, workspace_id: UUID, card: str = "pm_card_visa") -> str:
         """As the owner's browser and the API do; returns the payment method's id."""
         customer = await self.platform.in_platform(lambda db: self.payments.make_customer(db, workspace_id, "Acme"))
-        customer_id = await self.sink.ensure_customer(customer)
+        customer_id = await self.provider.ensure_customer(customer)
         method = attach_payment_method(self.account, {"customer": customer_id}, card)
-        stored = await self.sink.set_payment_method(customer_id, method["id"])
+        stored = await self.provider.set_payment_method(customer_id, method["id"])
 
         async def save(db: Connection) -> None:
             await payments_queries.insert_account(db, workspace_id, customer_id)
@@ -192,11 +194,11 @@ async def open_stripe_worker(database_url: str, valkey_url: str, folder: Path) -
         running_stripe(StripeAccount(NOW.timestamp())) as stripe,
     ):
         transport = KillableTransport()
-        sink = StripeSink(StripeOptions(stripe.account.key, stripe.url, meter_event=METER), transport)
+        provider = StripeProvider(StripeOptions(stripe.account.key, stripe.url, meter_event=METER), transport)
         mail = BillingMail(platform.services[Workspaces], EmailQueue(SEALER, "https://portal.example"))
         invoicing = Invoices(platform.services[Platform], mail, ("Vocalized",))
-        yield StripeWorker(platform, stripe, transport, sink, invoicing, Payments(sink, mail))
-        await sink.close()
+        yield StripeWorker(platform, stripe, transport, provider, invoicing, Payments(provider, mail))
+        await provider.close()
 
 
 def hours_later(moment: datetime, hours: float) -> datetime:

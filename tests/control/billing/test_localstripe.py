@@ -1,5 +1,5 @@
 """Customers, payment methods and refunds against localstripe, a simulator of Stripe that is not ours (a process of its
-own): our sink does the same there as at ours."""
+own): our provider does the same there as at ours."""
 
 import asyncio
 import sys
@@ -12,16 +12,16 @@ from uuid import UUID
 import pytest
 from aiohttp import ClientError, ClientSession
 
-from control.billing.payments.sink import SinkCustomer, SinkError
+from control.billing.payments.provider import BillingCustomer, BillingProviderError
 from control.billing.stripe.client import StripeOptions
-from control.billing.stripe.sink import StripeSink
+from control.billing.stripe.provider import StripeProvider
 from simulator.stripe import customers, invoices
 from simulator.stripe.account import StripeAccount
 from simulator.stripe.server import running_stripe
 from vocalized.free_port import free_port
 
 KEY = "sk_test_simulated"
-ACME = SinkCustomer(
+ACME = BillingCustomer(
     workspace_id=UUID(int=1), customer_id=None, name="Acme", email="ann@example.com", country=None, tax_id=""
 )
 CARD = {"type": "card", "card[number]": "4242424242424242", "card[exp_month]": "12", "card[exp_year]": "2034",
@@ -67,35 +67,35 @@ async def local(tmp_path: Path) -> AsyncIterator[LocalStripe]:
 
 
 @pytest.fixture
-async def sink(local: LocalStripe) -> AsyncIterator[StripeSink]:
-    opened = StripeSink(StripeOptions(KEY, local.url))
+async def provider(local: LocalStripe) -> AsyncIterator[StripeProvider]:
+    opened = StripeProvider(StripeOptions(KEY, local.url))
     yield opened
     await opened.close()
 
 
-async def exercise_methods(sink: StripeSink, cards: list[str]) -> list[Any]:
-    """What the sink reports of a customer with two cards, of which one is removed, and of a thief."""
-    customer_id = await sink.ensure_customer(ACME)
-    same = await sink.ensure_customer(replace(ACME, customer_id=customer_id, name="Acme Ltd"))
-    found: list[Any] = [same == customer_id, await sink.get_payment_method(customer_id)]
+async def exercise_methods(provider: StripeProvider, cards: list[str]) -> list[Any]:
+    """What the provider reports of a customer with two cards, of which one is removed, and of a thief."""
+    customer_id = await provider.ensure_customer(ACME)
+    same = await provider.ensure_customer(replace(ACME, customer_id=customer_id, name="Acme Ltd"))
+    found: list[Any] = [same == customer_id, await provider.get_payment_method(customer_id)]
     for card in cards:
-        added = await sink.set_payment_method(customer_id, card)
-        found += [added.last4, added == await sink.get_payment_method(customer_id)]
-    thief = await sink.ensure_customer(replace(ACME, workspace_id=UUID(int=2)))
-    with pytest.raises(SinkError):
-        await sink.set_payment_method(thief, cards[-1])
-    await sink.remove_payment_method(cards[-1])
-    await sink.remove_payment_method(cards[-1])
-    with pytest.raises(SinkError):
-        await sink.set_payment_method(customer_id, "pm_unknown")
+        added = await provider.set_payment_method(customer_id, card)
+        found += [added.last4, added == await provider.get_payment_method(customer_id)]
+    thief = await provider.ensure_customer(replace(ACME, workspace_id=UUID(int=2)))
+    with pytest.raises(BillingProviderError):
+        await provider.set_payment_method(thief, cards[-1])
+    await provider.remove_payment_method(cards[-1])
+    await provider.remove_payment_method(cards[-1])
+    with pytest.raises(BillingProviderError):
+        await provider.set_payment_method(customer_id, "pm_unknown")
     return found
 
 
-async def test_customers_and_methods_are_the_same_at_both(local: LocalStripe, sink: StripeSink) -> None:
-    theirs = await exercise_methods(sink, [await local.add_card(), await local.add_card()])
+async def test_customers_and_methods_are_the_same_at_both(local: LocalStripe, provider: StripeProvider) -> None:
+    theirs = await exercise_methods(provider, [await local.add_card(), await local.add_card()])
     account = StripeAccount(0.0, KEY)
     async with running_stripe(account) as simulated:
-        ours = StripeSink(StripeOptions(KEY, simulated.url))
+        ours = StripeProvider(StripeOptions(KEY, simulated.url))
         cards = [customers.add_card(account, "pm_card_visa")["id"] for _ in range(2)]
         assert await exercise_methods(ours, cards) == theirs == [True, None, "4242", True, "4242", True]
         await ours.close()

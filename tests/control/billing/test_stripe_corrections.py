@@ -104,7 +104,7 @@ async def test_an_order_of_ours_that_the_check_finds_first_is_recorded_once(work
     notice = PaymentNotice(Decimal(5), "stripe", "", "Goodwill")
     await worker.platform.in_platform(lambda db: worker.payments.order_refund(db, STAFF, invoice["id"], notice))
     (order,) = await worker.platform.in_platform(lambda db: db.fetch("SELECT * FROM refund_orders WHERE status='open'"))
-    await worker.sink.refund_invoice(invoice["stripe_invoice_id"], order["id"], Decimal(5), "usd")
+    await worker.provider.refund_invoice(invoice["stripe_invoice_id"], order["id"], Decimal(5), "usd")
     jobs = await worker.jobs()
     await worker.platform.in_platform(lambda db: db.execute("DELETE FROM pgqueuer"))
     await ask(worker)

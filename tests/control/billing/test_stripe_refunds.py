@@ -11,9 +11,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from control.billing.invoices.rules import PaymentNotice
-from control.billing.payments.sink import SinkCustomer, SinkError, SinkInvoice, SinkLine
+from control.billing.payments.provider import (
+    BillingCustomer,
+    BillingProviderError,
+    ProviderInvoice,
+    ProviderInvoiceLine,
+)
 from control.billing.stripe.client import to_minor
-from control.billing.stripe.sink import MOST_ITEMS
+from control.billing.stripe.provider import MOST_ITEMS
 from shared.errors import Conflict, Invalid
 from simulator.stripe.faults import StripeFault
 from simulator.stripe.invoices import create_invoice_item
@@ -99,34 +104,36 @@ async def test_a_refused_invoice_waits_for_staff(worker: StripeWorker) -> None:
 
 async def test_a_total_that_differs_is_never_finalized(worker: StripeWorker) -> None:
     """Here an item that somebody added to the draft at Stripe would change it."""
-    customer_id = await worker.sink.ensure_customer(SinkCustomer(**NOBODY))
-    line = SinkLine(uuid4(), "Fee", Decimal("49.00"), None, None)
+    customer_id = await worker.provider.ensure_customer(BillingCustomer(**NOBODY))
+    line = ProviderInvoiceLine(uuid4(), "Fee", Decimal("49.00"), None, None)
     start, end = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
-    invoice = SinkInvoice(
+    invoice = ProviderInvoice(
         id=uuid4(), customer_id=customer_id, currency="usd", lines=[line], total=Decimal("48.99"), period_start=start,
         period_end=end, due_at=end,
     )  # fmt: skip
     worker.move_to(NEXT_MONTH)
-    with pytest.raises(SinkError, match="4900"):
-        await worker.sink.issue_invoice(invoice)
+    with pytest.raises(BillingProviderError, match="4900"):
+        await worker.provider.issue_invoice(invoice)
     (draft,) = worker.invoices_at_stripe(invoice.id)
     assert draft["status"] == "draft"
-    receipt = await worker.sink.issue_invoice(replace(invoice, total=Decimal(49)))
+    receipt = await worker.provider.issue_invoice(replace(invoice, total=Decimal(49)))
     assert (receipt.external_id, receipt.status) == (draft["id"], "pending")
     assert len(draft["lines"]["data"]) == 1, "the second run found the item of the first"
 
 
 async def test_more_lines_than_an_invoice_may_have_are_summed_up(worker: StripeWorker) -> None:
     """Such as one for each of 300 numbers."""
-    customer_id = await worker.sink.ensure_customer(SinkCustomer(**NOBODY))
-    lines = [SinkLine(uuid4(), f"Number {number}", Decimal(1), None, None) for number in range(MOST_ITEMS + 50)]
+    customer_id = await worker.provider.ensure_customer(BillingCustomer(**NOBODY))
+    lines = [
+        ProviderInvoiceLine(uuid4(), f"Number {number}", Decimal(1), None, None) for number in range(MOST_ITEMS + 50)
+    ]
     start, end = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
-    invoice = SinkInvoice(
+    invoice = ProviderInvoice(
         id=uuid4(), customer_id=customer_id, currency="usd", lines=lines, total=Decimal(len(lines)), period_start=start,
         period_end=end, due_at=end,
     )  # fmt: skip
     worker.move_to(NEXT_MONTH)
-    receipt = await worker.sink.issue_invoice(invoice)
+    receipt = await worker.provider.issue_invoice(invoice)
     items = [one for one in worker.account.all("invoiceitem") if one["invoice"] == receipt.external_id]
     assert (len(items), sum(one["amount"] for one in items)) == (MOST_ITEMS, 100 * len(lines))
     assert (items[0]["description"], items[0]["amount"]) == ("51 further lines", 5_100)
@@ -147,5 +154,5 @@ def test_amounts_are_in_the_smallest_unit(amount: str, currency: str, minor: int
     ("amount", "currency"), [("0.001", "usd"), ("1.005", "kwd"), ("1", "iqd"), ("1", "huf"), ("0.5", "jpy")]
 )
 def test_amounts_that_stripe_cannot_have_are_refused(amount: str, currency: str) -> None:
-    with pytest.raises(SinkError):
+    with pytest.raises(BillingProviderError):
         to_minor(Decimal(amount), currency)

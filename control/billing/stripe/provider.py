@@ -1,4 +1,4 @@
-"""Stripe as a sink of invoices, and a Stripe meter as a sink of usage."""
+"""Stripe as the billing provider, and a Stripe meter that receives usage."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -9,17 +9,17 @@ from functools import partial
 from typing import Any, Final, cast
 from uuid import UUID
 
-from control.billing.payments.sink import (
+from control.billing.payments.provider import (
+    BillingCustomer,
+    BillingProviderError,
+    InvoiceReceipt,
     PaymentCard,
     PaymentMethodUnknown,
+    ProviderInvoice,
+    ProviderInvoiceLine,
     SetupSecret,
-    SinkCustomer,
-    SinkError,
-    SinkInvoice,
-    SinkLine,
-    SinkReceipt,
+    UsageReceiver,
     UsageReading,
-    UsageSink,
 )
 from control.billing.stripe.client import (
     DuplicateObject,
@@ -42,41 +42,48 @@ from control.billing.stripe.receipts import STATUSES, find_invoice_of, list_inte
 from control.billing.stripe.tax_ids import sync_tax_id
 
 NAME: Final = "stripe"
-# Of one invoice (docs.stripe.com/changelog/2016-02-22/no-more-than-250-invoice-items).
+# Maximum number of items of an invoice (docs.stripe.com/changelog/2016-02-22/no-more-than-250-invoice-items).
 MOST_ITEMS: Final = 250
-# Clocks differ; and a draft is made after its period's end.
+# Allowance for clocks that differ, and for drafts that are made after the end of their period.
 _SKEW: Final = timedelta(days=1)
 
 
-class StripeSink:
-    """A BillingSink."""
+class StripeProvider:
+    """A BillingProvider."""
 
     name = NAME
 
     def __init__(self, options: StripeOptions, transport: HttpxTransport | None = None) -> None:
         self._api = StripeApi(options, transport)
         self._v1 = self._api.v1
-        self.usage_sink: UsageSink | None = StripeMeter(self._api, options.meter_event) if options.meter_event else None
+        self.usage_receiver: UsageReceiver | None = (
+            StripeMeter(self._api, options.meter_event) if options.meter_event else None
+        )
 
     async def close(self) -> None:
-        """Closes the connections."""
         await self._api.close()
 
-    async def ensure_customer(self, customer: SinkCustomer) -> str:
-        """Creates the customer, or updates name, addresses and tax id. One that was deleted at Stripe is replaced."""
+    async def ensure_customer(self, customer: BillingCustomer) -> str:
+        """Creates the customer, or updates name, addresses and tax id.
+
+        A customer that was deleted at Stripe is replaced.
+        """
         customer_id = await self._ensure_customer(customer)
         await sync_tax_id(self._api, customer, customer_id)
         return customer_id
 
-    async def issue_invoice(self, invoice: SinkInvoice) -> SinkReceipt:
-        """Creates, fills and finalizes the invoice, from where an earlier run stopped. Raises SinkError where Stripe's
-        total is not ours; then it stays a draft, which nobody pays."""
+    async def issue_invoice(self, invoice: ProviderInvoice) -> InvoiceReceipt:
+        """Creates, fills and finalizes the invoice, and continues where an earlier run stopped.
+
+        Raises BillingProviderError if Stripe's total differs from ours. The invoice then stays a draft, which no one
+        can pay.
+        """
         found = await self._ensure_draft(invoice)
         if found.status == "draft":
             await self._ensure_items(invoice, found.id)
             found = await call_stripe(lambda: self._v1.invoices.retrieve_async(found.id))
             if found.total != to_minor(invoice.total, invoice.currency):
-                raise SinkError(f"the total at Stripe is {found.total}, in the smallest unit")
+                raise BillingProviderError(f"the total at Stripe is {found.total}, in the smallest unit")
             found = await create_object(
                 f"finalise-{invoice.id}",
                 lambda options: self._v1.invoices.finalize_invoice_async(found.id, {"auto_advance": False}, options),
@@ -84,9 +91,12 @@ class StripeSink:
             )
         return await read_receipt(self._api, found)
 
-    async def pay_invoice(self, external_id: str, method_id: str, attempt: int) -> SinkReceipt:
-        """The method is part of the key: a decline that Stripe keeps under it must not meet another card. Raises
-        PaymentDeclined."""
+    async def pay_invoice(self, external_id: str, method_id: str, attempt: int) -> InvoiceReceipt:
+        """Charges the payment method. Raises PaymentDeclined.
+
+        The method is part of the idempotency key: a decline that Stripe stored for one card must not apply to another
+        card.
+        """
         paid = await create_object(
             f"pay-{external_id}-{attempt}-{method_id}",
             lambda options: self._v1.invoices.pay_async(
@@ -96,28 +106,31 @@ class StripeSink:
         )
         return await read_receipt(self._api, paid)
 
-    async def settle_invoice(self, external_id: str) -> SinkReceipt:
-        """Marks it as paid elsewhere. Raises SinkError if a card paid it meanwhile: then the customer paid twice."""
+    async def settle_invoice(self, external_id: str) -> InvoiceReceipt:
+        """Marks an invoice as paid elsewhere.
+
+        Raises BillingProviderError if a card has paid it, because the customer has then paid twice.
+        """
         paid = await create_object(
             f"settle-{external_id}",
             lambda options: self._v1.invoices.pay_async(external_id, {"paid_out_of_band": True}, options),
             lambda: self._find_in_status(external_id, "paid"),
         )
         if await list_intents(self._api, external_id):
-            raise SinkError("a card has paid this invoice")
+            raise BillingProviderError("a card has paid this invoice")
         return await read_receipt(self._api, paid)
 
-    async def get_invoice(self, external_id: str) -> SinkReceipt:
-        """Raises SinkError for one that is not finalized."""
+    async def get_invoice(self, external_id: str) -> InvoiceReceipt:
+        """Returns the state of an invoice. Raises BillingProviderError if it is not finalized."""
         found = await call_stripe(lambda: self._v1.invoices.retrieve_async(external_id))
         return await read_receipt(self._api, found, has_refunds=True)
 
     async def find_paid_invoice(self, payment_id: str) -> str | None:
-        """payment_id: of a PaymentIntent."""
+        """Returns the invoice that a PaymentIntent paid."""
         return await find_invoice_of(self._api, payment_id)
 
-    async def void_invoice(self, external_id: str, reason: str) -> SinkReceipt:
-        """Stripe keeps no reason: it is in our audit log."""
+    async def void_invoice(self, external_id: str, reason: str) -> InvoiceReceipt:
+        """Voids an invoice. Stripe does not store the reason; our audit log does."""
         void = await create_object(
             f"void-{external_id}",
             lambda options: self._v1.invoices.void_invoice_async(external_id, {}, options),
@@ -126,10 +139,10 @@ class StripeSink:
         return await read_receipt(self._api, void)
 
     async def refund_invoice(self, external_id: str, refund_id: UUID, amount: Decimal, currency: str) -> str:
-        """Pays back to the card that paid. Raises SinkError where no card did."""
+        """Pays back to the card that paid. Raises BillingProviderError if no card paid."""
         intents = await list_intents(self._api, external_id)
         if not intents:
-            raise SinkError("no card paid this invoice")
+            raise BillingProviderError("no card paid this invoice")
         intent = intents[0]
         made = await create_object(
             f"refund-{refund_id}",
@@ -144,23 +157,25 @@ class StripeSink:
             lambda: self._find_refund(intent, refund_id),
         )
         if made.status in ("failed", "canceled"):
-            raise SinkError(f"the refund {made.id} is {made.status}")
+            raise BillingProviderError(f"the refund {made.id} is {made.status}")
         return made.id
 
     async def create_setup(self, customer_id: str) -> SetupSecret:
-        """A SetupIntent, by which a browser adds a card for charges without its holder."""
+        """Creates a SetupIntent, with which a browser adds a card for charges without the cardholder."""
         made = await call_stripe(
             lambda: self._v1.setup_intents.create_async(
                 {"customer": customer_id, "usage": "off_session", "automatic_payment_methods": {"enabled": True}}
             )
         )
         if made.client_secret is None:
-            raise SinkError("Stripe returned no client secret")
+            raise BillingProviderError("Stripe returned no client secret")
         return SetupSecret(made.id, made.client_secret)
 
     async def set_payment_method(self, customer_id: str, method_id: str) -> PaymentCard:
-        """Attaches it, unless it is, and makes it the default. Raises PaymentMethodUnknown, also for one of another
-        customer."""
+        """Attaches the payment method, if necessary, and makes it the default.
+
+        Raises PaymentMethodUnknown, also for a method of another customer.
+        """
         try:
             method = await call_stripe(lambda: self._v1.payment_methods.retrieve_async(method_id))
         except MissingObject as error:
@@ -176,7 +191,7 @@ class StripeSink:
         return _card(method)
 
     async def get_payment_method(self, customer_id: str) -> PaymentCard | None:
-        """The default one."""
+        """Returns the default payment method."""
         customer = (await call_stripe(lambda: self._v1.customers.retrieve_async(customer_id))).to_dict()
         method_id = None if customer.get("deleted") else customer["invoice_settings"]["default_payment_method"]
         if method_id is None:
@@ -184,12 +199,12 @@ class StripeSink:
         return _card(await call_stripe(lambda: self._v1.payment_methods.retrieve_async(method_id)))
 
     async def remove_payment_method(self, method_id: str) -> None:
-        """Detaches it; does nothing if it is not attached."""
+        """Detaches the payment method. Does nothing if it is not attached."""
         method = await call_stripe(lambda: self._v1.payment_methods.retrieve_async(method_id))
         if method.customer is not None:
             await call_stripe(lambda: self._v1.payment_methods.detach_async(method_id))
 
-    async def _ensure_customer(self, customer: SinkCustomer) -> str:
+    async def _ensure_customer(self, customer: BillingCustomer) -> str:
         fields: dict[str, Any] = {"name": customer.name, "metadata": {"workspace_id": str(customer.workspace_id)}}
         if customer.email is not None:
             fields["email"] = customer.email
@@ -209,7 +224,7 @@ class StripeSink:
         )
         return made.id
 
-    async def _ensure_draft(self, invoice: SinkInvoice) -> StripeInvoice:
+    async def _ensure_draft(self, invoice: ProviderInvoice) -> StripeInvoice:
         return await create_object(
             f"invoice-{invoice.id}",
             lambda options: self._v1.invoices.create_async(
@@ -226,7 +241,7 @@ class StripeSink:
             lambda: self._find_invoice(invoice),
         )
 
-    async def _find_invoice(self, invoice: SinkInvoice) -> StripeInvoice | None:
+    async def _find_invoice(self, invoice: ProviderInvoice) -> StripeInvoice | None:
         since = int((invoice.period_end - _SKEW).timestamp())
         page = await call_stripe(
             lambda: self._v1.invoices.list_async(
@@ -235,7 +250,7 @@ class StripeSink:
         )
         return await first_object(page, lambda stored: metadata_of(stored).get("invoice_id") == str(invoice.id))
 
-    async def _ensure_items(self, invoice: SinkInvoice, external_id: str) -> None:
+    async def _ensure_items(self, invoice: ProviderInvoice, external_id: str) -> None:
         page = await call_stripe(lambda: self._v1.invoice_items.list_async({"invoice": external_id, "limit": 100}))
         existing = {metadata_of(stored).get("line_id") async for stored in each_object(page)}
         for line in _fit_lines(invoice.lines):
@@ -248,7 +263,7 @@ class StripeSink:
                 )
 
     async def _send_item(
-        self, invoice: SinkInvoice, line: SinkLine, external_id: str, options: Any
+        self, invoice: ProviderInvoice, line: ProviderInvoiceLine, external_id: str, options: Any
     ) -> StripeInvoiceItem:
         since, until = line.since or invoice.period_start, line.until or invoice.period_end
         return await self._v1.invoice_items.create_async(
@@ -264,7 +279,7 @@ class StripeSink:
             options,
         )
 
-    async def _find_item(self, external_id: str, line: SinkLine) -> StripeInvoiceItem | None:
+    async def _find_item(self, external_id: str, line: ProviderInvoiceLine) -> StripeInvoiceItem | None:
         page = await call_stripe(lambda: self._v1.invoice_items.list_async({"invoice": external_id, "limit": 100}))
         return await first_object(page, lambda item: metadata_of(item).get("line_id") == str(line.id))
 
@@ -277,8 +292,8 @@ class StripeSink:
         return await first_object(page, lambda refund: metadata_of(refund).get("refund_id") == str(refund_id))
 
 
-def _fit_lines(lines: Sequence[SinkLine]) -> Sequence[SinkLine]:
-    """What is more than an invoice at Stripe may have becomes one line; our own PDF has all of them."""
+def _fit_lines(lines: Sequence[ProviderInvoiceLine]) -> Sequence[ProviderInvoiceLine]:
+    """Combines the lines beyond Stripe's maximum into one line. Our own PDF has all of them."""
     if len(lines) <= MOST_ITEMS:
         return lines
     kept, rest = lines[: MOST_ITEMS - 1], lines[MOST_ITEMS - 1 :]
@@ -287,11 +302,11 @@ def _fit_lines(lines: Sequence[SinkLine]) -> Sequence[SinkLine]:
 
 
 async def _find_nothing() -> None:
-    """Customers cannot be looked for: a second one that is made after a day holds nothing."""
+    """Customers cannot be searched for. A second customer that is created after a day is empty and harmless."""
 
 
 def _card(method: StripePaymentMethod) -> PaymentCard:
-    """Other kinds of payment methods have no last digits."""
+    """Returns the payment method as a card. Other kinds of payment methods have no last digits."""
     return PaymentCard(
         method.id, method.card.last4 if method.card else "", method.card.brand if method.card else method.type
     )
@@ -302,17 +317,17 @@ def _digest(fields: Mapping[str, Any]) -> str:
 
 
 class StripeMeter:
-    """A UsageSink.
+    """A UsageReceiver.
 
     Args:
-        event_name: Of the meter.
+        event_name: Name of the meter's events.
     """
 
     def __init__(self, api: StripeApi, event_name: str) -> None:
         self._api, self._event_name = api, event_name
 
     async def record_usage(self, reading: UsageReading) -> None:
-        """An identifier that Stripe has already is answered with 400: then the reading has arrived before."""
+        """Sends the reading. Stripe answers a known identifier with 400: the reading has already arrived."""
         identifier = f"{reading.workspace_id}-{reading.day}-{reading.revision}"
         # Each revision is a second later, so that it is the newest event of the day.
         at = datetime.combine(reading.day, time(), UTC) + timedelta(seconds=reading.revision)

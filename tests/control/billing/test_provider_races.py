@@ -1,4 +1,6 @@
-"""What changes at Stripe, or here, while a job of the sink runs: nothing newer is lost, nobody is charged twice."""
+"""What changes at Stripe, or here, while a job of the billing provider runs: nothing newer is lost, nobody is
+charged twice.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -11,9 +13,9 @@ import pytest
 from control.billing.invoices.service import void_invoice
 from control.billing.jobs import enqueue_once
 from control.billing.payments import queries as payments_queries
+from control.billing.payments.provider import BillingProviderError, PaymentCard
 from control.billing.payments.rules import CHECK_CUSTOMER, CheckCustomerJob
 from control.billing.payments.service import AddedMethod, save_added, save_removed
-from control.billing.payments.sink import PaymentCard, SinkError
 from control.db.pool import Connection
 from shared.errors import Conflict
 from simulator.stripe import customers, invoices
@@ -160,8 +162,8 @@ async def test_an_invoice_that_a_card_pays_meanwhile_is_not_settled_by_hand(work
     await worker.run()
     (invoice,) = await worker.invoices(workspace_id)
     assert invoice["status"] == "paid"
-    with pytest.raises(SinkError, match="card"):
-        await worker.sink.settle_invoice(invoice["stripe_invoice_id"])
+    with pytest.raises(BillingProviderError, match="card"):
+        await worker.provider.settle_invoice(invoice["stripe_invoice_id"])
 
 
 async def test_what_staff_closed_is_not_due_any_more(worker: StripeWorker) -> None:

@@ -1,4 +1,6 @@
-"""The duties of a sink: which jobs they enqueue, and that jobs which fail keep no others from being enqueued."""
+"""The duties of a billing provider: which jobs they enqueue, and that jobs which fail keep no others from being
+enqueued.
+"""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -64,7 +66,7 @@ async def test_an_invoice_that_stripe_does_not_know_lets_others_be_asked_about(
     await make_open_invoices(worker, 2)
     ids = [one["id"] for one in reversed(worker.account.all("invoice"))]
     lost = worker.account.find("invoice", ids[0])
-    lost["status"] = "draft"  # so that the sink refuses to report it
+    lost["status"] = "draft"  # so that the provider refuses to report it
     invoices.mark_uncollectible(worker.account, {}, ids[1])
     worker.move_to(worker.now + timedelta(hours=7))
     asked = []

@@ -1,0 +1,239 @@
+"""The port to a billing provider: a payment company that issues invoices and takes money.
+
+Without a billing provider, the platform issues its own invoices. Our records are authoritative: a provider receives
+finished invoices and reports their state. Each request carries our id, from which the provider derives its idempotency
+key, so a repeated request has no second effect. No transaction is open during a request.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal, Protocol
+from uuid import UUID
+
+ReceiptStatus = Literal["pending", "paid", "void", "uncollectible"]
+
+
+class BillingProviderError(Exception):
+    """The provider refused permanently, so a retry would be refused, too. The message is for the staff."""
+
+
+class PaymentDeclined(BillingProviderError):
+    """The customer's bank refused.
+
+    Attributes:
+        reason: The company's code, such as insufficient_funds. It contains no personal data.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class PaymentMethodUnknown(BillingProviderError):
+    """There is no such payment method, or it belongs to another customer."""
+
+
+class BillingProviderUnavailable(Exception):
+    """The outcome is unknown. The same request may be repeated later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillingCustomer:
+    """The customer who pays.
+
+    Attributes:
+        customer_id: The provider's id; None before the first request.
+        email: Where invoices are sent.
+    """
+
+    workspace_id: UUID
+    customer_id: str | None
+    name: str
+    email: str | None
+    country: str | None
+    tax_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderInvoiceLine:
+    """A line of an invoice.
+
+    Attributes:
+        amount: Major units, rounded to the currency's smallest unit. It may be negative.
+    """
+
+    id: UUID
+    description: str
+    amount: Decimal
+    since: datetime | None
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderInvoice:
+    """A finished invoice.
+
+    Attributes:
+        total: The sum of its lines, taxes included.
+    """
+
+    id: UUID
+    customer_id: str
+    currency: str
+    lines: Sequence[ProviderInvoiceLine]
+    total: Decimal
+    period_start: datetime
+    period_end: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderAmount:
+    """An amount of an invoice that the provider credited or paid back.
+
+    Attributes:
+        reference: The provider's reference.
+        amount: Positive.
+        order_id: Id of our refund order, if the refund was ours.
+    """
+
+    reference: str
+    amount: Decimal
+    reason: str
+    order_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceReceipt:
+    """The provider's state of an invoice.
+
+    Attributes:
+        external_id, number: The provider's id and number.
+        credited: What credit notes deducted from the amount due.
+        refunded: All that was paid back; None if it was not requested.
+    """
+
+    external_id: str
+    number: str
+    status: ReceiptStatus
+    due_at: datetime | None
+    pdf_url: str | None
+    credited: Sequence[ProviderAmount] = ()
+    refunded: Sequence[ProviderAmount] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentCard:
+    """A payment method.
+
+    Attributes:
+        last4: Of its number; empty for what is no card.
+        brand: Or the kind of what is no card.
+    """
+
+    id: str
+    last4: str
+    brand: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetupSecret:
+    """What a browser needs to add a payment method at the payment company.
+
+    Attributes:
+        secret: For the workspace's owner only.
+    """
+
+    id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReading:
+    """The seconds of calls of a workspace's whole day (UTC).
+
+    Attributes:
+        revision: Counts how often the total changed.
+    """
+
+    workspace_id: UUID
+    customer_id: str
+    day: date
+    seconds: int
+    revision: int
+
+
+class UsageReceiver(Protocol):
+    """Receives usage separately from the invoices."""
+
+    async def record_usage(self, reading: UsageReading) -> None:
+        """Replaces the day's reading.
+
+        A repeated request is accepted. Raises BillingProviderError, BillingProviderUnavailable.
+        """
+        ...
+
+
+class BillingProvider(Protocol):
+    """A payment company. All methods raise BillingProviderError and BillingProviderUnavailable, and have timeouts.
+
+    Attributes:
+        usage_receiver: None if the provider receives no usage.
+    """
+
+    name: str
+    usage_receiver: UsageReceiver | None
+
+    async def ensure_customer(self, customer: BillingCustomer) -> str:
+        """Creates or updates the customer and returns the provider's id."""
+        ...
+
+    async def issue_invoice(self, invoice: ProviderInvoice) -> InvoiceReceipt:
+        """Creates the invoice with exactly these lines and finalizes it. Idempotent by the invoice's id."""
+        ...
+
+    async def get_invoice(self, external_id: str) -> InvoiceReceipt:
+        """Returns the state of an invoice, including refunds."""
+        ...
+
+    async def find_paid_invoice(self, payment_id: str) -> str | None:
+        """Returns the provider's id of the invoice that a charge paid."""
+        ...
+
+    async def pay_invoice(self, external_id: str, method_id: str, attempt: int) -> InvoiceReceipt:
+        """Charges this payment method. Does nothing if the invoice is paid. Raises PaymentDeclined.
+
+        Args:
+            attempt: A repeated request with the same number and method charges once, and is declined once.
+        """
+        ...
+
+    async def settle_invoice(self, external_id: str) -> InvoiceReceipt:
+        """Marks an invoice as paid outside of the provider, such as by bank transfer."""
+        ...
+
+    async def void_invoice(self, external_id: str, reason: str) -> InvoiceReceipt:
+        """Voids an invoice. Does nothing if it is void already."""
+        ...
+
+    async def refund_invoice(self, external_id: str, refund_id: UUID, amount: Decimal, currency: str) -> str:
+        """Pays back a part of a paid invoice and returns the provider's reference. Idempotent by our refund's id."""
+        ...
+
+    async def create_setup(self, customer_id: str) -> SetupSecret:
+        """Starts adding a payment method. The customer's browser completes it."""
+        ...
+
+    async def set_payment_method(self, customer_id: str, method_id: str) -> PaymentCard:
+        """Makes a payment method the customer's default. Raises PaymentDeclined for an unusable card."""
+        ...
+
+    async def get_payment_method(self, customer_id: str) -> PaymentCard | None:
+        """Returns the customer's default payment method."""
+        ...
+
+    async def remove_payment_method(self, method_id: str) -> None:
+        """Removes a payment method, so that it is no longer charged. Does nothing if it was removed already."""
+        ...
