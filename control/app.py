@@ -106,7 +106,12 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
-    """limits: overrides of rate limits by name, (requests, seconds). clock: the present moment of each request."""
+    """Options of the HTTP application.
+
+    Attributes:
+        limits: Overrides of rate limits by name, as (requests, seconds).
+        clock: Returns the time of each request.
+    """
 
     public_url: str
     trusted_proxies: Sequence[str] = ()

@@ -119,8 +119,13 @@ def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
 def make_services(
     sealer: Sealer, policies: Policies, passwords: Passwords, outside: OutsideClients, own: AccessTokens | None = None
 ) -> Services:
-    """sealer: of the vault keys. passwords: owns threads; the caller closes it. own: access tokens; None in
-    programs in which nobody signs in, for which they have a key that nobody else knows."""
+    """Makes the services of a program.
+
+    Args:
+        sealer: Uses the vault keys.
+        passwords: Owns threads; the caller closes it.
+        own: Access tokens; None in programs without sign-in, which get a random key.
+    """
     guard = EgressGuard(policies.egress_allow)
     email_queue = EmailQueue(sealer, policies.links)
     # Workspaces have registered this address at their providers: without a portal it stays outside of the console.

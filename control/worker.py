@@ -92,8 +92,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class BackgroundWorkerOptions:
-    """host, port: where /healthz and /metrics are served; port 0 takes a free one. allows_owner: whether the worker may
-    sign in to PostgreSQL as the tables' owner."""
+    """Options of the worker.
+
+    Attributes:
+        host, port: Where /healthz and /metrics are served; port 0 takes a free port.
+        allows_owner: Whether the worker may sign in to PostgreSQL as the tables' owner.
+    """
 
     database_url: str
     keys: KeySets

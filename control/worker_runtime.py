@@ -168,7 +168,7 @@ class BackgroundWorker:
         steady_clock: Callable[[], float] = time.monotonic,
         metrics: WorkerMetrics | None = None,
     ) -> None:
-        """steady_clock: seconds, never going back: a wall clock that is set must not make all duties look late."""
+        """`steady_clock` returns monotonic seconds: a change of the wall clock must not make all duties look late."""
         self.metrics = metrics if metrics is not None else WorkerMetrics()
         self.tasks = tasks
         self._pool, self._url, self._retries = pool, database_url, retries or JobRetries()

@@ -130,7 +130,7 @@ class WeeklyHours(ConfigPart):
     sunday: Ranges = Field(default=[], description="Ranges that begin on a Sunday.")
 
     def ranges_of(self, weekday: int) -> Sequence[OpeningRange]:
-        """weekday: 0 is Monday."""
+        """Returns the opening ranges of a weekday (0 is Monday)."""
         ranges: Sequence[OpeningRange] = getattr(self, WEEKDAYS[weekday])
         return ranges
 

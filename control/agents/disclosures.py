@@ -36,7 +36,12 @@ class DisclosureRule:
 
 @dataclass(frozen=True, slots=True)
 class Disclosures:
-    """texts: by language (ISO 639, two letters). rules: of all jurisdictions that are known."""
+    """What the laws require callers to be told.
+
+    Attributes:
+        texts: By language (ISO 639, two letters).
+        rules: The rules of all known jurisdictions.
+    """
 
     texts: Mapping[str, str] = field(default_factory=dict)
     rules: Sequence[DisclosureRule] = ()

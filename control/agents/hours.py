@@ -133,7 +133,7 @@ def _describe_range(opening: OpeningRange) -> str:
 
 
 def _describe_moment(moment: datetime, today: datetime | None = None) -> str:
-    """today: its date is left out."""
+    """Returns the moment as text, without the date if it is `today`."""
     clock = f"{moment:%H:%M}"
     if today is not None and moment.date() == today.date():
         return clock

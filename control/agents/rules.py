@@ -18,9 +18,14 @@ Config = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class AgentPolicy:
-    """standins: providers made for tests may answer calls (never in production). dangerous_countries: those that a
-    workspace calls only where the staff allow it by name; a number of its own there is not enough. disclosures: what
-    the law demands that callers are told."""
+    """Platform settings that agents depend on.
+
+    Attributes:
+        standins: Providers made for tests may answer calls (never in production).
+        dangerous_countries: Countries that a workspace can call only if the staff allow them by name. A number of the
+            workspace in the country is not enough.
+        disclosures: What the law requires callers to be told.
+    """
 
     standins: bool = False
     dangerous_countries: frozenset[str] = frozenset()

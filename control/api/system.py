@@ -21,8 +21,12 @@ READY_TIMEOUT_S = 2.0
 
 
 class System:
-    """make_openapi: makes the OpenAPI document; called once, by `prepare` or at the first request for it. dead_tasks:
-    names of the long-lived tasks that do not run."""
+    """Serves health, metrics and the API's documents.
+
+    Args:
+        make_openapi: Makes the OpenAPI document. Called once, by `prepare` or at the first request for the document.
+        dead_tasks: Returns the names of long-lived tasks that do not run.
+    """
 
     def __init__(
         self,

@@ -26,8 +26,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class BackupOptions:
-    """database_url: as the owner of the tables, whom row-level security does not restrict. keep_days: older backups are
-    deleted, but for the `keep_newest` newest ones; 0 deletes none. timeout_s: for the whole backup."""
+    """Options of a backup.
+
+    Attributes:
+        database_url: Signs in as the owner of the tables, whom row-level security does not restrict.
+        keep_days: Older backups are deleted, except for the `keep_newest` newest; 0 deletes none.
+        timeout_s: Limit for the whole backup.
+    """
 
     database_url: str = field(repr=False)
     keep_days: int = 35

@@ -37,9 +37,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class CheckOptions:
-    """server_url: a database of the server on which a new database is made for the check, as a user who may create
-    databases and roles. sealer: of the platform's vault keys; None leaves sealed values out. timeout_s: for the whole
-    check. keeps_database: the restored database stays."""
+    """Options of a restore check.
+
+    Attributes:
+        server_url: A database on the server where the check creates a new database, with a user who may create
+            databases and roles.
+        sealer: Opens values with the platform's vault keys; None leaves sealed values out.
+        timeout_s: Limit for the whole check.
+        keeps_database: Keeps the restored database.
+    """
 
     server_url: str = field(repr=False)
     sealer: Sealer | None = None

@@ -227,7 +227,11 @@ class CallListQuery(ListQuery):
     )
 
     def to_filter(self, workspace_id: UUID | None) -> CallFilter:
-        """workspace_id: None for all workspaces."""
+        """Returns the filter of the query.
+
+        Args:
+            workspace_id: None for all workspaces.
+        """
         return CallFilter(
             workspace_id=workspace_id,
             agent_id=self.agent_id,

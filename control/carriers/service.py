@@ -138,7 +138,11 @@ class CallRedirection(Protocol):
 
 
 class Carriers:
-    """default: the carrier whose numbers are bought; None for the first one that is set up."""
+    """The carriers that are set up.
+
+    Args:
+        default: The carrier to buy numbers from; None for the first carrier that is set up.
+    """
 
     def __init__(self, by_name: Mapping[CarrierName, Carrier], default: CarrierName | None = None) -> None:
         self._by_name = dict(by_name)

@@ -169,7 +169,12 @@ _ADDRESS: Final = "address"
 
 
 class TelnyxOrders:
-    """sdk: the account's client. find_owned: see Carrier."""
+    """Orders numbers at Telnyx.
+
+    Args:
+        sdk: The account's client.
+        find_owned: See Carrier.
+    """
 
     def __init__(
         self,
@@ -537,7 +542,11 @@ class TelnyxGateway:
     # --- Recordings -----------------------------------------------------------------------------------------------
 
     async def fetch_recording(self, recording: str, into: IO[bytes]) -> None:
-        """recording: its id, or the URL from a webhook, which is valid for ten minutes (docs: voice-api-webhooks)."""
+        """Downloads a recording.
+
+        Args:
+            recording: Its id, or the URL from a webhook, which is valid for ten minutes (docs: voice-api-webhooks).
+        """
         url = recording if "://" in recording else await self._recording_url(recording)
         # The URL is presigned, and its host must not get our key.
         await call_with_retries(

@@ -66,7 +66,13 @@ _SETTING_UP: Final = "The carrier is still setting this number up."
 
 @dataclass(frozen=True, slots=True)
 class TelnyxOptions:
-    """webhook_url, api_url: without a slash at the end. timeout_s: of one request. records: whether Telnyx records."""
+    """Settings of Telnyx.
+
+    Attributes:
+        webhook_url, api_url: Without a trailing slash.
+        timeout_s: Limit for one request.
+        records: Whether Telnyx records calls.
+    """
 
     webhook_url: str
     api_key: str

@@ -114,9 +114,17 @@ _WHY: Final = {
 
 @dataclass(frozen=True, slots=True)
 class TwilioOptions:
-    """webhook_url, api_url: without a slash at the end. timeout_s: of one request. records: whether Twilio records.
-    api_key: id and secret that sign in instead of the token. region: that takes calls; empty: us1. us1_token: of the
-    account in us1, for APIs without regions. subaccounts: account and token of others whose calls we take."""
+    """Settings of Twilio.
+
+    Attributes:
+        webhook_url, api_url: Without a trailing slash.
+        timeout_s: Limit for one request.
+        records: Whether Twilio records calls.
+        api_key: Id and secret to sign in with instead of the token.
+        region: The region that takes calls; empty for us1.
+        us1_token: The account's token in us1, for APIs without regions.
+        subaccounts: Account and token of other accounts whose calls we take.
+    """
 
     webhook_url: str
     account_sid: str

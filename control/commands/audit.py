@@ -23,7 +23,12 @@ _TIMEOUTS: Final = Timeouts(statement=300.0, command=305.0)
 
 @dataclass(frozen=True, slots=True)
 class AuditCommandOptions:
-    """database_url: as any login of ours, for `renew-keys` as the tables' owner. vault_keys: of 32 bytes each."""
+    """Options of the audit commands.
+
+    Attributes:
+        database_url: Signs in as any of our logins; `renew-keys` needs the tables' owner.
+        vault_keys: 32 bytes each.
+    """
 
     database_url: str = field(repr=False)
     vault_keys: Sequence[bytes] = field(repr=False)

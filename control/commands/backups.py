@@ -26,8 +26,13 @@ _MARKS: Final = {True: "ok", False: "BAD", None: "not checked"}
 
 @dataclass(frozen=True, slots=True)
 class BackupCommandOptions:
-    """backup_keys, vault_keys: of 32 bytes each, or none. restore_url: of the server for checks; may be empty.
-    database_url: may be empty for all but `create`; then a check is not recorded."""
+    """Options of the backup commands.
+
+    Attributes:
+        backup_keys, vault_keys: 32 bytes each; may be empty.
+        restore_url: Server for checks; may be empty.
+        database_url: May be empty except for `create`; without it, a check is not recorded.
+    """
 
     backup_url: str
     database_url: str = field(repr=False)

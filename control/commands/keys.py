@@ -28,7 +28,11 @@ ON_DATABASE: Final = frozenset({"rotate", "revoke"})
 
 @dataclass(frozen=True, slots=True)
 class KeyCommandOptions:
-    """database_url: as the tables' owner; empty for actions that are not ON_DATABASE."""
+    """Options of the key commands.
+
+    Attributes:
+        database_url: Signs in as the tables' owner; empty for actions that are not ON_DATABASE.
+    """
 
     database_url: str
     keys: KeySets

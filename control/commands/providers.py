@@ -27,7 +27,11 @@ TEST_TIMEOUT_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class ProviderCommandOptions:
-    """vault_keys: the first seals, all open."""
+    """Options of the provider commands.
+
+    Attributes:
+        vault_keys: The first key seals, all keys open.
+    """
 
     database_url: str = field(repr=False)
     vault_keys: tuple[bytes, ...] = field(repr=False)

@@ -57,8 +57,13 @@ BackgroundService = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True, slots=True)
 class WorkerTasks:
-    """handlers: of jobs, by the job's name. services: by the name that the health report and the metric of deaths have
-    for them. limits: of heavy jobs, by the job's name."""
+    """What the worker runs.
+
+    Attributes:
+        handlers: Job handlers by the job's name.
+        services: Long-lived tasks by their name in the health report and in the metric of deaths.
+        limits: Limits of heavy jobs by the job's name.
+    """
 
     handlers: Mapping[str, JobHandler] = field(default_factory=dict)
     duties: Sequence[AnyDuty] = ()

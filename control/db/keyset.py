@@ -126,7 +126,11 @@ class Keyset:
 
 
 def cut_page(rows: Sequence[T], page: PageRequest) -> ListPage[T]:
-    """rows: as read by a PageClause: one more than the page's limit if there are more."""
+    """Returns the page, and whether there are more rows.
+
+    Args:
+        rows: Rows read with a PageClause: one more than the page's limit if there are more.
+    """
     kept = list(rows[: page.limit])
     return ListPage(kept[::-1] if page.is_backwards else kept, len(rows) > page.limit)
 

@@ -22,7 +22,11 @@ _APPLIED = re.compile(r"(?:^INSERT INTO \S*schema_migrations VALUES .*\n)+", re.
 
 
 class MigrationFailed(Exception):
-    """migration: the file that failed, None when none had begun. The database is as it was before that file."""
+    """A migration failed. The database is as it was before that file.
+
+    Attributes:
+        migration: The file that failed; None if none had begun.
+    """
 
     def __init__(self, migration: str | None, reason: str) -> None:
         self.migration, self.reason = migration, reason

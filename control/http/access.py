@@ -1,4 +1,4 @@
-"""Who may call a route: declared with the route, checked before its handler runs."""
+"""Defines who may call a route. Access is declared with the route and checked before its handler runs."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,21 +23,26 @@ class AccessKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """roles: the roles that may call; empty for OPEN and USER. scope: what an API key needs to call;
-    None: no key may."""
+    """Who may call a route.
+
+    Attributes:
+        roles: The roles that may call; empty for OPEN and USER.
+        scope: The scope that an API key needs; None if no key may call.
+    """
 
     kind: AccessKind
     roles: frozenset[str] = frozenset()
     scope: Scope | None = None
 
     def allows(self, role: str | None) -> bool:
-        """Whether this role may call (MEMBER and ADMIN only)."""
+        """Returns whether this role may call (MEMBER and ADMIN only)."""
         return role in self.roles
 
     @property
     def needed(self) -> str:
-        """The role that is needed, for a message: the least one of a workspace; of the staff all, which have no
-        order."""
+        """Returns the required role for a message: the lowest role of a workspace, or all roles of the staff, which
+        have no order.
+        """
         if self.kind is AccessKind.MEMBER:
             return next(role for role in reversed(WORKSPACE_ROLES) if role in self.roles)
         return " or ".join(role for role in reversed(ADMIN_ROLES) if role in self.roles)
@@ -48,18 +53,19 @@ USER = Access(AccessKind.USER)
 
 
 def user(scope: Scope) -> Access:
-    """Signed-in users, and API keys with this scope."""
+    """Allows signed-in users, and API keys with this scope."""
     return Access(AccessKind.USER, scope=scope)
 
 
 def member(least: WorkspaceRole, scope: Scope | None = None) -> Access:
-    """Members of the workspace in the path who have this role or a higher one, and its API keys with this scope whose
-    holders have."""
+    """Allows members of the workspace in the path with this role or a higher one, and the workspace's API keys with
+    this scope whose holders have such a role.
+    """
     return Access(AccessKind.MEMBER, frozenset(WORKSPACE_ROLES[: WORKSPACE_ROLES.index(least) + 1]), scope)
 
 
 def admin(*others: AdminRole) -> Access:
-    """Super admins and the roles named. Staff roles have no order: finance includes nothing of support."""
+    """Allows super admins and the named roles. Staff roles have no order: finance does not include support."""
     return Access(AccessKind.ADMIN, frozenset(("super_admin", *others)))
 
 

@@ -7,17 +7,17 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 
 from control.http.names import holds_address
 
-# A Decimal inside, a JSON number in major units outside.
+# A Decimal in Python, a JSON number in major units in the API.
 Money = Annotated[
     Decimal,
     PlainSerializer(float, return_type=float, when_used="json"),
     WithJsonSchema({"type": "number"}, mode="serialization"),
 ]
-# Of the amounts beside it.
+# The currency of the amounts in the same object.
 Currency = Annotated[
     str, Field(pattern=r"^[a-z]{3}$", description="Of the amounts beside it: ISO 4217, lower case.", examples=["usd"])
 ]
-# In a path or a body, by itself.
+# A currency in a path, or as a field of its own.
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}$")]
 # PostgreSQL stores no NUL in texts.
 PLAIN: Final = r"^[^\u0000]*$"
@@ -32,9 +32,9 @@ def _require_no_address(name: str) -> str:
     return name
 
 
-# A name that stands in letters to others.
+# A name that appears in e-mails to others.
 LetterName = Annotated[Name, AfterValidator(_require_no_address)]
-# Of an earlier sign-in of the same client.
+# Length of the device token from an earlier sign-in of the same client.
 DEVICE_TOKEN_LENGTH: Final = 75
 DeviceToken = Annotated[str, Field(min_length=DEVICE_TOKEN_LENGTH, max_length=DEVICE_TOKEN_LENGTH)]
 # A name for programs: of a tier, an industry, a feature.
@@ -54,7 +54,7 @@ def _drop_defaults(schema: dict[str, Any]) -> None:
         field.pop("default", None)
 
 
-# Of a response that has the fields of a body: all of them are present, and later versions may add further ones.
+# Config of responses that have the fields of a body: all fields are present, and later versions may add fields.
 ANSWER: Final = ConfigDict(
     extra="ignore", json_schema_serialization_defaults_required=True, json_schema_extra=_drop_defaults
 )

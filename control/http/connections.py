@@ -58,7 +58,7 @@ class ConnectionLimit:
 
     def _refuse(self, transport: asyncio.Transport, address: str) -> None:
         self._report()
-        if self._refused[address] >= self._most:  # too many to wait until each client has read its answer
+        if self._refused[address] >= self._most:  # too many connections to wait until each client has read its answer
             transport.abort()
             return
         self._refused[address] += 1

@@ -25,11 +25,11 @@ class RequestOrigin:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Of an open route.
+    """The context of a request to an open route.
 
     Attributes:
         db: A connection in the request's transaction.
-        now: When the request came, UTC.
+        now: When the request arrived, UTC.
     """
 
     db: Connection
@@ -40,10 +40,10 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class CallingKey:
-    """An API key with which a request came.
+    """The API key of a request.
 
     Attributes:
-        role: What it acts with in its workspace.
+        role: The role with which it acts in its workspace.
         unrecorded: The hash of the secret, if its use is to be recorded.
     """
 
@@ -55,11 +55,11 @@ class CallingKey:
 
 @dataclass(frozen=True, slots=True)
 class UserContext(Context):
-    """Of a signed-in user's request, or of one with an API key.
+    """The context of a request by a signed-in user or an API key.
 
     Attributes:
-        key: Its holder is the user; None: it has no key.
-        credential: What the request presented, for sockets that outlast it (control/http/auth/lasting_rights.py).
+        key: The API key, whose holder is the user; None without a key.
+        credential: The request's credential, for sockets that outlast it (control/http/auth/lasting_rights.py).
     """
 
     user_id: UUID
@@ -71,24 +71,24 @@ class UserContext(Context):
 
     @property
     def actor(self) -> Actor:
-        """For the audit log."""
+        """Returns the actor for the audit log."""
         key_id = None if self.key is None else self.key.id
         return Actor("user", self.user_id, self.email, self.origin.request_id, self.origin.address, key_id)
 
 
 @dataclass(frozen=True, slots=True)
 class SessionContext(UserContext):
-    """Of a signed-in user's request that is about no workspace."""
+    """The context of a signed-in user's request outside of a workspace."""
 
     session_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
 class MemberContext(UserContext):
-    """Of a request by a member of the workspace in the path, or with one of its API keys.
+    """The context of a request by a member of the workspace in the path, or by one of its API keys.
 
     Attributes:
-        role: Of a key, what it acts with.
+        role: The member's role, or the role with which the key acts.
     """
 
     workspace_id: UUID
@@ -98,10 +98,10 @@ class MemberContext(UserContext):
 
 @dataclass(frozen=True, slots=True)
 class AdminContext(Context):
-    """Of a staff member's request.
+    """The context of a staff member's request.
 
     Attributes:
-        credential: As of UserContext.
+        credential: See UserContext.
     """
 
     admin_id: UUID
@@ -113,5 +113,5 @@ class AdminContext(Context):
 
     @property
     def actor(self) -> Actor:
-        """For the audit log."""
+        """Returns the actor for the audit log."""
         return Actor("admin", self.admin_id, self.email, self.origin.request_id, self.origin.address)

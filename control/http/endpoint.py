@@ -1,5 +1,6 @@
-"""Handles one request: reads the body, begins the transaction, authorizes the caller, checks the input, runs the
-handler and makes the response (or computes it after the commit)."""
+"""Handles a request: reads the body, begins the transaction, authorizes the caller, checks the input, runs the handler,
+and makes the response, if necessary after the commit.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -42,16 +43,16 @@ from control.idempotency.service import IdempotentRequest, request_hash
 from control.validation import join_invalid
 from shared.errors import Invalid, Unavailable
 
-# A longer body takes the event loop several milliseconds.
+# Parsing a longer body blocks the event loop for several milliseconds.
 HEAVY_BODY_BYTES: Final = 16_384
 JSON_HEADERS = {"Content-Type": "application/json"}
-# A body so long is parsed while no webhook is being answered, if there is such a moment within PARSE_WAIT_S.
+# A body of at least this size is parsed while no webhook is being answered, if such a moment comes within PARSE_WAIT_S.
 LONG_BODY_BYTES: Final = 8_192
 PARSE_WAIT_S: Final = 0.25
 # Marks the stored response to an earlier request under the same Idempotency-Key; the name is Stripe's.
 REPLAYED = "Idempotent-Replayed"
 
-# Of the time for a body: 10 MB at 1 Mbit/s take 80 s.
+# Factor on the time limit for a body: 10 MB at 1 Mbit/s take 80 s.
 UPLOAD_TIMES: Final = 6
 
 T = TypeVar("T")
@@ -60,15 +61,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class EndpointDependencies:
-    """What all endpoints use.
+    """Dependencies of all endpoints.
 
     Attributes:
-        connection_limit: Of the connections that requests of the API hold at once; webhooks may use the others, too.
-        heavy_limit: Of requests whose body or route takes the event loop's time.
-        webhook_activity: What these make way for.
-        record_key_use: Writes when the secret of an API key with this hash was last used.
-        upload_limit: Of requests with a file, each of which is in memory.
-        body_timeout_s: Seconds within which a body must arrive; UPLOAD_TIMES as long for a file.
+        connection_limit: Limits the connections that API requests hold at once; webhooks may use the rest, too.
+        heavy_limit: Limits requests whose body or route blocks the event loop.
+        webhook_activity: Heavy requests wait until no webhook is being answered.
+        record_key_use: Stores when the secret of an API key with this hash was last used.
+        upload_limit: Limits requests with a file, which is held in memory.
+        body_timeout_s: Seconds within which a body must arrive; a file has UPLOAD_TIMES as long.
     """
 
     pool: Pool
@@ -89,10 +90,16 @@ class EndpointDependencies:
 
 @dataclass(frozen=True, slots=True)
 class EndpointResponse:
-    """status, body: of a JSON response; the body is empty for 204. Instead of a body there may be a file, a redirect,
-    or the work that computes the response; all are used after the transaction. open_key: the Idempotency-Key under
-    which the computed response is stored. is_replayed: the stored response of an earlier request. change: what a second
-    transaction is to save, once it is checked."""
+    """A response, or how it is made after the transaction.
+
+    Instead of a body there may be a file, a redirect, or work that computes the response.
+
+    Attributes:
+        status, body: Status and body of a JSON response; the body is empty for 204.
+        open_key: The Idempotency-Key under which the computed response is stored.
+        is_replayed: This is the stored response of an earlier request.
+        change: What a second transaction saves after the check.
+    """
 
     status: int
     body: bytes
@@ -105,8 +112,13 @@ class EndpointResponse:
 
 @dataclass(slots=True)
 class EndpointRequest:
-    """arguments: the handler's, None until the input has been checked. checked: the change that is to be saved.
-    is_counted: by the limits of its user and its API key."""
+    """A request while it is handled.
+
+    Attributes:
+        arguments: The handler's arguments; None until the input has been checked.
+        checked: The change to save.
+        is_counted: The limits of its user and its API key have counted it.
+    """
 
     request: web.Request
     raw: bytes
@@ -141,7 +153,10 @@ class Endpoint:
             return await self._handle(request)
 
     async def _admit_sender(self, request: web.Request) -> str:
-        """Who sends a file, and may: nobody else's takes a place and is received. Counts it by its user's limit."""
+        """Returns the sender of a file who is allowed to send it, and counts the request by the user's limit.
+
+        Files of other callers are not received.
+        """
         dependencies, now = self._dependencies, self._dependencies.clock()
         claim = await self._read_claim(request, now)
         incoming = EndpointRequest(request, b"", claim, now)
@@ -150,7 +165,7 @@ class Endpoint:
     async def _handle(self, request: web.Request) -> web.Response:
         incoming = await self._read(request)
         if self.route.access.kind is AccessKind.OPEN:
-            # Other routes check the input after the authorization: only those who may call learn what is wrong with it.
+            # Other routes check the input after the authorization: only authorized callers learn what is wrong with it.
             incoming.arguments = await self._parse(incoming)
             await self._limit_account(incoming, incoming.arguments)
         async with self._admitted(incoming):
@@ -169,7 +184,10 @@ class Endpoint:
         return _make_response(request, response)
 
     async def _read(self, request: web.Request) -> EndpointRequest:
-        """Before the body is read, raises Unauthorized for a bad token and TooManyRequests for the address."""
+        """Reads the request.
+
+        Before the body is read, raises Unauthorized for a bad token and TooManyRequests for the address.
+        """
         dependencies, route = self._dependencies, self.route
         now = dependencies.clock()
         claim = await self._read_claim(request, now)
@@ -185,7 +203,10 @@ class Endpoint:
         return EndpointRequest(request, raw, claim, now, is_counted=self.signature.upload)
 
     async def _read_claim(self, request: web.Request, now: datetime) -> Claim | None:
-        """Raises Unauthorized, and TooManyRequests for a key, or for one address's many keys that may be made up."""
+        """Reads the token or key.
+
+        Raises Unauthorized, and TooManyRequests for a key or for an address with many unknown keys.
+        """
         authorizer, limits = self._dependencies.authorizer, self._dependencies.limits
         claim = authorizer.read_token(self.route.access, request, now)
         if isinstance(claim, KeyClaim):
@@ -200,7 +221,7 @@ class Endpoint:
             await self._dependencies.limits.check_account(incoming.request, limit, account)
 
     async def _limit_caller(self, incoming: EndpointRequest, context: Context) -> None:
-        """Once for each request, before its body is parsed."""
+        """Counts the request by its caller's limits, once, before its body is parsed."""
         if incoming.is_counted:
             return
         incoming.is_counted = True
@@ -225,7 +246,7 @@ class Endpoint:
             yield
 
     async def _check(self, request: web.Request, change: CheckedChange[object]) -> None:
-        """Asks whom the change has to be asked of; the caller is authorized."""
+        """Runs the check of a change outside of a transaction. The caller is authorized."""
         if change.check is None:
             return
         if self.route.check_limit is not None:
@@ -242,7 +263,9 @@ class Endpoint:
             return await in_transaction(dependencies.pool, work, dependencies.metrics.transaction_retries.inc)
 
     async def _reauthorized(self, incoming: EndpointRequest, work: Callable[[Context], Awaitable[T]]) -> T:
-        """For a response that goes on: the caller may lose the right to it meanwhile."""
+        """Runs `work` in a new transaction after authorizing the caller again, who may have lost the right to a long
+        response.
+        """
         renewed = replace(incoming, now=self._dependencies.clock(), is_counted=True)
 
         async def within(db: Connection) -> T:
@@ -260,14 +283,14 @@ class Endpoint:
         )
 
     async def _within(self, incoming: EndpointRequest, db: Connection) -> EndpointResponse:
-        """The part inside the transaction; may run twice."""
+        """Runs the part inside the transaction. It may run twice."""
         context = await self._authorize(incoming, db)
         if self.route.idempotent and "Idempotency-Key" in incoming.request.headers:
             response = await self._run_idempotently(incoming, context)
         else:
             response = await self._run(incoming, context, context.origin.request_id)
         if isinstance(context, UserContext) and context.key is not None and context.key.unrecorded is not None:
-            # Last, so that the row is locked no longer than the commit takes.
+            # This comes last, so that the row is locked only until the commit.
             await self._dependencies.record_key_use(db, context.key.unrecorded)
         return response
 
@@ -330,8 +353,9 @@ class Endpoint:
         return response
 
     async def _store(self, open_key: IdempotentRequest, response: StoredResponse) -> None:
-        """A failure is only logged: what the response reports has happened, and a repeat of the request finds that out
-        again."""
+        """Stores the response. A failure is only logged: the change has been made, and a repeated request detects
+        that.
+        """
         try:
             await self._in_transaction(lambda db: open_key.complete(db, response))
         except (Unavailable, TimeoutError, *UNAVAILABLE, *COLLISIONS) as error:
@@ -345,13 +369,13 @@ class Endpoint:
         return EndpointResponse(self.route.status, self.signature.response.dump_json(result))
 
     async def _parse(self, incoming: EndpointRequest) -> dict[str, Any]:
-        """As `_arguments`, at a moment at which it holds no caller up."""
+        """Returns the same as `_arguments`, at a moment when parsing does not delay a call."""
         if self.route.is_heavy or len(incoming.raw) > LONG_BODY_BYTES:
             await self._dependencies.webhook_activity.wait_until_idle(PARSE_WAIT_S)
         return self._arguments(incoming)
 
     def _arguments(self, incoming: EndpointRequest) -> dict[str, Any]:
-        """The handler's keyword arguments. Raises Malformed, NotFound, Invalid."""
+        """Returns the handler's keyword arguments. Raises Malformed, NotFound, Invalid."""
         request = incoming.request
         arguments: dict[str, Any] = {}
         for name, path_name, kind in self.signature.path:
@@ -371,8 +395,10 @@ class Endpoint:
         return arguments
 
     def _readers(self, incoming: EndpointRequest) -> dict[str, Callable[[], BaseModel]]:
-        """What reads the query and the body. A query that the route does not have is read as one without parameters, so
-        that its parameters are named as unknown."""
+        """Returns the functions that read the query and the body.
+
+        If the route takes no query, every parameter is reported as unknown.
+        """
         readers: dict[str, Callable[[], BaseModel]] = {}
         if self.signature.query is not None or incoming.request.query_string:
             readers["query"] = partial(read_query, self.signature.query or Query, incoming.request)
@@ -382,7 +408,7 @@ class Endpoint:
 
 
 def _find_senders(context: Context) -> dict[str, UUID]:
-    """Who sends a request, by kind."""
+    """Returns the ids of the request's senders by kind."""
     match context:
         case UserContext():
             sender = {"user": context.user_id} if context.key is None else {"key": context.key.id}

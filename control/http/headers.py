@@ -9,7 +9,9 @@ YEAR_S = 31_536_000
 
 
 def default_headers(public_url: str) -> MultiMapping[str]:
-    """A response's own headers take precedence. HSTS only when `public_url` is https."""
+    """Returns the default headers. A response's own headers take precedence. HSTS is set only if `public_url` is
+    https.
+    """
     headers = CIMultiDict(
         {
             "Server": SERVER_NAME,

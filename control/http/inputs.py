@@ -11,15 +11,18 @@ from shared.errors import ErrorDetail, Malformed, NotFound
 
 # The range of PostgreSQL's integer: no row has a larger id.
 MAX_INTEGER = 2**31 - 1
-# Names in a body: of its fields and of all that is in them. Each may be a fault, and 80,000 unknown ones kept the event
-# loop busy for half a second. A config that uses all its bounds has about 1,200.
+# Maximum number of field names in a body, at all levels. Each may be a fault, and 80,000 unknown names blocked the
+# event loop for half a second. A config that uses all its limits has about 1,200.
 MOST_NAMES: Final = 3_000
-# Values in a body, those inside others included. 330,000 empty lists in 1 MB kept the event loop busy for a second.
+# Maximum number of values in a body, at all levels. 330,000 empty lists in 1 MB blocked the event loop for a second.
 MOST_VALUES: Final = 10_000
 
 
 def read_path_value(kind: TypeAdapter[Any], text: str, name: str) -> Any:
-    """Raises NotFound for a value that cannot be an id; it names the parameter."""
+    """Returns the value of a path parameter.
+
+    Raises NotFound, with the parameter's name, for a value that cannot be an id.
+    """
     try:
         value = kind.validate_strings(text)
     except ValidationError as error:
@@ -32,7 +35,10 @@ def read_path_value(kind: TypeAdapter[Any], text: str, name: str) -> Any:
 
 
 def read_query(kind: type[BaseModel], request: web.Request) -> BaseModel:
-    """Raises Invalid, and Malformed for a repeated parameter, because one of the two values would be ignored."""
+    """Reads the query.
+
+    Raises Invalid, and Malformed for a repeated parameter, because one of the values would be ignored.
+    """
     pairs = request.query
     values = dict(pairs)
     if len(values) != len(pairs):
@@ -45,7 +51,7 @@ def read_query(kind: type[BaseModel], request: web.Request) -> BaseModel:
 
 
 def read_model(kind: type[BaseModel], raw: bytes) -> BaseModel:
-    """An empty body counts as {}. Raises Malformed and Invalid."""
+    """Reads a body. An empty body counts as {}. Raises Malformed and Invalid."""
     _require_few_parts(raw)
     try:
         return kind.model_validate_json(raw or b"{}", strict=True)
@@ -54,7 +60,10 @@ def read_model(kind: type[BaseModel], raw: bytes) -> BaseModel:
 
 
 def _require_few_parts(raw: bytes) -> None:
-    """Raises Invalid. Of a body that is no JSON it may pass anything: the parser ends at the first fault."""
+    """Raises Invalid if the body has too many parts.
+
+    A body that is not JSON may pass, because the parser stops at the first error.
+    """
     if len(raw) < MOST_NAMES:
         return
     names, values = count_parts(raw)
@@ -68,11 +77,13 @@ def _require_few_parts(raw: bytes) -> None:
 
 
 def count_parts(raw: bytes) -> tuple[int, int]:
-    """The names of a JSON text, and at least as many values as it has, without parsing it: by its punctuation outside
-    of strings. Takes about 2 ms for 1 MB, whatever is in it."""
+    """Returns the number of names in a JSON text, and at least the number of its values, without parsing it.
+
+    It counts the punctuation outside of strings, which takes about 2 ms for 1 MB.
+    """
     plain = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
     quotes = plain.count(b'"')
-    if quotes > 2 * (MOST_NAMES + MOST_VALUES):  # more strings than it may have; to split it would take longer
+    if quotes > 2 * (MOST_NAMES + MOST_VALUES):  # too many strings; splitting the text would take longer
         return 0, quotes // 2
     outside = b"".join(plain.split(b'"')[::2])
     return outside.count(b":"), outside.count(b",") + outside.count(b"[") + outside.count(b"{")

@@ -1,4 +1,4 @@
-"""API keys as requests present them: the text of their secrets, their scopes, and the role that they act with. Pure."""
+"""The text of API keys in requests, their scopes, and the role with which they act. Pure functions."""
 
 import re
 import secrets
@@ -7,7 +7,7 @@ from typing import Final, Literal, get_args
 from zlib import crc32
 
 WorkspaceRole = Literal["owner", "admin", "member", "viewer"]
-# From most to least. Each workspace role may do what the roles after it may do.
+# From the highest to the lowest role. Each workspace role includes the roles after it.
 WORKSPACE_ROLES: Final[tuple[WorkspaceRole, ...]] = ("owner", "admin", "member", "viewer")
 Scope = Literal[
     "workspace:read",
@@ -38,17 +38,17 @@ Scope = Literal[
 ]
 # In the order of the documentation.
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
-# No key may do what only owners may.
+# No key has an owner's rights.
 HIGHEST_ROLE: Final[WorkspaceRole] = "admin"
 
 
 def limit_role(holder: WorkspaceRole) -> WorkspaceRole:
-    """Returns the role with which a key acts: that of the member who holds it, HIGHEST_ROLE at most."""
+    """Returns the role with which a key acts: its holder's role, but at most HIGHEST_ROLE."""
     return max(holder, HIGHEST_ROLE, key=WORKSPACE_ROLES.index)
 
 
 def order_scopes(scopes: frozenset[Scope]) -> tuple[Scope, ...]:
-    """Returns them in the order of SCOPES."""
+    """Returns the scopes in the order of SCOPES."""
     return tuple(scope for scope in SCOPES if scope in scopes)
 
 
@@ -62,7 +62,7 @@ ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercas
 RANDOM_LENGTH: Final = 43
 CHECKSUM_LENGTH: Final = 6
 PATTERN: Final = rf"{SCHEME}[0-9A-Za-z]{{{RANDOM_LENGTH + CHECKSUM_LENGTH}}}"
-# What is shown of a secret later: 6 random characters of 43 leave 220 bits.
+# The part of a secret that is shown later: 6 of 43 random characters leave 220 bits.
 PREFIX_LENGTH: Final = len(SCHEME) + 6
 _PATTERN: Final = re.compile(PATTERN)
 
@@ -74,12 +74,12 @@ def make_secret() -> str:
 
 
 def is_well_formed(text: str) -> bool:
-    """Whether the text is a secret by its form and its checksum. Text that is not need not be looked up."""
+    """Returns whether the text has the form and the checksum of a secret. Other texts need no look-up."""
     return _PATTERN.fullmatch(text) is not None and checksum(text[:-CHECKSUM_LENGTH]) == text[-CHECKSUM_LENGTH:]
 
 
 def checksum(body: str) -> str:
-    """Returns the CRC-32 of the text before it, in base 62 with the digits of ALPHABET."""
+    """Returns the CRC-32 of the body, in base 62 with the digits of ALPHABET."""
     value, digits = crc32(body.encode()), ""
     for _ in range(CHECKSUM_LENGTH):
         value, digit = divmod(value, len(ALPHABET))

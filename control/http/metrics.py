@@ -59,7 +59,7 @@ class HttpMetrics:
         children[1].observe(seconds)
 
     def render(self) -> bytes:
-        """The text exposition."""
+        """Returns the text exposition."""
         folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         if not folder:
             return generate_latest(self.registry)

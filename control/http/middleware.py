@@ -56,17 +56,20 @@ class RequestIds:
     caller: str | None
 
     def headers(self) -> dict[str, str]:
-        """The caller's id comes back under its own name; without one that name holds ours."""
+        """Returns the response headers.
+
+        The caller's id is returned under its own name; without one, that header has our id.
+        """
         return {HEADER: self.caller or self.own, OWN_HEADER: self.own}
 
     def log_fields(self) -> dict[str, str]:
-        """For the line of a request."""
+        """Returns the fields for the request's log line."""
         fields = {"request_id": self.own}
         return fields if self.caller is None else fields | {"client_request_id": self.caller}
 
 
 def make_request_ids(request: web.Request) -> RequestIds:
-    """A new id of ours, and the caller's."""
+    """Returns a new id of ours, and the caller's id."""
     sent = request.headers.get(HEADER, "")
     return RequestIds(new_id(), sent if _SAFE.fullmatch(sent) else None)
 
@@ -87,7 +90,7 @@ class EdgeMiddleware:
     metrics: HttpMetrics
 
     def middleware(self) -> Middleware:
-        """The middleware function for aiohttp."""
+        """Returns the middleware function for aiohttp."""
 
         @web.middleware
         async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -146,7 +149,7 @@ class EdgeMiddleware:
 
 
 def problem_response(problem: Problem, request_id: str) -> web.Response:
-    """The JSON response of a Problem."""
+    """Returns the JSON response for a Problem."""
     body = ErrorBody(
         type=problem.type,
         code=problem.code,
@@ -167,13 +170,13 @@ def problem_response(problem: Problem, request_id: str) -> web.Response:
 
 
 def route_template(request: web.Request) -> str:
-    """The path as declared by the route: values in paths must not appear in logs and metrics."""
+    """Returns the path as the route declares it: values in paths must not appear in logs and metrics."""
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else UNMATCHED
 
 
 JSON = "application/json"
-# Messages may quote the request: bounded, so that an error is not as long as the body.
+# Messages may quote the request, so they are cut to these lengths.
 MAX_MESSAGE_LENGTH, MAX_PARAM_LENGTH, MAX_DETAIL_LENGTH = 2_000, 200, 500
 
 
@@ -182,7 +185,7 @@ def _shorten(text: str, limit: int) -> str:
 
 
 def _shorten_detail(detail: ErrorDetail) -> ErrorDetail:
-    """Its param is written as the caller would write it."""
+    """Returns the shortened detail. Its param is written as the caller would write it."""
     param = detail.param and _shorten(element_path(detail.param), MAX_PARAM_LENGTH)
     return ErrorDetail(param, detail.code, _shorten(detail.message, MAX_DETAIL_LENGTH))
 
@@ -197,14 +200,16 @@ def _aiohttp_response(error: web.HTTPException, request_id: str) -> web.StreamRe
 
 
 def _is_being_cancelled() -> bool:
-    """Whether somebody cancelled this request. Otherwise what it waited for was cancelled, such as a task that it
-    shares with others."""
+    """Returns whether this request itself was cancelled, and not only a shared task that it waited for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 def _error_response(error: BaseException, request_id: str) -> web.Response:
-    """The response holds no internal detail; the log has the error's place under the same request id."""
+    """Returns the error response.
+
+    It contains no internal detail; the log has the error's location under the same request id.
+    """
     problem = map_database_error(error)
     if problem is None:
         log.error("request.failed", request_id=request_id, **error_fields(error))

@@ -1,4 +1,7 @@
-"""Names in letters: strangers choose them, and mail programs make links of what looks like an address. Pure."""
+"""Names in e-mails: strangers choose them, and mail programs turn text that looks like an address into links.
+
+Pure functions.
+"""
 
 import re
 import unicodedata
@@ -23,13 +26,15 @@ _ADDRESS: Final = re.compile(
 
 
 def holds_address(name: str) -> bool:
-    """Whether a reader's mail program could make a link of a part of this name."""
+    """Returns whether a mail program could turn a part of this name into a link."""
     return _ADDRESS.search(_visible(name)) is not None
 
 
 def letter_name(name: str) -> str:
-    """The name as a letter shows it: on one line, and without a part that could become a link. Names that hold an
-    address are refused since November 2026; older ones are still stored."""
+    """Returns the name for an e-mail: on one line, and without parts that could become a link.
+
+    New names with an address are refused since November 2026; older names are still stored.
+    """
     text = " ".join(_visible(name).split())
     while found := _ADDRESS.search(text):
         harmless = _ADDRESS_SIGNS.sub(" ", found[0])
@@ -44,7 +49,7 @@ _ADDRESS_SIGNS: Final = re.compile(r"[.:/@\u3002\[\]]+")
 
 
 def _visible(name: str) -> str:
-    """Without characters that are not seen, such as marks of direction, and with wide forms made plain."""
+    """Returns the name without invisible characters, such as direction marks, and with wide forms made plain."""
     plain = unicodedata.normalize("NFKC", name)
     return "".join(
         " " if char.isspace() else char for char in plain if char.isspace() or unicodedata.category(char)[0] != "C"

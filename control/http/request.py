@@ -37,12 +37,12 @@ class BodyNotJson(Problem):
 
 
 def origin_of(request: web.Request) -> RequestOrigin:
-    """Where the request comes from; set by the middleware."""
+    """Returns where the request comes from, as the middleware stored it."""
     return request[ORIGIN]
 
 
 async def read_json_body(request: web.Request, timeout_s: float, max_bytes: int | None) -> bytes:
-    """As `read_body`, and only JSON. Raises BodyTooLarge, BodyTooSlow, BodyNotJson and Malformed."""
+    """Reads a JSON body like `read_body`. Raises BodyTooLarge, BodyTooSlow, BodyNotJson and Malformed."""
     if GIVEN_BODY in request:
         return _check_given(request[GIVEN_BODY], request.client_max_size if max_bytes is None else max_bytes)
     if not request.body_exists:
@@ -81,7 +81,7 @@ async def _read_within(request: web.Request, timeout_s: float, max_bytes: int) -
 
 
 async def _read_bounded(request: web.Request, max_bytes: int) -> bytes:
-    """Raises BodyTooLarge as soon as more has come."""
+    """Reads the body. Raises BodyTooLarge as soon as it is longer."""
     body = bytearray()
     while chunk := await request.content.readany():
         body += chunk

@@ -29,9 +29,13 @@ PathPart = tuple[str, str, TypeAdapter[Any]]
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """times: requests within `per_s` seconds for each address, and for each value of the body's field `account`, if one
-    is named (open routes only). per_user: for each user or admin instead, wherever the requests come from. A setting
-    may override the figures by the limit's name."""
+    """A rate limit of routes. A setting may override the values by the limit's name.
+
+    Attributes:
+        times: Requests within `per_s` seconds for each address, and for each value of the body's field `account`, if
+            one is named (open routes only).
+        per_user: Counts by user or admin instead, wherever the requests come from.
+    """
 
     name: str
     times: int
@@ -77,12 +81,15 @@ class Route:
 
     @property
     def limits(self) -> tuple[RateLimit, ...]:
-        """All its limits."""
+        """Returns all its limits."""
         return tuple(limit for limit in (self.limit, self.check_limit) if limit is not None)
 
     @property
     def max_body_bytes(self) -> int | None:
-        """Of an open route it is small, because anybody may send it. None: the application's limit alone."""
+        """Returns the longest body.
+
+        For an open route it is short, because anyone may send it. None: only the application's limit applies.
+        """
         return MAX_OPEN_BODY_BYTES if self.access.kind is AccessKind.OPEN else None
 
 

@@ -27,10 +27,17 @@ LINGER_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ListenOptions:
-    """port: 0 takes a free one, which is logged. shared_port: other processes listen on it, too (SO_REUSEPORT).
-    keepalive_s: so long an idle connection stays open. head_s: bound for the head of a request.
-    drain_s: bound for running requests after the stop. connections_per_address: limit of simultaneous connections from
-    one client address; trusted_proxies, networks like "10.0.0.0/8", have no limit."""
+    """How the server listens.
+
+    Attributes:
+        port: 0 takes a free port, which is logged.
+        shared_port: Other processes listen on it, too (SO_REUSEPORT).
+        keepalive_s: How long an idle connection stays open.
+        head_s: Limit for the head of a request.
+        drain_s: Limit for running requests after the stop.
+        connections_per_address: Limit of simultaneous connections from one client address.
+        trusted_proxies: Networks like "10.0.0.0/8" without that limit.
+    """
 
     host: str
     port: int
@@ -43,7 +50,7 @@ class ListenOptions:
 
 
 def stop_signal() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set."""
+    """Returns an event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
@@ -51,8 +58,10 @@ def stop_signal() -> asyncio.Event:
 
 
 class ApiRequestHandler(PlainRequestHandler):
-    """Answers what aiohttp cannot parse like any other error of the API, and closes a connection whose request has no
-    whole head in time. aiohttp keeps it open as long as an idle one. Connections beyond the limit are refused."""
+    """Answers requests that aiohttp cannot parse like any other API error, and closes a connection whose request has no
+    complete head in time. aiohttp would keep it open as long as an idle connection. Connections beyond the limit are
+    refused.
+    """
 
     __slots__ = ("_address", "_head_s", "_head_timer", "_limit")
 
@@ -101,7 +110,7 @@ class ApiRequestHandler(PlainRequestHandler):
             self._head_timer = None
 
     def make_error(self, status: int) -> web.Response:
-        """As the middleware's, with a request id of its own, which no log line has."""
+        """Returns the middleware's error response, with a new request id that no log line has."""
         text = "This expectation is unknown." if status == 417 else "This is not a request by HTTP/1.1."
         internal = Problem("Something went wrong on our side.")
         problem = Malformed(text, code="malformed_http") if status < 500 else internal
@@ -139,8 +148,10 @@ async def listening(app: web.Application, listen: ListenOptions) -> AsyncIterato
 
 
 async def serve(app: web.Application, listen: ListenOptions, stop: asyncio.Event) -> None:
-    """Returns when `stop` is set and the running requests are answered, or `drain_s` is over. Raises OSError when the
-    port is taken."""
+    """Serves until `stop` is set and the running requests are answered, or `drain_s` is over.
+
+    Raises OSError if the port is taken.
+    """
     async with listening(app, listen) as port:
         log.info("server.started", host=listen.host, port=port)
         await stop.wait()

@@ -1,4 +1,4 @@
-"""The services of the nouns, found by their class: what lies above this package need not be known here."""
+"""The services of the nouns, found by their class, so that this package does not depend on the nouns above it."""
 
 from typing import TypeVar, cast
 
@@ -14,5 +14,5 @@ class Services:
             raise ValueError("two services have the same class")
 
     def __getitem__(self, kind: type[T]) -> T:
-        """The service of this class. Raises KeyError where the program made none."""
+        """Returns the service of this class. Raises KeyError if the program made none."""
         return cast(T, self._by_class[kind])

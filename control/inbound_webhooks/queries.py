@@ -62,8 +62,13 @@ class OpenEvent:
 
 @dataclass(frozen=True, slots=True)
 class ClearedPayloads:
-    """last: the last event that was read; None at the table's end. cleared: payloads that were emptied. open: events
-    that name the number, too, and are not handled yet."""
+    """The result of clearing payloads.
+
+    Attributes:
+        last: The last event that was read; None at the table's end.
+        cleared: Payloads that were emptied.
+        open: Events that also name the number and are not handled yet.
+    """
 
     last: EventKey | None
     cleared: int

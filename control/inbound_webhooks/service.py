@@ -43,7 +43,11 @@ T = TypeVar("T")
 
 
 class WebhookMetrics:
-    """registry: the program's own; without one, the counters are not published."""
+    """Counts webhooks.
+
+    Args:
+        registry: The program's registry; without one, the counters are not published.
+    """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry if registry is not None else CollectorRegistry()
@@ -96,7 +100,7 @@ class WebhookDeferral:
     """
 
     def __init__(self, transactions: PlatformTransactions, queue: DeferredWebhooks, timeout_s: float) -> None:
-        """timeout_s: for Redis."""
+        """`timeout_s` limits requests to Redis."""
         self._transactions, self._queue, self._timeout_s = transactions, queue, timeout_s
 
     async def defer(self, event: StoredEvent, now: datetime) -> bool:

@@ -25,8 +25,13 @@ MAX_BODY_BYTES: Final = 65_536
 
 @dataclass(frozen=True)
 class WebhookRequest:
-    """target: path and query exactly as on the wire, with the sender's own percent-encoding. headers: names in any
-    case. query: decoded."""
+    """A request to a webhook address.
+
+    Attributes:
+        target: Path and query exactly as on the wire, with the sender's percent-encoding.
+        headers: Names in any case.
+        query: Decoded.
+    """
 
     target: str
     headers: Mapping[str, str]

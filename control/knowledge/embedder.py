@@ -57,7 +57,12 @@ class EmbedderPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """vectors: of MOST_DIMENSIONS values each, in the order of the texts. tokens: that are billed."""
+    """The vectors of some texts.
+
+    Attributes:
+        vectors: MOST_DIMENSIONS values each, in the order of the texts.
+        tokens: Billed tokens.
+    """
 
     vectors: list[list[float]]
     tokens: int

@@ -61,7 +61,12 @@ class _ParserAnswer(msgspec.Struct, frozen=True):
 
 
 class DocumentParser:
-    """wall_s: seconds that a document may take. command: the child's, for tests."""
+    """Parses documents in a child process.
+
+    Args:
+        wall_s: Seconds that a document may take.
+        command: The child's command, for tests.
+    """
 
     def __init__(
         self,

@@ -121,7 +121,12 @@ class FoundPassage:
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeLimits:
-    """documents, chunks: of a workspace. bytes, pages, characters: of a document."""
+    """Limits of documents.
+
+    Attributes:
+        documents, chunks: Limits of a workspace.
+        bytes, pages, characters: Limits of a document.
+    """
 
     documents: int
     chunks: int

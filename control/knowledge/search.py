@@ -57,7 +57,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeQuery:
-    """documents: only in these; empty: in all. most: passages. call_id, agent_id: of the call that asks."""
+    """A search for passages.
+
+    Attributes:
+        documents: Search only these; empty for all.
+        most: Maximum number of passages.
+        call_id, agent_id: The requesting call and agent.
+    """
 
     workspace_id: UUID
     question: str

@@ -86,9 +86,14 @@ class ChunkRank:
 
 @dataclass(frozen=True, slots=True)
 class ChunkQuery:
-    """sample: a query (tsquery) of some documents, which counts if it finds enough; empty: none. attempts: further
-    queries, of which the first with a result counts. terms: the tsquery of each word, with its weight. total_weight: of
-    all words of the question, those in no chunk included."""
+    """The queries of a search.
+
+    Attributes:
+        sample: A query (tsquery) of some documents, which is used if it finds enough; empty for none.
+        attempts: Further queries. The first with a result is used.
+        terms: The tsquery of each word, with its weight.
+        total_weight: Weight of all words of the question, including words that no chunk has.
+    """
 
     sample: str
     attempts: tuple[str, ...]

@@ -68,7 +68,11 @@ SEPARATOR: Final = " > "
 
 @dataclass(frozen=True, slots=True)
 class HeadingPath:
-    """parts: (level, title) of the headings, the outermost first, levels growing."""
+    """The headings above a passage.
+
+    Attributes:
+        parts: (level, title) of the headings, the outermost first, with increasing levels.
+    """
 
     parts: tuple[tuple[int, str], ...] = ()
 

@@ -48,8 +48,12 @@ _PASSED: Final = ("Authorization", "User-Agent", "X-Forwarded-For", "X-Request-I
 
 
 class McpEndpoint:
-    """make_document: makes the OpenAPI document of at least the operations that are tools. origins: of web pages that
-    may call; a request without an Origin comes from no page."""
+    """Serves the platform's MCP server.
+
+    Args:
+        make_document: Makes the OpenAPI document with at least the operations that are tools.
+        origins: Web pages that may call. A request without an Origin does not come from a page.
+    """
 
     def __init__(
         self,

@@ -6,7 +6,11 @@ BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 
 
 class MediaRequestMetrics:
-    """registry: the program's own; without one, the metrics are not published."""
+    """Metrics of media's requests.
+
+    Args:
+        registry: The program's registry; without one, the metrics are not published.
+    """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry if registry is not None else CollectorRegistry()

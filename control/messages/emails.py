@@ -19,8 +19,12 @@ _LAST: Final = (
 
 
 def message_email(to: str, call: MessageCall, call_link: str, recording_link: str, *, is_last: bool = False) -> Email:
-    """recording_link: empty where there is no recording. Links ask for a sign-in. is_last: the recipient gets no
-    more of them today."""
+    """Returns the e-mail about a caller's message. Its links require a sign-in.
+
+    Args:
+        recording_link: Empty if there is no recording.
+        is_last: The recipient gets no more such e-mails today.
+    """
     message = call.message
     number = call.caller_number if is_valid(call.caller_number) else WITHHELD
     kind = "Urgent message" if message.is_urgent else "Message"

@@ -16,8 +16,12 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     certificate is verified for the host's name. Raises httpx.ConnectError for what the guard refuses."""
 
     def __init__(self, guard: EgressGuard, verify: ssl.SSLContext | bool = True, *, idle_s: float = 5.0) -> None:
-        """verify: a context to share, because it takes milliseconds to make one; True: one of its own. idle_s: for so
-        long an unused connection is kept."""
+        """Creates the transport.
+
+        Args:
+            verify: A TLS context to share, because creating one takes milliseconds; True creates a new one.
+            idle_s: How long an unused connection is kept.
+        """
         self._guard = guard
         limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=idle_s)
         # It trusts SSL_CERT_FILE; a proxy is the client's matter.

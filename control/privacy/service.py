@@ -20,5 +20,9 @@ class Privacy:
 
 
 def make_privacy(workspaces: Workspaces, platform: Platform, sealer: Sealer) -> Privacy:
-    """sealer: seals numbers until they are deleted, and derives their pseudonyms."""
+    """Returns the services of personal data.
+
+    Args:
+        sealer: Seals numbers until they are deleted, and derives their pseudonyms.
+    """
     return Privacy(RetentionSettings(workspaces, platform), CallerDeletions(sealer), WorkspaceExports(platform))

@@ -38,7 +38,7 @@ class KeywordContext:
     """Where the words of one concept stand in a conversation, both speakers' turns. Looked for when first asked."""
 
     def __init__(self, tokens: Sequence[Token], phrases: frozenset[tuple[str, ...]]) -> None:
-        """tokens: of all speakers, in order."""
+        """`tokens` are those of all speakers, in order."""
         self._tokens, self._phrases = tokens, phrases
 
     def holds(self, token: Token) -> bool:

@@ -231,7 +231,12 @@ def _audit_values(connection: SsoConnection) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class BegunSignIn:
-    """authorize_url: where the person signs in. flow_token: for the client that completes the sign-in."""
+    """A sign-in that has begun.
+
+    Attributes:
+        authorize_url: Where the person signs in.
+        flow_token: For the client that completes the sign-in.
+    """
 
     connection: SsoConnection
     authorize_url: str = field(repr=False)
@@ -441,7 +446,12 @@ def _provider_away(connection: SsoConnection, error: Exception) -> Unavailable:
 
 @dataclass(frozen=True, slots=True)
 class SingleSignOn:
-    """settings: what owners set. sign_ins: what their people do."""
+    """The services of single sign-on.
+
+    Attributes:
+        settings: What owners configure.
+        sign_ins: The sign-ins of their people.
+    """
 
     settings: SsoSettings
     sign_ins: SsoSignIns
@@ -455,7 +465,11 @@ def make_single_sign_on(
     policy: SsoPolicy,
     callback: str,
 ) -> SingleSignOn:
-    """callback: see `SsoSignIns`."""
+    """Makes the services of single sign-on.
+
+    Args:
+        callback: See `SsoSignIns`.
+    """
     openid = OpenIdClient(VendorHttp(guard, policy.request_s))
     return SingleSignOn(
         SsoSettings(

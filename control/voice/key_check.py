@@ -29,7 +29,11 @@ class KeyCheck:
 
 
 class KeyChecker:
-    """guard: of addresses that customers gave."""
+    """Checks vendors' keys.
+
+    Args:
+        guard: Checks addresses that customers configured.
+    """
 
     def __init__(self, guard: EgressGuard, timeout_s: float = TIMEOUT_S) -> None:
         self.guard = guard

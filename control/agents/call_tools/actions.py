@@ -113,8 +113,14 @@ class ActionToolHandlers:
 
 
 def plan_action_tools(rows: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> Iterator[ToolPlan]:
-    """rows: connections with their actions, as `plans/queries.py` selects them. tools: as the agent's config has
-    them; one whose connection or action is gone is left out, because a call must not fail for it."""
+    """Yields the plans of the agent's action tools.
+
+    A tool whose connection or action no longer exists is left out, because it must not make a call fail.
+
+    Args:
+        rows: Connections with their actions, as `plans/queries.py` selects them.
+        tools: As the agent's config has them.
+    """
     read_only = {row["id"]: row["actions"] or {} for row in rows}
     for tool in tools:
         actions = read_only.get(tool["integration_id"], {})

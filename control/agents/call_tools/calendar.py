@@ -93,7 +93,11 @@ class CallCalendar:
 
 
 class CalendarTools:
-    """bookings: None where there are no vendors to ask; then the tools say that there is no calendar."""
+    """The tools that find and book appointments.
+
+    Args:
+        bookings: None if there are no vendors to ask; the tools then report that there is no calendar.
+    """
 
     def __init__(self, bookings: Bookings | None) -> None:
         self._bookings = bookings
@@ -149,7 +153,11 @@ class CalendarTools:
 
 
 def make_calendar_tools(bookings: Bookings | None) -> tuple[RemoteTool, RemoteTool]:
-    """bookings: see CalendarTools."""
+    """Returns the tools that find and book appointments.
+
+    Args:
+        bookings: See CalendarTools.
+    """
     tools = CalendarTools(bookings)
     return (
         RemoteTool(
@@ -340,7 +348,11 @@ class MoveArguments(Struct, frozen=True):
 
 
 class AppointmentTools:
-    """changes: None where there are no vendors to ask; then the tools say that there is no calendar."""
+    """The tools that change and cancel appointments.
+
+    Args:
+        changes: None if there are no vendors to ask; the tools then report that there is no calendar.
+    """
 
     def __init__(self, changes: AppointmentChanges | None) -> None:
         self._changes = changes
@@ -387,7 +399,11 @@ class AppointmentTools:
 
 
 def make_appointment_tools(changes: AppointmentChanges | None) -> tuple[RemoteTool, RemoteTool]:
-    """changes: see AppointmentTools."""
+    """Returns the tools that change and cancel appointments.
+
+    Args:
+        changes: See AppointmentTools.
+    """
     tools = AppointmentTools(changes)
     return (
         RemoteTool(

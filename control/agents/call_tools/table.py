@@ -13,7 +13,12 @@ from control.messages.tool import TAKE_MESSAGE
 
 
 def make_remote_tools(bookings: Bookings | None, search: KnowledgeSearch | None = None) -> tuple[RemoteTool, ...]:
-    """bookings: None where only the plans of the tools are needed. search: of documents; None: by full text only."""
+    """Returns all tools that media asks the API to run.
+
+    Args:
+        bookings: None if only the plans of the tools are needed.
+        search: Searches documents; None for full text only.
+    """
     changes = None if bookings is None else AppointmentChanges(bookings.runner)
     calendar = (*make_calendar_tools(bookings), *make_appointment_tools(changes))
     search_tool = make_search_tool(search or KnowledgeSearch())

@@ -15,7 +15,12 @@ KEPT: Final = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class ExportCounts:
-    """running: exports that have not ended, and began lately enough to go on. recent: begun in the last hour."""
+    """The workspace's exports.
+
+    Attributes:
+        running: Exports that have not ended and began recently enough to continue.
+        recent: Exports that began in the last hour.
+    """
 
     running: int
     recent: int

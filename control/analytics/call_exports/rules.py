@@ -56,7 +56,11 @@ COLUMNS: Final = tuple(ExportedCall.__dataclass_fields__)
 
 
 def make_call(row: Mapping[str, Any], zone: ZoneInfo, currency: str) -> ExportedCall:
-    """row: the columns, without local_time and currency."""
+    """Returns a call of the export.
+
+    Args:
+        row: The columns, without local_time and currency.
+    """
     return ExportedCall(**row, local_time=row["created_at"].astimezone(zone), currency=currency)
 
 

@@ -35,8 +35,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ExportPolicy:
-    """concurrency: exports of one workspace at a time. per_hour: begun by one workspace. stall_s, longest_s: see
-    StreamedFile. page: calls read at a time; 500 take about 5 ms of a core."""
+    """Limits of exports.
+
+    Attributes:
+        concurrency: Simultaneous exports of one workspace.
+        per_hour: Exports that one workspace may begin in an hour.
+        stall_s, longest_s: See StreamedFile.
+        page: Calls read at a time; 500 calls take about 5 ms of a core.
+    """
 
     concurrency: int = 2
     per_hour: int = 20

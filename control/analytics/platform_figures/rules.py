@@ -111,7 +111,11 @@ class RevenueParts:
 
 
 def split_revenue(by_resource: Mapping[str, Decimal]) -> RevenueParts:
-    """by_resource: amounts by the resource type of the ledger."""
+    """Splits revenue into its parts.
+
+    Args:
+        by_resource: Amounts by the resource type of the ledger.
+    """
     zero = Decimal(0)
     fees, paid = by_resource.get("subscription", zero), by_resource.get("credit", zero)
     whole = sum(by_resource.values(), zero)

@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class TokenClaim:
-    """The content of a token with a valid signature. Its session may have ended meanwhile."""
+    """The content of a token with a valid signature. Its session may have ended."""
 
     session_id: UUID
 
@@ -67,7 +67,7 @@ class ValidKey:
 
 Claim = TokenClaim | KeyClaim
 
-# By the codes of the schema's function member_refusal.
+# Errors by the codes of the SQL function member_refusal.
 _REFUSALS: Final = {
     "sso_required": "This workspace demands single sign-on: begin it at POST /auth/sso/begin.",
     "sso_of_another_workspace": "This session is good in the workspace of its single sign-on only.",
@@ -75,20 +75,20 @@ _REFUSALS: Final = {
 }
 
 
-# Checks that a session of these people began, or was proved again, some minutes ago at most. Raises Forbidden.
+# Checks that the session of a person began, or was confirmed again, within the last minutes. Raises Forbidden.
 RequireRecent = Callable[[Connection, Audience, UUID, datetime], Awaitable[None]]
 
 
-# About 300 bytes each.
+# Maximum number of remembered keys, about 300 bytes each.
 MOST_KNOWN: Final = 8_192
 
 
 class KnownKeys:
-    """API keys that were valid in this process lately: ids by the hash of a secret. The key that was used longest ago
-    is dropped first.
+    """API keys that were recently valid in this process: ids by the hash of a secret. The least recently used key is
+    dropped first.
 
-    Their requests are counted by key before they take a connection. Other keys are counted by address, because anybody
-    can make a text with a right checksum.
+    Requests with known keys are counted by key before they take a database connection. Requests with other keys are
+    counted by address, because anyone can make up a text with a correct checksum.
     """
 
     def __init__(self, most: int = MOST_KNOWN) -> None:
@@ -96,18 +96,18 @@ class KnownKeys:
         self._ids: OrderedDict[bytes, UUID] = OrderedDict()
 
     def find(self, secret: bytes) -> UUID | None:
-        """The key's id; None: it was not valid lately."""
+        """Returns the key's id; None if it was not recently valid."""
         return self._ids.get(secret)
 
     def add(self, secret: bytes, key_id: UUID) -> None:
-        """Of a key that was valid just now."""
+        """Remembers a key that has just been valid."""
         self._ids[secret] = key_id
         self._ids.move_to_end(secret)
         if len(self._ids) > self._most:
             self._ids.popitem(last=False)
 
     def discard(self, secret: bytes) -> None:
-        """Of a key that was not valid just now."""
+        """Forgets a key that is no longer valid."""
         self._ids.pop(secret, None)
 
 
@@ -119,8 +119,10 @@ class Authorizer:
         self._known_keys = KnownKeys()
 
     def read_token(self, access: Access, request: web.Request, now: datetime) -> Claim | None:
-        """Checks the token's signature and expiry, or an API key's form, without the database. Without the header
-        Authorization the token is in a cookie. None for an open route. Raises Unauthorized."""
+        """Checks the token's signature and expiry, or an API key's form, without the database. Raises Unauthorized.
+
+        Without the header Authorization, the token is read from a cookie. Returns None for an open route.
+        """
         if access.kind is AccessKind.OPEN:
             return None
         audience: Audience = "admin" if access.kind is AccessKind.ADMIN else "user"
@@ -147,7 +149,7 @@ class Authorizer:
         return await _member(access, claim, request, context)
 
     def known_key(self, claim: KeyClaim) -> UUID | None:
-        """The API key's id. None: it was not valid in this process lately, so it may be made up."""
+        """Returns the API key's id; None if the key was not recently valid in this process, so it may be made up."""
         return self._known_keys.find(claim.hash)
 
     async def identify_key(self, claim: KeyClaim, workspace_id: UUID | None, context: Context) -> ValidKey:
@@ -161,7 +163,7 @@ class Authorizer:
         except Unauthorized:
             self._known_keys.discard(claim.hash)
             raise
-        # Also if this request is refused: a key must not escape its limit by asking for what it may not.
+        # This also happens if the request is refused: a key must not escape its limit by requesting what it may not.
         self._known_keys.add(claim.hash, valid.identity.key_id)
         return valid
 
@@ -173,18 +175,20 @@ class Authorizer:
         return authorize_key(access, valid, workspace_id, context)
 
     async def require_recent(self, claim: Claim, context: Context) -> None:
-        """Raises Forbidden (reauthentication_required) where the caller's sign-in is not recent. Routes that need a
-        recent one accept no API keys."""
+        """Raises Forbidden (reauthentication_required) unless the caller signed in recently.
+
+        Routes that require this accept no API keys.
+        """
         if isinstance(claim, TokenClaim):
             audience: Audience = "admin" if isinstance(context, AdminContext) else "user"
             await self._require_recent(context.db, audience, claim.session_id, context.now)
 
     def idempotency_scope(self, context: Context, route: Route) -> str:
-        """The caller and the route: an Idempotency-Key holds within this scope."""
+        """Returns the caller and the route, the scope of an Idempotency-Key."""
         return f"{self.caller_name(context)} {route.method} {route.path}"
 
     def caller_name(self, context: Context) -> str:
-        """Whose request it is, for keys. Raises TypeError for an open route."""
+        """Returns the name of the caller, for keys. Raises TypeError for an open route."""
         match context:
             case UserContext(key=CallingKey(id=key_id)):
                 return f"key:{key_id}"
@@ -284,7 +288,7 @@ async def _refusal(db: Connection, claim: TokenClaim) -> Unauthorized:
 
 
 def is_key(token: str) -> bool:
-    """Whether a bearer token claims to be an API key."""
+    """Returns whether a bearer token claims to be an API key."""
     return token.startswith(SCHEME)
 
 
@@ -296,10 +300,10 @@ def read_key_claim(token: str) -> KeyClaim:
 
 
 async def find_key(claim: KeyClaim, workspace_id: UUID | None, context: Context) -> ValidKey:
-    """Raises Unauthorized for a secret that is not valid, whatever it is used for.
+    """Looks up a key. Raises Unauthorized for an invalid secret.
 
     Args:
-        workspace_id: Of the path.
+        workspace_id: The workspace in the path.
     """
     key = await read_key(context.db, claim.hash, workspace_id)
     if key is None:
@@ -317,10 +321,10 @@ async def find_key(claim: KeyClaim, workspace_id: UUID | None, context: Context)
 
 
 def authorize_key(access: Access, valid: ValidKey, workspace_id: UUID | None, context: Context) -> UserContext:
-    """Raises Forbidden, NotFound.
+    """Authorizes a valid key. Raises Forbidden, NotFound.
 
     Args:
-        workspace_id: Of the path.
+        workspace_id: The workspace in the path.
     """
     with _log_refusal(valid.identity, context):
         return _key_context(access, valid, workspace_id, context)

@@ -20,18 +20,20 @@ _REFRESH_AGE_S: Final = 90 * 86_400
 
 
 class BrowserSessions:
-    """Reads and sets the cookies. A request that another origin may have sent counts as one without cookies."""
+    """Reads and sets the cookies. A request that may come from another origin is treated as a request without
+    cookies.
+    """
 
     def __init__(self, public_url: str) -> None:
         """`public_url`: the API's address; over https the cookies are bound to its host and to https."""
         address = urlsplit(public_url)
         self._is_secure = address.scheme == "https"
         self._host = address.netloc
-        # RFC 6265bis, 4.1.3.2: Secure, no Domain, Path=/; so that no neighbor of the host's domain can set it.
+        # RFC 6265bis, 4.1.3.2: Secure, no Domain, Path=/; so that no other host of the domain can set the cookie.
         self._prefix = "__Host-" if self._is_secure else ""
 
     def is_asked(self, request: web.Request) -> bool:
-        """Whether a page of our own origin sent the request, and keeps its session in cookies."""
+        """Returns whether a page of our own origin sent the request and keeps its session in cookies."""
         if request.headers.get(HEADER) != _VALUE:
             return False
         if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
@@ -40,11 +42,11 @@ class BrowserSessions:
         return origin is None or urlsplit(origin).netloc in (self._host, request.host)
 
     def access_token(self, request: web.Request, audience: Audience) -> str:
-        """The access token; empty without one."""
+        """Returns the access token; empty if there is none."""
         return request.cookies.get(self._name(audience), "") if self.is_asked(request) else ""
 
     def refresh_body(self, request: web.Request, audience: Audience) -> bytes:
-        """The body of a request for the next tokens; empty without a cookie."""
+        """Returns the body of a request for new tokens; empty without a cookie."""
         token = request.cookies.get(self._refresh_name(audience), "") if self.is_asked(request) else ""
         return msgspec.json.encode({"refresh_token": token}) if token else b""
 
@@ -58,7 +60,7 @@ class BrowserSessions:
         response.body = msgspec.json.encode(body | {"token": "", "refresh_token": ""})
 
     def drop_tokens(self, response: web.Response, audience: Audience) -> None:
-        """Has the browser delete the cookies."""
+        """Deletes the cookies in the browser."""
         for name in (self._name(audience), self._refresh_name(audience)):
             self._set(response, name, "", 0)
 

@@ -1,4 +1,6 @@
-"""Refusals of deactivated accounts, which say so: only to those who presented the account's password or token."""
+"""Refusals of deactivated accounts. They name the reason only to callers who presented the account's password or
+token.
+"""
 
 from typing import Final
 
@@ -9,10 +11,10 @@ _MESSAGE: Final = "This account is deactivated. Ask the platform's support to ac
 
 
 def sign_in_refused() -> Forbidden:
-    """For a right password of the account."""
+    """Returns the refusal after a correct password."""
     return Forbidden(_MESSAGE, code=CODE)
 
 
 def session_refused() -> Unauthorized:
-    """For an access or refresh token of the account."""
+    """Returns the refusal of an access or refresh token."""
     return Unauthorized(_MESSAGE, code=CODE)

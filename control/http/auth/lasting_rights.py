@@ -25,7 +25,11 @@ _STAFF: Final = "staff"
 
 
 class _Right(Struct, frozen=True):
-    """credential: of the request that opened the socket."""
+    """The opener of a socket.
+
+    Attributes:
+        credential: The credential of the request that opened the socket.
+    """
 
     call_id: UUID
     credential: str

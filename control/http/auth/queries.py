@@ -1,5 +1,4 @@
-"""Read models of sessions and API keys: who a token belongs to. The SQL functions also set the transaction's row-level
-scope."""
+"""Read models of sessions and API keys. The SQL functions also set the transaction's row-level scope."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -12,8 +11,12 @@ from control.http.access import AdminRole, WorkspaceRole
 
 @dataclass(frozen=True, slots=True)
 class UserIdentity:
-    """role, workspace_status: None unless the user is a member of the workspace that was asked for. refusal: the code
-    of the workspace's rule that keeps this session out of it."""
+    """A user's session.
+
+    Attributes:
+        role, workspace_status: None unless the user is a member of the requested workspace.
+        refusal: The code of the workspace's rule that refuses this session.
+    """
 
     user_id: UUID
     email: str
@@ -35,7 +38,7 @@ class AdminIdentity:
 
 
 async def read_user_session(db: Connection, session_id: UUID, workspace_id: UUID | None) -> UserIdentity | None:
-    """None when the session has ended."""
+    """Returns the user's session; None if it has ended."""
     row = await db.fetchrow(
         "SELECT *, member_refusal($1, $2) AS refusal FROM authorise_user($1, $2, $3)",
         session_id,
@@ -56,8 +59,10 @@ async def read_user_session(db: Connection, session_id: UUID, workspace_id: UUID
 
 
 async def read_is_deactivated(db: Connection, session_id: UUID) -> bool:
-    """Whether the session's owner, a user or an admin, may not sign in any more. Enters platform scope, which the
-    staff's accounts need."""
+    """Returns whether the session's owner, a user or an admin, is deactivated.
+
+    Enters platform scope, which staff accounts need.
+    """
     await enter_platform(db)
     is_deactivated: bool | None = await db.fetchval(
         """
@@ -71,7 +76,7 @@ async def read_is_deactivated(db: Connection, session_id: UUID) -> bool:
 
 
 async def read_admin_session(db: Connection, session_id: UUID) -> AdminIdentity | None:
-    """None when the session has ended."""
+    """Returns the staff member's session; None if it has ended."""
     row = await db.fetchrow("SELECT * FROM authorise_admin($1, $2)", session_id, db.proof)
     if row is None:
         return None
@@ -104,7 +109,12 @@ class KeyIdentity:
 
 
 async def read_key(db: Connection, secret: bytes, workspace_id: UUID | None) -> KeyIdentity | None:
-    """secret: its hash. workspace_id: that of the request, None if it has none. None: there is no such secret."""
+    """Returns the key with this secret; None if there is none.
+
+    Args:
+        secret: The hash of the secret.
+        workspace_id: The workspace of the request, if any.
+    """
     row = await db.fetchrow("SELECT * FROM authorise_api_key($1, $2, $3)", secret, workspace_id, db.proof)
     if row is None:
         return None

@@ -7,7 +7,12 @@ from hashlib import sha256
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """text: for the recipient. hash: for the database."""
+    """A new token.
+
+    Attributes:
+        text: For the recipient.
+        hash: For the database.
+    """
 
     text: str
     hash: bytes

@@ -1,4 +1,4 @@
-"""A limit on what runs at once, so that requests of the API always leave room for carriers' webhooks."""
+"""Limits how many requests run at once, so that API requests always leave room for carriers' webhooks."""
 
 import asyncio
 from collections import Counter
@@ -9,7 +9,10 @@ from shared.errors import Unavailable
 
 
 class ConcurrencyLimit:
-    """Admits `concurrency` at a time, first come first served; up to `waiting` more wait, for `wait_s` seconds each."""
+    """Admits `concurrency` requests at a time, in order of arrival.
+
+    Up to `waiting` more wait, for `wait_s` seconds each.
+    """
 
     def __init__(self, concurrency: int, *, waiting: int, wait_s: float) -> None:
         self._semaphore = asyncio.Semaphore(concurrency)
@@ -18,8 +21,10 @@ class ConcurrencyLimit:
 
     @asynccontextmanager
     async def acquired(self) -> AsyncIterator[None]:
-        """Admitted until the block ends. Raises Unavailable: at once when too many wait, or after
-        `wait_s`."""
+        """Waits for admission, which lasts until the block ends.
+
+        Raises Unavailable: at once if too many requests wait, or after `wait_s`.
+        """
         if self._present >= self._most:
             raise _busy()
         self._present += 1
@@ -41,7 +46,7 @@ class ConcurrencyLimit:
 
 
 class SenderConcurrencyLimit(ConcurrencyLimit):
-    """A limit of whose places one sender takes `each` at most, those that it waits for included."""
+    """A limit of which one sender takes at most `each` places, including requests that wait."""
 
     def __init__(self, concurrency: int, *, each: int, waiting: int, wait_s: float) -> None:
         super().__init__(concurrency, waiting=waiting, wait_s=wait_s)
@@ -50,7 +55,7 @@ class SenderConcurrencyLimit(ConcurrencyLimit):
 
     @asynccontextmanager
     async def acquired_by(self, sender: str) -> AsyncIterator[None]:
-        """As `acquired`; raises Unavailable (code busy) at once when the sender has `each` already."""
+        """Works like `acquired`. Raises Unavailable (code busy) at once if the sender has `each` places already."""
         if self._by_sender[sender] >= self._each:
             raise Unavailable(f"You have {self._each} such requests under way; try again in a moment.", code="busy")
         self._by_sender[sender] += 1

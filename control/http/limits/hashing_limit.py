@@ -1,4 +1,4 @@
-"""A limit on concurrent password hashing: it takes long and holds a connection, and must never hold the whole pool."""
+"""Limits concurrent password hashing, which is slow and holds a connection, so that it never takes the whole pool."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,8 +8,7 @@ from shared.errors import Unavailable
 
 
 class HashingLimit:
-    """Admits `concurrency` requests at a time, first come first served; up to `waiting` more wait, without a
-    connection."""
+    """Admits `concurrency` requests at a time, in order of arrival. Up to `waiting` more wait, without a connection."""
 
     def __init__(self, concurrency: int, waiting: int) -> None:
         self._semaphore = asyncio.Semaphore(concurrency)
@@ -18,7 +17,10 @@ class HashingLimit:
 
     @asynccontextmanager
     async def acquired(self) -> AsyncIterator[None]:
-        """Admitted until the block ends. Raises Unavailable (code busy) at once when too many requests wait."""
+        """Waits for admission, which lasts until the block ends.
+
+        Raises Unavailable (code busy) at once if too many requests wait.
+        """
         if self._requests >= self._max_requests:
             raise Unavailable("Too many sign-ins at once; try again in a moment.", code="busy")
         self._requests += 1

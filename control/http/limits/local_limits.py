@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
-# Cells that are kept. Beyond them the one that was counted longest ago is forgotten.
+# Maximum number of cells. The least recently counted cell is dropped first.
 MOST_CELLS: Final = 100_000
 
 
@@ -21,8 +21,10 @@ class LocalCells:
         self._most = most
 
     def count(self, keys: Sequence[str], interval_us: int, burst_us: int, now_us: int) -> tuple[int, int]:
-        """Counts a request, unless one of the keys does not let it pass. Returns the µs to wait, 0 for a request that
-        passes, and the µs until the fullest cell is empty again."""
+        """Counts a request, unless one of the keys blocks it.
+
+        Returns the µs to wait, 0 for an admitted request, and the µs until the fullest cell is empty again.
+        """
         before = [min(max(self._cells.get(key, now_us), now_us), now_us + burst_us) for key in keys]
         fullest = max(before) - now_us
         longest = fullest + interval_us - burst_us

@@ -1,7 +1,6 @@
-"""Rate limits in Redis against guessing and flooding: by address, by the account that a request names, and by
-who sends it.
+"""Rate limits in Redis against guessing and flooding: by address, by the account that a request names, and by sender.
 
-While Redis is unreachable, each process counts by itself, from zero. The lock-out of accounts is in PostgreSQL.
+While Redis is unreachable, each process counts on its own, from zero. The lockout of accounts is in PostgreSQL.
 """
 
 import asyncio
@@ -26,11 +25,11 @@ from shared.errors import TooManyRequests
 
 log = structlog.get_logger()
 
-# Of all requests with one API key, 20 a second; beside the limits of routes.
+# All requests with one API key, 20 a second, in addition to the limits of routes.
 KEY_LIMIT: Final = RateLimit("api-key", 1_200, 60)
-# Of requests from one address with API keys that the process does not know as valid.
+# Requests from one address with API keys that this process has not seen as valid.
 UNKNOWN_KEY_LIMIT: Final = RateLimit("unknown-api-key", 120, 60)
-# Of all requests with one user's tokens, 60 a second, in each process. The limits of routes count separately.
+# All requests with one user's tokens, 60 a second, in each process. The limits of routes count separately.
 USER_LIMIT: Final = RateLimit("user", 600, 10)
 
 # Leaky bucket by theoretical arrival time (GCRA): one number per key, in µs of Redis' own clock. A request is counted
@@ -60,19 +59,19 @@ return {0, fullest + ARGV[1]}
 """
 
 _REPORT_EVERY_S = 60.0
-# After a failure Redis is not asked for so long, because a time-out at each sign-in would be noticed.
+# After a failure, Redis is not asked for this long, because a timeout at each sign-in would be noticeable.
 _PAUSE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class RequestQuota:
-    """The state of a limit after a request was counted, or refused.
+    """The state of a limit after a request was counted or refused.
 
     Attributes:
         limit: Requests.
-        remaining: Those that would pass at once.
-        reset_s: Whole seconds until `limit` would.
-        wait_s: Whole seconds until the refused request would pass; 0 for one that passed.
+        remaining: Requests that would be admitted at once.
+        reset_s: Whole seconds until `limit` requests would be admitted.
+        wait_s: Whole seconds until the refused request would be admitted; 0 for an admitted request.
     """
 
     limit: int
@@ -81,7 +80,7 @@ class RequestQuota:
     wait_s: int
 
     def headers(self) -> dict[str, str]:
-        """The fields of the IETF's draft-ietf-httpapi-ratelimit-headers up to version 06."""
+        """Returns the header fields of the IETF's draft-ietf-httpapi-ratelimit-headers up to version 06."""
         figures = {"Limit": self.limit, "Remaining": self.remaining, "Reset": self.reset_s}
         return {f"RateLimit-{name}": str(figure) for name, figure in figures.items()}
 
@@ -91,7 +90,11 @@ QUOTA = web.RequestKey("quota", RequestQuota)
 
 
 class RateLimiter:
-    """overrides: (requests, seconds) by the limit's name, in place of the route's."""
+    """Counts requests in Redis.
+
+    Args:
+        overrides: (requests, seconds) by the limit's name, instead of the route's values.
+    """
 
     def __init__(
         self,
@@ -113,26 +116,31 @@ class RateLimiter:
         self._unavailable_until = float("-inf")
 
     async def check(self, request: web.Request, limit: RateLimit) -> None:
-        """Counts a request by its address; its response will have the quota's headers. Raises TooManyRequests with the
-        seconds after which it passes."""
+        """Counts a request by its address, and puts the quota into its response's headers.
+
+        Raises TooManyRequests with the seconds to wait.
+        """
         _apply(request, await self.count(limit, origin_of(request).address))
 
     async def check_key(self, request: web.Request, key_id: UUID) -> None:
-        """Counts a request by its API key, once, however often this is called. Raises as `check` does."""
+        """Counts a request by its API key, once, however often this is called. Raises the same as `check`."""
         if KEY_ID not in request:
             request[KEY_ID] = key_id
             await self.check_account(request, KEY_LIMIT, f"key:{key_id}")
 
     async def check_unknown_key(self, request: web.Request) -> None:
-        """Counts a request by its address. Unlike `check` it tells the quota to nobody who passes: that of the key is
-        the one to know. Raises TooManyRequests."""
+        """Counts a request by its address.
+
+        An admitted request gets no quota headers, because the key's quota is the relevant one. Raises TooManyRequests.
+        """
         quota = await self.count(UNKNOWN_KEY_LIMIT, origin_of(request).address)
         if quota.wait_s:
             _apply(request, quota)
 
     def check_user(self, request: web.Request, user_id: UUID) -> None:
-        """Counts a request by the user who sends it, in this process only: a round trip to Redis for each request would
-        cost more than it protects. Tells the quota to nobody who passes. Raises TooManyRequests."""
+        """Counts a request by its user, in this process only, because a round trip to Redis for each request would cost
+        more than it protects. An admitted request gets no quota headers. Raises TooManyRequests.
+        """
         times, interval, burst = self._figures(USER_LIMIT)
         key = f"{{limit:{USER_LIMIT.name}}}:user:{user_id}"
         quota = _quota(times, interval, burst, self._count_here([key], interval, burst))
@@ -140,11 +148,11 @@ class RateLimiter:
             _apply(request, quota)
 
     async def check_account(self, request: web.Request, limit: RateLimit, account: str) -> None:
-        """Counts a request by the account that it names, or that sends it. Raises as `check` does."""
+        """Counts a request by the account that it names or that sends it. Raises the same as `check`."""
         _apply(request, await self.count(limit, None, account))
 
     async def check_senders(self, request: web.Request, limit: RateLimit, senders: Mapping[str, UUID]) -> None:
-        """As `check`, for each of the senders instead of the address.
+        """Works like `check`, for each of the senders instead of the address.
 
         Args:
             senders: The ids by kind, such as `workspace`.
@@ -153,8 +161,10 @@ class RateLimiter:
         _apply(request, await self._count(limit, keys))
 
     async def count(self, limit: RateLimit, address: str | None, account: str | None = None) -> RequestQuota:
-        """Counts a request unless it has to wait. The quota is that of the address or of the account, whichever leaves
-        less."""
+        """Counts a request unless it has to wait.
+
+        Returns the quota of the address or of the account, whichever leaves less.
+        """
         return await self._count(limit, redis_keys(limit.name, address, account))
 
     async def _count(self, limit: RateLimit, keys: list[str]) -> RequestQuota:
@@ -163,7 +173,7 @@ class RateLimiter:
         return _quota(times, interval, burst, found or self._count_here(keys, interval, burst))
 
     def _figures(self, limit: RateLimit) -> tuple[int, int, int]:
-        """Requests, µs between them, and µs of a burst."""
+        """Returns the requests, the µs between them, and the µs of a burst."""
         times, per_s = self._overrides.get(limit.name, (limit.times, limit.per_s))
         burst = per_s * 1_000_000
         return times, max(1, burst // times), burst
@@ -208,7 +218,7 @@ def _quota(times: int, interval: int, burst: int, found: tuple[int, int]) -> Req
 
 
 def _apply(request: web.Request, quota: RequestQuota) -> None:
-    """Puts the quota into the response's headers, unless another one leaves less. Raises TooManyRequests."""
+    """Puts the quota into the response's headers, unless another quota leaves less. Raises TooManyRequests."""
     known = request.get(QUOTA)
     if known is None or quota.wait_s or quota.remaining <= known.remaining:
         request[QUOTA] = quota
@@ -217,8 +227,11 @@ def _apply(request: web.Request, quota: RequestQuota) -> None:
 
 
 def redis_keys(name: str, address: str | None, account: str | None) -> list[str]:
-    """All keys have one hash tag, because a script's keys must be on one node of a cluster. The account is hashed,
-    because keys appear in logs and dumps."""
+    """Returns the keys of the cells.
+
+    All keys have one hash tag, because a script's keys must be on one node of a cluster. The account is hashed, because
+    keys appear in logs and dumps.
+    """
     keys = [] if address is None else [f"{{limit:{name}}}:address:{address_network(address)}"]
     if account is not None:
         digest = sha256(f"{name}\0{account.strip().lower()}".encode()).hexdigest()[:32]
@@ -227,7 +240,10 @@ def redis_keys(name: str, address: str | None, account: str | None) -> list[str]
 
 
 def address_network(address: str) -> str:
-    """An IPv6 address as its /64, which is the least that a client has. An IPv4 address in IPv6 form is one of IPv4."""
+    """Returns the /64 of an IPv6 address, which is the least that a client has.
+
+    An IPv4 address in IPv6 form counts as IPv4.
+    """
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:

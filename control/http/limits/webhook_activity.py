@@ -1,4 +1,4 @@
-"""Which webhooks are being answered, so that what takes the event loop's time waits for a moment without any."""
+"""Tracks which webhooks are being answered, so that work that blocks the event loop can wait for an idle moment."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,8 +6,11 @@ from contextlib import contextmanager
 
 
 class WebhookActivity:
-    """On one event loop. A webhook needs the loop some ten times, between its round trips to PostgreSQL and Redis, and
-    would wait behind a computation at each of them."""
+    """The activity on one event loop.
+
+    A webhook needs the loop about ten times, between its round trips to PostgreSQL and Redis, and each time it could
+    wait behind a computation.
+    """
 
     def __init__(self) -> None:
         self._running = 0
@@ -16,7 +19,7 @@ class WebhookActivity:
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """A webhook is being answered until the block ends."""
+        """Marks a webhook as being answered until the block ends."""
         self._running += 1
         self._idle.clear()
         try:
@@ -27,7 +30,7 @@ class WebhookActivity:
                 self._idle.set()
 
     async def wait_until_idle(self, within_s: float) -> None:
-        """Waits until no webhook is being answered, for `within_s` at most, so that nobody waits for ever."""
+        """Waits until no webhook is being answered, but for at most `within_s`."""
         try:
             async with asyncio.timeout(within_s):
                 while self._running:

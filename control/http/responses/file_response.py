@@ -11,7 +11,7 @@ CHUNK_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FileResponse:
-    """What a handler returns for a file.
+    """A file as a handler's result.
 
     Attributes:
         size: Bytes.
@@ -27,7 +27,7 @@ class FileResponse:
 
 
 def make_file_response(request: web.Request, file: FileResponse) -> web.Response:
-    """302 with a link; else 200, 206 for a range, or 416 for a range outside the file."""
+    """Returns 302 with a link; otherwise 200, 206 for a range, or 416 for a range outside of the file."""
     if file.link:
         return web.Response(status=302, headers={"Location": file.link, "Cache-Control": "no-store"})
     headers = {

@@ -1,4 +1,4 @@
-"""A response that is JSON or a PDF, as the request's Accept header wants."""
+"""A response that is JSON or a PDF, by the request's Accept header."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from control.http.responses.file_response import FileResponse
 
 PDF: Final = "application/pdf"
 JSON: Final = "application/json"
-# What an Accept header may have; more is not read.
+# Maximum number of ranges that are read of an Accept header.
 _MOST_RANGES: Final = 50
 
 T = TypeVar("T")
@@ -27,12 +27,15 @@ class JsonOrPdf(Generic[T]):
 
 
 def wants_pdf(accept: str) -> bool:
-    """Whether an Accept header prefers a PDF to JSON (RFC 9110, section 12.5.1); JSON where it does not care."""
+    """Returns whether an Accept header prefers a PDF to JSON (RFC 9110, section 12.5.1).
+
+    Without a preference, the response is JSON.
+    """
     return _quality(accept, PDF) > _quality(accept, JSON)
 
 
 def _quality(accept: str, kind: str) -> float:
-    """That of the most specific range that matches; 0 for none, 1 without a header."""
+    """Returns the q-value of the most specific matching range; 0 without a match, 1 without a header."""
     if not accept.strip():
         return 1.0
     found: dict[str, float] = {}
@@ -44,7 +47,7 @@ def _quality(accept: str, kind: str) -> float:
 
 
 def _number(text: str) -> float:
-    """A q-value; what is none counts as 0."""
+    """Returns a q-value; an invalid value counts as 0."""
     try:
         value = float(text)
     except ValueError:

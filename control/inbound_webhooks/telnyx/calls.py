@@ -84,7 +84,7 @@ class TelnyxHandlers:
     async def apply(
         self, db: Connection, event: TelnyxEvent, now: datetime, handler: Handler | None = None
     ) -> Step | None:
-        """handler: in place of the one of the event's type."""
+        """Applies an event with the handler of its type, or with `handler`."""
         if event.target_of is not None:
             return await self._target_legs.apply(db, event, event.target_of, now)
         if event.transfer_of:

@@ -162,7 +162,11 @@ class TwilioCalls:
     async def _connect_stream(
         self, call: AdmittedCall, now: datetime, exclude: Collection[str] = (), *, records: bool = False
     ) -> str:
-        """records: the call is recorded from here to its end, further streams included."""
+        """Returns the TwiML that connects the call's media stream.
+
+        Args:
+            records: Record the call from here to its end, including further streams.
+        """
         stream = await self._routing.assign_media(call, exclude)
         if isinstance(stream, RefusedCall):
             return self._refuse(stream, now)

@@ -23,8 +23,12 @@ class TwilioTokens:
         shared_keys: Sequence[tuple[str, str]] = (),
         required: bool = True,
     ) -> None:
-        """shared_keys: (id, secret) pairs. required: whether a request without any signature is refused; a wrong one
-        always is."""
+        """Stores the tokens and keys that verify signatures.
+
+        Args:
+            shared_keys: (id, secret) pairs.
+            required: Whether a request without any signature is refused. A wrong signature is always refused.
+        """
         self._required = required
         self._shared_keys = dict(shared_keys)
         self._main_account = tokens[0][0] if tokens else ""

@@ -99,7 +99,7 @@ class TwilioForm:
 
 
 def parse_form(fields: Mapping[str, str], query: Mapping[str, str]) -> TwilioForm:
-    """fields: of the body. query: of the URL. Both are signed."""
+    """Returns the form from the body's fields and the URL's query, which are both signed."""
     leg = query.get("leg", "")
     stored = {name: value[:_MAX_TEXT_LENGTH] for name, value in fields.items() if name in STORED_FIELDS}
     return TwilioForm(
@@ -137,7 +137,9 @@ def incoming_call(form: TwilioForm) -> IncomingCall:
 
 
 def _attestation(verstat: str) -> Attestation | None:
-    """verstat: such as TN-Validation-Passed-A, TN-Validation-Failed-C (docs: voice/trusted-calling-with-shakenstir)."""
+    """Returns the attestation of a value such as TN-Validation-Passed-A or TN-Validation-Failed-C (docs:
+    voice/trusted-calling-with-shakenstir).
+    """
     if verstat.startswith("TN-Validation-Failed"):
         return "failed"
     return _ATTESTATIONS.get(verstat.removeprefix("TN-Validation-Passed-")[:1]) if "Passed" in verstat else None

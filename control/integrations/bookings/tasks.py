@@ -39,7 +39,11 @@ class _State:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """external_id: the appointment that was booked or moved; None if the change had no effect."""
+    """The outcome of a change.
+
+    Attributes:
+        external_id: The appointment that was booked or moved; None if the change had no effect.
+    """
 
     external_id: str | None
 

@@ -53,7 +53,11 @@ def make_caller_deletion_job(
     storage: Storage,
     clear_payloads: ClearPayloads,
 ) -> JobHandler:
-    """clear_payloads: what the room of webhooks does for a deletion."""
+    """Returns the job that deletes a caller's data.
+
+    Args:
+        clear_payloads: Clears the payloads of inbound webhooks.
+    """
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, DeleteCallerJob)

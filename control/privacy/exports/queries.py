@@ -34,7 +34,11 @@ async def insert(db: Connection, export: WorkspaceExport) -> None:
 
 
 async def select_one(db: Connection, workspace_id: UUID | None, export_id: UUID) -> WorkspaceExport | None:
-    """workspace_id: None in the platform's scope."""
+    """Returns an export.
+
+    Args:
+        workspace_id: None in the platform's scope.
+    """
     row = await db.fetchrow(
         f"SELECT {_COLUMNS} FROM workspace_exports WHERE id = $1 AND ($2::uuid IS NULL OR workspace_id = $2)",
         export_id,
@@ -240,7 +244,12 @@ _SELECT_DOCUMENTS: Final = "SELECT id FROM knowledge_documents WHERE workspace_i
 
 @dataclass(frozen=True, slots=True)
 class ExportedRow:
-    """key: of the row. values: by column."""
+    """A row of an export.
+
+    Attributes:
+        key: The row's key.
+        values: By column.
+    """
 
     key: tuple[Any, ...]
     values: dict[str, Any]

@@ -70,8 +70,13 @@ def apply_grace(before: RetentionLimit | None, longest: int, grace: timedelta, n
 def make_terms(
     platform: Mapping[RetentionKind, int], features: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> RetentionTerms:
-    """platform: its settings. features: of the tier, which may name fewer or more days than the platform. settings: of
-    the workspace."""
+    """Returns the retention terms of a workspace.
+
+    Args:
+        platform: The platform's settings.
+        features: The tier's features, which may set fewer or more days than the platform.
+        settings: The workspace's settings.
+    """
     chosen = RETENTION.read(settings)
     return RetentionTerms(
         chosen={kind: _days(chosen, kind) for kind in KINDS},

@@ -221,7 +221,7 @@ class _BoundedStream(httpx2.AsyncByteStream):
     is no valid message."""
 
     def __init__(self, inner: httpx2.AsyncByteStream, count: Callable[[int], None] | None) -> None:
-        """count: called with the size of each part."""
+        """`count` is called with the size of each part."""
         self._inner, self._count = inner, count
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
