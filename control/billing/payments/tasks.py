@@ -37,8 +37,8 @@ from control.billing.payments.provider import (
     PaymentDeclined,
     ProviderInvoice,
     ProviderInvoiceLine,
-    UsageReceiver,
     UsageReading,
+    UsageReceiver,
 )
 from control.billing.payments.rules import (
     CHARGE_INVOICE,

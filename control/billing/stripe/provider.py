@@ -18,8 +18,8 @@ from control.billing.payments.provider import (
     ProviderInvoice,
     ProviderInvoiceLine,
     SetupSecret,
-    UsageReceiver,
     UsageReading,
+    UsageReceiver,
 )
 from control.billing.stripe.client import (
     DuplicateObject,
