@@ -34,6 +34,8 @@ BEAT_S: Final = 10.0
 # A stream ends after this time, and its client connects again.
 LONGEST_S: Final = 3_600.0
 MOST_CALL_EVENTS: Final = 500
+# Calls whose floor is remembered; more than run at once.
+MOST_FLOORS: Final = 10_000
 LIST_FIELDS: Final = (
     "id",
     "agent_id",
@@ -94,6 +96,7 @@ class LiveFeed:
     def __init__(self, records: CallRecords, media: MediaAssignment, limits: LiveStreamLimits) -> None:
         self._records, self._media = records, media
         self._places = StreamPlaces(limits)
+        self._floors: dict[UUID, tuple[float, str]] = {}  # by call: when it was read, and who had it
 
     def require_room(self, follower: Follower) -> None:
         """Raises TooManyRequests (code too_many_streams)."""
@@ -135,12 +138,19 @@ class LiveFeed:
         yield state.message("closed", {"reason": "ending"})
 
     async def _find_floors(self, found: _Reading) -> dict[UUID, str]:
-        """Who has the floor, by call, as its node reports it."""
+        """Who has the floor, by call, as its node reports it. Streams share what was read just now."""
+        now, floors = asyncio.get_running_loop().time(), self._floors
+        wanted = [call.id for call in found.calls if call.status == "in_progress"]
+        due = [call_id for call_id in wanted if call_id not in floors or now - floors[call_id][0] >= POLL_S / 2]
+        if len(floors) > MOST_FLOORS:
+            floors.clear()
+            due = wanted
         try:
-            live = await self._media.find_live([call.id for call in found.calls if call.status == "in_progress"])
+            live = await self._media.find_live(due) if due else {}
         except BusUnavailable:
             return {}
-        return {call_id: call.floor for call_id, call in live.items() if call.floor}
+        floors.update({call_id: (now, live[call_id].floor if call_id in live else "") for call_id in due})
+        return {call_id: floors[call_id][1] for call_id in wanted if call_id in floors and floors[call_id][1]}
 
     async def _read(self, workspace_id: UUID | None, state: _Stream, context: Context) -> _Reading:
         db = context.db
