@@ -12,7 +12,7 @@ from media.tools.remote import CallIdentity
 from shared.bus.client import BusUnavailable
 from shared.bus.requests import RequestRefused, RequestTimedOut, RightCheck
 
-# Control answers that a call is over as it knows it: then nobody has a right in it.
+# Control's answer for a call that is over by its record, which ends all rights in the call.
 CALL_OVER: Final = "call_not_running"
 
 log = structlog.get_logger()
