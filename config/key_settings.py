@@ -24,7 +24,7 @@ class NodeKeySettings(BaseSettings):
 
     media_pass: SecretStr = Field(
         SecretStr(""),
-        description="By which control believes this node: `python -m control keys media-pass URL` makes it.",
+        description="The node credential with which control accepts this node: `python -m control keys media-pass URL` makes it.",
     )
     media_node_key: SecretStr = Field(
         SecretStr(""),
@@ -32,6 +32,7 @@ class NodeKeySettings(BaseSettings):
         "makes its own.",
     )
     secret_keys: SecretStr = Field(
-        SecretStr(""), description="For this release: control's, of platforms that have no pass for this node yet."
+        SecretStr(""),
+        description="For this release: control's, of platforms that have no node credential for this node yet.",
     )
     bus_unsigned: BusUnsigned = BUS_UNSIGNED

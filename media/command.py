@@ -126,7 +126,7 @@ def _bus(
         return None
     return WorkerBusOptions(
         redis_url=redis_url,
-        own_pass=credentials.own_pass,
+        node_credential=credentials.node_credential,
         node_key=credentials.node_key,
         unsigned_keys=credentials.unsigned_keys,
         storage_url=settings.storage_url,

@@ -12,12 +12,12 @@ from urllib.parse import quote, urlsplit
 Dialect = Literal["openai", "groq", "openrouter", "azure", "xai", "compatible"]
 DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
 
-# Fields that a reply can do without, or that have another name: some models take no temperature but their own.
+# Optional fields, and fields that some models name differently. Some models accept only their own temperature.
 DISPENSABLE: Final = frozenset({"temperature", "max_tokens"})
-# Codes of the answer to a field that a model does not take, whose `param` names it.
+# Error codes for a field that the model does not accept; the error's `param` names the field.
 _REFUSED: Final = ("unsupported_parameter", "unsupported_value")
 
-# The latest version of Azure's dated API that is no preview. Addresses that end in /openai/v1 take none.
+# The latest version of Azure's dated API that is not a preview. Addresses that end in /openai/v1 take no version.
 AZURE_API_VERSION: Final = "2024-10-21"
 _AZURE_UNDATED: Final = "/openai/v1"
 _HOSTS: Final[Mapping[str, Dialect]] = {
@@ -38,9 +38,16 @@ _HOST_ENDS: Final[Mapping[str, Dialect]] = {
 
 @dataclass(frozen=True, slots=True)
 class DialectRules:
-    """key_header, key_prefix: how the key is sent. stream_options: of every streamed request. completion_limit: the
-    field that limits the reply's tokens on all models, if there is one; elsewhere it depends on the model.
-    bills_failures: whether a reply is billed that failed after it was accepted, and one without a token."""
+    """How a dialect differs from OpenAI's API.
+
+    Attributes:
+        key_header: The header that carries the key.
+        key_prefix: The text in front of the key.
+        completion_limit: The field that limits the reply's tokens on all models. Empty if the field depends on the
+            model.
+        bills_failures: The vendor bills replies that failed after they were accepted, and replies without a token.
+        stream_options: Sent with every streamed request.
+    """
 
     key_header: str = "Authorization"
     key_prefix: str = "Bearer "
@@ -50,21 +57,22 @@ class DialectRules:
 
 
 RULES: Final[Mapping[Dialect, DialectRules]] = {
-    # Obfuscation pads each chunk with random letters, against listeners who count bytes: bytes that a call waits for.
+    # Obfuscation pads each chunk with random letters to hide its length from eavesdroppers. Calls would wait for these
+    # bytes.
     "openai": DialectRules(
         completion_limit="max_completion_tokens",
         stream_options={"include_usage": True, "include_obfuscation": False},
     ),
     "groq": DialectRules(completion_limit="max_completion_tokens"),
-    # "Zero completion insurance": openrouter.ai/docs/guides/features/zero-completion-insurance. Azure counts each
-    # request that it answered with 200; the others say nothing of it.
+    # "Zero completion insurance": openrouter.ai/docs/guides/features/zero-completion-insurance. Azure bills each
+    # request that it answered with 200. The other vendors do not document this.
     "openrouter": DialectRules(bills_failures=False),
     "azure": DialectRules(key_header="api-key", key_prefix="", completion_limit="max_completion_tokens"),
     "xai": DialectRules(completion_limit="max_completion_tokens"),
     "compatible": DialectRules(),
 }
-# xAI writes no codes but sentences: by what they have in common, OpenAI's code for the same. It answers a wrong key by
-# 400, and an account without credit by 403 or 429.
+# xAI sends sentences in place of codes: maps words that these sentences have in common to OpenAI's code. xAI answers a
+# wrong key with 400, and an account without credit with 403 or 429.
 _SENTENCES: Final[Mapping[str, str]] = {
     "incorrect api key": "invalid_api_key",
     "credits": "insufficient_quota",
@@ -74,7 +82,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {"invalid_api_key": 401, "insufficien
 
 
 def detect_dialect(base_url: str) -> Dialect:
-    """The dialect of the server at an address, by its host; `compatible` for a server of one's own."""
+    """Return the dialect of the server at an address, by its host; `compatible` for unknown hosts."""
     host = (urlsplit(base_url).hostname or "").lower()
     if host in _HOSTS:
         return _HOSTS[host]
@@ -82,7 +90,7 @@ def detect_dialect(base_url: str) -> Dialect:
 
 
 def make_chat_url(dialect: Dialect, base_url: str, model: str, api_version: str = "") -> str:
-    """The address of chat completions. On Azure `model` is the name of the deployment."""
+    """Return the address of chat completions. On Azure, `model` is the name of the deployment."""
     base = base_url.rstrip("/")
     if dialect != "azure" or base.endswith(_AZURE_UNDATED):
         return f"{base}/chat/completions"
@@ -91,24 +99,26 @@ def make_chat_url(dialect: Dialect, base_url: str, model: str, api_version: str 
 
 
 def find_refused_field(code: object, param: object) -> str:
-    """The field of the request that the model does not take, by an error's code and param; empty for other errors, and
-    for fields that matter."""
+    """Return the field that the model does not accept, from an error's code and param. Empty for other errors and for
+    fields that a request needs."""
     return param if code in _REFUSED and isinstance(param, str) and param in DISPENSABLE else ""
 
 
 def count_completion(prompt: int, completion: int, total: int, reasoning: int) -> int:
-    """Tokens of a reply, of reasoning too, by a server's figures: completion tokens include those of reasoning, but not
-    xAI's, where the total shows that they come on top."""
+    """Return the tokens of a reply, including reasoning.
+
+    Completion tokens include reasoning tokens, except at xAI, where the total shows that they are counted separately.
+    """
     return completion + reasoning if total == prompt + completion + reasoning else completion
 
 
 def read_sentence(error: str) -> str:
-    """The code for an error that is told as a sentence; empty for an unknown one."""
+    """Return the code for an error that is described in a sentence, or an empty text if the sentence is unknown."""
     text = error.lower()
     return next((code for part, code in _SENTENCES.items() if part in text), "")
 
 
 def make_key_headers(dialect: Dialect, key: str) -> dict[str, str]:
-    """The header that carries the key; none for a server without keys."""
+    """Return the header that carries the key, or no header for a server without keys."""
     rules = RULES[dialect]
     return {rules.key_header: rules.key_prefix + key} if key else {}

@@ -1,6 +1,6 @@
 """Findings, reports and checks that the programs' `doctor` commands share.
 
-Imports the standard library only at the top, because `vocalized doctor` runs where packages are missing.
+The module imports only the standard library at the top, because `vocalized doctor` runs where packages are missing.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ NEEDED_MB: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class DoctorFinding:
-    """One result. `remedy` says what to do when `ok` is false. needed: a missing one makes the doctor fail."""
+    """One result. `remedy` says what to do if `ok` is false. If `needed` is set and `ok` is false, the doctor fails."""
 
     what: str
     ok: bool

@@ -1,8 +1,8 @@
-"""Guards connections to addresses that a customer gave, so that they reach the public internet only.
+"""Restricts connections to addresses that a customer gave to the public internet.
 
-The address that was checked is the one that is connected to: `EgressGuard.connect` resolves the name once and opens the
-socket itself, and `EgressGuard.make_socket` is asked for each address before a client connects to it. So a name that
-resolves to something else a moment later (DNS rebinding), or a redirect, leads nowhere else.
+The guard checks the same address that is then connected to. `EgressGuard.connect` resolves the name once and opens the
+socket itself. Clients call `EgressGuard.make_socket` with each address before they connect to it. A name that later
+resolves to another address (DNS rebinding), or a redirect, therefore cannot lead elsewhere.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from shared.egress_addresses import Address, HostInvalid, is_public, parse_host,
 from shared.name_resolver import NameResolver
 
 CONNECT_TIMEOUT_S: Final = 3.0
-# Of one name; the others are left alone, so that a name with a thousand addresses costs no more.
+# The number of addresses of a name that are used, so that a name with a thousand addresses costs no more.
 MAX_ADDRESSES: Final = 4
 _EXCEPTIONS: Final = "the operator's VOCALIZED_EGRESS_ALLOW lists exceptions"
 _TLS_NEEDED: Final = (
@@ -28,25 +28,33 @@ _TLS_NEEDED: Final = (
 NOT_PUBLIC: Final = f"this host has no address on the public internet ({_EXCEPTIONS})"
 _PLAIN: Final = ("http", "ws")
 _PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
-# Below 1024 are the ports of mail, SSH and other services that no vendor's server has; these two are the web's.
+# Ports below 1024 belong to mail, SSH and other services that no vendor uses, except these two ports of the web.
 _WEB_PORTS: Final = (80, 443)
 _FIRST_FREE_PORT: Final = 1024
 
 
 class EgressRefused(OSError):
-    """A connection that the guard does not allow. The message holds no address: what a name resolves to inside of our
-    network is nobody's business. An OSError, so that each client takes it for a failure to connect."""
+    """The guard does not allow a connection.
+
+    The message contains no address, because the addresses of our internal network are confidential. The class extends
+    OSError, so that every client treats it as a failure to connect.
+    """
 
     def __init__(self, message: str) -> None:
-        super().__init__(errno.EACCES, message)  # clients quote the second value
+        super().__init__(errno.EACCES, message)  # clients quote the second argument
 
     def __str__(self) -> str:
         return str(self.strerror)
 
 
 class EgressGuard:
-    """Allows connections to public addresses at ports 80, 443 and from 1024 on, and to the networks `allow` at any
-    port. allow: like 127.0.0.0/8; ValueError for what is none. names: of customers' hosts."""
+    """Allows connections to public addresses on ports 80, 443 and from 1024 on, and to the networks in `allow` on any
+    port.
+
+    Args:
+        allow: Networks such as 127.0.0.0/8. Raises ValueError for any other text.
+        names: Resolves the names of customers' hosts.
+    """
 
     def __init__(self, allow: Sequence[str] = (), names: NameResolver | None = None) -> None:
         self._allowed = parse_networks(tuple(allow))
@@ -54,19 +62,20 @@ class EgressGuard:
         self._owner = ""
 
     def of(self, owner: str) -> "EgressGuard":
-        """The same guard for addresses that this customer gave, whose share of the look-ups of names is bounded."""
+        """Return a guard for addresses that this customer gave. The customer's share of name look-ups is limited."""
         made = copy(self)
         made._owner = owner
         return made
 
     def permits(self, address: Address, port: int = 443) -> bool:
-        """Whether a connection to this address is allowed."""
+        """Return whether a connection to this address is allowed."""
         return (is_public(address) and is_open_port(port)) or self._is_listed(address)
 
     def check_url(self, url: str) -> None:
-        """Raises EgressRefused for an address that must not or cannot be connected to. A name is not resolved.
+        """Raise EgressRefused for a URL that must not be connected to. Names are not resolved.
 
-        Only TLS is allowed, because a key would travel in the clear; without TLS only listed addresses are.
+        Only TLS is allowed, because the key would otherwise be sent in the clear. Listed addresses are allowed without
+        TLS.
         """
         try:
             parts = urlsplit(url)
@@ -87,8 +96,13 @@ class EgressGuard:
             raise EgressRefused(_TLS_NEEDED)
 
     async def resolve(self, host: str, port: int) -> list[Address]:
-        """The addresses of a host, each of them allowed. Raises EgressRefused also if only one of them is not, OSError
-        if there is none, TimeoutError."""
+        """Return the addresses of a host, all of which are allowed.
+
+        Raises:
+            EgressRefused: At least one address is not allowed.
+            OSError: The host has no address.
+            TimeoutError: The look-up took too long.
+        """
         try:
             parsed = parse_host(host)
         except HostInvalid as error:
@@ -99,7 +113,8 @@ class EgressGuard:
         return found[:MAX_ADDRESSES]
 
     async def connect(self, host: str, port: int) -> socket.socket:
-        """A connected TCP socket; the addresses of the host are tried in their order. Raises as `resolve`."""
+        """Return a connected TCP socket. Tries the addresses of the host in order. Raises the same errors as
+        `resolve`."""
         failure: OSError = OSError("the host has no address")
         for address in await self.resolve(host, port):
             try:
@@ -109,14 +124,17 @@ class EgressGuard:
         raise failure
 
     async def connect_url(self, url: str) -> socket.socket:
-        """As `connect`, to the host and port of an address that `check_url` accepts."""
+        """Connect to the host and port of a URL that `check_url` accepts. See `connect`."""
         self.check_url(url)
         parts = urlsplit(url)
         return await self.connect(parts.hostname or "", parts.port or _PORTS[parts.scheme])
 
     def make_socket(self, addr_info: tuple[Any, Any, int, str, tuple[Any, ...]]) -> socket.socket:
-        """An unconnected socket for this result of getaddrinfo; aiohttp's connector asks for one before it connects.
-        Raises EgressRefused."""
+        """Return an unconnected socket for one result of getaddrinfo. aiohttp's connector calls this before it
+        connects.
+
+        Raises EgressRefused.
+        """
         family, kind, protocol, _, target = addr_info
         if not self.permits(ip_address(target[0]), int(target[1])):
             raise EgressRefused(NOT_PUBLIC)
@@ -124,7 +142,7 @@ class EgressGuard:
 
     async def _look_up(self, name: str, port: int) -> list[Address]:
         found = await self._names.resolve(name, port, self._owner)
-        # A scoped address ("fe80::1%eth0") is link-local, which is_public refuses without its zone as well.
+        # A scoped address ("fe80::1%eth0") is link-local, and is_public rejects it without its zone, too.
         return list(dict.fromkeys(ip_address(str(target[0]).partition("%")[0]) for *_, target in found))
 
     def _is_listed(self, address: Address) -> bool:
@@ -133,7 +151,7 @@ class EgressGuard:
 
 
 def is_open_port(port: int) -> bool:
-    """Whether addresses on the public internet may have this port."""
+    """Return whether addresses on the public internet may have this port."""
     return port in _WEB_PORTS or port >= _FIRST_FREE_PORT
 
 

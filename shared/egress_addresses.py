@@ -1,7 +1,7 @@
 """Decides which IP addresses belong to the public internet and which texts name a host. No I/O.
 
-The lists are IANA's special-purpose address registries (RFC 6890), written out, because what Python's `ipaddress` calls
-global changes between its releases.
+The lists are IANA's special-purpose address registries (RFC 6890). They are written out, because `ipaddress.is_global`
+differs between Python releases.
 """
 
 import re
@@ -13,7 +13,7 @@ Network = IPv4Network | IPv6Network
 
 MAX_HOST_CHARACTERS: Final = 253
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-# What the WHATWG URL standard ("ends in a number checker") and inet_aton take for an IPv4 address.
+# Texts that the WHATWG URL standard ("ends in a number checker") and inet_aton interpret as an IPv4 address.
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 _SPECIAL_V4: Final = tuple(
@@ -23,7 +23,7 @@ _SPECIAL_V4: Final = tuple(
         "10.0.0.0/8",
         "100.64.0.0/10",  # carrier-grade NAT; also the metadata address of Alibaba Cloud
         "127.0.0.0/8",
-        "168.63.129.16/32",  # the host agent of Azure: a public address that is served inside each machine
+        "168.63.129.16/32",  # the host agent of Azure: a public address that is served on each machine
         "169.254.0.0/16",  # link-local, with the metadata address of most clouds
         "172.16.0.0/12",
         "192.0.0.0/24",  # protocol assignments
@@ -46,21 +46,22 @@ _SPECIAL_V6: Final = tuple(
     for text in (
         "2001::/23",  # protocol assignments: Teredo, ORCHID, benchmarks
         "2001:db8::/32",
-        "2002::/16",  # 6to4: the address holds an IPv4 address, and a relay decides where it leads
+        "2002::/16",  # 6to4: the address contains an IPv4 address, and a relay decides where it leads
         "2620:4f:8000::/48",
         "3fff::/20",
     )
 )
-# Addresses that are another spelling of an IPv4 address: mapped, and NAT64's well-known prefix (RFC 6052).
+# IPv6 addresses that stand for an IPv4 address: mapped addresses, and NAT64's well-known prefix (RFC 6052).
 _EMBEDDING: Final = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))
 
 
 class HostInvalid(ValueError):
-    """A text that names no host, or in a spelling that programs read in different ways; the message says which."""
+    """A text is not a host, or has a spelling that programs interpret differently. The message says which."""
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address belongs to the public internet. An IPv6 spelling of an IPv4 address counts as that one."""
+    """Return whether the address belongs to the public internet. An IPv6 spelling of an IPv4 address counts as the
+    latter."""
     plain = unwrap(address)
     if isinstance(plain, IPv4Address):
         return not any(plain in network for network in _SPECIAL_V4)
@@ -68,22 +69,25 @@ def is_public(address: Address) -> bool:
 
 
 def unwrap(address: Address) -> Address:
-    """The IPv4 address that an IPv6 address is another spelling of; else the address itself."""
+    """Return the IPv4 address that an IPv6 address stands for, or the address itself."""
     if isinstance(address, IPv6Address) and any(address in network for network in _EMBEDDING):
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address
 
 
 def parse_networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
-    """Raises ValueError for a text that is no network."""
+    """Parse networks. Raises ValueError for a text that is not a network."""
     return tuple(ip_network(text) for text in texts)
 
 
 def parse_host(text: str) -> Address | str:
-    """An IP address, or a host name in lower case. Raises HostInvalid.
+    """Return an IP address, or a host name in lower case.
 
-    Refused, because a resolver may read something else in them than a check does: numbers in octal, hexadecimal or
-    decimal, shortened addresses, characters beyond ASCII, percent signs and zones.
+    A resolver may interpret some texts differently than a check does. The function therefore rejects numbers in octal,
+    hexadecimal or decimal, shortened addresses, characters beyond ASCII, percent signs and zones.
+
+    Raises:
+        HostInvalid: The text is not a host, or has an ambiguous spelling.
     """
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     if not bare or len(bare) > MAX_HOST_CHARACTERS or not bare.isascii():

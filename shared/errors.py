@@ -33,11 +33,14 @@ class ErrorDetail:
 
 
 class Problem(Exception):
-    """An error answer. The message is shown to the client, so it holds nothing secret and nothing internal.
+    """An error answer. The client sees the message, so it contains no secrets and no internal details.
 
-    code: stable, for programs. param: the invalid field, dotted ("config.greeting"). errors: all faults, the first one
-    first; by default the problem itself is the only one. commits: the transaction is committed in spite of the error (a
-    failed sign-in that is counted, a family of tokens that is revoked).
+    Attributes:
+        code: Stable, for programs.
+        param: The invalid field, dotted ("config.greeting").
+        errors: All faults in order. By default, the problem itself is the only one.
+        commits: The transaction is committed despite the error, for example to count a failed sign-in or to revoke a
+            family of tokens.
     """
 
     status: ClassVar[int] = 500
@@ -62,31 +65,31 @@ class Problem(Exception):
 
 
 class Malformed(Problem):
-    """The request cannot be parsed."""
+    """The server cannot parse the request."""
 
     status, type, default_code = 400, "invalid_request", "malformed"
 
 
 class Unauthorized(Problem):
-    """No valid sign-in."""
+    """The request has no valid sign-in."""
 
     status, type, default_code = 401, "authentication", "unauthorised"
 
 
 class Forbidden(Problem):
-    """Signed in, but not allowed."""
+    """The user is signed in, but not allowed to do this."""
 
     status, type, default_code = 403, "permission", "forbidden"
 
 
 class NotFound(Problem):
-    """Does not exist; what belongs to somebody else is answered the same way."""
+    """The object does not exist. Objects of other owners get the same answer."""
 
     status, type, default_code = 404, "not_found", "not_found"
 
 
 class Conflict(Problem):
-    """Contradicts the present state."""
+    """The request contradicts the present state."""
 
     status, type, default_code = 409, "conflict", "conflict"
 

@@ -11,27 +11,31 @@ from aiohttp import web
 
 log = structlog.get_logger()
 
-# In place of the names and versions of what we are made of.
+# Sent in place of the names and versions of our libraries.
 SERVER_NAME: Final = "Vocalized"
 
 
 class PlainRequestHandler(web.RequestHandler):
-    """The protocol of one connection. aiohttp answers a request that it cannot parse by itself, past all middleware,
-    and quotes the request's bytes."""
+    """The protocol of one connection.
+
+    aiohttp itself answers a request that it cannot parse, without any middleware, and quotes the request's bytes. This
+    class replaces those answers.
+    """
 
     __slots__ = ()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """As aiohttp's, which logs the error. Raises ConnectionError when an answer was begun."""
+        """Handle an error as aiohttp does, which logs it. Raises ConnectionError if an answer was begun."""
         super().handle_error(request, status, exc, message)
         return self._refuse(status)
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """As aiohttp's, which refuses an `Expect` that it does not know past all middleware, too, and quotes it."""
+        """Finish a response as aiohttp does, but replace the answer to an unknown `Expect`, which would quote the
+        header."""
         if isinstance(resp, web.HTTPExpectationFailed):
             log.warning("http.expectation_refused")
             resp = self._refuse(resp.status)
@@ -45,12 +49,13 @@ class PlainRequestHandler(web.RequestHandler):
         return response
 
     def make_error(self, status: int) -> web.Response:
-        """The answer to a request that could not be parsed, or whose handler failed past all middleware."""
+        """Return the answer to a request that could not be parsed, or whose handler failed outside of all
+        middleware."""
         return web.Response(status=status, text=f"{status}: {HTTPStatus(status).phrase}\n")
 
 
 class _ProtocolErrorLog(logging.Handler):
-    """aiohttp's reports of malformed HTTP. Logs the error's type only, because the text quotes the request."""
+    """Receives aiohttp's reports of malformed HTTP. Logs only the error's type, because the text quotes the request."""
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
@@ -58,7 +63,7 @@ class _ProtocolErrorLog(logging.Handler):
 
 
 def protocol_error_logger() -> logging.Logger:
-    """For the protocol's `logger`."""
+    """Return the logger for the protocol's `logger` argument."""
     logger = logging.getLogger("http.protocol")
     logger.propagate = False
     logger.handlers[:] = [_ProtocolErrorLog(logging.WARNING)]
@@ -72,15 +77,20 @@ def make_protocol_factory(
     keepalive_s: float,
     linger_s: float,
 ) -> Callable[[], PlainRequestHandler]:
-    """Makes the protocol of each connection, without aiohttp's access log. runner: after its `setup`. keepalive_s: so
-    long an idle connection stays open. linger_s: after an answer that did not wait for the request's end, the rest is
-    read and dropped for so long, so that the client sees the answer."""
+    """Return a function that makes the protocol of each connection, without aiohttp's access log.
+
+    Args:
+        runner: A runner after its `setup`.
+        keepalive_s: How long an idle connection stays open.
+        linger_s: After an answer that did not wait for the request's end, how long the rest of the request is read and
+            dropped, so that the client sees the answer.
+    """
     http, loop, logger = runner.server, asyncio.get_running_loop(), protocol_error_logger()
     assert http is not None, "setup() makes it"
     return lambda: protocol(
         http,
         loop=loop,
-        access_log=None,  # no log
+        access_log=None,  # disables the access log
         logger=logger,
         keepalive_timeout=keepalive_s,
         lingering_time=linger_s,
@@ -88,5 +98,5 @@ def make_protocol_factory(
 
 
 async def name_server(request: web.Request, response: web.StreamResponse) -> None:
-    """For an application's signal `on_response_prepare`: aiohttp has put its own name there by then."""
+    """Set our `Server` header. Connect this to `on_response_prepare`, because aiohttp has set its own name by then."""
     response.headers["Server"] = SERVER_NAME

@@ -6,7 +6,7 @@ import uuid
 
 
 def new_id(now_ms: int | None = None, random: bytes | None = None) -> str:
-    """A UUIDv7 as text. `now_ms` is Unix time in ms, `random` 10 bytes; both are for tests."""
+    """Return a UUIDv7 as text. `now_ms` (Unix time in ms) and `random` (10 bytes) are for tests."""
     moment = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     tail = int.from_bytes(os.urandom(10) if random is None else random, "big")
     value = (moment & (1 << 48) - 1) << 80 | tail

@@ -8,8 +8,12 @@ T = TypeVar("T")
 
 
 def decode_json(text: bytes | str, type: type[T]) -> T:
-    """As msgspec does it. Raises msgspec.DecodeError, also for what is nested a thousand deep: msgspec raises
-    RecursionError there, also in fields that the type does not have."""
+    """Decode JSON with msgspec.
+
+    Raises:
+        msgspec.DecodeError: The text is invalid, or nested a thousand levels deep. In the latter case msgspec itself
+        raises RecursionError, even in fields that the type does not have.
+    """
     try:
         return msgspec.json.decode(text, type=type)
     except RecursionError:

@@ -1,7 +1,8 @@
 """The three sets of secret keys, separated by the programs that need them.
 
-tokens: sign access tokens; the API's alone. vault: seal what the database holds; control's. bus: with them control
-speaks with media nodes, and believes them; control's. A node has a pass (shared/bus/enrollment.py), which holds none.
+`tokens` sign access tokens; only the API has them. `vault` seals what the database stores; only control has it. `bus`
+secures and verifies what control exchanges with media nodes; only control has it. A node has a node credential
+(shared/bus/enrollment.py), which contains none of these keys.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ SECRET_KEYS = "SECRET_KEYS"
 
 
 class KeySetError(ValueError):
-    """setting: its name without the prefix. The message contains no key."""
+    """A set of keys is invalid. `setting` is its name without the prefix. The message contains no key."""
 
     def __init__(self, setting: str, fault: str) -> None:
         super().__init__(fault)
@@ -25,8 +26,12 @@ class KeySetError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class KeySets:
-    """Keys of 32 bytes; of each set the first seals or signs, and all open. shared: of the version before, which had
-    one set for everything; at the end of each set, until VOCALIZED_SECRET_KEYS is removed."""
+    """Keys of 32 bytes. In each set, the first key seals or signs, and all of them open.
+
+    Attributes:
+        shared: The keys of the previous version, which had one set for everything. They are at the end of each set
+            until VOCALIZED_SECRET_KEYS is removed.
+    """
 
     tokens: tuple[bytes, ...] = field(repr=False)
     vault: tuple[bytes, ...] = field(repr=False)
@@ -36,20 +41,23 @@ class KeySets:
 
     @classmethod
     def all_from(cls, keys: Sequence[bytes]) -> "KeySets":
-        """One list for everything, as platforms of the version before have it."""
+        """Use one list for every set, as platforms of the previous version do."""
         same = tuple(keys)
         return cls(same, same, same, same)
 
 
 def make_key_sets(*, tokens: str = "", vault: str = "", bus: str = "", shared: str = "") -> KeySets:
-    """Parses the settings of these names. A set that is empty is the shared one. Raises KeySetError for keys that
-    cannot be parsed, a set without any, and a key that is in two sets."""
+    """Parse the settings of these names. An empty set is replaced by the shared one.
+
+    Raises:
+        KeySetError: Keys cannot be parsed, a set has no keys, or a key is in two sets.
+    """
     given = {TOKEN_KEYS: tokens, VAULT_KEYS: vault, BUS_KEYS: bus, SECRET_KEYS: shared}
     parsed = {name: _parse(name, text) for name, text in given.items()}
     old = parsed.pop(SECRET_KEYS)
     _require_apart(parsed)
     missing = tuple(name for name, keys in parsed.items() if not keys)
-    sets = {name: (*keys, *(one for one in old if one not in keys)) for name, keys in parsed.items()}
+    sets = {name: (*keys, *(key for key in old if key not in keys)) for name, keys in parsed.items()}
     return KeySets(sets[TOKEN_KEYS], sets[VAULT_KEYS], sets[BUS_KEYS], old, missing)
 
 

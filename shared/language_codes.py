@@ -2,5 +2,5 @@
 
 
 def base_language(language: str) -> str:
-    """ "en" of "en-GB"."""
+    """Return the language without its region: "en" for "en-GB"."""
     return language.replace("_", "-").partition("-")[0].lower()

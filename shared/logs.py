@@ -2,7 +2,7 @@
 
 Personal data and secrets are never logged.
 
-To log never raises and never waits: a line that cannot be written is counted and dropped (`count_dropped_lines`).
+Logging never raises and never blocks: a line that cannot be written is counted and dropped (`count_dropped_lines`).
 """
 
 import json
@@ -17,21 +17,22 @@ import structlog
 
 from shared.log_sink import LogSink, stderr_sink
 
-# Stack frames logged with an error, the innermost first.
+# The number of stack frames that are logged with an error, innermost first.
 _FRAMES: Final = 8
-# Of a library's report, which may hold the source of a task or a query.
+# The maximum length of a library's message, which may contain the source of a task or a query.
 _LONGEST_MESSAGE: Final = 300
 
 
 def error_fields(error: BaseException) -> dict[str, str]:
-    """Log fields of an exception: class and stack. The text is left out: a database error's holds values of a row."""
+    """Return log fields of an exception: class and stack. The text is left out, because database errors contain values
+    of rows."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
     places = (f"{Path(frame.filename).stem}.{frame.name}:{frame.lineno}" for frame in reversed(frames[-_FRAMES:]))
     return {"fault": type(error).__name__, "at": " < ".join(places)}
 
 
 def configure_logs(level: str = "info") -> None:
-    """Configures structlog for this process. level: debug, info, warning or error."""
+    """Configure structlog for this process. `level` is debug, info, warning or error."""
     _process.sink = sink = stderr_sink()
     for count in _process.counts:
         sink.subscribe(count)
@@ -47,22 +48,22 @@ def configure_logs(level: str = "info") -> None:
         logger_factory=lambda *_: structlog.WriteLogger(sink),  # type: ignore[arg-type]  # it needs write and flush
         cache_logger_on_first_use=True,
     )
-    # What libraries report by themselves, asyncio's unretrieved errors for one, goes the same way: logging's own
-    # handler of last resort would wait for a reader that does not read.
+    # Reports of libraries, such as asyncio's unretrieved errors, use the same sink. The standard handler of last resort
+    # would block if a reader does not read.
     logging.lastResort = logging.StreamHandler(sink)
     logging.lastResort.setLevel(logging.WARNING)
     logging.lastResort.setFormatter(_LibraryFormatter())
 
 
 def count_dropped_lines(count: Callable[[float], object]) -> None:
-    """Has `count` called with the number of log lines that this process has lost so far, and with each further one."""
+    """Call `count` with the number of log lines that this process has lost so far, and with each further line."""
     _process.counts.append(count)
     if _process.sink is not None:
         _process.sink.subscribe(count)
 
 
 class _ProcessLog:
-    """The log of this process. counts: what counts dropped lines."""
+    """The log of this process. `counts` are called for dropped lines."""
 
     def __init__(self) -> None:
         self.sink: LogSink | None = None
@@ -74,7 +75,8 @@ _to_json = structlog.processors.JSONRenderer()
 
 
 def _render(logger: Any, name: str, fields: MutableMapping[str, Any]) -> str:
-    """A field that JSON cannot hold, such as one that contains itself, costs the other fields, but not the line."""
+    """Render a line. If JSON cannot represent a field, such as one that contains itself, only the other fields are
+    lost."""
     try:
         return str(_to_json(logger, name, fields))
     except (TypeError, ValueError, RecursionError):
@@ -83,10 +85,10 @@ def _render(logger: Any, name: str, fields: MutableMapping[str, Any]) -> str:
 
 
 class _LibraryFormatter(logging.Formatter):
-    """A library's report as an object on one line, without the text of its exception: see `error_fields`."""
+    """Formats a library's report as an object on one line, without the text of its exception. See `error_fields`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Never raises: arguments that do not fit are left out."""
+        """Format a record. Never raises: arguments that do not fit the message are left out."""
         try:
             message = record.getMessage()
         except (TypeError, ValueError):
@@ -107,13 +109,13 @@ class _LibraryFormatter(logging.Formatter):
 def _logger_class(level: int, sink: LogSink) -> Any:
     base: Any = structlog.make_filtering_bound_logger(level)
 
-    class SafeLogger(base):  # type: ignore[misc]  # made at run time, for the level
+    class SafeLogger(base):  # type: ignore[misc]  # created at run time, for the level
         """A logger whose methods never raise."""
 
         def _proxy_to_logger(self, method_name: str, event: str | None = None, *arguments: Any, **fields: Any) -> Any:
             try:
                 return super()._proxy_to_logger(method_name, event, *arguments, **fields)
-            except Exception:  # a log call must end nothing, whatever its fields are; the loss is counted  # noqa: BLE001
+            except Exception:  # a log call must never end its caller, whatever its fields are; the loss is counted  # noqa: BLE001
                 sink.count_dropped()
                 return None
 

@@ -10,8 +10,10 @@ PERIOD_S: Final = 0.025
 
 @contextmanager
 def measured_loop_lag(observe: Callable[[float], object]) -> Iterator[None]:
-    """While the block lasts: calls `observe` with the lag of the running loop in seconds, every PERIOD_S. A loop that
-    was blocked for longer than a period gives one value, its longest."""
+    """Call `observe` with the lag of the running loop in seconds, every PERIOD_S, while the block runs.
+
+    A loop that was blocked for longer than a period gives one value, the longest lag.
+    """
     meter = _LagMeter(asyncio.get_running_loop(), observe)
     try:
         yield
@@ -20,7 +22,7 @@ def measured_loop_lag(observe: Callable[[float], object]) -> Iterator[None]:
 
 
 class _LagMeter:
-    """A timer that sets itself again: no task, because it shall cost a loop with hundreds of calls nothing."""
+    """A timer that sets itself again. It is not a task, to keep the cost low on a loop with hundreds of calls."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, observe: Callable[[float], object]) -> None:
         self._loop, self._observe = loop, observe

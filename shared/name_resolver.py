@@ -1,9 +1,9 @@
-"""Resolves host names that customers gave, so that a name server without answer blocks nobody else.
+"""Resolves host names that customers gave. A name server that does not answer blocks no other customer.
 
-A look-up holds a thread until the system gives it up, which may take half a minute, however soon its callers do. So
-these have threads of their own, few of them for names of one domain and for one customer, and a bounded queue. A
-customer's callers that want the same name at once share one look-up: a hundred calls that turn to a customer's server
-together are no flood.
+A look-up occupies a thread until the system gives up, which may take half a minute, even if its callers give up sooner.
+These look-ups therefore have their own threads, with limits for each domain and each customer, and a bounded queue. If
+a customer's callers want the same name at once, they share one look-up. A hundred calls that switch to a customer's
+server together are therefore no burst.
 """
 
 import asyncio
@@ -15,23 +15,31 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-# What a look-up counts for: its domain, and its customer if there is one.
+# The group to which a look-up counts: its domain, and its customer if there is one.
 Group = tuple[Literal["domain", "owner"], str]
 AddressInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
 LookUp = Callable[[str, int], list[AddressInfo]]
 
-# A label so short before a country's is no domain of somebody ("co.uk").
+# A label this short before a country's label belongs to the registry ("co.uk"), not to a domain owner.
 _SHORT: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ResolverLimits:
-    """threads: look-ups at once, per_domain: of one domain, per_owner: of one customer. waiting: look-ups that wait for
-    a thread, waiting_per_domain, waiting_per_owner: of these; beyond them, ResolverBusy. timeout_s: of a look-up, the
-    queue included.
+    """The limits of look-ups.
 
-    Where the customer is not told (media), the domains are the bound: one workspace has eight hosts at the providers
-    that ship with the product, so at most 24 of the threads."""
+    If the customer is unknown (media), the limits for domains apply: one workspace has eight hosts at the providers
+    that ship with the product, so it uses at most 24 of the threads.
+
+    Attributes:
+        threads: The maximum number of concurrent look-ups.
+        per_domain: The maximum for one domain.
+        per_owner: The maximum for one customer.
+        waiting: The maximum number of look-ups that wait for a thread. Further ones raise ResolverBusy.
+        waiting_per_domain: The maximum of these for one domain.
+        waiting_per_owner: The maximum of these for one customer.
+        timeout_s: The time limit of a look-up in seconds, including its time in the queue.
+    """
 
     threads: int = 32
     per_domain: int = 3
@@ -43,7 +51,7 @@ class ResolverLimits:
 
 
 class ResolverBusy(OSError):
-    """Too many look-ups run and wait."""
+    """Too many look-ups are running or waiting."""
 
 
 @dataclass(eq=False, slots=True)
@@ -54,19 +62,19 @@ class _Waiter:
 
 @dataclass(eq=False, slots=True)
 class _SharedLookUp:
-    """callers: that wait for the answer."""
+    """A look-up with the number of callers that wait for it."""
 
     answer: "asyncio.Task[list[AddressInfo]]"
     callers: int = 0
 
 
 def look_up_name(name: str, port: int) -> list[AddressInfo]:
-    """The system's answer; blocks. Raises OSError."""
+    """Return the system's answer. Blocks. Raises OSError."""
     return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
 
 
 class NameResolver:
-    """Use it on one event loop. look_up: blocks; runs in a thread."""
+    """Resolves names on one event loop. `look_up` blocks and runs in a thread."""
 
     def __init__(self, look_up: LookUp | None = None, limits: ResolverLimits | None = None) -> None:
         self._look_up = look_up
@@ -74,16 +82,24 @@ class NameResolver:
         self._running: Counter[Group] = Counter()
         self._threads = 0
         self._waiting: deque[_Waiter] = deque()
-        self._shared: dict[tuple[str, int, str], _SharedLookUp] = {}  # those that are not answered yet
+        self._shared: dict[tuple[str, int, str], _SharedLookUp] = {}  # look-ups without an answer yet
 
     @property
     def running(self) -> int:
-        """Threads in use."""
+        """The number of threads in use."""
         return self._threads
 
     async def resolve(self, name: str, port: int, owner: str = "") -> list[AddressInfo]:
-        """As getaddrinfo. owner: the customer who gave the name, if that is known. Raises OSError if there is no
-        address, ResolverBusy, TimeoutError."""
+        """Resolve a name as getaddrinfo does.
+
+        Args:
+            owner: The customer who gave the name, if known.
+
+        Raises:
+            OSError: The name has no address.
+            ResolverBusy: Too many look-ups are running or waiting.
+            TimeoutError: The look-up took too long.
+        """
         key = (name, port, owner)
         shared = self._shared.get(key)
         if shared is None:
@@ -94,7 +110,7 @@ class NameResolver:
             return await asyncio.shield(shared.answer)
         finally:
             shared.callers -= 1
-            if not shared.callers:  # nobody wants the answer: whoever comes next asks anew
+            if not shared.callers:  # no caller waits for the answer any longer: the next caller starts a new look-up
                 self._end_sharing(key, shared)
                 shared.answer.cancel()
 
@@ -136,12 +152,12 @@ class NameResolver:
                 found = look_up(name, port)
             except (OSError, UnicodeError) as error:
                 found = error if isinstance(error, OSError) else OSError("the name cannot be resolved")
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with suppress(RuntimeError):  # the loop is closed, and no caller waits
                 loop.call_soon_threadsafe(self._finish, groups, answer, found)
 
         try:
             threading.Thread(target=work, name="name-resolver", daemon=True).start()
-        except RuntimeError:  # no more threads
+        except RuntimeError:  # the system has no more threads
             self._release(groups)
             raise ResolverBusy("no thread is left") from None
         return await answer
@@ -162,7 +178,7 @@ class NameResolver:
         self._running.update(groups)
 
     def _release(self, groups: frozenset[Group]) -> None:
-        """Gives the thread to the caller that waits longest and whose groups have room."""
+        """Give the thread to the caller that has waited longest and whose groups have room."""
         self._threads -= 1
         self._running.subtract(groups)
         for group in groups:
@@ -193,8 +209,8 @@ def _find_groups(name: str, owner: str) -> frozenset[Group]:
 
 
 def find_domain(name: str) -> str:
-    """What one owner controls, as far as a name tells: the last two labels, three where a country follows a short
-    one."""
+    """Return the domain of one owner as far as a name shows it: the last two labels, or three if a short label precedes
+    a country's."""
     labels = name.lower().rstrip(".").split(".")
     is_short = len(labels) > 2 and len(labels[-1]) == 2 and len(labels[-2]) <= _SHORT
     return ".".join(labels[-3:] if is_short else labels[-2:])

@@ -6,16 +6,18 @@ from typing import Protocol
 
 
 class OpenFile(Protocol):
-    """A file of the system."""
+    """An open file of the operating system."""
 
     def fileno(self) -> int:
-        """Its descriptor."""
+        """Return the file's descriptor."""
 
 
 def is_in_place(file: OpenFile, path: str | Path) -> bool:
-    """Whether the path still names this open file. One that somebody removed, with its folder perhaps, takes what is
-    written without an error, and nobody can ever read it. Where the system cannot tell (EIO, a share that is away) it
-    counts as in place: a new file would overwrite what is in it."""
+    """Return whether the path still names this open file.
+
+    If the file was removed, perhaps with its folder, writes succeed but nobody can ever read the data. If the system
+    cannot answer (EIO, a share that is away), the file counts as in place, because a new file would overwrite its data.
+    """
     try:
         return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
     except (FileNotFoundError, NotADirectoryError):

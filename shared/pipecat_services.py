@@ -1,4 +1,4 @@
-"""The speech services and language models of pipecat, and their settings, without importing pipecat.
+"""The speech services and language models of pipecat, and their settings. Does not import pipecat.
 
 `pipecat_services.json` is written from pipecat's source by `tools/pipecat_catalog.py`.
 """
@@ -15,10 +15,10 @@ from msgspec import Struct
 SettingKind = Literal["text", "integer", "number", "boolean", "list", "object", "any"]
 MAX_SETTINGS: Final = 60
 MAX_SETTING_BYTES: Final = 4_096  # of a setting's JSON
-MOST_INTEGER: Final = 2**53  # JSON's readers agree on whole numbers up to this
+MOST_INTEGER: Final = 2**53  # JSON parsers agree on integers up to this
 MOST_NUMBER: Final = 1e300
-SAMPLE_RATES: Final = (8_000, 16_000, 24_000, 32_000, 48_000)  # those that media converts
-# As in headers and bodies of requests: `Authorization`, `xi-api-key`, `accessToken`.
+SAMPLE_RATES: Final = (8_000, 16_000, 24_000, 32_000, 48_000)  # the rates that media converts
+# Names as in headers and bodies of requests: `Authorization`, `xi-api-key`, `accessToken`.
 _SECRET_NAME: Final = re.compile(
     r"(authorization|cookie|api_?key|(api|access|auth|session)_?token|(access|secret|subscription|private)_?key|secret"
     r"|password|credentials?)$"
@@ -39,8 +39,14 @@ _WORDS: Final[Mapping[SettingKind, str]] = {
 
 
 class PipecatService(Struct, frozen=True):
-    """One service. settings: what it takes, with the kind of each value. required: those without a default. key:
-    whether it takes an API key. wants_session: it is given an HTTP session."""
+    """One service.
+
+    Attributes:
+        settings: The settings of the service, with the kind of each value.
+        required: The settings without a default.
+        key: Whether the service takes an API key.
+        wants_session: The service needs an HTTP session.
+    """
 
     kind: Literal["stt", "llm", "tts"]
     settings: dict[str, SettingKind]
@@ -50,7 +56,7 @@ class PipecatService(Struct, frozen=True):
 
 
 class PipecatCatalog(Struct, frozen=True):
-    """version: of the pipecat that it was written from. services: by the full names of their classes."""
+    """The services by the full names of their classes. `version` is the pipecat release from which they were read."""
 
     version: str
     services: dict[str, PipecatService]
@@ -58,26 +64,26 @@ class PipecatCatalog(Struct, frozen=True):
 
 @lru_cache
 def read_catalog() -> PipecatCatalog:
-    """The catalog, read once."""
+    """Return the catalog, which is read once."""
     return msgspec.json.decode(_PATH.read_bytes(), type=PipecatCatalog)
 
 
 def find_service(name: str) -> tuple[str, PipecatService] | None:
-    """A service by the full name of its class, or by the class's own name, with its full name."""
+    """Return the full name and the service for a class name, with or without its module."""
     services = read_catalog().services
     if name in services:
         return name, services[name]
-    return next(((full, one) for full, one in services.items() if full.rpartition(".")[2] == name), None)
+    return next(((full, service) for full, service in services.items() if full.rpartition(".")[2] == name), None)
 
 
 def list_names(kind: str) -> list[str]:
-    """The names of the classes of one kind, in order."""
+    """Return the names of the classes of one kind, in order."""
     services = read_catalog().services
-    return sorted(full.rpartition(".")[2] for full, one in services.items() if one.kind == kind)
+    return sorted(full.rpartition(".")[2] for full, service in services.items() if service.kind == kind)
 
 
 def find_faults(kind: str, name: object, settings: object, *, has_key: bool) -> Iterator[tuple[str, str]]:
-    """What is wrong with a service and its settings: the field (`service`, `settings.…`, `api_key`) and why."""
+    """Yield the faults of a service and its settings: the field (`service`, `settings.…`, `api_key`) and the reason."""
     found = find_service(name) if isinstance(name, str) else None
     if found is None or found[1].kind != kind:
         yield "service", f"pipecat has no such {kind} service, only {', '.join(list_names(kind))}"
@@ -111,12 +117,12 @@ def _find_setting_faults(service: PipecatService, settings: Mapping[str, Any]) -
 
 
 def _holds_secret(name: str, value: object) -> bool:
-    """Whether a value, or one inside of it, has the name of a secret, or is an address with one."""
+    """Return whether a value, or a value inside of it, has the name of a secret, or is a URL that contains a secret."""
     if isinstance(value, str):
         return bool(_SECRET_NAME.search(name.lower().replace("-", "_")) or _SECRET_ADDRESS.search(value))
     if isinstance(value, Mapping):
-        return any(_holds_secret(str(inner), one) for inner, one in value.items())
-    return isinstance(value, list) and any(_holds_secret(name, one) for one in value)
+        return any(_holds_secret(str(inner), item) for inner, item in value.items())
+    return isinstance(value, list) and any(_holds_secret(name, item) for item in value)
 
 
 def _is_of_kind(value: object, kind: SettingKind) -> bool:

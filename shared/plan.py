@@ -17,31 +17,32 @@ from shared.ipa import LONGEST_IPA
 Ms = Annotated[int, Meta(ge=0, le=600_000)]
 ToolName = Literal["end_call", "collect_digits", "transfer", "send_digits"]
 BUILT_IN_TOOLS: tuple[str, ...] = get_args(ToolName)
-# The tool of agents whose transfers are warm: control calls the target, and asks it. Its name is that of the built-in
-# one, which transfers blind.
+# The tool of agents whose transfers are warm: control calls the target and asks whether it accepts. It has the name of
+# the built-in tool, which transfers blind.
 WARM_TRANSFER: Final = "transfer"
-# Presses keys for the other side: built in, or asked of control where the carrier makes the tones (Telnyx).
+# Presses keys for the other side. The tool is built in, or a request to control if the carrier makes the tones
+# (Telnyx).
 SEND_DIGITS: Final = "send_digits"
-# The same in the plan of a call whose carrier makes no tones. Such plans have it as a tool that control runs, and under
-# this name, because nodes of the version before refuse a plan with a built-in tool that they do not know: they offer it
-# to the model as what its description says, and control refuses it. This version's nodes make it `send_digits`.
+# The name of `send_digits` in the plan of a call whose carrier makes no tones. There it is a tool that control runs. It
+# has its own name, because nodes of the previous version reject a plan with an unknown built-in tool; they offer this
+# tool to the model, and control refuses it. Nodes of this version turn it into `send_digits`.
 SEND_TONES: Final = "send_tones"
-# Keys and pauses of one run of it.
+# The maximum number of keys and pauses in one run of the tool.
 LONGEST_KEYS: Final = 64
 FirstMessage = Literal["agent_first", "wait_for_caller"]
 AnnouncementKind = Literal["disclosure", "recording"]
 Seconds = Annotated[int, Meta(ge=0, le=86_400)]
-# Characters of an agent's texts, with their placeholders filled.
+# The maximum number of characters of an agent's texts after their placeholders are filled.
 LONGEST_GREETING: Final = 2_000
 LONGEST_PROMPT: Final = 100_000
 LONGEST_GOODBYE: Final = 500
 LONGEST_ANNOUNCEMENT: Final = 2_000
 LONGEST_VOICEMAIL: Final = 1_500
 MOST_PRONUNCIATIONS: Final = 200
-# Besides the agent's main one: recognizers that are told of many tell them apart less well.
+# Languages in addition to the agent's main one. Recognizers distinguish many languages less well.
 MOST_MORE_LANGUAGES: Final = 4
 LONGEST_KEYTERM: Final = 60
-# Providers of a fallback chain.
+# The maximum number of providers in a fallback chain.
 LONGEST_CHAIN: Final = 8
 
 
@@ -50,11 +51,12 @@ class PlanError(ValueError):
 
 
 class AgentPlan(Struct, frozen=True, forbid_unknown_fields=True):
-    """The agent that answers. With an empty greeting, the agent waits for the caller to speak.
+    """The agent that answers. If the greeting is empty, the agent waits for the caller to speak.
 
-    prompt: the system prompt; the local receptionist reads its facts from it, one per line or sentence.
-    fallback_number: E.164 number, perhaps with ";ext=" and an extension, or a SIP URI, for "let me speak to a
-    person"; if it is empty, the agent takes a message instead.
+    Attributes:
+        prompt: The system prompt. The local receptionist reads its facts from it, one per line or sentence.
+        fallback_number: The target for "let me speak to a person": an E.164 number, optionally with ";ext=" and an
+            extension, or a SIP URI. If it is empty, the agent takes a message instead.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=200)] = "Front desk"
@@ -66,16 +68,20 @@ class AgentPlan(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _no_options() -> dict[str, Any]:
-    """A factory of our own: `omit_defaults` would leave out what `dict` made, and options are always written."""
+    """Return an empty dict. `dict` itself as the factory would make `omit_defaults` drop options, which are always
+    written."""
     return {}
 
 
 class ProviderPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One provider of a fallback chain.
 
-    provider: the configured instance, as events, metrics and health name it. options: of its vendor, which checks them.
-    vendor: the adapter that makes it; empty: the one of the provider's own name. guarded: a customer gave its address,
-    so only the public internet may be connected to. own_key: the vendor bills the workspace, whose key or server it is.
+    Attributes:
+        provider: The name of the configured instance in events, metrics and health.
+        options: The vendor's options, which the vendor checks.
+        vendor: The adapter that makes the provider. If it is empty, the adapter has the provider's name.
+        guarded: A customer gave the address, so only the public internet may be connected to.
+        own_key: The vendor bills the workspace, because the key or server belongs to it.
     """
 
     provider: Annotated[str, Meta(min_length=1, max_length=60)]
@@ -91,10 +97,13 @@ class ProviderPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 
 class LanguagePlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A language that the call may go on in, if the caller speaks it.
+    """A language in which the call may continue if the caller speaks it.
 
-    language: BCP 47. goodbye: the agent's last words in it; empty: those that we have, else the agent's. tts: the
-    voices' fallback chain; empty: the call's, whose voices speak it, too.
+    Attributes:
+        language: BCP 47.
+        goodbye: The agent's last words in the language. If it is empty, our own translation is used, or else the
+            agent's goodbye.
+        tts: The fallback chain of voices. If it is empty, the call's voices also speak the language.
     """
 
     language: Annotated[str, Meta(min_length=2, max_length=20)]
@@ -109,17 +118,18 @@ Patience = Literal["quick", "normal", "patient"]
 class TurnPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """Turn-taking. Silence is counted from the true end of the caller's speech.
 
-    silence_ms: if the plan is not adaptive, the silence that ends the caller's turn. Otherwise 600 means the silences
-        of least expected cost, and another value scales them: 300 halves them.
-    adaptive: what the caller says and how decides how long the silence must be.
-    patience: "quick", "normal" or "patient": how much worse a cut is than waiting. Unset means normal, and is not
-        written, so that nodes of the version before read such a plan.
-    barge_in: the caller may interrupt. "polite" or true: the agent is lowered while speech may be a nod, then silent;
-        "eager": it is silent at once; "off" or false: never.
-    min_words: words (backchannels not counted) that make an interruption.
-    smart_turn: ask the smart-turn model at each pause (about 45 ms of a core each).
-    speculate: ask for the answer shortly before the caller's turn ends, and hold it until then; if it is adaptive.
-        Unset means yes, and is not written, so that nodes of the version before read such a plan.
+    Attributes:
+        silence_ms: If the plan is not adaptive, the silence that ends the caller's turn. Otherwise 600 means the
+            silences of least expected cost, and another value scales them: 300 halves them.
+        adaptive: The caller's words and voice decide how long the silence must be.
+        patience: "quick", "normal" or "patient": how much worse cutting the caller off is than waiting. Unset means
+            normal and is not written, so that nodes of the previous version can read the plan.
+        barge_in: Whether the caller may interrupt. "polite" or true lowers the agent's volume while speech may be a
+            backchannel, then silences it. "eager" silences it at once. "off" or false never does.
+        min_words: The number of words, without backchannels, that make an interruption.
+        smart_turn: Ask the smart-turn model at each pause (about 45 ms of a core each).
+        speculate: If the plan is adaptive, request the answer shortly before the caller's turn ends, and hold it until
+            then. Unset means yes and is not written, so that nodes of the previous version can read the plan.
     """
 
     silence_ms: Annotated[int, Meta(ge=100, le=5_000)] = 600
@@ -132,15 +142,18 @@ class TurnPlan(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Time limits of a call. Zero turns a limit off. Defaults are left out of the JSON, so that nodes of the version
-    before read plans without newer limits.
+    """Time limits of a call in seconds. Zero disables a limit.
 
-    idle_nudge_s: silence of both sides, counted from played audio, after which the agent asks if the caller is there.
-    silence_s: silence of both sides after which the call ends.
-    reply_s: longest silence that the caller hears while a reply is due: the agent apologizes before it is reached, and
-    gives up when it is.
-    filler_s: silence while a reply is due after which the agent says that it is busy, counted from the end of the
-    caller's speech; of the silence that ended the turn no more than `silence_ms` counts.
+    Defaults are left out of the JSON, so that nodes of the previous version can read plans without newer limits.
+
+    Attributes:
+        idle_nudge_s: Silence of both sides, counted from played audio, after which the agent asks whether the caller is
+            there.
+        silence_s: Silence of both sides after which the call ends.
+        reply_s: The longest silence that the caller hears while a reply is due. The agent apologizes before it is
+            reached, and gives up when it is reached.
+        filler_s: Silence while a reply is due after which the agent says that it is busy. It is counted from the end of
+            the caller's speech, but includes at most `silence_ms` of the silence that ended the turn.
     """
 
     max_duration_s: Seconds = 3_600
@@ -151,8 +164,13 @@ class LimitsPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
 
 
 class Pronunciation(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A word, as it is written, and how it sounds in the agent's main language. say: in letters, given to the voices in
-    the word's place. ipa: in IPA, for voices that take it; the others say the letters, or, without any, the word."""
+    """The pronunciation of a word in the agent's main language.
+
+    Attributes:
+        word: The word as it is written.
+        say: A spelling that voices get in the word's place.
+        ipa: IPA, for voices that accept it. Other voices get `say`, or, if that is empty, the word.
+    """
 
     word: Annotated[str, Meta(min_length=1, max_length=60, pattern=r"\A\S+\Z")]
     say: Annotated[str, Meta(max_length=120, pattern=r"\A\Z|\S")] = ""
@@ -160,8 +178,13 @@ class Pronunciation(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 class SpeechPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """pronunciations: of the agent. keyterms: words that recognizers are to expect, the most important first: the
-    agent's, and the known caller's name."""
+    """How words are pronounced and which words are expected.
+
+    Attributes:
+        pronunciations: The agent's pronunciations.
+        keyterms: Words that recognizers should expect, most important first: the agent's words and the known caller's
+            name.
+    """
 
     pronunciations: Annotated[tuple[Pronunciation, ...], Meta(max_length=MOST_PRONUNCIATIONS)] = ()
     keyterms: Annotated[
@@ -170,9 +193,12 @@ class SpeechPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
 
 
 class ContextPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What the language model is told of the call besides the prompt: its direction, and the local time as it passes.
+    """The facts about the call that the language model gets besides the prompt: its direction and the current local
+    time.
 
-    timezone: where the business is, a name of the IANA database. direction: "inbound": the caller phoned the agent.
+    Attributes:
+        timezone: The time zone of the business, a name of the IANA database.
+        direction: "inbound" means that the caller phoned the agent.
     """
 
     timezone: Annotated[str, Meta(min_length=1, max_length=64)] = "UTC"
@@ -182,8 +208,9 @@ class ContextPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 class ConsentPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Consent to a recording by announcement: nothing is recorded before the caller has heard it to its end.
 
-    refusal_words: what a caller says who does not want to be recorded, besides the sentences known for the language.
-    refusal_key: the key that says the same; empty: none.
+    Attributes:
+        refusal_words: What a caller may say to refuse a recording, in addition to the known sentences of the language.
+        refusal_key: The key that refuses a recording. Empty means none.
     """
 
     announcement: Annotated[str, Meta(max_length=LONGEST_ANNOUNCEMENT)]
@@ -192,8 +219,12 @@ class ConsentPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
 
 class HeardMessage(Struct, frozen=True, forbid_unknown_fields=True):
-    """One message of a conversation as it was heard. calls: (id, name, arguments) of the assistant's tool calls.
-    call_id: the tool call that a result belongs to."""
+    """One message of a conversation as the caller heard it.
+
+    Attributes:
+        calls: (id, name, arguments) of the assistant's tool calls.
+        call_id: The tool call to which a result belongs.
+    """
 
     role: Literal["user", "assistant", "tool"]
     text: str
@@ -202,13 +233,18 @@ class HeardMessage(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ResumePoint(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where a call is resumed after its media node or socket was lost, or after a transfer that led back to the agent.
+    """Where a call resumes after its media node or socket was lost, or after a transfer that led back to the agent.
 
-    messages: the conversation up to the last checkpoint. turn: number of the caller's turns so far. usage: consumption
-    until then. began_ms: Unix time in ms of the first stream's start, the zero of the call's clock. lost_ms: Unix time
-    in ms of the last checkpoint. announced: the announcements that the caller has heard to their ends.
-    recording_refused: the caller does not want to be recorded. transfer_failure: why the caller is back; None after a
-    loss. language: that the conversation was in; empty: the agent's main one.
+    Attributes:
+        messages: The conversation up to the last checkpoint.
+        turn: The number of the caller's turns so far.
+        usage: The consumption up to the last checkpoint.
+        began_ms: When the first stream started, Unix time in ms: the zero of the call's clock.
+        lost_ms: When the last checkpoint was written, Unix time in ms.
+        announced: The announcements that the caller has heard to their ends.
+        recording_refused: The caller does not want to be recorded.
+        transfer_failure: Why the caller is back. None after a loss.
+        language: The language of the conversation. Empty means the agent's main one.
     """
 
     messages: list[HeardMessage]
@@ -225,10 +261,16 @@ class ResumePoint(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 class ToolPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A tool that the agent may use: a built-in one with changes, or a remote one, which control runs.
 
-    parameters: JSON Schema of a remote tool's arguments. timeout_s: longest run. filler: said while a run keeps the
-    caller waiting; empty: nothing. ends_call: the call ends after the tool has succeeded, unless the caller talked over
-    it. secret: its result is left out of events. repeatable: control may run it again where nobody knows whether it was
-    done (a look-up, no booking). None and empty texts stand for the tool's own.
+    None and empty texts stand for the tool's own values.
+
+    Attributes:
+        parameters: The JSON Schema of a remote tool's arguments.
+        timeout_s: The longest run in seconds.
+        filler: Said while a run keeps the caller waiting. Empty means nothing.
+        ends_call: The call ends after the tool has succeeded, unless the caller talked over it.
+        secret: The result is left out of events.
+        repeatable: Control may run the tool again if it is unknown whether the first run succeeded (a look-up, but not
+            a booking).
     """
 
     name: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
@@ -249,25 +291,33 @@ class ToolPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
 class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One call's plan. Each provider list is a fallback chain, first choice first.
 
-    tools: a built-in tool as it is by its name, so that nodes of the version before can read the plan; others in full.
-    leg: which media stream of the call this is, from 0; each has its own range of event numbers. resume: the state that
-    a later stream starts from. context: None: the model is told the prompt alone, as by programs of the version before.
-    first_message: who speaks first. "wait_for_caller": the greeting answers the caller's first words, or comes when the
-    caller was silent for `idle_nudge_s`. greeting_interruptible: otherwise it is said to its end, and what the caller
-    said meanwhile is answered after it.
-    disclosure: says that an artificial voice speaks; heard to its end before anything else; empty: nothing is said.
-    recording: media records the call. consent: what must be announced before it is recorded, here or by the carrier;
-    None: it is recorded from its beginning.
-    voicemail_message: said to its end, and nothing after it, when an answering machine has taken an outbound call and
-    control ends it for that; empty: the call just ends.
-    screening: whether a called phone that asks who calls gets an answer, or the call ends as at a machine.
-    screening_message: said to such a phone; empty: the model answers.
-    speech: how words are said, and which are expected.
-    languages: besides the agent's main one, those that the call goes on in when the caller speaks them.
-    stream_credential: with it the node proves what it reports of the call (`shared/bus/stream_credentials.py`); only in
-    tickets.
-    right: of a test call in the browser; with it the node asks whether the call may go on (`RightCheck`).
-    Defaults are left out of the JSON, so that nodes of the version before read plans that don't use what is new.
+    Defaults are left out of the JSON, so that nodes of the previous version can read plans that use no new fields.
+
+    Attributes:
+        tools: An unchanged built-in tool is listed by its name, so that nodes of the previous version can read the
+            plan; other tools are listed in full.
+        leg: The number of this media stream in the call, from 0. Each stream has its own range of event numbers.
+        resume: The state from which a later stream starts.
+        context: If None, the model gets only the prompt, as from programs of the previous version.
+        first_message: Who speaks first. With "wait_for_caller", the greeting answers the caller's first words, or comes
+            after `idle_nudge_s` of silence.
+        greeting_interruptible: If false, the greeting is played to its end, and what the caller said meanwhile is
+            answered after it.
+        disclosure: Says that an artificial voice speaks. It is heard to its end before anything else. Empty means that
+            nothing is said.
+        recording: Media records the call.
+        consent: What must be announced before media or the carrier records the call. None means that the call is
+            recorded from its beginning.
+        voicemail_message: The last words, played to their end, if an answering machine has taken an outbound call and
+            control ends the call for that reason. Empty means that the call ends without a message.
+        screening: Whether a called phone that asks who is calling gets an answer, or the call ends as at an answering
+            machine.
+        screening_message: Said to such a phone. If it is empty, the model answers.
+        speech: How words are pronounced, and which words are expected.
+        languages: Languages besides the agent's main one, in which the call continues if the caller speaks them.
+        stream_credential: With it the node proves its reports on the call (`shared/bus/stream_credentials.py`). Only in
+            tickets.
+        right: In a test call in the browser, the node uses it to ask whether the call may continue (`RightCheck`).
     """
 
     agent: AgentPlan
@@ -298,7 +348,7 @@ class CallPlan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
 
 
 def decode_plan(text: str | bytes) -> CallPlan:
-    """Decodes a plan from JSON. Raises PlanError, which names every invalid field."""
+    """Decode a plan from JSON. Raises PlanError, which names every invalid field."""
     try:
         raw = msgspec.json.decode(text)
         return msgspec.convert(raw, CallPlan)
@@ -309,7 +359,7 @@ def decode_plan(text: str | bytes) -> CallPlan:
 
 
 def read_plan(path: Path) -> CallPlan:
-    """Reads a plan file. Raises PlanError, which names the file and every invalid field."""
+    """Read a plan file. Raises PlanError, which names the file and every invalid field."""
     try:
         return decode_plan(path.read_bytes())
     except OSError as error:
@@ -319,12 +369,11 @@ def read_plan(path: Path) -> CallPlan:
 
 
 def encode_plan(plan: CallPlan) -> bytes:
-    """Encodes a plan as JSON."""
     return msgspec.json.encode(plan)
 
 
 def _errors(raw: Any, kind: Any, at: str) -> Iterator[str]:
-    """All errors of a decoded value against a type; msgspec reports only the first."""
+    """Yield all errors of a decoded value against a type. msgspec reports only the first."""
     nested = list(_nested_errors(raw, _plain_type(kind, raw), at))
     if nested:
         yield from nested
@@ -336,7 +385,7 @@ def _errors(raw: Any, kind: Any, at: str) -> Iterator[str]:
 
 
 def _plain_type(kind: Any, raw: Any) -> Any:
-    """The type without its bounds; of a union, for an object, the struct in it."""
+    """Return the type without its bounds. For an object and a union, return the struct in the union."""
     if get_origin(kind) is Annotated:
         return _plain_type(get_args(kind)[0], raw)
     if isinstance(raw, dict) and get_origin(kind) in (Union, UnionType):

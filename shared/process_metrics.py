@@ -14,16 +14,17 @@ from shared.loop_lag import measured_loop_lag
 
 LAG_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
-# Linux's file system in memory; containers have 64 MB of it, and a process takes about 1 MB.
+# Linux's file system in memory. Containers have 64 MB of it, and a process needs about 1 MB.
 MEMORY: Final = Path("/dev/shm")
 
 
 @contextmanager
 def metrics_folder(memory: Path = MEMORY) -> Iterator[str]:
-    """A folder for the metrics that several processes add up, while the block lasts; in memory where that is possible.
+    """Provide a folder for the metrics that several processes add up, while the block runs. It is in memory if
+    possible.
 
-    prometheus_client maps its files into memory, and they have holes: on a full disk the first write into a hole ends
-    the process by SIGBUS, with all its calls.
+    prometheus_client maps its files into memory, and the files are sparse. On a full disk, the first write into a hole
+    ends the process with SIGBUS, with all its calls.
     """
     place = str(memory) if os.access(memory, os.W_OK | os.X_OK) else None
     with TemporaryDirectory(prefix="vocalized-metrics-", dir=place) as folder:
@@ -31,7 +32,7 @@ def metrics_folder(memory: Path = MEMORY) -> Iterator[str]:
 
 
 class ProcessMetrics:
-    """program: the prefix of the names."""
+    """The metrics of a process. `program` is the prefix of their names."""
 
     def __init__(self, program: Literal["media", "control", "worker"], registry: CollectorRegistry) -> None:
         self.loop_lag = Histogram(
@@ -52,11 +53,11 @@ class ProcessMetrics:
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """While the block lasts: measures the running loop. Losses of the log are counted from the first block on."""
+        """Measure the running loop while the block runs. Lost log lines are counted from the first block on."""
         count_dropped_lines(self.log_lines_dropped.inc)
         with measured_loop_lag(self.loop_lag.observe):
             yield
 
     def count_death(self, task: str) -> None:
-        """Counts the death of a long-lived task."""
+        """Count the death of a long-lived task."""
         self.task_deaths.labels(task).inc()

@@ -1,26 +1,26 @@
-"""The kinds of provider failures and what was asked for."""
+"""The kinds of provider failures, and the stages at which providers fail."""
 
 from typing import Literal
 
-# What a provider was asked for when it failed.
-#   connect     a recognizer's session. A model's and a voice's connection is part of their first unit
+# What was requested from a provider when it failed.
+#   connect     a recognizer's session. The connection of a model or a voice is part of its first unit
 #   first_unit  a model's first token, a voice's first audio
-#   stream      what follows: further tokens or audio, or a recognizer while no final text was asked for
+#   stream      further tokens or audio, or a recognizer's text before a final text is requested
 #   final       a recognizer's final text
 FailureStage = Literal["connect", "first_unit", "stream", "final"]
 # Why it failed.
-#   refused       it took no connection, or not this request (HTTP 400, 404)
-#   unauthorized  it did not accept the key (HTTP 401, 403)
+#   refused       the provider rejected the connection or this request (HTTP 400, 404)
+#   unauthorized  the provider rejected the key (HTTP 401, 403)
 #   quota         the account's quota or credit is used up (HTTP 402)
-#   rate_limited  it had no room for the request now (HTTP 429, 503)
-#   late          what it was asked for did not come in time, or another provider's came first
-#   stalled       it had begun, and gave nothing more
+#   rate_limited  the provider has no room for the request now (HTTP 429, 503)
+#   late          the result did not come in time, or another provider's came first
+#   stalled       the provider began, and then sent nothing more
 #   cut           the connection or the stream ended too early
-#   unreadable    it sent what cannot be read
-#   deaf          it gave no text for speech that another recognizer understood
-#   empty         it answered, with nothing that can be used
-#   out_of_service  the staff took it out of service, and a session that was open left it
-#   error         any other fault, by its own report or ours
+#   unreadable    the provider sent data that cannot be read
+#   deaf          the provider gave no text for speech that another recognizer understood
+#   empty         the provider answered, but the answer contains nothing usable
+#   out_of_service  the staff took the provider out of service, and an open session left it
+#   error         any other fault, reported by the provider or by us
 FailureCause = Literal[
     "refused",
     "unauthorized",

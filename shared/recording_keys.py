@@ -7,5 +7,5 @@ FOLDER: Final = "recordings"
 
 
 def recordings_prefix(workspace_id: UUID | str) -> str:
-    """The prefix of all keys of a workspace's recordings."""
+    """Return the prefix of all keys of a workspace's recordings."""
     return f"{FOLDER}/{workspace_id}/"

@@ -1,7 +1,7 @@
 """Encrypts secrets with AES-256-GCM under rotating keys, and derives keys for other uses.
 
 A sealed value is `version (1 byte) | key id (4) | nonce (12) | ciphertext and tag`. Every purpose has its own derived
-key, so that a value sealed for one purpose cannot be opened for another.
+key, so a value that was sealed for one purpose cannot be opened for another.
 """
 
 import os
@@ -25,7 +25,8 @@ class UnsealError(ValueError):
 
 
 class Sealer:
-    """Seals with the first key and opens with any. keys: 32 bytes each; a new key goes in front of the old ones."""
+    """Seals with the first key and opens with any. Each of the `keys` has 32 bytes. New keys go in front of old
+    ones."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         if not keys or any(len(key) != KEY_BYTES for key in keys):
@@ -36,16 +37,16 @@ class Sealer:
 
     @property
     def mark(self) -> bytes:
-        """The id of the first key: a value that it sealed has it from its second byte on."""
+        """The id of the first key. A value that this key sealed contains the id from its second byte on."""
         return self._key_ids[0]
 
     def seal(self, plain: bytes, purpose: str) -> bytes:
-        """Encrypts. The result differs each time, and `open` needs the same purpose."""
+        """Encrypt a value. The result differs each time, and `open` needs the same purpose."""
         head = _VERSION + self._key_ids[0] + os.urandom(_NONCE_BYTES)
         return head + self._cipher(self._keys[0], purpose).encrypt(head[-_NONCE_BYTES:], plain, head)
 
     def open(self, sealed: bytes, purpose: str) -> bytes:
-        """Decrypts. Raises UnsealError."""
+        """Decrypt a value. Raises UnsealError."""
         if len(sealed) < _HEAD_BYTES:
             raise UnsealError("too short")
         head, body = sealed[:_HEAD_BYTES], sealed[_HEAD_BYTES:]
@@ -56,7 +57,7 @@ class Sealer:
         raise UnsealError("sealed with a key that is not listed")
 
     def derive(self, purpose: str) -> tuple[bytes, ...]:
-        """Derives keys of 32 bytes for another use, one from each of our keys, in their order."""
+        """Derive keys of 32 bytes for another use, one from each of our keys, in their order."""
         return tuple(_expand(key, f"derive {purpose}", KEY_BYTES) for key in self._keys)
 
     def _open(self, key: bytes, purpose: str, head: bytes, body: bytes) -> bytes:
@@ -73,7 +74,7 @@ class Sealer:
 
 
 def parse_keys(text: str) -> tuple[bytes, ...]:
-    """Parses the setting: base64url keys separated by commas. Raises ValueError, whose message contains no key."""
+    """Parse the setting: base64url keys separated by commas. Raises ValueError, whose message contains no key."""
     keys = tuple(_parse(number, part.strip()) for number, part in enumerate(text.split(","), 1) if part.strip())
     if not keys:
         raise ValueError("at least one key is needed")
@@ -83,7 +84,7 @@ def parse_keys(text: str) -> tuple[bytes, ...]:
 
 
 def new_key() -> str:
-    """A random key in the form that `parse_keys` expects."""
+    """Return a random key in the form that `parse_keys` expects."""
     return urlsafe_b64encode(os.urandom(KEY_BYTES)).decode().rstrip("=")
 
 

@@ -4,8 +4,11 @@ import os
 
 
 def fill_standard_streams() -> None:
-    """Puts /dev/null in the place of each of the descriptors 0, 1 and 2 that is closed. Call it before anything is
-    opened: the next file or socket would get the number, and with it what libraries write to standard error."""
+    """Open /dev/null for each of the descriptors 0, 1 and 2 that is closed.
+
+    Call this before anything else is opened. Otherwise the next file or socket would get the number, and with it what
+    libraries write to standard error.
+    """
     for descriptor in range(3):
         try:
             os.fstat(descriptor)

@@ -3,8 +3,8 @@
 file:///var/lib/vocalized/objects
 s3://bucket/prefix?endpoint=https://…&region=auto     keys from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
 
-With links=true, storage signs links with which browsers fetch objects directly: at its endpoint, or, where that is a
-name of an internal network, at public_endpoint=https://….
+With links=true, storage signs links with which browsers fetch objects directly. The links use the storage's endpoint,
+or public_endpoint=https://… if the endpoint is a name of an internal network.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -29,7 +29,7 @@ _FORM: Final = "must be file:///folder or s3://bucket/prefix?endpoint=…&region
 
 
 class StorageUnavailable(Exception):
-    """Storage cannot be reached, or refused the request; the message holds neither keys nor names."""
+    """Storage cannot be reached, or refused the request. The message contains neither keys nor names."""
 
 
 class ObjectNotFound(Exception):
@@ -37,37 +37,40 @@ class ObjectNotFound(Exception):
 
 
 class Storage:
-    """All methods raise StorageUnavailable. Keys are paths like `recordings/<workspace>/<call>.wav`."""
+    """Stores objects. Keys are paths such as `recordings/<workspace>/<call>.wav`. All methods raise
+    StorageUnavailable."""
 
     def __init__(self, url: str, *, timeout_s: float = 30.0) -> None:
-        """Raises ValueError for a URL that is neither file:// nor s3://."""
+        """Open the storage. Raises ValueError for a URL that is neither file:// nor s3://."""
         self._store, self._signer = _open(url, timeout_s)
         _start_threads()
 
     async def put(self, key: str, source: bytes | Path) -> None:
-        """Writes an object, or replaces it; large files are sent in parts."""
+        """Write or replace an object. Large files are sent in parts."""
         async with _map_storage_error():
             await obstore.put_async(self._store, key, source)
 
     async def get(self, key: str) -> bytes:
-        """The whole object. Raises ObjectNotFound."""
+        """Return the whole object. Raises ObjectNotFound."""
         async with _map_storage_error():
             return bytes(await (await obstore.get_async(self._store, key)).bytes_async())
 
     async def size(self, key: str) -> int:
-        """The object's size in bytes. Raises ObjectNotFound."""
+        """Return the object's size in bytes. Raises ObjectNotFound."""
         async with _map_storage_error():
             return int((await obstore.head_async(self._store, key))["size"])
 
     async def read(self, key: str, start: int, length: int) -> bytes:
-        """`length` bytes of an object from `start` on. Raises ObjectNotFound."""
+        """Return `length` bytes of an object from `start` on. Raises ObjectNotFound."""
         async with _map_storage_error():
             return bytes(await obstore.get_range_async(self._store, key, start=start, length=length))
 
     async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> None:
-        """Writes an object as its bytes come, in parts of 32 MiB: 320 GB at most, because S3 takes 10,000 parts. No
-        object appears when `chunks` raises; that error is raised here."""
-        # Not put_async(chunks): where storage fails while that waits for the next chunk, it may wait for ever.
+        """Write an object from a stream, in parts of 32 MiB. The limit is 320 GB, because S3 accepts 10,000 parts.
+
+        If `chunks` raises, no object is created, and the error is raised here.
+        """
+        # put_async(chunks) is not used, because it may wait forever if storage fails while it waits for the next chunk.
         async with _map_storage_error():
             writer = obstore.open_writer_async(
                 self._store, key, buffer_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
@@ -79,29 +82,29 @@ class Storage:
             await writer.close()
 
     async def stream(self, key: str) -> AsyncIterator[bytes]:
-        """The object's bytes in pieces of 4 MiB or more. Raises ObjectNotFound."""
+        """Yield the object's bytes in pieces of at least 4 MiB. Raises ObjectNotFound."""
         async with _map_storage_error():
             found = await obstore.get_async(self._store, key)
             async for chunk in found.stream(min_chunk_size=_STREAM_BYTES):
                 yield bytes(chunk)
 
     async def list_keys(self) -> list[str]:
-        """The keys of all objects, in their order."""
+        """Return the keys of all objects, in order."""
         async with _map_storage_error():
-            return sorted(one["path"] for page in [page async for page in obstore.list(self._store)] for one in page)
+            return sorted(item["path"] for page in [page async for page in obstore.list(self._store)] for item in page)
 
     async def delete_folder(self, folder: str) -> int:
-        """Deletes all objects whose keys begin with `folder/`, page by page; returns how many."""
+        """Delete all objects whose keys begin with `folder/`, page by page. Return their number."""
         deleted = 0
         async with _map_storage_error():
             async for page in obstore.list(self._store, prefix=folder):
-                keys = [one["path"] for one in page]
+                keys = [item["path"] for item in page]
                 await obstore.delete_async(self._store, keys)
                 deleted += len(keys)
         return deleted
 
     async def delete(self, key: str) -> None:
-        """Deletes an object, if it exists."""
+        """Delete an object if it exists."""
         try:
             async with _map_storage_error():
                 await obstore.delete_async(self._store, key)
@@ -109,8 +112,11 @@ class Storage:
             pass
 
     async def link(self, key: str, seconds: int) -> str | None:
-        """A signed URL that is valid for `seconds`. None for a folder, and for S3 without links=true, because a browser
-        may not be able to resolve the endpoint's name."""
+        """Return a signed URL that is valid for `seconds`.
+
+        Returns None for a folder, and for S3 without links=true, because a browser may not be able to resolve the
+        endpoint.
+        """
         if self._signer is None:
             return None
         async with _map_storage_error():
@@ -128,13 +134,16 @@ async def _map_storage_error() -> AsyncIterator[None]:
 
 
 def _start_threads() -> None:
-    """Has obstore start the threads that all stores of the process share. Else the first request does so, and where no
-    descriptor or memory is left then, that one and all later ones raise PanicException (a poisoned OnceLock)."""
+    """Make obstore start the threads that all stores of the process share.
+
+    Otherwise the first request starts them. If no descriptor or memory is left at that time, this request and all later
+    ones raise PanicException (a poisoned OnceLock).
+    """
     obstore.put(MemoryStore(), "started", b"")
 
 
 def check_storage_url(url: str) -> None:
-    """Raises ValueError for a URL that is no storage URL. Opens nothing and creates no folder."""
+    """Raise ValueError for a URL that is not a storage URL. Opens nothing and creates no folder."""
     parts = urlsplit(url)
     if _is_folder(parts):
         return
@@ -151,7 +160,7 @@ def _is_folder(parts: SplitResult) -> bool:
 
 
 def _open(url: str, timeout_s: float) -> tuple[LocalStore | S3Store, S3Store | None]:
-    """Returns the store, and the store that signs links, if any."""
+    """Return the store, and the store that signs links, if any."""
     check_storage_url(url)
     parts = urlsplit(url)
     if _is_folder(parts):

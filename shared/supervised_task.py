@@ -1,4 +1,4 @@
-"""A task for the lifetime of a program: if it ends, that is counted and the task is restarted."""
+"""A task that runs as long as its program: if it ends, the end is counted and the task is restarted."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -12,17 +12,17 @@ log = structlog.get_logger()
 
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
-# A task that ran for so long before it died is started again after the first pause.
+# A task that ran for at least this long before it died is restarted after the first, shortest pause.
 STEADY_S: Final = 60.0
 _CANCEL_AGAIN_S: Final = 0.05
 
 
 class SupervisedTask:
-    """Runs `work` until `stop`, or until it ends once `until` is set. Created on the running loop.
+    """Runs `work` until `stop` is called, or until `work` ends after `until` is set. Create it on the running loop.
 
-    However it ends otherwise (an error, a return, a cancellation by somebody else), it is dead at once, and `work` is
-    called again after a pause, which doubles with each death. An error of its end is logged: to start it again would
-    only hold up the end of the program. on_death: called with the task's name.
+    If the work ends in any other way (an error, a return, a cancellation from outside), the task is dead at once.
+    `work` is called again after a pause, which doubles with each death. An error after `until` is set is only logged,
+    because a restart would delay the end of the program. `on_death` is called with the task's name.
     """
 
     def __init__(
@@ -39,23 +39,23 @@ class SupervisedTask:
         self._loop = asyncio.get_running_loop()
         self._first_pause_s = self._pause_s = first_pause_s
         self._timer: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None  # None: it was over before it began
+        self._task: asyncio.Task[None] | None = None  # None if the work was over before it began
         self._stopped = self._loop.create_future()
         self._is_stopping = False
         self._start()
 
     @property
     def is_dead(self) -> bool:
-        """Whether it does not run though it should."""
+        """Whether the task should run but does not."""
         return self._timer is not None
 
     async def wait(self) -> None:
-        """Waits until it has ended for good. Never raises an error of the work."""
+        """Wait until the task has ended for good. Never raises an error of the work."""
         await asyncio.shield(self._stopped)
 
     async def stop(self) -> None:
-        """Cancels the work until it has ended. Once is not enough, because the Redis client swallows a cancellation
-        while it connects."""
+        """Cancel the work until it has ended. One cancellation is not enough: the Redis client swallows it while it
+        connects."""
         self._is_stopping = True
         if self._timer is not None:
             self._timer.cancel()

@@ -12,14 +12,14 @@ from prometheus_client.multiprocess import mark_process_dead
 
 log = structlog.get_logger()
 
-# Wait before a worker that died is replaced, so that one that dies at its start is not restarted in a tight loop.
+# The wait before a dead worker is replaced, so that a worker that dies at its start is not restarted in a tight loop.
 RESTART_EVERY_S = 1.0
-# A worker handles the stop signal once it has started, so one that was killed by it had no calls to finish.
+# A worker handles the stop signal once it has started, so a worker that the signal killed had no calls to finish.
 _CLEAN_EXITS = (0, -signal.SIGTERM)
 
 
 def worker_count(text: str) -> int:
-    """Parses `--workers`: at least 1, at most four per core. Raises ArgumentTypeError for argparse to report."""
+    """Parse `--workers`: at least 1, at most four per core. Raises ArgumentTypeError, which argparse reports."""
     number, most = int(text), 4 * (os.cpu_count() or 16)
     if not 1 <= number <= most:
         raise argparse.ArgumentTypeError(f"{number} is not between 1 and {most}")
@@ -27,7 +27,7 @@ def worker_count(text: str) -> int:
 
 
 class Supervisor:
-    """Parent of the workers. Each worker is a separate process, so it has its own loop, heap and GIL."""
+    """The parent of the workers. Each worker is a separate process with its own loop, heap and GIL."""
 
     def __init__(self, command: Sequence[str], count: int, environment: dict[str, str]) -> None:
         self._command = list(command)
@@ -35,10 +35,10 @@ class Supervisor:
         self._environment = environment
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
         self._stopping = False
-        self._signaled: set[int] = set()  # pids of the workers that got the latest stop signal
+        self._signaled: set[int] = set()  # pids of the workers that received the latest stop signal
 
     def run(self, wait: Callable[[float], None] = time.sleep) -> int:
-        """Runs until a stop signal came and every worker has drained. Returns 0 when all exited cleanly."""
+        """Run until a stop signal has arrived and every worker has drained. Return 0 if all exited cleanly."""
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._on_signal)
         for index in range(self._count):
@@ -72,7 +72,7 @@ class Supervisor:
         return failed
 
     def _clear_gauges(self, pid: int) -> None:
-        """Removes the live gauges of a dead worker from the metrics."""
+        """Remove the live gauges of a dead worker from the metrics."""
         folder = self._environment.get("PROMETHEUS_MULTIPROC_DIR")
         if folder:
             mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
@@ -84,6 +84,6 @@ class Supervisor:
                 worker.send_signal(signal.SIGTERM)
 
     def _on_signal(self, signum: int, frame: object) -> None:
-        # The loop forwards it, because a worker that is just starting would be missed here. Every signal is forwarded.
+        # The loop forwards the signal, because a worker that is just starting would be missed here.
         self._stopping = True
         self._signaled.clear()

@@ -1,10 +1,9 @@
 """Computes X-Twilio-Signature over the URL that Twilio knows and the form's fields.
 
-Used by webhooks and media sockets.
+Webhooks and media sockets use this module.
 
-An account's token signs with HMAC-SHA1 (Twilio's page "Webhooks Security"). Where a Webhook Rule of the account names a
-SharedKey, that key signs the same text by the algorithm that SETTINGS_HEADER says (page "Sign webhooks with shared
-keys").
+An account's token signs with HMAC-SHA1 (Twilio's page "Webhooks Security"). If a Webhook Rule of the account names a
+SharedKey, that key signs the same text with the algorithm in SETTINGS_HEADER (page "Sign webhooks with shared keys").
 """
 
 import base64
@@ -23,21 +22,27 @@ _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 @dataclass(frozen=True, slots=True)
 class SignatureSettings:
-    """What SETTINGS_HEADER says. key_id: of the SharedKey; empty where the header names none."""
+    """The content of SETTINGS_HEADER. `key_id` names the SharedKey; it is empty if the header names none."""
 
     key_id: str
     algorithm: str
 
 
 def parse_settings(header: str) -> SignatureSettings:
-    """header: such as key=webhooks_sharedkey_1,algorithm=HMAC_SHA256; its parts may come in any order."""
+    """Parse a header such as key=webhooks_sharedkey_1,algorithm=HMAC_SHA256. Its parts may be in any order."""
     parts = {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in header.split(","))}
     return SignatureSettings(parts.get("key", ""), (parts.get("algorithm") or HMAC_SHA1).upper())
 
 
 def sign(token: str, url: str, fields: Iterable[tuple[str, str]] = (), algorithm: str = HMAC_SHA1) -> str:
-    """The header's value. fields: all fields of the form, with empty ones; equal pairs of name and value count once.
-    Raises KeyError for an unknown algorithm."""
+    """Return the signature header's value.
+
+    Args:
+        fields: All fields of the form, including empty ones. Equal pairs of name and value count once.
+
+    Raises:
+        KeyError: The algorithm is unknown.
+    """
     text = url + "".join(name + value for name, value in sorted(set(fields)))
     return base64.b64encode(hmac.new(token.encode(), text.encode(), _HASHES[algorithm]).digest()).decode()
 
@@ -51,11 +56,14 @@ def is_signed(
     body: bytes | None = None,
     algorithm: str = HMAC_SHA1,
 ) -> bool:
-    """Whether the signature was made with one of the tokens (two while they rotate); never by an unknown algorithm.
+    """Return whether the signature was made with one of the tokens. Unknown algorithms are never accepted.
 
-    url: the configured public URL, never the one that a request claims; tried with and without the scheme's default
-    port, because proxies and Twilio differ in that. body: of a JSON request, whose SHA-256 is in the URL's
-    `bodySHA256`; then the fields are not signed.
+    Args:
+        tokens: The valid tokens; two during a rotation.
+        url: The configured public URL, never the URL that a request claims. It is tried with and without the scheme's
+            default port, because proxies and Twilio differ in that.
+        body: The body of a JSON request, whose SHA-256 is in the URL's `bodySHA256`. If it is set, the fields are not
+            signed.
     """
     if algorithm not in _HASHES:
         return False
@@ -66,12 +74,12 @@ def is_signed(
             return False
         pairs = ()
     expected = [sign(token, variant, pairs, algorithm) for token in tokens for variant in _url_variants(url)]
-    # All are compared, each in constant time, so that the duration reveals nothing.
-    return any([hmac.compare_digest(one.encode(), signature.encode("utf-8", "replace")) for one in expected])
+    # Every token is compared, each in constant time, so that the duration reveals nothing.
+    return any([hmac.compare_digest(value.encode(), signature.encode("utf-8", "replace")) for value in expected])
 
 
 def _url_variants(url: str) -> tuple[str, ...]:
-    """The URL with and without its scheme's default port."""
+    """Return the URL with and without its scheme's default port."""
     parts = urlsplit(url)
     default = _PORTS.get(parts.scheme)
     try:

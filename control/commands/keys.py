@@ -42,14 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The actions and their options."""
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     actions.add_parser("new", help="print a new key, for any of the sets")
-    action = actions.add_parser("media-pass", help="print the pass of the media nodes at a URL: VOCALIZED_MEDIA_PASS")
+    action = actions.add_parser(
+        "media-pass", help="print the node credential of the media nodes at a URL: VOCALIZED_MEDIA_PASS"
+    )
     action.add_argument(
         "url", type=_socket_url, help="like wss://media-1.example.com; with /* at its end, all below it"
     )
     rotate = actions.add_parser("rotate", help="seal all that the database holds with the first of the vault keys")
     rotate.add_argument("--batch", type=_whole, default=BATCH, help=f"values in one transaction ({BATCH})")
     rotate.add_argument("--pause", type=float, default=PAUSE_S, metavar="S", help=f"between two ({PAUSE_S:g})")
-    revoke = actions.add_parser("revoke", help="believe no node any more by the passes made for a URL until now")
+    revoke = actions.add_parser("revoke", help="revoke the node credentials made for a URL until now")
     revoke.add_argument("url", type=_socket_url, help="as given to media-pass")
 
 
@@ -71,7 +73,7 @@ def _run(arguments: argparse.Namespace, options: KeyCommandOptions) -> int:
         print(new_key())
         return 0
     if arguments.action == "media-pass":
-        print(Enrollment(require_set(BUS_KEYS, options.keys.bus)).make_pass(arguments.url).text)
+        print(Enrollment(require_set(BUS_KEYS, options.keys.bus)).make_credential(arguments.url).text)
         return 0
     if arguments.action == "revoke":
         return asyncio.run(_revoke(options, arguments.url))
@@ -111,7 +113,7 @@ async def _revoke(options: KeyCommandOptions, url: str) -> int:
         await revoke_passes(db, url, datetime.now(UTC))
     print(f"passes for {url} that were made until now are revoked; control knows it within 5 s")
     if not url.endswith("/*"):
-        print("a pass for more than this URL, which ends with /*, is another one, and is still believed")
+        print("a node credential for more than this URL, which ends with /*, is a different one, and stays valid")
     return 0
 
 

@@ -9,7 +9,7 @@ _MOST = 10_000
 
 
 async def upsert_revocation(db: Connection, url: str, before: datetime) -> None:
-    """Revokes the passes for `url` that were made before this moment."""
+    """Revoke the node credentials for `url` that were made before this moment."""
     await db.execute(
         "INSERT INTO revoked_media_passes (url, made_before) VALUES ($1, $2) "
         "ON CONFLICT (url) DO UPDATE SET made_before = greatest(revoked_media_passes.made_before, $2)",

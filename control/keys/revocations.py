@@ -22,7 +22,7 @@ EVERY_S: Final = 5.0
 
 
 async def revoke_passes(db: Connection, url: str, before: datetime) -> None:
-    """Revokes the passes for `url` that were made before this moment; only the tables' owner may."""
+    """Revoke the node credentials for `url` made before this moment. Only the owner of the tables may do this."""
     await upsert_revocation(db, url, before)
 
 

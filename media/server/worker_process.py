@@ -40,7 +40,7 @@ from media.turn.completeness import CompletenessModel, load_completeness_model
 from media.turn.onnx_models import SILERO, SMART_TURN, find_pipecat_file
 from media.turn.vad import VadEngine
 from shared.bus.client import bus_client
-from shared.bus.enrollment import MediaPass, NodeIdentity, NodeKey
+from shared.bus.enrollment import NodeCredential, NodeIdentity, NodeKey
 from shared.egress import EgressGuard
 from shared.plan import CallPlan
 from shared.secrets import Sealer
@@ -51,14 +51,22 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class WorkerBusOptions:
-    """How a worker reaches control. own_pass: by which control believes it. node_key: private key of the machine's
-    processes; empty: a new one. unsigned_keys: the one set of keys of the version before, for control of that version;
-    empty: it is not believed. storage_url: if empty, recordings stay on this machine. name: prefix of the node id; if
-    empty, the machine's name. beat_s: time between heartbeats. timeout_s: of Redis. max_requests: to control, that wait
-    for a reply at once."""
+    """How a worker reaches control.
+
+    Attributes:
+        node_credential: With it control accepts the worker.
+        node_key: The private key of the machine's processes. If it is empty, the worker makes a new one.
+        unsigned_keys: The one set of keys of the previous version. If it is empty, control of that version is not
+            accepted.
+        storage_url: If it is empty, recordings stay on this machine.
+        name: The prefix of the node id. If it is empty, the machine's name.
+        beat_s: The time between heartbeats in seconds.
+        timeout_s: The timeout of Redis in seconds.
+        max_requests: The maximum number of requests to control that wait for a reply.
+    """
 
     redis_url: str = field(repr=False)
-    own_pass: MediaPass
+    node_credential: NodeCredential
     node_key: bytes = field(default=b"", repr=False)
     unsigned_keys: tuple[bytes, ...] = field(default=(), repr=False)
     storage_url: str = ""
@@ -219,7 +227,7 @@ async def _stream_backend(
     try:
         resources = NodeResources(
             redis=redis,
-            identity=NodeIdentity(NodeKey(bus.node_key or None), bus.own_pass),
+            identity=NodeIdentity(NodeKey(bus.node_key or None), bus.node_credential),
             unsigned=Sealer(bus.unsigned_keys) if bus.unsigned_keys else None,
             storage=storage,
             disk=disk,
@@ -294,7 +302,7 @@ def _health_board(options: WorkerOptions, metrics: Metrics) -> HealthBoard:
 
 def _health_secret(options: WorkerOptions) -> bytes:
     """The key of the fingerprints of accounts: on the bus the same for all nodes; else empty."""
-    return options.bus.own_pass.fingerprints if options.bus else b""
+    return options.bus.node_credential.fingerprints if options.bus else b""
 
 
 def _judge(plan: CallPlan | None) -> Callable[[bytes], float] | None:

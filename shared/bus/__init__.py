@@ -1,1 +1,1 @@
-"""What the programs share in Redis: tickets, nodes, live calls, events, checkpoints, commands."""
+"""The data that control and media share in Redis: tickets, nodes, live calls, events, checkpoints, commands."""

@@ -1,4 +1,4 @@
-"""Control's keys for the bus, with which it verifies what media nodes write."""
+"""Control's keys for the bus, which verify what media nodes write."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -13,29 +13,35 @@ log = structlog.get_logger()
 
 EVENT_PURPOSE: Final = "event"
 
-# Is called with what was forged ("event", "outcome", "checkpoint", "live", "node", "answer", "request") and why.
+# Called with the kind of the forged entry ("event", "outcome", "checkpoint", "live", "node", "answer", "request") and
+# the reason.
 ReportForged = Callable[[str, str], None]
 
 
 class BusAuthority:
-    """keys: the bus keys. unsigned: opens what programs of the version before seal, and has their unsigned entries
-    believed, too; None refuses both."""
+    """Verifies and opens the entries of media nodes.
+
+    Args:
+        keys: The bus keys.
+        unsigned: Opens entries that programs of the previous version sealed. If it is set, unsigned entries of such
+            programs are accepted too. None rejects both.
+    """
 
     def __init__(
         self, keys: Sequence[bytes], *, unsigned: Sealer | None = None, report: ReportForged | None = None
     ) -> None:
-        self.sealer = Sealer(keys)  # of what only control reads
+        self.sealer = Sealer(keys)  # for entries that only control reads
         self.stream_credentials, self.enrollment = StreamCredentialKeys(keys), Enrollment(keys)
         self.unsigned = unsigned
         self.report: ReportForged = report or _ignore
 
     def count_forged(self, kind: str, fault: ForgedEntry) -> None:
-        """Counts and logs an entry that is ignored."""
+        """Count and log an entry that is ignored."""
         log.warning("bus.entry_forged", kind=kind, reason=str(fault))
         self.report(kind, str(fault))
 
     def check_event(self, call_id: str, leg: int, line: bytes, proof: bytes) -> None:
-        """Raises ForgedEntry unless the node that control gave this stream has written the event."""
+        """Raise ForgedEntry unless the event was written by the node to which control gave this stream."""
         if not proof:
             if self.unsigned is None:
                 raise ForgedEntry("unsigned")
@@ -46,8 +52,17 @@ class BusAuthority:
             raise ForgedEntry("other stream")
 
     def open(self, call_id: str, text: bytes, purpose: str, *, keeps: bool = False) -> tuple[Speaker | None, bytes]:
-        """What a node said of the call, and who: None for one of the version before. Raises ForgedEntry. keeps: also
-        what a node said whose pass was revoked since."""
+        """Return the node that wrote `text`, and the plain text.
+
+        Args:
+            keeps: Also accept the text of a node whose credential has been revoked since.
+
+        Returns:
+            The node, or None if a program of the previous version wrote the text; and the plain text.
+
+        Raises:
+            ForgedEntry: The text is not genuine.
+        """
         if not is_sealed(text):
             if self.unsigned is None:
                 raise ForgedEntry("unsigned")

@@ -1,6 +1,7 @@
 """Checkpoints, from which another node resumes a call, and the outcomes of media streams.
 
-The node seals both with its stream credential: only control can read them, and it knows that the node had the stream.
+The node seals both with its stream credential. Only control can read them, and the seal proves that the node had the
+stream.
 """
 
 from collections.abc import Sequence
@@ -21,14 +22,23 @@ PURPOSE: Final = "checkpoint"
 OUTCOME_PURPOSE: Final = "outcome"
 TTL_S: Final = 4 * 3600 + 600
 OUTCOME_TTL_S: Final = 3600
-# How long the conversation of a transferred caller is kept: longer than the target's phone rings.
+# How long the conversation of a transferred caller is kept. The target's phone rings for less time.
 TRANSFER_TTL_S: Final = 600
 
 
 class Checkpoint(Struct, frozen=True, omit_defaults=True):
-    """messages: the conversation as heard. turn: number of the caller's turns so far. began_ms, at_ms: Unix time in ms
-    of the call's first stream and of this checkpoint. node_id: the node that wrote it. announced, recording_refused,
-    language: as in `ResumePoint`."""
+    """The state from which another node resumes a call.
+
+    Attributes:
+        node_id: The node that wrote the checkpoint.
+        messages: The conversation as the caller heard it.
+        turn: The number of the caller's turns so far.
+        began_ms: When the call's first stream began, Unix time in ms.
+        at_ms: When the checkpoint was written, Unix time in ms.
+        announced: As in `ResumePoint`.
+        recording_refused: As in `ResumePoint`.
+        language: As in `ResumePoint`.
+    """
 
     call_id: str
     node_id: str
@@ -44,10 +54,15 @@ class Checkpoint(Struct, frozen=True, omit_defaults=True):
 
 
 class StreamOutcome(Struct, frozen=True, omit_defaults=True):
-    """The call's conversation ended in its stream `leg`. number: where the caller is transferred to, E.164; when it is
-    empty, the carrier hangs up. words: what the caller must be told before that and no voice of the agent's could say,
-    with their language (BCP 47). is_refused: there was no conversation, because media cannot use the call's audio.
-    conference: where the target of a warm transfer, whose number it is, waits for the caller."""
+    """How the call's conversation ended in its stream `leg`.
+
+    Attributes:
+        number: The number to which the caller is transferred, in E.164. If it is empty, the carrier hangs up.
+        words: What the caller must be told first, because the agent's voices could not say it.
+        language: The language of `words` (BCP 47).
+        is_refused: There was no conversation, because media cannot use the call's audio.
+        conference: Where the target of a warm transfer waits for the caller.
+    """
 
     leg: int
     number: str = ""
@@ -58,23 +73,28 @@ class StreamOutcome(Struct, frozen=True, omit_defaults=True):
 
 
 class Checkpoints:
-    """Both ends. All methods raise BusUnavailable."""
+    """Writes and reads checkpoints and outcomes, for media and for control. All methods raise BusUnavailable."""
 
     def __init__(self, redis: BusClient, unsigned: Sealer | None, authority: BusAuthority | None = None) -> None:
-        """unsigned: seals and opens checkpoints of streams that have no stream credential, because the previous version
-        began them; None has none. authority: at control's end; only it can read what a stream credential has sealed."""
+        """Create a store on the client.
+
+        Args:
+            unsigned: Seals and opens the checkpoints of streams without a stream credential, which the previous version
+                began. None supports no such streams.
+            authority: Set in control only, because only control can read what a stream credential has sealed.
+        """
         self._redis, self._unsigned, self._authority = redis, unsigned, authority
 
     async def put(
         self, checkpoint: Checkpoint, ttl_s: int = TTL_S, *, stream_credential: StreamCredential | None = None
     ) -> None:
-        """Replaces the call's previous checkpoint. ttl_s: seconds until it expires."""
+        """Replace the call's previous checkpoint. `ttl_s` is the number of seconds until it expires."""
         sealed = self._seal(msgspec.json.encode(checkpoint), stream_credential)
         async with map_redis_error():
             await self._redis.set(_checkpoint_key(checkpoint.call_id), sealed, ex=ttl_s)
 
     async def get(self, call_id: str) -> Checkpoint | None:
-        """None for a call that has no checkpoint, or one that cannot be decoded."""
+        """Return the call's checkpoint, or None if there is none or it cannot be decoded."""
         async with map_redis_error():
             sealed: Any = await self._redis.get(_checkpoint_key(call_id))
         try:
@@ -86,14 +106,15 @@ class Checkpoints:
         return None
 
     async def delete(self, call_ids: Sequence[str]) -> None:
-        """Deletes the checkpoints of calls that have ended and are stored. Their outcomes stay until they expire."""
+        """Delete the checkpoints of calls that have ended and are stored. Their outcomes stay until they expire."""
         if call_ids:
             await delete_keys(self._redis, map(_checkpoint_key, call_ids))
 
     async def put_outcome(
         self, call_id: str, outcome: StreamOutcome, *, stream_credential: StreamCredential | None = None
     ) -> None:
-        """Media calls this before it closes the socket, so that the carrier is not routed to media again."""
+        """Store the outcome. Media calls this before it closes the socket, so that the carrier is not routed to media
+        again."""
         text = msgspec.json.encode(outcome)
         async with map_redis_error():
             await self._redis.set(
@@ -103,7 +124,7 @@ class Checkpoints:
             )
 
     async def get_outcome(self, call_id: str) -> StreamOutcome | None:
-        """None while the conversation has not ended, and for an outcome that the stream's node has not written."""
+        """Return the outcome, or None if the conversation has not ended or another node wrote the outcome."""
         async with map_redis_error():
             text: Any = await self._redis.get(_outcome_key(call_id))
         try:
@@ -124,7 +145,8 @@ class Checkpoints:
         return outcome
 
     def _open_checkpoint(self, call_id: str, sealed: bytes) -> Checkpoint:
-        """That of a node whose pass was revoked since is still the conversation that the caller had."""
+        """Open a checkpoint. The checkpoint of a node whose credential was revoked is still the caller's
+        conversation."""
         authority = self._authority
         speaker, plain = (None, sealed) if authority is None else authority.open(call_id, sealed, PURPOSE, keeps=True)
         if speaker is None:

@@ -1,4 +1,4 @@
-"""The connection to Redis: every wait is bounded, and every failure raises one error."""
+"""Connects to Redis: every wait is bounded, and every failure raises BusUnavailable."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -15,27 +15,30 @@ from redis.exceptions import RedisClusterException, RedisError, ResponseError
 from shared.bus.connections import CONNECTIONS
 
 PREFIX: Final = "vocalized:"
-# What the driver raises. Some of a cluster's errors are no RedisError.
+# The errors that the driver raises. Some of a cluster's errors are not subclasses of RedisError.
 REDIS_ERRORS: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
 _CLUSTER_SCHEMES: Final = {"redis+cluster": False, "rediss+cluster": True}  # with TLS
 _DEFAULT_PORT: Final = 6379
 
-# One server, or a cluster of them. Both have the same commands; keys that one command, script or transaction uses must
-# share a hash tag.
+# One server or a cluster. Both have the same commands. All keys of one command, script or transaction must share a hash
+# tag.
 BusClient: TypeAlias = Redis | RedisCluster
 
 
 class BusUnavailable(Exception):
-    """Redis cannot be reached, or did not answer in time; the message holds no data."""
+    """Redis cannot be reached or did not answer in time. The message contains no data."""
 
 
 def bus_client(url: str, timeout_s: float, *, connections: int = 64) -> BusClient:
-    """A client whose every wait is bounded; it retries once, because an idle connection may have been closed.
+    """Create a client whose waits are all bounded. It retries once, because an idle connection may have been closed.
 
-    url: `redis+cluster://HOST:PORT,HOST:PORT` (with TLS: `rediss+cluster://`) names members of a cluster, of which one
-    that answers suffices. connections: limit, at each server. Connects to nothing yet; to be
-    closed with `aclose`. Commands that block on purpose
-    (`XREAD BLOCK`) must block for less than `timeout_s`.
+    The function does not connect. Close the client with `aclose`. Commands that block on purpose (`XREAD BLOCK`) must
+    block for less than `timeout_s`.
+
+    Args:
+        url: The server. `redis+cluster://HOST:PORT,HOST:PORT` (with TLS: `rediss+cluster://`) names members of a
+            cluster; one that answers is enough.
+        connections: The maximum number of connections to each server.
     """
     if urlsplit(url).scheme in _CLUSTER_SCHEMES:
         return _cluster_client(url, timeout_s, connections)
@@ -52,15 +55,21 @@ def bus_client(url: str, timeout_s: float, *, connections: int = 64) -> BusClien
 
 
 class ClusterClient(RedisCluster):
-    """A client of a cluster. After a command that failed, the driver's `aclose` leaves sockets open."""
+    """A client of a cluster. The driver's own `aclose` leaves sockets open after a command has failed."""
 
     async def initialize(
         self,
         additional_startup_nodes_info: list[tuple[str, int]] | None = None,
         last_failed_node_name: str | None = None,
     ) -> "ClusterClient":
-        """Reads the slots of the first member that answers. Raises TimeoutError. Commands that find no slots read them
-        one after the other; while no member answers, the last of 100 would wait 100 times as long as the first."""
+        """Read the slots from the first member that answers.
+
+        Commands that find no slots read them one after the other. Without this override, the last of 100 waiting
+        commands would wait 100 times as long as the first while no member answers.
+
+        Raises:
+            TimeoutError: No member answers.
+        """
         nodes = self.nodes_manager
         async with asyncio.timeout(nodes.connection_kwargs["socket_timeout"] * (len(nodes.startup_nodes) + 1)):
             await super().initialize(additional_startup_nodes_info, last_failed_node_name)
@@ -68,8 +77,8 @@ class ClusterClient(RedisCluster):
 
     async def aclose(self) -> None:
         await super().aclose()
-        # Not by the driver's NodesManager.aclose: it forgets the default node, also that of another task that has just
-        # read the slots again.
+        # The driver's NodesManager.aclose would also drop the default node, which another task may have just set when
+        # it read the slots again.
         for node in (*self.nodes_manager.nodes_cache.values(), *self.nodes_manager.startup_nodes.values()):
             await node.disconnect()
 
@@ -91,7 +100,7 @@ def _cluster_client(url: str, timeout_s: float, connections: int) -> ClusterClie
     )
     nodes = client.nodes_manager
     kind = CONNECTIONS[nodes.connection_kwargs["connection_class"]]
-    nodes.connection_kwargs["connection_class"] = kind  # of the nodes that are found later
+    nodes.connection_kwargs["connection_class"] = kind  # for the nodes that are found later
     for node in nodes.startup_nodes.values():
         node.connection_class = kind
     return client
@@ -99,7 +108,7 @@ def _cluster_client(url: str, timeout_s: float, connections: int) -> ClusterClie
 
 @asynccontextmanager
 async def map_redis_error() -> AsyncIterator[None]:
-    """Raises BusUnavailable in place of what the driver raises."""
+    """Raise BusUnavailable in place of the driver's errors."""
     try:
         yield
     except REDIS_ERRORS as error:
@@ -107,12 +116,12 @@ async def map_redis_error() -> AsyncIterator[None]:
 
 
 def redis_key(kind: str, name: str) -> str:
-    """The key of one object. Its name is the hash tag, so that a cluster keeps the keys of one object together."""
+    """Return the key of one object. Its name is the hash tag, so that a cluster keeps the object's keys together."""
     return f"{PREFIX}{kind}:{{{name}}}"
 
 
 async def delete_keys(redis: BusClient, keys: Iterable[str]) -> None:
-    """Deletes keys of any cluster slots in one round trip. Raises BusUnavailable."""
+    """Delete keys of any cluster slots in one round trip. Raises BusUnavailable."""
     async with map_redis_error(), redis.pipeline(transaction=False) as pipe:
         for key in keys:
             pipe.delete(key)
@@ -120,8 +129,7 @@ async def delete_keys(redis: BusClient, keys: Iterable[str]) -> None:
 
 
 async def create_consumer_group(redis: BusClient, stream: str, group: str) -> None:
-    """Creates the consumer group, and the stream, at the stream's beginning, unless it exists. Raises
-    BusUnavailable."""
+    """Create the consumer group (and the stream) at the stream's beginning unless it exists. Raises BusUnavailable."""
     async with map_redis_error():
         try:
             await redis.xgroup_create(stream, group, id="0", mkstream=True)

@@ -1,5 +1,8 @@
-"""Commands from control to a running call. Each has an id, so that a repeat is harmless, and gets an answer. A
-command is sealed for its node, and an answer by it."""
+"""Commands from control to a running call.
+
+Each command has an id, so that a repeat is harmless, and gets an answer. Control seals the command for its node, and
+the node seals the answer.
+"""
 
 import asyncio
 from typing import Annotated, Any, Final, Literal
@@ -20,12 +23,12 @@ log = structlog.get_logger()
 
 MAX_LENGTH: Final = 1_000
 ANSWER_TTL_S: Final = 120
-# Each process is a node with its own name, so the stream of a node that is gone has to expire.
+# Each process is a node with its own name, so the stream of a node that is gone must expire.
 STREAM_TTL_S: Final = 86_400
-# Longer than an Idempotency-Key is kept, within which its command may be sent again.
+# Longer than an Idempotency-Key is kept, because its command may be sent again within that time.
 CLAIM_TTL_S: Final = 2 * 86_400
 DONE: Final = "done"
-# Another sending of the command was claimed, and what came of it is not known: its node was lost, or has forgotten it,
+# Another sending of the command was claimed, and its result is unknown: its node was lost or no longer has the result,
 # or the call is over.
 OUTCOME_UNKNOWN: Final = "outcome_unknown"
 PURPOSE: Final = "command"
@@ -35,10 +38,11 @@ _FIELD: Final = b"c"
 
 
 class EndCall(Struct, frozen=True, tag="end"):
-    """Ends the call; if `polite`, the agent says goodbye first.
+    """Ends the call. If `polite`, the agent says goodbye first.
 
-    by: who ended it, in place of the reason. A field of its own, because nodes of the version before skip a command
-    with a reason that they do not know; they record "admin".
+    Attributes:
+        by: Who ended the call; replaces the reason. It is a separate field, because nodes of the previous version skip
+            a command with an unknown reason; without it they record "admin".
     """
 
     reason: EndReason = "admin"
@@ -47,7 +51,7 @@ class EndCall(Struct, frozen=True, tag="end"):
 
     @property
     def end_reason(self) -> EndReason:
-        """What the call's record says."""
+        """The end reason for the call's record."""
         return self.reason if isinstance(self.by, UnsetType) else self.by
 
 
@@ -58,7 +62,7 @@ class SayText(Struct, frozen=True, tag="say"):
 
 
 class TransferCall(Struct, frozen=True, tag="transfer"):
-    """Transfers the caller; the agent says `words` first. number: E.164."""
+    """Transfers the caller to `number` (E.164). The agent says `words` first."""
 
     number: str
     words: str = ""
@@ -68,9 +72,13 @@ Command = EndCall | SayText | TransferCall
 
 
 class CallCommand(Struct, frozen=True, omit_defaults=True):
-    """A command for one call. id: of this command, the same when it is sent again. sending: id of this sending of it;
-    empty from the version before, which sends each command once. is_sealed: set by the node that reads it: control has
-    sealed it for this node, and expects such an answer."""
+    """A command for one call.
+
+    Attributes:
+        id: Identifies the command; stays the same when the command is sent again.
+        sending: Identifies this sending of the command. Empty from the previous version, which sends each command once.
+        is_sealed: Set by the node that reads the command: control sealed it for this node and expects a sealed answer.
+    """
 
     id: str
     call_id: str
@@ -80,7 +88,7 @@ class CallCommand(Struct, frozen=True, omit_defaults=True):
 
 
 class CommandStream:
-    """One stream per node. All methods raise BusUnavailable."""
+    """Sends and reads commands; each node has one stream. All methods raise BusUnavailable."""
 
     def __init__(
         self,
@@ -90,14 +98,19 @@ class CommandStream:
         identity: NodeIdentity | None = None,
         takes_unsigned: bool = True,
     ) -> None:
-        """authority: at control's end; without it, answers without a proof are believed. identity: of the node that
-        reads. takes_unsigned: the node carries out commands that are not sealed for it, too."""
+        """Create a stream of commands on the client.
+
+        Args:
+            authority: Set in control. Without it, answers without a proof are accepted.
+            identity: The node that reads.
+            takes_unsigned: The node also carries out commands that are not sealed for it.
+        """
         self._redis, self._authority, self._identity = redis, authority, identity
         self._takes_unsigned = takes_unsigned
 
     async def send(self, node_id: str, command: CallCommand, link: Sealer | None = None) -> None:
-        """Appends a command to the stream of the node that runs the call. link: to that node; None: it is one of the
-        version before."""
+        """Append a command to the stream of the node that runs the call. `link` leads to that node; None means that the
+        node has the previous version."""
         key, text = _stream_key(node_id), msgspec.json.encode(command)
         text = text if link is None else link.seal(text, PURPOSE)
         async with map_redis_error(), self._redis.pipeline(transaction=True) as pipe:
@@ -106,8 +119,10 @@ class CommandStream:
             await pipe.execute()
 
     async def read(self, node_id: str, after: str, wait_s: float) -> tuple[str, list[CallCommand]]:
-        """Returns the new position and the commands after position `after` ("0" is the beginning). Skips commands that
-        cannot be decoded, or that control did not send."""
+        """Return the new position and the commands after position `after` ("0" is the beginning).
+
+        Commands that cannot be decoded, or that control did not send, are skipped.
+        """
         async with map_redis_error():
             found: Any = await self._redis.xread(
                 {_stream_key(node_id): after}, count=100, block=max(1, round(wait_s * 1000))
@@ -135,22 +150,30 @@ class CommandStream:
         return None
 
     async def claim(self, command: CallCommand) -> bool:
-        """Whether this sending of the command may be carried out: only the first that claims it may, whichever node it
-        reached. Asked again, it gets the same reply."""
+        """Return whether this sending of the command may be carried out.
+
+        Only the first sending that claims the command may be carried out, on whichever node. A repeated call gets the
+        same result.
+        """
         key = _claim_key(command.id)
         async with map_redis_error():
             if await self._redis.set(key, command.sending, nx=True, ex=CLAIM_TTL_S):
                 return True
-            # The driver repeats a SET whose reply was lost: then the claim is this sending's own.
+            # The driver repeats a SET if its reply was lost: in that case this sending already holds the claim.
             return bool(await self._redis.get(key) == command.sending.encode())
 
     async def is_claimed(self, command_id: str) -> bool:
-        """Whether a node has claimed the command, and may have carried it out."""
+        """Return whether a node has claimed the command and may have carried it out."""
         async with map_redis_error():
             return bool(await self._redis.exists(_claim_key(command_id)))
 
     async def answer(self, command_id: str, outcome: str, *, is_sealed: bool = False) -> None:
-        """outcome: DONE, OUTCOME_UNKNOWN, or the reason why the command was refused. is_sealed: the command was."""
+        """Answer a command.
+
+        Args:
+            outcome: DONE, OUTCOME_UNKNOWN, or the reason why the command was refused.
+            is_sealed: The command was sealed, so the answer is sealed too.
+        """
         text = outcome.encode()
         if is_sealed and self._identity is not None:
             sealed = self._identity.link.seal(f"{command_id} {outcome}".encode(), ANSWER_PURPOSE)
@@ -159,12 +182,12 @@ class CommandStream:
             await self._redis.set(_answer_key(command_id), text, ex=ANSWER_TTL_S)
 
     async def forget_answer(self, command_id: str) -> None:
-        """Removes the answer to a command that is sent again."""
+        """Remove the answer to a command that is sent again."""
         async with map_redis_error():
             await self._redis.delete(_answer_key(command_id))
 
     async def wait_for_answer(self, command_id: str, wait_s: float) -> str | None:
-        """The node's answer; None when there is none within `wait_s`."""
+        """Return the node's answer, or None if there is none within `wait_s`."""
         loop = asyncio.get_running_loop()
         until = loop.time() + wait_s
         while True:
@@ -178,14 +201,14 @@ class CommandStream:
             await asyncio.sleep(_POLL_S)
 
     def _open_answer(self, command_id: str, text: bytes) -> str | None:
-        """None for an answer that no node has given."""
+        """Return the plain answer, or None if no node wrote it."""
         if self._authority is None:
             return text.decode()
         try:
             return _open_answer(self._authority, command_id, text)
         except ForgedEntry as fault:
             self._authority.count_forged("answer", fault)
-        except ValueError:  # not sealed by this node, or no text
+        except ValueError:  # not sealed by this node, or not text
             self._authority.count_forged("answer", ForgedEntry("changed"))
         return None
 
@@ -197,7 +220,7 @@ def _open_answer(authority: BusAuthority, command_id: str, text: bytes) -> str:
     except ForgedEntry as fault:
         if authority.unsigned is None or str(fault) != "unsigned":
             raise
-        return text.decode("utf-8", "replace")  # of a node of the version before: a reason may have spaces
+        return text.decode("utf-8", "replace")  # from a node of the previous version: a reason may contain spaces
     answered, _, outcome = peer.link.open(sealed, ANSWER_PURPOSE).decode().partition(" ")
     if answered != command_id:
         raise ForgedEntry("other command")

@@ -8,11 +8,14 @@ from redis.exceptions import ConnectionError as LostConnection
 
 
 class ClosedTransport(AbstractConnection):
-    """uvloop raises RuntimeError where something is written to a closed transport; the driver retries after its own
-    errors and OSError only."""
+    """Turns the RuntimeError that uvloop raises for a write to a closed transport into the driver's error for lost
+    connections.
+
+    The driver retries only after its own errors and OSError.
+    """
 
     async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
-        """Raises what the driver's does."""
+        """Send a command. Raises the same errors as the driver's method."""
         try:
             await super().send_packed_command(command, check_health)
         except RuntimeError as error:
@@ -22,18 +25,18 @@ class ClosedTransport(AbstractConnection):
 
 
 class BusConnection(ClosedTransport, Connection):
-    """Over TCP."""
+    """A connection over TCP."""
 
 
 class BusTlsConnection(ClosedTransport, SSLConnection):
-    """Over TLS."""
+    """A connection over TLS."""
 
 
 class BusUnixConnection(ClosedTransport, UnixDomainSocketConnection):
-    """Over a Unix socket."""
+    """A connection over a Unix socket."""
 
 
-# By the driver's class.
+# Our connection class for each class of the driver.
 CONNECTIONS: Final[Mapping[type[AbstractConnection], type[Any]]] = {
     Connection: BusConnection,
     SSLConnection: BusTlsConnection,

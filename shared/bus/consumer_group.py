@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from shared.bus.client import BusClient, create_consumer_group, map_redis_error
 
-# Deleting a consumer that has entries would lose them.
+# Deleting a consumer that still has entries would lose them.
 _LEAVE: Final = """
 if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) == 0 then
   redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
@@ -13,24 +13,26 @@ end
 
 
 class ConsumerGroup:
-    """All methods raise BusUnavailable."""
+    """A consumer group of one stream. All methods raise BusUnavailable."""
 
     def __init__(self, redis: BusClient, stream: str, name: str) -> None:
         self._redis, self._stream, self._name = redis, stream, name
         self._leave = redis.register_script(_LEAVE)
 
     async def create(self) -> None:
-        """Creates the group at the stream's beginning, unless it exists."""
+        """Create the group at the stream's beginning unless it exists."""
         await create_consumer_group(self._redis, self._stream, self._name)
 
     async def leave(self, consumer: str) -> None:
-        """Removes a consumer that ends, unless it has entries, which another one is to take over."""
+        """Remove a consumer that ends, unless it has entries that another consumer must take over."""
         async with map_redis_error():
             await self._leave(keys=[self._stream], args=[self._name, consumer])
 
     async def remove_dead(self, idle_s: float) -> None:
-        """Removes consumers without entries that have not read for `idle_s`: a killed process leaves its own. A living
-        one is created again when it reads."""
+        """Remove consumers without entries that have not read for `idle_s`.
+
+        A killed process leaves its consumer behind. A consumer that is still alive is created again when it reads.
+        """
         async with map_redis_error():
             consumers: Any = await self._redis.xinfo_consumers(self._stream, self._name)
         for consumer in consumers:

@@ -1,10 +1,10 @@
-"""Key pairs of media nodes, and the passes with which control accepts them.
+"""Key pairs of media nodes, and the node credentials with which control accepts them.
 
-A pass is made by `python -m control keys media-pass URL` and is the only secret that a node is installed with. It
-allows nodes at that URL (or below it, if it ends with `/*`) to show their keys, and holds control's public key. A node
-makes its key pair at its start and a card with the public half, which the pass proves. From the two keys both ends
-derive a key that nobody else has (X25519, HKDF-SHA-256): by it control seals tickets, commands and replies for this
-node, and the node proves its entry in the registry and its answers.
+`python -m control keys media-pass URL` makes a node credential, the only secret that is installed with a node. It
+allows nodes at that URL (or below it, if it ends with `/*`) to present their keys, and contains control's public key. A
+node makes its key pair when it starts, and a card with the public half, which the credential proves. Both ends derive a
+shared key from the two key pairs (X25519, HKDF-SHA-256). Control uses it to seal tickets, commands and replies for this
+node. The node uses it to prove its entry in the registry and its answers.
 """
 
 import hmac
@@ -25,19 +25,26 @@ from msgspec import Meta, Struct
 from shared.bus.stream_credentials import ForgedEntry
 from shared.secrets import KEY_BYTES, Sealer
 
-# A node renews its card long before.
+# A node renews its card long before the card expires.
 CARD_S: Final = 24 * 3600
 RENEW_S: Final = 6 * 3600
-# Cards whose check is remembered, because it multiplies on a curve. More than the nodes of a large platform.
+# The number of cards whose check is cached, because a check multiplies on a curve. Larger than the nodes of a large
+# platform.
 MAX_PEERS: Final = 20_000
 _KEY: Final = Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)
 _LONGEST_CARD: Final = 1_000
 
 
-class MediaPass(Struct, frozen=True):
-    """url: of the nodes that may use it; all below it, if it ends with `/*`. issued_s: Unix time. secret: proves cards.
-    control: control's public key (X25519). fingerprints: the key of the fingerprints of providers' accounts, the same
-    for all nodes."""
+class NodeCredential(Struct, frozen=True):
+    """A credential of media nodes.
+
+    Attributes:
+        url: The URL of the nodes that may use the credential. If it ends with `/*`, all URLs below it.
+        issued_s: When the credential was made, Unix time.
+        secret: Proves cards.
+        control: Control's public key (X25519).
+        fingerprints: The key for fingerprints of providers' accounts; the same for all nodes.
+    """
 
     url: Annotated[str, Meta(min_length=1, max_length=300)]
     issued_s: Annotated[int, Meta(ge=0)]
@@ -46,16 +53,16 @@ class MediaPass(Struct, frozen=True):
     fingerprints: Annotated[bytes, _KEY]
 
     def __repr__(self) -> str:
-        return f"MediaPass({self.url}, {self.issued_s})"
+        return f"NodeCredential({self.url}, {self.issued_s})"
 
     @property
     def text(self) -> str:
-        """As the setting holds it."""
+        """Return the credential as the setting holds it."""
         return urlsafe_b64encode(msgspec.msgpack.encode(self)).decode().rstrip("=")
 
 
 class NodeCard(Struct, frozen=True):
-    """public: the node's key. url, issued_s: of its pass."""
+    """A node's public key, with the `url` and `issued_s` of the node's credential."""
 
     public: Annotated[bytes, _KEY]
     url: str
@@ -64,7 +71,11 @@ class NodeCard(Struct, frozen=True):
 
 
 class NodeKey:
-    """The key pair of a node, or of several that share an address. private: 32 bytes; None makes a new one."""
+    """The key pair of a node, or of several nodes that share an address.
+
+    Args:
+        private: The private key, 32 bytes. None makes a new key pair.
+    """
 
     def __init__(self, private: bytes | None = None) -> None:
         self._private = X25519PrivateKey.from_private_bytes(private) if private else X25519PrivateKey.generate()
@@ -72,21 +83,21 @@ class NodeKey:
 
     @property
     def private(self) -> bytes:
-        """For the other processes of this machine."""
+        """The private key, for the other processes of this machine."""
         return self._private.private_bytes_raw()
 
     def link(self, public: bytes) -> Sealer:
-        """What both ends seal and open by, and nobody else."""
+        """Return the sealer that only this node and the owner of `public` share."""
         return _link(self._private, public)
 
 
 class NodeIdentity:
-    """The node's end: who it is, and how it proves it."""
+    """The node's end: identifies the node and proves its identity."""
 
-    def __init__(self, key: NodeKey, own_pass: MediaPass, clock: Callable[[], float] = time.time) -> None:
-        self._key, self._pass, self._clock = key, own_pass, clock
-        self.link = key.link(own_pass.control)
-        self.id = key_id(own_pass.url, own_pass.issued_s, key.public)
+    def __init__(self, key: NodeKey, node_credential: NodeCredential, clock: Callable[[], float] = time.time) -> None:
+        self._key, self._credential, self._clock = key, node_credential, clock
+        self.link = key.link(node_credential.control)
+        self.id = key_id(node_credential.url, node_credential.issued_s, key.public)
         self._card, self._renew_s = "", 0.0
 
     @property
@@ -95,14 +106,20 @@ class NodeIdentity:
         now = self._clock()
         if now >= self._renew_s:
             expires_s = round(now) + CARD_S
-            card = NodeCard(self._key.public, self._pass.url, self._pass.issued_s, expires_s)
-            self._card, self._renew_s = _write_card(card, self._pass.secret), now + RENEW_S
+            card = NodeCard(self._key.public, self._credential.url, self._credential.issued_s, expires_s)
+            self._card, self._renew_s = _write_card(card, self._credential.secret), now + RENEW_S
         return self._card
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A node that control believes. key: its id. link: for what is between the two. url: of its pass."""
+    """A node that control has verified.
+
+    Attributes:
+        key: The id of the node's key.
+        url: The URL of the node's credential.
+        link: Seals messages between control and the node.
+    """
 
     key: str
     url: str
@@ -110,12 +127,16 @@ class Peer:
     link: Sealer = field(repr=False)
 
     def is_at(self, url: str) -> bool:
-        """Whether its pass is for this address."""
+        """Return whether the node's credential is valid for this address."""
         return matches_url(self.url, url)
 
 
 class Enrollment:
-    """Control's end. keys: the bus keys; passes are made by the first one and hold as long as theirs is listed."""
+    """Control's end: makes node credentials and verifies nodes.
+
+    Args:
+        keys: The bus keys. The first one makes credentials, which stay valid while that key is listed.
+    """
 
     def __init__(self, keys: Sequence[bytes], clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -124,29 +145,29 @@ class Enrollment:
         self._fingerprints = sealer.derive("provider health")[0]
         self._pairs = tuple(zip(sealer.derive("passes of media nodes"), privates, strict=True))
         self._peers: OrderedDict[str, Peer] = OrderedDict()
-        # By the hash of a pass's URL: passes that were made before this Unix time are worth nothing.
+        # For the hash of a credential's URL: the Unix time before which credentials for that URL are revoked.
         self._revoked: Mapping[str, int] = {}
 
-    def make_pass(self, url: str, issued_s: int | None = None) -> MediaPass:
-        """A pass for the nodes at `url`. issued_s: Unix time; None means now."""
+    def make_credential(self, url: str, issued_s: int | None = None) -> NodeCredential:
+        """Make a credential for the nodes at `url`. `issued_s` is Unix time; None means now."""
         master, private = self._pairs[0]
         issued_s = int(self._clock()) if issued_s is None else issued_s  # a later second would outlive a revocation
-        public, secret = private.public_key().public_bytes_raw(), _pass_secret(master, url, issued_s)
-        return MediaPass(url, issued_s, secret, public, self._fingerprints)
+        public, secret = private.public_key().public_bytes_raw(), _credential_secret(master, url, issued_s)
+        return NodeCredential(url, issued_s, secret, public, self._fingerprints)
 
     def revoke(self, revoked: Mapping[str, int]) -> None:
-        """Replaces what is revoked: by URL of passes, the Unix time before which they were made."""
+        """Replace the revocations: for each URL, the Unix time before which credentials are revoked."""
         self._revoked = {hash_url(url): before_s for url, before_s in revoked.items()}
 
     def require_valid(self, key: str) -> None:
-        """Raises ForgedEntry for the key of a node whose pass was revoked."""
+        """Raise ForgedEntry if the credential behind this node key was revoked."""
         issued, _, rest = key.partition("-")
         before_s = self._revoked.get(rest.partition("-")[0])
         if before_s is not None and int(issued, 16) < before_s:
             raise ForgedEntry("revoked")
 
     def find_peer(self, card: str) -> Peer:
-        """The node that shows this card. Raises ForgedEntry."""
+        """Return the node that presents this card. Raises ForgedEntry."""
         peer = self._peers.get(card)
         if peer is None:
             peer = self._peers[card] = self._read_card(card)
@@ -166,32 +187,32 @@ class Enrollment:
         except (ValueError, msgspec.DecodeError, RecursionError):
             raise ForgedEntry("unsigned") from None
         for master, private in self._pairs:
-            if hmac.compare_digest(_card_mac(body, _pass_secret(master, card.url, card.issued_s)), mac.encode()):
+            if hmac.compare_digest(_card_mac(body, _credential_secret(master, card.url, card.issued_s)), mac.encode()):
                 key = key_id(card.url, card.issued_s, card.public)
                 return Peer(key, card.url, card.expires_s, _link_of(private, card.public))
         raise ForgedEntry("unknown key")
 
 
-def parse_pass(text: str) -> MediaPass:
-    """Raises ValueError, whose message contains no secret."""
+def parse_node_credential(text: str) -> NodeCredential:
+    """Parse a node credential. Raises ValueError, whose message contains no secret."""
     try:
-        return msgspec.msgpack.decode(_decode(text.strip()), type=MediaPass)
+        return msgspec.msgpack.decode(_decode(text.strip()), type=NodeCredential)
     except (ValueError, msgspec.DecodeError):
-        raise ValueError("not a pass: `python -m control keys media-pass URL` makes one") from None
+        raise ValueError("not a node credential: `python -m control keys media-pass URL` makes one") from None
 
 
 def key_id(url: str, issued_s: int, public: bytes) -> str:
-    """How a node's key is named: by when its pass was made, for which URL, and a hash of the key."""
+    """Return the id of a node's key: when its credential was made, the credential's URL, and a hash of the key."""
     return f"{issued_s:x}-{hash_url(url)}-{sha256(public).hexdigest()[:16]}"
 
 
 def hash_url(url: str) -> str:
-    """The URL in the name of a key."""
+    """Return the form of a URL that key ids contain."""
     return sha256(url.encode()).hexdigest()[:12]
 
 
 def matches_url(pattern: str, url: str) -> bool:
-    """Whether `pattern` is this URL, or ends with `/*` and the URL is below it."""
+    """Return whether `pattern` is this URL, or ends with `/*` and the URL is below it."""
     return url.startswith(pattern[:-1]) and len(url) >= len(pattern) if pattern.endswith("/*") else url == pattern
 
 
@@ -204,7 +225,7 @@ def _card_mac(body: str, secret: bytes) -> bytes:
     return hmac.digest(secret, b"card " + body.encode(), "sha256").hex().encode()
 
 
-def _pass_secret(master: bytes, url: str, issued_s: int) -> bytes:
+def _credential_secret(master: bytes, url: str, issued_s: int) -> bytes:
     return hmac.digest(master, f"{issued_s} {url}".encode(), "sha256")
 
 

@@ -21,8 +21,12 @@ _PROOF: Final = b"p"
 
 @dataclass(frozen=True, slots=True)
 class EventEntry:
-    """One event of the stream. line: as shared.events.encode_event wrote it; not decoded, for it may be invalid. proof:
-    see shared/bus/stream_credentials.py; empty if it has none."""
+    """One event of the stream.
+
+    Attributes:
+        line: The event as shared.events.encode_event wrote it. It is not decoded, because it may be invalid.
+        proof: See shared/bus/stream_credentials.py. Empty if the line has none.
+    """
 
     id: str
     line: bytes
@@ -30,15 +34,17 @@ class EventEntry:
 
 
 class EventStream:
-    """All methods raise BusUnavailable."""
+    """Appends, reads and removes events. All methods raise BusUnavailable."""
 
     def __init__(self, redis: BusClient) -> None:
         self._redis = redis
         self._group = ConsumerGroup(redis, STREAM, GROUP)
 
     async def append(self, lines: Sequence[bytes]) -> None:
-        """Appends events in order, as `prove_line` wrote them. When it raises, some may have been stored; sending them
-        again is harmless."""
+        """Append events in order, as `prove_line` wrote them.
+
+        If the method raises, some events may have been stored. Sending them again is harmless.
+        """
         async with map_redis_error(), self._redis.pipeline(transaction=False) as pipe:
             for line in lines:
                 proof, event = split_line(line)
@@ -46,11 +52,12 @@ class EventStream:
             await pipe.execute()
 
     async def create_group(self) -> None:
-        """Creates the consumer group at the stream's beginning, unless it exists."""
+        """Create the consumer group at the stream's beginning unless it exists."""
         await self._group.create()
 
     async def read(self, consumer: str, most: int, wait_s: float) -> list[EventEntry]:
-        """New entries in order; empty when none came within `wait_s`, which must be less than the client's timeout."""
+        """Return new entries in order, or none if none came within `wait_s`. `wait_s` must be less than the client's
+        timeout."""
         async with map_redis_error():
             found: Any = await self._redis.xreadgroup(
                 GROUP, consumer, {STREAM: ">"}, count=most, block=max(1, round(wait_s * 1000))
@@ -58,13 +65,14 @@ class EventStream:
         return [entry for _, entries in found or () for entry in _entries(entries)]
 
     async def reclaim(self, consumer: str, most: int, idle_s: float) -> list[EventEntry]:
-        """Entries that a consumer read more than `idle_s` ago and did not finish; its own too, after a restart."""
+        """Return entries that a consumer read more than `idle_s` ago and did not finish. After a restart these may be
+        its own."""
         async with map_redis_error():
             found = await self._redis.xautoclaim(STREAM, GROUP, consumer, round(idle_s * 1000), "0-0", count=most)
         return _entries(found[1])
 
     async def remove(self, ids: Sequence[str]) -> None:
-        """Acknowledges and deletes entries whose events are stored."""
+        """Acknowledge and delete entries whose events are stored."""
         async with map_redis_error(), self._redis.pipeline(transaction=True) as pipe:
             pipe.xack(STREAM, GROUP, *ids)
             pipe.xdel(STREAM, *ids)
@@ -79,18 +87,18 @@ class EventStream:
         await self._group.remove_dead(idle_s)
 
     async def length(self) -> int:
-        """Number of events that are not stored yet."""
+        """Return the number of events that are not stored yet."""
         async with map_redis_error():
             return int(await self._redis.xlen(STREAM))
 
 
 def prove_line(line: bytes, stream_credential: StreamCredential | None) -> bytes:
-    """The event with its proof, as it waits in memory or on disk. stream_credential: None for a stream without one."""
+    """Return the event with its proof, as it waits in memory or on disk. A stream without a credential has no proof."""
     return line if stream_credential is None else stream_credential.sign(line, EVENT_PURPOSE) + b" " + line
 
 
 def split_line(line: bytes) -> tuple[bytes, bytes]:
-    """The proof, or nothing, and the event."""
+    """Split a line into its proof, which may be empty, and the event."""
     if line.startswith(b"{"):
         return b"", line
     proof, _, event = line.partition(b" ")
@@ -98,7 +106,7 @@ def split_line(line: bytes) -> tuple[bytes, bytes]:
 
 
 def entry_fields(line: bytes, proof: bytes) -> dict[Any, Any]:
-    """An entry of the stream. line, proof: as EventEntry has them."""
+    """Return the fields of an entry. `line` and `proof` are as in `EventEntry`."""
     return {_FIELD: line, _PROOF: proof} if proof else {_FIELD: line}
 
 

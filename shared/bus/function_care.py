@@ -25,7 +25,7 @@ EVERY_S: Final = 1.0
 
 @asynccontextmanager
 async def function_care(redis: BusClient, every_s: float = EVERY_S) -> AsyncIterator[None]:
-    """Checks once a second, for as long as the block lasts. Redis need not be reachable."""
+    """Check the functions every `every_s` seconds while the block runs. Redis may be unavailable."""
     task = SupervisedTask("bus.functions", partial(_care, redis, every_s), on_death=lambda _: None)
     try:
         yield
@@ -34,8 +34,11 @@ async def function_care(redis: BusClient, every_s: float = EVERY_S) -> AsyncIter
 
 
 async def check_functions(redis: BusClient) -> None:
-    """Loads the functions that are missing. If a script has kept Redis busy for longer than `busy-reply-threshold`,
-    ends it. Raises BusUnavailable."""
+    """Load the functions that are missing, and end a script that has kept Redis busy for longer than
+    `busy-reply-threshold`.
+
+    Raises BusUnavailable.
+    """
     try:
         loaded = await load_functions(redis, NODE_FUNCTIONS)
     except BusUnavailable as error:
@@ -60,7 +63,7 @@ async def _end_script(redis: BusClient) -> None:
             await kill()
             log.error("bus.script_ended", kind=kind)
         except ResponseError as error:
-            # A script that has written something ends with Redis only.
+            # Only a restart of Redis ends a script that has written something.
             if str(error).startswith("UNKILLABLE"):
                 log.error("bus.script_unkillable", kind=kind)
         except REDIS_ERRORS:

@@ -1,9 +1,9 @@
 """The Redis functions of media nodes.
 
-Control loads them; a node may call them and may load nothing.
+Control loads them. A node may call them, but may not load any.
 
-Redis stores functions with its data: after a restart they are there before any program is. A script that a node loads
-could run without end, and then only the end of Redis stops it.
+Redis stores functions with its data, so after a restart they exist before any program runs. If a node could load
+scripts, a script could run forever and only a restart of Redis would stop it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ _UNKNOWN: Final = "Function not found"
 @dataclass(frozen=True)
 class NodeFunction:
     """A Lua function of KEYS and ARGV. Its name in Redis contains a digest of the text, so that programs of two
-    releases each call their own."""
+    releases each call their own version."""
 
     name: str
     body: str
@@ -40,13 +40,16 @@ class NodeFunction:
         return f"#!lua name={name}\nredis.register_function('{name}', function(KEYS, ARGV)\n{self.body}\nend)\n"
 
     async def call(self, redis: BusClient, keys: Sequence[str], args: Iterable[Any] = ()) -> Any:
-        """Calls the function. A client that may load functions loads it if Redis does not have it; a node may not.
-        Raises what the driver raises."""
+        """Call the function.
+
+        If Redis does not have the function, a client that may load functions loads it; a node may not. Raises the
+        driver's errors.
+        """
         values = [*keys, *args]
         try:
             return await redis.fcall(self.full_name, len(keys), *values)
         except NoPermissionError:
-            # The ACL of the release before permits EVAL and no functions, until the last old node has ended.
+            # The previous release's ACL permits EVAL but no functions, until the last old node has ended.
             return await redis.eval(self.body, len(keys), *values)
         except ResponseError as error:
             if _UNKNOWN not in str(error):
@@ -55,7 +58,7 @@ class NodeFunction:
         return await redis.fcall(self.full_name, len(keys), *values)
 
 
-# Redis's time in ms, by the clock of the member of a cluster that has the key.
+# Redis's time in ms, from the clock of the cluster member that has the key.
 NOW_MS: Final = NodeFunction(
     "now",
     """
@@ -66,7 +69,7 @@ return math.floor(t[1] * 1000 + t[2] / 1000)
 
 
 async def load_functions(redis: BusClient, functions: Sequence[NodeFunction]) -> list[str]:
-    """Loads those of the functions that Redis, or a member of its cluster, does not have. Returns their names. Raises
+    """Load the functions that Redis, or a member of its cluster, does not have. Return their names. Raises
     BusUnavailable."""
     async with map_redis_error():
         found: Any = await redis.function_list(library=f"{LIBRARY_PREFIX}*")
@@ -79,6 +82,6 @@ async def load_functions(redis: BusClient, functions: Sequence[NodeFunction]) ->
 
 
 def _library_name(library: Sequence[Any]) -> str:
-    """library: names and values in turn."""
+    """Return the name of a library from alternating names and values."""
     fields = dict(zip(library[::2], library[1::2], strict=True))
     return str(fields[b"library_name"].decode())

@@ -1,8 +1,8 @@
-"""How long a running call may last by its spending limit: control writes it, nodes read it.
+"""The time that a call's spending limit grants. Control writes it, nodes read it.
 
-It counts from the call's beginning. A call without an entry has no such limit. When an entry is not renewed in time,
-because workers or Redis are away, the call goes on for `GRACE_S`; with it and the last words, a call never exceeds the
-time that was granted by more than a minute.
+The time counts from the call's beginning. A call without an entry has no such limit. If an entry is not renewed in
+time, because workers or Redis are unavailable, the call continues for `GRACE_S`. Including this grace and the last
+words, a call exceeds the granted time by at most a minute.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,13 +21,18 @@ log = structlog.get_logger()
 # Longer than the longest call.
 TTL_S: Final = 6 * 3600
 GRACE_S: Final = 30
-# The last words begin so long before the end of the granted time.
+# The last words begin this long before the end of the granted time.
 LAST_WORDS_S: Final = 8
 
 
 class GrantedTime(Struct, frozen=True, omit_defaults=True):
-    """seconds: from the call's beginning. is_last: more was refused. proof: that control says so; see
-    `StreamCredentialKeys.sign_grant`."""
+    """The time that control grants a call.
+
+    Attributes:
+        seconds: The granted time from the call's beginning.
+        is_last: Control refused to grant more.
+        proof: Proves that control wrote the entry; see `StreamCredentialKeys.sign_grant`.
+    """
 
     seconds: Annotated[int, Meta(ge=0)]
     is_last: bool = False
@@ -35,7 +40,7 @@ class GrantedTime(Struct, frozen=True, omit_defaults=True):
 
     @property
     def ends_s(self) -> int:
-        """When the last words begin, unless more is granted before."""
+        """When the last words begin unless more time is granted first, in seconds from the call's beginning."""
         return max(0, self.seconds - LAST_WORDS_S) if self.is_last else self.seconds + GRACE_S
 
 
@@ -43,14 +48,14 @@ NO_LIMIT: Final = GrantedTime(TTL_S)
 
 
 class GrantedTimes:
-    """Both methods raise BusUnavailable."""
+    """Writes and reads granted times. Both methods raise BusUnavailable."""
 
     def __init__(self, redis: BusClient, keys: StreamCredentialKeys | None = None) -> None:
-        """keys: sign what is written, at control's end."""
+        """Create a store. `keys` sign what control writes."""
         self._redis, self._keys = redis, keys
 
     async def write(self, granted: Mapping[str, GrantedTime]) -> None:
-        """Writes the time of several calls, by their ids, in one round trip."""
+        """Write the granted times of several calls, by call id, in one round trip."""
         if not granted:
             return
         async with map_redis_error(), self._redis.pipeline(transaction=False) as pipe:
@@ -61,8 +66,14 @@ class GrantedTimes:
     async def read(
         self, call_ids: Sequence[str], stream_credentials: Mapping[str, StreamCredential] | None = None
     ) -> list[GrantedTime | None]:
-        """In the order of `call_ids`; None for calls without a limit, and for entries that cannot be decoded, or that
-        control did not write. stream_credentials: by call; an entry of a call without one needs no proof."""
+        """Return the granted times in the order of `call_ids`.
+
+        Args:
+            stream_credentials: The credentials by call id. The entry of a call without a credential needs no proof.
+
+        Returns:
+            None for calls without a limit, and for entries that cannot be decoded or that control did not write.
+        """
         if not call_ids:
             return []
         async with map_redis_error(), self._redis.pipeline(transaction=False) as pipe:

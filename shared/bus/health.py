@@ -1,4 +1,4 @@
-"""The health of providers as the nodes share it in Redis."""
+"""The health of providers, which the nodes share in Redis."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,20 +10,21 @@ from shared.bus.functions import NodeFunction
 _KEYS: Final = [f"{PREFIX}{{provider-health}}:{name}" for name in ("states", "doubts", "useful")]
 # Names of the providers that the staff took out of service.
 _OUT_OF_SERVICE: Final = f"{PREFIX}{{provider-health}}:out-of-service"
-# How long they are known when control tells them no more.
+# How long these names stay valid if control does not renew them.
 OUT_OF_SERVICE_KEEP_S: Final = 600
-# Of each hash.
+# The maximum number of entries in each hash.
 MAX_ENTRIES: Final = 1_000
 # How long a report is kept after its cool-down, so that every node reads it.
 KEEP_S: Final = 600
-# How long counts what a node saw and does not repeat.
+# How long a node's observation counts if the node does not repeat it.
 RECENT_S: Final = 5
-# Reports taken and all states returned in one round trip. The times are Redis's own, so that the clocks of the machines
-# don't matter: a report brings the age of its event. A state is "at:until:ejections:node", in ms; until 0: it works.
-# The later event counts; of two at the same time the one that says that the provider works, then the longer ejection.
-# A state from the future was written before Redis's clock was put back: it would hide all reports until then.
-# Doubts are kept by node and name. The latest useful unit is kept by name, and written twice a second at most: 64
-# processes with 600 accounts would need more than all of Redis otherwise.
+# One round trip stores reports and returns all states. All times are Redis's own, so that differences between the
+# machines' clocks don't matter: a report contains the age of its event. A state has the form "at:until:ejections:node",
+# in ms; until 0 means that the provider works.
+# The later event wins. Of two events at the same time, the one that says that the provider works wins, then the longer
+# ejection. A state from the future was written before Redis's clock was set back; it would hide all reports until then.
+# Doubts are kept by node and name. The latest useful unit is kept by name and written at most twice a second: otherwise
+# 64 processes with 600 accounts would need more than one Redis can do.
 EXCHANGE: Final = NodeFunction(
     "exchange",
     """
@@ -129,8 +130,13 @@ return {string.format('%d', now), out, sums}
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """What a node found. name: of the provider with its account. age_s: since it happened. cool_down_s: from then on;
-    0: the provider works."""
+    """What a node found out about a provider.
+
+    Attributes:
+        name: The name of the provider with its account.
+        age_s: Seconds since the event.
+        cool_down_s: The cool-down in seconds, counted from the event. 0 means that the provider works.
+    """
 
     name: str
     age_s: float
@@ -140,8 +146,12 @@ class HealthReport:
 
 @dataclass(frozen=True, slots=True)
 class RecentRequests:
-    """What a node, or several together, saw of a provider lately. doubts: failures and overlong waits, too few for an
-    ejection. useful_age_s: since the latest useful unit; None if there was none."""
+    """What one node, or several together, observed of a provider recently.
+
+    Attributes:
+        doubts: The number of failures and overlong waits, too few for an ejection.
+        useful_age_s: Seconds since the latest useful unit; None if there was none.
+    """
 
     doubts: int
     useful_age_s: float | None = None
@@ -149,8 +159,12 @@ class RecentRequests:
 
 @dataclass(frozen=True, slots=True)
 class HealthState:
-    """The newest report on a provider. Times in ms of Redis's clock. until_ms: end of the cool-down; 0: it works.
-    node: that reported it."""
+    """The latest report on a provider, with times in ms of Redis's clock.
+
+    Attributes:
+        until_ms: The end of the cool-down. 0 means that the provider works.
+        node: The node that reported it.
+    """
 
     at_ms: int
     until_ms: int = 0
@@ -164,13 +178,19 @@ class HealthState:
 
     @property
     def version(self) -> int:
-        """Grows with each newer state."""
+        """A number that grows with each newer state."""
         return 2 * self.at_ms + self.works
 
 
 @dataclass(frozen=True, slots=True)
 class SharedStates:
-    """now_ms: Redis's time. states: the newest report by name. recent: of all other nodes together, by name."""
+    """The states that all nodes share.
+
+    Attributes:
+        now_ms: Redis's time.
+        states: The latest report for each provider name.
+        recent: The observations of all other nodes together, for each provider name.
+    """
 
     now_ms: int
     states: Mapping[str, HealthState]
@@ -178,7 +198,8 @@ class SharedStates:
 
 
 class ProviderHealthStates:
-    """All methods raise BusUnavailable. node: tells what this process found and saw from what others did."""
+    """Exchanges provider health with other nodes. `node` distinguishes this process from them. All methods raise
+    BusUnavailable."""
 
     def __init__(self, redis: BusClient, node: str = "") -> None:
         self._redis = redis
@@ -187,11 +208,13 @@ class ProviderHealthStates:
     async def exchange(
         self, reports: Sequence[HealthReport], recent: Mapping[str, RecentRequests] | None = None
     ) -> SharedStates:
-        """Sends what this node found and saw, and returns that of all nodes. A report that was sent already,
-        or comes after a newer one, changes nothing. Beyond MAX_ENTRIES, what concerns further providers is
-        dropped.
+        """Send what this node found and observed, and return the results of all nodes.
 
-        recent: by name; it replaces what the node sent before.
+        A report that was sent before, or that is older than a stored one, changes nothing. Once a hash has MAX_ENTRIES
+        entries, reports on further providers are dropped.
+
+        Args:
+            recent: This node's observations by name. They replace those that the node sent before.
         """
         values: list[str | int] = [MAX_ENTRIES, KEEP_S * 1_000, RECENT_S * 1_000, self.node, len(reports)]
         for report in reports:
@@ -207,7 +230,7 @@ class ProviderHealthStates:
         return SharedStates(int(now), dict(states), others)
 
     async def set_out_of_service(self, providers: Collection[str]) -> None:
-        """Replaces the names of the providers that the staff took out of service."""
+        """Replace the names of the providers that the staff took out of service."""
         async with map_redis_error(), self._redis.pipeline(transaction=True) as pipe:
             pipe.delete(_OUT_OF_SERVICE)
             if providers:
@@ -216,7 +239,7 @@ class ProviderHealthStates:
             await pipe.execute()
 
     async def list_out_of_service(self) -> frozenset[str]:
-        """Names of the providers that the staff took out of service."""
+        """Return the names of the providers that the staff took out of service."""
         async with map_redis_error():
             names: set[bytes] = await self._redis.smembers(_OUT_OF_SERVICE)  # type: ignore[assignment]  # not decoded
         return frozenset(name.decode() for name in names)

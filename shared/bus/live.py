@@ -1,4 +1,4 @@
-"""The calls that are running: each node reports its own every few seconds, and old entries expire."""
+"""The running calls: each node reports its own every few seconds, and old entries expire."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -15,19 +15,26 @@ from shared.json_text import decode_json
 PURPOSE: Final = "live"
 BEAT_S: Final = 3.0
 TTL_S: Final = 12
-# A genuine entry that is older was kept by somebody, and written again: the call may be over, or its node gone. What
-# is written expires after TTL_S, and was dated before the write, which may wait for the bus.
+# A genuine entry that is older than this was recorded and replayed: the call may be over, or its node gone. Entries
+# expire after TTL_S. They are dated before the write, which may wait for the bus.
 MOST_AGE_S: Final = 30.0
 
 
-# A person speaks in the agent's place. The agent has the floor also while it prepares its words.
+# "person" means that a person speaks in the agent's place. The agent also has the floor while it prepares its words.
 Floor = Literal["caller", "agent", "person", "none"]
 
 
 class LiveCall(Struct, frozen=True, omit_defaults=True):
-    """A call on a node. node_id: the node whose command stream reaches it. leg: see CallPlan. card: of the node, for
-    which commands are sealed (shared/bus/enrollment.py); empty of one of the version before. at_ms: when the entry was
-    written, Unix time in ms by Redis's clock. floor: who has it then, a `Floor`; empty of the version before."""
+    """A call on a node.
+
+    Attributes:
+        node_id: The node whose command stream reaches the call.
+        leg: See `CallPlan`.
+        card: The card of the node for which commands are sealed (shared/bus/enrollment.py). Empty from the previous
+            version.
+        at_ms: When the entry was written, Unix time in ms of Redis's clock.
+        floor: Who had the floor at that time, a `Floor`. Empty from the previous version.
+    """
 
     call_id: str
     node_id: str
@@ -38,20 +45,21 @@ class LiveCall(Struct, frozen=True, omit_defaults=True):
 
 
 class LiveCalls:
-    """All methods raise BusUnavailable."""
+    """Writes and reads the entries of running calls. All methods raise BusUnavailable."""
 
     def __init__(self, redis: BusClient, authority: BusAuthority | None = None) -> None:
-        """authority: at control's end; without it every entry without a proof is believed."""
+        """Create a store. `authority` is set in control; without it, entries without a proof are accepted."""
         self._redis, self._authority = redis, authority
-        # How far Redis's clock is ahead of ours, in ms, as it was asked last; None before.
+        # How far Redis's clock is ahead of ours in ms, as of the last query; None before the first.
         self._ahead_ms: float | None = None
 
     async def refresh(
         self, calls: Sequence[LiveCall], stream_credentials: Mapping[str, StreamCredential] | None = None
     ) -> None:
-        """Writes the entries of a node's calls, after Redis's time was asked; they expire after TTL_S.
+        """Write the entries of a node's calls, dated with Redis's time. They expire after TTL_S.
 
-        stream_credentials: by call id.
+        Args:
+            stream_credentials: The credentials by call id.
         """
         stream_credentials = stream_credentials or {}
         if not calls:
@@ -70,12 +78,12 @@ class LiveCalls:
             await pipe.execute()
 
     async def remove(self, call_ids: Sequence[str]) -> None:
-        """Removes calls that left their node, in one round trip."""
+        """Remove calls that left their node, in one round trip."""
         if call_ids:
             await delete_keys(self._redis, map(_key, call_ids))
 
     async def get(self, call_ids: Sequence[str]) -> list[LiveCall | None]:
-        """In the order of `call_ids`; None for those that no node reports that has the call."""
+        """Return the entries in the order of `call_ids`; None for calls that no node with the call's stream reports."""
         if not call_ids:
             return []
         async with map_redis_error(), self._redis.pipeline(transaction=False) as pipe:
@@ -99,7 +107,7 @@ class LiveCalls:
             return None
 
     async def _open(self, authority: BusAuthority, call_id: str, text: bytes) -> LiveCall:
-        """Raises ForgedEntry unless the call's node wrote the entry lately, and DecodeError."""
+        """Open an entry. Raises ForgedEntry unless the call's node wrote the entry recently, and DecodeError."""
         speaker, plain = authority.open(call_id, text, PURPOSE)
         call = decode_json(plain, type=LiveCall)
         if call.call_id != call_id or (speaker is not None and speaker.leg != call.leg):
@@ -109,12 +117,13 @@ class LiveCalls:
         return call
 
     async def _is_fresh(self, call: LiveCall) -> bool:
-        """Asks Redis before it says no: its clock may be another one than when it was asked last."""
+        """Return whether the entry is recent. Asks Redis for its time before it returns False, because Redis's clock
+        may have changed."""
         most_ms = MOST_AGE_S * 1_000
         return abs(await self._now_ms() - call.at_ms) <= most_ms or abs(await self._ask_ms() - call.at_ms) <= most_ms
 
     async def _now_ms(self) -> float:
-        """Redis's time, without asking it at each call."""
+        """Return Redis's time without a query for each call."""
         if self._ahead_ms is None:
             return await self._ask_ms()
         return time.monotonic() * 1_000 + self._ahead_ms

@@ -1,9 +1,9 @@
-"""The registry of media nodes, and the choice of one for the next call.
+"""The registry of media nodes, and the choice of a node for the next call.
 
 A node is one event loop of a media server.
 
-Whoever can write to Redis can put anything into it: scripts take no type for granted, and no entry keeps another one
-from being found.
+Anyone with write access to Redis can store anything there. The scripts therefore check every type, and no bad entry
+hides another entry.
 """
 
 import time
@@ -28,9 +28,10 @@ STALE_S: Final = 3.5
 _STATES: Final = f"{PREFIX}{{nodes}}:states"
 _SEEN: Final = f"{PREFIX}{{nodes}}:seen"
 _ASSIGNED: Final = f"{PREFIX}{{nodes}}:placed"
-# A heartbeat reports the true load, so calls assigned before it are no longer added to it. All times are Redis's own,
-# so that the clocks of the machines don't matter. A heartbeat from the future was written before Redis's clock was put
-# back, and counts as old: a dead node would be chosen for as long as the clock was put back.
+# A heartbeat reports the node's true load, so calls that were assigned before it are no longer added. All times are
+# Redis's own, so that differences between the machines' clocks don't matter. A heartbeat from the future was written
+# before Redis's clock was set back, and counts as old: otherwise a dead node would be chosen until the clock catches
+# up.
 BEAT: Final = NodeFunction(
     "beat",
     """
@@ -42,7 +43,7 @@ return math.floor(t[1] * 1000 + t[2] / 1000)
 """,
 )
 MOST_ENTRIES: Final = 50_000
-# Redis's time in seconds and in ms, and the age of a heartbeat by it.
+# Redis's time in seconds and in ms, and the age of a heartbeat.
 _AGES: Final = """
 local t = redis.call('TIME')
 local now = tonumber(t[1]) + tonumber(t[2]) / 1e6
@@ -51,7 +52,7 @@ local function age_of(seen)
   return math.abs(now - (tonumber(seen or '0') or 0))
 end
 """
-# These three return Redis's time in ms, and entries.
+# The next three scripts return Redis's time in ms, and entries.
 _FIND: Final = f"""{_AGES}
 if age_of(redis.call('HGET', KEYS[2], ARGV[1])) > tonumber(ARGV[2]) then return {{now_ms}} end
 return {{now_ms, redis.call('HGET', KEYS[1], ARGV[1]) or nil}}
@@ -76,11 +77,11 @@ return out
 """
 
 
-# The least loaded node of a few that are drawn by chance: to look at all would take Redis 21 ms with 10,000 nodes, and
-# all calls of a second would go to a node that has just started. Up to ARGV[2] nodes all are looked at; else ARGV[3] of
-# them, and as many again, ARGV[4] times at most, until one of them has room. Where these draws would look at as many as
-# there are, all are looked at after the fourth, so that none with room is missed. ARGV[5]: number of excluded ids; they
-# follow, then the allowed URLs; all below one that ends with `/*`.
+# Chooses the least loaded node of a random sample. Looking at all of 10,000 nodes would take Redis 21 ms, and all calls
+# of a second would go to a node that has just started. Up to ARGV[2] nodes, the script looks at all. With more nodes it
+# samples ARGV[3] of them, at most ARGV[4] times, until a sampled node has room. If these samples would cover all nodes,
+# the script looks at all nodes after the fourth sample, so that it misses none with room. ARGV[5] is the number of
+# excluded ids. The ids follow, then the allowed URLs; a URL that ends with `/*` allows all URLs below it.
 _CHOOSE: Final = (
     _AGES
     + """
@@ -142,27 +143,35 @@ end
 return false
 """
 )
-# All nodes of most installations are looked at, which takes Redis 0.15 ms.
+# Most installations have fewer nodes than this, so the script looks at all of them, which takes Redis 0.15 ms.
 LOOKED_AT_ALL: Final = 64
 SAMPLE: Final = 16
-# 512 nodes. Of more, with one in a hundred that has room, the draws miss all of these in 0.6 % of the calls.
+# 32 samples are 512 nodes. If one node in a hundred has room, the samples miss all of these in 0.6 % of the calls.
 _MOST_SAMPLES: Final = 32
-# Entries of the registry that nobody may have written are passed over, so many for each call; then all are read, and
-# those that are genuine compared.
+# How many forged entries are skipped for one call. After that, all entries are read, and the genuine ones compared.
 _MOST_FORGED: Final = 8
-# A genuine entry that is older was kept by somebody, and written again: its node may be gone, or full.
+# A genuine entry that is older than this was recorded and replayed: its node may be gone or full.
 MOST_AGE_S: Final = 10.0
 PURPOSE: Final = "node"
 
 
 class NodeState(Struct, frozen=True, omit_defaults=True):
-    """url: base of the node's sockets as carriers reach it, like wss://media-1.example.com. calls, capacity: of this
-    event loop. draining: accepts no new calls. card: shows the node's key (shared/bus/enrollment.py). at_ms: when the
-    entry was written, Unix time in ms by Redis's clock. proof: that the node with this key wrote the entry. Nodes of
-    the version before have none of the three. supervision: the node accepts people who listen to its calls
-    (docs/use/supervision.md); nodes of the version before do not. The proof does not cover it, because control of the
-    version before would reject the entry: a forged value only makes control issue a token that no node accepts.
-    checks_rights: the node reads `CallPlan.right`, which one of the version before would refuse; likewise."""
+    """A node's entry in the registry. Nodes of the previous version have no card, at_ms and proof.
+
+    Attributes:
+        url: Base URL of the node's sockets as carriers reach them, such as wss://media-1.example.com.
+        calls: The number of calls on this event loop.
+        capacity: The maximum number of calls on this event loop.
+        draining: The node accepts no new calls.
+        card: Shows the node's key (shared/bus/enrollment.py).
+        at_ms: When the entry was written, Unix time in ms of Redis's clock.
+        proof: Proves that the node with this key wrote the entry.
+        supervision: The node accepts people who listen to its calls (docs/use/supervision.md); nodes of the previous
+            version do not. The proof does not cover this field, because control of the previous version would reject
+            the entry. A forged value only makes control issue a token that no node accepts.
+        checks_rights: The node reads `CallPlan.right`, which a node of the previous version would refuse. The proof does
+            not cover it, for the same reason.
+    """
 
     node_id: str
     url: str
@@ -176,13 +185,13 @@ class NodeState(Struct, frozen=True, omit_defaults=True):
     checks_rights: bool = False
 
     def signed(self, identity: NodeIdentity, at_ms: int) -> "NodeState":
-        """The entry with its proof."""
+        """Return the entry with its proof."""
         dated = msgspec.structs.replace(self, card=identity.card, at_ms=at_ms)
         sealed = identity.link.seal(dated._digest(), PURPOSE)
         return msgspec.structs.replace(dated, proof=urlsafe_b64encode(sealed).decode())
 
     def require_genuine(self, authority: BusAuthority, now_ms: int) -> None:
-        """Raises ForgedEntry unless the node with this card wrote it lately, and may be at this URL."""
+        """Raise ForgedEntry unless the node with this card wrote the entry recently and may be at this URL."""
         if not self.card:
             if authority.unsigned is None:
                 raise ForgedEntry("unsigned")
@@ -204,7 +213,7 @@ class NodeState(Struct, frozen=True, omit_defaults=True):
 
 
 class NodeRegistry:
-    """All methods raise BusUnavailable."""
+    """Registers nodes and chooses among them. All methods raise BusUnavailable."""
 
     def __init__(
         self,
@@ -215,19 +224,25 @@ class NodeRegistry:
         allowed: Collection[str] = (),
         stale_s: float = STALE_S,
     ) -> None:
-        """authority: at control's end; without it every entry is believed. identity: of the node whose entry is
-        written. allowed: the only URLs that calls are routed to, all below one that ends with `/*`; empty allows every
-        node. stale_s: age of the last heartbeat after which a node counts as dead."""
+        """Create a registry on the client.
+
+        Args:
+            authority: Set in control. Without it, every entry is accepted.
+            identity: The node whose entry is written.
+            allowed: The only URLs to which calls are routed; a URL that ends with `/*` allows all URLs below it. Empty
+                allows every node.
+            stale_s: The age of the last heartbeat after which a node counts as dead.
+        """
         self._redis, self._allowed, self._stale_s = redis, frozenset(allowed), stale_s
         self._authority, self._identity = authority, identity
-        # How far Redis's clock is ahead of ours, in ms, as of the last heartbeat; None before the first.
+        # How far Redis's clock is ahead of ours in ms, as of the last heartbeat; None before the first.
         self._ahead_ms: float | None = None
         self._fresh = redis.register_script(_FRESH)
         self._find = redis.register_script(_FIND)
         self._choose = redis.register_script(_CHOOSE)
 
     async def heartbeat(self, state: NodeState) -> None:
-        """Called by the node itself, every BEAT_S."""
+        """Write the node's own entry. The node calls this every BEAT_S."""
         async with map_redis_error():
             at_ms = await self._now_ms()
             now_ms = await self._write(state, at_ms)
@@ -235,7 +250,7 @@ class NodeRegistry:
                 await self._write(state, now_ms)
 
     async def _write(self, state: NodeState, at_ms: int) -> int:
-        """Returns Redis's time in ms."""
+        """Write the entry. Return Redis's time in ms."""
         state = state if self._identity is None else state.signed(self._identity, at_ms)
         keys, text = [_STATES, _SEEN, _ASSIGNED], msgspec.json.encode(state)
         now_ms = int(await BEAT.call(self._redis, keys, [state.node_id, text]))
@@ -243,43 +258,42 @@ class NodeRegistry:
         return now_ms
 
     async def _now_ms(self) -> int:
-        """Redis's time, without asking it at each heartbeat."""
+        """Return Redis's time without a query for each heartbeat."""
         if self._ahead_ms is None:
             return int(await NOW_MS.call(self._redis, [_STATES]))
         return round(time.monotonic() * 1000 + self._ahead_ms)
 
     async def remove(self, node_id: str) -> None:
-        """Removes a node that has shut down."""
-        # Without MULTI, which a node may not use: one transaction can hold up Redis for as long as a script.
+        """Remove a node that has shut down."""
+        # Without MULTI, which nodes may not use: one transaction can block Redis for as long as a script.
         async with map_redis_error(), self._redis.pipeline(transaction=False) as pipe:
             for key in (_STATES, _SEEN, _ASSIGNED):
                 pipe.hdel(key, node_id)
             await pipe.execute()
 
     async def list_alive(self) -> list[NodeState]:
-        """Nodes with a recent heartbeat. It reads all nodes, which takes Redis 21 ms with 10,000."""
+        """Return the nodes with a recent heartbeat. This reads all nodes, which takes Redis 21 ms with 10,000 nodes."""
         async with map_redis_error():
             now_ms, *found = await self._fresh(keys=[_STATES, _SEEN, _ASSIGNED], args=[self._stale_s])
         states = [self._read(text, now_ms) for text in found]
         return [state for state in states if state is not None and self._is_allowed(state)]
 
     async def is_alive(self, node_id: str) -> bool:
-        """Whether the node has a recent heartbeat, and a URL that is allowed."""
+        """Return whether the node has a recent heartbeat and an allowed URL."""
         return await self.find(node_id) is not None
 
     async def find(self, node_id: str) -> NodeState | None:
-        """The node's entry; None without a recent heartbeat, or with a URL that is not allowed."""
+        """Return the node's entry, or None without a recent heartbeat or with a URL that is not allowed."""
         async with map_redis_error():
             now_ms, *found = await self._find(keys=[_STATES, _SEEN], args=[node_id, self._stale_s])
         state = self._read(found[0], now_ms) if found else None
         return state if state is not None and state.node_id == node_id and self._is_allowed(state) else None
 
     async def choose(self, exclude: Collection[str] = ()) -> NodeState | None:
-        """The least loaded node that has capacity for a call and whose id is not excluded; None if there is none, or if
-        none was found. Of more than LOOKED_AT_ALL nodes, it is the least loaded of SAMPLE that are drawn by chance.
+        """Return the least loaded node that has room for a call and is not excluded, or None if none was found.
 
-        Calls assigned since the node's last heartbeat count as its load, so that a burst is spread. Entries that are
-        forged are passed over.
+        With more than LOOKED_AT_ALL nodes, it is the least loaded of SAMPLE random nodes. Calls that were assigned
+        since the node's last heartbeat count as its load, so that a burst is spread. Forged entries are skipped.
         """
         refused = list(exclude)
         for _ in range(_MOST_FORGED):
@@ -293,20 +307,20 @@ class NodeRegistry:
         return await self._choose_genuine(exclude)
 
     async def _choose_genuine(self, exclude: Collection[str]) -> NodeState | None:
-        """Among very many forged entries: the least loaded node, without what was assigned since its heartbeat."""
-        alive = [one for one in await self.list_alive() if one.node_id not in exclude and not one.draining]
-        with_room = [one for one in alive if one.calls < one.capacity]
-        return min(with_room, key=lambda one: one.calls / one.capacity, default=None)
+        """Choose a node if there are many forged entries. Ignores the calls that were assigned since its heartbeat."""
+        alive = [node for node in await self.list_alive() if node.node_id not in exclude and not node.draining]
+        with_room = [node for node in alive if node.calls < node.capacity]
+        return min(with_room, key=lambda node: node.calls / node.capacity, default=None)
 
     async def _choose_entry(self, exclude: Collection[str]) -> tuple[int, bytes] | None:
-        """Redis's time in ms, and an entry."""
+        """Return Redis's time in ms, and an entry."""
         figures: list[str | float] = [self._stale_s, LOOKED_AT_ALL, SAMPLE, _MOST_SAMPLES, len(exclude)]
         async with map_redis_error():
             found = await self._choose(keys=[_STATES, _SEEN, _ASSIGNED], args=[*figures, *exclude, *self._allowed])
         return (found[0], found[1]) if found else None
 
     def _read(self, text: bytes, now_ms: int) -> NodeState | None:
-        """None for an entry that its node did not write, or not lately."""
+        """Decode an entry. Returns None if the node did not write it, or not recently."""
         authority = self._authority
         if authority is None:
             return decode_json(text, type=NodeState)
@@ -322,11 +336,11 @@ class NodeRegistry:
         return state
 
     def _is_allowed(self, state: NodeState) -> bool:
-        return not self._allowed or any(matches_url(one, state.url) for one in self._allowed)
+        return not self._allowed or any(matches_url(pattern, state.url) for pattern in self._allowed)
 
 
 def _name(text: bytes) -> str:
-    """The id in an entry that is not believed, which is also its name in the registry."""
+    """Return the id in a rejected entry, which is also the entry's name in the registry."""
     try:
         return str(decode_json(text, dict[str, object])["node_id"])
     except (msgspec.DecodeError, KeyError):

@@ -1,8 +1,8 @@
 """Requests of running calls to control, and their replies.
 
-Requests are one bounded stream, and one API process takes each of them. Replies are one stream for each node. A request
-is sealed with the stream credential of its call, and a reply for its node. Whoever can only write to Redis can forge
-neither, and a node can ask only for its own calls.
+Requests are one bounded stream, and each request is handled by one API process. Replies are one stream for each node. A
+request is sealed with the stream credential of its call, and a reply is sealed for its node. Write access to Redis is
+therefore not enough to forge a request or a reply, and a node can make requests only for its own calls.
 """
 
 import asyncio
@@ -24,27 +24,27 @@ from shared.secrets import Sealer, UnsealError
 
 STREAM: Final = f"{PREFIX}requests"
 GROUP: Final = "control"
-# Before the name of a tool that control runs for the language model of a call.
+# The prefix of a request that runs a tool of a call's language model.
 TOOL_REQUEST: Final = "tool."
-# Whether a socket that a person opened may stay open: true or false. The arguments are `RightCheck`.
+# Asks whether a socket that a person opened may stay open. The arguments are `RightCheck`, the result is true or false.
 SUPERVISION_CHECK: Final = "supervision.check"
 BROWSER_CALL_CHECK: Final = "browser_call.check"
 REQUEST_PURPOSE: Final = "request"
 REPLY_PURPOSE: Final = "reply"
-# Requests that nobody has answered yet. Further ones are refused, so that callers hear it at once.
+# The maximum number of unanswered requests. Further requests are refused at once.
 MAX_WAITING: Final = 2_000
 MAX_REPLIES: Final = 2_000
-MAX_BYTES: Final = 65_536  # of the arguments, and of a result
+MAX_BYTES: Final = 65_536  # for the arguments, and for a result
 LONGEST_DEADLINE_S: Final = 120.0
-# Each process is a node with its own name, so the stream of a node that is gone has to expire.
+# Each process is a node with its own name, so the stream of a node that is gone must expire.
 REPLIES_TTL_S: Final = 300
-_MAX_SEALED_BYTES: Final = 8 * MAX_BYTES  # JSON may write one byte as six
+_MAX_SEALED_BYTES: Final = 8 * MAX_BYTES  # JSON may write one byte as six characters
 _FIELD: Final = b"r"
 _CALL: Final = b"c"
 _MAX_CALL_BYTES: Final = 64
-# Commands that may use Redis at once, because a client has 64 connections.
+# The number of concurrent commands to Redis, because a client has 64 connections.
 AT_ONCE: Final = 24
-# Requests older than the longest deadline have expired: they don't count, and go first.
+# Requests older than the longest deadline have expired: they are not counted, and are removed first.
 PUT: Final = NodeFunction(
     "put_request",
     """
@@ -55,8 +55,8 @@ redis.call('XADD', KEYS[1], '*', unpack(ARGV, 3))
 return 1
 """,
 )
-# The first entry that brought a request's id holds it until the deadline; a copy of it is a replay. The same entry is
-# admitted again, for the process that took it may have died.
+# The first entry with a request's id holds the id until the deadline; a copy of it is a replay. The same entry is
+# admitted again, because the process that took it may have died.
 _ADMIT: Final = """
 local t = redis.call('TIME')
 local left = tonumber(ARGV[1]) - (t[1] * 1000 + math.floor(t[2] / 1000))
@@ -72,11 +72,16 @@ T = TypeVar("T")
 
 
 class RequestTimedOut(Exception):
-    """Control did not answer within the deadline: it may have carried the request out, or may still do so."""
+    """Control did not answer within the deadline. It may have carried the request out, or may still do so."""
 
 
 class RequestRefused(Exception):
-    """Control, or the way to it, refused a request. code: stable, for programs. message: for people and models."""
+    """A request was refused, by control or on the way to it.
+
+    Attributes:
+        code: Stable, for programs.
+        message: For people and models.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -84,8 +89,11 @@ class RequestRefused(Exception):
 
 
 class RequestDropped(Exception):
-    """An entry that is not answered. reason: "unreadable" (not sealed by us, changed or cut off), "replayed",
-    "expired"."""
+    """An entry is not answered.
+
+    Attributes:
+        reason: "unreadable" (not sealed by us, changed or cut off), "replayed" or "expired".
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"request dropped: {reason}")
@@ -93,9 +101,16 @@ class RequestDropped(Exception):
 
 
 class MediaRequest(Struct, frozen=True, omit_defaults=True):
-    """What a running call asks of control. id: random, and only for this request. node_id: the node that is answered.
-    expires_ms: the deadline, Unix time in ms by Redis's clock. arguments: JSON text, not checked. run_id: idempotency
-    key, the same when a resumed call asks again. card: of the node (shared/bus/enrollment.py), for the reply."""
+    """A request of a running call to control.
+
+    Attributes:
+        id: A random id of this request.
+        node_id: The node that gets the reply.
+        expires_ms: The deadline, Unix time in ms of Redis's clock.
+        arguments: JSON text, not checked.
+        run_id: The idempotency key; a resumed call uses the same one again.
+        card: The node's card (shared/bus/enrollment.py), for the reply.
+    """
 
     id: Annotated[str, Meta(max_length=64)]
     node_id: Annotated[str, Meta(max_length=200)]
@@ -110,7 +125,7 @@ class MediaRequest(Struct, frozen=True, omit_defaults=True):
 
 
 class MediaReply(Struct, frozen=True, omit_defaults=True):
-    """The answer to one request. result: JSON text. code, message: of a refusal; an answer has no code."""
+    """The answer to one request. `result` is JSON text. Only a refusal has a `code` and a `message`."""
 
     request_id: str
     result: str = "null"
@@ -119,15 +134,19 @@ class MediaReply(Struct, frozen=True, omit_defaults=True):
 
 
 class RightCheck(Struct, frozen=True):
-    """right: the sealed text that came with the socket's ticket."""
+    """Asks whether a right is still valid. `right` is the sealed text that came with the socket's ticket."""
 
     right: Annotated[str, Meta(max_length=2_000)]
 
 
 @dataclass(frozen=True, slots=True)
 class RequestEntry:
-    """An entry of the stream of requests. request: None when it cannot be unsealed. link: to its node, for the reply;
-    None: the node is of the version before."""
+    """An entry of the stream of requests.
+
+    Attributes:
+        request: None if it cannot be unsealed.
+        link: Seals the reply for the node. None if the node has the previous version.
+    """
 
     id: str
     request: MediaRequest | None
@@ -135,7 +154,7 @@ class RequestEntry:
 
 
 class RequestStream:
-    """Both ends of requests and replies. All methods raise BusUnavailable."""
+    """Sends, reads and answers requests, for media and for control. All methods raise BusUnavailable."""
 
     def __init__(
         self,
@@ -146,8 +165,15 @@ class RequestStream:
         authority: BusAuthority | None = None,
         most: int = MAX_WAITING,
     ) -> None:
-        """unsigned: seals and opens what has no stream credential, as the previous version does; None does neither.
-        identity: of the node, at media's end. authority: at control's. most: limit of the requests that wait."""
+        """Create a stream on the client.
+
+        Args:
+            unsigned: Seals and opens requests without a stream credential, as the previous version does. None rejects
+                them.
+            identity: The node; set in media.
+            authority: Set in control.
+            most: The maximum number of waiting requests.
+        """
         self._redis, self._unsigned, self._most = redis, unsigned, most
         self._identity, self._authority = identity, authority
         self._gate = asyncio.Semaphore(AT_ONCE)
@@ -162,13 +188,13 @@ class RequestStream:
         return self._unsigned is not None
 
     async def now_ms(self) -> int:
-        """Redis's time, by which deadlines are set, so that the clocks of the machines don't matter."""
+        """Return Redis's time, with which deadlines are set, so that differences between clocks don't matter."""
         async with self._gate, map_redis_error():
-            # The clock of the member of a cluster that has the stream: it also compares the deadlines.
+            # Uses the clock of the cluster member that has the stream, because that member also compares the deadlines.
             return int(await NOW_MS.call(self._redis, [STREAM]))
 
     async def send(self, request: MediaRequest, stream_credential: StreamCredential | None = None) -> bool:
-        """Appends a request; returns False when too many wait. stream_credential: of the call's stream."""
+        """Append a request. Return False if too many are waiting. `stream_credential` belongs to the call's stream."""
         fields = self._seal_request(request, stream_credential)
         longest_ms = round(LONGEST_DEADLINE_S * 1000)
         async with self._gate, map_redis_error():
@@ -182,9 +208,12 @@ class RequestStream:
         return [_FIELD, self._unsigned.seal(msgspec.json.encode(request), REQUEST_PURPOSE)]
 
     async def read_replies(self, node_id: str, wait_s: float) -> tuple[list[bytes], list[MediaReply]]:
-        """Returns the ids of the node's oldest entries, which are then to be removed, and the replies in them. Leaves
-        out those that cannot be unsealed."""
-        # From the beginning each time: after a failover to a slower clock, new ids may be smaller than those read.
+        """Return the ids of the node's oldest entries, which the caller must remove, and the replies in them.
+
+        Replies that cannot be unsealed are left out.
+        """
+        # Reads from the beginning each time: after a failover to a slower clock, new ids may be smaller than those that
+        # were read.
         async with map_redis_error():
             found: Any = await self._redis.xread({_replies_key(node_id): "0"}, count=100, block=_block_ms(wait_s))
         entries = [entry for _, some in found or () for entry in some]
@@ -192,18 +221,19 @@ class RequestStream:
         return [name for name, _ in entries], [reply for reply in opened if reply is not None]
 
     async def remove_replies(self, node_id: str, ids: Sequence[bytes]) -> None:
-        """Removes entries that were read."""
+        """Remove entries that were read."""
         async with self._gate, map_redis_error():
             await self._redis.xdel(_replies_key(node_id), *ids)
 
     # --- control's end ---
 
     async def create_group(self) -> None:
-        """Creates the consumer group at the stream's beginning, unless it exists."""
+        """Create the consumer group at the stream's beginning unless it exists."""
         await self._group.create()
 
     async def read(self, consumer: str, most: int, wait_s: float) -> list[RequestEntry]:
-        """New entries in order; empty when none came within `wait_s`, which must be less than the client's timeout."""
+        """Return new entries in order, or none if none came within `wait_s`. `wait_s` must be less than the client's
+        timeout."""
         async with map_redis_error():
             found: Any = await self._redis.xreadgroup(
                 GROUP, consumer, {STREAM: ">"}, count=most, block=_block_ms(wait_s)
@@ -211,9 +241,9 @@ class RequestStream:
         return [entry for _, entries in found or () for entry in self._entries(entries)]
 
     async def reclaim(self, consumer: str, most: int, idle_s: float) -> list[RequestEntry]:
-        """Entries whose consumer has not kept them for `idle_s`, because it died."""
+        """Return entries whose consumer has not kept them for `idle_s`, because it died."""
         idle_ms, entries, cursor = round(idle_s * 1000), list[RequestEntry](), b"0-0"
-        # One command looks at ten entries for each wanted one: those that are kept may stand before the others.
+        # One command looks at ten entries for each entry that is wanted, because entries that are kept may come first.
         while len(entries) < most:
             async with map_redis_error():
                 cursor, found, *_ = await self._redis.xautoclaim(
@@ -225,12 +255,13 @@ class RequestStream:
         return entries
 
     async def keep(self, consumer: str, ids: Sequence[str]) -> None:
-        """Shows that the consumer still works on these entries."""
+        """Mark these entries as still being processed by the consumer."""
         async with self._gate, map_redis_error():
             await self._redis.xclaim(STREAM, GROUP, consumer, 0, list(ids), justid=True)
 
     async def admit(self, entry: RequestEntry) -> float:
-        """Seconds until the request's deadline. Raises RequestDropped for one that is not to be answered."""
+        """Return the seconds until the request's deadline. Raises RequestDropped if the request must not be
+        answered."""
         request = entry.request
         if request is None:
             raise RequestDropped("unreadable")
@@ -242,8 +273,11 @@ class RequestStream:
         return int(left_ms) / 1000
 
     async def reply(self, entry_id: str, node_id: str, reply: MediaReply, link: Sealer | None = None) -> None:
-        """Sends a reply to its node, and then removes the request. One whose reply is not stored stays; in a cluster
-        the two are at different members. link: see `RequestEntry`."""
+        """Send a reply to its node, then remove the request.
+
+        If the reply cannot be stored, the request stays. In a cluster the two keys are on different members. `link` is
+        as in `RequestEntry`.
+        """
         key, sealer = _replies_key(node_id), link or self._unsigned
         assert sealer is not None, "a request without a link is only of the version before"
         sealed = sealer.seal(msgspec.json.encode(reply), REPLY_PURPOSE)
@@ -254,7 +288,7 @@ class RequestStream:
         await self.remove(entry_id)
 
     async def remove(self, entry_id: str) -> None:
-        """Removes a request that is not answered."""
+        """Remove a request that is not answered."""
         async with self._gate, map_redis_error(), self._redis.pipeline(transaction=True) as pipe:
             pipe.xack(STREAM, GROUP, entry_id)
             pipe.xdel(STREAM, entry_id)
@@ -290,7 +324,7 @@ class RequestStream:
         return RequestEntry(name, None)
 
     def _open_vouched(self, authority: BusAuthority, name: str, call_id: str, sealed: bytes) -> RequestEntry:
-        """Raises ForgedEntry, msgspec.DecodeError."""
+        """Open a request that a stream credential sealed. Raises ForgedEntry, msgspec.DecodeError."""
         speaker, plain = authority.stream_credentials.open(call_id, sealed, REQUEST_PURPOSE)
         request = decode_json(plain, type=MediaRequest)
         peer = authority.enrollment.find_peer(request.card)
@@ -313,7 +347,7 @@ class RequestStream:
 
 
 def _block_ms(wait_s: float) -> int:
-    """Redis takes 0 for "without end"."""
+    """Return the time to block, at least 1 ms, because 0 means "forever" to Redis."""
     return max(1, round(wait_s * 1000))
 
 
@@ -322,6 +356,8 @@ def _replies_key(node_id: str) -> str:
 
 
 def _holder_key(request_id: str) -> str:
-    """In the slot of the stream, so that one clock sets the deadlines of requests and compares them: Redis hashes a key
-    without braces as a whole, and of one with braces what is between them."""
+    """Return the key in the slot of the stream, so that one clock sets the deadlines of requests and compares them.
+
+    Redis hashes a key without braces as a whole, and otherwise only the part between the braces.
+    """
     return f"{PREFIX}request:{{{STREAM}}}:{request_id}"

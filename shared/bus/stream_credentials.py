@@ -1,9 +1,9 @@
 """Stream credentials: proof that a node may report on one stream of a call; control issues one with each ticket.
 
-Its secret is derived from control's bus keys, the call's id, the number of the stream, and the node's key. So control
-needs no table to check what a node says of a call: a proof that fits shows that control gave this stream to
-this node. The head of a proof is `1.<mark of the bus key>.<node's key>.<leg>`; the proof of a text is the head and a
-MAC, and a sealed text is the head, a space, a nonce and the ciphertext. A second secret, which control derives from the
+Control derives the credential's secret from its bus keys, the call's id, the number of the stream, and the node's key.
+Control therefore needs no table to check a node's report on a call: a valid proof shows that control gave this stream
+to this node. The head of a proof is `1.<mark of the bus key>.<node's key>.<leg>`. The proof of a text is the head and a
+MAC. A sealed text is the head, a space, a nonce and the ciphertext. A second secret, which control derives from the
 call's id alone, proves to the call's nodes what control grants the call.
 """
 
@@ -22,34 +22,36 @@ from shared.secrets import Sealer
 _SECRET_BYTES: Final = 32
 _MAC_BYTES: Final = 16
 _NONCE_BYTES: Final = 12
-# Also the longest head: a node's key has 40 characters at most (shared/bus/enrollment.py).
+# Also limits the length of a head: a node's key has at most 40 characters (shared/bus/enrollment.py).
 _HEAD: Final = re.compile(rb"1\.([0-9a-f]{8})\.([0-9a-z-]{1,48})\.(\d{1,2})")
 _LONGEST_HEAD: Final = 80
 _SEALED: Final = b"1."
 
 
 class ForgedEntry(ValueError):
-    """What stands on the bus was not said by one who may. The message is a reason without data: "unsigned", "unknown
-    key", "changed", "revoked"."""
+    """An entry on the bus was not written by a program that may write it.
+
+    The message is a reason without data: "unsigned", "unknown key", "changed", "revoked".
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Who said it. node_key: the key of the node. leg: the stream that control gave it."""
+    """The author of an entry: the key of the node, and the stream (`leg`) that control gave it."""
 
     node_key: str
     leg: int
 
 
 class StreamCredential:
-    """The node's end."""
+    """The node's end: signs and seals what the node reports."""
 
     def __init__(self, head: bytes, secret: bytes, grant: bytes) -> None:
         self._head, self._secret, self._grant = head, secret, grant
 
     @classmethod
     def parse(cls, text: str) -> "StreamCredential":
-        """A stream credential as `text` writes it. Raises ValueError."""
+        """Parse a stream credential as `text` writes it. Raises ValueError."""
         head, _, rest = text.partition("/")
         secret, _, grant = rest.partition("/")
         if not _HEAD.fullmatch(head.encode()) or len(secret) != len(grant) or len(secret) != 2 * _SECRET_BYTES:
@@ -58,26 +60,26 @@ class StreamCredential:
 
     @property
     def text(self) -> str:
-        """As plans carry it: secret."""
+        """The credential as plans contain it. It is secret."""
         return f"{self._head.decode()}/{self._secret.hex()}/{self._grant.hex()}"
 
     def sign(self, body: bytes, purpose: str) -> bytes:
-        """The proof of a text, in characters without a space."""
+        """Return the proof of a text, in characters without a space."""
         return self._head + b"." + _mac(self._secret, body, purpose)
 
     def seal(self, plain: bytes, purpose: str) -> bytes:
-        """Encrypts a text for control, and proves who says it."""
+        """Encrypt a text for control and prove its author."""
         nonce = os.urandom(_NONCE_BYTES)
         return self._head + b" " + nonce + _cipher(self._secret, purpose).encrypt(nonce, plain, self._head)
 
     def is_granted(self, body: bytes, proof: str) -> bool:
-        """Whether control grants this to the call. proof: as `StreamCredentialKeys.sign_grant` makes it."""
+        """Return whether control grants this to the call. `proof` is made by `StreamCredentialKeys.sign_grant`."""
         expected = _mac(self._grant, body, "grant").decode()
-        return any(hmac.compare_digest(expected, one) for one in proof.split(",") if one.isascii())
+        return any(hmac.compare_digest(expected, candidate) for candidate in proof.split(",") if candidate.isascii())
 
 
 class StreamCredentialKeys:
-    """Control's end. keys: the bus keys; the first issues, all check."""
+    """Control's end. The first of the bus `keys` issues credentials; all of them check."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         masters = Sealer(keys).derive("stream stream credentials")
@@ -85,13 +87,13 @@ class StreamCredentialKeys:
         self._newest = _mark(masters[0])
 
     def issue(self, call_id: str, leg: int, node_key: str) -> StreamCredential:
-        """The stream credential for one stream of a call on a node."""
+        """Issue the stream credential for one stream of a call on a node."""
         head = f"1.{self._newest}.{node_key}.{leg}".encode()
         master = self._masters[self._newest]
         return StreamCredential(head, _stream_secret(master, call_id, head), _grant_secret(master, call_id))
 
     def check(self, call_id: str, body: bytes, purpose: str, proof: bytes) -> Speaker:
-        """Who said this of the call. Raises ForgedEntry."""
+        """Return the author of a text on the call. Raises ForgedEntry."""
         head, _, mac = proof.rpartition(b".")
         speaker, secret = self._read_head(call_id, head)
         if not hmac.compare_digest(mac, _mac(secret, body, purpose)):
@@ -99,7 +101,7 @@ class StreamCredentialKeys:
         return speaker
 
     def open(self, call_id: str, sealed: bytes, purpose: str) -> tuple[Speaker, bytes]:
-        """Who said this of the call, and what. Raises ForgedEntry."""
+        """Return the author and the plain text of a sealed report on the call. Raises ForgedEntry."""
         head, _, rest = sealed.partition(b" ")
         speaker, secret = self._read_head(call_id, head)
         nonce, body = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]
@@ -109,7 +111,8 @@ class StreamCredentialKeys:
             raise ForgedEntry("changed") from None
 
     def sign_grant(self, call_id: str, body: bytes) -> str:
-        """Proofs for the call's nodes, one by each of the bus keys: a call may have begun before the first one was."""
+        """Return proofs for the call's nodes, one for each bus key, because a call may have begun before the first key
+        was added."""
         masters = self._masters.values()
         return ",".join(_mac(_grant_secret(master, call_id), body, "grant").decode() for master in masters)
 
@@ -124,8 +127,8 @@ class StreamCredentialKeys:
 
 
 def is_sealed(text: bytes) -> bool:
-    """Whether a text looks sealed or signed by a stream credential: what nodes of the previous version write begins
-    otherwise."""
+    """Return whether a text looks sealed or signed by a stream credential. Texts of the previous version begin
+    differently."""
     return text.startswith(_SEALED)
 
 

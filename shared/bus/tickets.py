@@ -1,7 +1,7 @@
-"""Tickets: plans on their way to media, each under a token that one call can claim within a minute.
+"""Tickets: call plans for media, each stored under a token that one call can claim within a minute.
 
-A plan is sealed for the node that was chosen for the call. It holds the stream credential with which that node signs
-what it reports of the call.
+A plan is sealed for the node that was chosen for the call. It contains the stream credential with which that node signs
+its reports on the call.
 """
 
 import secrets
@@ -21,7 +21,7 @@ from shared.secrets import Sealer, UnsealError
 PURPOSE: Final = "ticket"
 SUPERVISION_PURPOSE: Final = "supervision ticket"
 TTL_S: Final = 60
-# How long a used token is known as used: longer than the longest call.
+# How long a used token is remembered: longer than the longest call.
 USED_S: Final = 6 * 3600
 _TOKEN_BYTES: Final = 24
 # The call is compared before the ticket is deleted, so that a claim by another call does not consume it.
@@ -43,8 +43,11 @@ Carrier = Literal["twilio", "telnyx", "browser"]
 
 
 class TicketRefused(Exception):
-    """There is no plan under this token for this call. reason: "unknown" (never issued, used or expired), "other_call",
-    "unreadable"."""
+    """There is no plan under this token for this call.
+
+    Attributes:
+        reason: "unknown" (never issued, used or expired), "other_call" or "unreadable".
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"no plan: {reason}")
@@ -60,9 +63,14 @@ class Ticket(Struct, frozen=True):
 
 
 class SupervisionGrant(Struct, frozen=True, omit_defaults=True):
-    """What a person may do in a running call. session_id: of the session that the API opened. rights: "listen"; later
-    releases may add others, so unknown ones are ignored. right: the node asks with it whether the session may go on
-    (`RightCheck`); empty: it does not ask."""
+    """What a person may do in a running call.
+
+    Attributes:
+        session_id: The session that the API opened.
+        rights: "listen". Later releases may add others, so unknown rights are ignored.
+        right: The node uses it to ask whether the session may continue (`RightCheck`). If it is empty, the node does
+            not ask.
+    """
 
     session_id: str
     call_id: str
@@ -74,13 +82,24 @@ class Tickets:
     """Issues tickets and redeems them. Plans are stored sealed, because they hold prompts and providers' keys."""
 
     def __init__(self, redis: BusClient, unsigned: Sealer | None, identity: NodeIdentity | None = None) -> None:
-        """unsigned: opens tickets of control of the version before, which is not told which node it seals for, and
-        seals for such nodes; None does neither. identity: of the node that redeems."""
+        """Create a store on the client.
+
+        Args:
+            unsigned: Opens tickets of control of the previous version, which does not know the node's key, and seals
+                tickets for nodes of the previous version. None does neither.
+            identity: The node that redeems tickets.
+        """
         self._redis, self._identity, self._unsigned = redis, identity, unsigned
 
     async def issue(self, ticket: Ticket, ttl_s: int = TTL_S, *, link: Sealer | None = None) -> str:
-        """Returns a token that is safe in URL paths. link: to the chosen node; None: a node of the version before.
-        Raises BusUnavailable."""
+        """Store a ticket and return a token that is safe in URL paths.
+
+        Args:
+            link: Seals the ticket for the chosen node. None if the node has the previous version.
+
+        Raises:
+            BusUnavailable: Redis cannot be reached.
+        """
         sealer = link or self._unsigned
         assert sealer is not None, "a node without a key is only of the version before"
         token = secrets.token_urlsafe(_TOKEN_BYTES)
@@ -94,8 +113,16 @@ class Tickets:
         return token
 
     async def claim(self, token: str, carrier: Carrier, carrier_call_id: str, call_id: str = "") -> CallPlan:
-        """Returns the plan and deletes the ticket. call_id: ours, where the stream carries it: it suffices, because
-        Telnyx's ids of a call may change. Raises TicketRefused, BusUnavailable."""
+        """Return the plan and delete the ticket.
+
+        Args:
+            call_id: Our id of the call, if the stream carries it. It is sufficient, because Telnyx's ids of a call may
+                change.
+
+        Raises:
+            TicketRefused: There is no plan for this call.
+            BusUnavailable: Redis cannot be reached.
+        """
         async with map_redis_error():
             reference = _call_reference(carrier, carrier_call_id)
             found = await CLAIM.call(self._redis, [_key(token)], [reference, call_id, USED_S])
@@ -110,7 +137,7 @@ class Tickets:
         return plan
 
     async def issue_supervision(self, grant: SupervisionGrant, node_id: str, link: Sealer, ttl_s: int = TTL_S) -> str:
-        """Returns a token for the node that has the call; only that node can use it, once. link: to that node. Raises
+        """Return a token that only the node with the call can use, once. `link` leads to that node. Raises
         BusUnavailable."""
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         sealed = link.seal(msgspec.json.encode(grant), SUPERVISION_PURPOSE)
@@ -122,8 +149,13 @@ class Tickets:
         return token
 
     async def claim_supervision(self, token: str, node_id: str) -> SupervisionGrant:
-        """Returns what the token grants and uses it up. Raises TicketRefused ("other_call" also for a token of another
-        node, which stays valid there) and BusUnavailable."""
+        """Return what the token grants, and delete it.
+
+        Raises:
+            TicketRefused: The token grants nothing here. The reason is also "other_call" if the token is for another
+                node, where it stays valid.
+            BusUnavailable: Redis cannot be reached.
+        """
         async with map_redis_error():
             found = await CLAIM.call(self._redis, [_key(token)], [_node_reference(node_id), "", USED_S])
         if isinstance(found, int):
@@ -136,17 +168,18 @@ class Tickets:
             raise TicketRefused("unreadable") from None
 
     async def is_known(self, token: str) -> bool:
-        """Whether the ticket waits for its call, or was claimed by it: it did not expire. Raises BusUnavailable."""
+        """Return whether the ticket waits for its call or was claimed by it, so it has not expired. Raises
+        BusUnavailable."""
         async with map_redis_error():
             return bool(await self._redis.exists(_key(token)))
 
     async def withdraw(self, token: str) -> None:
-        """Deletes a ticket that no carrier was told of. Raises BusUnavailable."""
+        """Delete a ticket that no carrier received. Raises BusUnavailable."""
         async with map_redis_error():
             await self._redis.delete(_key(token))
 
     def _open(self, sealed: bytes) -> bytes:
-        """Raises UnsealError."""
+        """Unseal a ticket. Raises UnsealError."""
         openers = [self._identity.link] if self._identity else []
         openers += [self._unsigned] if self._unsigned else []
         for opener in openers[:-1]:
@@ -160,7 +193,7 @@ def _key(token: str) -> str:
 
 
 def _node_reference(node_id: str) -> str:
-    """The colon-free word before it is the name of no carrier, so no stream can claim the ticket."""
+    """Return a carrier reference that no stream can use, because the word before the colon is not a carrier's name."""
     return f"supervision:{node_id}"
 
 

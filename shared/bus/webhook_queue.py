@@ -22,33 +22,33 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class DeferredWebhook:
-    """id: of the stream entry. text: None when it cannot be unsealed."""
+    """A queued webhook. `id` is the id of the stream entry. `text` is None if it cannot be unsealed."""
 
     id: str
     text: bytes | None
 
 
 class DeferredWebhooks:
-    """All methods raise BusUnavailable. most: the limit of entries."""
+    """Queues at most `most` webhooks. All methods raise BusUnavailable."""
 
     def __init__(self, redis: BusClient, sealer: Sealer, *, most: int = MAX_LENGTH) -> None:
         self._redis, self._sealer, self._most = redis, sealer, most
         self._put = redis.register_script(_PUT)
 
     async def add(self, text: bytes) -> bool:
-        """Appends a webhook; returns False when the limit is reached."""
+        """Append a webhook. Return False if the limit is reached."""
         sealed = self._sealer.seal(text, PURPOSE)
         async with map_redis_error():
             return bool(await self._put(keys=[STREAM], args=[self._most, _FIELD, sealed]))
 
     async def oldest(self, most: int) -> list[DeferredWebhook]:
-        """Returns at most so many, in order, and leaves them in the stream."""
+        """Return at most `most` of the oldest webhooks in order, and leave them in the stream."""
         async with map_redis_error():
             found: Any = await self._redis.xrange(STREAM, count=most)
         return [DeferredWebhook(name.decode(), self._unseal(fields.get(_FIELD, b""))) for name, fields in found]
 
     async def remove(self, ids: Sequence[str]) -> None:
-        """Deletes entries that are stored in the database."""
+        """Delete entries that are stored in the database."""
         if not ids:
             return
         async with map_redis_error():

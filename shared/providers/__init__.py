@@ -1,1 +1,1 @@
-"""Values, errors and declarations of facts for vendors' adapters, codecs and key checks."""
+"""Values, errors and facts that vendors' adapters, codecs and key checks share."""

@@ -1,4 +1,4 @@
-"""Requests to language models, and what their replies consist of."""
+"""Requests to language models, and the parts of their replies."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,10 +27,12 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One entry of the conversation. Assistant text is what the caller *heard*.
+    """One entry of the conversation. The assistant's text is what the caller *heard*.
 
-    role "tool": `text` is the result and `tool_call_id` names the call that it answers. note: of a user's message: what
-    the phone system tells the model before it, in one line; nobody said it.
+    Attributes:
+        text: With role "tool", the result of a tool call.
+        tool_call_id: With role "tool", the call that the result answers.
+        note: With role "user", one line from the phone system that precedes the message. Nobody said it.
     """
 
     role: Literal["user", "assistant", "tool"]
@@ -44,7 +46,9 @@ class Message:
 class ChatRequest:
     """One request for a reply.
 
-    call_note: what the model is told of the call behind `system`, the same in all requests of the call; may be empty.
+    Attributes:
+        call_note: Facts about the call that follow `system`. They are the same in all requests of the call, and may be
+            empty.
     """
 
     system: str
@@ -54,23 +58,24 @@ class ChatRequest:
     call_note: str = ""
 
 
-# Last user message of a ChatRequest whose reply another provider began (fallback in mid-reply): the assistant message
-# before it is what the caller heard so far, and the reply has to continue from there.
+# The last user message of a ChatRequest whose reply another provider began (fallback in mid-reply). The assistant
+# message before it is what the caller heard so far, and the reply must continue from there.
 CONTINUE_PROMPT: Final = (
     "[The line broke in the middle of your last message. Continue it from exactly where it stops, "
     "without repeating or commenting on any of it.]"
 )
 
-# First user message for vendors whose conversations begin with the user, where the agent spoke first.
+# The first user message for vendors whose conversations begin with the user, if the agent spoke first.
 CALL_BEGAN_PROMPT: Final = "[The call has begun.]"
 
-# Last user message of a ChatRequest that is no answer to the caller: a tool has ended that ran on while they talked.
+# The last user message of a ChatRequest that answers no caller: a tool has ended that continued while the caller
+# talked.
 TOOL_ENDED_PROMPT: Final = (
     "[A tool that you called earlier has ended; its result is above, where you called it. "
     "Tell the caller what it means for them, in one or two sentences.]"
 )
 
-# Result of `end_call` or `transfer` that was not carried out, because the line broke during the last words.
+# The result of `end_call` or `transfer` if it was not carried out, because the line broke during the last words.
 NOT_ENDED_RESULT: Final = (
     "Interrupted: the line broke before this was carried out, and the call goes on. Call it again if it is wanted."
 )
@@ -88,10 +93,12 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """Tokens of one request, as counted by the provider or (estimated=True) estimated by us.
+    """Tokens of one request, counted by the provider or (`estimated`) estimated by us.
 
-    prompt: those of the prompt that the provider neither had cached nor caches now. cached: those that it had.
-    cache_write: those that it caches now, where it bills them apart.
+    Attributes:
+        prompt: Prompt tokens that the provider did not have in its cache and does not cache now.
+        cached: Prompt tokens that the provider had cached.
+        cache_write: Prompt tokens that the provider caches now, if it bills them separately.
     """
 
     prompt: int
@@ -104,7 +111,7 @@ class TokenUsage:
 LanguageModelEvent = TextDelta | ToolCall | TokenUsage
 
 
-# Sent where a reply was interrupted before its tool answered: every call wants a result.
+# The result of a tool call whose reply was interrupted before the tool answered, because every call needs a result.
 NO_RESULT: Final = "No result: the call was interrupted."
 
 
@@ -118,28 +125,33 @@ class ToolAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SpeakerTurn:
-    """All that one side says until the other one does. parts: texts, which are never blank; of the model also calls of
-    tools, behind its text; of the user also their results, in front."""
+    """Everything that one side says until the other side speaks.
+
+    Attributes:
+        parts: Texts, which are never blank. The model's turns also have tool calls after the text. The user's turns
+            also have tool results before it.
+    """
 
     role: Literal["user", "assistant"]
     parts: tuple[str | ToolCall | ToolAnswer, ...]
 
 
 def make_turns(request: ChatRequest) -> list[SpeakerTurn]:
-    """The conversation. It begins with the user, and every call of a tool has its result in the next turn."""
+    """Return the conversation as turns. It begins with the user, and every tool call has its result in the next
+    turn."""
     turns: list[SpeakerTurn] = []
-    for one in _each(request.messages):
-        if turns and turns[-1].role == one.role:
-            turns[-1] = SpeakerTurn(one.role, turns[-1].parts + one.parts)
+    for turn in _each(request.messages):
+        if turns and turns[-1].role == turn.role:
+            turns[-1] = SpeakerTurn(turn.role, turns[-1].parts + turn.parts)
         else:
-            turns.append(one)
+            turns.append(turn)
     if not turns or turns[0].role == "assistant":
         turns.insert(0, SpeakerTurn("user", (CALL_BEGAN_PROMPT,)))
     return turns
 
 
 def parse_arguments(call: ToolCall) -> dict[str, Any]:
-    """A call's arguments as an object; empty for what is none, which was answered as an error already."""
+    """Return a call's arguments as an object. Invalid ones, which were answered as an error already, are empty."""
     try:
         arguments = msgspec.json.decode(call.arguments)
     except msgspec.DecodeError:
@@ -148,7 +160,7 @@ def parse_arguments(call: ToolCall) -> dict[str, Any]:
 
 
 def join_texts(*texts: str) -> str:
-    """Those of the texts that are not empty, each a paragraph."""
+    """Join the texts that are not empty; each becomes a paragraph."""
     return "\n\n".join(text for text in texts if text)
 
 
@@ -165,13 +177,13 @@ def _each(messages: Sequence[Message]) -> Iterator[SpeakerTurn]:
             yield SpeakerTurn(message.role, texts)
 
 
-# English text averages about four characters a token; each message costs a few more for its role.
+# English text averages about four characters per token; each message needs a few more for its role.
 CHARACTERS_PER_TOKEN = 4
 TOKENS_PER_MESSAGE = 4
 
 
 def estimate_tokens(request: ChatRequest, reply: str) -> TokenUsage:
-    """Estimates the tokens of the request and of the part of the reply that was received."""
+    """Estimate the tokens of the request and of the part of the reply that was received."""
     texts = [_text(message) for message in request.messages]
     tools = sum(len(tool.name) + len(tool.description) + len(str(tool.parameters)) for tool in request.tools)
     characters = len(request.system) + len(request.call_note) + tools + sum(map(len, texts))

@@ -1,6 +1,6 @@
-"""What is asked of a language model for one whole reply, what comes of it, and how each vendor's API is asked.
+"""Questions to language models that need one whole reply, the results, and the interface to each vendor's API.
 
-The vendors: openai_chat.py, anthropic_chat.py, gemini_chat.py.
+The vendors' APIs are in openai_chat.py, anthropic_chat.py and gemini_chat.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,17 +11,23 @@ import msgspec
 
 from shared.chat_dialects import read_sentence
 
-# One token is about four characters of English; where a server reports none, too many are better than too few.
+# English has about four characters per token. If a server reports no tokens, the estimate is rather too high than too
+# low.
 _CHARACTERS_PER_TOKEN: Final = 3
-# Statuses that mean "no room now": 529 is Anthropic's.
+# HTTP statuses that mean "no room now". 529 is Anthropic's.
 _BUSY: Final = (408, 429, 503, 529)
 
 
 @dataclass(frozen=True, slots=True)
 class ChatQuestion:
-    """messages: as chat completions have them, of the system first, then of user and assistant in turns. schema: of the
-    reply, closed and with all properties required. max_tokens: of the reply, a model's reasoning included. timeout_s:
-    for all of it, a request without a refused field included."""
+    """A question that needs one whole reply.
+
+    Attributes:
+        messages: In the form of chat completions: the system's message first, then user and assistant in turns.
+        schema: The JSON Schema of the reply, closed and with all properties required.
+        max_tokens: The maximum of the reply, including a model's reasoning.
+        timeout_s: The time limit in seconds, including a second request without a refused field.
+    """
 
     messages: Sequence[Mapping[str, str]]
     schema: Mapping[str, Any]
@@ -31,8 +37,14 @@ class ChatQuestion:
 
 @dataclass(frozen=True, slots=True)
 class ChatUsage:
-    """Tokens of one reply. prompt: without those that the vendor had cached. cache_write: those that it caches now,
-    which are not in the prompt either. is_estimated: the server reported none."""
+    """Tokens of one reply.
+
+    Attributes:
+        prompt: Prompt tokens that are neither in `cached` nor in `cache_write`.
+        cached: Prompt tokens that the vendor had cached.
+        cache_write: Prompt tokens that the vendor caches now.
+        is_estimated: The server reported no tokens.
+    """
 
     prompt: int = 0
     cached: int = 0
@@ -54,18 +66,25 @@ class ChatCompletion:
 
 
 class ChatFailed(Exception):
-    """There is no reply that could be used. code: why. is_temporary: the same question may be answered later.
-    ends_chain: another model would hardly answer it. usage: of a reply that is billed all the same.
+    """There is no usable reply.
+
+    Attributes:
+        code: Why; see below.
+        is_temporary: The same question may be answered later.
+        ends_chain: Another model would probably not answer either.
+        usage: The tokens of a reply that is billed anyway.
+
+    The codes:
 
     unreachable     no connection, or no answer in time
     busy            HTTP 408, 429, 503, 529: no room for the request now
     vendor_error    another HTTP 5xx
     quota           the account's credit is used up
     key_refused     HTTP 401, 403
-    model_unavailable  HTTP 404: there is no such model (any more)
+    model_unavailable  HTTP 404: the model does not exist (any longer)
     request_refused another HTTP status
-    unreadable      an answer that is no chat completion
-    declined        the model does not answer this
+    unreadable      the answer is not a chat completion
+    declined        the model refuses to answer
     too_long        the reply reached its limit of tokens
     """
 
@@ -79,7 +98,7 @@ class ChatFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ChatAnswer:
-    """What a server answered."""
+    """A server's answer."""
 
     status: int
     body: bytes
@@ -91,44 +110,53 @@ class ChatAnswer:
 
 
 class CompletionApi(Protocol):
-    """How one model of a vendor is asked, for a first word that is streamed and for a whole reply. word_url, reply_url:
-    the addresses of both. headers: the key among them."""
+    """How to query one model of a vendor, for a streamed first word or a whole reply.
+
+    Attributes:
+        word_url: The address for a streamed first word.
+        reply_url: The address for a whole reply.
+        headers: Include the key.
+    """
 
     word_url: str
     reply_url: str
     headers: Mapping[str, str]
 
     def make_word_body(self, text: str) -> dict[str, Any]:
-        """Of the request to answer this text, as a stream."""
+        """Return the body of a request to answer this text as a stream."""
 
     def has_word(self, event: Any) -> bool:
-        """Whether a decoded event of the stream has a part of the answer; reasoning counts, because the model works.
-        Raises LookupError, TypeError or AttributeError for an event of another shape."""
+        """Return whether a decoded event of the stream has a part of the answer. Reasoning counts, because it shows
+        that the model works.
+
+        Raises:
+            LookupError, TypeError, AttributeError: The event has another shape.
+        """
 
     def find_refused_field(self, error: Mapping[str, Any]) -> str:
-        """The field that the model does not take, if a reply can do without it; else empty."""
+        """Return the field that the model does not accept if a reply is possible without it, else an empty text."""
 
     def drop_field(self, body: dict[str, Any], name: str) -> None:
-        """Takes a refused field out of a request."""
+        """Remove a refused field from a request."""
 
     def is_key_refused(self, status: int, error: Mapping[str, Any]) -> bool:
-        """Whether it is the key that is not accepted."""
+        """Return whether the vendor rejected the key."""
 
     def is_quota_used(self, status: int, error: Mapping[str, Any]) -> bool:
-        """Whether the account's credit or quota is used up, so that waiting does not help."""
+        """Return whether the account's credit or quota is used up, so that waiting does not help."""
 
     def make_body(self, question: ChatQuestion) -> dict[str, Any]:
-        """Of the request for a whole reply."""
+        """Return the body of a request for a whole reply."""
 
     def loosen_format(self, body: dict[str, Any], error: Mapping[str, Any]) -> bool:
-        """Asks for the reply in a looser format, if the error names the one that was asked for and there is one."""
+        """Request a looser format if the error is about the requested format. Return whether there was a looser one."""
 
     def read(self, body: bytes, question: ChatQuestion) -> ChatCompletion:
-        """The reply. Raises ChatFailed."""
+        """Read the reply. Raises ChatFailed."""
 
 
 def read_error(body: bytes) -> Mapping[str, Any]:
-    """The object under `error` of an answer; of a text its `message`; empty if there is none."""
+    """Return the object under `error` of an answer. If it is a text, return it as `message`. Empty if there is none."""
     try:
         error = msgspec.json.decode(body)["error"]
     except (msgspec.DecodeError, LookupError, TypeError):
@@ -139,7 +167,7 @@ def read_error(body: bytes) -> Mapping[str, Any]:
 
 
 def map_refusal(api: CompletionApi, answer: ChatAnswer) -> ChatFailed:
-    """Why there is no reply, by an answer other than 200."""
+    """Return the reason why there is no reply, for an answer other than 200."""
     status, error = answer.status, answer.error
     if api.is_quota_used(status, error):
         return ChatFailed("quota")
@@ -153,12 +181,12 @@ def map_refusal(api: CompletionApi, answer: ChatAnswer) -> ChatFailed:
 
 
 def estimate_usage(question: ChatQuestion, text: str) -> ChatUsage:
-    """Of a reply whose usage the server did not tell."""
+    """Estimate the tokens of a reply whose usage the server did not report."""
     prompt = estimate_prompt(question)
     return replace(ChatUsage(prompt, 0, len(text) // _CHARACTERS_PER_TOKEN), is_estimated=True)
 
 
 def estimate_prompt(question: ChatQuestion) -> int:
-    """Tokens of the question, rather too many than too few."""
+    """Estimate the tokens of the question, rather too many than too few."""
     characters = sum(len(message["content"]) for message in question.messages)
     return (characters + len(msgspec.json.encode(question.schema))) // _CHARACTERS_PER_TOKEN

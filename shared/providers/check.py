@@ -1,7 +1,7 @@
-"""How control tries a vendor's key and settings: the one `CHECK` of a vendor's `check.py`; pure.
+"""How control checks a vendor's key and settings: the one `CHECK` of a vendor's `check.py`; pure.
 
-A recognizer is asked for a session without audio where that is enough, a voice for the start of a session or, where
-only that tries the settings, for one short word: no more than a few characters are billed.
+If possible, control opens a recognizer's session without audio. It opens a voice's session, or, if only that verifies
+the settings, has the voice say one short word. At most a few characters are billed.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,9 +11,9 @@ from typing import Any, Final
 from shared.providers.chat_question import CompletionApi
 from shared.providers.options import ProviderKind
 
-# What a voice is asked to say, where only that tries it.
+# What a voice is asked to say if only speech verifies its settings.
 WORD: Final = "Hi."
-# The language of a question whose options name none: each model knows it.
+# The language of a question whose options name none. Each model supports it.
 LANGUAGE: Final = "en-US"
 
 
@@ -21,9 +21,14 @@ LANGUAGE: Final = "en-US"
 class SpeechQuestion:
     """The start of a session, as a call opens it.
 
-    url: of the WebSocket. headers: hold the key. messages: sent at once, text or binary. needs_answer: the handshake
-    alone says nothing, a message has to come. asks_by_handshake: the handshake says all. waits_for_audio: messages in
-    text say nothing."""
+    Attributes:
+        url: The URL of the WebSocket.
+        headers: Contain the key.
+        messages: Text or binary messages that are sent at once.
+        needs_answer: The handshake alone proves nothing; a message must follow.
+        asks_by_handshake: The handshake proves everything.
+        waits_for_audio: Messages in text prove nothing.
+    """
 
     url: str
     headers: Mapping[str, str]
@@ -35,15 +40,15 @@ class SpeechQuestion:
 
 @dataclass(frozen=True, slots=True)
 class KeyDocument:
-    """A document that a vendor shows only to the owner of a key, and that costs nothing. headers: hold the key."""
+    """A document that a vendor shows only to the owner of a key, at no cost. `headers` contain the key."""
 
     url: str
     headers: Mapping[str, str]
 
 
 def find_typed_status(message: Mapping[str, Any]) -> int | None:
-    """The status of an error whose `type` is `error`, 0 where `status_code` does not tell it; None for a message that
-    is no error."""
+    """Return the status of an error whose `type` is `error`, 0 if it has no `status_code`, or None if it is not an
+    error."""
     if str(message.get("type", "")).lower() != "error":
         return None
     status = message.get("status_code")
@@ -52,13 +57,17 @@ def find_typed_status(message: Mapping[str, Any]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class VendorCheck:
-    """How a vendor is asked.
+    """How to check the key and settings of a vendor.
 
-    completions: its API of language models, from a provider's options and key. questions: by kind, from the options
-    (of `VendorFacts.schemas`) with the key in them; raise ProviderError for settings that the adapter refuses itself.
-    document: by options of all kinds and the key; raises ValueError for a key that cannot be one. find_status: the HTTP
-    status that an error in place of a session's first message stands for, 0 for one whose status is not known, None for
-    a message that is no error."""
+    Attributes:
+        completions: Makes the vendor's API of language models from a provider's options and key.
+        questions: By kind, functions that make a question from the options (of `VendorFacts.schemas`) with the key in
+            them. They raise ProviderError for settings that the adapter itself rejects.
+        document: Makes the document's address from options of any kind and the key. Raises ValueError for a text that
+            cannot be a key.
+        find_status: Returns the HTTP status of an error that replaces a session's first message, 0 for an error without
+            a known status, and None for any other message.
+    """
 
     completions: Callable[[Mapping[str, Any], str], CompletionApi] | None = None
     questions: Mapping[ProviderKind, Callable[[Any], SpeechQuestion]] = field(default_factory=dict)

@@ -1,8 +1,9 @@
-"""What a vendor's service can do, as its adapter declares it: `docs/run/providers.md` is written from this.
+"""What a vendor's service can do, as its adapter declares it. `docs/run/providers.md` is generated from this.
 
-Each declares families of models; `models` are beginnings of their names, and the first family that fits counts.
-languages: codes of those that it takes, where our adapter knows them and refuses others; empty: the vendor decides, and
-`other_languages` says how. limits: what the vendor allows an account or a connection, in words, where it says so.
+Each service declares families of models. `models` are prefixes of model names, and the first family that matches
+applies. `languages` are the codes that the service accepts, if our adapter knows them and rejects others. If it is
+empty, the vendor decides, and `other_languages` describes how. `limits` describes the limits of an account or a
+connection, if the vendor documents them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,9 +18,14 @@ from shared.providers.options import ProviderKind
 
 @dataclass(frozen=True, slots=True)
 class RecognizerFacts:
-    """word_times: final texts have the vendor's times of words. turn_signals: it tells what it believes of a turn's
-    end. detects_language: final texts name their language. None: not confirmed.
-    with_option: what word_times, turn_signals or detects_language need, in words."""
+    """What a family of recognizer models can do. None means that a capability is not confirmed.
+
+    Attributes:
+        word_times: Final texts have the vendor's times of words.
+        turn_signals: The recognizer signals how likely the turn has ended.
+        detects_language: Final texts name their language.
+        with_option: The option that word_times, turn_signals or detects_language need, in words.
+    """
 
     name: str
     models: tuple[str, ...]
@@ -34,8 +40,13 @@ class RecognizerFacts:
 
 @dataclass(frozen=True, slots=True)
 class VoiceFacts:
-    """word_times: audio comes with the vendor's times of words. pronunciations: the vendor takes some of an account's
-    own, in words; those of agents are always written into the text."""
+    """What a family of voices can do.
+
+    Attributes:
+        word_times: Audio comes with the vendor's times of words.
+        pronunciations: Which of an account's own pronunciations the vendor accepts, in words. Agents' pronunciations
+            are always written into the text.
+    """
 
     name: str
     models: tuple[str, ...]
@@ -48,7 +59,7 @@ class VoiceFacts:
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """tells_cached: the vendor counts the tokens of a prompt that it had cached."""
+    """What a family of language models can do. `tells_cached`: the vendor reports the cached tokens of a prompt."""
 
     name: str
     models: tuple[str, ...]
@@ -62,8 +73,14 @@ ServiceFacts = RecognizerFacts | VoiceFacts | ModelFacts
 
 @dataclass(frozen=True, slots=True)
 class KeytermOption:
-    """The option of a recognizer that holds words to expect. models: prefixes of those that take them. most: of the
-    words. most_characters: of all together; longest: of one."""
+    """The option of a recognizer that contains words to expect.
+
+    Attributes:
+        models: Prefixes of the models that have the option.
+        most: The maximum number of words.
+        most_characters: The maximum number of characters of all words together.
+        longest: The maximum number of characters of one word.
+    """
 
     name: str
     models: tuple[str, ...]
@@ -72,9 +89,9 @@ class KeytermOption:
     longest: int = LONGEST_KEYTERM
 
     def add(self, options: Mapping[str, Any], keyterms: Sequence[str]) -> Mapping[str, Any]:
-        """The options with as many of the keyterms behind their own as fit."""
+        """Return the options with as many of the keyterms as fit after the options' own."""
         own = list(options.get(self.name) or ())
-        known, left = {one.casefold() for one in own}, self.most_characters - sum(map(len, own))
+        known, left = {keyterm.casefold() for keyterm in own}, self.most_characters - sum(map(len, own))
         for term in keyterms:
             if len(own) < self.most and len(term) <= min(left, self.longest) and term.casefold() not in known:
                 own.append(term)
@@ -85,20 +102,25 @@ class KeytermOption:
 
 @dataclass(frozen=True, slots=True)
 class VendorFacts:
-    """What is known of a vendor without connecting to it: the one `FACTS` of its folder.
+    """What is known of a vendor without a connection to it: the one `FACTS` of its folder.
 
-    options: by each kind of provider that the vendor can be, those that an agent may set. schemas: the options of each
-    kind, checked by control when they are saved and by media when a provider is made. services: what the vendor can do,
-    by families of models of each kind.
-    takes_key: it is reached at an address (`base_url`) with a key (`api_key`) and a `model`. takes_address: a customer
-    may give the address, because media's connections to it pass the egress guard. runs_services: it runs services of
-    pipecat, which only the staff set up. model_prefixes: how the names of each kind's models begin, for a vendor of
-    several kinds; any name where there are none.
-    keyterms: which words the options of its recognizer make it expect. hears: a recognizer's options with which it
-    detects all of these languages (BCP 47) and reports which was spoken; None where it cannot. speaks: whether a voice
-    with these options of a plan speaks a language, as far as is known without asking the vendor; any where None.
-    takes_ipa: whether a voice with these options takes pronunciations in IPA; what is not in options has the default.
-    reads_figures: its voice says numbers, dates and addresses well, so that it is given them as written.
+    Attributes:
+        options: For each kind of provider that the vendor offers, the options that an agent may set.
+        schemas: The options of each kind. Control checks them when they are saved, and media when a provider is made.
+        services: The capabilities of each kind, by families of models.
+        takes_key: The vendor is configured with an address (`base_url`), a key (`api_key`) and a `model`.
+        takes_address: A customer may give the address, because media's connections to it pass the egress guard.
+        runs_services: The vendor runs services of pipecat, which only the staff set up.
+        model_prefixes: The prefixes of the names of each kind's models, for a vendor of several kinds. Empty allows any
+            name.
+        keyterms: The recognizer's option for words to expect.
+        hears: Returns a recognizer's options with which it detects all of these languages (BCP 47) and reports the
+            spoken one, or None if it cannot.
+        speaks: Returns whether a voice with these options speaks a language, as far as that is known without asking the
+            vendor. None means any language.
+        takes_ipa: Returns whether a voice with these options accepts pronunciations in IPA. Missing options have their
+            defaults.
+        reads_figures: The vendor's voice says numbers, dates and addresses well, so it gets them as they are written.
     """
 
     options: Mapping[ProviderKind, tuple[str, ...]]
@@ -116,14 +138,14 @@ class VendorFacts:
 
     @property
     def kinds(self) -> tuple[ProviderKind, ...]:
-        """What the vendor can be."""
+        """The kinds of provider that the vendor offers."""
         return tuple(self.options)
 
     def has_model(self, kind: ProviderKind, model: str) -> bool:
-        """Whether a model's name can be one of this kind."""
+        """Return whether a model's name can be of this kind."""
         return not self.model_prefixes or model.startswith(self.model_prefixes.get(kind, ()))
 
 
 def find_facts(services: Sequence[ServiceFacts], model: str) -> ServiceFacts | None:
-    """The family of a model; None for one that no family has."""
+    """Return the family of a model, or None if no family matches."""
     return next((service for service in services if model.startswith(service.models)), None)

@@ -1,4 +1,4 @@
-"""Where a server of gRPC is, and which of its methods is called; without gRPC's library."""
+"""The address of a gRPC server, and the methods that are called. Does not need gRPC's library."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class GrpcAddress:
-    """target: host and port. is_plain: without TLS."""
+    """A server. `target` is host and port. `is_plain` disables TLS."""
 
     target: str
     is_plain: bool = False
@@ -18,7 +18,7 @@ class GrpcAddress:
 
 @dataclass(frozen=True, slots=True)
 class GrpcMethod(Generic[Q, R]):
-    """A method with a stream both ways. path: `/package.Service/Method`."""
+    """A method that streams in both directions. `path` has the form `/package.Service/Method`."""
 
     path: str
     encode: Callable[[Q], bytes]

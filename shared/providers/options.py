@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct
 
 ProviderKind = Literal["stt", "llm", "tts"]
-# The option that holds a vendor's address.
+# The option that contains a vendor's address.
 BASE_URL: Final = "base_url"
 
 Seconds = Annotated[float, Meta(gt=0, le=30)]
@@ -18,11 +18,11 @@ OptionalSocketUrl = Annotated[str, Meta(pattern=r"^((wss?|https?)://[^\s/]|\Z)")
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Keyterms = Annotated[tuple[Name, ...], Meta(max_length=100)]
 Languages = Annotated[tuple[Annotated[str, Meta(min_length=2, max_length=20)], ...], Meta(max_length=10)]
-# AssemblyAI ignores longer ones and refuses more; the limits of xAI are the same.
+# AssemblyAI ignores longer keyterms and rejects a longer list. xAI has the same limits.
 ShortKeyterms = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=50)], ...], Meta(max_length=100)]
-# When a stand-in fails, so that fallback can be tested: at once, after half was delivered, or by never answering.
+# When a stand-in fails, for tests of the fallback: at once, after half of its output, or by never answering.
 StandinFailure = Literal["", "open", "midway", "silent"]
 
 
 class EmptyOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """Options of vendors that take none."""
+    """The options of vendors that have none."""

@@ -1,4 +1,4 @@
-"""An agent's pronunciations in IPA, for voices that take them."""
+"""An agent's pronunciations in IPA, for voices that accept IPA."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from typing import Final
 from shared.language_codes import base_language
 from shared.plan import Pronunciation
 
-# Codes in vendors' locales, by what agents may call the language.
+# Codes in vendors' locales, by the codes that agents may use for the language.
 _OTHER_CODES: Final[Mapping[str, str]] = {"zh": "cmn", "no": "nb", "nn": "nb", "iw": "he", "tl": "fil"}
 
 
 @dataclass(frozen=True, slots=True)
 class Phonemes:
-    """language: of the voices' text that they are for (BCP 47), because a voice has the sounds of its language."""
+    """Pronunciations for texts in `language` (BCP 47), because a voice has only the sounds of its language."""
 
     language: str = ""
     entries: Sequence[Pronunciation] = ()
 
     def find(self, language: str) -> Mapping[str, str]:
-        """IPA by the written word, in lower case; none in another language."""
+        """Return IPA by the written word in lower case; empty for another language."""
         if not self.entries or _code_of(language) != _code_of(self.language):
             return {}
         return {entry.word.lower(): entry.ipa for entry in self.entries}

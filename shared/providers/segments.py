@@ -1,7 +1,7 @@
-"""A caller's turn, put together from the segments of a recognizer that counts the seconds of audio it was sent; pure.
+"""Builds a caller's turn from the segments of a recognizer that counts the seconds of audio it received; pure.
 
-A turn ends where its text was asked for (`finalize`), not where a segment ends: what was said before that position
-belongs to the turn, what was said after it to the next one, and a segment may hold both.
+A turn ends where its text was requested (`finalize`), not where a segment ends. What was said before that position
+belongs to the turn, and what was said after it to the next turn. A segment may contain both.
 """
 
 from collections.abc import Iterator
@@ -10,17 +10,21 @@ from typing import Final
 
 from shared.providers.speech import RecognizedText, TimedWord, most_spoken
 
-# A result that ends so shortly before a position covers it: a recognizer counts in frames of its own.
+# A result that ends at most this long before a position covers it, because recognizers count in their own frames.
 TOLERANCE_MS: Final = 50.0
-# A recognizer need not answer for so little audio; text is asked for after 200 ms of silence, so no word is in it.
+# A recognizer need not answer for this little audio. Text is requested after 200 ms of silence, so no word is in it.
 LITTLE_AUDIO_MS: Final = 200.0
 
 
 @dataclass(frozen=True, slots=True)
 class TranscribedSegment:
-    """What was recognized in a stretch of audio. number: grows from segment to segment; results with the same number
-    replace each other. words: with their times in the audio that was sent, empty where they are not known. language:
-    its code, empty where the vendor tells none."""
+    """What was recognized in a stretch of audio.
+
+    Attributes:
+        number: Grows from segment to segment. Results with the same number replace each other.
+        words: With their times in the audio that was sent. Empty if the times are unknown.
+        language: The language code; empty if the vendor reports none.
+    """
 
     number: int
     text: str
@@ -32,9 +36,15 @@ class TranscribedSegment:
 
 @dataclass(frozen=True, slots=True)
 class TranscribedResult:
-    """One message of a recognizer. is_final: the segment will not change. is_flushed: it came because it was asked
-    for. finished: the probability (0-1) that the caller has finished, where the vendor signals the end of turns.
-    is_over: it has ended the turn itself, or may, and the text stays until it takes that back with has_resumed."""
+    """One message of a recognizer.
+
+    Attributes:
+        is_final: The segment will not change.
+        is_flushed: The result is the answer to a request for it.
+        finished: The probability (0-1) that the caller has finished, if the vendor signals the end of turns.
+        is_over: The recognizer itself has ended the turn, or may have. The text stays until has_resumed.
+        has_resumed: The recognizer takes is_over back.
+    """
 
     segment: TranscribedSegment
     is_final: bool
@@ -45,24 +55,27 @@ class TranscribedResult:
 
 
 class TurnTranscript:
-    """The text of one session's current turn. Positions are ms of the audio that was sent."""
+    """The text of one session's current turn. Positions are in ms of the audio that was sent."""
 
     def __init__(self) -> None:
         self._finals: list[TranscribedSegment] = []
         self._interim: TranscribedSegment | None = None
-        self._last_number = -1  # of the final segments
-        self._covered_ms = 0.0  # audio before this was recognized, perhaps not finally
+        self._last_number = -1  # the number of the last final segment
+        self._covered_ms = 0.0  # audio before this was recognized, though perhaps not finally
         self._turn_start_ms = 0.0
         self._asked_ms = 0.0
         self._token: int | None = None
         self._is_overdue = False
-        self._unanswered: list[float] = []  # positions at which the recognizer was asked
-        self._over: TranscribedSegment | None = None  # the turn that it has ended itself, or may
-        self._runs_on = False  # a text was taken from a turn that it has not ended yet
+        self._unanswered: list[float] = []  # positions at which text was requested
+        self._over: TranscribedSegment | None = None  # the turn that the recognizer has ended itself, or may have
+        self._runs_on = False  # a text was taken from a turn that the recognizer has not ended yet
 
     def finalize(self, token: int, position_ms: float) -> bool:
-        """Records that the text up to this position was asked for. Returns whether the recognizer has to be asked: not
-        where it believes itself that the caller has finished. Then `expire` has the answer at once."""
+        """Record that the text up to this position was requested.
+
+        Returns whether a request must be sent. If the recognizer itself has signaled the end of the turn, `expire`
+        returns the answer at once.
+        """
         self._token, self._asked_ms, self._is_overdue = token, position_ms, False
         is_known = self._over is not None and self._covers_question()
         self._runs_on = is_known and self._interim is not None
@@ -71,23 +84,26 @@ class TurnTranscript:
         return not is_known
 
     def end_segment(self, position_ms: float) -> bool:
-        """Returns whether the recognizer has to be asked to end a turn whose text has been taken, so that the next one
-        is not part of it; records that it is."""
+        """Return whether the recognizer must be asked to end a turn whose text was taken, so that the next turn is
+        separate.
+
+        Records that the recognizer was asked.
+        """
         runs_on, self._runs_on = self._runs_on, False
         if runs_on:
             self._unanswered.append(position_ms)
         return runs_on
 
     def next_turn(self) -> None:
-        """What was said before the last `finalize` has been taken."""
+        """Begin the next turn, because the text before the last `finalize` was taken."""
         self._token, self._turn_start_ms = None, self._asked_ms
         self._finals = [segment for segment in self._finals if segment.end_ms > self._turn_start_ms]
 
     def add(self, result: TranscribedResult) -> RecognizedText | None:
-        """Takes a result. Returns the turn's text: the answer to `finalize` if it is one; None if nothing is new."""
+        """Add a result. Return the turn's text (the answer to `finalize` if it is one), or None if nothing is new."""
         segment = result.segment
         if segment.number <= self._last_number and not result.is_final:
-            return None  # came after the final that replaced it
+            return None  # arrived after the final segment that replaced it
         self._covered_ms = max(self._covered_ms, segment.end_ms)
         self._note_end(result)
         if result.is_final:
@@ -100,8 +116,11 @@ class TurnTranscript:
         return RecognizedText(self._text(), final=False)
 
     def expire(self) -> RecognizedText | None:
-        """The recognizer has not answered in time. Returns the last known text as the answer, if it covers the audio;
-        else it follows with the result that does, so that a recognizer that hangs never answers."""
+        """Handle a recognizer that has not answered in time.
+
+        Returns the last known text as the answer if it covers the audio. Otherwise the answer comes with the result
+        that covers the audio, so that a recognizer that hangs never answers.
+        """
         self._is_overdue = True
         return self._answer() if self._is_settled() else None
 
@@ -110,14 +129,17 @@ class TurnTranscript:
         if segment.end_ms > self._turn_start_ms:
             others.append(segment)
         self._finals = sorted(others, key=lambda known: known.number)
-        if segment.end_ms > segment.start_ms:  # one without audio shares its number with the segment that follows
+        if segment.end_ms > segment.start_ms:  # a segment without audio shares its number with the following segment
             self._last_number = max(self._last_number, segment.number)
         if self._interim is not None and self._interim.number <= segment.number:
             self._interim = None
 
     def _note_end(self, result: TranscribedResult) -> None:
-        """A turn without the times of its words has to be asked to end: they could not be told apart from those of the
-        next one."""
+        """Note whether the recognizer must be asked to end the turn.
+
+        This is needed for a turn without the times of its words, because its words could not be distinguished from
+        those of the next turn.
+        """
         segment, over = result.segment, self._over
         is_same = over is not None and (segment.number, segment.text) == (over.number, over.text)
         if result.is_over:
@@ -126,7 +148,8 @@ class TurnTranscript:
             self._over = None
 
     def _answers_latest(self, end_ms: float) -> bool:
-        """Whether a flushed result answers the latest question. They are answered in order, but not each one."""
+        """Return whether a flushed result answers the latest request. Requests are answered in order, but not all of
+        them."""
         answered = sum(position <= end_ms + TOLERANCE_MS for position in self._unanswered)
         del self._unanswered[: max(1, answered)]
         return not self._unanswered
@@ -158,7 +181,7 @@ class TurnTranscript:
         return _text_between(segment, self._turn_start_ms, until_ms)
 
     def _words(self, until_ms: float) -> tuple[TimedWord, ...]:
-        """The words of `_text`; none if a segment came without their times."""
+        """Return the words of `_text`, or none if a segment has no times of words."""
         if any(segment.text and not segment.words for segment in self._segments):
             return ()
         start_ms = self._turn_start_ms
@@ -171,7 +194,8 @@ class TurnTranscript:
 
 
 def _text_between(segment: TranscribedSegment, start_ms: float, until_ms: float) -> str:
-    """The words whose middle is between the positions; the segment's own text, if those are all."""
+    """Return the words whose middle is between the positions, or the segment's own text if these are all of its
+    words."""
     if start_ms <= segment.start_ms and segment.end_ms <= until_ms:
         return segment.text
     words = segment.words or tuple(_spread(segment))
@@ -184,7 +208,7 @@ def _is_between(word: TimedWord, start_ms: float, until_ms: float) -> bool:
 
 
 def _spread(segment: TranscribedSegment) -> Iterator[TimedWord]:
-    """The segment's words, spread evenly over its time."""
+    """Yield the segment's words, spread evenly over its time."""
     texts = segment.text.split()
     step = (segment.end_ms - segment.start_ms) / max(1, len(texts))
     for index, text in enumerate(texts):

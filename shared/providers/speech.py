@@ -1,4 +1,4 @@
-"""What recognizers and voices produce: texts, evidence of the turn, and audio with times of words.
+"""The output of recognizers and voices: texts, evidence of the turn, and audio with times of words.
 
 All audio is G.711 mu-law, 8 kHz, mono (1 byte = 0.125 ms), as the phone network carries it.
 """
@@ -11,8 +11,8 @@ from typing import Any, Final
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """A word and when it sounds, in ms from the stream's first audio. is_estimated: by us, from the words' lengths; the
-    vendor did not tell."""
+    """A word and its time, in ms from the stream's first audio. If `is_estimated`, we estimated the time from the
+    words' lengths."""
 
     text: str
     start_ms: float
@@ -24,13 +24,14 @@ class TimedWord:
 class RecognizedText:
     """One result of a recognizer for the caller's current turn.
 
-    text: the whole turn so far (cumulative, replaces what came before), never a delta.
-    final: the recognizer will not change this text unless more audio is pushed.
-    token: the `finalize` request that this answers, or None for a result that was not asked for.
-    words: of an answer, those of `text` with the vendor's times in the audio that was pushed, or the last of them where
-        several recognizers heard the turn; empty where the vendor tells no times.
-    language: of an answer, the code of the language that most of it was spoken in ("es"), as the vendor told it; empty
-        where it told none.
+    Attributes:
+        text: The whole turn so far. It replaces the previous text and is never a delta.
+        final: The recognizer will not change this text unless more audio is pushed.
+        token: The `finalize` request that this answers, or None for a result that was not requested.
+        words: In an answer, the words of `text` with the vendor's times in the audio that was pushed. If several
+            recognizers heard the turn, only the last words. Empty if the vendor reports no times.
+        language: In an answer, the language code of most of the text ("es"), as the vendor reported it. Empty if it
+            reported none.
     """
 
     text: str
@@ -42,15 +43,16 @@ class RecognizedText:
 
 @dataclass(frozen=True, slots=True)
 class TurnSignal:
-    """What a recognizer that is trained for turns believes of the caller's; takes the place of the one before.
+    """What a recognizer that is trained for turns signals about the caller's turn. Replaces the previous signal.
 
-    It is evidence beside others and ends no turn: nothing waits for one, and one about other words than the latest
-    counts for nothing. A recognizer without them sends none.
+    The signal is one kind of evidence and ends no turn by itself. Nothing waits for a signal, and a signal about other
+    words than the latest is ignored. A recognizer without this ability sends none.
 
-    text: the whole turn so far, which it is about, as in `RecognizedText`; that has been reported before.
-    finished: probability (0-1) that the turn ends there, made of the vendor's own figure (`turn_calibration.py`);
-        None: it says nothing of it any more.
-    resumed: the caller goes on, after a signal that they may have finished.
+    Attributes:
+        text: The whole turn so far to which the signal applies, as in `RecognizedText`. It has been reported before.
+        finished: The probability (0-1) that the turn ends there, calculated from the vendor's own number
+            (`turn_calibration.py`). None withdraws the previous signal.
+        resumed: The caller continues after a signal that they may have finished.
     """
 
     text: str
@@ -58,27 +60,30 @@ class TurnSignal:
     resumed: bool = False
 
 
-# Nothing is known any more, because the session that sent the last one is not listened to any longer.
+# Withdraws the last signal, because the session that sent it is no longer used.
 NO_TURN_SIGNAL: Final = TurnSignal("", None)
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechChunk:
-    """A piece of speech: mu-law 8 kHz audio, and the words known to begin in it (none where the voice times none)."""
+    """A piece of mu-law 8 kHz audio, and the words known to begin in it (none if the voice reports no times)."""
 
     audio: bytes
     words: tuple[TimedWord, ...] = field(default=())
 
 
 def read_language(told: Any) -> str:
-    """The code of a language without its region ("es" of "es-US"), of a list the first; empty for anything else: no
-    message is refused because of it."""
+    """Return a language code without its region ("es" for "es-US"). Of a list, return the first.
+
+    Returns an empty text for anything else, so that no message is rejected because of its language.
+    """
     first = told[0] if isinstance(told, list | tuple) and told else told
     return first.replace("_", "-").partition("-")[0].lower() if isinstance(first, str) else ""
 
 
 def most_spoken(parts: Iterable[tuple[str, str]]) -> str:
-    """The language of most of the text. parts: language and text; those without a language say nothing."""
+    """Return the language of most of the text. `parts` are pairs of language and text; parts without a language are
+    ignored."""
     letters: Counter[str] = Counter()
     for language, text in parts:
         if language and text.strip():

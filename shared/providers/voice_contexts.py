@@ -1,7 +1,7 @@
-"""The state of an utterance's contexts, which vendors of voices share whatever their messages; pure.
+"""The state of an utterance's contexts, shared by the vendors of voices; pure.
 
-A context is a stretch of speech with one prosody: it is opened by the first words, takes more, and is ended. One is
-open at a time.
+A context is a stretch of speech with one prosody. The first words open it, it takes more words, and then it is ended.
+Only one context is open at a time.
 """
 
 from collections.abc import Callable
@@ -12,10 +12,13 @@ from shared.providers.word_timing import LOOK_AHEAD, spread_words, timing_length
 
 
 class SpeechContext:
-    """The latest context of an utterance. make_id: a new id at each call.
+    """The latest context of an utterance. `make_id` returns a new id for each context.
 
-    is_open: it takes more text. is_done: the vendor has sent all of it. has_audio: audio came since the last text was
-    sent. heard: any message came since then.
+    Attributes:
+        is_open: The context accepts more text.
+        is_done: The vendor has sent all of the context.
+        has_audio: Audio arrived since the last text was sent.
+        heard: Any message arrived since the last text was sent.
     """
 
     def __init__(self, make_id: Callable[[], str]) -> None:
@@ -26,16 +29,16 @@ class SpeechContext:
         self._make_id = make_id
         self._id = ""
         self._blanks = ""
-        self._began_ms = 0.0  # audio of earlier contexts
+        self._began_ms = 0.0  # the length of the audio of earlier contexts
         self._audio_ms = 0.0
 
     @property
     def unfinished_id(self) -> str:
-        """The context that counts as open at the vendor; empty for none."""
+        """The context that the vendor still considers open; empty for none."""
         return "" if self.is_done else self._id
 
     def _take_text(self, text: str) -> str:
-        """What is to be sent now; empty for blanks, which are sent with the next words."""
+        """Return what must be sent now. Blanks are held back and sent with the next words."""
         text = self._blanks + text
         self._blanks = "" if text.strip() else text
         if self._blanks:
@@ -44,7 +47,7 @@ class SpeechContext:
         return text
 
     def _begin(self) -> bool:
-        """Opens a context, and says whether none was open. Not while a finished one is not done."""
+        """Open a context, unless a closed one is not done. Return whether none was open."""
         if self.is_open:
             return False
         self._id, self.is_open, self.is_done = self._make_id(), True, False
@@ -52,12 +55,12 @@ class SpeechContext:
         return True
 
     def _close(self) -> bool:
-        """Takes no more text; says whether a context was open."""
+        """Close the context for text. Return whether it was open."""
         was_open, self.is_open = self.is_open, False
         return was_open
 
     def _end(self) -> None:
-        """Nothing more comes of it."""
+        """Mark the context as closed and done."""
         self.is_open, self.is_done = False, True
 
     def _add_audio(self, ulaw: bytes) -> None:
@@ -66,22 +69,26 @@ class SpeechContext:
 
 
 class CharacterWords:
-    """Puts timed characters together to words. A word is complete at a blank, or when it is one that was sent: after
-    the last one of a clause no blank may come."""
+    """Combines timed characters into words.
+
+    A word is complete at a blank, or when it equals a word that was sent, because no blank may follow the last word of
+    a clause.
+    """
 
     def __init__(self) -> None:
-        self._sent: list[str] = []  # that are not spoken yet
+        self._sent: list[str] = []  # words that are not spoken yet
         self._has_times = False
         self._letters = ""
         self._start_ms = 0.0
         self._end_ms = 0.0
 
     def expect(self, text: str) -> None:
-        """Adds words that are sent."""
+        """Add words that are sent."""
         self._sent.extend(text.split())
 
     def add(self, rows: list[tuple[str, float, float]], began_ms: float) -> list[TimedWord]:
-        """Takes timed characters; returns the words that they complete. began_ms: of their message's audio."""
+        """Add timed characters, and return the words that they complete. `began_ms` is the start of their message's
+        audio."""
         found: list[TimedWord] = []
         self._has_times = self._has_times or bool(rows)
         for character, start, duration in rows:
@@ -97,17 +104,20 @@ class CharacterWords:
         return found
 
     def end(self) -> list[TimedWord]:
-        """The word so far, if there is one."""
+        """Return the word so far, if there is one."""
         if not self._letters:
             return []
         word, self._letters = TimedWord(self._letters, self._start_ms, self._end_ms), ""
-        if word.text in self._sent[:LOOK_AHEAD]:  # else it is written the vendor's way
+        if word.text in self._sent[:LOOK_AHEAD]:  # otherwise it has the vendor's own spelling
             del self._sent[: self._sent.index(word.text) + 1]
         return [word]
 
     def finish(self, audio_ms: float) -> list[TimedWord]:
-        """The words that are left when all was spoken. A vendor that told no times at all has spoken them within the
-        audio: else nothing of the utterance would count as heard."""
+        """Return the words that are left after everything was spoken.
+
+        If the vendor reported no times at all, the words are spread over the audio. Otherwise none of the utterance
+        would count as heard.
+        """
         if self._has_times or audio_ms <= self._end_ms or not self._sent:
             return self.end()
         sent, self._sent, began_ms, self._end_ms = self._sent, [], self._end_ms, audio_ms

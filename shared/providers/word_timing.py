@@ -1,6 +1,6 @@
-"""Timings of spoken words: estimated from their lengths, or compared with the timings that a voice reports; pure.
+"""Times of spoken words: estimated from their lengths, or compared with the times that a voice reports; pure.
 
-A word's share of the audio is proportional to its length: its characters and the gap behind it.
+A word's share of the audio is proportional to its length, which is its characters and the gap after it.
 """
 
 import re
@@ -12,22 +12,22 @@ from typing import Final
 
 from shared.providers.speech import TimedWord
 
-# Unhurried English speech, until a voice's own pace is known.
+# Unhurried English speech. Used until a voice's own pace is known.
 TYPICAL_MS_PER_CHARACTER: Final = 65.0
-# A word of which no more than this is missing counts as spoken.
+# A word that lacks at most this much of its audio counts as spoken.
 MISSING_MS: Final = 40.0
-# A voice may write a word its own way ("3" as "three"): the next word that agrees is searched this many words ahead.
+# A voice may spell a word its own way ("3" as "three"): a matching word is searched among this many words ahead.
 LOOK_AHEAD: Final = 4
 _WORD: Final = re.compile(r"\S+")
 
 
 def word_starts(text: str, start: int, end: int) -> list[int]:
-    """Offsets in `text` at which the words of text[start:end] begin."""
+    """Return the offsets in `text` at which the words of text[start:end] begin."""
     return [match.start() for match in _WORD.finditer(text, start, end)]
 
 
 def count_spoken(words: Sequence[str], timed: Sequence[TimedWord], audio_ms: float) -> int:
-    """Counts the words that sounded in the first `audio_ms`, by the voice's timings (in the same ms)."""
+    """Count the words that sounded in the first `audio_ms`, by the voice's times on the same scale."""
     keys = [word_key(word) for word in words]
     at = 0
     for spoken in timed:
@@ -40,12 +40,12 @@ def count_spoken(words: Sequence[str], timed: Sequence[TimedWord], audio_ms: flo
 
 
 def timing_length(words: Sequence[str]) -> int:
-    """The length by which words share audio: characters, and one for the gap after each word."""
+    """Return the length with which words share audio: their characters, and one for the gap after each word."""
     return sum(len(word) + 1 for word in words)
 
 
 def spread_words(words: Sequence[str], start_ms: float, pace: float) -> list[TimedWord]:
-    """Timings by the words' lengths, from `start_ms` on. pace: ms per character."""
+    """Return times that follow from the words' lengths, from `start_ms` on. `pace` is in ms per character."""
     timed = []
     for word in words:
         end_ms = start_ms + (len(word) + 1) * pace
@@ -55,8 +55,11 @@ def spread_words(words: Sequence[str], start_ms: float, pace: float) -> list[Tim
 
 
 def align_words(text: str, timed: Sequence[TimedWord]) -> Sequence[TimedWord]:
-    """The words of a text as it is written, with the times of `timed`, which a vendor may split and punctuate its own
-    way: by their letters. Empty if the letters differ, or a time is an estimate. `timed` may go on after the text."""
+    """Return the words of a text as it is written, with the times of `timed`.
+
+    The vendor may split and punctuate the words differently, so they are matched by their letters. The result is empty
+    if the letters differ or a time is an estimate. `timed` may continue after the text.
+    """
     if not timed:
         return ()
     heard = [_letters(word.text) for word in timed]
@@ -67,7 +70,7 @@ def align_words(text: str, timed: Sequence[TimedWord]) -> Sequence[TimedWord]:
         wanted = _letters(written)
         if not letters.startswith(wanted, at):
             return ()
-        start_ms = end_ms  # of a word without letters, which nobody hears
+        start_ms = end_ms  # for a word without letters, which is not audible
         if wanted:
             first, last = bisect_right(ends, at), bisect_left(ends, at + len(wanted))
             if any(word.is_estimated for word in timed[first : last + 1]):
@@ -79,12 +82,12 @@ def align_words(text: str, timed: Sequence[TimedWord]) -> Sequence[TimedWord]:
 
 
 def shift_words(words: Iterable[TimedWord], by_ms: float) -> Iterator[TimedWord]:
-    """The words so much later."""
+    """Yield the words, moved by `by_ms`."""
     return (replace(word, start_ms=word.start_ms + by_ms, end_ms=word.end_ms + by_ms) for word in words)
 
 
 def words_at_end(text: str, timed: Sequence[TimedWord]) -> Sequence[TimedWord]:
-    """The last of `timed`, as many as have the letters of the text; empty if none do."""
+    """Return the last words of `timed` that have the letters of the text; empty if none match."""
     wanted, found = len(_letters(text)), 0
     for index in range(len(timed) - 1, -1, -1):
         found += len(_letters(timed[index].text))
@@ -99,5 +102,5 @@ def _letters(text: str) -> str:
 
 
 def word_key(word: str) -> str:
-    """The form in which two spellings of a word are compared: without case and punctuation."""
+    """Return the form in which two spellings of a word are compared: without case and punctuation."""
     return re.sub(r"[^\w]+", "", word).casefold() or word

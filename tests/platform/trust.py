@@ -13,5 +13,5 @@ def trusting(keys: Sequence[bytes]) -> BusAuthority:
 
 
 def make_identity(keys: Sequence[bytes], url: str, node_key: NodeKey | None = None) -> NodeIdentity:
-    """A node at this URL, with a pass of the control that has these keys."""
-    return NodeIdentity(node_key or NodeKey(), BusAuthority(keys).enrollment.make_pass(url))
+    """Return a node at this URL, with a node credential from the control that has these keys."""
+    return NodeIdentity(node_key or NodeKey(), BusAuthority(keys).enrollment.make_credential(url))

@@ -193,7 +193,7 @@ class _Revoked:
 
 
 async def _revoke_and_cut(run: _Rotation) -> _Revoked:
-    """Adds a node with a pass by the new key, revokes an old one and then cuts it off, and drains the other old one."""
+    """Add a node with a credential by the new key, revoke an old node and cut it off, and drain the other old node."""
     drained, revoked = run.platform.nodes
     run.node = await run.start(run.factory.node("media-2", free_port()))
     await run.call(4)
@@ -249,7 +249,7 @@ async def _check_removal(run: _Rotation, resealed: str) -> list[ReportRow]:
 
 
 async def _revoke_and_keep(run: _Rotation) -> list[ReportRow]:
-    """The last node goes on with its calls after its pass was revoked; a new one takes the next calls."""
+    """The last node goes on with its calls after its node credential was revoked; a new one takes the next calls."""
     assert run.node is not None
     await run.call(KEPT_CALLS, TURNS)
     kept = run.calls[-KEPT_CALLS:]

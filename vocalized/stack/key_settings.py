@@ -41,10 +41,10 @@ def parse_key_settings(settings: Mapping[str, str]) -> KeySets:
 
 
 def node_key_settings(settings: Mapping[str, str], url: str) -> dict[str, str]:
-    """What the nodes at `url` need: a pass, and none of the keys; of a platform of the version before, its one set."""
+    """Return the settings of the nodes at `url`: a node credential without keys, or the previous version's one set."""
     if not settings.get(BUS_KEYS):
         return {SECRET_KEYS: settings[SECRET_KEYS]}
-    return {"VOCALIZED_MEDIA_PASS": Enrollment(parse_key_settings(settings).bus).make_pass(url).text}
+    return {"VOCALIZED_MEDIA_PASS": Enrollment(parse_key_settings(settings).bus).make_credential(url).text}
 
 
 def share_one_set(settings: Mapping[str, str]) -> dict[str, str]:

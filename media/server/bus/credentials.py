@@ -5,12 +5,12 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from shared.bus.enrollment import Enrollment, MediaPass, matches_url, parse_pass
+from shared.bus.enrollment import Enrollment, NodeCredential, matches_url, parse_node_credential
 from shared.secrets import parse_keys
 
 
 class CredentialsFault(ValueError):
-    """setting: its name without the prefix. The message contains no secret."""
+    """A setting is invalid. `setting` is its name without the prefix. The message contains no secret."""
 
     def __init__(self, setting: str, fault: str) -> None:
         super().__init__(fault)
@@ -18,16 +18,16 @@ class CredentialsFault(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class NodeCredentials:
-    """See `WorkerBusOptions`."""
+class BusCredentials:
+    """The credentials of a node. See `WorkerBusOptions`."""
 
-    own_pass: MediaPass
+    node_credential: NodeCredential
     node_key: bytes = field(default=b"", repr=False)
     unsigned_keys: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 class CredentialSettings(Protocol):
-    """What is needed of the settings."""
+    """The settings that `make_credentials` needs."""
 
     media_pass: SecretStr
     media_node_key: SecretStr
@@ -35,29 +35,32 @@ class CredentialSettings(Protocol):
 
     @property
     def bus_unsigned(self) -> str:
-        """Whether control of the version before is believed."""
+        """Whether control of the previous version is trusted."""
 
 
-def make_credentials(settings: CredentialSettings, url: str) -> NodeCredentials:
-    """url: of the node. Without a pass, the keys of the version before make one for it. Raises CredentialsFault."""
+def make_credentials(settings: CredentialSettings, url: str) -> BusCredentials:
+    """Make the credentials of the node at `url`.
+
+    Without a node credential, the keys of the previous version make one. Raises CredentialsFault.
+    """
     keys = _parse_keys("SECRET_KEYS", settings.secret_keys)
     node_key = _parse_keys("MEDIA_NODE_KEY", settings.media_node_key)
-    own_pass = _make_pass(settings.media_pass.get_secret_value(), keys, url)
+    node_credential = _find_credential(settings.media_pass.get_secret_value(), keys, url)
     accepts = settings.bus_unsigned == "accept" or (not settings.bus_unsigned and not settings.media_pass)
     if accepts and not keys:
-        raise CredentialsFault("BUS_UNSIGNED", "needs VOCALIZED_SECRET_KEYS, by which the version before seals")
-    return NodeCredentials(own_pass, node_key[0] if node_key else b"", keys if accepts else ())
+        raise CredentialsFault("BUS_UNSIGNED", "needs VOCALIZED_SECRET_KEYS, with which the previous version seals")
+    return BusCredentials(node_credential, node_key[0] if node_key else b"", keys if accepts else ())
 
 
-def _make_pass(text: str, keys: tuple[bytes, ...], url: str) -> MediaPass:
+def _find_credential(text: str, keys: tuple[bytes, ...], url: str) -> NodeCredential:
     if not text:
         if not keys:
             raise CredentialsFault(
                 "MEDIA_PASS", "needed without --plan: `python -m control keys media-pass URL` makes it"
             )
-        return Enrollment(keys).make_pass(url, issued_s=0)
+        return Enrollment(keys).make_credential(url, issued_s=0)
     try:
-        found = parse_pass(text)
+        found = parse_node_credential(text)
     except ValueError as error:
         raise CredentialsFault("MEDIA_PASS", str(error)) from None
     if not matches_url(found.url, url):

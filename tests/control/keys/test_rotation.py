@@ -14,7 +14,7 @@ from control.db.seal_renewal import SealedColumn, TooManyLost, reseal_column
 from control.keys.revocations import load_revocations
 from control.keys.sealed_columns import SEALED_COLUMNS
 from shared.bus.authority import BusAuthority
-from shared.bus.enrollment import NodeIdentity, NodeKey, parse_pass
+from shared.bus.enrollment import NodeIdentity, NodeKey, parse_node_credential
 from shared.bus.stream_credentials import ForgedEntry
 from shared.secrets import Sealer, new_key, parse_keys
 
@@ -121,7 +121,7 @@ def test_rotate_says_how_much_is_left(
 
 async def test_a_revoked_pass_is_known_to_running_programs(keys: dict[str, str], database_url: str) -> None:
     authority = BusAuthority(parse_keys(keys["VOCALIZED_BUS_KEYS"]))
-    stolen = NodeIdentity(NodeKey(), authority.enrollment.make_pass(URL))
+    stolen = NodeIdentity(NodeKey(), authority.enrollment.make_credential(URL))
     assert authority.enrollment.find_peer(stolen.card)
     async with open_pool(database_url, size=1) as pool:
         await load_revocations(pool, authority)
@@ -135,7 +135,7 @@ async def test_a_revoked_pass_is_known_to_running_programs(keys: dict[str, str],
 def test_what_needs_no_database_asks_for_none(
     keys: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Keys and passes are made before there is a database, and where nobody knows its password."""
+    """Making keys and node credentials needs neither a database nor its password."""
     monkeypatch.delenv("VOCALIZED_DATABASE_URL")
     assert main(["keys", "new"]) == main(["keys", "media-pass", URL]) == 0
     for action in (["rotate"], ["revoke", URL]):
@@ -148,12 +148,12 @@ async def in_thread(arguments: list[str]) -> int:
     return await asyncio.to_thread(main, arguments)
 
 
-def test_a_pass_is_made_by_the_bus_keys(keys: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_bus_keys_make_a_node_credential(keys: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "media-pass", f"{URL}/"]) == 0
-    own_pass = parse_pass(capsys.readouterr().out)
-    assert own_pass.url == URL
+    node_credential = parse_node_credential(capsys.readouterr().out)
+    assert node_credential.url == URL
     authority = BusAuthority(parse_keys(keys["VOCALIZED_BUS_KEYS"]))
-    assert authority.enrollment.find_peer(NodeIdentity(NodeKey(), own_pass).card).is_at(URL)
+    assert authority.enrollment.find_peer(NodeIdentity(NodeKey(), node_credential).card).is_at(URL)
     assert main(["keys", "new"]) == 0
     assert len(parse_keys(capsys.readouterr().out.strip())) == 1
     with pytest.raises(SystemExit):

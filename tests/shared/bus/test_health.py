@@ -145,7 +145,7 @@ async def test_a_state_from_the_future_is_dropped(redis: BusClient) -> None:
 
 
 async def test_what_somebody_wrote_by_hand_ejects_nobody_without_end_and_breaks_no_exchange(redis: BusClient) -> None:
-    """A stolen node has these rights, and its entries would hold after its pass was revoked."""
+    """A stolen node has these rights, and its entries would hold after its node credential was revoked."""
     shared = ProviderHealthStates(redis, "mine")
     now_ms = (await shared.exchange([HealthReport("good", 0.0, 15.0, 1)])).now_ms
     year_ms = now_ms + 365 * 86_400_000

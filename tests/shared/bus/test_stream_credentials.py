@@ -3,7 +3,7 @@
 import pytest
 
 from shared.bus.authority import EVENT_PURPOSE, BusAuthority
-from shared.bus.enrollment import Enrollment, NodeIdentity, NodeKey, matches_url, parse_pass
+from shared.bus.enrollment import Enrollment, NodeIdentity, NodeKey, matches_url, parse_node_credential
 from shared.bus.events import prove_line, split_line
 from shared.bus.stream_credentials import ForgedEntry, StreamCredential, StreamCredentialKeys
 from shared.secrets import UnsealError
@@ -85,7 +85,7 @@ def enrollment(*keys: bytes, at: float = NOW) -> Enrollment:
 
 
 def identity(by: Enrollment, url: str = URL, at: float = NOW) -> NodeIdentity:
-    return NodeIdentity(NodeKey(), parse_pass(by.make_pass(url).text), lambda: at)
+    return NodeIdentity(NodeKey(), parse_node_credential(by.make_credential(url).text), lambda: at)
 
 
 def test_both_ends_of_a_link_have_a_key_that_nobody_else_has() -> None:
@@ -97,7 +97,7 @@ def test_both_ends_of_a_link_have_a_key_that_nobody_else_has() -> None:
         other.link.open(peer.link.seal(b"plan", "ticket"), "ticket")
 
 
-def test_a_card_is_believed_only_by_the_control_that_made_its_pass() -> None:
+def test_a_card_is_trusted_only_by_the_control_that_made_its_credential() -> None:
     card = identity(enrollment()).card
     for foreign in (enrollment(FOREIGN), enrollment(OLD)):
         with pytest.raises(ForgedEntry, match="unknown key"):
@@ -106,12 +106,12 @@ def test_a_card_is_believed_only_by_the_control_that_made_its_pass() -> None:
     for changed in ("", "x", body, f"{body[:-2]}AA.{mac}", f"{body}.{'0' * 64}", "." * 2_000):
         with pytest.raises(ForgedEntry):
             enrollment().find_peer(changed)
-    assert enrollment(OLD, NEW).find_peer(card).url == URL, "the key of the pass is still listed"
+    assert enrollment(OLD, NEW).find_peer(card).url == URL, "the credential's key is still listed"
 
 
 def test_a_card_expires_and_is_renewed_before() -> None:
     now = [NOW]
-    node = NodeIdentity(NodeKey(), enrollment().make_pass(URL), lambda: now[0])
+    node = NodeIdentity(NodeKey(), enrollment().make_credential(URL), lambda: now[0])
     first = node.card
     with pytest.raises(ForgedEntry, match="expired"):
         enrollment(at=NOW + 25 * 3600).find_peer(first)
@@ -128,12 +128,12 @@ def test_a_revoked_pass_is_worth_nothing_and_a_later_one_is_believed() -> None:
         control.find_peer(stolen.card)
     with pytest.raises(ForgedEntry, match="revoked"):
         control.require_valid(stolen.id)
-    later = NodeIdentity(NodeKey(), control.make_pass(URL, round(NOW) + 1), lambda: NOW)
+    later = NodeIdentity(NodeKey(), control.make_credential(URL, round(NOW) + 1), lambda: NOW)
     assert control.find_peer(later.card)
     assert control.find_peer(identity(control, "wss://media-3.example.com").card)
 
 
-def test_a_pass_is_for_its_address() -> None:
+def test_a_credential_is_for_its_address() -> None:
     below = "wss://media.example.com/*"
     assert matches_url(URL, URL) and matches_url(below, "wss://media.example.com/media-7")
     for url in ("wss://media.example.com", "wss://media.example.com/", "wss://media.example.com.evil.example/x"):
@@ -142,7 +142,9 @@ def test_a_pass_is_for_its_address() -> None:
 
 
 def test_neither_pass_nor_key_shows_its_secret() -> None:
-    own_pass = enrollment().make_pass(URL)
-    assert own_pass.secret.hex() not in repr(own_pass) and str(own_pass.secret) not in repr(own_pass)
+    node_credential = enrollment().make_credential(URL)
+    assert node_credential.secret.hex() not in repr(node_credential) and str(node_credential.secret) not in repr(
+        node_credential
+    )
     with pytest.raises(ValueError, match="media-pass URL"):
-        parse_pass("not a pass")
+        parse_node_credential("not a credential")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import ControlSettings, MediaSettings, control_settings, media_settings
-from shared.bus.enrollment import parse_pass
+from shared.bus.enrollment import parse_node_credential
 from shared.secrets import new_key
 from simulator.carrier.network.config import make_config
 from vocalized.stack.carrier_keys import CarrierKeys, carrier_keys
@@ -144,8 +144,8 @@ def test_keys_are_generated_once_and_differ(tmp_path: Path, keys: CarrierKeys) -
 
 def test_node_has_a_pass_for_its_address_only(tmp_path: Path, keys: CarrierKeys) -> None:
     settings = program_settings(tmp_path, PORTS, STORES, keys)
-    own_pass = parse_pass(node_settings(settings, 8084)["VOCALIZED_MEDIA_PASS"])
-    assert own_pass.url == "ws://127.0.0.1:8084"
+    node_credential = parse_node_credential(node_settings(settings, 8084)["VOCALIZED_MEDIA_PASS"])
+    assert node_credential.url == "ws://127.0.0.1:8084"
     assert all(settings[name] not in node_settings(settings, 8084).values() for name in KEYS)
     assert not KEYS - worker_settings(settings).keys() - {"VOCALIZED_TOKEN_KEYS"}
 
