@@ -18,13 +18,14 @@ class KeySetSettings(BaseSettings):
 
 
 class NodeKeySettings(BaseSettings):
-    """By what a media node is believed."""
+    """The credentials of a media node."""
 
     model_config = SettingsConfigDict(env_prefix="VOCALIZED_", extra="ignore", hide_input_in_errors=True)
 
     media_pass: SecretStr = Field(
         SecretStr(""),
-        description="The node credential with which control accepts this node: `python -m control keys media-pass URL` makes it.",
+        description="The node credential with which control accepts this node: `python -m control keys media-pass URL` "
+        "makes it.",
     )
     media_node_key: SecretStr = Field(
         SecretStr(""),

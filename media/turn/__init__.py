@@ -1,1 +1,1 @@
-"""Turn-taking, clocked by received audio."""
+"""Turn-taking. Its clock is the received audio."""

@@ -5,15 +5,20 @@ from dataclasses import dataclass
 from media.turn.expected_dictation import ExpectedDictation, expected_dictation
 from media.turn.expected_reply import ExpectedReply, asked_sentence, expected_reply
 
-# What may be dictated in answer: not "yes", nor a message.
+# The kinds of reply that may be dictated; "yes" and messages are not.
 _DICTATED = (ExpectedReply.REPLY, ExpectedReply.DIGITS, ExpectedReply.CODE, ExpectedReply.EMAIL)
 _AMERICAN = "US"
 
 
 @dataclass(frozen=True, slots=True)
 class AgentQuestion:
-    """expect: the reply that is likely. asks: whether there is a question or a request at all. dictated: what it asks
-    for that is dictated, if anything."""
+    """What the agent's last words ask.
+
+    Attributes:
+        expect: The likely kind of reply.
+        asks: Whether there is a question or a request at all.
+        dictated: What the caller is asked to dictate, if anything.
+    """
 
     expect: ExpectedReply = ExpectedReply.REPLY
     asks: bool = False
@@ -21,8 +26,12 @@ class AgentQuestion:
 
 
 def read_question(agent_text: str, language: str) -> AgentQuestion:
-    """Returns what an agent that has just said this asks. language: of the call; its region ("GB" of "en-GB") tells
-    which country's telephone numbers are usual, without one those of the US."""
+    """Return what an agent that has just said this asks.
+
+    Args:
+        language: The language of the call. Its region ("GB" of "en-GB") decides which country's telephone numbers are
+            usual; without a region those of the US are.
+    """
     sentence, expect = asked_sentence(agent_text), expected_reply(agent_text)
     if not sentence or expect not in _DICTATED:
         return AgentQuestion(expect, bool(sentence))

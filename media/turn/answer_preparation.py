@@ -6,25 +6,29 @@ from media.turn.decisions import NOTHING, Decisions, PrepareAnswer
 from media.turn.endpoint import TurnRules
 from media.turn.turn_text import TurnText
 
-# So often in one turn. Who pauses more often pauses everywhere, and each request is paid for.
+# The maximum number of requests in one turn. A caller who pauses often would cause many, and each request is billed.
 MOST_PER_TURN: Final = 3
 
 
 class AnswerPreparation:
-    """The requests of one caller's turn."""
+    """The requests for a prepared answer in one caller's turn."""
 
     def __init__(self, rules: TurnRules) -> None:
         self._ahead_ms = rules.prepare_ms if rules.adaptive else 0
         self._count = 0
-        self._prepared = ""  # the text for which it is
+        self._prepared = ""  # the text whose answer is being prepared
 
     def is_due(self, silent_ms: int, needed_ms: int) -> bool:
-        """Whether the end of the turn is so near. silent_ms: of the pause so far. needed_ms: what ends the turn."""
+        """Return whether the end of the turn is near. `silent_ms` is the pause so far, `needed_ms` the pause that ends
+        the turn."""
         return self._ahead_ms > 0 and needed_ms - self._ahead_ms <= silent_ms
 
     def decide(self, t: int, text: TurnText, *, over_agent: bool) -> Decisions:
-        """PrepareAnswer if the words, which are final, need an answer that is not prepared yet, and not too many were
-        in this turn. over_agent: the words were said over the agent's."""
+        """Return PrepareAnswer if the final words need an answer that is not prepared yet and the turn's limit is not
+        reached.
+
+        `over_agent` means that the caller spoke over the agent.
+        """
         words = text.text
         is_needed = text.needs_answer if over_agent else bool(text.new_words)
         if not is_needed or words == self._prepared or self._count >= MOST_PER_TURN:
@@ -34,7 +38,7 @@ class AnswerPreparation:
         return (PrepareAnswer(t, words),)
 
     def drop(self) -> None:
-        """The caller goes on: nothing is prepared any more."""
+        """The caller continues, so the prepared answer is dropped."""
         self._prepared = ""
 
     def end_turn(self) -> None:

@@ -16,5 +16,6 @@ _NAMES: Final = re.compile(
 
 
 def asks_for_names(agent_text: str) -> bool:
-    """Whether the last question or request asks for one. In English, German, Spanish and French."""
+    """Return whether the last question or request asks for a name or an address. English, German, Spanish and
+    French."""
     return _NAMES.search(asked_sentence(agent_text)) is not None

@@ -7,9 +7,16 @@ from media.turn.stalled_words import StalledWords
 
 
 class CallerVoice:
-    """Times are in ms of audio. is_heard: the caller speaks now. since: when that last changed. last_ms: the end of the
-    latest sound. silent_since: the end of the sound before the latest change; while the caller speaks, when the pause
-    before it began. stalled: hides a voice that says nothing new any more."""
+    """The caller's voice, with times in ms of audio.
+
+    Attributes:
+        is_heard: The caller speaks now.
+        since: When `is_heard` last changed.
+        last_ms: The end of the latest sound.
+        silent_since: The end of the sound before the latest change. While the caller speaks, the start of the pause
+            before it.
+        stalled: Hides a voice that no longer adds words.
+    """
 
     __slots__ = (
         "_asked_end", "_is_others", "_onset_ms", "_others_may_talk", "_words", "_words_end", "is_heard", "last_ms",
@@ -19,25 +26,31 @@ class CallerVoice:
     def __init__(
         self, others_may_talk: Callable[[], bool] | None = None, onset_ms: Callable[[], int] | None = None
     ) -> None:
-        """others_may_talk: whether a sound that adds no words may be others' behind the caller; None: it never is.
-        onset_ms: the true start of the speech that is heard; None: it begins when it is noticed."""
+        """Create the voice of a caller who is silent.
+
+        Args:
+            others_may_talk: Returns whether a sound that adds no words may come from other people behind the caller.
+                None means never.
+            onset_ms: Returns the true start of the current speech. None means that it begins when it is noticed.
+        """
         self._others_may_talk = others_may_talk
         self._onset_ms = onset_ms
         self.stalled = StalledWords()
         self.is_heard = False
         self.since = self.last_ms = self.silent_since = 0
-        # How many words the answers told, until when they were said, and whether all sound since then is others'; the
-        # end of the latest sound when the recognizer was asked, which it may answer while there is another.
+        # The number of words in the recognizer's answers, the end of these words, whether all sound since then comes
+        # from others, and the end of the latest sound at the time of the request. The recognizer may answer during a
+        # later sound.
         self._words, self._words_end, self._asked_end = 0, NEVER, NEVER
         self._is_others = False
 
     @property
     def words_end_ms(self) -> int:
-        """The end of the latest sound that is not known to be others'."""
+        """The end of the latest sound that does not certainly come from others."""
         return self._words_end if self._is_others else self.last_ms
 
     def take_frame(self, t: int, speaking: bool, last_voice_ms: int) -> None:
-        """Takes one frame, as the detector sees it."""
+        """Process one frame, as the detector sees it."""
         if self.stalled.is_hidden:
             last_voice_ms, speaking = self.stalled.hide(last_voice_ms, speaking=speaking), False
         if speaking is not self.is_heard:
@@ -49,7 +62,7 @@ class CallerVoice:
 
     @property
     def onset_ms(self) -> int:
-        """The true start of the speech that is heard."""
+        """The true start of the current speech."""
         return self.since if self._onset_ms is None else self._onset_ms()
 
     def ask_for_words(self) -> None:
@@ -57,8 +70,15 @@ class CallerVoice:
         self._asked_end = self.last_ms
 
     def take_words(self, t: int, words: int, *, is_changed: bool, answers: bool) -> None:
-        """The recognizer has told the words of the turn, so many. answers: as it was asked last. If there are no more
-        than it told when it was asked before, the sound between was others', where others may talk."""
+        """The recognizer has sent the words of the turn.
+
+        If others may talk and the number of words has not grown since the last request, the sound in between came from
+        others.
+
+        Args:
+            words: The number of words.
+            answers: The words answer the latest request.
+        """
         self.stalled.tell(t, is_changed=is_changed, answers=answers)
         if not answers or self._asked_end == NEVER:
             return
@@ -69,11 +89,11 @@ class CallerVoice:
         self._words = max(words, self._words)
 
     def is_stalled(self, t: int) -> bool:
-        """Whether the voice that is heard says nothing new any more; hides it from now on if so."""
+        """Return whether the voice no longer adds words. If so, hide it from now on."""
         return self.stalled.hide_if_stalled(t, self.since)
 
     def end_turn(self) -> None:
-        """The words were answered; the voice may go on."""
+        """The words were answered. The voice may continue."""
         self.stalled.end_turn()
         self._words, self._words_end, self._asked_end = 0, NEVER, NEVER
         self._is_others = False

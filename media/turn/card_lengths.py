@@ -2,7 +2,7 @@
 
 from typing import Final
 
-# First digits from and to, and the lengths of their brand's cards; the first that fits.
+# Ranges of first digits, and the card lengths of their brand. The first range that matches applies.
 _BRANDS: Final = (
     ("34", "34", (15,)),  # American Express
     ("37", "37", (15,)),
@@ -23,7 +23,7 @@ _USUAL: Final = frozenset({16})
 
 
 def card_lengths(digits: str) -> frozenset[int]:
-    """How many digits a card may have that begins with these; 16 where the brand is not known yet."""
+    """Return the possible lengths of a card number that begins with these digits; 16 if the brand is not known yet."""
     for first, last, lengths in _BRANDS:
         if len(digits) >= len(first) and first <= digits[: len(first)] <= last:
             return frozenset(lengths)
@@ -31,7 +31,7 @@ def card_lengths(digits: str) -> frozenset[int]:
 
 
 def passes_luhn(digits: str) -> bool:
-    """Whether the last digit is the check digit of those before it."""
+    """Return whether the last digit is the check digit of the digits before it."""
     doubled = "0246813579"
-    total = sum(int(doubled[int(one)] if place % 2 else one) for place, one in enumerate(reversed(digits)))
+    total = sum(int(doubled[int(digit)] if place % 2 else digit) for place, digit in enumerate(reversed(digits)))
     return bool(digits) and total % 10 == 0

@@ -1,8 +1,8 @@
 """The model of completeness: the probability, from the words alone, that the caller has finished.
 
-A small network over hashed words (docs/develop/turn-model.md): about 0.2 ms for a text, in numpy, no thread
-and no file once it is made. Punctuation at the end counts for nothing: recognizers end nearly every fragment with a
-full stop. Between words it tells where a sentence begins.
+The model is a small network over hashed words (docs/develop/turn-model.md). It takes about 0.2 ms for a text, in numpy,
+and needs no thread and no file after it is loaded. Punctuation at the end is ignored, because recognizers end nearly
+every fragment with a full stop. Punctuation between words shows where a sentence begins.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ from media.turn.expected_reply import ExpectedReply
 from media.turn.onnx_models import ModelError
 
 Floats = npt.NDArray[np.float32]
-# English; tools/completeness makes it.
+# The English model, made by tools/completeness.
 COMPLETENESS_EN: Final = Path(__file__).parent / "data" / "completeness_en.npz"
 COMPLETENESS_EN_SHA256: Final = "122b4996a165ca2457d2e9c2b6c5bc6cbc07b2dc0e0e604e7c1caee709ba26b9"
 MAX_FILE_BYTES: Final = 8 << 20
 _WORD_PLACES = features.LAST_WORDS + features.FIRST_WORDS
-# Stored as 8-bit numbers, with one scale each.
+# Tables that are stored as 8-bit numbers with one scale each.
 _TABLES = {
     "ngrams": features.NGRAM_BUCKETS,
     "words": features.WORD_BUCKETS,
@@ -36,11 +36,12 @@ _FURTHEST_LOGIT = 30.0
 
 
 class CompletenessModel:
-    """The judge of one language; holds no state between texts, so all calls of a process share it.
+    """The model of one language. It keeps no state between texts, so all calls of a process share it.
 
-    weights: arrays by name: the 8-bit tables `ngrams`, `words` and `endings`, `<table>_scale`, the layers,
-    `calibration` (slope and offset of the logit), `format`, and `language`. Raises ModelError when one is missing or
-    has another shape.
+    Args:
+        weights: Arrays by name: the 8-bit tables `ngrams`, `words` and `endings`, `<table>_scale`, the layers,
+            `calibration` (slope and offset of the logit), `format`, and `language`. Raises ModelError if one is missing
+            or has another shape.
     """
 
     def __init__(self, weights: dict[str, npt.NDArray[np.generic]]) -> None:
@@ -53,18 +54,23 @@ class CompletenessModel:
         self._slope, self._offset = float(slope), float(offset)
 
     def supports(self, language: str) -> bool:
-        """Whether texts in a language (a code such as "en" or "en-GB") can be judged."""
+        """Return whether the model can judge texts in a language (a code such as "en" or "en-GB")."""
         return language.partition("-")[0].lower() == self.language
 
     def probabilities(
         self, texts: Sequence[str], *, language: str = "en", asked: ExpectedReply = ExpectedReply.REPLY
     ) -> list[float]:
-        """For each text of a caller's turn, the probability (0-1) that the words end here; 0 for one without words.
+        """Return, for each text of a caller's turn, the probability (0-1) that the words end here; 0 for a text without
+        words.
 
-        Calibrated for as many finished texts as unfinished ones.
+        The model is calibrated for equal numbers of finished and unfinished texts, and reads the last 1,000 characters
+        of a text.
 
-        Reads the last 1,000 characters of a text. asked: what the agent expects to hear. Raises ValueError for a
-        language that is not supported.
+        Args:
+            asked: What the agent expects to hear.
+
+        Raises:
+            ValueError: The language is not supported.
         """
         if not self.supports(language):
             raise ValueError(f"language: {language} has no completeness model, only {self.language}")
@@ -97,9 +103,9 @@ class CompletenessModel:
 
 
 def load_completeness_model(path: Path | None = None, *, sha256: str = COMPLETENESS_EN_SHA256) -> CompletenessModel:
-    """Loads the model that comes with this package, or the one of a file whose SHA-256 is given; once per process.
+    """Load the model of this package, or the model of a file with the given SHA-256. Each is loaded once per process.
 
-    Raises ModelError when the file is missing, too large, not the expected one, or no completeness model.
+    Raises ModelError if the file is missing, too large, not the expected one, or not a completeness model.
     """
     path = path or COMPLETENESS_EN
     try:

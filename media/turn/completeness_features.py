@@ -1,9 +1,9 @@
 """The features of the completeness model: hashed words and endings, and a few counts.
 
-The mark at the end is never seen: recognizers put one after every fragment. Marks between sentences are: there the
-recognizer knew what follows.
+The mark at the end is dropped, because recognizers put one after every fragment. Marks between sentences are kept,
+because the recognizer knew the words that follow.
 
-A change here makes every trained file worthless: raise `FORMAT` and train anew (docs/develop/turn-model.md).
+A change here invalidates every trained file: raise `FORMAT` and train again (docs/develop/turn-model.md).
 """
 
 import re
@@ -15,17 +15,17 @@ from media.turn.backchannels import phrase_set
 from media.turn.expected_reply import ExpectedReply
 
 FORMAT = 2
-# A turn's end is decided by its last words; a sentence of more than 32 words says no more about it.
+# The last words decide whether a turn ends; words before the last 32 add nothing.
 MAX_CHARS, MAX_WORDS = 1_000, 32
 NGRAM_BUCKETS, WORD_BUCKETS, ENDING_BUCKETS = 1 << 18, 1 << 15, 1 << 12
 LAST_WORDS, FIRST_WORDS, ENDINGS = 6, 3, 3
 START = "^"
-# Stand for punctuation between two sentences, and between two parts of one.
+# These stand for punctuation between two sentences, and between two parts of one.
 STOP, COMMA = ".", ","
 NGRAMS = 23
 COUNTS = 26
 
-# In this order in the trained weights; a kind that is not among them counts as a reply.
+# The order of the trained weights. A kind that is not listed counts as a reply.
 ASKED = (
     ExpectedReply.REPLY,
     ExpectedReply.YES_NO,
@@ -45,7 +45,7 @@ _DIGIT = phrase_set("zero|oh|o|nought|one|two|three|four|five|six|seven|eight|ni
 _MARKS = {".": STOP, "!": STOP, "?": STOP, ",": COMMA, ";": COMMA, ":": COMMA}
 _BETWEEN = (STOP, COMMA)
 _TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*|[.!?,;:](?=[\s\"]|$)")
-# What begins a clause, or something that has to follow.
+# Words that begin a clause, or after which something must follow.
 _CONNECTIVE = phrase_set(
     "and|but|or|so|if|when|because|cause|since|while|although|though|unless|until|before|after|that|which|who|whom|whose|"
     "where|what|how|why|than|as|to|for|with|at|in|on|of|about|from|by|besides|except|like|let|please"
@@ -55,8 +55,14 @@ _TO_HASH = str.maketrans("0123456789", "##########")
 
 @dataclass(frozen=True, slots=True)
 class CompletenessFeatures:
-    """Of one text. ngrams: NGRAMS places below NGRAM_BUCKETS; words: LAST_WORDS + FIRST_WORDS places below
-    WORD_BUCKETS; endings: ENDINGS places below ENDING_BUCKETS; counts: COUNTS numbers of 0-2."""
+    """The features of one text.
+
+    Attributes:
+        ngrams: NGRAMS indices below NGRAM_BUCKETS.
+        words: LAST_WORDS + FIRST_WORDS indices below WORD_BUCKETS.
+        endings: ENDINGS indices below ENDING_BUCKETS.
+        counts: COUNTS numbers from 0 to 2.
+    """
 
     ngrams: list[int]
     words: list[int]
@@ -65,8 +71,10 @@ class CompletenessFeatures:
 
 
 def last_words(text: str) -> list[str]:
-    """The last MAX_WORDS words of a text of any length in lower case, digits as `#`; of the punctuation only
-    one STOP or COMMA between two words, which counts as a word."""
+    """Return the last MAX_WORDS words of a text in lower case, with digits as `#`.
+
+    Of the punctuation between two words, one STOP or COMMA is kept, which counts as a word.
+    """
     found: list[str] = []
     for token in _TOKEN.findall(text[-MAX_CHARS:].lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")):
         if token not in _MARKS:
@@ -82,7 +90,7 @@ def last_words(text: str) -> list[str]:
 
 
 def extract_features(words: Sequence[str], asked: ExpectedReply) -> CompletenessFeatures:
-    """words: from `last_words`."""
+    """Return the features of `words`, which come from `last_words`."""
     asked = asked if asked in ASKED else ExpectedReply.REPLY
     padded = [*[START] * LAST_WORDS, *words]
     last = padded[-LAST_WORDS:]
@@ -139,7 +147,7 @@ def _ngrams(words: Sequence[str], last: list[str], first: list[str], asked: Expe
 
 
 def _last_connective(words: Sequence[str]) -> tuple[str, int]:
-    """The last connective of a sentence, and how many words follow it (at most 6)."""
+    """Return the last connective of a sentence, and the number of words after it (at most 6)."""
     for since, word in enumerate(reversed(words)):
         if word in _CONNECTIVE or word == COMMA:
             return word, min(since, 6)
@@ -147,7 +155,12 @@ def _last_connective(words: Sequence[str]) -> tuple[str, int]:
 
 
 def _counts(words: Sequence[str], asked: ExpectedReply, before: int, total: int) -> list[float]:
-    """words: of the last sentence. before: how many sentences are before it. total: words of the whole text."""
+    """Return the counts for the `words` of the last sentence.
+
+    Args:
+        before: The number of sentences before it.
+        total: The number of words of the whole text.
+    """
     length, run = len(words), _digit_run(words)
     counts = [0.0] * COUNTS
     counts[ASKED.index(asked)] = 1.0
@@ -186,7 +199,7 @@ def _word_class(word: str) -> str:
 
 
 def _digit_run(words: Sequence[str]) -> int:
-    """Digits of the last words that are nothing but digits."""
+    """Return the number of digits in the words at the end that consist only of digits."""
     run = 0
     for word in reversed(words):
         if word not in _DIGIT and word.strip("#"):

@@ -1,4 +1,4 @@
-"""Reads whether a caller confirms what was read back."""
+"""Detects whether a caller confirms what was read back."""
 
 from enum import StrEnum
 from typing import Final
@@ -7,16 +7,16 @@ from media.turn.backchannels import phrase_set, split_words
 
 
 class CallerConfirmation(StrEnum):
-    """What an answer to "Is that right?" says."""
+    """What an answer to "Is that right?" means."""
 
     YES = "yes"
     NO = "no"
-    UNCLEAR = "unclear"  # few words that say neither, or both: the question is put again
+    UNCLEAR = "unclear"  # few words that mean neither or both: the question is repeated
     OTHER = "other"  # the caller says something else
 
 
-# Words of all languages that the call has phrases for, and of their neighbors: callers answer in their own, and no
-# word means yes in one and no in another.
+# Words of all languages for which there are phrases, and of similar languages, because callers answer in their own
+# language. No word means yes in one language and no in another.
 _YES: Final = phrase_set(
     "yes|yeah|yea|yep|yup|yah|correct|right|exactly|perfect|absolutely|confirmed|ja|jawohl|jep|richtig|genau|stimmt|"
     "korrekt|s\u00ed|si|claro|correcto|exacto|vale|oui|ouais|exact|exactement|parfait|sim|certo|esatto|klopt"
@@ -25,18 +25,20 @@ _NO: Final = phrase_set(
     "no|nope|nah|wrong|incorrect|not|isn't|wasn't|doesn't|never|nein|nee|falsch|nicht|kein|incorrecto|mal|equivocado|"
     "non|pas|faux|errado|n\u00e3o|sbagliato"
 )
-# A yes beside one of these is no confirmation: "yes, but the last one is a five".
+# Words that turn a yes into no confirmation: "yes, but the last one is a five".
 _DOUBTS: Final = phrase_set(
     "but|except|almost|nearly|actually|wait|aber|fast|au\u00dfer|moment|pero|casi|excepto|menos|mais|sauf|presque|"
     "attendez"
 )
-# An answer has so few words; who says more without a yes or a no says something else.
+# The maximum number of words of an unclear answer. A longer text without a yes or a no says something else.
 _MOST_WORDS: Final = 3
 
 
 def read_confirmation(text: str) -> CallerConfirmation:
-    """What the caller's words say. A no counts before a yes: what was given is asked for again, and a wrong number is
-    not taken."""
+    """Return what the caller's words mean.
+
+    A no takes precedence over a yes, because asking again is better than storing a wrong number.
+    """
     words = split_words(text)
     if any(word in _NO for word in words):
         return CallerConfirmation.NO

@@ -10,7 +10,7 @@ from media.turn.end_reason import EndReason
 
 @dataclass(frozen=True, slots=True)
 class CallerStarted:
-    """The caller began to speak and has the floor. `again`: after a pause within the same turn."""
+    """The caller began to speak and has the floor. `again` means after a pause within the same turn."""
 
     t: int
     again: bool = False
@@ -18,7 +18,7 @@ class CallerStarted:
 
 @dataclass(frozen=True, slots=True)
 class CallerOverlaps:
-    """The caller speaks over words that cannot be interrupted: notify the recognizer. What is said is answered when the
+    """The caller speaks over words that cannot be interrupted: notify the recognizer. The words are answered when the
     agent is done."""
 
     t: int
@@ -28,7 +28,7 @@ class CallerOverlaps:
 class CallerPaused:
     """The caller may have finished: request the final text under this token (and a hint from smart-turn).
 
-    Tokens count up over the call; a new one makes every older one stale.
+    Tokens increase during the call. A new token makes all older ones stale.
     """
 
     t: int
@@ -37,8 +37,9 @@ class CallerPaused:
 
 @dataclass(frozen=True, slots=True)
 class PrepareAnswer:
-    """The caller's turn ends soon unless they go on: ask for the answer to this text, and hold it until CallerDone.
-    CallerStarted drops it, and so does the next PrepareAnswer, with another text.
+    """The caller's turn ends soon unless they continue: request the answer to this text, and hold it until CallerDone.
+
+    CallerStarted drops the answer, and so does the next PrepareAnswer, which has another text.
     """
 
     t: int
@@ -47,12 +48,14 @@ class PrepareAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CallerDone:
-    """The turn is over: answer it. The agent has the floor from here, without `agent_thinking`.
+    """The turn is over: answer it. From here on the agent has the floor, without `agent_thinking`.
 
-    end_ms: the true end of the caller's speech. text: the whole turn, also what an interrupted reply was to answer.
-    due_ms: when the silence was long enough, and no sound kept the turn open; the time from there to `t` was spent
-        waiting for the text.
-    reason: what decided how long the silence had to be.
+    Attributes:
+        end_ms: The true end of the caller's speech.
+        text: The whole turn, including what an interrupted reply should have answered.
+        due_ms: When the silence was long enough and no sound kept the turn open. The time from there to `t` was spent
+            waiting for the text.
+        reason: What decided the required length of the silence.
     """
 
     t: int
@@ -64,10 +67,12 @@ class CallerDone:
 
 @dataclass(frozen=True, slots=True)
 class NothingSaid:
-    """Speech ended without words, or without any that needs an answer; back to listening. Where it was too long for a
-    cough, the call asks for it again.
+    """Speech ended without words, or without words that need an answer: back to listening.
 
-    interrupted: the noise had interrupted the agent, so the call should say something.
+    If the speech was too long for a cough, the call asks the caller to repeat it.
+
+    Attributes:
+        interrupted: The noise had interrupted the agent, so the call should say something.
     """
 
     t: int
@@ -76,17 +81,20 @@ class NothingSaid:
 
 @dataclass(frozen=True, slots=True)
 class TurnSettled:
-    """The answer has been audible long enough: the caller's turn can no longer change."""
+    """The answer has been audible long enough that the caller's turn can no longer change."""
 
     t: int
 
 
 @dataclass(frozen=True, slots=True)
 class LowerAgent:
-    """The caller speaks over the agent, perhaps only a nod: let it go on more quietly, notify the recognizer.
+    """The caller speaks over the agent, perhaps only a backchannel: lower the agent's volume and notify the recognizer.
 
-    is_suspected: it is not known yet whether the sound is speech: lower the agent, and nothing else. is_early: the
-    caller may go on with the turn whose answer has just begun: lower the agent further, until it is known."""
+    Attributes:
+        is_suspected: It is not yet known whether the sound is speech: only lower the agent.
+        is_early: The caller may be continuing the turn whose answer has just begun: lower the agent further until this
+            is known.
+    """
 
     t: int
     is_suspected: bool = False
@@ -95,9 +103,11 @@ class LowerAgent:
 
 @dataclass(frozen=True, slots=True)
 class HoldAgent:
-    """The caller speaks over the agent: silence it at once, keep what was not heard, notify the recognizer.
+    """The caller speaks over the agent: silence it at once, keep what was not heard, and notify the recognizer.
 
-    lowered: it was lowered for the same speech until now, and the recognizer was notified then."""
+    Attributes:
+        lowered: The agent was lowered for the same speech until now, and the recognizer was notified at that time.
+    """
 
     t: int
     lowered: bool = False
@@ -105,7 +115,8 @@ class HoldAgent:
 
 @dataclass(frozen=True, slots=True)
 class ResumeAgent:
-    """It was nothing, or a backchannel: continue where the agent was held. lowered: it was never silent."""
+    """The speech was nothing or a backchannel: continue where the agent was held. `lowered`: it was only lowered, never
+    silent."""
 
     t: int
     lowered: bool = False
@@ -113,8 +124,11 @@ class ResumeAgent:
 
 @dataclass(frozen=True, slots=True)
 class InterruptAgent:
-    """The caller took the floor: cancel the reply that is under way or held. early: it had only just become audible,
-    and the turn that it answers goes on."""
+    """The caller took the floor: cancel the reply that is being prepared, played or held.
+
+    Attributes:
+        early: The reply had only just become audible, and the turn that it answers continues.
+    """
 
     t: int
     early: bool = False

@@ -1,6 +1,7 @@
-"""Finds digits, e-mail addresses and spelled letters, and how far a dictation has come.
+"""Finds digits, e-mail addresses and spelled letters, and how far a dictation has progressed.
 
-`dictation_state` judges by what was asked (`expected_dictation`). Pure functions of the words.
+`dictation_state` depends on what the agent asked for (`expected_dictation`). All functions are pure functions of the
+words.
 """
 
 import re
@@ -17,7 +18,7 @@ from media.turn.spoken_dates import read_date
 from media.turn.spoken_digits import UNCLEAR, ends_open, read_digits
 from media.turn.spoken_reference import read_reference
 
-# Digits that a dictated number must have before it can be complete.
+# The number of digits that a dictated number needs before it can be complete.
 WHOLE_NUMBER = {"digits": 10, "code": 4}
 
 _UNITS = phrase_set("zero|oh|o|nought|one|two|three|four|five|six|seven|eight|nine")
@@ -28,19 +29,19 @@ _ZEROS = {"hundred": 2, "thousand": 3}
 _TAIL_DIGITS = 3
 
 _WRITTEN_EMAIL = re.compile(r"\S@[\w-]+(\.[\w-]+)*\.[a-z]{2,}[.!?]?\s*$", re.IGNORECASE)
-# An address may go on after a country's code: "dot co" "dot uk".
+# An address may continue after a country-like ending: "dot co" "dot uk".
 _SHORT_END: Final = re.compile(r"\bdot\s+(co|com|org|ac|gov)[.!?]?\s*$", re.IGNORECASE)
 _EMAIL_WORDS: Final = re.compile(r"\b(at|dot|underscore|hyphen)\b|@", re.IGNORECASE)
 _PLUS: Final = re.compile(r"^\D*(\+|\bplus\b)", re.IGNORECASE)
 _SPOKEN_EMAIL = re.compile(r"\b(at|@)\s.+(\bdot\s+|\.)[a-z]{2,}[.!?]?\s*$", re.IGNORECASE)
 
-# Lengths of a code, and of a reference, of which the question does not tell them.
+# The possible lengths of a code and of a reference if the question does not specify them.
 _ANY_CODE: Final = frozenset(range(4, 13))
 _ANY_REFERENCE: Final = frozenset(range(5, 13))
 
 
 class Progress(StrEnum):
-    """How far a dictation has come."""
+    """How far a dictation has progressed."""
 
     EMPTY = "empty"
     PARTIAL = "partial"
@@ -50,12 +51,15 @@ class Progress(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DictationState:
-    """How far a dictation has come.
+    """How far a dictation has progressed.
 
-    digits: what was dictated so far (of a reference, letters too; UNCLEAR for each that was not understood); empty for
-    dates and e-mail addresses. missing: how many more it needs at least; 0 for what has no count. may_continue: it is
-    whole, and could still be longer. is_clear: nothing in it was not understood; only of a whole one. A card whose
-    check digit is wrong is clear at its full length: a digit was misheard, and none is missing.
+    Attributes:
+        digits: What was dictated so far, with UNCLEAR for each digit that was not understood. For a reference also
+            letters. Empty for dates and e-mail addresses.
+        missing: The minimum number of missing digits; 0 if there is no count.
+        may_continue: The dictation is whole, but could be longer.
+        is_clear: Only for a whole dictation: everything in it was understood. A card number with a wrong check digit is
+            clear at its full length, because a digit was misheard and none is missing.
     """
 
     progress: Progress
@@ -69,8 +73,12 @@ _EMPTY: Final = DictationState(Progress.EMPTY)
 
 
 def dictation_state(text: str, expected: ExpectedDictation | None) -> DictationState:
-    """How far the caller's words have come with what was asked. expected: None: nothing was asked; then a run of digits
-    at their end is read as a phone number of the US (3-3-4), and an address as an e-mail address."""
+    """Return how far the caller's words have progressed with what was asked.
+
+    Args:
+        expected: What was asked. If it is None, a run of digits at the end is read as a US phone number (3-3-4), and an
+            address as an e-mail address.
+    """
     if expected is None:
         return _volunteered(text)
     return _READERS[expected.kind](text, expected)
@@ -90,7 +98,8 @@ def _phone_state(text: str, expected: ExpectedDictation) -> DictationState:
 
 
 def _card_state(text: str, expected: ExpectedDictation) -> DictationState:
-    """Where a brand has several lengths, the check digit tells which one it is; it is right by chance in a tenth."""
+    """Return the state of a card number. If a brand has several lengths, the check digit decides; it is right by chance
+    in 10 %."""
     digits = read_digits(text)
     lengths = expected.lengths or card_lengths(digits)
     is_right = UNCLEAR not in digits and passes_luhn(digits)
@@ -145,12 +154,13 @@ _READERS: Final[Mapping[DictationKind, Callable[[str, ExpectedDictation], Dictat
 
 
 def digit_count(spoken: list[str]) -> int:
-    """Counts the digits in a list of words (from `split_words`): "four", "oh", "double two", "eight hundred", "555"."""
+    """Count the digits in a list of words (from `split_words`): "four", "oh", "double two", "eight hundred", "555"."""
     return sum(_digits(word, before) for before, word in zip(["", *spoken], spoken, strict=False))
 
 
 def ends_in_digits(spoken: list[str]) -> bool:
-    """Whether the last words are a run of at least three single digits, as in a number that is being dictated."""
+    """Return whether the last words are a run of at least three single digits, as in a number that is being
+    dictated."""
     run = 0
     for word in reversed(spoken):
         if word not in _UNITS and not (word.isdecimal() and len(word) == 1):
@@ -160,14 +170,14 @@ def ends_in_digits(spoken: list[str]) -> bool:
 
 
 def ends_in_letters(spoken: list[str]) -> bool:
-    """Whether the last word is a spelled letter ("j", or "j" of "j as in john" a few words back)."""
+    """Return whether the last word is a spelled letter ("j", or "j" of "j as in john" a few words back)."""
     return bool(spoken) and (
         len(spoken[-1]) == 1 or spoken[-3:-1] in (["as", "in"], ["like", "in"]) or spoken[-2:-1] == ["for"]
     )
 
 
 def email_is_complete(text: str) -> bool:
-    """Whether the text ends in a whole address, written ("a@b.com") or spoken ("a at b dot com")."""
+    """Return whether the text ends in a whole address, written ("a@b.com") or spoken ("a at b dot com")."""
     return bool(_WRITTEN_EMAIL.search(text) or _SPOKEN_EMAIL.search(text))
 
 
@@ -175,7 +185,7 @@ def _digits(word: str, before: str) -> int:
     if word.isdecimal():
         return len(word)
     if word in _UNITS:
-        # "twenty five" is two digits, and they were counted with "twenty".
+        # "twenty five" is two digits, which were counted with "twenty".
         return 0 if before in _TENS else 1
     if word in _TEENS or word in _TENS:
         return 2

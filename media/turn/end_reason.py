@@ -1,4 +1,4 @@
-"""The reasons for which a caller's turn is ended."""
+"""The reasons why a caller's turn ends."""
 
 from enum import StrEnum
 

@@ -1,7 +1,7 @@
 """The rules of turn-taking in a call, and English words that show whether a turn has ended.
 
-Pure functions of the words; no clock, no state. Full stops and question marks count for nothing: recognizers put them
-after nearly everything that is followed by a pause.
+The functions depend only on the words; they have no clock and no state. Full stops and question marks are ignored,
+because recognizers put them after nearly everything that is followed by a pause.
 """
 
 import re
@@ -18,29 +18,36 @@ LEAST_MS = 200
 
 @dataclass(frozen=True, slots=True)
 class TurnRules:
-    """Turn-taking settings of one call; the first four come from the agent's plan, the rest rarely change. All in ms.
+    """Turn-taking settings of one call, in ms. The first four come from the agent's plan; the others rarely change.
 
-    silence_ms: silence, from the true end of speech, that ends a turn if the rules are not adaptive (never under 200).
-    adaptive: the evidence decides (media/turn/expected_cost.py); 600 means its own silences, others scale them.
-    price_ms: what it costs to answer a caller who would have gone on, as ms of waiting.
-    earliest_ms: no answer that is prepared during the silence sounds before this, counted from the end of speech.
-    barge_in: the caller may interrupt.
-    min_words: words, backchannels not counted, that make an interruption.
-    pause_ms: silence after which a final text is requested, ahead of the turn's end (at most half of silence_ms).
-    text_wait_ms: longest wait for that text.
-    onset_wait_ms: how much longer than an adaptive silence a turn stays open for a sound that may be speech.
-    prepare_ms: how long before the end of an adaptive silence the answer is asked for; 0: after it.
-    nod_ms: speech over an audible agent for which it is only lowered, because nods are as short; 0 silences it at once.
-    settle_ms: speech that begins within so much of an audible reply continues the caller's turn: 600 ms, and 40 ms by
-        which the start of soft words is found late.
-    continue_ms: such speech that withdraws the reply, whatever its words are: 300 ms, which the detector measures as up
-        to 40 ms more.
-    commit_ms: speech over the agent that interrupts whatever its words are.
-    held_pause_ms, resume_wait_ms: after a hold, silence until the text is requested, then the wait before resuming.
-    held_max_ms: after this, any further speech interrupts.
-    near_end_ms: a question of the agent's with less than this left to play may be answered by any word.
-    false_hold_ms: after each false hold the next one needs this much more speech (until the agent is done).
-    language: of the call, as in its plan.
+    Attributes:
+        silence_ms: The silence, from the true end of speech, that ends a turn if the rules are not adaptive (at least
+            200).
+        adaptive: The evidence decides (media/turn/expected_cost.py). A `silence_ms` of 600 means its own silences;
+            other values scale them.
+        price_ms: The cost of answering a caller who would have continued, in ms of waiting.
+        earliest_ms: An answer that is prepared during the silence does not sound before this, counted from the end of
+            speech.
+        barge_in: The caller may interrupt.
+        min_words: The number of words, without backchannels, that make an interruption.
+        pause_ms: The silence after which a final text is requested before the turn ends (at most half of silence_ms).
+        text_wait_ms: The longest wait for that text.
+        onset_wait_ms: How much longer than an adaptive silence a turn stays open for a sound that may be speech.
+        prepare_ms: How long before the end of an adaptive silence the answer is requested; 0 requests it after the
+            silence.
+        nod_ms: Speech over an audible agent up to this length only lowers the agent, because backchannels are this
+            short. 0 silences the agent at once.
+        settle_ms: Speech that begins within this time of an audible reply continues the caller's turn. It is 600 ms
+            plus 40 ms, because the start of soft words is found late.
+        continue_ms: Such speech withdraws the reply after this time, whatever its words are. It is 300 ms, which the
+            detector measures with an error of up to 40 ms.
+        commit_ms: Speech over the agent of this length interrupts, whatever its words are.
+        held_pause_ms: After a hold, the silence until the text is requested.
+        resume_wait_ms: After `held_pause_ms`, the wait before the agent resumes.
+        held_max_ms: After this time in a hold, any further speech interrupts.
+        near_end_ms: Any word may answer a question of the agent that has less than this left to play.
+        false_hold_ms: After each false hold, the next one needs this much more speech until the agent is done.
+        language: The language of the call, as in its plan.
     """
 
     silence_ms: int = 600
@@ -70,7 +77,8 @@ _GOES_ON = phrase_set(
     "and|but|or|because|cause|if|when|while|although|unless|until|than|that's|um|uh|er|erm|hmm|the|a|an|my|your|our|"
     "their|its|i|i'm|i'd|i'll|i've|we're|we'd|they're|he's|she's|it's|there's|plus"
 )
-# Last words after which it mostly does ("I want to speak to", "The bus is"), except "What is it for?" and "Yes, it is."
+# Last words after which it usually continues ("I want to speak to", "The bus is"), except "What is it for?" and "Yes,
+# it is."
 _PREPOSITIONS = phrase_set("to|of|with|for|at|from|in|on|by|about|into")
 _AUXILIARIES = phrase_set("is|are|was|were|am|will|would|can|could")
 _PRONOUNS = phrase_set("i|you|he|she|it|we|they|that|this|there|what|who|where|how")
@@ -95,14 +103,18 @@ _THAT_IS_ALL = re.compile(
 
 
 def is_unfinished(text: str) -> bool:
-    """Whether the text certainly breaks off: a trailing comma or dash, a conjunction, an article, a hesitation."""
+    """Return whether the text certainly breaks off: a trailing comma or dash, a conjunction, an article, a
+    hesitation."""
     spoken = split_words(text)
     return bool(spoken) and (text.rstrip().endswith(_BROKEN_OFF) or spoken[-1] in _GOES_ON)
 
 
 def may_be_unfinished(spoken: list[str]) -> bool:
     """Return whether the words (from `split_words`) probably break off: after a preposition, or after a noun and an
-    auxiliary. A question may end in either, and "Yes, they are" ends in a pronoun and an auxiliary."""
+    auxiliary.
+
+    A question may end in either, and "Yes, they are" ends in a pronoun and an auxiliary.
+    """
     if not spoken or spoken[0] in _FIRST_OF_QUESTIONS:
         return False
     follows_noun = len(spoken) > 1 and spoken[-2] not in _PRONOUNS
@@ -110,15 +122,15 @@ def may_be_unfinished(spoken: list[str]) -> bool:
 
 
 def is_plain_answer(spoken: list[str]) -> bool:
-    """Whether the words (from `split_words`) answer a yes/no question and say no more."""
+    """Return whether the words (from `split_words`) answer a yes/no question and add nothing else."""
     return " ".join(spoken) in _YES_NO
 
 
 def ends_message(text: str) -> bool:
-    """Whether who leaves a message has said that it is over."""
+    """Return whether a caller who leaves a message has said that it is over."""
     return _THAT_IS_ALL.search(text) is not None
 
 
 def declines_dictation(text: str) -> bool:
-    """Whether the caller says that there is nothing to dictate: "I don't have one"."""
+    """Return whether the caller says that there is nothing to dictate: "I don't have one"."""
     return _HAS_NOTHING_TO_DICTATE.search(text) is not None and digit_count(split_words(text)) <= 1

@@ -1,4 +1,4 @@
-"""Evidence in a pause for whether the caller's turn is over."""
+"""Collects the evidence in a pause for whether the caller's turn is over."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,40 +17,46 @@ from media.turn.endpoint import (
 from media.turn.expected_dictation import DictationKind, ExpectedDictation
 from media.turn.expected_reply import ExpectedReply
 
-# Probabilities of what the words alone decide: "I'd like a table and" goes on, "I'd like to speak to" mostly does, and
-# "yes" to a yes/no question does not.
+# Probabilities for cases that the words alone decide: "I'd like a table and" continues, "I'd like to speak to" usually
+# does, and "yes" to a yes/no question does not.
 GOES_ON: Final = 0.02
 MAY_GO_ON: Final = 0.08
 IS_DONE: Final = 0.98
 _ENGLISH: Final = "en"
-# A pause of this length inside a turn, in ms, shows a caller who needs more patience, if it is not the first one.
+# A pause of at least this length inside a turn, in ms, shows a caller who needs more patience, if it is not the first
+# such pause.
 LONG_PAUSE_MS: Final = 500
-# What each further long pause adds to the log-odds against an end, at most how much, and what share is left of the
-# count of pauses after each turn.
+# How much each further long pause lowers the log-odds of an end, the maximum of that, and the share of the count of
+# pauses that is kept after each turn.
 PATIENCE_STEP, PATIENCE_MOST, PATIENCE_KEPT = 0.8, 2.4, 0.7
 _SPELLS: Final = DictationState(Progress.PARTIAL)
 
 
 class CompletenessJudge(Protocol):
-    """Tells from the words alone whether a caller has finished; at most 1 ms for a text, because calls wait for it."""
+    """Judges from the words alone whether a caller has finished. At most 1 ms for a text, because calls wait for it."""
 
     def supports(self, language: str) -> bool:
-        """Whether it knows the language."""
+        """Return whether the judge supports the language."""
 
     def probabilities(
         self, texts: Sequence[str], *, language: str = _ENGLISH, asked: ExpectedReply = ExpectedReply.REPLY
     ) -> list[float]:
-        """For each text of a caller's turn the probability (0-1) that it ends there, whatever its last mark is."""
+        """Return, for each text of a caller's turn, the probability (0-1) that it ends there, whatever its last mark
+        is."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnEvidence:
-    """What is known of a pause; None where nothing is.
+    """The evidence in a pause. None means that there is no evidence of that kind.
 
-    text: probability (0-1) that the words end here. second: the same by a second judge of the words. sound: the same
-    from how they sound (smart-turn). vendor: the same from the recognizer itself, if it is trained for that. asked:
-    what the agent's last words expect. dictation: how much there is of what the caller dictates. hesitation: how much
-    the caller's earlier pauses in this call lower the log-odds of the end.
+    Attributes:
+        text: The probability (0-1) that the words end here.
+        second: The same probability from a second judge of the words.
+        sound: The same probability from the sound (smart-turn).
+        vendor: The same probability from the recognizer itself, if it is trained for that.
+        asked: What the agent's last words expect.
+        dictation: How far the caller's dictation has progressed.
+        hesitation: How much the caller's earlier pauses in this call lower the log-odds of the end.
     """
 
     text: float | None = None
@@ -63,26 +69,30 @@ class TurnEvidence:
 
 
 class EvidenceCollector:
-    """Collects the evidence of one call's pauses. judge: None where no model is loaded.
+    """Collects the evidence of one call's pauses.
 
-    sound: as in `TurnEvidence`, of the present pause; the floor sets it when it comes. is_dictating: what was collected
-    last is part of a number or the like.
+    Args:
+        judge: The model; None if no model is loaded.
+
+    Attributes:
+        sound: As in `TurnEvidence`, for the present pause. The floor sets it when it arrives.
+        is_dictating: The text that was collected last is part of a number or the like.
     """
 
     def __init__(self, rules: TurnRules, judge: CompletenessJudge | None = None) -> None:
         self._is_used = rules.adaptive
         self._judges = judge
         self.set_language(rules.language)
-        self._long_pauses = 0.0  # of this call, older ones count less
+        self._long_pauses = 0.0  # the weighted number in this call; older pauses count less
         self._unproven = 0  # long pauses after which no new words have come yet: the sound may be somebody else's
-        self._is_by_model = False  # not by a rule
-        self._opinion: tuple[str, float] | None = None  # of the second judge, and of which text
+        self._is_by_model = False  # whether the model judged the text, and not a rule
+        self._opinion: tuple[str, float] | None = None  # the second judge's text and probability
         self.sound: float | None = None
-        self._signal: tuple[list[str], float] | None = None  # of the recognizer, and after which words
+        self._signal: tuple[list[str], float] | None = None  # the recognizer's words and probability
         self.is_dictating = False
 
     def set_language(self, language: str) -> None:
-        """The caller's words are judged as of this language (BCP 47) from now on."""
+        """Judge the caller's words in this language (BCP 47) from now on."""
         judge = self._judges
         self._language = language.partition("-")[0].lower()
         self._judge = judge if judge is not None and judge.supports(self._language) else None
@@ -91,40 +101,46 @@ class EvidenceCollector:
 
     @property
     def judged_once(self) -> tuple[str, float]:
-        """The latest text with the model's probability; empty if a rule decided it, or a second judge has answered."""
+        """The latest text with the model's probability. Empty if a rule decided it, or if a second judge has
+        answered."""
         text, known = self._judged[0], self._probability
         is_open = known is not None and self._is_by_model and self._second() is None
         return (text, known) if is_open and known is not None else ("", 0.0)
 
     def add_opinion(self, text: str, finished: float) -> None:
-        """Takes the second judge's probability (0-1) that the caller has finished after this text."""
+        """Add the second judge's probability (0-1) that the caller has finished after this text."""
         self._opinion = (text, finished)
 
     def add_signal(self, text: str, finished: float | None) -> None:
-        """Takes the recognizer's probability (0-1) that the caller has finished after this text, which counts while
-        the words are the same; anything else than a probability: it says nothing."""
+        """Add the recognizer's probability (0-1) that the caller has finished after this text.
+
+        It counts as long as the words are the same. A value that is not a probability is ignored.
+        """
         words = split_words(text)
         is_known = finished is not None and 0 <= finished <= 1 and bool(words)
         self._signal = (words, finished) if is_known and finished is not None else None
 
     def begin_pause(self) -> None:
-        """A pause begins: what was heard in the one before says nothing of it."""
+        """Begin a pause. The sound of the previous pause no longer applies."""
         self.sound = None
 
     def went_on(self, pause_ms: int) -> None:
-        """The caller continues the same turn after so long a pause."""
+        """Record that the caller continued the same turn after this pause."""
         self._unproven += pause_ms >= LONG_PAUSE_MS
 
     def end_turn(self) -> None:
-        """Another turn begins: earlier pauses count less."""
+        """Begin another turn, in which earlier pauses count less."""
         self._long_pauses *= PATIENCE_KEPT
         self._unproven = 0
 
     def collect(self, text: str, asked: ExpectedReply, dictated: ExpectedDictation | None = None) -> TurnEvidence:
-        """Returns what is known of a pause after these words: nothing if the rules are not adaptive. The model is asked
-        only when the words are new.
+        """Return the evidence for a pause after these words; none if the rules are not adaptive.
 
-        dictated: what the agent has asked for that is dictated."""
+        The model is asked only if the words are new.
+
+        Args:
+            dictated: What the agent has asked the caller to dictate.
+        """
         if not self._is_used:
             return TurnEvidence()
         is_english = self._language == _ENGLISH
@@ -148,11 +164,11 @@ class EvidenceCollector:
         )
 
     def _vendor(self, text: str) -> float | None:
-        """The recognizer's own probability, if it is about these words."""
+        """Return the recognizer's own probability if it is about these words."""
         return self._signal[1] if self._signal is not None and self._signal[0] == split_words(text) else None
 
     def _second(self) -> float | None:
-        """The second judge's probability, if it has answered for these words and the model has judged them."""
+        """Return the second judge's probability if it has answered for these words and the model has judged them."""
         is_theirs = self._is_by_model and self._opinion is not None and self._opinion[0] == self._judged[0]
         return self._opinion[1] if is_theirs and self._opinion is not None else None
 
@@ -175,7 +191,7 @@ class EvidenceCollector:
 
 
 def _judge_dictation(text: str, asked: ExpectedReply, dictated: ExpectedDictation | None) -> DictationState | None:
-    """None while nothing is being dictated."""
+    """Return the state of the dictation, or None if nothing is being dictated."""
     if asked is ExpectedReply.MESSAGE or declines_dictation(text):
         return None
     if asked is ExpectedReply.SPELLING:
@@ -183,5 +199,5 @@ def _judge_dictation(text: str, asked: ExpectedReply, dictated: ExpectedDictatio
     state = dictation_state(text, dictated)
     is_day = dictated is not None and dictated.kind is DictationKind.DATE and not dictated.needs_year
     if state.progress is Progress.EMPTY or (is_day and state.progress is Progress.PARTIAL):
-        return None  # "on the fifteenth" says enough unless a date of birth was asked for
+        return None  # "on the fifteenth" is enough unless a date of birth was asked for
     return state

@@ -1,19 +1,19 @@
-"""How long the caller must be silent before the agent answers: the silence with the least expected cost.
+"""Decides how long the caller must be silent before the agent answers: the silence with the least expected cost.
 
-A noticed pause is the end of the caller's turn, or the caller goes on after it. If it is the end, each millisecond of
-the response costs one. If it is not, an answer that sounds before the caller goes on is a cut, and
-costs as much as `price_ms` of waiting. People differ in how long they pause: the pauses inside turns have a Lomax
-distribution (exponential, with a mean that differs from caller to caller). So the expected cost of an answer that
-sounds `t` ms after the end of speech is
+After a noticed pause, the caller's turn has either ended or continues. If it has ended, each millisecond until the
+response costs one. If it continues, an answer that sounds too early cuts the caller off, which costs as much as
+`price_ms` of waiting. People differ in how long they pause, so the pauses inside turns have a Lomax distribution
+(exponential, with a mean that differs between callers). The expected cost of an answer that sounds `t` ms after the end
+of speech is
 
     P(end) * t + P(pause) * price_ms * (1 + (t - NOTICED_MS) / scale_ms) ** -shape
 
-and the least cost is where the growth of the first term equals the decrease of the second:
+and the cost is least where the growth of the first term equals the decrease of the second:
 
     t = NOTICED_MS + scale_ms * ((price_ms * shape / scale_ms / odds of the end) ** (1 / (shape + 1)) - 1)
 
-but never before `earliest_ms`. The log-odds are those of the kind of call, plus those of each piece of evidence. The
-figures are in docs/decisions/0011.
+but never before `earliest_ms`. The log-odds are the sum of a prior for the kind of call and of each piece of evidence.
+The figures are in docs/decisions/0011.
 """
 
 import math
@@ -28,14 +28,14 @@ from media.turn.expected_reply import ExpectedReply
 
 # How long a pause has lasted when the final text of the caller's words is requested.
 NOTICED_MS: Final = 200
-# No evidence makes the caller wait longer than this for an answer.
+# The maximum silence before an answer, whatever the evidence is.
 MOST_MS: Final = 2_000
-# How long model and voice take if the answer is not prepared during the silence.
+# How long the model and the voice take if the answer is not prepared during the silence.
 ANSWER_MS: Final = 280
-# The plan's `silence_ms` that means "by default". Any other value is the silence without evidence, and scales the rest.
+# The default of the plan's `silence_ms`. Another value is the silence without evidence, and scales the other silences.
 DEFAULT_SILENCE_MS: Final = 600
 
-# Silence after dictated symbols that are not complete, and at most after a complete number.
+# The silence after incomplete dictated symbols, and the maximum after a complete number.
 DICTATION_MS: Final = 1_400
 WHOLE_MS: Final = 680
 
@@ -57,10 +57,10 @@ class PausePrior:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceWeights:
-    """How many log-odds of the posterior one of each judge's log-odds is worth.
+    """How much each judge's log-odds contribute to the log-odds of the posterior.
 
     Attributes:
-        most: A judge other than the model of the words moves the posterior by no more than this.
+        most: The maximum by which a judge other than the model of the words moves the posterior.
     """
 
     text: float
@@ -78,24 +78,24 @@ class EndSilence:
     reason: EndReason
 
 
-# By what the agent has asked for. Fitted on noticed pauses and ends of the natural calls of the development set.
+# By what the agent has asked for. Fitted on noticed pauses and ends in the natural calls of the development set.
 PRIORS: Final[dict[ExpectedReply, PausePrior]] = {
     ExpectedReply.REPLY: PausePrior(end_log_odds=0.0),
     # People who leave a message pause between their sentences.
     ExpectedReply.MESSAGE: PausePrior(end_log_odds=-1.5),
 }
 WEIGHTS: Final = EvidenceWeights(text=0.6, second=0.25, sound=0.4, vendor=0.5, most=1.5)
-# The second judge's probability that says nothing: it is asked about pauses, half of which are no ends.
+# The neutral probability of the second judge. It is asked about pauses of which half are not ends.
 SECOND_NEUTRAL: Final = 0.35
-# Evidence that moves the posterior by less decides nothing.
+# Evidence that moves the posterior by less than this decides nothing.
 _NOTHING: Final = 0.1
 _LEAST: Final = 1e-4
 
 
 def end_silence(evidence: TurnEvidence, rules: TurnRules) -> EndSilence:
-    """Return the silence that ends a turn of which this is known, at least 200 ms.
+    """Return the silence that ends a turn with this evidence, at least 200 ms.
 
-    A plan that is not adaptive always has its own silence.
+    A plan that is not adaptive always uses its own silence.
     """
     if not rules.adaptive:
         return EndSilence(max(LEAST_MS, rules.silence_ms), EndReason.TIMER)
@@ -147,7 +147,7 @@ def _least_cost_ms(evidence_log_odds: float, asked: ExpectedReply, rules: TurnRu
 
 
 def _answer_at(posterior: float, prior: PausePrior, price_ms: int) -> float:
-    """Return the moment of the least expected cost, in ms from the end of speech."""
+    """Return the time of the least expected cost, in ms from the end of speech."""
     relative_price = price_ms * prior.shape / prior.scale_ms * math.exp(-posterior)
     return NOTICED_MS + prior.scale_ms * (math.pow(relative_price, 1 / (prior.shape + 1)) - 1)
 
@@ -157,7 +157,7 @@ def _whole_ms(rules: TurnRules) -> int:
 
 
 def _reason(words: float, sound: float) -> EndReason:
-    """Return what lengthened the silence most; TIMER if nothing did."""
+    """Return what lengthened the silence most, or TIMER if nothing did."""
     if words + sound > -_NOTHING:
         return EndReason.TIMER
     return EndReason.WORDS if words <= sound else EndReason.SOUND

@@ -1,7 +1,4 @@
-"""Derives from the agent's question what the caller will dictate and how long it is.
-
-English only.
-"""
+"""Derives from the agent's question what the caller will dictate and how long it is. English only."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +9,7 @@ from media.turn.backchannels import word_list
 
 
 class DictationKind(StrEnum):
-    """What is dictated."""
+    """The kind of text that is dictated."""
 
     PHONE = "phone"
     CARD = "card"
@@ -24,8 +21,13 @@ class DictationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExpectedDictation:
-    """lengths: how many digits (of a reference: characters) it may have; empty: not known. country: two letters, for
-    phone numbers. needs_year: of a date."""
+    """What the caller is asked to dictate.
+
+    Attributes:
+        lengths: The possible numbers of digits (for a reference: characters). Empty if unknown.
+        country: Two letters, for phone numbers.
+        needs_year: A date needs a year.
+    """
 
     kind: DictationKind
     lengths: frozenset[int] = frozenset()
@@ -64,7 +66,7 @@ _KINDS: Final = (
     (DictationKind.PHONE, re.compile(r"\b(your|best|the) number\b")),
 )
 _BIRTH: Final = re.compile(r"\b(birth|birthday|born)\b|\bdate of expiry\b")
-# Lengths of codes by their name, where the question does not tell.
+# The lengths of codes by their name, if the question does not specify them.
 _CODE_LENGTHS: Final = (
     (re.compile(r"\bzip\b"), frozenset({5, 9})),
     (re.compile(r"\bsocial security\b"), frozenset({9})),
@@ -75,7 +77,8 @@ _CODE_LENGTHS: Final = (
 
 
 def expected_dictation(question: str, country: str = "US") -> ExpectedDictation | None:
-    """What the agent's question asks the caller to dictate; None: nothing. country: whose phone numbers are usual."""
+    """Return what the agent's question asks the caller to dictate, or None. `country` decides which phone numbers are
+    usual."""
     plain = question.lower()
     kind = next((kind for kind, pattern in _KINDS if pattern.search(plain)), None)
     count = _COUNT.search(plain)

@@ -1,6 +1,6 @@
 """Derives from the agent's words what kind of reply to expect.
 
-English; in other languages everything is a REPLY.
+English only; in other languages every reply is a REPLY.
 """
 
 import re
@@ -13,7 +13,7 @@ class ExpectedReply(StrEnum):
     REPLY = "reply"
     YES_NO = "yes_no"
     DIGITS = "digits"  # a long number: phone, account, card
-    CODE = "code"  # a short one: postal code, PIN, the last four digits
+    CODE = "code"  # a short number: postal code, PIN, the last four digits
     EMAIL = "email"
     SPELLING = "spelling"
     MESSAGE = "message"
@@ -66,18 +66,19 @@ _AUXILIARY = re.compile(
 
 
 def expected_reply(agent_text: str) -> ExpectedReply:
-    """Returns what an agent that just said `agent_text` expects: the last asking sentence of its last two decides."""
+    """Return what an agent that just said `agent_text` expects. The last question or request of its last two sentences
+    decides."""
     sentence = asked_sentence(agent_text)
     return _expected(sentence) if sentence else ExpectedReply.REPLY
 
 
 def asked_sentence(agent_text: str) -> str:
-    """The last question or request in the last two sentences of `agent_text`, in lower case; "" if there is none."""
+    """Return the last question or request in the last two sentences of `agent_text` in lower case, or an empty text."""
     return next((sentence for sentence in reversed(_last_sentences(agent_text)) if _is_asking(sentence)), "")
 
 
 def asks_caller(agent_text: str) -> bool:
-    """Whether the last two sentences of `agent_text` contain a question or a request."""
+    """Return whether the last two sentences of `agent_text` contain a question or a request."""
     return bool(asked_sentence(agent_text))
 
 

@@ -7,11 +7,16 @@ NEVER: Final = -1
 
 
 class FinalTextRequest:
-    """The latest request. token: counts requests over the call. at: ms of audio, NEVER while there is none."""
+    """The latest request. `token` counts the requests of the call. `at` is in ms of audio, or NEVER without a
+    request."""
 
     def __init__(self, clock: Callable[[], float] | None) -> None:
-        """clock: ms of real time. Delayed audio arrives faster than that, and a recognizer gets its time on both
-        clocks."""
+        """Create the state without a request.
+
+        Args:
+            clock: Returns ms of real time. Delayed audio arrives faster than real time, so a recognizer gets its time
+                on both clocks.
+        """
         self._clock = clock
         self._clock_ms = 0.0
         self.token = 0
@@ -20,11 +25,11 @@ class FinalTextRequest:
 
     @property
     def is_made(self) -> bool:
-        """Whether a request is under way, or was answered."""
+        """Whether a request is pending or was answered."""
         return self.at != NEVER
 
     def make(self, t: int) -> int:
-        """Makes a new one and returns its token; older ones are stale."""
+        """Make a new request and return its token. Older requests become stale."""
         self.token += 1
         self.at = t
         self._clock_ms = self._clock() if self._clock else 0.0
@@ -32,10 +37,10 @@ class FinalTextRequest:
         return self.token
 
     def cancel(self) -> None:
-        """The caller speaks again: an answer would not be the whole text."""
+        """Cancel the request, because the caller speaks again and an answer would not be the whole text."""
         self.at = NEVER
 
     def waited_ms(self, t: int) -> float:
-        """Ms since the request."""
+        """Return the time since the request in ms."""
         waited = t - self.at
         return min(waited, self._clock() - self._clock_ms) if self._clock else waited

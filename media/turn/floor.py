@@ -1,6 +1,6 @@
-"""The floor: a state machine on the call's audio clock, which decides who speaks.
+"""The floor: a state machine on the call's audio clock that decides who speaks.
 
-Events in, decisions out. All turns are decided here.
+The floor receives events and returns decisions. Every turn is decided here.
 
     LISTENING  nobody speaks                        speech, or words that the detector missed  -> CALLER, PAUSED
     CALLER     the caller speaks                    silence                                    -> PAUSED
@@ -9,9 +9,10 @@ Events in, decisions out. All turns are decided here.
     SPEAKING   the agent is audible                 speech -> HELD, all was played             -> LISTENING
     HELD       the caller speaks over the agent     words -> CALLER or PAUSED, backchannel, none -> back
 
-In HELD an audible agent is lowered first, and silenced once the speech is too long for a nod; see docs/decisions/0013.
-The caller's turn is committed, and its text, when the reply becomes audible (`agent_speaking`) or ends without sound
-(`agent_done`), or with NothingSaid: `turn` moves, the recognizer needs a `next_turn`. Till then the text is cumulative.
+In HELD, an audible agent is lowered first, and silenced once the speech is too long for a backchannel; see
+docs/decisions/0013. The caller's turn and its text are committed when the reply becomes audible (`agent_speaking`) or
+ends without sound (`agent_done`), or with NothingSaid: `turn` increases, and the recognizer needs a `next_turn`. Until
+then the text is cumulative.
 """
 
 from collections.abc import Callable
@@ -44,10 +45,14 @@ from media.turn.turn_text import TurnText
 
 
 class Floor:
-    """The floor of one call. `t` is ms of received caller audio and never goes back.
+    """The floor of one call. `t` is in ms of received caller audio and never decreases.
 
-    clock: ms of real time. Delayed audio comes faster; a recognizer gets its time on both clocks. turn: how many caller
-    turns were committed. agent: what is known of its words.
+    Args:
+        clock: Returns ms of real time. Delayed audio arrives faster, so a recognizer gets its time on both clocks.
+
+    Attributes:
+        turn: The number of the caller's turns that were committed.
+        agent: The state of the agent's words.
     """
 
     __slots__ = (
@@ -65,14 +70,15 @@ class Floor:
         may_be_speech: Callable[[], bool] | None = None,
         onset_ms: Callable[[], int] | None = None,
     ) -> None:
-        """judge: asked in each pause, if the rules are adaptive. The others: see `TurnPause`, `CallerVoice`, `Hold`."""
+        """Create the floor. `judge` is asked in each pause if the rules are adaptive. See `TurnPause`, `CallerVoice`
+        and `Hold`."""
         self._rules = rules
         self._request = FinalTextRequest(clock)
         self._pause = TurnPause(rules, self._request, judge, may_begin)
         self._pause_ms = min(rules.pause_ms, max(rules.silence_ms, 0) // 2)
         self.state, self.turn = FloorState.LISTENING, 0
         self._voice = CallerVoice(others_may_talk, onset_ms)
-        # The caller's words, and when the latest came that the detector had missed.
+        # The caller's words, and when the latest words came that the detector had missed.
         self._text, self._unseen = TurnText(), NEVER
         self._overlap_open = self._interrupted = self._over_agent = False
         self.agent, self._hold, self._interruptible = AgentSpeech(), Hold(rules, may_be_speech), True
@@ -80,25 +86,27 @@ class Floor:
 
     @property
     def open_text(self) -> str:
-        """In a pause, the words of which a second judge's opinion could change its end; else empty."""
+        """In a pause, the words for which a second judge's opinion could change the turn's end; otherwise empty."""
         return self._pause.open_text if self.state is FloorState.PAUSED else ""
 
     @property
     def is_overlapped(self) -> bool:
-        """The turn stays open beyond words spoken over: they cannot be interrupted, or are not audible yet."""
+        """Whether the turn stays open beyond words that the caller speaks over: they cannot be interrupted or are not
+        audible yet."""
         is_early = self.state is FloorState.HELD and not self.agent.is_audible
         return is_early or (self._overlap_open and not self._may_interrupt())
 
     def set_language(self, language: str) -> None:
-        """The call is in this language (BCP 47) from now on."""
+        """Continue the call in this language (BCP 47)."""
         self._pause.set_language(language)
 
     # --- the caller ---
 
     def frame(self, t: int, speaking: bool, last_voice_ms: int) -> Decisions:
-        """Takes one frame of caller audio, as the voice track sees it. The frame path: allocates only to decide."""
+        """Process one frame of caller audio, as the voice track sees it. Runs for each frame: allocates only for a
+        decision."""
         voice, state = self._voice, self.state
-        # While the caller is silent nothing changes: a call a frame less.
+        # While the caller is silent, nothing changes, which saves a call per frame.
         if speaking is not voice.is_heard or last_voice_ms != voice.last_ms or voice.stalled.is_hidden:
             voice.take_frame(t, speaking, last_voice_ms)
             speaking = voice.is_heard
@@ -116,7 +124,7 @@ class Floor:
         return self._start(t, again=False) if state is LISTENING else self._overlap(t)
 
     def transcript(self, t: int, text: str, final: bool, token: int | None = None) -> Decisions:
-        """Takes the text of the caller's uncommitted turn; `final` with the latest token answers CallerPaused."""
+        """Process the text of the caller's uncommitted turn. `final` with the latest token answers CallerPaused."""
         if token is not None and token < self._request.token and self._text.is_older(text):
             return NOTHING
         changed = self._text.update(text)
@@ -135,22 +143,27 @@ class Floor:
         return NOTHING
 
     def hint(self, t: int, token: int, finished: float, text: str | None = None) -> Decisions:
-        """Takes smart-turn's (with `text` the second judge's) probability (0-1) that the pause is the end."""
+        """Process smart-turn's (with `text` the second judge's) probability (0-1) that the pause is the end."""
         if token != self._request.token or self.state is not FloorState.PAUSED:
             return NOTHING
         self._pause.add_hint(finished, text)
         return self._update_need(t, more_unseen=False)
 
     def turn_signal(self, t: int, text: str, finished: float | None) -> Decisions:
-        """Takes the recognizer's own probability (0-1) that the caller has finished with this text, None: it has none.
-        Counts for these words, until the caller's next sound; the detector still calls it speech when the first come.
+        """Process the recognizer's own probability (0-1) that the caller has finished with this text; None means that
+        it has none.
+
+        It counts for these words until the caller's next sound. The detector may still report speech when the first
+        signals arrive.
         """
         self._pause.add_signal(t, self._text.with_carried(text), finished)
         return self._update_need(t, more_unseen=False) if self.state is FloorState.PAUSED else NOTHING
 
     def dtmf(self, t: int, digit: str) -> Decisions:
-        """A key was pressed: interrupts an audible agent (with barge-in). The digit itself is answered by the call, and
-        words said over the agent that did not interrupt it are answered as well."""
+        """Process a pressed key, which interrupts an audible agent (with barge-in).
+
+        The call answers the digit itself. Words over the agent that did not interrupt it are answered as well.
+        """
         if not self._may_interrupt() or not self.agent.is_audible:
             return NOTHING
         if self.state is FloorState.HELD:
@@ -165,7 +178,8 @@ class Floor:
     # --- the agent ---
 
     def agent_thinking(self, t: int, *, interruptible: bool = True) -> Decisions:
-        """Words are being made. InterruptAgent if the caller has the floor and they can be interrupted: drop them."""
+        """The agent prepares words. InterruptAgent if the caller has the floor and the words can be interrupted: drop
+        them."""
         if interruptible and self.state in CALLER_TALKS:
             return (InterruptAgent(t),)
         if self.state is FloorState.LISTENING or not interruptible:
@@ -187,10 +201,18 @@ class Floor:
         dictated: ExpectedDictation | None = None,
         is_last: bool = False,
     ) -> Decisions:
-        """The reply became audible (this commits the caller's turn after `settle_ms`), or what is known of it changed.
+        """The reply became audible (after `settle_ms` this commits the caller's turn), or the facts about it changed.
 
-        expect, asks: the reply it expects, whether it asks a question. ends_ms: the end of its audio, if known.
-        dictated: what it asks for. is_last: the call ends with it. InterruptAgent: drop it, the caller talks."""
+        Args:
+            expect: The kind of reply that the agent expects.
+            asks: The agent asks a question.
+            ends_ms: The end of the reply's audio, if known.
+            dictated: What the agent asks the caller to dictate.
+            is_last: The call ends with this reply.
+
+        Returns:
+            InterruptAgent if the caller talks and the reply must be dropped.
+        """
         if self.state in CALLER_TALKS:
             return (InterruptAgent(t),)
         if self.state is FloorState.LISTENING:
@@ -207,12 +229,13 @@ class Floor:
         return self._settle(t) if self.state is FloorState.SPEAKING and t >= agent.settles_at else NOTHING
 
     def agent_sounded(self, t: int) -> None:
-        """The first audible audio of the reply was played then, as the carrier shows: `settle_ms` count from there."""
+        """The first audible audio of the reply was played at `t`, as the carrier reports. `settle_ms` count from
+        there."""
         if self.agent.leaves_turn_open:
             self.agent.open_turn(t, self._rules.settle_ms)
 
     def agent_done(self, t: int) -> Decisions:
-        """Everything was played, or the reply ended without audio (this too commits the caller's turn)."""
+        """Everything was played, or the reply ended without audio, which also commits the caller's turn."""
         if self.state is FloorState.LISTENING or self.state in CALLER_TALKS:
             return NOTHING
         if (not self.agent.is_audible and not self.is_overlapped) or self.agent.leaves_turn_open:
@@ -244,14 +267,15 @@ class Floor:
         return self._request_text(t) if t - self._voice.last_ms >= self._pause_ms else NOTHING
 
     def _request_text(self, t: int) -> Decisions:
-        """Requests the final text; during a hold the state stays HELD."""
+        """Request the final text. During a hold the state stays HELD."""
         if self.state is not FloorState.HELD:
             self.state = FloorState.PAUSED
         self._voice.ask_for_words()
         return (CallerPaused(t, self._pause.begin(t, self._voice.last_ms, self._text.text, self.agent)),)
 
     def _update_need(self, t: int, more_unseen: bool) -> Decisions:
-        """New words or a new hint in a pause: computes the silence they need and checks whether it has passed."""
+        """Handle new words or a new hint in a pause: calculate the silence that they need and check whether it has
+        passed."""
         if more_unseen:
             self._unseen = t
         self._pause.weigh(self._text.text, self.agent)
@@ -264,7 +288,7 @@ class Floor:
         return self._finish(t, end) if self._pause.may_end(t) else NOTHING
 
     def _finish(self, t: int, end: int) -> Decisions:
-        """end: of the caller's speech."""
+        """Finish the turn. `end` is the end of the caller's speech."""
         self._unseen = NEVER
         if self._over_agent and not self._text.needs_answer:
             self._text.mark_handled()
@@ -277,7 +301,7 @@ class Floor:
         return (CallerDone(t, end, self._text.text, self._pause.due_ms(end), self._pause.reason),)
 
     def _words_while_listening(self, t: int, answers: bool) -> Decisions:
-        """Words while nobody seemed to speak: late ones, or speech too quiet for the detector."""
+        """Handle words while nobody seemed to speak: late words, or speech that is too quiet for the detector."""
         if not self._text.new_words:
             return NOTHING
         if answers:
@@ -290,7 +314,7 @@ class Floor:
     # --- speech over the agent ---
 
     def _overlap(self, t: int) -> Decisions:
-        """The caller speaks while the agent has the floor. After each false hold the next one needs more speech."""
+        """The caller speaks while the agent has the floor. After each false hold, the next one needs more speech."""
         is_new = not self._overlap_open or t == self._voice.since
         self._overlap_open = True
         if not self._may_interrupt():
@@ -320,7 +344,7 @@ class Floor:
         return self._resume(t) if t - self._request.at >= self._rules.resume_wait_ms else NOTHING
 
     def _words_in_hold(self, t: int, answers: bool) -> Decisions:
-        """Words while the agent is held: an interruption, or only a backchannel."""
+        """Handle words while the agent is held: an interruption, or only a backchannel."""
         if self._over.takes_floor(self._hold.at, is_held=True):
             return self._interrupt(t)
         if answers and self._request.is_made:
@@ -329,7 +353,7 @@ class Floor:
         return NOTHING
 
     def _words_over_agent(self, t: int, answers: bool) -> Decisions:
-        """Final words while the agent continues: late ones, or speech too quiet for the detector."""
+        """Handle final words while the agent continues: late words, or speech that is too quiet for the detector."""
         self._overlap_open = self._overlap_open and not answers
         if not self._may_interrupt() or not self._over.takes_floor(t, is_held=False):
             return NOTHING
@@ -364,22 +388,26 @@ class Floor:
         return self._rules.barge_in and self._interruptible
 
     def _take_floor(self, state: FloorState) -> None:
-        """The agent has the floor from here."""
+        """Give the floor to the agent."""
         self.state = state
         self.agent.begin()
         self._overlap_open, self._interrupted, self._interruptible = False, False, True
         self._hold.reset()
 
     def _lose_floor(self, *, by_key: bool = False) -> None:
-        """The agent was interrupted: what it was to answer needs an answer again. by_key: which the call answers; who
-        interrupts by sounds has to be told something if no words come."""
+        """The agent was interrupted, so the words that it would have answered need an answer again.
+
+        Args:
+            by_key: A key interrupted, which the call answers. A caller who interrupts with sounds must get a response
+                even if no words arrive.
+        """
         self._text.reopen()
         self.agent.stop()
         self._over_agent = False
         self._interrupted, self._interruptible = not by_key, True
 
     def _settle(self, t: int) -> Decisions:
-        """Commits the turn that the audible reply answers, if that has not happened yet."""
+        """Commit the turn that the audible reply answers, unless that has already happened."""
         if not self.agent.leaves_turn_open:
             return NOTHING
         self._commit()

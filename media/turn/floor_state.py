@@ -15,7 +15,7 @@ class FloorState(Enum):
     HELD = auto()
 
 
-# For the frame path, because a member of an enum costs more to look up than the comparison itself.
+# Aliases for the frame path, because looking up an enum member costs more than the comparison.
 LISTENING: Final = FloorState.LISTENING
 CALLER: Final = FloorState.CALLER
 PAUSED: Final = FloorState.PAUSED

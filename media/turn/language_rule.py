@@ -1,7 +1,7 @@
 """The rule for switching a call to another language. Pure.
 
-It has to resist what is no change: a name, a place or a borrowed word ("Calle Mayor"), a nod, and a short text, of
-which recognizers tell the language badly ("no" and "ok" are of many).
+The rule ignores names, places, borrowed words ("Calle Mayor"), backchannels and short texts, whose language recognizers
+detect badly ("no" and "ok" exist in many languages).
 """
 
 import re
@@ -12,22 +12,26 @@ from typing import Final
 
 from media.turn.backchannels import split_words, without_backchannels
 
-# Words of its own in another language that change the call's at once; a sentence has as many.
+# The number of words in another language that switch the call at once; a sentence has as many.
 ENOUGH_AT_ONCE: Final = 4
-# Fewer than these say nothing. As many change it with the second turn of the same language.
+# Fewer words than this are ignored. As many switch the call with the second turn in the same language.
 ENOUGH_FOR_A_SIGN: Final = 2
 
 _SIGN_OF_WORD: Final = re.compile(r"\w")
 _ENDS_SENTENCE: Final = frozenset(".?!\u2026")
-# Thai, Lao, Burmese, Khmer, Chinese, Japanese: words are not parted by spaces.
+# Thai, Lao, Burmese, Khmer, Chinese and Japanese do not separate words with spaces.
 _UNPARTED: Final = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _LETTERS_OF_A_WORD: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class LanguageState:
-    """current: code of the language that the call is in ("es"). sign: the other one that the last turn which said
-    enough was in; empty for none."""
+    """The language of a call.
+
+    Attributes:
+        current: The code of the call's language ("es").
+        sign: The other language of the last turn that had enough words; empty for none.
+    """
 
     current: str
     sign: str = ""
@@ -36,11 +40,13 @@ class LanguageState:
 def hear_turn(
     state: LanguageState, spoken: str, text: str, allowed: Container[str], *, is_dictated: bool = False
 ) -> LanguageState:
-    """The state after a turn of the caller's.
+    """Return the state after a turn of the caller.
 
-    spoken: code of the turn's language as the recognizer told it; empty where it told none. allowed: codes of those
-    that the call may be in. is_dictated: the agent has asked for something that is spelled or dictated, of which a
-    street or a name may be most: it is a sign at most.
+    Args:
+        spoken: The code of the turn's language as the recognizer reported it; empty if it reported none.
+        allowed: The codes of the languages that the call may use.
+        is_dictated: The agent has asked for something that is spelled or dictated. Most of it may be a street or a
+            name, so the turn is at most a sign.
     """
     if spoken not in allowed or state == LanguageState(spoken):  # nothing can change, so nothing is counted
         return state
@@ -55,10 +61,10 @@ def hear_turn(
 
 
 def count_telling_words(text: str) -> int:
-    """How many words of a text tell its language: without names, as they are written, and without backchannels."""
+    """Return how many words of a text show its language. Names (as written) and backchannels do not."""
     is_all_capital = text.upper() == text
     words: list[str] = []
-    begins = True  # a sentence, whose first word has a capital anyway
+    begins = True  # whether a sentence begins, whose first word is capitalized anyway
     for token in text.split():
         first = next(filter(str.isalpha, token), "")
         if first and (begins or is_all_capital or not first.isupper()):
@@ -68,44 +74,45 @@ def count_telling_words(text: str) -> int:
 
 
 def _begins_after(token: str, begins: bool) -> bool:
-    """Whether a sentence begins behind a token. begins: whether one did before it."""
+    """Return whether a sentence begins after a token. `begins` is whether one began before it."""
     *before, tail = _SIGN_OF_WORD.split(token)
     return not _ENDS_SENTENCE.isdisjoint(tail) or (begins and not before)
 
 
 def _plain_words(token: str) -> list[str]:
-    """As `split_words`, which takes the marks of scripts such as Devanagari and Thai for the ends of words."""
+    """Return the words as `split_words` does, which would treat the marks of scripts such as Devanagari as word
+    ends."""
     has_marks = any(unicodedata.category(sign).startswith("M") for sign in token)
     return [token] if has_marks else split_words(token)
 
 
 def _weight(word: str) -> int:
-    """One, or as many words as there are in letters that no spaces part."""
+    """Return 1, or the estimated number of words in letters that no spaces separate."""
     unparted = len(_UNPARTED.findall(word))
     return max(1, unparted // _LETTERS_OF_A_WORD)
 
 
 class LanguageRule:
-    """The rule over the turns of one call. A turn that was continued is judged anew, with all its words."""
+    """Applies the rule to the turns of one call. A turn that was continued is judged again with all its words."""
 
     def __init__(self, allowed: Container[str], current: str) -> None:
-        """allowed, current: codes without regions."""
+        """Create the rule. `allowed` and `current` are codes without regions."""
         self._allowed = allowed
         self._before = self._state = LanguageState(current)
         self._turn = 0
 
     @property
     def current(self) -> str:
-        """Code of the language that the call is in."""
+        """The code of the call's language."""
         return self._state.current
 
     def preview(self, turn: int, spoken: str, text: str, *, is_dictated: bool = False) -> LanguageState:
-        """The state as it will be if a turn of the caller's ends with this text (`take_turn`)."""
+        """Return the state as it will be if a turn of the caller ends with this text (`take_turn`)."""
         before = self._before if turn == self._turn else self._state
         return hear_turn(before, spoken, text, self._allowed, is_dictated=is_dictated)
 
     def take_turn(self, turn: int, spoken: str, text: str, *, is_dictated: bool = False) -> None:
-        """A turn of the caller's has ended, or was continued and has ended again; as `hear_turn`."""
+        """A turn of the caller has ended, or was continued and has ended again. See `hear_turn`."""
         after = self.preview(turn, spoken, text, is_dictated=is_dictated)
         if turn != self._turn:
             self._turn, self._before = turn, self._state

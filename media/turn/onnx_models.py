@@ -6,23 +6,24 @@ from pathlib import Path
 import onnxruntime  # type: ignore[import-untyped]  # ships no types
 from onnxruntime.capi import onnxruntime_pybind11_state as errors  # type: ignore[import-untyped]
 
-# Silero's for 8 kHz, flattened by tools/flat_silero.py (docs/decisions/0015).
+# Silero's model for 8 kHz, flattened by tools/flat_silero.py (docs/decisions/0015).
 SILERO = Path(__file__).parent / "data" / "silero_8k.onnx"
-# In pipecat.
+# The path inside pipecat.
 SMART_TURN = Path("audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx")
 
-# Raised by the runtime for a file that is no usable model; they have no common base but Exception.
+# The runtime raises these for a file that is not a usable model. Their only common base is Exception.
 _MODEL_ERRORS = (errors.NoSuchFile, errors.InvalidProtobuf, errors.InvalidGraph, errors.InvalidArgument, errors.Fail)
 
 
 class ModelError(Exception):
-    """A model file is missing or is not the expected model; the message names the file."""
+    """A model file is missing or is not the expected model. The message names the file."""
 
 
 def find_pipecat_file(name: Path) -> Path:
-    """Returns a data file of the installed pipecat package (SMART_TURN), found without importing it.
+    """Return a data file of the installed pipecat package (SMART_TURN), found without importing the package.
 
-    Raises ModelError when the package or the file is missing."""
+    Raises ModelError if the package or the file is missing.
+    """
     spec = importlib.util.find_spec("pipecat")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(folder) / name
@@ -32,12 +33,12 @@ def find_pipecat_file(name: Path) -> Path:
 
 
 def open_session(path: Path, inputs: set[str], threads: int) -> onnxruntime.InferenceSession:
-    """Opens an ONNX model on the CPU. Raises ModelError when it cannot be read or takes other inputs than `inputs`."""
+    """Open an ONNX model on the CPU. Raises ModelError if it cannot be read or has other inputs than `inputs`."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Threads that spin while they wait take a core from the calls.
+    # Threads that spin while they wait would take a core from the calls.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

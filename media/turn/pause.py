@@ -16,8 +16,12 @@ from media.turn.turn_text import TurnText
 
 
 class TurnPause:
-    """The latest pause of one call. needed_ms: the silence that ends the turn, by what was known last. reason: what
-    decided its length."""
+    """The latest pause of one call.
+
+    Attributes:
+        needed_ms: The silence that ends the turn according to the latest evidence.
+        reason: What decided the length of `needed_ms`.
+    """
 
     __slots__ = (
         "_evidence", "_may_begin", "_onset_at", "_open_until", "_preparation", "_request", "_rules", "_signal_at",
@@ -31,25 +35,30 @@ class TurnPause:
         judge: CompletenessJudge | None,
         may_begin: Callable[[], bool] | None,
     ) -> None:
-        """request: for the final text of the words before the pause. may_begin: whether a sound has just begun that
-        may turn out to be the caller's speech; asked only if the rules are adaptive."""
+        """Create the state without a pause.
+
+        Args:
+            request: The request for the final text of the words before the pause.
+            may_begin: Returns whether a sound has just begun that may become the caller's speech. Called only if the
+                rules are adaptive.
+        """
         self._rules = rules
         self._request = request
         self._evidence = EvidenceCollector(rules, judge)
         self._preparation = AnswerPreparation(rules)
         self._may_begin = may_begin if rules.adaptive else None
         self._signal_at = NEVER
-        # Since when a sound keeps the turn open, and until when one did.
+        # When a sound began to keep the turn open, and when the last such sound stopped doing so.
         self._onset_at = self._open_until = NEVER
         self.needed_ms, self.reason = rules.silence_ms, EndReason.TIMER
 
     def set_language(self, language: str) -> None:
-        """The call is in this language (BCP 47) from now on."""
+        """Continue the call in this language (BCP 47)."""
         self._rules = replace(self._rules, language=language)
         self._evidence.set_language(language)
 
     def begin(self, t: int, voice_end_ms: int, words: str, agent: AgentSpeech) -> int:
-        """A pause begins: the final text has to be asked for. Returns the request's token."""
+        """Begin a pause: the final text must be requested. Return the request's token."""
         token = self._request.make(t)
         if self._signal_at <= voice_end_ms:
             self.drop_signal()
@@ -58,19 +67,23 @@ class TurnPause:
         return token
 
     def weigh(self, words: str, agent: AgentSpeech) -> None:
-        """Words or evidence are new: computes the silence that they need. agent: what it said before."""
+        """Calculate the silence that new words or new evidence need. `agent` is what the agent said before."""
         found = end_silence(self._evidence.collect(words, agent.expect, agent.dictated), self._rules)
         self.needed_ms, self.reason = found.ms, found.reason
 
     @property
     def open_text(self) -> str:
-        """The latest words of which a second judge could change what is thought; empty if none could, or has."""
+        """The latest words for which a second judge could change the result. Empty if none could, or it has answered
+        already."""
         text, first = self._evidence.judged_once
         return text if is_uncertain(first) else ""
 
     def add_hint(self, finished: float, text: str | None) -> None:
-        """Takes smart-turn's probability (0-1) that the caller has finished; with `text` the second judge's of these
-        words. Anything else than a probability says nothing."""
+        """Add smart-turn's probability (0-1) that the caller has finished, or with `text` the second judge's for these
+        words.
+
+        A value that is not a probability is ignored.
+        """
         if not 0 <= finished <= 1:
             return
         if text is None:
@@ -79,22 +92,25 @@ class TurnPause:
             self._evidence.add_opinion(text, finished)
 
     def add_signal(self, t: int, text: str, finished: float | None) -> None:
-        """Takes the recognizer's own probability (0-1) that the caller has finished with this text; None: no more."""
+        """Add the recognizer's own probability (0-1) that the caller has finished with this text; None withdraws it."""
         self._signal_at = t
         self._evidence.add_signal(text, finished)
 
     def drop_signal(self) -> None:
-        """The caller speaks: what the recognizer thought of the silence before is out of date."""
+        """Drop the recognizer's signal about the silence, because the caller speaks again."""
         self._evidence.add_signal("", None)
 
     @property
     def has_words(self) -> bool:
-        """Whether the final text has come, and is no dictation."""
+        """Whether the final text has arrived and is not a dictation."""
         return self._request.is_answered and not self._evidence.is_dictating
 
     def may_end(self, t: int) -> bool:
-        """Whether a turn that was silent for long enough ends now: the final text has come, or was waited for long
-        enough, and no sound has just begun that may be the caller's next word."""
+        """Return whether a turn that was silent for long enough ends now.
+
+        The final text must have arrived, or its wait must be over, and no sound may have just begun that could be the
+        caller's next word.
+        """
         has_waited = self._request.is_answered or self._request.waited_ms(t) >= self._rules.text_wait_ms
         return has_waited and not self._waits_for_sound(t)
 
@@ -109,23 +125,23 @@ class TurnPause:
         return True
 
     def due_ms(self, end: int) -> int:
-        """When the silence since `end` was long enough, and no sound kept the turn open any more."""
+        """Return when the silence since `end` was long enough and no sound kept the turn open."""
         return max(end + self.needed_ms, self._open_until)
 
     def prepare(self, t: int, silent_ms: int, text: TurnText, *, over_agent: bool) -> Decisions:
-        """The silence is not long enough yet: PrepareAnswer shortly before it is. over_agent: the words were said over
-        the agent's."""
+        """Return PrepareAnswer shortly before the silence is long enough. `over_agent`: the caller spoke over the
+        agent."""
         self._onset_at = self._open_until = NEVER
         if self.has_words and self._preparation.is_due(silent_ms, self.needed_ms):
             return self._preparation.decide(t, text, over_agent=over_agent)
         return NOTHING
 
     def drop_answer(self) -> None:
-        """The caller speaks: no answer is prepared any more."""
+        """Drop the prepared answer, because the caller speaks."""
         self._preparation.drop()
 
     def continued(self, pause_ms: int) -> None:
-        """The caller continued the same turn after so long a pause."""
+        """The caller continued the same turn after this pause."""
         self._evidence.went_on(pause_ms)
 
     def end_turn(self) -> None:

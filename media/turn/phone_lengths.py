@@ -1,7 +1,7 @@
-"""Lengths of telephone numbers by country, so that the end of a dictated number is known.
+"""Lengths of telephone numbers by country, which show when a dictated number is complete.
 
-A table of its own rather than the package phonenumbers, which costs each media process 25 ms and 2.8 MB: turn-taking
-needs lengths only. `tests/media/turn/test_phone_lengths.py` holds it against that package.
+Turn-taking needs only lengths, so a table replaces the package phonenumbers, which costs each media process 25 ms and
+2.8 MB. `tests/media/turn/test_phone_lengths.py` compares the table with that package.
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,13 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class PhoneLengths:
-    """code: of the country (ITU-T E.164). trunk: dialed before a number inside the country. lengths: of numbers as
-    people give them, without code and trunk prefix."""
+    """The telephone numbers of a country.
+
+    Attributes:
+        code: The country's code (ITU-T E.164).
+        trunk: The prefix of a number that is dialed inside the country.
+        lengths: The lengths of numbers as people say them, without code and trunk prefix.
+    """
 
     code: str
     trunk: str
@@ -22,7 +27,7 @@ def _plan(code: str, trunk: str, least: int, most: int = 0) -> PhoneLengths:
     return PhoneLengths(code, trunk, frozenset(range(least, (most or least) + 1)))
 
 
-# Lengths of fixed and mobile numbers; those of single short-code services are left out.
+# The lengths of fixed and mobile numbers. Rare short codes are left out.
 PHONE_LENGTHS: Final = {
     "US": _plan("1", "1", 10),
     "CA": _plan("1", "1", 10),
@@ -49,8 +54,12 @@ PHONE_LENGTHS: Final = {
 
 
 def dialed_lengths(digits: str, country: str, *, is_international: bool = False) -> frozenset[int]:
-    """How many digits a number may have that begins with these, the prefixes included that it begins with. country: two
-    letters; of a country that is not in the table, 7 to 15 (E.164). is_international: a plus came before them."""
+    """Return the possible lengths of a number that begins with these digits, including its prefixes.
+
+    Args:
+        country: Two letters. A country that is not in the table has numbers of 7 to 15 digits (E.164).
+        is_international: A plus preceded the digits.
+    """
     plan = PHONE_LENGTHS.get(country)
     prefix = "011" if plan is not None and plan.code == "1" else "00"
     if is_international:

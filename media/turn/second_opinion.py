@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Final, Protocol
 
-# Between these probabilities of the first judge, the second judge's answer can change the silence.
+# If the first judge's probability is in this range, the second judge's answer can change the silence.
 _LEAST_OPEN: Final = 0.1
 _MOST_OPEN: Final = 0.9
 
 
 class SecondJudge(Protocol):
-    """Judges a text in its own time."""
+    """A judge that answers later, or never."""
 
     def request(self, text: str, on_probability: Callable[[float], None]) -> None:
         """Ask for the probability (0-1) that a caller's turn ends after this text; return at once.

@@ -16,22 +16,24 @@ PHONE_SAMPLES = SECONDS * RATE // 2
 
 
 class SmartTurn:
-    """The model, for one thread; safe to share between threads. Raises model.ModelError when it cannot be opened."""
+    """The model, which threads may share. Raises ModelError if it cannot be opened."""
 
     def __init__(self, model_path: Path, *, threads: int = 1) -> None:
         self._session = open_session(model_path, {"input_features"}, threads)
         self._log_mel = LogMel()
 
     def finished(self, pcm8k: bytes) -> float:
-        """The probability (0-1) that speech which ends like this is a finished turn.
+        """Return the probability (0-1) that speech with this ending is a finished turn.
 
-        pcm8k: 16-bit little-endian, 8 kHz, its end is now; the last 8 s count, shorter audio is preceded by silence.
+        Args:
+            pcm8k: 16-bit little-endian audio at 8 kHz that ends now. The last 8 s count; shorter audio is preceded by
+                silence.
         """
         answer = self._session.run(None, {"input_features": self.features(pcm8k)[np.newaxis]})[0]
         return float(answer[0, 0])
 
     def features(self, pcm8k: bytes) -> Floats:
-        """The input of the model: 80 mel bands by 800 steps of 10 ms."""
+        """Return the input of the model: 80 mel bands by 800 steps of 10 ms."""
         samples = np.frombuffer(pcm8k, dtype="<i2")[-PHONE_SAMPLES:]
         wave = np.zeros(SECONDS * RATE, dtype=np.float32)
         wave[len(wave) - 2 * len(samples) :] = _double_rate(samples.astype(np.float32) / np.float32(32_768))
@@ -40,6 +42,7 @@ class SmartTurn:
 
 
 def _double_rate(samples: Floats) -> Floats:
-    """8 to 16 kHz by pipecat's filter. One that keeps more of 3.7 to 4 kHz moves the answers by 0.03 on average."""
+    """Convert 8 to 16 kHz with pipecat's filter. A filter that keeps more of 3.7 to 4 kHz changes the answers by 0.03
+    on average."""
     doubled: Floats = soxr.resample(samples, RATE // 2, RATE, quality="HQ")[: 2 * len(samples)]
     return doubled

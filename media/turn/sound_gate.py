@@ -8,41 +8,41 @@ from media.audio.framer import FRAME_PCM
 from media.audio.mulaw import RATE
 from media.audio.pcm import audioop
 
-# RMS of 16-bit samples. Softer than -63 dB of full scale is no speech: the softest caller who must be heard speaks at
-# -53, and a frame of the softest sounds between such a caller's words has -60.
+# RMS of 16-bit samples. Sounds below -63 dB of full scale are not speech: the softest caller who must be heard speaks
+# at -53 dB, and the softest sounds between such a caller's words have -60 dB.
 INAUDIBLE_RMS: Final = 24
-# Of 24 callers at -53 dB over line noise webrtcvad (mode 3) lets none through, and at -40 dB 41 % of the frames. So
-# what is softer than -37 dB is amplified for it to -31 dB at most, by 6, 12 or 18 dB: that lets all callers through, at
-# -40 dB with 65 % of the frames. More would open it for noise as well.
+# webrtcvad (mode 3) rejects all of 24 callers at -53 dB over line noise, and accepts 41 % of the frames at -40 dB.
+# Sound below -37 dB is therefore amplified by 6, 12 or 18 dB, to at most -31 dB. This accepts all callers, and 65 % of
+# the frames at -40 dB. More amplification would accept noise as well.
 SOFT_STEPS: Final = ((115, 8), (230, 4), (460, 2))
 SOFT_RMS: Final = SOFT_STEPS[-1][0]
-# Where somebody speaks at -30 dB or louder, soft sounds are not theirs, and nothing is amplified. A loud frame is
-# remembered for 200 ms, all of them together for a minute at most, so that the tone of a key does not keep out a quiet
-# caller.
+# If the caller speaks at -30 dB or louder, soft sounds are not theirs, and nothing is amplified. A loud frame is
+# remembered for 200 ms, and all together for at most a minute, so that the tone of a key does not mask a quiet caller.
 LOUD_RMS: Final = 1_036
 LOUD_FRAMES: Final = 10
 MOST_LOUD_FRAMES: Final = 3_000
 
 
 class SoundGate:
-    """The gate of one caller. mode: webrtcvad's aggressiveness, 0-3."""
+    """The gate of one caller. `mode` is webrtcvad's aggressiveness, 0-3."""
 
     __slots__ = ("_is_soft_sound", "_is_sound", "_loud")
 
     def __init__(self, mode: int) -> None:
         self._is_sound = webrtcvad.Vad(mode).is_speech
-        # Of its own: webrtcvad learns the noise, which amplified frames would change for the others.
+        # A separate detector, because webrtcvad adapts to noise, and amplified frames would change this for other
+        # frames.
         self._is_soft_sound = webrtcvad.Vad(mode).is_speech
-        self._loud = 0  # for so many more frames the caller counts as loud
+        self._loud = 0  # the number of further frames for which the caller counts as loud
 
     @property
     def is_loud(self) -> bool:
-        """Whether the caller was loud lately."""
+        """Whether the caller was loud recently."""
         return self._loud > 0
 
     def has_sound(self, pcm: bytes) -> bool:
-        """Whether to listen closer to this frame: 20 ms, 16-bit little-endian, 8 kHz. Raises ValueError for other
-        lengths."""
+        """Return whether the model should judge this frame: 20 ms, 16-bit little-endian, 8 kHz. Raises ValueError for
+        other lengths."""
         if len(pcm) != FRAME_PCM:
             raise ValueError(f"a frame of {len(pcm)} bytes instead of {FRAME_PCM}")
         rms = audioop.rms(pcm, 2)

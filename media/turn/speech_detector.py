@@ -8,7 +8,7 @@ from media.turn.speech_suspicion import SpeechSuspicion
 
 WINDOW_MS = 32
 BLOCK_MS = 8
-# Levels are dB of full scale; lower ones count as this.
+# Levels are in dB of full scale. Lower levels count as this.
 SILENCE_DB = -90.0
 
 
@@ -16,31 +16,42 @@ SILENCE_DB = -90.0
 class VadTuning:
     """Thresholds of speech, measured on phone-band speech in silence and noise.
 
-    gate_mode: webrtcvad's aggressiveness 0-3. gate_hang_ms: the model still runs this long after the gate shut.
-    preroll_frames: 20 ms frames from before the gate opened that the model gets first.
-    threshold, most, enough: probabilities over `threshold` add up, no window for more than `most`, until they are
-        `enough`: two windows of clear speech, or more of a hesitant start. Noise stays under `threshold`.
-    end, end_windows: so many windows under this probability, or without a loud sound, end speech. Ending too soon is
-        harmless, because a turn's silence counts from `last_voice_ms` and speech continues with the next window.
-    below_speech_db, above_noise_db: how far under the speech level, and at least over the noise, sound is still voice.
-    model_lag_ms: how long the model reports speech after its end, and twice as long if it is not sure. In noise that is
-        not distinct from the speech, its end is taken from the model, less this, because the levels do not show it.
-    clean_db: with so much between the caller's usual level and the softest sound, levels can be trusted.
-    distinct_db: with so much between the caller's usual level and the sound right after speech, the end of the speech
-        is where its sound ends, whatever the model says. distinct_windows: so many of such sound, one after the other,
-        end speech, because the model goes on reporting it for 0.3 s. With fewer, soft endings are cut off.
-    tail_db, tail_dip_ms, tail_windows: sound that goes on when the model calls it speech no more is a vowel held long
-        or a last consonant if it is softer than the usual level, by no more than this, with dips of so many ms, and for
-        so many windows at most.
-    least_db: no softer sound begins speech.
-    far_db: speech whose loudest sound is so far under the caller's usual level is somebody else's, further away: it
-        begins nothing. People have peaks of 5 to 10 dB over their mean, and vary by 3 from turn to turn.
-    below_usual_db, chatter_windows: speech so far under the usual level, for so many windows, is chatter of others.
-    quiet_db, fading_db: with so much between the usual level and the softest sound it is quiet between words. There
-        a window no further than `fading_db` under the usual level counts a third, because callers' voices fade.
-    near_db: once there is chatter in a place that is not clean, speech begins no further under the usual level.
-    far_windows, far_back: so many windows of chatter end the caller's speech; a window near the usual level takes
-        `far_back` of them back.
+    Attributes:
+        gate_mode: webrtcvad's aggressiveness, 0-3.
+        gate_hang_ms: How long the model continues after the gate shut.
+        preroll_frames: The number of 20 ms frames from before the gate opened that the model gets first.
+        threshold: Probabilities over this add up. Noise stays below it.
+        most: The maximum that one window adds.
+        enough: The sum that begins speech: two windows of clear speech, or more windows of a hesitant start.
+        end: Speech ends after `end_windows` windows below this probability or without a loud sound. Ending too soon is
+            harmless, because a turn's silence counts from `last_voice_ms` and speech continues with the next window.
+        end_windows: See `end`.
+        below_speech_db: How far below the speech level sound still counts as voice.
+        above_noise_db: How far above the noise sound must be to count as voice.
+        model_lag_ms: How long the model reports speech after its end; twice as long if it is uncertain. In noise that
+            is not distinct from the speech, the end of speech is the model's end minus this, because the levels do not
+            show it.
+        clean_db: Levels can be trusted if the caller's usual level is this far above the softest sound.
+        distinct_db: If the caller's usual level is this far above the sound right after speech, the speech ends where
+            its sound ends, whatever the model reports.
+        distinct_windows: This many consecutive windows of such sound end speech, because the model reports speech for
+            another 0.3 s. Fewer windows would cut off soft endings.
+        tail_db: Sound that continues after the model's end of speech is a long vowel or a last consonant if it is at
+            most this far below the usual level, with dips of at most `tail_dip_ms`, for at most `tail_windows`.
+        tail_dip_ms: See `tail_db`.
+        tail_windows: See `tail_db`.
+        quiet_db: If the caller's usual level is this far above the softest sound, it is quiet between words.
+        fading_db: If it is quiet between words, a window at most this far below the usual level counts a third, because
+            callers' voices fade.
+        least_db: Softer sound does not begin speech.
+        far_db: Speech whose loudest sound is this far below the caller's usual level comes from somebody further away
+            and does not begin speech. People have peaks of 5 to 10 dB over their mean, and vary by 3 dB from turn to
+            turn.
+        below_usual_db: Speech this far below the usual level, for `chatter_windows` windows, is chatter of others.
+        chatter_windows: See `below_usual_db`.
+        near_db: After chatter in a place that is not clean, speech begins at most this far below the usual level.
+        far_windows: This many windows of chatter end the caller's speech.
+        far_back: A window near the usual level subtracts this many windows of chatter.
     """
 
     gate_mode: int = 3
@@ -71,17 +82,17 @@ class VadTuning:
     far_back: int = 2
 
 
-# How fast levels are learned, as the share of the difference taken over per window (32 ms) or as dB per window.
+# How fast levels adapt: as a share of the difference per window (32 ms), or as dB per window.
 _SPEECH_UP, _SPEECH_DOWN = 0.5, 0.05
 _NOISE_UP, _NOISE_DOWN = 0.2, 0.5
 _USUAL_UP, _USUAL_DOWN, _USUAL_LEAK_DB = 0.25, 0.001, 0.01
 _LOW_UP_DB = 0.3
-# Windows for which chatter in the room is expected after it was noticed.
+# The number of windows for which chatter is expected after it was noticed.
 _CHATTER_LASTS = 600
-# Speech that begins again so soon is the same stretch of speech.
+# Speech that begins again within this time belongs to the same stretch of speech.
 _SAME_MS = 250
-# After speech, so many windows without any show the noise level; the end is then searched in the last so many, which
-# are no fewer than a tail has.
+# This many windows after speech show the noise level. The end is then searched in the last _RECENT_WINDOWS, which are
+# at least as many as a tail has.
 _QUIET_WINDOWS, _RECENT_WINDOWS = 2, 16
 _SURE, _NO_SPEECH = 0.5, 0.2
 # Windows in which others may speak are counted in thirds.
@@ -89,11 +100,14 @@ _WHOLE = 3
 
 
 class SpeechDetector:
-    """One caller's speech, fed with 32 ms windows. Times in ms of the caller's audio.
+    """One caller's speech, from windows of 32 ms. Times are in ms of the caller's audio.
 
-    speaking: the caller speaks now. last_voice_ms: end of the latest sound that was clearly speech (0 before any).
-    onset_ms: when the current or last speech began. voiced_ms: how much of it was voice so far. suspicion: that a sound
-    may be speech.
+    Attributes:
+        speaking: The caller speaks now.
+        last_voice_ms: The end of the latest sound that was clearly speech (0 before the first).
+        onset_ms: When the current or last speech began.
+        voiced_ms: How much of the current or last speech was voice so far.
+        suspicion: Whether a sound may be speech.
     """
 
     __slots__ = (
@@ -142,12 +156,12 @@ class SpeechDetector:
         self._model_end = 0
         self._quiet = 0
         self._just_ended = False
-        self._tail = 0  # for so many more windows the sound after speech may belong to it
+        self._tail = 0  # the number of further windows in which sound after speech may belong to it
         self._is_new = True
 
     @property
     def is_undecided(self) -> bool:
-        """Whether the latest windows held some evidence of speech, but not enough to begin it."""
+        """Whether the latest windows contained some evidence of speech, but not enough to begin it."""
         return self._evidence > 0 and not self.speaking
 
     @property
@@ -156,13 +170,13 @@ class SpeechDetector:
         return self._usual - self._low >= self._tuning.quiet_db
 
     def on_gate_open(self) -> None:
-        """Sound after silence: the level of the noise is learned again from the next window."""
+        """Sound follows silence: measure the noise level again from the next window on."""
         self._before = ()
         self._is_new = True
         self.suspicion.begin()
 
     def on_gate_shut(self) -> None:
-        """Silence: speech is over, or what there was of it was too short to count."""
+        """Silence begins: speech is over, or was too short to count."""
         if (self.speaking or self._just_ended) and self._is_distinct(self._level_after()):
             self._correct_end()
         self._stop()
@@ -170,7 +184,7 @@ class SpeechDetector:
         self._tail = 0
 
     def add_window(self, start_ms: int, probability: float, levels: Sequence[float]) -> None:
-        """Takes the next window: where it starts, the model's probability of speech, the levels of its 8 ms blocks."""
+        """Add a window: its start, the model's probability of speech, and the levels of its 8 ms blocks."""
         top = max(levels)
         self._recent.append((start_ms, levels))
         self._learn(probability, top, min(levels))
@@ -190,7 +204,7 @@ class SpeechDetector:
     # --- beginning ---
 
     def _gather(self, start_ms: int, probability: float, levels: Sequence[float]) -> None:
-        """No speech yet: evidence adds up until there is enough of it, and is dropped where there is none."""
+        """Before speech: add up evidence until there is enough, and drop it if there is none."""
         tuning = self._tuning
         evidence = self._evidence + min(tuning.most, probability - tuning.threshold)
         if evidence <= 0:
@@ -221,7 +235,8 @@ class SpeechDetector:
         self.suspicion.end()
 
     def _find_begin(self, start_ms: int, levels: Sequence[float]) -> int:
-        """The first loud block of the run that leads up to the end of this window, from the window before on."""
+        """Return the first loud block of the run that leads up to the end of this window, searched from the previous
+        window on."""
         loud = self._loud()
         both = [*self._before, *levels]
         at = len(both)
@@ -237,7 +252,7 @@ class SpeechDetector:
         self._misses = 0
 
     def _continue(self, start_ms: int, probability: float, levels: Sequence[float]) -> None:
-        """During speech: ends it when the model or the level shows none for some windows."""
+        """During speech: end it if the model or the level shows none for some windows."""
         tuning = self._tuning
         is_loud = self._find_end(start_ms, levels)
         is_distinct = not is_loud and self._is_distinct(sum(levels) / len(levels))
@@ -262,23 +277,27 @@ class SpeechDetector:
                 self._correct_end()
 
     def _correct_end(self) -> None:
-        """The first windows after speech show how loud the noise is, and so which of the last sounds were voice."""
+        """Correct the end of speech: the first windows after it show the noise level, and so which of the last sounds
+        were voice."""
         self._just_ended = False
         noise, tuning = self._level_after(), self._tuning
         is_distinct = self._is_distinct(noise)
-        # The model calls soft noise speech for up to 0.3 s. What it took for noise before may have been a word's end.
+        # The model reports speech in soft noise for up to 0.3 s. A sound that it reported as noise before may be the
+        # end of a word.
         before = self._speech - tuning.below_speech_db if is_distinct else self._loud()
         loud = max(before, noise + tuning.above_noise_db)
         found = (_last_loud(start_ms, levels, loud) for start_ms, levels in self._recent)
         ends = [end for end in found if end is not None and end > self._begun]
-        # Babble may be as loud as the last words: then the levels tell nothing, and the model's end is all there is.
+        # Babble may be as loud as the last words. Then the levels show nothing, and only the model's end can be used.
         if not ends or not is_distinct:
             ends.append(self._model_end or self.last_voice_ms)
         self.last_voice_ms = max(self._begun, min(self.last_voice_ms, max(ends)))
 
     def _watch_tail(self) -> None:
-        """After speech: once it is quiet, the sound that went on until then turns out to be the end of the speech. The
-        model takes vowels held for 0.2 s for no speech. Where others chatter, such a sound is theirs."""
+        """After speech: once it is quiet, treat the sound that continued until then as the end of the speech.
+
+        The model does not report vowels that are held for 0.2 s as speech. If others chatter, such a sound is theirs.
+        """
         if self._tail:
             self._tail -= 1
             if self._is_distinct(max(self._blocks_after())):
@@ -286,7 +305,7 @@ class SpeechDetector:
                 self.last_voice_ms = self._tail_end()
 
     def _tail_end(self) -> int:
-        """Where the sound ends that goes on from the end of the voice."""
+        """Return where the sound that continues from the end of the voice ends."""
         end, usual, tuning = self.last_voice_ms, self._usual, self._tuning
         for start_ms, levels in self._recent:
             for at, level in enumerate(levels, 1):
@@ -297,7 +316,7 @@ class SpeechDetector:
         return end
 
     def _level_after(self) -> float:
-        """The level of the latest windows, in dB of full scale."""
+        """Return the level of the latest windows in dB of full scale."""
         after = self._blocks_after()
         return sum(after) / len(after)
 
@@ -308,7 +327,7 @@ class SpeechDetector:
         return self._usual - noise >= self._tuning.distinct_db
 
     def _watch_distance(self, top: float) -> None:
-        """Ends speech where the caller was last near, if only other people still speak."""
+        """End speech where the caller was last near, if only other people still speak."""
         weight = self._weigh_soft(top)
         if not weight:
             self._far = max(0, self._far - _WHOLE * self._tuning.far_back)
@@ -321,7 +340,7 @@ class SpeechDetector:
             self._stop()
 
     def _find_end(self, start_ms: int, levels: Sequence[float]) -> bool:
-        """Moves the end of the voice to the last loud block; False when there is none."""
+        """Move the end of the voice to the last loud block. Return False if there is none."""
         end = _last_loud(start_ms, levels, self._loud())
         if end is not None:
             self._end = end
@@ -337,7 +356,7 @@ class SpeechDetector:
         return self._usual - self._low >= self._tuning.clean_db
 
     def _is_far(self, top: float) -> bool:
-        """Whether a sound is too soft to be the caller's: it is somebody else, which the model cannot distinguish."""
+        """Return whether a sound is too soft to be the caller's. The model cannot distinguish other people."""
         tuning = self._tuning
         limit = tuning.near_db if self._chatter and not self._is_clean() else tuning.far_db
         return top < max(tuning.least_db, self._usual - limit)
@@ -347,7 +366,7 @@ class SpeechDetector:
         return top < self._usual - (tuning.far_db if self._is_clean() else tuning.below_usual_db)
 
     def _weigh_soft(self, top: float) -> int:
-        """How much a window counts as somebody else's, in thirds."""
+        """Return how much a window counts as somebody else's, in thirds."""
         if not self._is_soft(top):
             return 0
         may_fade = self.has_quiet_pauses and top >= self._usual - self._tuning.fading_db
@@ -368,15 +387,20 @@ class SpeechDetector:
             self._learn_usual(top, weight > 0)
 
     def _learn_usual(self, top: float, is_soft: bool) -> None:
-        """The caller's usual level follows the peaks, and gives way slowly to speech that is always soft."""
+        """Adapt the caller's usual level to the peaks, and slowly to speech that is always soft."""
         if is_soft:
             self._usual -= _USUAL_LEAK_DB
         else:
             self._usual += (top - self._usual) * (_USUAL_UP if top > self._usual else _USUAL_DOWN)
 
     def _detect_chatter(self, weight: int, *, is_speech: bool) -> None:
-        """Much soft speech is not the caller's; once noticed, it is expected for a while. weight: of this window's.
-        Silence between the words of others says nothing of whose they are, only the caller's own speech does."""
+        """Detect chatter: much soft speech is not the caller's. Once noticed, chatter is expected for a while.
+
+        Silence between the words of others does not show whose words they are; only the caller's own speech does.
+
+        Args:
+            weight: The weight of this window.
+        """
         most = _WHOLE * self._tuning.chatter_windows
         if is_speech and weight:
             self._soft = min(self._soft + weight, most)
@@ -389,7 +413,7 @@ class SpeechDetector:
 
 
 def _last_loud(start_ms: int, levels: Sequence[float], loud: float) -> int | None:
-    """Where the last block of a window ends that is as loud as that."""
+    """Return where the last block of a window ends that is at least as loud as `loud`."""
     for at in range(len(levels), 0, -1):
         if levels[at - 1] >= loud:
             return start_ms + at * BLOCK_MS

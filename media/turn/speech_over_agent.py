@@ -11,7 +11,7 @@ from media.turn.turn_text import TurnText
 
 @dataclass(frozen=True, slots=True)
 class SpeechOverAgent:
-    """Reads the state of one call; changes nothing. Times are in ms of audio."""
+    """Reads the state of one call without changing it. Times are in ms of audio."""
 
     rules: TurnRules
     text: TurnText
@@ -26,24 +26,32 @@ class SpeechOverAgent:
 
     @property
     def is_late(self) -> bool:
-        """Whether the speech that is heard began too late to continue the turn."""
+        """Whether the current speech began too late to continue the turn."""
         return self.voice.onset_ms >= self.agent.open_until
 
     @property
     def needs_answer(self) -> bool:
-        """Whether words were said over the agent that need an answer."""
+        """Whether the caller said words over the agent that need an answer."""
         return self.text.needs_answer or (self.agent.asks and bool(self.text.new_words))
 
     def goes_on(self) -> bool:
-        """Whether the speech is long enough to continue the turn. A backchannel does not, nor does a sound after one
-        that withdrew an answer and added no words."""
+        """Return whether the speech is long enough to continue the turn.
+
+        A backchannel does not continue it. Neither does a sound after a sound that withdrew an answer without adding
+        words.
+        """
         if not self.may_go_on or self.text.is_answered_again or self.text.is_backchannel:
             return False
         return self.voice.last_ms - max(self.voice.onset_ms, self.agent.began_at) >= self.rules.continue_ms
 
     def takes_floor(self, onset: int, *, is_held: bool) -> bool:
-        """Whether the new words interrupt. Any word may answer a question whose end is near, and any word that is no
-        backchannel continues a turn. is_held: the agent is lowered or silent because of the speech."""
+        """Return whether the new words interrupt.
+
+        Any word may answer a question that is near its end, and any word that is not a backchannel continues a turn.
+
+        Args:
+            is_held: The agent is lowered or silent because of the speech.
+        """
         if self.agent.awaits_answer(onset, self.rules.near_end_ms) and self.text.new_words:
             return True
         min_words = 1 if self.may_go_on else self.rules.min_words
@@ -51,7 +59,9 @@ class SpeechOverAgent:
 
     @property
     def is_misheard_nod(self) -> bool:
-        """Whether the new words, for which the agent is held, are one that is often written for a nod, and no longer
-        than one. Where the caller's turn may go on it is a word of the turn: "I want to go … home"."""
+        """Return whether the new words are a single word that is often written for a backchannel, and as short.
+
+        If the caller's turn may continue, it is a word of the turn: "I want to go … home".
+        """
         is_short = self.voice.last_ms - self.hold.at <= self.rules.nod_ms
         return self.agent.is_audible and is_short and not self.may_go_on and self.text.is_like_nod

@@ -2,19 +2,19 @@
 
 from typing import Final
 
-# Each of the model's probabilities over the first figure adds up, none for more than the second, until they are the
-# third. Chosen on the development set: see docs/experiments/interruptions.md.
+# Each of the model's probabilities over _THRESHOLD adds up, at most by the second figure, until the sum is the third.
+# Chosen on the development set: see docs/experiments/interruptions.md.
 _THRESHOLD: Final = 0.03
 _MOST: Final = 0.45
 _ENOUGH: Final = 0.2
-# In so many of a sound's first windows of 32 ms, which have to be so much louder than the silence before it: after
-# them the detector knows, and noise that never ends raises no suspicion.
+# The suspicion uses this many of a sound's first windows of 32 ms. They must be louder than the silence before by the
+# second figure. After these windows the detector has decided, and noise that never ends raises no suspicion.
 _WINDOWS: Final = 6
 _RISE_DB: Final = 12.0
 
 
 class SpeechSuspicion:
-    """Of one caller's latest sound. is_raised: it may be speech."""
+    """The suspicion about one caller's latest sound."""
 
     __slots__ = ("_evidence", "_left")
 
@@ -38,8 +38,12 @@ class SpeechSuspicion:
         self._left = 0
 
     def add_window(self, probability: float, rise_db: float) -> None:
-        """Takes a window of the sound: the model's probability of speech, and how much louder its loudest part is than
-        the silence before the sound."""
+        """Add a window of the sound.
+
+        Args:
+            probability: The model's probability of speech.
+            rise_db: How much louder the window's loudest part is than the silence before the sound.
+        """
         if not self._left or rise_db < _RISE_DB:
             self._evidence = 0.0
             return

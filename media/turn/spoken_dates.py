@@ -1,4 +1,4 @@
-"""Finds which parts of a date were said.
+"""Finds which parts of a date the caller said.
 
 English: "the fifth of June nineteen eighty", "06/05/1980", "tomorrow".
 """
@@ -30,19 +30,19 @@ _LAST_DAY: Final = 31
 
 @dataclass(frozen=True, slots=True)
 class SpokenDate:
-    """Which parts of a date were said."""
+    """The parts of a date that were said."""
 
     has_day: bool = False
     has_month: bool = False
     has_year: bool = False
 
     def is_whole(self, *, needs_year: bool) -> bool:
-        """Whether it tells a day."""
+        """Return whether the parts identify a day."""
         return self.has_day and self.has_month and (self.has_year or not needs_year)
 
 
 def read_date(text: str) -> SpokenDate:
-    """What of a date is in a text. A day that is told by its distance ("tomorrow") has day and month."""
+    """Return which parts of a date a text contains. A relative day ("tomorrow") has a day and a month."""
     words = split_words(text)
     if _RELATIVE.search(text.lower()):
         return SpokenDate(has_day=True, has_month=True)
@@ -56,7 +56,7 @@ def read_date(text: str) -> SpokenDate:
 
 
 def _day_length(digits: str) -> int:
-    """How many of the digits behind a month are its day; the others are a year, or part of one."""
+    """Return how many of the digits after a month are its day. The others are a year or part of a year."""
     count = len(digits)
     if count == _YEAR_DIGITS and digits[:2] in _CENTURIES:
         return 0
@@ -64,7 +64,7 @@ def _day_length(digits: str) -> int:
 
 
 def _numeric(digits: str, *, has_ordinal: bool) -> SpokenDate:
-    """Digits alone: a day has up to two, a month up to two, a year two or four ("five six eighty")."""
+    """Read a date of digits alone: a day has up to two, a month up to two, a year two or four ("five six eighty")."""
     count = len(digits)
     has_short_year = count in (4, 5) and digits[-2:].isdecimal() and int(digits[-2:]) > _LAST_DAY
     is_year_alone = count == _YEAR_DIGITS and digits[:2] in _CENTURIES

@@ -1,7 +1,7 @@
 """Reads digits from English words as people dictate them and recognizers mishear them.
 
-"double five", "oh", "fifteen fifty", "eight hundred", "415-555"; "for" between digits is a 4; a word between digits
-that is none stands for a digit that was not understood; "four one six, no, four one five" is corrected.
+Examples are "double five", "oh", "fifteen fifty", "eight hundred" and "415-555". "for" between digits is a 4. Any other
+word between digits stands for a digit that was not understood. "four one six, no, four one five" is a correction.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,14 +9,14 @@ from typing import Final
 
 from media.turn.backchannels import phrase_set, split_words, word_list
 
-# Stands for a digit that was spoken and not understood.
+# Stands for a digit that was spoken but not understood.
 UNCLEAR: Final = "?"
 
 _UNITS: Final = {
     **dict(zip(word_list("zero one two three four five six seven eight nine"), "0123456789", strict=True)),
     "oh": "0", "o": "0", "nought": "0", "naught": "0", "niner": "9", "fife": "5",
 }  # fmt: skip
-# What recognizers write for a digit; read as one only between digits, because all are ordinary words.
+# What recognizers write for a digit. These are read as digits only between digits, because all are ordinary words.
 _SOUNDS_LIKE: Final = {
     "for": "4", "fore": "4", "to": "2", "too": "2", "won": "1", "ate": "8", "tree": "3", "free": "3", "owe": "0",
     "sicks": "6", "tu": "2", "nein": "9",
@@ -34,24 +34,25 @@ _TENS: Final = {
 _REPEATS: Final = {"double": 2, "triple": 3, "treble": 3}
 _ZEROS: Final = {"hundred": "00", "thousand": "000"}
 _CORRECTIONS: Final = phrase_set("no|sorry|correction|wait")
-# Said between digits without being one.
+# Words between digits that do not stand for a digit.
 _BETWEEN: Final = phrase_set(
     "and|then|dash|hyphen|space|dot|point|um|uh|er|erm|comma|slash|stroke|again|area|code|is|it's|that's|the|my|number|"
     "followed|by|hash|pound|key|yes|yeah|so|plus|okay|ok|please|thanks|thank|you|i|mean|actually"
 )
-# A correction replaces so many digits at most if it repeats none of those before it.
+# A correction replaces at most this many digits if it repeats none of the digits before it.
 _MOST_CORRECTED: Final = 4
-# So many digits in a sentence are given, if it has no more other words.
+# A sentence with at least this many digits gives a number, unless it has more other words.
 _CLEARLY_GIVEN: Final = 3
 
 
 def read_digits(text: str) -> str:
-    """The digits in a text, in order; UNCLEAR for each that was spoken and not understood; "" without any."""
+    """Return the digits in a text in order, with UNCLEAR for each digit that was spoken but not understood."""
     return _corrected(tuple(_parts(split_words(text))))
 
 
 def is_dictated(text: str) -> bool:
-    """Whether a text gives its digits, and does not only mention some ("one moment", "could you call me at five")."""
+    """Return whether a text gives digits, and does not only mention some ("one moment", "could you call me at
+    five")."""
     words = split_words(text)
     given = sum(_count_digits(words, at) for at in range(len(words)))
     others = sum(
@@ -62,23 +63,23 @@ def is_dictated(text: str) -> bool:
 
 
 def _count_digits(words: Sequence[str], at: int) -> int:
-    """1 for a word that is spoken, each figure of one that the recognizer wrote as figures."""
+    """Return 1 for a spoken digit, or the number of figures in a word that the recognizer wrote in figures."""
     return len(words[at]) if words[at].isdecimal() else int(is_digit_word(words, at))
 
 
 def is_digit_word(words: Sequence[str], at: int) -> bool:
-    """Whether a word (of `split_words`) is a digit, or several, by itself."""
+    """Return whether a word (of `split_words`) is one or more digits by itself."""
     word = words[at] if 0 <= at < len(words) else ""
     return word.isdecimal() or word in _UNITS or word in _TEENS or word in _TENS or word in _REPEATS or word in _ZEROS
 
 
 def ends_open(text: str) -> bool:
-    """Whether the last word asks for another one: "double"."""
+    """Return whether the last word needs another one, such as "double"."""
     return split_words(text)[-1:] in ([word] for word in _REPEATS)
 
 
 def _parts(words: Sequence[str]) -> Iterator[str]:
-    """The digits of each word, in order; "" marks a correction."""
+    """Yield the digits of each word in order. An empty text marks a correction."""
     at = 0
     while at < len(words):
         found, count = _read(words, at)
@@ -90,10 +91,10 @@ def _parts(words: Sequence[str]) -> Iterator[str]:
 
 
 def _read(words: Sequence[str], at: int) -> tuple[str, int]:
-    """The digits that begin at a word, and how many words they take."""
+    """Return the digits that begin at a word, and the number of words that they take."""
     word, following = words[at], words[at + 1] if at + 1 < len(words) else ""
     if word.isdecimal():
-        return "".join(str(int(figure)) for figure in word), 1  # other scripts have figures of their own
+        return "".join(str(int(figure)) for figure in word), 1  # other scripts have their own figures
     if word in _REPEATS:
         digit = following if following.isdecimal() and len(following) == 1 else _UNITS.get(following, "")
         return digit * _REPEATS[word], 2 if digit else 1
@@ -106,7 +107,7 @@ def _read(words: Sequence[str], at: int) -> tuple[str, int]:
 
 
 def _misheard(words: Sequence[str], at: int) -> str:
-    """What a word that is no digit stands for, by its neighbors."""
+    """Return the digit for which a word stands, judged by its neighbors."""
     word, before, after = words[at], is_digit_word(words, at - 1), is_digit_word(words, at + 1)
     if word in _SOUNDS_LIKE:
         is_last = at + 1 == len(words)
@@ -114,7 +115,7 @@ def _misheard(words: Sequence[str], at: int) -> str:
         return _SOUNDS_LIKE[word] if is_digit else ""
     if word in _BETWEEN or word in _CORRECTIONS:
         return ""
-    # Two digits on each side: "three of them at five" is no number.
+    # Requires two digits on each side: "three of them at five" is not a number.
     inside = is_digit_word(words, at - 2) and before and after and is_digit_word(words, at + 2)
     return UNCLEAR if inside else ""
 
@@ -134,7 +135,8 @@ def _corrected(parts: Sequence[str]) -> str:
 
 
 def _kept(digits: str, tail: str) -> int:
-    """How many of the digits a correction leaves: it repeats what was right before the wrong one, or is that alone."""
+    """Return how many digits a correction keeps. It repeats correct digits before the wrong one, or only replaces the
+    wrong one."""
     if not tail:
         return len(digits)
     for place in range(len(digits) - 1):

@@ -1,4 +1,4 @@
-"""Groups digits and references for reading them back: "4 1 5, 5 5 5, 0 1 2 3"."""
+"""Groups digits and references to read them back: "4 1 5, 5 5 5, 0 1 2 3"."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -11,8 +11,10 @@ _AMERICAN_EXPRESS: Final = (4, 6, 5)
 
 
 def speak_groups(characters: str, kind: DictationKind) -> str:
-    """The characters one by one, with a comma, at which a voice pauses, after each group. Voices of all languages read
-    single figures as such."""
+    """Return the characters one by one, with a comma after each group, where voices pause.
+
+    Voices of all languages read single figures as digits.
+    """
     groups: list[str] = []
     at = 0
     for size in group_sizes(characters, kind):
@@ -22,8 +24,11 @@ def speak_groups(characters: str, kind: DictationKind) -> str:
 
 
 def group_sizes(characters: str, kind: DictationKind) -> Sequence[int]:
-    """The sizes of the groups: of phone numbers 3-3-4, of cards as printed, of all else as even as can be, with up to
-    four each and the larger ones last."""
+    """Return the sizes of the groups.
+
+    Phone numbers have 3-3-4, cards as printed. Other texts have groups of nearly equal size with up to four characters,
+    the larger ones last.
+    """
     count = len(characters)
     if kind is DictationKind.PHONE and count in (10, 11):
         return _NORTH_AMERICAN if count == 10 else (1, *_NORTH_AMERICAN)

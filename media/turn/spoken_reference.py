@@ -6,7 +6,7 @@ from typing import Final
 from media.turn.backchannels import split_words, word_list
 from media.turn.spoken_digits import is_digit_word, read_digits
 
-# The spelling alphabet of ICAO, with the spellings that recognizers write.
+# The ICAO spelling alphabet, with the spellings that recognizers write.
 _ALPHABET: Final = {
     word: word[0].upper()
     for word in word_list(
@@ -14,7 +14,7 @@ _ALPHABET: Final = {
         "papa quebec romeo sierra tango uniform victor whiskey whisky xray yankee zulu"
     )
 }
-# Letters as recognizers write their names; read only between other letters and digits.
+# Letters as recognizers write their names. They are read only between other letters and digits.
 _LETTER_NAMES: Final = {
     "bee": "B", "cee": "C", "see": "C", "dee": "D", "gee": "G", "jay": "J", "kay": "K", "pee": "P", "queue": "Q",
     "cue": "Q", "are": "R", "tea": "T", "tee": "T", "you": "U", "vee": "V", "ex": "X", "why": "Y", "zed": "Z",
@@ -24,7 +24,7 @@ _LIKE: Final = (("as", "in"), ("like", "in"), ("for",), ("like",))
 
 
 def read_reference(text: str) -> str:
-    """The characters of a reference in a text, letters in upper case; "" without any."""
+    """Return the characters of a reference in a text, with letters in upper case, or an empty text."""
     words = split_words(text)
     return "".join(_parts(words))
 
@@ -51,7 +51,7 @@ def _letter(words: Sequence[str], at: int) -> str:
         return _ALPHABET[word]
     if word in _LETTER_NAMES:
         return _LETTER_NAMES[word] if _is_character(words, at - 1) and _is_character(words, at + 1) else ""
-    if any(one.isdigit() for one in word) and len(word) > 1:  # written as one: "br74"
+    if any(character.isdigit() for character in word) and len(word) > 1:  # written as one word: "br74"
         return word.upper()
     is_article = word in ("a", "i") and not (_is_character(words, at - 1) or _is_character(words, at + 1))
     return word.upper() if len(word) == 1 and word.isalpha() and not is_article else ""
@@ -64,7 +64,7 @@ def _is_character(words: Sequence[str], at: int) -> bool:
 
 
 def _explanation(words: Sequence[str], at: int) -> int:
-    """How many words behind a letter only say which one it is: "as in bravo"."""
+    """Return the number of words after a letter that only explain it: "as in bravo"."""
     for phrase in _LIKE:
         end = at + 1 + len(phrase)
         if tuple(words[at + 1 : end]) == phrase and end < len(words) and words[end][0] == words[at][0]:

@@ -1,12 +1,14 @@
-"""The caller's uncommitted words: which are new, and whether they interrupt the agent."""
+"""The caller's uncommitted words: which of them are new, and whether they interrupt the agent."""
 
 from media.turn.backchannels import demands_floor, is_misheard_backchannel, split_words, without_backchannels
 
 
 class TurnText:
-    """The text of one turn so far. The recognizer replaces it as a whole; a count tells how many words are handled.
+    """The text of one turn so far. The recognizer replaces it as a whole; a count shows how many words are handled.
 
-    is_answered_again: an answer was cancelled, and no words were added since then."""
+    Attributes:
+        is_answered_again: An answer was cancelled, and no words were added since then.
+    """
 
     __slots__ = (
         "_answered", "_carried", "_handled", "_handled_questions", "_owed", "_text", "_words", "is_answered_again",
@@ -18,18 +20,18 @@ class TurnText:
         self._words: list[str] = []
         self._handled = 0
         self._handled_questions = 0
-        self._answered = 0  # words that had an answer, nods among them
-        self._owed = 0  # of these, the words whose answer was cancelled
+        self._answered = 0  # words that had an answer, including backchannels
+        self._owed = 0  # the words among them whose answer was cancelled
         self.is_answered_again = False
 
     @property
     def text(self) -> str:
-        """The whole turn, with words that were said before the last commit and never answered."""
+        """The whole turn, including words that were said before the last commit and never answered."""
         return self.with_carried(self._text)
 
     @property
     def count(self) -> int:
-        """How many words the whole turn has."""
+        """The number of words of the whole turn."""
         return len(self._words)
 
     @property
@@ -39,57 +41,58 @@ class TurnText:
 
     @property
     def needs_answer(self) -> bool:
-        """Whether anything new is more than a backchannel, or had an answer that was cancelled."""
+        """Whether new words are more than a backchannel, or had an answer that was cancelled."""
         return self._handled < self._owed or bool(without_backchannels(self.new_words))
 
     @property
     def has_answer(self) -> bool:
-        """Whether an answer to words of this turn was asked for."""
+        """Whether an answer to words of this turn was requested."""
         return self._answered > 0
 
     @property
     def is_backchannel(self) -> bool:
-        """Whether there are new words, and nothing but backchannels."""
+        """Whether there are new words and all of them are backchannels."""
         return bool(self.new_words) and not self.needs_answer
 
     @property
     def is_like_nod(self) -> bool:
-        """Whether the only new word is one that recognizers write for a nod."""
+        """Whether the only new word is a word that recognizers write for a backchannel."""
         return is_misheard_backchannel(self.new_words)
 
     def update(self, text: str) -> bool:
-        """Takes the recognizer's text; returns whether its words changed."""
+        """Store the recognizer's text. Return whether its words changed."""
         before = self._words
         self._text = text
         self._words = split_words(self.text)
         return self._words != before
 
     def with_carried(self, text: str) -> str:
-        """A text of the recognizer's, with words that were said before the last commit and never answered."""
+        """Return a text of the recognizer, preceded by words that were said before the last commit and never
+        answered."""
         return f"{self._carried} {text}".strip()
 
     def is_older(self, text: str) -> bool:
-        """Whether `text` has fewer words than are already known."""
+        """Return whether `text` has fewer words than are already known."""
         return len(split_words(f"{self._carried} {text}")) < len(self._words)
 
     def mark_handled(self) -> None:
-        """Everything so far was answered, or needs no answer."""
+        """Mark everything so far as answered, or as needing no answer."""
         self._handled = len(self._words)
         self._handled_questions = self.text.count("?")
 
     def mark_answered(self) -> None:
-        """An answer to everything so far is asked for."""
+        """Mark everything so far as having an answer that was requested."""
         self.mark_handled()
         self._answered = self._handled
         self.is_answered_again = 0 < self._answered <= self._owed
 
     def reopen(self) -> None:
-        """The answer was cancelled: everything so far needs one again."""
+        """The answer was cancelled, so everything so far needs an answer again."""
         self._handled = self._handled_questions = 0
         self._owed = self._answered
 
     def commit(self) -> None:
-        """The recognizer starts a new turn; words that nobody has answered are carried over."""
+        """Begin a new turn. Words without an answer are carried over."""
         is_owed = self._handled < self._owed
         self._carried = " ".join(self.new_words) if self.needs_answer else ""
         self._text = ""
@@ -99,7 +102,7 @@ class TurnText:
         self.is_answered_again = False
 
     def interrupts(self, min_words: int) -> bool:
-        """Whether the new words, said over the agent, ask for the floor: enough of them, a demand or a question."""
+        """Return whether the new words over the agent take the floor: enough of them, a demand or a question."""
         counted = without_backchannels(self.new_words)
         if len(counted) >= min_words or demands_floor(counted):
             return True

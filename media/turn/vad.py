@@ -1,7 +1,7 @@
 """Voice activity detection: a cheap gate for every frame, and one batched model for all callers.
 
-The gate (`media/turn/sound_gate.py`) takes about 2 us a frame and lets noise through; the model (Silero) is accurate
-and costs many times that. So silence costs the gate only, and where there is sound the windows of all callers share one
+The gate (`media/turn/sound_gate.py`) takes about 2 us per frame and lets noise through. The model (Silero) is accurate
+and costs many times as much. Silence therefore costs only the gate, and the windows with sound of all callers share one
 run of the model.
 """
 
@@ -20,33 +20,33 @@ from media.turn.speech_detector import BLOCK_MS, WINDOW_MS, SpeechDetector, VadT
 WINDOW = WINDOW_MS * RATE // 1_000
 WINDOW_BYTES = 2 * WINDOW
 BLOCKS = WINDOW_MS // BLOCK_MS
-# The model sees each window together with the end of the one before, and keeps a state between them.
+# The model sees each window together with the end of the previous one, and keeps a state between them.
 CONTEXT = 32
 STATE = 128
 FULL_SCALE = 32_768.0
-# A caller who was not loud lately, and whose sound stays below this level since the gate opened, is amplified for the
-# model by 18 dB. At -53 dB it then takes 81 % of the speech for speech instead of 67 %, and its end is found 190 ms
-# nearer to the true one.
+# A caller who was not loud recently, and whose sound has stayed below this level since the gate opened, is amplified
+# for the model by 18 dB. At -53 dB the model then detects 81 % of the speech instead of 67 %, and its end is found 190
+# ms nearer to the true end.
 SOFT_DB = -36.0
 SOFT_GAIN = 8.0
-# The consonant that begins a word may be no speech to the model in so much of the sound since the gate opened.
+# The model may not report the first consonant of a word as speech within this time of the gate's opening.
 ONSET_MS = 100
-# While the agent speaks, the windows of a sound's first so many ms do not wait for the next run.
+# While the agent speaks, the windows in this first part of a sound do not wait for the next run.
 FIRST_MS = 160
-# More windows of one caller do not wait for the next run. The gate's opening brings three, a period at most two.
+# If more windows of one caller wait, they run at once. The gate's opening adds three windows, a period at most two.
 MAX_WAITING = 6
-# So many may run early: alone, each window costs four times what it does in a batch, and if all callers are behind
-# because the event loop was blocked, that would keep it behind.
+# The maximum number of early windows. Alone, each window costs four times as much as in a batch. If all callers are
+# behind because the event loop was blocked, early runs would keep it behind.
 MAX_EARLY = 256
 
 Floats = npt.NDArray[np.float32]
 
 
 class VoiceTrack:
-    """One caller's voice activity; made by `VadEngine.track`. Times in ms of the audio pushed so far.
+    """One caller's voice activity, made by `VadEngine.track`. Times are in ms of the audio pushed so far.
 
-    Windows wait for the engine's next run, but not those of a burst (the loop or the carrier was delayed): once more
-    than MAX_WAITING wait they run at once, and so does each one after them until the next run, because speech that
+    Windows wait for the engine's next run. A burst (after a delay of the loop or the carrier) is an exception: if more
+    than MAX_WAITING windows wait, they and each later window until the next run are run at once, because speech that
     begins and ends within the burst must be seen at its frames. No window is dropped.
     """
 
@@ -93,7 +93,7 @@ class VoiceTrack:
 
     @property
     def last_voice_ms(self) -> int:
-        """The true end of the latest voiced sound, without hangover; 0 before any."""
+        """The true end of the latest voiced sound, without hangover; 0 before the first."""
         return self.speech.last_voice_ms
 
     @property
@@ -107,23 +107,28 @@ class VoiceTrack:
         return self.speech.voiced_ms
 
     def may_begin(self) -> bool:
-        """Whether a sound has just begun of which it is not known yet whether it is speech. Not where it is never quiet
-        behind the caller, because there one begins all the time."""
+        """Return whether a sound has just begun that may be speech.
+
+        Returns False if it is never quiet behind the caller, because sounds begin all the time there.
+        """
         is_fresh = self._is_open and self.window_ms - self._opened_ms < ONSET_MS  # of the sound that was judged
         return self.speech.has_quiet_pauses and (is_fresh or self.speech.is_undecided)
 
     def others_may_talk(self) -> bool:
-        """Whether it is never quiet between the caller's words, so that others may talk behind them."""
+        """Return whether it is never quiet between the caller's words, so that others may talk behind them."""
         return not self.speech.has_quiet_pauses
 
     def may_be_speech(self) -> bool:
-        """Whether the caller's latest sound may be speech, long before it is known. Asked with each frame while the
-        agent speaks: as long as it is, the model judges the first windows of a sound at once."""
+        """Return whether the caller's latest sound may be speech, long before this is certain.
+
+        The method is called for each frame while the agent speaks. As long as it is called, the model judges the first
+        windows of a sound at once.
+        """
         self._watched_ms = self.now_ms
         return self.speech.suspicion.is_raised
 
     def push(self, pcm: bytes) -> None:
-        """Takes one 20 ms frame: 320 bytes, 16-bit little-endian, 8 kHz. Raises ValueError for other lengths."""
+        """Add one 20 ms frame: 320 bytes, 16-bit little-endian, 8 kHz. Raises ValueError for other lengths."""
         self.now_ms += FRAME_MS
         if self._gate.has_sound(pcm):
             self._shut = 0
@@ -151,13 +156,13 @@ class VoiceTrack:
 
     def _close(self) -> None:
         self._is_open = False
-        self._buffer.clear()  # less than a window, which the gate took for silence
+        self._buffer.clear()  # less than a window, which the gate judged as silence
         if self.windows:
             self._engine.run_track(self)
         self.speech.on_gate_shut()
 
     def _cut(self) -> None:
-        """Queues every whole window of the buffer for the model."""
+        """Queue every whole window of the buffer for the model."""
         whole = len(self._buffer) - len(self._buffer) % WINDOW_BYTES
         if not self.is_waiting:
             self.is_waiting = True
@@ -172,14 +177,14 @@ class VoiceTrack:
             self._engine.run_early(self)
 
     def _is_watched(self) -> bool:
-        """Whether the agent speaks, and the windows are the first of a sound, or speech may begin with them."""
+        """Return whether the agent speaks, and the windows are the first of a sound or may begin speech."""
         if self.now_ms - self._watched_ms > FRAME_MS:
             return False
         return self.window_ms - self._opened_ms < FIRST_MS or self.speech.is_undecided
 
 
 class VadEngine:
-    """The model for all callers of one worker; not thread-safe. Raises ModelError when the model cannot be opened."""
+    """The model for all callers of one worker; not thread-safe. Raises ModelError if the model cannot be opened."""
 
     def __init__(
         self, model_path: Path, *, max_batch: int = 256, threads: int = 1, tuning: VadTuning | None = None
@@ -197,23 +202,23 @@ class VadEngine:
 
     @property
     def pending(self) -> int:
-        """How many windows wait for `run`."""
+        """The number of windows that wait for `run`."""
         return sum(len(track.windows) for track in self.waiting)
 
     def track(self) -> VoiceTrack:
-        """Makes the track of a new caller."""
+        """Make the track of a new caller."""
         if not self._free:
             self._grow()
         slot = self._free.pop()
         return VoiceTrack(self, slot, self._tuning)
 
     def release(self, track: VoiceTrack) -> None:
-        """Frees the track of a caller who is gone; it must not be pushed to any more."""
+        """Free the track of a caller who has left. Do not push to it afterwards."""
         track.windows.clear()
         self._free.append(track.slot)
 
     def run(self) -> int:
-        """Runs every waiting window, in batches of at most one window per caller; returns how many there were."""
+        """Run every waiting window, in batches of at most one window per caller. Return the number of windows."""
         count = self._early = 0
         while self.waiting:
             batch = [self.waiting.popleft() for _ in range(min(len(self.waiting), self._max_batch))]
@@ -228,19 +233,22 @@ class VadEngine:
         return count
 
     def run_early(self, track: VoiceTrack) -> None:
-        """Runs the waiting windows of one caller before the next run, unless too many ran early already."""
+        """Run the waiting windows of one caller before the next run, unless too many ran early already."""
         if self._early < MAX_EARLY:
             self._early += len(track.windows)
             self.run_track(track)
 
     def run_track(self, track: VoiceTrack) -> None:
-        """Runs the waiting windows of one caller."""
+        """Run the waiting windows of one caller."""
         while track.windows:
             self._run_batch([track])
 
     def reset_state(self, slot: int, gain: float) -> None:
-        """Resets the model's state for a caller: after long silence it is slow to detect speech. gain: by which the
-        caller is amplified for the model, until a loud window comes."""
+        """Reset the model's state for a caller, because it detects speech slowly after long silence.
+
+        Args:
+            gain: The amplification for the model until a loud window arrives.
+        """
         self._states[:, slot] = 0
         self._contexts[slot] = 0
         self._gains[slot] = gain
@@ -263,7 +271,7 @@ class VadEngine:
             track.window_ms += WINDOW_MS
 
     def _amplify(self, samples: Floats, levels: Floats, slots: list[int]) -> None:
-        """Amplifies the samples, (callers, CONTEXT + WINDOW), of callers who are soft since their gate opened."""
+        """Amplify the samples, (callers, CONTEXT + WINDOW), of callers who were soft since their gate opened."""
         gains = self._gains[slots]
         gains[levels.max(axis=1) > SOFT_DB] = 1
         self._gains[slots] = gains
@@ -279,7 +287,7 @@ class VadEngine:
 
 
 def _levels(windows: Floats) -> Floats:
-    """The level of each 8 ms block in dB of full scale: one row per window."""
+    """Return the level of each 8 ms block in dB of full scale, one row per window."""
     blocks = windows.reshape(len(windows), BLOCKS, -1)
     power = np.einsum("wbs,wbs->wb", blocks, blocks) / blocks.shape[2]
     levels: Floats = 10 * np.log10(power + np.float32(1e-9))
