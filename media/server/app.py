@@ -13,7 +13,7 @@ from media.server.sinks import StateFolder
 from media.server.worker import Worker
 from shared.http_protocol import name_server
 
-# How often the file of a followed call is read, and how long a call is followed at most.
+# How often the file of a followed call is read, and how long a call is followed.
 FOLLOW_EVERY_S = 0.05
 FOLLOW_LIMIT_S = 4 * 3600.0
 LAST_EVENT = b'"type":"call.ended"'
@@ -31,8 +31,12 @@ class HttpEndpoints:
         bus_unavailable: Callable[[], bool] = lambda: False,
         dead_tasks: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """bus_unavailable: whether the bus, which plans come from, cannot be reached. dead_tasks: names of the
-        long-lived tasks that do not run."""
+        """Create the endpoints of a worker.
+
+        Args:
+            bus_unavailable: Returns whether the bus, from which plans come, cannot be reached.
+            dead_tasks: Returns the names of the long-lived tasks that do not run.
+        """
         self._worker = worker
         self._limits = limits
         self._metrics = metrics
@@ -40,7 +44,7 @@ class HttpEndpoints:
         self._bus_unavailable, self._dead_tasks = bus_unavailable, dead_tasks
 
     def build(self, *, stand_alone: bool) -> web.Application:
-        """The application. stand_alone: adds the events of calls, which control serves otherwise."""
+        """Return the application. `stand_alone` adds the events of calls, which control serves otherwise."""
         app = web.Application(client_max_size=self._limits.max_message_bytes)
         app.on_response_prepare.extend((_one_request, name_server))
         app.add_routes(
@@ -72,7 +76,7 @@ class HttpEndpoints:
         return "no_bus" if self._bus_unavailable() else "ready"
 
     async def _get_metrics(self, request: web.Request) -> web.Response:
-        # In a thread, because it takes long where it adds up several processes.
+        # In a thread, because adding up the metrics of several processes takes long.
         return web.Response(body=await asyncio.to_thread(self._metrics.render), headers={"Content-Type": CONTENT_TYPE})
 
     async def _follow(self, request: web.Request) -> web.StreamResponse:
@@ -98,8 +102,10 @@ class HttpEndpoints:
 
 
 async def _one_request(request: web.Request, response: web.StreamResponse) -> None:
-    """Closes after each answer: only the first request of a connection is dispatched, so a carrier's upgrade must not
-    come as the second."""
+    """Close the connection after each answer.
+
+    Only the first request of a connection is dispatched, so a carrier's upgrade must not be the second.
+    """
     response.force_close()
     response.headers["Connection"] = "close"
 
@@ -112,7 +118,7 @@ def _read_text(path: Path) -> str | None:
 
 
 async def _tail(path: Path) -> AsyncGenerator[bytes, None]:
-    """Yields whole lines of a growing file, or b"", until the call's last event. Another worker may write the file."""
+    """Yield whole lines of a growing file, or b"", until the call's last event. Another worker may write the file."""
     offset, rest = 0, b""
     for _ in range(round(FOLLOW_LIMIT_S / FOLLOW_EVERY_S)):
         chunk = await asyncio.to_thread(_read_from, path, offset)

@@ -14,7 +14,12 @@ from shared.plan import CallPlan
 
 
 class CallRecord(EventSink, Protocol):
-    """The record of one media stream. recording: the file it is recorded to. archive: where the complete file goes."""
+    """The record of one media stream.
+
+    Attributes:
+        recording: The file of the recording.
+        archive: Where the complete file goes.
+    """
 
     recording: Path
     archive: RecordingArchive
@@ -23,23 +28,26 @@ class CallRecord(EventSink, Protocol):
         """The call has started."""
 
     def conversation_changed(self) -> None:
-        """A turn of the caller has ended and is about to be answered."""
+        """A turn of the caller has ended and will be answered."""
 
     async def stream_ended(self, reason: EndReason, number: str, words: str, conference: str) -> None:
         """The stream has ended. Called before the socket is closed, because the carrier then asks for its next step.
-        number: where the caller is transferred to; "" for no transfer. words: said by the carrier before that.
-        conference: where the target waits for the caller; "" if it is still to be called."""
+
+        Args:
+            number: The number to which the caller is transferred; empty for no transfer.
+            words: What the carrier says first.
+            conference: Where the target waits for the caller; empty if the target has not been called yet.
+        """
 
     async def stream_refused(self) -> None:
-        """The stream gets no call, and no other stream of the call could be used either. Called before the socket is
-        closed."""
+        """The stream gets no call, and no other stream of the call would. Called before the socket is closed."""
 
 
 class CallRecordStore(Protocol):
-    """Opens a record per stream."""
+    """Opens a record for each stream."""
 
     def open(self, plan: CallPlan, call_id: str) -> CallRecord:
-        """Opens the record of a stream that starts."""
+        """Open the record of a stream that starts."""
 
 
 class FolderCallRecordStore:
@@ -48,12 +56,12 @@ class FolderCallRecordStore:
     def __init__(
         self, folder: StateFolder, disk: Executor, count_lost: Callable[[float], object] = lambda count: None
     ) -> None:
-        """count_lost: called with the number of events that the disk did not take."""
+        """Create the store. `count_lost` is called with the number of events that the disk did not accept."""
         self._folder = folder
         self._files = EventFiles(folder, disk, count_lost)
 
     def open(self, plan: CallPlan, call_id: str) -> "FolderCallRecord":
-        """Opens the record of a stream that starts."""
+        """Open the record of a stream that starts."""
         return FolderCallRecord(self._folder.recording(call_id), FileSink(self._files, call_id))
 
 
@@ -65,21 +73,21 @@ class FolderCallRecord:
         self.archive: RecordingArchive = LocalArchive()
 
     def write(self, envelope: EventEnvelope) -> None:
-        """Appends an event to the call's file."""
+        """Append an event to the call's file."""
         self._sink.write(envelope)
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         self._sink.close()
 
     def attach(self, call: Call) -> None:
-        """Does nothing."""
+        """Do nothing."""
 
     def conversation_changed(self) -> None:
-        """Does nothing."""
+        """Do nothing."""
 
     async def stream_ended(self, reason: EndReason, number: str, words: str, conference: str) -> None:
-        """Does nothing: stand-alone mode has no next step."""
+        """Do nothing, because stand-alone mode has no next step."""
 
     async def stream_refused(self) -> None:
-        """Does nothing: stand-alone mode has no next step."""
+        """Do nothing, because stand-alone mode has no next step."""

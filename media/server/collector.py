@@ -1,8 +1,8 @@
 """Collects garbage in small steps, because all calls of the process wait meanwhile.
 
-The objects of a call are freed with their last reference (`shared/refcycles.py`); the collector is for cycles that
-nobody knows of, in libraries for instance. It is called for objects that were made and are still there: with 400 calls
-500 a second, because a conversation grows. It takes 1 to 6 us to look at one, because most are in no cache.
+The objects of a call are freed with their last reference (`shared/refcycles.py`). The collector is for unknown cycles,
+for instance in libraries. It runs after a number of new objects that still exist: with 400 calls 500 a second, because
+conversations grow. Looking at an object takes 1 to 6 us, because most objects are in no cache.
 """
 
 import asyncio
@@ -11,20 +11,20 @@ from collections.abc import Callable
 from typing import Final
 
 CHECK_S: Final = 1.0
-# The collector looks at new objects once there are so many: up to 7 ms with 400 calls.
+# The collector looks at new objects once there are this many, which takes up to 7 ms with 400 calls.
 YOUNG: Final = 1_000
-# What outlived so many collections of young objects is looked at once more, and then set aside: that is not looked at
-# again under calls.
+# Objects that survive this many collections of young objects are checked once more and then frozen, so that they are
+# not checked again during calls.
 AGEING: Final = 10
 NEVER: Final = 1_000_000
-# All objects are looked at while there are no calls, if there were any since; a node that always has some stops for it
-# for some 0.3 s.
+# All objects are checked while there are no calls, if there were any since the last check. A node that always has calls
+# stops for about 0.3 s.
 IDLE_S: Final = 60.0
 BUSY_S: Final = 3_600.0
 
 
 class CycleCollector:
-    """The collector of this process. Made on the running loop. is_idle: whether there are no calls."""
+    """The collector of this process. Create it on the running loop. `is_idle` returns whether there are no calls."""
 
     def __init__(self, is_idle: Callable[[], bool]) -> None:
         self._is_idle = is_idle
@@ -34,13 +34,13 @@ class CycleCollector:
         self._looked_at = 0.0
 
     def start(self) -> None:
-        """Sets aside what was loaded so far; from now on only young objects are collected without `_check`."""
+        """Freeze what was loaded so far. From now on only young objects are collected, except by `_check`."""
         self._collect_all()
         gc.set_threshold(YOUNG, AGEING, NEVER)
         self._timer = self._loop.call_later(CHECK_S, self._check)
 
     def stop(self) -> None:
-        """Stops; harmless before the start."""
+        """Stop the collector. Harmless before the start."""
         if self._timer is not None:
             self._timer.cancel()
 

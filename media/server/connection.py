@@ -34,7 +34,7 @@ from shared.events import EndReason
 
 log = structlog.get_logger()
 
-# The checks come once a second. After a longer time without one the event loop, or the whole machine, stood still.
+# The checks run once a second. If a check is later than this, the event loop or the whole machine stood still.
 HELD_UP_S: Final = 2.0
 CODES = {"too_large": CloseCode.TOO_BIG, "binary_message": CloseCode.UNSUPPORTED}
 
@@ -43,9 +43,11 @@ CODES = {"too_large": CloseCode.TOO_BIG, "binary_message": CloseCode.UNSUPPORTED
 class AttachedCall:
     """A call and what its connection needs for it.
 
-    encode: converts the call's audio (mu-law, 8 kHz) to the stream's encoding. on_stream_end: awaited before the socket
-    is closed, with the reason and the number that the caller is transferred to ("" for nowhere), because the carrier
-    asks for its next step as soon as the socket is closed. release: called at the very end, frees what the call used.
+    Attributes:
+        encode: Converts the call's audio (mu-law, 8 kHz) to the stream's encoding.
+        on_stream_end: Awaited before the socket is closed, because the carrier asks for its next step as soon as the
+            socket is closed. Its arguments are those of `CallRecord.stream_ended`.
+        release: Called at the very end. Frees what the call used.
     """
 
     call: Call
@@ -55,17 +57,17 @@ class AttachedCall:
 
 
 class CallConnector(Protocol):
-    """Makes calls for connections; implemented by the worker."""
+    """Makes calls for connections. The worker implements this."""
 
     async def connect(self, started: StreamStarted, connection: "StreamConnection") -> AttachedCall:
-        """Makes the call of a stream that has started. Raises StreamRefused."""
+        """Make the call of a stream that has started. Raises StreamRefused."""
 
     def count_protocol_error(self, code: str) -> None:
-        """The carrier broke the media protocol or WebSocket's."""
+        """Count a violation of the media protocol or of WebSocket by the carrier."""
 
 
 class StreamRefused(Exception):
-    """The stream gets no call; the message says why (shown to the carrier)."""
+    """The stream gets no call. The message, which the carrier sees, says why."""
 
     def __init__(self, reason: str, close_code: CloseCode = CloseCode.POLICY) -> None:
         super().__init__(reason)
@@ -74,9 +76,11 @@ class StreamRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """Why a socket is closed, without the exception, whose frames would hold the connection.
+    """Why a socket is closed. The exception is not kept, because its frames would hold the connection.
 
-    protocol_error: its code, if the far side broke the protocol."""
+    Attributes:
+        protocol_error: The error's code if the far side violated the protocol.
+    """
 
     close_code: CloseCode
     detail: str
@@ -84,10 +88,14 @@ class _Failure:
 
 
 class StreamConnection:
-    """Implements `MediaStream` for its call and `Receiver` for its socket. Ends the call once, whichever side is first.
+    """Implements `MediaStream` for its call and `Receiver` for its socket. Ends the call once, whichever side ends
+    first.
 
-    Frames are handled as they come. Only what takes time runs in a task (`run`): claiming the plan, while frames wait
-    in the kernel, and the end. messages: received so far.
+    Frames are handled as they arrive. Only slow work runs in a task (`run`): claiming the plan, while frames wait in
+    the kernel, and the end.
+
+    Attributes:
+        messages: The number of messages received so far.
     """
 
     __slots__ = (
@@ -105,58 +113,58 @@ class StreamConnection:
         self._checked_frames = 0
         self._reason: EndReason = "caller_hangup"
         self._detail = ""
-        self._started: asyncio.Future[StreamStarted | None] = loop.create_future()  # None: ended before it started
+        self._started: asyncio.Future[StreamStarted | None] = loop.create_future()  # None if it ended before it started
         self._ended: asyncio.Future[_Failure | None] = loop.create_future()
         self._claim: asyncio.Timeout | None = None  # while the plan is being claimed
-        self._early: list[tuple[bytes, bool]] = []  # came in one chunk with the start, while the plan is being claimed
-        self._live = True  # the stream can still take commands
+        self._early: list[tuple[bytes, bool]] = []  # messages that arrived in one chunk with the start
+        self._live = True  # whether the stream can still take commands
         self._paced = PacedOutput(socket.send, codec.messages_per_s) if codec.messages_per_s else None
-        # From the call's set-up until its end. No default in the class: it would make each access slower on the frame
-        # path, because CPython does not specialize an attribute that the class has as well.
+        # Set from the call's set-up until its end. It has no default in the class, because CPython does not specialize
+        # attributes that the class has as well, which would slow down the frame path.
         self._attached: AttachedCall | None = None
         self.messages = 0
 
     @property
     def call(self) -> Call | None:
-        """The call, once its plan was claimed and until it has ended."""
+        """The call, from the claim of its plan until its end."""
         return self._attached.call if self._attached is not None else None
 
     @property
     def unknown(self) -> UnknownMessages:
-        """What the codec has passed over so far."""
+        """The messages that the codec has skipped so far."""
         return self._codec.unknown
 
     @property
     def is_claiming_plan(self) -> bool:
-        """The stream has started and its plan is being claimed."""
+        """Whether the stream has started and its plan is being claimed."""
         return self._live and self._started.done() and self._attached is None
 
     # --- MediaStream ---
 
     def play(self, ulaw: bytes) -> None:
-        """Sends agent audio."""
+        """Send agent audio."""
         attached = self._attached
         if attached is not None:
             self._send(Play(attached.encode(ulaw)))
 
     def mark(self, name: str) -> None:
-        """Asks for a mark."""
+        """Request a mark."""
         self._send(Mark(name))
 
     def clear(self) -> None:
-        """Empties the carrier's buffer. Marks that wait here are not missed: none comes back from before a clear."""
+        """Empty the carrier's buffer. Waiting marks are dropped, because no mark from before a clear comes back."""
         if self._paced is not None:
             self._paced.discard()
         self._send(Clear())
 
     def hang_up(self) -> None:
-        """Closes the socket after what was sent, once the outcome of the stream is published."""
+        """Close the socket after what was sent, once the outcome of the stream is published."""
         self._end(None)
 
     # --- Receiver ---
 
     def on_message(self, payload: bytes, is_text: bool) -> None:
-        """Takes a message; the frame path."""
+        """Process a message. This is the frame path."""
         self.messages += 1
         if self._live and self._attached is None and self._started.done():
             self._early.append((payload, is_text))
@@ -164,7 +172,7 @@ class StreamConnection:
             self._receive(payload, is_text)
 
     def on_fault(self, error: FrameError) -> None:
-        """The far side broke the WebSocket protocol."""
+        """The far side violated the WebSocket protocol."""
         code = "too_large" if error.close_code is CloseCode.TOO_BIG else "bad_frame"
         self._end(_Failure(error.close_code, f"{code}: {error}", code))
 
@@ -177,7 +185,7 @@ class StreamConnection:
     # --- running ---
 
     async def run(self, connector: CallConnector) -> None:
-        """Serves the socket until either side ends, then finishes the call."""
+        """Serve the socket until either side ends, then finish the call."""
         try:
             failure = await self._serve(connector)
             if failure is not None:
@@ -193,28 +201,29 @@ class StreamConnection:
             await self._finish()
 
     def tick(self) -> None:
-        """Lets the call check what depends on time; called about four times a second."""
+        """Let the call check what depends on time. Called about four times a second."""
         if self._attached is None or not self._live:
             return
         try:
             if self._attached.call.paused_ms >= PAUSE_MS:
                 self._receive_held()
             self._attached.call.tick()
-        except Exception as error:  # the same error would come with every tick: it ends the call
+        except Exception as error:  # the same error would come with every tick, so it ends the call
             log.exception("call.crashed")
             self._abort(f"internal fault: {type(error).__name__}")
 
     def check_limits(self, now: float) -> None:
-        """Aborts dead sockets and floods; called about once a second. `now` is the event loop's time in seconds.
+        """Abort dead sockets and floods. Called about once a second. `now` is the event loop's time in seconds.
 
         Any frame shows that the carrier is alive. Audio may pause, so a carrier that has sent nothing since the last
-        check gets a ping."""
+        check gets a ping.
+        """
         if not self._live:
             return  # the end has its own time limits
         if now - self._last_check > HELD_UP_S:
             self._exclude_stall(now, now - self._last_check)
         limits, received = self._limits, self.messages + self._socket.other_frames
-        # On a busy machine the check may be late and delayed messages come in a burst, which is no flood.
+        # On a busy machine the check may be late and delayed messages arrive in a burst, which is not a flood.
         allowed = limits.max_messages_per_s * max(1.0, now - self._last_check)
         has_call = self._attached is not None
         if received != self._checked_frames or not has_call:
@@ -232,20 +241,23 @@ class StreamConnection:
         self._checked_frames, self._last_check = received, now
 
     def _exclude_stall(self, now: float, seconds: float) -> None:
-        """The event loop did not run, so the far side could neither send nor take anything: that time does not count.
-        What it sent meanwhile waits to be read."""
+        """Exclude time in which the event loop did not run, because the far side could neither send nor receive
+        anything.
+
+        What it sent meanwhile waits to be read.
+        """
         self._opened = min(now, self._opened + seconds)
         self._last_received = min(now, self._last_received + seconds)
         self._socket.forgive(seconds)
 
     def end_call(self, reason: EndReason, detail: str) -> None:
-        """Ends the call from our side, unless it is ending."""
+        """End the call from our side, unless it is ending."""
         if self._live:
             self._reason, self._detail = reason, detail
             self.hang_up()
 
     def evict(self) -> None:
-        """Drops a socket without a call to make room for a new one."""
+        """Drop a socket without a call to make room for a new socket."""
         self._abort("made way for another socket")
 
     def _send(self, command: OutboundCommand) -> None:
@@ -273,7 +285,7 @@ class StreamConnection:
         return await self._ended
 
     async def _connect(self, connector: CallConnector, started: StreamStarted) -> None:
-        """Claims the plan; stops when the socket's end comes first."""
+        """Claim the plan. Stops if the socket ends first."""
         self._claim = claim = asyncio.timeout(None)
         try:
             async with claim:
@@ -302,13 +314,13 @@ class StreamConnection:
             self._end(_Failure(CloseCode.INTERNAL, f"internal fault: {type(error).__name__}"))
 
     def _receive_held(self) -> None:
-        """Audio that the codec holds back, because audio before it is missing, waits no longer once none comes."""
+        """Process audio that the codec holds back because earlier audio is missing, if that audio does not arrive."""
         for event in self._codec.release():
             if type(event) is InboundAudio and self._attached is not None:
                 self._attached.call.on_audio(event.payload, event.at_ms)
 
     def _handle(self, event: InboundEvent) -> None:
-        """Handles everything but audio."""
+        """Handle all events except audio."""
         call = self.call
         match event:
             case StreamStarted():
@@ -326,7 +338,7 @@ class StreamConnection:
                 self._end(None)
 
     def _abort(self, detail: str) -> None:
-        """Ends a socket that cannot be closed politely."""
+        """End a socket that cannot be closed politely."""
         self._reason, self._detail = "carrier_error", detail
         self._socket.abort()
         self._end(None)
@@ -336,7 +348,7 @@ class StreamConnection:
         self._socket.close(code, detail)
 
     def _end(self, failure: _Failure | None) -> None:
-        """Wakes `run`, which ends the call; the first caller decides why."""
+        """Wake `run`, which ends the call. The first caller decides the reason."""
         self._live = False
         if not self._ended.done():
             self._ended.set_result(failure)
@@ -363,7 +375,7 @@ class StreamConnection:
             attached.call.end_stream()
             following = (termination.transfer_number, termination.unsaid_words, termination.conference)
             await attached.on_stream_end(reason, *following)
-        finally:  # else its recognizer would stay open, and nothing would tell that it has ended
+        finally:  # otherwise its recognizer would stay open, and no event would report its end
             self._socket.close(CloseCode.NORMAL, "")
             try:
                 await attached.call.finish(self._reason, self._detail)

@@ -48,9 +48,12 @@ class FrameError(Exception):
 class FrameReader:
     """Splits a client's bytes into messages and joins fragments. No extension is supported.
 
-    fault: set when the bytes violate the protocol; messages before that are still returned, what follows is discarded.
-    At most one message of `max_bytes` and one chunk are buffered. other_frames: number of control frames and fragments
-    so far, to detect floods.
+    At most one message of `max_bytes` and one chunk are buffered.
+
+    Attributes:
+        fault: Set if the bytes violate the protocol. Earlier messages are still returned, and what follows is
+            discarded.
+        other_frames: The number of control frames and fragments so far, to detect floods.
     """
 
     __slots__ = ("_fragments", "_max_bytes", "_opcode", "_rest", "fault", "other_frames")
@@ -58,13 +61,13 @@ class FrameReader:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._rest = b""
-        self._opcode = CONTINUATION  # of the fragmented message being received
+        self._opcode = CONTINUATION  # the opcode of the fragmented message that is being received
         self._fragments = bytearray()
         self.fault: FrameError | None = None
         self.other_frames = 0
 
     def feed(self, data: bytes) -> Sequence[Message]:
-        """Takes the next bytes; returns the messages that are complete now."""
+        """Process the next bytes. Return the messages that are complete now."""
         # Nearly every chunk is one final, masked text frame of 126 to 65535 bytes of ASCII, which takes this fast path.
         if not self._rest and data.startswith(b"\x81\xfe") and len(data) > 8 and self._opcode == CONTINUATION:
             size = data[2] << 8 | data[3]
@@ -93,7 +96,7 @@ class FrameReader:
         return messages
 
     def _head(self, data: bytes, at: int) -> tuple[int, int] | None:
-        """Offset and length of the payload; None while the header is incomplete. Raises FrameError."""
+        """Return offset and length of the payload, or None while the header is incomplete. Raises FrameError."""
         have = len(data) - at
         if have < 2:
             return None
@@ -112,7 +115,7 @@ class FrameReader:
         return (start, size) if len(data) >= start else None
 
     def _check(self, first: int, second: int, size: int) -> None:
-        """Raises FrameError for a frame that is not allowed, or not now (sections 5.2, 5.4 and 5.5)."""
+        """Raise FrameError for a frame that is not allowed, or not allowed now (sections 5.2, 5.4 and 5.5)."""
         opcode, final = first & 0x0F, first & 0x80
         if first & 0x70:
             raise FrameError(CloseCode.PROTOCOL_ERROR, "a reserved bit is set")
@@ -147,7 +150,7 @@ class FrameReader:
 
 
 def encode_frame(opcode: int, payload: bytes) -> bytes:
-    """Encodes one final, unmasked frame."""
+    """Encode one final, unmasked frame."""
     size = len(payload)
     first = 0x80 | opcode
     if size < 126:
@@ -158,13 +161,13 @@ def encode_frame(opcode: int, payload: bytes) -> bytes:
 
 
 def encode_close(code: int, reason: str) -> bytes:
-    """Encodes a close frame; the reason is cut to what fits, between two characters."""
+    """Encode a close frame. The reason is cut to the maximum length, between two characters."""
     text = reason.encode()[:MAX_REASON_BYTES].decode("utf-8", "ignore")
     return encode_frame(CLOSE, code.to_bytes(2, "big") + text.encode())
 
 
 def _check_close(payload: bytes) -> None:
-    """Raises FrameError unless the payload is empty, or an allowed code and text (section 5.5.1)."""
+    """Raise FrameError unless the payload is empty, or an allowed code and text (section 5.5.1)."""
     if not payload:
         return
     if len(payload) == 1 or int.from_bytes(payload[:2], "big") not in _CLOSE_CODES:
@@ -173,7 +176,7 @@ def _check_close(payload: bytes) -> None:
 
 
 def _check_text(payload: bytes, close_code: CloseCode, detail: str) -> None:
-    """Raises FrameError unless the payload is UTF-8 (section 8.1)."""
+    """Raise FrameError unless the payload is UTF-8 (section 8.1)."""
     try:
         payload.decode()
     except UnicodeDecodeError:

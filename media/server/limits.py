@@ -9,20 +9,23 @@ from media.call.disk_backlog import MOST_BYTES
 class WorkerLimits:
     """Limits of one worker process.
 
-    max_calls: concurrent calls; further streams are refused with 503.
-    max_pending: concurrent sockets without a call; all callers of a lost node may come at once.
-    max_message_bytes: longest WebSocket message from a carrier.
-    max_messages_per_s: messages of one socket per second.
-    start_timeout_s: a socket must send its `start` within this time.
-    receive_timeout_s: a started stream that sends no frame for this long, not even an answer to a ping, counts as dead.
-    send_timeout_s: a socket that accepts no data for this long counts as dead.
-    max_outbox_bytes: bytes of audio and marks queued for one socket.
-    max_recording_backlog_bytes: recorded sound that waits for the disk; more is lost, and counted.
-    drain_timeout_s: how long running calls may continue after SIGTERM.
-    max_listeners: people who listen to calls of this worker at once; further ones are refused with 503.
-    listener_stall_s: a listener's socket that accepts no data for this long is closed.
-    listener_requests_at_once, listener_requests_per_s: whispers, pauses and takings of the line of one session.
-    teacher_calls: calls that may ask the teacher; one that begins beside as many others does not.
+    Attributes:
+        max_calls: Concurrent calls. Further streams are refused with 503.
+        max_pending: Concurrent sockets without a call. All callers of a lost node may come at once.
+        max_message_bytes: The longest WebSocket message from a carrier.
+        max_messages_per_s: Messages of one socket per second.
+        start_timeout_s: A socket must send its `start` within this time.
+        receive_timeout_s: A started stream that sends no frame for this long, not even an answer to a ping, counts as
+            dead.
+        send_timeout_s: A socket that accepts no data for this long counts as dead.
+        max_outbox_bytes: Bytes of audio and marks that are queued for one socket.
+        max_recording_backlog_bytes: Recorded sound that waits for the disk. More is lost and counted.
+        drain_timeout_s: How long running calls may continue after SIGTERM.
+        max_listeners: People who listen to calls of this worker at once. Further ones are refused with 503.
+        listener_stall_s: A listener's socket that accepts no data for this long is closed.
+        listener_requests_at_once: The burst of whispers, pauses and takeovers of one session.
+        listener_requests_per_s: The rate of these after the burst.
+        teacher_calls: Concurrent calls that may use the teacher. A call that begins beyond this number does not.
     """
 
     max_calls: int = 400

@@ -6,8 +6,13 @@ from io import FileIO
 
 
 def append_whole(file: FileIO, data: bytes) -> None:
-    """Appends all of it or nothing: what a full disk took of it is removed, or the next line would go on in the middle
-    of this one. file: opened for appending. Raises OSError."""
+    """Append all of the data or nothing. Raises OSError.
+
+    A partial write to a full disk is removed; otherwise the next line would continue in the middle of this one.
+
+    Args:
+        file: Opened for appending.
+    """
     written = file.write(data)
     if written != len(data):
         file.truncate(os.fstat(file.fileno()).st_size - written)

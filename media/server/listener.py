@@ -1,7 +1,7 @@
 """The listening port: reads the first request of a connection and hands it to aiohttp, or opens a carrier's WebSocket.
 
-Carrier sockets do not go through aiohttp because its WebSocket costs a future, a queue entry and a task's step for
-every frame (docs/decisions/0002). The `websockets` package validates their handshake.
+Carrier sockets bypass aiohttp, because its WebSocket costs a future, a queue entry and a task's step for every frame
+(docs/decisions/0002). The `websockets` package validates their handshake.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 MEDIA: Final = b"GET /media/"
 END_OF_HEAD: Final = b"\r\n\r\n"
 MAX_HEAD_BYTES: Final = 16_384
-# aiohttp's own, of connections that it was given: proxies may keep theirs for an hour.
+# aiohttp's own default for a connection that it accepted. Proxies may keep connections open for an hour.
 KEEPALIVE_S: Final = 3_630.0
 LINGER_S: Final = 10.0
 _PATH: Final = re.compile(r"/media/(twilio|telnyx|browser)(?:/([A-Za-z0-9_-]{1,128}))?")
@@ -49,10 +49,13 @@ BAD_REQUEST: Final = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-
 
 @dataclass(frozen=True, slots=True)
 class ListenerBackend:
-    """What the listener dispatches to: carriers' sockets go to the worker, all other requests to the application.
+    """The targets of the listener: carriers' sockets go to the worker, all other requests to the application.
 
-    requires_token: whether streams need a token from control in their path. Twilio's carry it in their start message,
-    the only place where Twilio passes parameters. supervisors: serves people who listen; None in stand-alone mode."""
+    Attributes:
+        requires_token: Streams need a token from control in their path. Twilio's streams have it in their start
+            message, because Twilio passes parameters only there.
+        supervisors: Serves people who listen. None in stand-alone mode.
+    """
 
     worker: Worker
     limits: WorkerLimits
@@ -63,7 +66,8 @@ class ListenerBackend:
     supervisors: Supervisors | None = None
 
     def capacity_error(self) -> str:
-        """Why no further socket is accepted ("draining", "full", "crowded"); empty when it is."""
+        """Return why no further socket is accepted ("draining", "full", "crowded"), or an empty text if it is
+        accepted."""
         worker = self.worker
         if worker.is_draining:
             return "draining"
@@ -72,8 +76,11 @@ class ListenerBackend:
         return "crowded" if worker.is_pending_full else ""
 
     def authentication_error(self, route: SocketRoute, request: Request) -> str:
-        """Why a request was not made by a carrier that was routed here, judged from its headers alone ("no_token",
-        "unsigned", "forged"); empty when it may have been."""
+        """Return why a request does not come from a carrier that was routed here, judged from its headers alone.
+
+        Returns:
+            "no_token", "unsigned" or "forged"; empty if the request may be genuine.
+        """
         if route.carrier != "twilio":
             return "no_token" if self.requires_token and not route.token else ""
         headers = request.headers
@@ -87,7 +94,7 @@ class ListenerBackend:
         return ""
 
     def codec(self, carrier: str) -> Codec:
-        """A new codec of a carrier."""
+        """Return a new codec for a carrier."""
         size = self.limits.max_message_bytes
         match carrier:
             case "twilio":
@@ -99,14 +106,14 @@ class ListenerBackend:
 
 
 def parse_route(path: str) -> SocketRoute | None:
-    """Parses /media/<carrier> or /media/<carrier>/<token>; None for other paths."""
+    """Parse /media/<carrier> or /media/<carrier>/<token>. Returns None for other paths."""
     match = _PATH.fullmatch(path)
     return SocketRoute(match[1], match[2] or "") if match else None
 
 
 @asynccontextmanager
 async def listen(backend: ListenerBackend, host: str, port: int, *, shared_port: bool = False) -> AsyncIterator[int]:
-    """Listens while the context is open; yields the port (chosen by the system when 0). Raises OSError when it is in
+    """Listen while the context is open. Yields the port (chosen by the system for 0). Raises OSError if it is in
     use."""
     runner = web.AppRunner(backend.app, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
@@ -128,7 +135,7 @@ async def listen(backend: ListenerBackend, host: str, port: int, *, shared_port:
 
 
 class ConnectionDispatcher(asyncio.Protocol):
-    """A connection until its first request is complete; it has `start_timeout_s` and `MAX_HEAD_BYTES` for that."""
+    """A connection until its first request is complete, which is limited by `start_timeout_s` and `MAX_HEAD_BYTES`."""
 
     _transport: asyncio.Transport
     _timer: asyncio.TimerHandle
@@ -159,7 +166,7 @@ class ConnectionDispatcher(asyncio.Protocol):
         elif end and head.startswith(MEDIA):
             self._open(head + end, rest)
         elif end:
-            # Only once the head is complete, because aiohttp waits for it without a time limit.
+            # Only after the head is complete, because aiohttp waits for the head without a time limit.
             http = self._http()
             http.connection_made(self._transport)
             self._hand_to(http, self._bytes)
@@ -180,10 +187,10 @@ class ConnectionDispatcher(asyncio.Protocol):
             else:
                 response = handshake.reject(404, "404: Not Found\n")
             handshake.send_response(response)
-        break_cycle(handshake, "parser")  # a generator, whose frame holds the handshake
+        break_cycle(handshake, "parser")  # a generator whose frame holds the handshake
         _drop_frames(handshake.handshake_exc)
         _drop_frames(handshake.parser_exc)
-        # The handshake leaves some requests that it cannot parse without an answer.
+        # The handshake does not answer some requests that it cannot parse.
         self._transport.write(b"".join(handshake.data_to_send()) or BAD_REQUEST)
         if handshake.state is not State.OPEN:
             self._transport.close()
@@ -214,7 +221,7 @@ class ConnectionDispatcher(asyncio.Protocol):
         return response
 
     def _parse_supervision(self, path: str) -> str:
-        """The token of a listener; empty for other paths, and where nobody can listen."""
+        """Return a listener's token. Empty for other paths, and if nobody can listen."""
         match = _SUPERVISION_PATH.fullmatch(path) if self._backend.supervisors is not None else None
         return match[1] if match else ""
 
@@ -236,7 +243,7 @@ class ConnectionDispatcher(asyncio.Protocol):
 
 
 def _without_quotes(handshake: ServerProtocol, response: Response) -> Response:
-    """The library's refusals quote the request's headers: the same, with its status alone."""
+    """Return a refusal of the library with its status alone, because its text quotes the request's headers."""
     if response.status_code == 101:
         return response
     plain = handshake.reject(response.status_code, f"{response.status_code}: {response.reason_phrase}\n")
@@ -247,7 +254,7 @@ def _without_quotes(handshake: ServerProtocol, response: Response) -> Response:
 
 
 def _drop_frames(error: BaseException | None) -> None:
-    """Drops the tracebacks of a handshake's error and of its causes: their frames hold the handshake."""
+    """Drop the tracebacks of a handshake's error and its causes, because their frames hold the handshake."""
     while error is not None:
         without_traceback(error)
         error = error.__cause__ or error.__context__

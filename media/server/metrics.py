@@ -1,6 +1,6 @@
 """The Prometheus metrics of a media worker.
 
-None is updated on the frame path: calls count their frames, and add the sum at their end.
+No metric is updated on the frame path: calls count their frames, and add the sum at their end.
 """
 
 import os
@@ -37,8 +37,8 @@ class Metrics:
         )
         text = "End of caller speech to first agent audio, by stage"
         self.latency = self._histogram("answer_seconds", text, "stage", buckets=LATENCY_BUCKETS_S)
-        # Of the metrics that several events of each turn change. Each child is looked up once: `labels` costs more than
-        # the change itself.
+        # Several events of each turn change these metrics. Each child is looked up once, because `labels` costs more
+        # than the change itself.
         self.latency_of = cache(self.latency.labels)
         self.calls = self._counter("calls", "Calls ended", "carrier", "end_reason")
         self.refused = self._counter("refused", "Streams refused", "reason")
@@ -81,29 +81,31 @@ class Metrics:
 
     @cached_property
     def teacher_requests(self) -> Counter:
-        """Created where the teacher is asked."""
+        """The counter of requests to the teacher. It is created when a teacher is used."""
         text = "Requests to the language model that judges callers' words"
         return self._counter("turn_teacher_requests", text, "outcome")
 
     @cached_property
     def teacher_answer(self) -> Histogram:
-        """Created where the teacher is asked."""
+        """The histogram of the teacher's answers. It is created when a teacher is used."""
         text = "Answers of the language model that judges callers' words"
         return self._histogram("turn_teacher_answer_seconds", text, buckets=TEACHER_BUCKETS_S)
 
     @cached_property
     def bus_up(self) -> Gauge:
-        """Created with the first heartbeat, so that in stand-alone mode no alert about Redis fires."""
+        """The gauge of the bus. It is created with the first heartbeat, so that no alert about Redis fires in
+        stand-alone mode."""
         return Gauge(
             "vocalized_media_bus_up", "1 while Redis answers", registry=self.registry, multiprocess_mode="livemin"
         )
 
     def count_prepared_answer(self, is_used: bool) -> None:
-        """An answer that was asked for before the turn's end is used, or dropped because the caller goes on."""
+        """Count an answer that was requested before the turn's end: it is used, or dropped because the caller
+        continues."""
         self.prepared_answers.labels("used" if is_used else "dropped").inc()
 
     def render(self) -> bytes:
-        """The metrics in Prometheus' text format."""
+        """Return the metrics in Prometheus' text format."""
         folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         if not folder:
             return generate_latest(self.registry)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-# How many messages are sent at once, as a share of those of a second.
+# The number of messages that are sent at once, as seconds of the permitted rate.
 BURST_S: Final = 0.5
 _PERIOD_S: Final = 0.04
 
@@ -13,14 +13,16 @@ _PERIOD_S: Final = 0.04
 class PacedOutput:
     """Passes messages on in order: BURST_S worth of them at once, then `per_s` in each second.
 
-    A voice delivers faster than it speaks, so a sentence of ten seconds may come as a hundred messages at once.
-    waiting_bytes: characters of the messages that wait.
+    A voice delivers faster than it speaks, so a sentence of ten seconds may arrive as a hundred messages at once.
+
+    Attributes:
+        waiting_bytes: The total length of the waiting messages in characters.
     """
 
     def __init__(
         self, send: Callable[[str | bytes], None], per_s: int, loop: asyncio.AbstractEventLoop | None = None
     ) -> None:
-        """loop: the running one, unless given."""
+        """Create an output. `loop` defaults to the running loop."""
         self.waiting_bytes = 0
         self._send, self._per_s, self._loop = send, per_s, loop or asyncio.get_running_loop()
         self._waiting: deque[str | bytes] = deque()
@@ -29,7 +31,7 @@ class PacedOutput:
         self._timer: asyncio.TimerHandle | None = None
 
     def send(self, message: str | bytes) -> None:
-        """Sends a message now or after those that wait."""
+        """Send a message now, or after the messages that wait."""
         if not self._waiting and self._take():
             self._send(message)
             return
@@ -39,7 +41,7 @@ class PacedOutput:
             self._timer = self._loop.call_later(_PERIOD_S, self._send_waiting)
 
     def discard(self) -> None:
-        """Drops the messages that wait."""
+        """Drop the messages that wait."""
         self._waiting.clear()
         self.waiting_bytes = 0
         if self._timer is not None:
@@ -56,7 +58,7 @@ class PacedOutput:
             self._timer = self._loop.call_later(_PERIOD_S, self._send_waiting)
 
     def _take(self) -> bool:
-        """Whether one more message may be sent now; counts it."""
+        """Return whether one more message may be sent now, and count it."""
         now = self._loop.time()
         self._allowed = min(self._most, self._allowed + (now - self._counted_at) * self._per_s)
         self._counted_at = now

@@ -1,6 +1,6 @@
 """Sockets that have no call yet.
 
-Anybody can open one, so they have their own limit and use up no call's capacity.
+Anybody can open a socket, so sockets without a call have their own limit and use no capacity for calls.
 """
 
 from media.server.connection import StreamConnection
@@ -8,10 +8,10 @@ from media.server.metrics import Metrics
 
 
 class PendingSockets:
-    """In the order in which they were opened. most: the limit.
+    """The sockets in the order in which they were opened, at most `most`.
 
-    At the limit, a new socket evicts the oldest that has sent nothing: a carrier sends its start within a round trip,
-    so an attacker who holds silent sockets open cannot keep calls out.
+    At the limit, a new socket evicts the oldest socket that has sent nothing. A carrier sends its start within a round
+    trip, so an attacker who holds silent sockets open cannot block calls.
     """
 
     def __init__(self, most: int, metrics: Metrics) -> None:
@@ -24,7 +24,7 @@ class PendingSockets:
         return len(self._waiting) >= self._most and self._silent() is None
 
     def add(self, connection: StreamConnection) -> None:
-        """Adds a socket that was opened."""
+        """Add a socket that was opened."""
         if len(self._waiting) >= self._most and (silent := self._silent()) is not None:
             self.remove(silent)
             silent.evict()
@@ -33,7 +33,7 @@ class PendingSockets:
         self._metrics.pending_sockets.inc()
 
     def remove(self, connection: StreamConnection) -> None:
-        """Removes a socket that has its call or was closed; unknown ones are ignored."""
+        """Remove a socket that has its call or was closed. Unknown sockets are ignored."""
         if connection in self._waiting:
             del self._waiting[connection]
             self._metrics.pending_sockets.dec()

@@ -8,8 +8,12 @@ from shared.plan import CallPlan
 
 
 class PlanRefused(Exception):
-    """The stream gets no plan and is refused. The reason is shown to the carrier. code: metric label. retryable: a
-    later attempt may succeed."""
+    """The stream gets no plan and is refused. The carrier sees the reason.
+
+    Attributes:
+        code: The label in metrics.
+        retryable: A later attempt may succeed.
+    """
 
     def __init__(self, reason: str, code: str = "no_plan", *, retryable: bool = False) -> None:
         super().__init__(reason)
@@ -18,7 +22,12 @@ class PlanRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SocketRoute:
-    """The path of a socket. carrier: "twilio", "telnyx" or "browser". token: the path's last part, or empty."""
+    """The path of a socket.
+
+    Attributes:
+        carrier: "twilio", "telnyx" or "browser".
+        token: The path's last part, or empty.
+    """
 
     carrier: str
     token: str = ""
@@ -28,7 +37,7 @@ class PlanSource(Protocol):
     """Looks up the plan of a stream."""
 
     async def claim(self, started: StreamStarted, route: SocketRoute) -> CallPlan:
-        """The plan of the stream. Raises PlanRefused."""
+        """Return the plan of the stream. Raises PlanRefused."""
 
 
 class SinglePlan:
@@ -38,5 +47,5 @@ class SinglePlan:
         self._plan = plan
 
     async def claim(self, started: StreamStarted, route: SocketRoute) -> CallPlan:
-        """The plan, for every stream."""
+        """Return the plan, which is the same for every stream."""
         return self._plan

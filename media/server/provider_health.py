@@ -9,13 +9,13 @@ log = structlog.get_logger()
 
 
 class ProviderHealthReporter:
-    """A listener of the board of health."""
+    """Listens to the board of providers' health."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
     def __call__(self, change: HealthChange) -> None:
-        """Counts and logs a change that an operator should see."""
+        """Count and log a change that an operator should see."""
         kind, provider = change.key.kind, change.key.provider
         match change.what:
             case "ejected":

@@ -6,15 +6,20 @@ from typing import Final
 
 from shared.twilio_signature import HMAC_SHA1, is_signed, parse_settings
 
-# Twilio signs the URL that it was configured with. Its documents say wss://; https:// has been seen.
+# Twilio signs the URL that it was configured with. Its documentation says wss://; https:// occurs as well.
 _SCHEMES: Final = {"wss": ("wss", "https"), "ws": ("ws", "http"), "https": ("wss", "https"), "http": ("ws", "http")}
 
 
 @dataclass(frozen=True, slots=True)
 class SignatureCheck:
-    """url: base of this server's sockets as Twilio knows it, without a path. tokens: of the accounts, any is accepted.
-    required: whether a socket without a valid signature is refused; otherwise the ticket alone protects it.
-    shared_keys: secrets by id, which sign where a Webhook Rule of Twilio says so."""
+    """Checks the signatures of upgrade requests.
+
+    Attributes:
+        url: The base URL of this server's sockets as Twilio knows it, without a path.
+        tokens: The tokens of the accounts. Any of them is accepted.
+        required: A socket without a valid signature is refused. Otherwise only the ticket protects it.
+        shared_keys: Secrets by id, which sign if a Webhook Rule of Twilio uses them.
+    """
 
     url: str
     tokens: tuple[str, ...] = field(repr=False)
@@ -22,8 +27,9 @@ class SignatureCheck:
     shared_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def error(self, path: str, signatures: Sequence[str], settings: Sequence[str] = ()) -> str:
-        """Return why the upgrade has no valid signature: "unsigned" or "forged"; empty if it has one. Without keys
-        nothing can be checked: any signature is "forged" if signatures are required, else valid.
+        """Return why the upgrade has no valid signature: "unsigned" or "forged"; empty if it has one.
+
+        Without keys nothing can be checked: any signature is "forged" if signatures are required, else valid.
 
         Args:
             path: Path of the request with its query.
@@ -49,7 +55,7 @@ class SignatureCheck:
 
 
 def _path_forms(path: str) -> tuple[str, str]:
-    """Return the path without and with a slash at its end: whether Twilio signs it with one is not documented."""
+    """Return the path with and without a slash at its end, because Twilio does not document which form it signs."""
     bare, mark, query = path.partition("?")
     bare = bare.rstrip("/")
     return f"{bare}{mark}{query}", f"{bare}/{mark}{query}"

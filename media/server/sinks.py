@@ -16,9 +16,9 @@ from shared.open_file import is_in_place
 
 log = structlog.get_logger()
 
-# Events wait for so long, in seconds, to be written together.
+# How long events wait, in seconds, to be written together.
 FLUSH_S: Final = 0.25
-# Limit of the events that wait for a disk that hangs; further ones are lost, and counted.
+# The maximum number of events that wait for a disk that hangs. Further ones are lost and counted.
 MAX_WAITING: Final = 50_000
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]{0,127}")
 
@@ -30,46 +30,48 @@ class StateFolder:
         self.state = state
 
     def prepare(self) -> None:
-        """Creates the folders. Raises OSError."""
+        """Create the folders. Raises OSError."""
         for name in ("calls", "streams", "recordings"):
             (self.state / name).mkdir(parents=True, exist_ok=True)
 
     def events(self, call_id: str) -> Path:
-        """The path of the call's events."""
+        """Return the path of the call's events."""
         return self.state / "calls" / f"{call_id}.jsonl"
 
     def recording(self, call_id: str) -> Path:
-        """The path of the call's recording."""
+        """Return the path of the call's recording."""
         return self.state / "recordings" / f"{call_id}.wav"
 
     def stream(self, stream_id: str) -> Path | None:
-        """The path of the index entry of a stream id; None for an id that is not safe as a file name."""
+        """Return the path of the index entry of a stream id, or None if the id is not safe as a file name."""
         return self.state / "streams" / stream_id if _SAFE_NAME.fullmatch(stream_id) else None
 
 
 class EventFiles:
     """Appends events to the files of their calls, on the disk thread.
 
-    The events of all calls are written together every `FLUSH_S`: a job for each costs more CPU than the event itself.
-    A call's end is written at once, with all that waits, so that nothing waits when the last call has ended.
+    The events of all calls are written together every `FLUSH_S`, because a job for each event costs more CPU than the
+    event itself. A call's end is written at once with all waiting events, so that no event waits after the last call
+    has ended.
     """
 
     def __init__(
         self, folder: StateFolder, disk: Executor, count_lost: Callable[[float], object] = lambda count: None
     ) -> None:
-        """count_lost: called with the number of events that the disk did not take, on its thread or the loop's."""
+        """Create the files. `count_lost` gets the number of events that the disk did not accept, on the disk thread or
+        the loop's."""
         self._folder = folder
         self._disk = disk
         self._count_lost = count_lost
-        self._waiting: list[tuple[str, EventEnvelope | None]] = []  # None: the call's last event was before
-        self._added = self._taken = 0  # events: the first counts the event loop, the second the disk thread
+        self._waiting: list[tuple[str, EventEnvelope | None]] = []  # None means that the call has no further event
+        self._added = self._taken = 0  # numbers of events: the event loop counts the first, the disk thread the second
         self._timer: asyncio.TimerHandle | None = None
-        # Of the disk thread, by call id: files, and streams whose index entry is not written yet.
+        # These belong to the disk thread. By call id: files, and streams whose index entry is not written yet.
         self._files: dict[str, tuple[FileIO, str]] = {}  # each with its path
         self._unindexed: dict[str, str] = {}
 
     def append(self, call_id: str, envelope: EventEnvelope) -> None:
-        """Has the event written soon."""
+        """Write the event soon."""
         if self._added - self._taken >= MAX_WAITING:
             return self._lose(call_id, envelope, "the disk is too slow")
         self._added += 1
@@ -78,7 +80,7 @@ class EventFiles:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self._flush)
 
     def close(self, call_id: str) -> None:
-        """Has the call's file closed after its events were written, at once."""
+        """Close the call's file at once, after its events were written."""
         self._waiting.append((call_id, None))
         self._flush()
 
@@ -90,8 +92,8 @@ class EventFiles:
         self._disk.submit(self._write_all, waiting)
 
     def _write_all(self, waiting: list[tuple[str, EventEnvelope | None]]) -> None:
-        # The lines of a call are written together: with each access to a file this thread takes the interpreter from
-        # the event loop, and gives it back.
+        # The lines of a call are written together, because each access to a file moves the interpreter from the event
+        # loop to this thread and back.
         unwritten: dict[str, list[EventEnvelope]] = {}
         for call_id, envelope in waiting:
             if envelope is not None:
@@ -112,13 +114,13 @@ class EventFiles:
         self._index(call_id)
 
     def _write_or_lose(self, call_id: str, envelopes: list[EventEnvelope]) -> None:
-        """Nobody awaits this work, so errors are logged here."""
+        """Write events. Errors are logged here, because no caller awaits this work."""
         try:
             self._write(call_id, b"".join(encode_event(envelope) + b"\n" for envelope in envelopes))
         except OSError as error:
             if len(envelopes) == 1:
                 return self._lose(call_id, envelopes[0], str(error))
-            for envelope in envelopes:  # a full disk may have room for some
+            for envelope in envelopes:  # a full disk may have room for some events
                 self._write_or_lose(call_id, [envelope])
 
     def _lose(self, call_id: str, envelope: EventEnvelope, reason: str) -> None:
@@ -126,7 +128,8 @@ class EventFiles:
         log.error("event.lost", call_id=call_id, seq=envelope.seq, error=reason)
 
     def _write(self, call_id: str, lines: bytes) -> None:
-        """Raises OSError. What was in a file that somebody removed is lost; the rest goes into a new one."""
+        """Write lines. Raises OSError. If somebody removed the file, its content is lost, and the lines go into a new
+        file."""
         file, path = self._files.get(call_id) or self._open(call_id)
         if not is_in_place(file, path):
             log.error("event.file_vanished", call_id=call_id)
@@ -135,7 +138,7 @@ class EventFiles:
         append_whole(file, lines)
 
     def _open(self, call_id: str) -> tuple[FileIO, str]:
-        """Raises OSError."""
+        """Open the file of a call. Raises OSError."""
         path = self._folder.events(call_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         opened = self._files[call_id] = path.open("ab", buffering=0), str(path)
@@ -152,7 +155,7 @@ class EventFiles:
             log.error("stream.index_lost", call_id=call_id)
 
     def _index(self, call_id: str) -> None:
-        """Writes the index entry of the call's stream; while the disk is full, again with each write."""
+        """Write the index entry of the call's stream. While the disk is full, repeat this with each write."""
         stream_id = self._unindexed.get(call_id)
         path = self._folder.stream(stream_id) if stream_id is not None else None
         try:
@@ -174,12 +177,12 @@ class FileSink:
         self._is_closed = False
 
     def write(self, envelope: EventEnvelope) -> None:
-        """Has the event written soon; a late one, after the call's end, at once."""
+        """Write the event soon. A late event, after the call's end, is written at once."""
         self._files.append(self._call_id, envelope)
         if self._is_closed:
             self._files.close(self._call_id)
 
     def close(self) -> None:
-        """Closes the file after everything before was written."""
+        """Close the file after all earlier events were written."""
         self._is_closed = True
         self._files.close(self._call_id)

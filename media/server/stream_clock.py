@@ -1,6 +1,6 @@
 """The clock of a call: ms since its first stream began, monotonic.
 
-What went before a resumed stream is known by the wall clocks of the nodes that had the call, and of this one.
+The time before a resumed stream is calculated from the wall clocks of the nodes that had the call, and of this one.
 """
 
 import asyncio
@@ -10,20 +10,20 @@ from typing import Final
 
 from shared.plan import ResumePoint
 
-# Between a stream's end and the next one lies a minute at most, or a transfer that nobody took: so long its checkpoint
-# is kept (shared/bus/checkpoints.py). More, or less than nothing, shows that a wall clock was set meanwhile, or that
-# the machines' clocks differ: it would end the call as too long.
+# Between a stream's end and the next stream there is at most a minute, or a transfer that failed. Its checkpoint is
+# kept for this long (shared/bus/checkpoints.py). A longer or negative gap shows that a wall clock was set meanwhile, or
+# that the machines' clocks differ; it would end the call as too long.
 LONGEST_GAP_MS: Final = 600_000.0
 
 
 def gap_ms(resume: ResumePoint, now_ms: float) -> float:
-    """How long the call had no stream. now_ms: Unix time. 0 if the wall clocks do not tell."""
+    """Return how long the call had no stream, or 0 if the wall clocks are unusable. `now_ms` is Unix time."""
     gap = now_ms - resume.lost_ms
     return gap if 0.0 <= gap <= LONGEST_GAP_MS else 0.0
 
 
 def make_stream_clock(resume: ResumePoint | None) -> Callable[[], float]:
-    """Starts the clock of a stream that begins now. resume: of one that continues a call."""
+    """Start the clock of a stream that begins now. `resume` is set if the stream continues a call."""
     time_s = asyncio.get_running_loop().time
     before_ms = 0.0
     if resume is not None:

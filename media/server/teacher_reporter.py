@@ -11,9 +11,9 @@ class TeacherReporter:
         self._metrics = metrics
 
     def count_request(self, outcome: Outcome) -> None:
-        """Counts a request by what became of it."""
+        """Count a request by its outcome."""
         self._metrics.teacher_requests.labels(outcome).inc()
 
     def time_answer(self, seconds: float) -> None:
-        """Observes the time of an answer."""
+        """Observe the duration of an answer."""
         self._metrics.teacher_answer.observe(seconds)

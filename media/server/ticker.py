@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable
 
 PERIOD_S = 0.02
-# Every member is ticked once in this many periods, its neighbors in other periods, so that none takes long.
+# Every member is ticked once in this many periods, and its neighbors in other periods, so that each period is short.
 SLOTS = 12
 CHECK_PERIODS = 50
 
 
 class CallTicker:
-    """Every 20 ms: calls `run_vad` and ticks a twelfth of the members. Once a second: calls `check_limits`."""
+    """Calls `run_vad` every 20 ms and ticks a twelfth of the members. Calls `check_limits` once a second."""
 
     def __init__(self, run_vad: Callable[[], object], check_limits: Callable[[], None]) -> None:
         self._run_vad = run_vad
@@ -21,33 +21,34 @@ class CallTicker:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Starts on the running loop."""
+        """Start on the running loop."""
         loop = asyncio.get_running_loop()
         self._next = loop.time() + PERIOD_S
         self._timer = loop.call_at(self._next, self._on_timer, loop)
 
     def stop(self) -> None:
-        """Stops; harmless before the start."""
+        """Stop the ticker. Harmless before the start."""
         if self._timer is not None:
             self._timer.cancel()
 
     def add(self, key: object, tick: Callable[[], None]) -> None:
-        """Calls `tick` about four times a second."""
+        """Call `tick` about four times a second."""
         min(self._slots, key=len)[key] = tick
 
     def remove(self, key: object) -> None:
-        """Stops ticking a member; unknown keys are ignored."""
+        """Stop ticking a member. Unknown keys are ignored."""
         for slot in self._slots:
             slot.pop(key, None)
 
     def _on_timer(self, loop: asyncio.AbstractEventLoop) -> None:
-        # Missed periods are not made up for: the next one comes a full period after now.
+        # Missed periods are skipped: the next period begins a full period after now.
         self._next += PERIOD_S
         if self._next <= loop.time():
             self._next = loop.time() + PERIOD_S
         self._timer = loop.call_at(self._next, self._on_timer, loop)
         self._period += 1
-        # Each tick is a separate callback: an exception goes to the loop's handler and does not stop other ticks.
+        # Each tick is a separate callback, so that an exception goes to the loop's handler and does not stop other
+        # ticks.
         slot = self._slots[self._period % SLOTS]
         for key in slot:
             loop.call_soon(self._tick, slot, key)

@@ -20,28 +20,31 @@ from shared.refcycles import break_cycle
 
 
 class Receiver(Protocol):
-    """Callbacks of a socket. None is called after `on_closed`."""
+    """Callbacks of a socket. No callback follows `on_closed`."""
 
     def on_message(self, payload: bytes, is_text: bool) -> None:
         """A message was received."""
 
     def on_fault(self, error: FrameError) -> None:
-        """The peer violated the WebSocket protocol; no further callback follows."""
+        """The peer violated the WebSocket protocol. No further callback follows."""
 
     def on_closed(self, broke: bool) -> None:
-        """The peer closed the connection. broke: without a close frame."""
+        """The peer closed the connection. `broke` means without a close frame."""
 
 
-# Limit of unsent bytes above which a ping is not answered, against a peer that sends pings and reads nothing (RFC 6455,
-# section 5.5.3: only the latest ping has to be answered).
+# A ping is not answered above this number of unsent bytes, as a defense against a peer that sends pings and reads
+# nothing (RFC 6455, section 5.5.3: only the latest ping must be answered).
 MAX_UNSENT_BEFORE_PONG = 65_536
 
 
 class WebSocket(asyncio.Protocol):
-    """Reads, writes and closes. What is sent in one pass of the event loop is written together, by its next pass; what
-    cannot be written then waits in the transport's buffer.
+    """Reads, writes and closes one socket.
 
-    receiver: set by the creator, before the first byte.
+    What is sent in one pass of the event loop is written together by the next pass. What cannot be written then waits
+    in the transport's buffer.
+
+    Attributes:
+        receiver: Set by the creator before the first byte.
     """
 
     __slots__ = (
@@ -56,27 +59,27 @@ class WebSocket(asyncio.Protocol):
         self._transport = transport
         self._call_soon = loop.call_soon
         self._reader = FrameReader(max_message_bytes)
-        self._batch: list[bytes] = []  # what this pass of the event loop sends
+        self._batch: list[bytes] = []  # the messages of this pass of the event loop
         self._batch_bytes = 0
         self._written = 0
-        # How many bytes had been sent at the latest check, and since when that has not changed.
+        # How many bytes had been sent at the latest check, and since when this number has not changed.
         self._flushed = (-1, 0.0)
         self._closing = False  # our close frame was sent
-        self._end_reported = False  # no further callback
+        self._end_reported = False  # whether no further callback follows
         self._lost = loop.create_future()
 
     @property
     def other_frames(self) -> int:
-        """Number of control frames and fragments received."""
+        """The number of control frames and fragments received."""
         return self._reader.other_frames
 
     @property
     def unsent_bytes(self) -> int:
-        """Bytes that the kernel has not taken yet."""
+        """The number of bytes that the kernel has not accepted yet."""
         return self._batch_bytes + self._transport.get_write_buffer_size()
 
     def send(self, message: str | bytes) -> None:
-        """Sends str as a text message, bytes as a binary one; nothing after a close."""
+        """Send a str as a text message or bytes as a binary message. Does nothing after a close."""
         if self._closing:
             return
         if isinstance(message, str):
@@ -85,17 +88,18 @@ class WebSocket(asyncio.Protocol):
             self._write(encode_frame(BINARY, message))
 
     def limit_kernel_buffer(self, size: int) -> None:
-        """Sets how many bytes the kernel takes before the peer does (SO_SNDBUF)."""
+        """Set how many bytes the kernel buffers for the peer (SO_SNDBUF)."""
         self._transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, size)
 
     def ping(self) -> None:
-        """Sends a ping, which the peer has to answer with a pong (RFC 6455, section 5.5.2)."""
+        """Send a ping, which the peer must answer with a pong (RFC 6455, section 5.5.2)."""
         if not self._closing and self.unsent_bytes <= MAX_UNSENT_BEFORE_PONG:
             self._write(encode_frame(PING, b""))
 
     def stalled_for(self, now: float) -> float:
-        """Seconds for which the peer has accepted nothing while bytes are waiting, measured between calls of this."""
-        self._flush()  # the peer has not been offered it yet
+        """Return for how many seconds, between calls of this method, the peer has accepted nothing while bytes were
+        waiting."""
+        self._flush()  # offers the latest bytes to the peer first
         waiting = self.unsent_bytes
         flushed, since = self._flushed
         if not waiting or self._written - waiting != flushed:
@@ -104,21 +108,21 @@ class WebSocket(asyncio.Protocol):
         return now - since
 
     def forgive(self, seconds: float) -> None:
-        """This much of the time in which the peer has accepted nothing does not count."""
+        """Exclude this much of the time in which the peer has accepted nothing."""
         flushed, since = self._flushed
         self._flushed = (flushed, since + seconds)
 
     def pause(self) -> None:
-        """Stops reading; data stays in the kernel's buffer."""
+        """Stop reading. Data stays in the kernel's buffer."""
         self._transport.pause_reading()
 
     def resume(self) -> None:
-        """Resumes reading."""
+        """Resume reading."""
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
     def close(self, code: CloseCode, reason: str) -> None:
-        """Starts the closing handshake after everything sent so far; further messages are discarded."""
+        """Start the closing handshake after everything sent so far. Further messages are discarded."""
         self._end_reported = True
         if not self._closing:
             self._closing = True
@@ -126,11 +130,11 @@ class WebSocket(asyncio.Protocol):
             self.resume()  # to receive the peer's close frame or end of file
 
     def abort(self) -> None:
-        """Drops the connection at once."""
+        """Drop the connection at once."""
         self._transport.abort()
 
     async def wait_closed(self, within_s: float) -> None:
-        """Waits until the connection is closed; aborts it when the peer does not close in time."""
+        """Wait until the connection is closed. Abort it if the peer does not close in time."""
         try:
             async with asyncio.timeout(within_s):
                 await asyncio.shield(self._lost)
@@ -153,7 +157,7 @@ class WebSocket(asyncio.Protocol):
             self.receiver.on_fault(reader.fault)
 
     def eof_received(self) -> None:
-        """The peer sends no more: the transport closes, after what was sent before."""
+        """The peer sends no more data: the transport closes after what was sent before."""
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -182,8 +186,10 @@ class WebSocket(asyncio.Protocol):
             self.receiver.on_closed(broke)
 
     def _write(self, data: bytes) -> None:
-        """What is sent in one pass of the event loop, such as audio and its marks, is written together: a write for
-        each costs more than the message."""
+        """Queue data. What is sent in one pass of the event loop, such as audio and its marks, is written together.
+
+        A separate write for each message would cost more than the message.
+        """
         self._written += len(data)
         if not self._batch:
             self._call_soon(self._flush)

@@ -81,11 +81,16 @@ class WorkerBusOptions:
 class WorkerOptions:
     """How one worker runs: with one plan for every stream, or on the bus.
 
-    vendors: the adapters that plans may name. public_url: base of the sockets as carriers reach them; if empty, the
-    address listened on. shared_port: other workers listen on the same port (SO_REUSEPORT). health: when a provider is
-    ejected. egress_allow: networks beside the public internet that addresses of customers may lead to. shared_keys:
-    Twilio's, secrets by id. completeness: instead of the shipped model. teacher_socket: of a language model that judges
-    words besides; if empty, none does.
+    Attributes:
+        vendors: The adapters that plans may name.
+        public_url: The base URL of the sockets as carriers reach them. If it is empty, the listening address.
+        shared_port: Other workers listen on the same port (SO_REUSEPORT).
+        health: When a provider is ejected.
+        egress_allow: Networks besides the public internet that customers' addresses may use.
+        shared_keys: Twilio's shared keys: secrets by id.
+        completeness: Replaces the shipped model.
+        teacher_socket: The socket of a language model that judges words as a second judge. If it is empty, there is
+            none.
     """
 
     host: str
@@ -108,18 +113,18 @@ class WorkerOptions:
 
     @property
     def url(self) -> str:
-        """Base of the sockets as carriers reach them."""
+        """The base URL of the sockets as carriers reach them."""
         return make_url(self.public_url, self.host, self.port)
 
 
 def make_url(public_url: str, host: str, port: int) -> str:
-    """Base of the sockets as carriers reach them: the public one, else the address listened on."""
+    """Return the base URL of the sockets as carriers reach them: the public URL, or else the listening address."""
     return public_url or f"ws://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 @dataclass(frozen=True, slots=True)
 class StreamBackend:
-    """Where plans come from, and where events and recordings go. node: None in stand-alone mode."""
+    """Where plans come from, and where events and recordings go. `node` is None in stand-alone mode."""
 
     plans: PlanSource
     records: CallRecordStore
@@ -127,8 +132,10 @@ class StreamBackend:
 
 
 def run_worker(options: WorkerOptions) -> None:
-    """Serves until SIGTERM or SIGINT, drains, returns. Raises OSError when the port is in use or the state folder
-    cannot be used, ValueError for an invalid storage URL."""
+    """Serve until SIGTERM or SIGINT, drain, and return.
+
+    Raises OSError if the port is in use or the state folder cannot be used, ValueError for an invalid storage URL.
+    """
     uvloop.run(_serve(options))
 
 
@@ -170,7 +177,7 @@ async def _serve(options: WorkerOptions) -> None:
             listener = make_listener(resources, folder, signatures, backend.node)
             shared = options.shared_port
             collector = CycleCollector(lambda: not listener.worker.connections)
-            # Measured to the end of the drain: calls wait for the loop then, too.
+            # Measured until the end of the drain, because calls depend on the loop then, too.
             with metrics.process.measured():
                 async with running_listener(listener, backend.node, options.host, options.port, shared_port=shared):
                     collector.start()
@@ -184,7 +191,7 @@ async def _serve(options: WorkerOptions) -> None:
 def make_listener(
     resources: WorkerResources, folder: StateFolder, signatures: SignatureCheck, node: NodeServices | None
 ) -> ListenerBackend:
-    """The worker with its HTTP routes and the checks of its sockets; `node` in bus mode."""
+    """Make the worker with its HTTP routes and the checks of its sockets. `node` is set in bus mode."""
     worker, limits, metrics = Worker(resources), resources.limits, resources.metrics
     app = HttpEndpoints(worker, limits, metrics, folder)
     if node is not None:
@@ -200,7 +207,7 @@ def make_listener(
 async def running_listener(
     listener: ListenerBackend, node: NodeServices | None, host: str, port: int, *, shared_port: bool = False
 ) -> AsyncIterator[int]:
-    """Accepts calls while the block lasts, then drains. Yields the port. Raises OSError when the port is in use."""
+    """Accept calls while the block runs, then drain. Yields the port. Raises OSError if the port is in use."""
     worker = listener.worker
     async with listen(listener, host, port, shared_port=shared_port) as bound:
         worker.start()
@@ -245,7 +252,7 @@ async def _stream_backend(
 
 @asynccontextmanager
 async def _teacher(socket_path: str, metrics: Metrics) -> AsyncIterator[TeacherClient | None]:
-    """Connects in the background: calls begin without it."""
+    """Connect to the teacher in the background, so that calls begin without it."""
     if not socket_path:
         yield None
         return
@@ -259,7 +266,7 @@ async def _teacher(socket_path: str, metrics: Metrics) -> AsyncIterator[TeacherC
 
 def _node_options(options: WorkerOptions, bus: WorkerBusOptions) -> NodeOptions:
     return NodeOptions(
-        # A restarted process is a new node, because the calls of the one before it are lost.
+        # A restarted process is a new node, because the calls of the earlier process are lost.
         node_id=f"{bus.name or socket.gethostname()}-{secrets.token_hex(4)}",
         url=options.url,
         capacity=options.limits.max_calls,
@@ -276,7 +283,7 @@ def _node_options(options: WorkerOptions, bus: WorkerBusOptions) -> NodeOptions:
 async def _factory(
     session: ClientSession, options: WorkerOptions, board: HealthBoard
 ) -> AsyncIterator[ProviderFactory]:
-    """Raises PlanError for a plan whose providers cannot be created."""
+    """Make the factory of providers. Raises PlanError for a plan whose providers cannot be created."""
     factory = ProviderFactory(
         options.vendors,
         session,
@@ -294,20 +301,23 @@ async def _factory(
 
 
 def _health_board(options: WorkerOptions, metrics: Metrics) -> HealthBoard:
-    """The board of this process; in bus mode the node shares it."""
+    """Return the board of this process. In bus mode the node shares it."""
     board = HealthBoard(asyncio.get_running_loop().time, options.health)
     board.subscribe(ProviderHealthReporter(metrics))
     return board
 
 
 def _health_secret(options: WorkerOptions) -> bytes:
-    """The key of the fingerprints of accounts: on the bus the same for all nodes; else empty."""
+    """Return the key of the fingerprints of accounts: on the bus the same for all nodes, else empty."""
     return options.bus.node_credential.fingerprints if options.bus else b""
 
 
 def _judge(plan: CallPlan | None) -> Callable[[bytes], float] | None:
-    """The smart-turn model, or None. It takes 139 MB, so it is loaded only for a plan that asks for it; on the bus,
-    plans are known only when calls come."""
+    """Return the smart-turn model, or None.
+
+    It takes 139 MB, so it is loaded only if the plan uses it. On the bus, plans are known only when calls come, so it
+    is loaded on first use.
+    """
     if plan is None:
         return _LazySmartTurn()
     return _smart_turn() if plan.turn.smart_turn else None

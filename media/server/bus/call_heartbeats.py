@@ -1,4 +1,4 @@
-"""Heartbeats of a node's calls on the bus, and the lookup of the call that a command is for."""
+"""Reports a node's calls on the bus, and looks up the call of a command."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from shared.bus.live import BEAT_S, Floor, LiveCall, LiveCalls
 from shared.bus.stream_credentials import StreamCredential
 from shared.supervised_task import SupervisedTask
 
-# Calls reported at once: more would delay the audio frames of all calls.
+# The number of calls that are reported at once. More would delay the audio frames of all calls.
 BATCH: Final = 100
-# A change of who has the floor is reported after this time at most.
+# A change of the floor is reported within this time.
 FLOOR_S: Final = 1.0
 
 
 class HeartbeatSource(Protocol):
-    """What the heartbeats need of a call's record."""
+    """The part of a call's record that heartbeats need."""
 
     call_id: str
     identity: CallIdentity
@@ -30,31 +30,31 @@ class HeartbeatSource(Protocol):
 
     @property
     def floor(self) -> Floor:
-        """Who has the floor now."""
+        """Return who has the floor now."""
 
     def live_call(self) -> LiveCall | None:
-        """The call's entry on the bus; None once the stream has ended."""
+        """Return the call's entry on the bus, or None once the stream has ended."""
 
 
 class CallHeartbeats:
-    """By call id. If a call was resumed on the same node, its later stream counts."""
+    """The running calls by call id. If a call was resumed on the same node, its later stream counts."""
 
     def __init__(self, live: LiveCalls, metrics: Metrics) -> None:
         self._live, self._metrics = live, metrics
         self._calls: dict[str, HeartbeatSource] = {}
         self._new: dict[str, None] = {}
         self._removed: dict[str, None] = {}
-        self._floors: dict[str, Floor] = {}  # as they were reported
-        self._next = 0.0  # when all are reported again, on the loop's clock
+        self._floors: dict[str, Floor] = {}  # the last reported values
+        self._next = 0.0  # when all calls are reported again, on the loop's clock
         self._wake = asyncio.Event()
         self.task: SupervisedTask | None = None
 
     def start(self) -> None:
-        """Starts the task."""
+        """Start the task."""
         self.task = start_bus_task("live", self._step, self._metrics)
 
     async def close(self, within_s: float) -> None:
-        """Stops the task and removes ended calls from the bus, within `within_s`."""
+        """Stop the task and remove ended calls from the bus, within `within_s`."""
         await stop_task(self.task)
         try:
             async with asyncio.timeout(within_s):
@@ -63,14 +63,14 @@ class CallHeartbeats:
             pass  # their entries expire
 
     def add(self, record: HeartbeatSource) -> None:
-        """Adds a call that has started; it is reported at once."""
+        """Add a call that has started. It is reported at once."""
         self._calls[record.call_id] = record
         self._new[record.call_id] = None
         self._removed.pop(record.call_id, None)
         self._wake.set()
 
     def remove(self, record: HeartbeatSource) -> None:
-        """Removes a call whose stream has ended."""
+        """Remove a call whose stream has ended."""
         if self._calls.get(record.call_id) is record:
             del self._calls[record.call_id]
             self._new.pop(record.call_id, None)
@@ -79,27 +79,29 @@ class CallHeartbeats:
             self._wake.set()
 
     def find(self, call_id: str) -> Call | None:
-        """A running call by its id."""
+        """Return a running call by its id."""
         record = self._calls.get(call_id)
         return record.call if record else None
 
     def identity(self, call_id: str) -> CallIdentity | None:
-        """Whose call it is; None for a call that does not run."""
+        """Return the identity of a running call, or None if the call does not run."""
         record = self._calls.get(call_id)
         return record.identity if record else None
 
     def running(self) -> dict[str, Call]:
-        """All running calls by their ids."""
+        """Return all running calls by their ids."""
         return {call_id: record.call for call_id, record in self._calls.items() if record.call is not None}
 
     def stream_credential(self, call_id: str) -> StreamCredential | None:
-        """What a running call is vouched for with; None of one that is over, or began at control of the version
-        before."""
+        """Return the stream credential of a running call.
+
+        Returns None if the call is over, or began at control of the previous version.
+        """
         record = self._calls.get(call_id)
         return record.stream_credential if record else None
 
     def stream_credentials(self, call_ids: Sequence[str]) -> dict[str, StreamCredential]:
-        """Those of these calls, by call."""
+        """Return the stream credentials of these calls by call id."""
         return {call_id: found for call_id in call_ids if (found := self.stream_credential(call_id)) is not None}
 
     async def _step(self) -> None:
@@ -126,7 +128,7 @@ class CallHeartbeats:
         return {call_id: None for call_id, record in self._calls.items() if floors.get(call_id) != record.floor}
 
     async def _refresh(self, call_ids: Sequence[str]) -> None:
-        """Reports a batch, without calls that have ended meanwhile, and yields to the event loop."""
+        """Report a batch without calls that have ended in the meantime, and yield to the event loop."""
         records = [self._calls[call_id] for call_id in call_ids if call_id in self._calls]
         self._floors.update({record.call_id: record.floor for record in records})
         lives = [live for record in records if (live := record.live_call())]

@@ -1,4 +1,4 @@
-"""Writes the calls' checkpoints to the bus: one task for all calls, and each call's latest state only."""
+"""Writes the calls' checkpoints to the bus. One task writes only the latest state of each call."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -13,54 +13,54 @@ from shared.supervised_task import SupervisedTask
 
 
 class CheckpointSource(Protocol):
-    """What the writer needs of a call's record."""
+    """The part of a call's record that the writer needs."""
 
     call_id: str
     stream_credential: StreamCredential | None
 
     def checkpoint(self) -> Checkpoint | None:
-        """What another node needs to resume the call; None once the stream has ended."""
+        """Return what another node needs to resume the call, or None once the stream has ended."""
 
 
 class CheckpointWriter:
-    """All methods on the event loop."""
+    """Writes checkpoints. Call all methods on the event loop."""
 
     def __init__(self, checkpoints: Checkpoints, gate: asyncio.Semaphore, metrics: Metrics) -> None:
-        """gate: limits how many final writes run at once."""
+        """Create a writer. `gate` limits the number of concurrent final writes."""
         self._checkpoints, self._gate, self._metrics = checkpoints, gate, metrics
-        self._changed: dict[CheckpointSource, None] = {}  # in order
+        self._changed: dict[CheckpointSource, None] = {}  # in order of the changes
         self._wake = asyncio.Event()
         self._final_writes: set[asyncio.Task[None]] = set()
         self.task: SupervisedTask | None = None
 
     def start(self) -> None:
-        """Starts the task."""
+        """Start the task."""
         self.task = start_bus_task("checkpoints", self._step, self._metrics)
 
     async def close(self, within_s: float) -> None:
-        """Stops the task and waits at most `within_s` for final writes."""
+        """Stop the task and wait at most `within_s` for final writes."""
         await stop_task(self.task)
         if self._final_writes:
             await asyncio.wait(self._final_writes, timeout=within_s)
 
     def mark_changed(self, record: CheckpointSource) -> None:
-        """Schedules a checkpoint, because the call's conversation has changed."""
+        """Schedule a checkpoint, because the call's conversation has changed."""
         self._changed[record] = None
         self._wake.set()
 
     def write_final(self, record: CheckpointSource) -> asyncio.Task[None]:
-        """Writes the checkpoint of a lost stream. The task never fails."""
+        """Write the checkpoint of a lost stream. The task never fails."""
         self._changed.pop(record, None)
         return self._start_final_write(self._put(record.checkpoint(), record.stream_credential))
 
     def write_transfer(self, record: CheckpointSource, outcome: StreamOutcome) -> asyncio.Task[None]:
-        """Writes that the caller is transferred, and the checkpoint for the case that the target is not reached. The
-        task never fails."""
+        """Write that the caller is transferred, and the checkpoint in case the target is not reached. The task never
+        fails."""
         self._changed.pop(record, None)
         return self._start_final_write(self._put_transfer(record.checkpoint(), outcome, record.stream_credential))
 
     def write_outcome(self, record: CheckpointSource, outcome: StreamOutcome) -> asyncio.Task[None]:
-        """Writes how the call ended. The task never fails."""
+        """Write how the call ended. The task never fails."""
         write = self._checkpoints.put_outcome(record.call_id, outcome, stream_credential=record.stream_credential)
         return self._start_final_write(write)
 

@@ -1,4 +1,4 @@
-"""Carries out control's commands at most once and answers them."""
+"""Carries out control's commands at most once, and answers them."""
 
 from collections import OrderedDict
 from typing import Final
@@ -11,14 +11,15 @@ from shared.bus.commands import DONE, OUTCOME_UNKNOWN, CallCommand, CommandStrea
 from shared.events import CallCommanded
 from shared.supervised_task import SupervisedTask
 
-# Ids of executed commands, remembered to answer repeats.
+# The number of ids of executed commands that are remembered to answer repeats.
 MAX_REMEMBERED: Final = 2_000
 UNKNOWN_CALL: Final = "unknown_call"
 ENDING: Final = "ending"
 
 
 class CommandConsumer:
-    """Reads the node's commands. wait_s: longest wait of one read; must be less than the Redis client's timeout."""
+    """Reads the node's commands. `wait_s`, the longest wait of one read, must be less than the Redis client's
+    timeout."""
 
     def __init__(
         self, commands: CommandStream, node_id: str, heartbeats: CallHeartbeats, metrics: Metrics, wait_s: float
@@ -30,23 +31,24 @@ class CommandConsumer:
         self.task: SupervisedTask | None = None
 
     def start(self) -> None:
-        """Starts the task."""
+        """Start the task."""
         self.task = start_bus_task("commands", self._step, self._metrics)
 
     async def close(self) -> None:
-        """Stops the task."""
+        """Stop the task."""
         await stop_task(self.task)
 
     async def _step(self) -> None:
         position, commands = await self._commands.read(self._node_id, self._position, self._wait_s)
         for command in commands:
-            # If an answer cannot be sent, the position stays, so the command is read and answered again.
+            # If an answer cannot be sent, the position stays, so that the command is read and answered again.
             outcome = await self._outcome(command)
             await self._commands.answer(command.id, outcome, is_sealed=command.is_sealed)
         self._position = position
 
     async def _outcome(self, command: CallCommand) -> str:
-        """A refused command is not claimed: sent again, it may be carried out, here or by another node."""
+        """Carry out a command. A refused command is not claimed, so it may be sent again and carried out by any
+        node."""
         known = self._outcomes.get(command.id)
         if known is not None:
             return known
@@ -54,7 +56,7 @@ class CommandConsumer:
             return refusal
         if not await self._commands.claim(command):
             return OUTCOME_UNKNOWN
-        call = self._find_call(command)  # its end may have begun meanwhile
+        call = self._find_call(command)  # because its end may have begun in the meantime
         return self._remember(command.id, call if isinstance(call, str) else _execute(call, command))
 
     def _remember(self, command_id: str, outcome: str) -> str:
@@ -64,12 +66,12 @@ class CommandConsumer:
         return outcome
 
     def _find_call(self, command: CallCommand) -> Call | str:
-        """The call, or the reason why the command cannot be carried out now."""
+        """Return the call, or the reason why the command cannot be carried out now."""
         call = self._heartbeats.find(command.call_id)
         if call is None:
             return UNKNOWN_CALL
         termination = call.termination
-        # A goodbye that the caller may interrupt does not prevent a command that ends the call for good.
+        # A goodbye that the caller may interrupt does not prevent a command that ends the call.
         if termination.is_final or (termination.reason is not None and isinstance(command.command, SayText)):
             return ENDING
         return call

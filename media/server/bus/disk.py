@@ -10,5 +10,5 @@ Ts = TypeVarTuple("Ts")
 
 
 async def run_on_disk(disk: Executor, operation: Callable[[Unpack[Ts]], T], *arguments: *Ts) -> T:
-    """Runs an operation on the disk thread, in the order of the calls. Raises what the operation raises."""
+    """Run an operation on the disk thread, in the order of the calls. Raises the operation's errors."""
     return await asyncio.get_running_loop().run_in_executor(disk, operation, *arguments)

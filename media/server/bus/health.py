@@ -8,7 +8,7 @@ log = structlog.get_logger()
 
 
 class BusHealth:
-    """Whether Redis answered the node's latest heartbeat. Logs changes once."""
+    """Whether Redis answered the node's latest heartbeat. Each change is logged once."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics

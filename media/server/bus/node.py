@@ -45,19 +45,27 @@ from shared.supervised_task import SupervisedTask
 
 log = structlog.get_logger()
 
-# Claims and final writes that may use Redis at once; the client has 64 connections.
+# The number of claims and final writes that may use Redis at once. The client has 64 connections.
 AT_ONCE: Final = 24
 LEAVE_S: Final = 2.0
-# At the end of a process, events and recordings get this long to reach Redis and storage; the rest stays on disk.
+# At the end of a process, events and recordings have this long to reach Redis and storage. The rest stays on disk.
 FLUSH_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class NodeOptions:
-    """node_id: unique to this process. url: base of its sockets as carriers reach it. capacity: calls. state: folder.
-    bus_timeout_s: timeout of the Redis client. max_requests: to control, that wait for a reply at once. supervision:
-    whether sockets of listeners surely reach this process: false where processes share a port. rights: how
-    often the rights of people's sockets are checked."""
+    """The settings of a node.
+
+    Attributes:
+        node_id: Unique to this process.
+        url: The base URL of the node's sockets as carriers reach them.
+        capacity: The maximum number of calls.
+        state: The folder of the node's files.
+        bus_timeout_s: The timeout of the Redis client.
+        max_requests: The maximum number of requests to control that wait for a reply.
+        supervision: Whether listeners' sockets are certain to reach this process. False if processes share a port.
+        rights: How often the rights of people's sockets are checked.
+    """
 
     node_id: str
     url: str
@@ -73,8 +81,11 @@ class NodeOptions:
 
 @dataclass(frozen=True, slots=True)
 class NodeResources:
-    """What a node uses; the creator closes them. unsigned: for control of the version before; None: only what is sealed
-    for this node is believed."""
+    """What a node uses. The creator closes the resources.
+
+    Attributes:
+        unsigned: For control of the previous version. If it is None, only what is sealed for this node is accepted.
+    """
 
     redis: BusClient
     identity: NodeIdentity = field(repr=False)
@@ -86,7 +97,7 @@ class NodeResources:
 
 
 class NodeServices:
-    """All services of one node. Created on the running loop. Raises OSError when the state folder cannot be used."""
+    """All services of one node. Create it on the running loop. Raises OSError if the state folder cannot be used."""
 
     def __init__(self, options: NodeOptions, resources: NodeResources) -> None:
         redis, identity, unsigned = resources.redis, resources.identity, resources.unsigned
@@ -155,7 +166,7 @@ class NodeServices:
         )
 
     def start(self, calls: Callable[[], int]) -> None:
-        """Starts all tasks; called once the sockets are open. calls: returns the number of calls."""
+        """Start all tasks once the sockets are open. `calls` returns the number of calls."""
         self._calls = calls
         for service in self._services:
             service.start()
@@ -163,17 +174,17 @@ class NodeServices:
         log.info("node.started", node=self._options.node_id)
 
     def dead_tasks(self) -> list[str]:
-        """The names of the tasks that died and are not running again yet."""
+        """Return the names of the tasks that died and are not running again yet."""
         tasks = (*(service.task for service in self._services), self._beat_task)
         return [task.name for task in tasks if task is not None and task.is_dead]
 
     def drain(self) -> None:
-        """Reports at once that no further call may be routed here."""
+        """Report at once that no further call may be routed here."""
         self._draining = True
         self._beat_now.set()
 
     async def close(self) -> None:
-        """After the last call: sends events and stores recordings, within time limits, and leaves the registry."""
+        """After the last call: send events and store recordings within time limits, and leave the registry."""
         await self._recovery.close()
         await self._commands.close()
         await self._time_limits.close()

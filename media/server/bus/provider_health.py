@@ -12,32 +12,32 @@ from shared.bus.health import HealthReport, HealthState, ProviderHealthStates, R
 from shared.supervised_task import SupervisedTask
 
 EVERY_S: Final = 1.0
-# Redis's clock was put back, or another Redis took over, if its time is so much earlier than it was.
+# If Redis's time goes back by more than this, its clock was set back, or another Redis took over.
 CLOCK_BACK_MS: Final = 1_000
-# Changes that wait for Redis, one for each key; beyond it, the oldest is dropped.
+# The maximum number of changes that wait for Redis, one for each key. Beyond it, the oldest is dropped.
 MAX_PENDING: Final = 1_000
 
 
 class ProviderHealthSync:
-    """Reports each change of the board at once, and reads what other nodes reported every EVERY_S seconds."""
+    """Reports each change of the board at once, and reads the reports of other nodes every EVERY_S seconds."""
 
     def __init__(
         self, board: HealthBoard, states: ProviderHealthStates, metrics: Metrics, *, every_s: float = EVERY_S
     ) -> None:
         self._board, self._states, self._metrics, self._every_s = board, states, metrics, every_s
         self._clock: Callable[[], float] = asyncio.get_running_loop().time
-        self._pending: dict[HealthKey, tuple[HealthChange, float]] = {}  # with the time of the change
+        self._pending: dict[HealthKey, tuple[HealthChange, float]] = {}  # each with the time of the change
         self._redis_ms = 0
         self._wake = asyncio.Event()
         self.task: SupervisedTask | None = None
         board.subscribe(self._on_change)
 
     def start(self) -> None:
-        """Starts the task."""
+        """Start the task."""
         self.task = start_bus_task("provider_health", self._step, self._metrics)
 
     async def close(self) -> None:
-        """Stops the task."""
+        """Stop the task."""
         await stop_task(self.task)
 
     def _on_change(self, change: HealthChange) -> None:
@@ -54,7 +54,7 @@ class ProviderHealthSync:
         await wait_and_clear(self._wake, self._every_s)
 
     async def _exchange(self) -> None:
-        """One round trip. Raises BusUnavailable; the changes then stay for the next one."""
+        """Exchange states in one round trip. Raises BusUnavailable; the changes then stay for the next round trip."""
         sent, now = dict(self._pending), self._clock()
         reports = [_report(change, now - at) for change, at in sent.values()]
         recent = {_name(key): RecentRequests(*seen) for key, seen in self._board.recent().items()}
@@ -66,7 +66,7 @@ class ProviderHealthSync:
         self._board.set_out_of_service(await self._states.list_out_of_service())
 
     def _apply(self, shared: SharedStates) -> None:
-        if shared.now_ms < self._redis_ms - CLOCK_BACK_MS:  # newer reports have lower versions from here on
+        if shared.now_ms < self._redis_ms - CLOCK_BACK_MS:  # newer reports have lower versions from now on
             self._board.forget_versions()
         self._redis_ms = shared.now_ms
         for name, seen in shared.recent.items():
@@ -89,7 +89,7 @@ def _name(key: HealthKey) -> str:
 
 
 def _parse(name: str) -> HealthKey | None:
-    """None for a name that another version of this program wrote."""
+    """Parse a key. Returns None for a name that another version of this program wrote."""
     kind, _, rest = name.partition(":")
     fingerprint, separator, provider = rest.partition(":")
     if kind not in ("stt", "llm", "tts") or not separator:

@@ -1,4 +1,4 @@
-"""Sends events to Redis in order and in batches; while Redis is unavailable, they wait on disk."""
+"""Sends events to Redis in order and in batches. While Redis is unavailable, they wait on disk."""
 
 import asyncio
 from collections import Counter, deque
@@ -21,39 +21,41 @@ from shared.supervised_task import SupervisedTask
 log = structlog.get_logger()
 
 BATCH: Final = 500
-# Events of all calls are collected for this long, because a batch costs hardly more than one event.
+# How long events of all calls are collected, because a batch costs little more than one event.
 LINGER_S: Final = 0.02
-# What Redis has not accepted within this time is spooled to disk first, because the process may die.
+# Events that Redis has not accepted within this time are spooled to disk first, because the process may die.
 SEND_TIMEOUT_S: Final = 0.5
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 2.0
-# A disk that refused events is asked again after this time: each attempt writes all that waits.
+# A disk that refused events is tried again after this time, because each attempt writes all waiting events.
 DISK_PAUSE_S: Final = 1.0
-# Limit of events in memory while neither Redis nor the disk accepts any; further ones are lost, and counted.
+# The maximum number of events in memory while neither Redis nor the disk accepts any. Further ones are lost and
+# counted.
 MAX_WAITING: Final = 50_000
 
 
 class EventPublisher:
-    """One per event loop. `publish` and the task run on that loop; file work on `disk` (one thread)."""
+    """Publishes the events of one event loop. `publish` and the task run on that loop, file work on `disk` (one
+    thread)."""
 
     def __init__(self, stream: EventStream, file: EventFile, disk: Executor, metrics: Metrics) -> None:
         self._stream, self._file, self._disk, self._metrics = stream, file, disk, metrics
         self._waiting: deque[bytes] = deque()
-        self._lost: Counter[str] = Counter()  # events by call, not reported yet
+        self._lost: Counter[str] = Counter()  # events by call that are not reported yet
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
         self._published = self._durable = 0  # numbers of events
         self._pause_s = FIRST_PAUSE_S
         self._next = 0.0  # when the next attempt is due, on the loop's clock
-        self._next_spool = 0.0  # the same, of the disk
+        self._next_spool = 0.0  # when the next attempt to write to the disk is due
         self.task: SupervisedTask | None = None
 
     def start(self) -> None:
-        """Starts the task."""
+        """Start the task."""
         self.task = start_bus_task("events", self._step, self._metrics)
 
     def publish(self, line: bytes) -> None:
-        """Queues an event as `prove_line` wrote it. Never blocks."""
+        """Queue an event as `prove_line` wrote it. Never blocks."""
         if len(self._waiting) >= MAX_WAITING:
             self._count_lost([line])
             return
@@ -62,15 +64,17 @@ class EventPublisher:
         self._wake.set()
 
     async def wait_durable(self) -> None:
-        """Waits until everything published so far is in Redis or on disk, so that it outlives this process."""
+        """Wait until everything published so far is in Redis or on disk, so that it survives this process."""
         published = self._published
         while self._durable < published:
             self._progress.clear()
             await self._progress.wait()
 
     async def close(self, within_s: float) -> bool:
-        """Sends the rest, within `within_s`; what was not sent stays on disk, and what the disk does not take either is
-        lost. Returns whether all was sent."""
+        """Send the remaining events within `within_s`. Return whether all were sent.
+
+        Events that were not sent stay on disk. Events that the disk does not accept either are lost.
+        """
         try:
             async with asyncio.timeout(within_s):
                 while self._file.has_unsent or self._durable < self._published:
@@ -103,14 +107,14 @@ class EventPublisher:
             await self._send_spooled()
 
     def _must_spool(self) -> bool:
-        """Whether older events are on disk, or Redis was just unavailable."""
+        """Return whether older events are on disk, or Redis was just unavailable."""
         return self._file.has_unsent or self._until_next() > 0
 
     def _until_next(self) -> float:
         return max(0.0, self._next - asyncio.get_running_loop().time())
 
     async def _send_waiting(self) -> bool:
-        """Sends from memory. Returns False when Redis did not accept a batch in time."""
+        """Send events from memory. Return False if Redis did not accept a batch in time."""
         while self._waiting:
             lines = list(islice(self._waiting, BATCH))
             if not await self._send(lines, SEND_TIMEOUT_S):
@@ -119,7 +123,8 @@ class EventPublisher:
         return True
 
     async def _send_spooled(self) -> None:
-        """Sends from disk until the file is empty; events published meanwhile are appended to the file."""
+        """Send events from disk until the file is empty. Events that are published meanwhile are appended to the
+        file."""
         while self._file.has_unsent:
             lines = await run_on_disk(self._disk, self._file.read_oldest, BATCH)
             self._count_vanished()
@@ -144,8 +149,8 @@ class EventPublisher:
         return True
 
     async def _spool(self) -> None:
-        """Moves events from memory to disk. When the disk fails, they stay in memory; when the file is full, the newest
-        are lost."""
+        """Move events from memory to disk. If the disk fails, they stay in memory. If the file is full, the newest are
+        lost."""
         now = asyncio.get_running_loop().time()
         if now < self._next_spool:
             return
@@ -167,13 +172,13 @@ class EventPublisher:
         self._lost.update(decode_event(split_line(line)[1]).call_id for line in lines)
 
     def _count_vanished(self) -> None:
-        """What was in a file that somebody removed cannot be named by its calls any more."""
+        """Count the events in a file that somebody removed. They cannot be reported by call."""
         if vanished := self._file.take_vanished():
             self._metrics.events_lost.inc(vanished)
             log.error("spool.vanished", lost=vanished)
 
     def _report_lost(self) -> None:
-        """Names each call, because its record is incomplete from here on."""
+        """Log the losses of each call, because its record is incomplete from here on."""
         for call_id, count in self._lost.items():
             log.error("events.lost", call_id=call_id, lost=count)
         self._lost.clear()

@@ -24,9 +24,9 @@ from shared.supervised_task import SupervisedTask
 
 log = structlog.get_logger()
 
-# A process may die while others run.
+# How often abandoned folders are searched, because a process may die while others run.
 EVERY_S: Final = 15.0
-# Number of a recovered recording's event: in the range of the lost stream, far above those it used itself.
+# The number of a recovered recording's event: in the range of the lost stream, far above the numbers that it used.
 SEQ: Final = 99_000
 _NAME: Final = re.compile(r"(.+)-(\d+)")
 
@@ -44,23 +44,26 @@ class SpoolRecovery:
         metrics: Metrics,
         own: NodeFolder | None = None,
     ) -> None:
-        """own: the folder of this process, which is made anew if somebody has removed it."""
+        """Create the recovery. `own` is the folder of this process, which is created again if somebody has removed
+        it."""
         self._own = own
         self._spool, self._stream, self._publisher, self._uploads = spool, stream, publisher, uploads
         self._disk, self._metrics = disk, metrics
         self.task: SupervisedTask | None = None
 
     def start(self) -> None:
-        """Starts the task."""
+        """Start the task."""
         self.task = start_bus_task("leftovers", self._step, self._metrics)
 
     async def close(self) -> None:
-        """Stops the task; what it did not finish is found again."""
+        """Stop the task. Unfinished folders are found again later."""
         await stop_task(self.task)
 
     async def recover(self) -> None:
-        """Recovers all folders without an owner. A folder that cannot be used is logged and does not block the others.
-        Raises BusUnavailable, and OSError when the spool itself cannot be used."""
+        """Recover all folders without an owner. A folder that cannot be used is logged and does not block the others.
+
+        Raises BusUnavailable, and OSError if the spool itself cannot be used.
+        """
         for path in await run_on_disk(self._disk, list_folders, self._spool):
             try:
                 await self._recover_folder(path)
@@ -68,8 +71,10 @@ class SpoolRecovery:
                 _log_failure(path, error)
 
     async def _step(self) -> None:
-        """Waits EVERY_S after an unavailable bus or a failed disk too: the heartbeats or the log have reported it.
-        Raises internal errors."""
+        """Recover once and wait EVERY_S, even after an unavailable bus or a failed disk, which are reported elsewhere.
+
+        Raises internal errors.
+        """
         try:
             await self._restore_own()
             await self.recover()
@@ -80,7 +85,7 @@ class SpoolRecovery:
         await asyncio.sleep(EVERY_S)
 
     async def _restore_own(self) -> None:
-        """Raises OSError."""
+        """Create this process's folder again if it was removed. Raises OSError."""
         if self._own is not None and await run_on_disk(self._disk, self._own.restore):
             log.error("spool.folder_restored", folder=self._own.path.name)
 
@@ -94,7 +99,8 @@ class SpoolRecovery:
             await asyncio.shield(self._release(folder))
 
     async def _release(self, folder: NodeFolder) -> None:
-        """Logs a failure instead of raising it, so that it does not hide an error of the recovery."""
+        """Release a folder. A failure is logged instead of raised, so that it does not hide an error of the
+        recovery."""
         try:
             await run_on_disk(self._disk, folder.release)
         except OSError as error:

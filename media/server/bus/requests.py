@@ -33,7 +33,7 @@ _UNKNOWN_OUTCOMES: Final = frozenset({"failed", "timed_out", "outcome_unknown"})
 
 
 class RequestClient:
-    """Sends requests, and hands each reply to the one who waits for it. On the event loop."""
+    """Sends requests and hands each reply to the caller that waits for it. Use it on the event loop."""
 
     def __init__(
         self,
@@ -45,23 +45,28 @@ class RequestClient:
         *,
         stream_credentials: Callable[[str], StreamCredential | None] = lambda _: None,
     ) -> None:
-        """wait_s: longest wait of one read; must be less than the Redis client's timeout. max_requests: limit of those
-        that wait for a reply at once. A workspace may have as many of them as are free at that moment, so that one
-        whose tools hang never takes all (`control/media_requests/service.py` says why so many). stream_credentials:
-        of the running calls, by their ids."""
+        """Create a client.
+
+        Args:
+            wait_s: The longest wait of one read. It must be less than the Redis client's timeout.
+            max_requests: The maximum number of requests that wait for a reply. One workspace may use at most as many as
+                are free at that moment, so that a workspace whose tools hang never uses all (see
+                `control/media_requests/service.py`).
+            stream_credentials: Returns the stream credential of a running call by its id.
+        """
         self._stream, self._node_id, self._metrics = stream, node_id, metrics
         self._wait_s, self._max_requests, self._stream_credentials = wait_s, max_requests, stream_credentials
         self._waiting: dict[str, asyncio.Future[MediaReply]] = {}  # by request id
-        self._workspaces: Counter[str] = Counter()  # of those that wait
+        self._workspaces: Counter[str] = Counter()  # the number of waiting requests of each workspace
         self._asked = asyncio.Event()
         self.task: SupervisedTask | None = None
 
     def start(self) -> None:
-        """Starts the task that reads the replies of all requests."""
+        """Start the task that reads the replies of all requests."""
         self.task = start_bus_task("requests", self._step, self._metrics)
 
     async def close(self) -> None:
-        """Stops the task; whoever still waits gets BusUnavailable."""
+        """Stop the task. Waiting callers get BusUnavailable."""
         await stop_task(self.task)
         for waiting in self._waiting.values():
             if not waiting.done():
@@ -70,10 +75,16 @@ class RequestClient:
     async def ask(
         self, call: CallIdentity, name: str, arguments: bytes, *, deadline_s: float, run_id: str = ""
     ) -> bytes:
-        """Control's answer as JSON, within `deadline_s` (LONGEST_DEADLINE_S at most). arguments: JSON.
+        """Return control's answer as JSON.
 
-        run_id: idempotency key; a request that has an effect is carried out once under it. Raises RequestRefused, and
-        RequestTimedOut or BusUnavailable, after which it may have been carried out.
+        Args:
+            arguments: JSON.
+            deadline_s: The time limit, at most LONGEST_DEADLINE_S.
+            run_id: The idempotency key. A request that has an effect is carried out once for each key.
+
+        Raises:
+            RequestRefused: The request was refused.
+            RequestTimedOut, BusUnavailable: There is no answer. The request may have been carried out.
         """
         try:
             answer = await self._ask(call, name, arguments, deadline_s, run_id)
@@ -108,7 +119,7 @@ class RequestClient:
         try:
             async with asyncio.timeout_at(until):
                 await self._send(request_id, call, name, arguments, run_id, until=until)
-            # A limit of its own, because the Redis client may swallow the first one's cancellation while it connects.
+            # A separate limit, because the Redis client may swallow the first cancellation while it connects.
             async with asyncio.timeout_at(until):
                 reply = await waiting
         except TimeoutError:
@@ -122,14 +133,14 @@ class RequestClient:
         return reply.result.encode()
 
     def _forget(self, workspace_id: str) -> None:
-        """Forgets a workspace without requests, because there may be any number of them."""
+        """Remove a workspace without requests, because the number of workspaces is unlimited."""
         if not self._workspaces[workspace_id]:
             del self._workspaces[workspace_id]
 
     async def _send(
         self, request_id: str, call: CallIdentity, name: str, arguments: bytes, run_id: str, *, until: float
     ) -> None:
-        """until: the deadline, on the loop's clock."""
+        """Send a request. `until` is the deadline on the loop's clock."""
         now_ms = await self._stream.now_ms()
         left_ms = round((until - asyncio.get_running_loop().time()) * 1000)
         request = MediaRequest(
@@ -150,13 +161,13 @@ class RequestClient:
             raise RequestRefused("busy", "too many requests wait for control")
 
     async def _step(self) -> None:
-        if not self._waiting:  # then Redis is left alone
+        if not self._waiting:  # nothing to read from Redis
             self._asked.clear()
             await self._asked.wait()
         ids, replies = await self._stream.read_replies(self._node_id, self._wait_s)
         for reply in replies:
             waiting = self._waiting.get(reply.request_id)
-            # A late reply, or a copy of one, has nobody who waits for it.
+            # No caller waits for a late reply or for a copy of a reply.
             if waiting is not None and not waiting.done():
                 waiting.set_result(reply)
         if ids:
@@ -170,7 +181,7 @@ class BusRemoteTools:
         self._requests = requests
 
     async def run(self, call: ToolRequest) -> str:
-        """The result, as text for the model. Raises ToolError."""
+        """Return the result as text for the model. Raises ToolError."""
         identity = CallIdentity(call.call_id, call.workspace_id, call.agent_id)
         name = TOOL_REQUEST + call.name
         try:
@@ -188,12 +199,13 @@ class BusRemoteTools:
 
 
 def _deadline_s(timeout_s: float) -> float:
-    """A little before the tool's limit, at which its runner would cancel the request: then nobody could say why."""
+    """Return a deadline shortly before the tool's limit, at which its runner would cancel the request without a
+    reason."""
     return timeout_s - min(_BEFORE_LIMIT_S, timeout_s / 10)
 
 
 def _text(answer: bytes) -> str:
-    """A JSON string without its quotes; any other value as JSON."""
+    """Return a JSON string without its quotes, or any other value as JSON."""
     try:
         return msgspec.json.decode(answer, type=str)
     except msgspec.ValidationError:

@@ -1,4 +1,4 @@
-"""Files with events and recordings that a process has not sent yet; another process can recover them.
+"""Files with events and recordings that a process has not sent yet. Another process can recover them.
 
 STATE/spool/<node id>/  lock          flock of the process that owns the folder; released when it dies
                         events.jsonl  events that Redis has not accepted, oldest first
@@ -29,8 +29,10 @@ class NodeFolder:
 
     @classmethod
     def create(cls, spool: Path, node_id: str) -> "NodeFolder":
-        """Creates a folder. It is renamed into place with its lock held, because others look for folders without an
-        owner. Raises OSError."""
+        """Create a folder. Raises OSError.
+
+        The folder is renamed into place with its lock held, because other processes look for folders without an owner.
+        """
         hidden, path = spool / f".{node_id}", spool / node_id
         (hidden / "recordings").mkdir(parents=True)
         lock = _new_lock(hidden)
@@ -39,7 +41,7 @@ class NodeFolder:
 
     @classmethod
     def take_over(cls, path: Path) -> "NodeFolder | None":
-        """Locks the folder of a dead process; None when it is locked by another process or was removed."""
+        """Lock the folder of a dead process. Return None if another process has locked it, or it was removed."""
         try:
             lock = os.open(path / "lock", os.O_RDWR | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
@@ -54,8 +56,11 @@ class NodeFolder:
         return None
 
     def restore(self) -> bool:
-        """Makes the folder and its lock anew if somebody has removed them, or nobody would ever recover what is written
-        there from now on; returns whether that was necessary. Raises OSError."""
+        """Create the folder and its lock again if somebody has removed them. Return whether that was necessary. Raises
+        OSError.
+
+        Otherwise no process would ever recover what is written there from now on.
+        """
         lock = self.path / "lock"
         if lock.exists() and os.path.samestat(os.fstat(self._lock), lock.stat()):
             return False
@@ -70,17 +75,19 @@ class NodeFolder:
         return self.path / "events.jsonl"
 
     def recording(self, workspace_id: str, call_id: str, leg: int) -> Path:
-        """The path of a stream's recording; its key in storage is derived from it."""
+        """Return the path of a stream's recording, from which its key in storage is derived."""
         workspace = workspace_id if _PLAIN.fullmatch(workspace_id) else "none"
         return self.path / "recordings" / workspace / f"{call_id}-{leg}.wav"
 
     def recordings(self) -> Iterator[Path]:
-        """All recordings that are still in the folder."""
+        """Yield all recordings that are still in the folder."""
         yield from sorted((self.path / "recordings").glob("*/*.wav"))
 
     def release(self) -> None:
-        """Unlocks the folder and removes it if nothing is left in it. Raises OSError when it cannot be removed; it is
-        unlocked then too."""
+        """Unlock the folder, and remove it if it is empty.
+
+        Raises OSError if it cannot be removed. The folder is unlocked in that case, too.
+        """
         try:
             if not self.events.exists() and not any(self.recordings()):
                 with suppress(FileNotFoundError):  # somebody has removed it
@@ -98,7 +105,7 @@ class NodeFolder:
 
 
 def _new_lock(folder: Path) -> int:
-    """Raises OSError, also where another process has just locked it."""
+    """Create and hold a lock. Raises OSError, also if another process has just locked it."""
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -109,9 +116,11 @@ def _new_lock(folder: Path) -> int:
 
 
 def keep_stream_credential(recording: Path, text: str) -> None:
-    """Keeps a stream credential beside its recording, for the process that finds both if this one dies. Blocks.
+    """Store a stream credential next to its recording, for the process that finds both if this process dies. Blocks.
 
-    Without it the recording's event is not believed, so a failure is not worth an end of the call."""
+    Without the credential the recording's event would be rejected. A failure is ignored, because it must not end the
+    call.
+    """
     with suppress(OSError):
         recording.parent.mkdir(parents=True, exist_ok=True)
         path = os.open(_stream_credential_path(recording), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -120,7 +129,7 @@ def keep_stream_credential(recording: Path, text: str) -> None:
 
 
 def read_stream_credential(recording: Path) -> StreamCredential | None:
-    """The stream credential beside a recording; None if there is none. Blocks."""
+    """Read the stream credential next to a recording. Returns None if there is none. Blocks."""
     try:
         return StreamCredential.parse(_stream_credential_path(recording).read_text())
     except (OSError, ValueError):
@@ -128,7 +137,7 @@ def read_stream_credential(recording: Path) -> StreamCredential | None:
 
 
 def forget_stream_credential(recording: Path) -> None:
-    """Removes the stream credential of a recording that is stored, or was never made. Blocks."""
+    """Remove the stream credential of a recording that is stored or was never made. Blocks."""
     if not recording.exists():
         _stream_credential_path(recording).unlink(missing_ok=True)
 
@@ -138,7 +147,7 @@ def _stream_credential_path(recording: Path) -> Path:
 
 
 def list_folders(spool: Path) -> list[Path]:
-    """All node folders, by name; those of dead processes can be taken over."""
+    """Return all node folders by name. Those of dead processes can be taken over."""
     try:
         return sorted(path for path in spool.iterdir() if not path.name.startswith("."))
     except FileNotFoundError:
@@ -146,28 +155,30 @@ def list_folders(spool: Path) -> list[Path]:
 
 
 class EventFile:
-    """Queue of lines in a file. One thread at a time. A file that somebody removes or cuts takes its lines along; the
-    next ones go into a new one."""
+    """A queue of lines in a file, for one thread at a time.
+
+    If somebody removes or truncates the file, its lines are lost. Further lines go into a new file.
+    """
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         self._path, self._max_bytes = path, max_bytes
         self._start = 0  # offset of the first unsent line
         self._end = path.stat().st_size if path.exists() else 0
-        self._count = 0  # of unsent lines that were appended
+        self._count = 0  # the number of unsent lines that were appended
         self._vanished = 0
 
     @property
     def has_unsent(self) -> bool:
-        """Whether there are lines to be sent."""
+        """Whether there are lines to send."""
         return self._start < self._end
 
     def take_vanished(self) -> int:
-        """How many appended lines were lost with the file since the last time that this was asked."""
+        """Return how many appended lines were lost with the file since the last call."""
         count, self._vanished = self._vanished, 0
         return count
 
     def append(self, lines: Sequence[bytes]) -> int:
-        """Appends lines up to the size limit; returns how many. Raises OSError, and appends none then."""
+        """Append lines up to the size limit. Return their number. Raises OSError, and appends no lines in that case."""
         self._forget_vanished()
         room, data = self._max_bytes - self._end, bytearray()
         count = 0
@@ -182,7 +193,7 @@ class EventFile:
         return count
 
     def read_oldest(self, most: int) -> list[bytes]:
-        """The oldest lines, at most `most`. A line that was cut off by a crash is skipped. Raises OSError."""
+        """Return at most `most` of the oldest lines. A line that a crash cut off is skipped. Raises OSError."""
         self._forget_vanished()
         if not self.has_unsent:
             return []
@@ -196,7 +207,7 @@ class EventFile:
         return data.split(b"\n")[:-1][:most]
 
     def remove_oldest(self, lines: Sequence[bytes]) -> None:
-        """Removes the oldest lines, as `read_oldest` returned them. Raises OSError."""
+        """Remove the oldest lines, as `read_oldest` returned them. Raises OSError."""
         self._start += sum(len(line) + 1 for line in lines)
         self._count = max(0, self._count - len(lines))
         if not self.has_unsent:
@@ -209,7 +220,7 @@ class EventFile:
             self._start = self._end = self._count = 0
 
     def _write(self, data: bytes) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have removed it
+        self._path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have removed the folder
         with self._path.open("ab", buffering=0) as file:
             append_whole(file, data)
         self._end += len(data)

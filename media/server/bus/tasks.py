@@ -12,14 +12,24 @@ PAUSE_S: Final = 0.5
 
 
 def start_bus_task(part: str, step: Callable[[], Awaitable[None]], metrics: Metrics) -> SupervisedTask:
-    """Starts a task that repeats a step, which has to wait by itself; should it end, it is started again. part: name
-    for metrics and logs."""
+    """Start a task that repeats a step. If the task ends, it is started again.
+
+    Args:
+        part: The name in metrics and logs.
+        step: Must wait by itself.
+    """
     return SupervisedTask(part, lambda: run_forever(part, step, metrics), metrics.process.count_death)
 
 
 async def run_forever(part: str, step: Callable[[], Awaitable[None]], metrics: Metrics) -> NoReturn:
-    """Repeats a step, which has to wait by itself. Pauses PAUSE_S while Redis is unavailable. part: name for metrics.
-    Raises the step's internal errors: a part that fails at each step works no more than one that has ended."""
+    """Repeat a step, which must wait by itself. Pauses for PAUSE_S while Redis is unavailable.
+
+    Raises the step's internal errors, because a part that fails at each step does not work any more than one that has
+    ended.
+
+    Args:
+        part: The name in metrics.
+    """
     while True:
         try:
             await step()
@@ -29,7 +39,7 @@ async def run_forever(part: str, step: Callable[[], Awaitable[None]], metrics: M
 
 
 async def wait_and_clear(event: asyncio.Event, within_s: float | None) -> None:
-    """Waits for the event, at most `within_s`, and clears it."""
+    """Wait for the event, at most `within_s`, and clear it."""
     try:
         async with asyncio.timeout(within_s):
             await event.wait()
@@ -39,6 +49,6 @@ async def wait_and_clear(event: asyncio.Event, within_s: float | None) -> None:
 
 
 async def stop_task(task: SupervisedTask | None) -> None:
-    """Stops a task; None for one that was never started."""
+    """Stop a task. None stands for a task that was never started."""
     if task is not None:
         await task.stop()

@@ -13,20 +13,20 @@ PARAM: Final = "token"
 
 
 class TicketPlans:
-    """The token is the last part of the path, or the parameter `token` of the stream's start."""
+    """Claims plans. The token is the last part of the path, or the parameter `token` of the stream's start."""
 
     def __init__(self, tickets: Tickets, gate: asyncio.Semaphore) -> None:
-        """gate: limits how many claims run at once."""
+        """Create a source of plans. `gate` limits the number of concurrent claims."""
         self._tickets, self._gate = tickets, gate
 
     async def claim(self, started: StreamStarted, route: SocketRoute) -> CallPlan:
-        """The plan of the stream. Raises PlanRefused, whose message holds no token."""
+        """Return the plan of the stream. Raises PlanRefused, whose message contains no token."""
         token = route.token or started.params.get(PARAM, "")
         if not token:
             raise PlanRefused("no plan: the stream brings no token", "no_token")
         try:
             async with self._gate:
-                # What control has told Telnyx to return is our id of the call, behind a colon or alone.
+                # Telnyx returns the client state that control has set: our id of the call, after a colon or alone.
                 call_id = started.client_state.rpartition(":")[2]
                 return await self._tickets.claim(token, cast(Carrier, route.carrier), _call_id(started, route), call_id)
         except TicketRefused as error:
@@ -36,5 +36,5 @@ class TicketPlans:
 
 
 def _call_id(started: StreamStarted, route: SocketRoute) -> str:
-    """Empty for a browser: its call has no carrier's id, and its ticket is bound to none."""
+    """Return the carrier's call id. Empty for a browser, whose ticket is not bound to a carrier's call id."""
     return "" if route.carrier == "browser" else started.carrier_call_id

@@ -15,11 +15,11 @@ from shared.bus.granted_time import GrantedTime, GrantedTimes
 from shared.supervised_task import SupervisedTask
 
 EVERY_S: Final = 2.0
-# A call's entry is read every time when so much of its granted time is left: control renews it 20 s before its end.
+# A call's entry is read each time once this much of its granted time is left. Control renews it 20 s before its end.
 ASKED_BEFORE_S: Final = 25.0
-# Until then, and of calls without an entry: a limit may be set, or lifted, while they run.
+# The interval before that, and for calls without an entry, because a limit may be set or lifted while they run.
 ASKED_EVERY_S: Final = 15.0
-# Calls asked for at once: more would delay the audio frames of all calls.
+# The number of calls that are read at once. More would delay the audio frames of all calls.
 BATCH: Final = 100
 
 log = structlog.get_logger()
@@ -27,21 +27,21 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class CallTime:
-    """What is known of one call's time, in seconds from its beginning. ask_s: when its entry is read (again)."""
+    """The granted time of one call, and `ask_s`, when its entry is read next, in seconds from the call's beginning."""
 
     granted: GrantedTime | None = None
     ask_s: float = 0.0
 
     def update(self, found: GrantedTime | None, elapsed_s: float) -> None:
-        """found: the entry; None if there is none: then what was granted before holds on, because Redis may have been
-        lost."""
+        """Store the entry that was found. Without an entry, the earlier one stays valid, because Redis may have lost
+        its data."""
         self.granted = found or self.granted
         self.ask_s = elapsed_s + ASKED_EVERY_S
         if self.granted is not None:
             self.ask_s = min(self.ask_s, max(elapsed_s, self.granted.seconds - ASKED_BEFORE_S))
 
     def is_over(self, elapsed_s: float) -> bool:
-        """Whether the last words are due."""
+        """Return whether the last words are due."""
         return self.granted is not None and elapsed_s >= self.granted.ends_s
 
 
@@ -49,17 +49,17 @@ class TimeLimits:
     """Reads and applies the granted times of a node's calls."""
 
     def __init__(self, granted: GrantedTimes, heartbeats: CallHeartbeats, metrics: Metrics) -> None:
-        """heartbeats: have the running calls."""
+        """Create the limits. `heartbeats` have the running calls."""
         self._granted, self._heartbeats, self._metrics = granted, heartbeats, metrics
         self._times: dict[str, CallTime] = {}
         self.task: SupervisedTask | None = None
 
     def start(self) -> None:
-        """Starts the task."""
+        """Start the task."""
         self.task = start_bus_task("time_limits", self._step, self._metrics)
 
     async def close(self) -> None:
-        """Stops the task."""
+        """Stop the task."""
         await stop_task(self.task)
 
     async def _step(self) -> None:
@@ -67,7 +67,7 @@ class TimeLimits:
         await self.apply()
 
     async def apply(self) -> None:
-        """Ends calls whose time is over, also while Redis is unavailable, and reads the entries that are due. Raises
+        """End calls whose time is over, even while Redis is unavailable, and read the entries that are due. Raises
         BusUnavailable."""
         calls = self._heartbeats.running()
         self._times = {call_id: self._times.get(call_id) or CallTime() for call_id in calls}

@@ -1,4 +1,4 @@
-"""Uploads recordings from disk to storage, with retries, and reports them once they are stored."""
+"""Uploads recordings from disk to storage with retries, and reports them once they are stored."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from shared.storage import Storage, StorageUnavailable
 log = structlog.get_logger()
 
 AT_ONCE: Final = 4
-# How long the end of a call waits for its recording to be stored; otherwise it is reported after the call's end.
+# How long the end of a call waits for its recording. Later recordings are reported after the call's end.
 WAIT_S: Final = 3.0
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
@@ -41,15 +41,17 @@ class RecordingUploads:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def store(self, path: Path, on_stored: Callable[[str], None], on_lost: Callable[[], None]) -> None:
-        """Starts to store a finished recording and waits at most WAIT_S for it; `on_stored` gets its key."""
+        """Start to store a finished recording, and wait at most WAIT_S for it. `on_stored` gets its key."""
         task = asyncio.create_task(self._upload_with_retries(path, on_stored, on_lost))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         await asyncio.wait({task}, timeout=WAIT_S)
 
     async def upload(self, path: Path, on_stored: Callable[[str], None]) -> None:
-        """Stores a recording, reports its key, and removes the file, as far as the disk lets it, once the event is
-        durable. Raises StorageUnavailable, and OSError for a file that cannot be read."""
+        """Store a recording, report its key, and remove the file once the event is durable, as far as the disk permits.
+
+        Raises StorageUnavailable, and OSError for a file that cannot be read.
+        """
         if self._storage is None:
             await run_on_disk(self._disk, _move, path, self._local_folder)
             return
@@ -60,11 +62,11 @@ class RecordingUploads:
         await self._publisher.wait_durable()
         try:
             await run_on_disk(self._disk, _remove, path)
-        except OSError as error:  # it is stored all the same
+        except OSError as error:  # the recording is stored anyway
             log.warning("recording.not_removed", recording=path.stem, error=error.strerror)
 
     async def close(self, within_s: float) -> None:
-        """Waits at most `within_s` for running uploads; the next process finds the rest."""
+        """Wait at most `within_s` for running uploads. The next process finds the rest."""
         tasks = set(self._tasks)
         if not tasks:
             return
