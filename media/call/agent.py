@@ -1,4 +1,4 @@
-"""The agent's side of a call: runs one utterance at a time and accounts for what was heard."""
+"""The agent's side of a call: runs one utterance at a time and records what the caller heard."""
 
 import asyncio
 from typing import Protocol
@@ -16,29 +16,30 @@ from shared.refcycles import break_cycle
 
 
 class AgentListener(Protocol):
-    """What the agent reports to the conversation."""
+    """The agent's reports to the conversation."""
 
     def agent_audible(self, utterance: Utterance) -> None:
         """The utterance's first audio was sent to the caller."""
 
     def agent_length_known(self, utterance: Utterance, left_ms: float) -> None:
-        """The utterance is complete; `left_ms` of it are still to be heard."""
+        """The utterance has all its audio. `left_ms` of it are still to be heard."""
 
     def agent_heard(self) -> None:
-        """Words of the utterance were heard, and are about to be reported: what they answer comes first."""
+        """Words of the utterance were heard and will be reported next. The listener reports the turn that they answer
+        first."""
 
     def agent_finished(self, utterance: Utterance) -> None:
         """The utterance was heard to its end."""
 
     def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
-        """The utterance could not be finished; what was heard of it stays in the transcript."""
+        """The utterance could not be finished. The part that was heard stays in the transcript."""
 
     def agent_crashed(self, error: BaseException) -> None:
-        """An internal error: the call cannot continue."""
+        """An internal error occurred, so the call cannot continue."""
 
 
 class Agent:
-    """Runs replies and accounts for what was heard. Every method but `close` returns at once."""
+    """Runs replies and records what was heard. Every method but `close` returns at once."""
 
     __slots__ = (
         "__weakref__", "_audible_at", "_closed", "_filler", "_is_settled", "_latency", "_listener", "_prepared",
@@ -50,37 +51,37 @@ class Agent:
         self._listener = listener
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()  # also cancelled ones that are still closing
+        self._tasks: set[asyncio.Task[None]] = set()  # including cancelled tasks that are still closing
         self._closed = False
         self._audible_at: float | None = None
-        self._is_settled = False  # the utterance cannot be withdrawn any more
-        self._prepared: PreparedAnswer | None = None  # to a turn that may not be over
-        self._filler: Utterance | None = None  # without a reply, which takes it over when it begins
+        self._is_settled = False  # whether the utterance can no longer be withdrawn
+        self._prepared: PreparedAnswer | None = None  # for a turn that may not be over
+        self._filler: Utterance | None = None  # a filler without a reply, which the next reply takes over
         self._latency = AnswerLatency(services.emit)
 
     @property
     def is_busy(self) -> bool:
-        """An utterance is being made or heard."""
+        """Whether an utterance is being prepared or heard."""
         return self._reply is not None
 
     @property
     def is_audible(self) -> bool:
-        """The utterance's audio has begun to go to the caller."""
+        """Whether the utterance's audio has begun to go to the caller."""
         return self._reply is not None and self._audible_at is not None
 
     @property
     def is_answering(self) -> bool:
-        """An answer of the model is audible."""
+        """Whether an answer of the model is audible."""
         return self.is_audible and self._reply is not None and self._reply.utterance.is_answer
 
     @property
     def is_thinking(self) -> bool:
-        """An answer of the model is being made, and nothing of it is audible yet."""
+        """Whether an answer of the model is being prepared and not audible yet."""
         return self._reply is not None and self._audible_at is None and self._reply.utterance.is_answer
 
     @property
     def says_fixed_text(self) -> bool:
-        """The utterance needs the voice only."""
+        """Whether the utterance needs only the voice."""
         return self._reply is not None and not self._reply.utterance.is_answer
 
     @property
@@ -90,31 +91,31 @@ class Agent:
 
     @property
     def is_made(self) -> bool:
-        """The utterance has all its audio; what is left is to be played."""
+        """Whether the utterance has all its audio, and only has to be played."""
         return self._reply is not None and self._task is not None and self._task.done()
 
     @property
     def is_interruptible(self) -> bool:
-        """Nothing is being said that must be heard to its end."""
+        """Whether the caller may interrupt what is being said, if anything."""
         return self._reply is None or self._reply.utterance.interruptible
 
     @property
     def is_waiting(self) -> bool:
-        """The utterance waits for a tool."""
+        """Whether the utterance waits for a tool."""
         return self._reply is not None and self._reply.is_waiting
 
     @property
     def owes_answer(self) -> bool:
-        """The utterance's latest words are a filler, or those before a tool; its answer is still due."""
+        """Whether the utterance's latest words are a filler or precede a tool, so that its answer is still due."""
         return self._reply is not None and self._reply.owes_answer
 
     def fill(self, words: str) -> None:
-        """Says these words while the utterance waits for a tool."""
+        """Say these words while the utterance waits for a tool."""
         if self._reply is not None:
             self._reply.fill(words)
 
     def end_waiting(self) -> None:
-        """Concludes an utterance that waits for a tool, and all words of which were heard; the tool runs on."""
+        """Conclude an utterance whose words were all heard and that waits for a tool. The tool continues."""
         if self._reply is None or not self.is_waiting:
             return
         if self._task:
@@ -123,7 +124,7 @@ class Agent:
         self._conclude(interrupted=False)
 
     def fill_silence(self, words: str, audio: bytes, turn: int) -> None:
-        """Says words at once that are no part of an answer: the utterance is late, or there is none yet."""
+        """Say words at once that belong to no answer, because the utterance is late or has not begun."""
         if self._closed:
             return
         now = self._services.clock()
@@ -133,19 +134,25 @@ class Agent:
         self._services.playback.insert(words, audio, now)
 
     def caller_started(self) -> None:
-        """Drops what no utterance needs, because the caller speaks: a filler without a reply, a prepared answer."""
+        """Drop a filler without a reply and a prepared answer, because the caller speaks."""
         self._drop_prepared()
         if self._filler is not None:
             self._services.playback.drop(self._services.clock())
             self._end_filler()
 
     def say(self, text: str, turn: int, *, in_transcript: bool = True, interruptible: bool = True) -> Utterance:
-        """Speaks a fixed text; with `in_transcript=False` the model will not know of it. Returns its utterance."""
+        """Speak a fixed text and return its utterance. With `in_transcript=False` the model does not see the text."""
         return self._begin(Utterance(turn, interruptible=interruptible), text, None, in_transcript=in_transcript)
 
     def prepare(self, text: str, turns: CallerTurns, language: str) -> None:
-        """Lets the model answer as if the caller's turn were over with this text. Nothing of it is heard, in the
-        transcript or done, until `answer` asks the model the same. language: of the answer (BCP 47)."""
+        """Let the model answer as if the caller's turn ended with this text.
+
+        The answer is not heard, has no effect and is not in the transcript until `answer` makes the same request to the
+        model.
+
+        Args:
+            language: The language of the answer (BCP 47).
+        """
         self._drop_prepared()
         if self._closed or self._reply is not None:
             return
@@ -157,21 +164,21 @@ class Agent:
         self._prepared.task.add_done_callback(self._on_task_done)
 
     def answer(self, turn: int, times: TurnTimes | None) -> None:
-        """Lets the model answer the conversation so far. times: None if it does not answer a turn of the caller's."""
+        """Let the model answer the conversation so far. `times` is None if it does not answer a turn of the caller."""
         self._begin(Utterance(turn, is_answer=True), None, times, prepared=self._take_prepared())
 
     def hold(self) -> None:
-        """Silences the agent at once; `resume` may follow."""
+        """Silence the agent at once. `resume` may follow."""
         if self._reply:
             self._services.playback.hold(self._services.clock())
 
     def lower(self, *, is_early: bool = False) -> None:
-        """Lets the agent go on more quietly for a moment. is_early: further, because its words have just begun."""
+        """Lower the agent's volume for a moment; with `is_early` further, because its words have just begun."""
         if self._reply:
             self._services.playback.lower(self._services.clock(), is_early=is_early)
 
     def resume(self) -> None:
-        """Continues after a false interruption."""
+        """Continue after a false interruption."""
         if self._reply is None:
             return
         self._services.playback.resume(self._services.clock())
@@ -187,12 +194,16 @@ class Agent:
 
     @property
     def may_be_withdrawn(self) -> bool:
-        """The utterance is an answer for which no tool was called: nothing has happened that it must tell of."""
+        """Whether the utterance is an answer that has called no tool, so that nothing has happened that it must
+        report."""
         return self.is_answering and self._reply is not None and not self._reply.has_called_tools
 
     def interrupt(self, *, withdraws: bool = False) -> None:
-        """Ends the utterance at the word that was heard, because the caller has the floor. withdraws: it counts as not
-        said at all, because it had only just begun."""
+        """End the utterance at the word that was heard, because the caller has the floor.
+
+        Args:
+            withdraws: The utterance counts as not said at all, because it had only just begun.
+        """
         if self._reply is None:
             return
         if self._task:
@@ -208,19 +219,19 @@ class Agent:
             return
         now = self._services.clock()
         before_ms = (reply.utterance.speech_at or 0.0) - self._services.playback.heard_ms(now)
-        self._audible_at = now = now + max(0.0, before_ms)  # a filler may sound before it
+        self._audible_at = now = now + max(0.0, before_ms)  # a filler may sound first
         self._listener.agent_audible(reply.utterance)
         if self._reply is not reply:
-            return  # the floor was not free: the listener has interrupted it
+            return  # the floor was not free, so the listener has interrupted the utterance
         self._report_length()
 
     def settle(self) -> None:
-        """The caller's turn can no longer change: the utterance is its answer."""
+        """The caller's turn can no longer change, so the utterance is its answer."""
         self._is_settled = True
         self.check_finished()
 
     def check_finished(self) -> None:
-        """Concludes the utterance if it was made and heard to its end; reports its latency once a mark shows it."""
+        """Conclude the utterance once it was heard to its end, and report its latency once a mark shows it."""
         if self._filler is not None and self._services.playback.silent(self._services.clock()):
             self._end_filler()
         if self._reply is not None and self._is_settled:
@@ -233,7 +244,7 @@ class Agent:
             self._listener.agent_finished(utterance)
 
     async def close(self) -> None:
-        """Stops whatever runs, at the end of the call; nothing is said after that."""
+        """Stop everything at the end of the call. Nothing is said after that."""
         self._closed = True
         self.interrupt()
         self.caller_started()
@@ -265,7 +276,7 @@ class Agent:
         return utterance
 
     def _take_prepared(self) -> PreparedAnswer | None:
-        """The prepared answer, if the model would be asked the same now, and no provider has failed."""
+        """Return the prepared answer if the model would get the same request now, and no provider has failed."""
         prepared = self._prepared
         if prepared is None or prepared.has_failed or prepared.request != self._services.current_request():
             return None
@@ -281,7 +292,7 @@ class Agent:
             self._services.usage.tts_ms += prepared.audio_bytes / BYTES_PER_MS
 
     def _continue_filler(self, utterance: Utterance) -> Utterance:
-        """Begins the utterance; behind the filler that sounds, if one does."""
+        """Begin the utterance, after the filler that sounds, if there is one."""
         filler, self._filler = self._filler, None
         if filler is None:
             self._services.playback.begin(utterance, self._services.clock())
@@ -297,7 +308,7 @@ class Agent:
             self._filler = None
 
     def _account_heard(self, utterance: Utterance) -> None:
-        """Adds up the audio that was heard, and emits what was heard of the utterance's fillers."""
+        """Add up the audio that was heard, and report what was heard of the utterance's fillers."""
         heard_ms = self._services.playback.heard_ms(self._services.clock())
         self._services.usage.heard_ms += heard_ms
         for insertion in utterance.insertions:
@@ -330,7 +341,7 @@ class Agent:
             self.check_finished()
 
     def _fail(self, utterance: Utterance) -> None:
-        """Ends the utterance that failed; if only a filler was heard, the apology comes after it."""
+        """End the utterance that failed. If only a filler was heard, the apology follows it."""
         if utterance.insertions and utterance.speech_at is None and not self._services.playback.held:
             self._filler = utterance
             self._conclude(interrupted=False)

@@ -9,21 +9,24 @@ from media.call.utterance import Utterance
 from shared.events import AnnouncementHeard, Event
 from shared.plan import AnnouncementKind, CallPlan
 
-# Who is called says "Hello?" first, and would talk over the beginning. After this silence the announcements begin.
+# A called person says "Hello?" first, and would talk over the beginning. The announcements begin after this silence.
 CALLEE_WAIT_MS: Final = 2_000.0
-# They begin at the latest after this time, also while the callee talks: it may be a machine.
+# They begin after this time even if the callee talks, because it may be an answering machine.
 LONGEST_WAIT_MS: Final = 5_000.0
 
 
 class Announcements:
-    """Said one by one, each not interruptible. One that failed is due again; one that was said and whose end no mark
-    has shown counts as not heard, and is not repeated. Times are in ms on the call's clock.
+    """Announcements that are said in sequence and cannot be interrupted. Times are in ms on the call's clock.
 
-    heard: the kinds that were heard to their ends, also in earlier streams of the call.
+    An announcement that failed is said again. An announcement whose end no mark has confirmed counts as not heard, and
+    is not repeated.
+
+    Attributes:
+        heard: The kinds that were heard to their ends, including earlier streams of the call.
     """
 
     def __init__(self, plan: CallPlan, consent: RecordingConsent, emit: Callable[[Event], None], began: float) -> None:
-        """began: when the stream began."""
+        """Create the announcements of a call whose stream began at `began`."""
         self._consent, self._emit = consent, emit
         self.heard: tuple[str, ...] = plan.resume.announced if plan.resume else ()
         self._due = deque(text for text in _texts(plan) if text[1].strip() and text[0] not in self.heard)
@@ -35,11 +38,11 @@ class Announcements:
 
     @property
     def are_due(self) -> bool:
-        """Whether an announcement is still to be said, or is being said."""
+        """Whether an announcement has not been said to its end yet."""
         return bool(self._due)
 
     def next_text(self, now: float, *, is_caller_heard: bool) -> str:
-        """The announcement that is to be said now; empty for none yet. is_caller_heard: the caller speaks."""
+        """Return the announcement to say now, or an empty text. `is_caller_heard` means that the caller speaks."""
         if not self._due:
             return ""
         if self._waits_since is not None:
@@ -50,21 +53,21 @@ class Announcements:
         return self._due[0][1]
 
     def began(self, utterance: Utterance) -> None:
-        """What `next_text` returned is said by this utterance."""
+        """Record that this utterance says what `next_text` returned."""
         self._utterance = utterance
         if self._due[0][0] == "recording":
             self._consent.asked()
 
     def is_said_by(self, utterance: Utterance) -> bool:
-        """Whether this utterance says an announcement now."""
+        """Return whether this utterance says an announcement now."""
         return utterance is self._utterance
 
     def callee_spoke(self) -> None:
-        """The other side has spoken, so that nothing is waited for any more."""
+        """The other side has spoken, so the announcements no longer wait for it."""
         self._waits_since = None
 
     def finished(self, utterance: Utterance, now: float, *, is_proven: bool) -> None:
-        """An utterance was played to its end. is_proven: a mark has shown it."""
+        """An utterance was played to its end. `is_proven` means that a mark has confirmed it."""
         if utterance is not self._utterance:
             return
         self._utterance = None
@@ -77,8 +80,8 @@ class Announcements:
             self._consent.given(now)
 
     def drop(self, kind: AnnouncementKind) -> None:
-        """This announcement has become needless."""
-        self._due = deque(one for one in self._due if one[0] != kind)
+        """Remove an announcement that is no longer needed."""
+        self._due = deque(announcement for announcement in self._due if announcement[0] != kind)
 
 
 def _texts(plan: CallPlan) -> tuple[tuple[AnnouncementKind, str], ...]:

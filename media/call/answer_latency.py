@@ -12,8 +12,11 @@ from shared.events import Event, TurnLatency
 class TurnTimes:
     """When a caller's turn ended, in ms on the call's clock.
 
-    ended: true end of the sound. due: when the silence was long enough. decided: when the text was there, too. reason:
-    what decided how long the silence had to be; empty if no silence ended the turn.
+    Attributes:
+        ended: The true end of the sound.
+        due: When the silence was long enough.
+        decided: When the text had arrived, too.
+        reason: What decided the required length of the silence. Empty if no silence ended the turn.
     """
 
     ended: float
@@ -23,7 +26,8 @@ class TurnTimes:
 
 
 class AnswerLatency:
-    """Reports the latency of one answer at a time, once it is known when it sounded. Times as in TurnTimes."""
+    """Reports the latency of one answer at a time, once it is known when the answer sounded. Times are as in
+    TurnTimes."""
 
     def __init__(self, emit: Callable[[Event], None]) -> None:
         self._emit = emit
@@ -31,12 +35,16 @@ class AnswerLatency:
         self._times: TurnTimes | None = None
 
     def begin(self, turn: int, times: TurnTimes | None) -> None:
-        """An utterance begins. times: None if it answers no turn of the caller's: nothing is reported."""
+        """Begin an utterance. If it answers no turn of the caller, `times` is None and nothing is reported."""
         self._turn, self._times = turn, times
 
     def report(self, reply: ReplyTimes, sounded_at: float | None) -> None:
-        """Reports it, once. sounded_at: of the first audible sample at the carrier; None while it is not known, and if
-        nothing was heard: there is no latency then."""
+        """Report the latency once.
+
+        Args:
+            sounded_at: When the carrier played the first audible sample. None while that is unknown, and if nothing was
+                heard, in which case there is no latency.
+        """
         times = self._times
         if times is None or sounded_at is None:
             return

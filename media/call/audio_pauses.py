@@ -1,7 +1,4 @@
-"""Stretches of a call whose audio nobody may keep, because keys sound that may be a card number or a PIN.
-
-Pure.
-"""
+"""Stretches of a call whose audio must not be kept, because keys sound that may be a card number or a PIN. Pure."""
 
 import math
 from dataclasses import dataclass
@@ -9,14 +6,15 @@ from typing import Final
 
 from media.audio.mulaw import BYTES_PER_MS, SILENCE
 
-# A pause lasts this much longer: the tone of the last key may sound on while its digit is already reported, and its
-# audio comes after it.
+# A pause lasts this much longer, because the tone of the last key may continue after its digit was reported, and its
+# audio arrives later.
 PAUSE_TAIL_MS: Final = 1_000.0
 
 
 @dataclass(slots=True)
 class _Pause:
-    """In ms on the call's clock. Agent audio is reported after it was heard: a pause that is over still counts."""
+    """A pause in ms on the call's clock. A pause that is over still counts, because agent audio is reported after it
+    was heard."""
 
     start_ms: float
     end_ms: float = math.inf
@@ -31,7 +29,7 @@ class AudioPauses:
         self._pauses: list[_Pause] = []
 
     def set_paused(self, is_paused: bool, now: float) -> None:
-        """Begins a pause, or ends it PAUSE_TAIL_MS from now; a repeated value changes nothing."""
+        """Begin a pause, or end it PAUSE_TAIL_MS from now. A repeated value changes nothing."""
         is_in_pause = bool(self._pauses) and self._pauses[-1].end_ms == math.inf
         if is_paused and not is_in_pause:
             self._pauses.append(_Pause(now))

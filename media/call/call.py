@@ -1,4 +1,4 @@
-"""One phone call, from its first frame to its last event, and the commands that reach it from outside."""
+"""One phone call, from its first frame to its last event, and the commands from outside."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,9 +24,10 @@ from shared.bus.live import Floor
 class Call:
     """Carries one call. All methods run on the event loop.
 
-    on_audio: takes caller audio in the stream's encoding, any length, and its timestamp (`InboundPath.push`). It never
-    waits.
-    termination: whether and why the call is being ended from our side.
+    Attributes:
+        on_audio: Accepts caller audio of any length in the stream's encoding, and its timestamp (`InboundPath.push`).
+            It never waits.
+        termination: Whether and why our side is ending the call.
     """
 
     __slots__ = (
@@ -46,11 +47,14 @@ class Call:
         self._recording = _recording(components, self._mixer)
         self._consent = RecordingConsent(plan, self._emitter.emit)
         self._sent_keys = _sent_keys(components, clock, self._consent)
-        self._pausing: set[str] = set()  # sessions of supervisors
+        self._pausing: set[str] = set()  # the sessions of supervisors who have paused the agent
         self._speaker = ""  # the session that has the line
         self._person_ear = components.person_ear
-        self._person: PersonTranscript | None = None  # from the first time that a person has taken the line
-        self._sent_before, self._is_over = 0.0, False  # sent_before: of the person's voice when it was taken
+        self._person: PersonTranscript | None = None  # set when a person takes the line for the first time
+        self._sent_before, self._is_over = (
+            0.0,
+            False,
+        )  # sent_before: the audio of the person's voice before the line was taken
         self._responder = components.make_responder(
             CallLine(
                 plan,
@@ -73,7 +77,7 @@ class Call:
     # --- life ---
 
     def begin(self) -> None:
-        """The line is open: says the greeting, or waits for the caller."""
+        """The line is open: say the greeting, or wait for the caller."""
         self._responder.begin()
 
     def on_mark(self, name: str) -> None:
@@ -83,7 +87,7 @@ class Call:
             self._responder.on_played()
 
     def on_digit(self, digit: str) -> None:
-        """A key was pressed."""
+        """The caller pressed a key."""
         self._responder.on_digit(digit)
 
     def on_text(self, text: str) -> None:
@@ -91,7 +95,7 @@ class Call:
         self._responder.on_text(text)
 
     def tick(self) -> None:
-        """Checks all that depends on time; called about four times a second."""
+        """Check everything that depends on time. Called about four times a second."""
         now = self._clock.now()
         self._inbound.tick(now)
         if self._mixer.tick(now):
@@ -103,13 +107,16 @@ class Call:
             self._person.tick(now)
 
     def end_stream(self) -> None:
-        """The stream is over: settles what the last checkpoint has to count. `finish` follows."""
+        """The stream is over: settle what the last checkpoint must count. `finish` follows."""
         self._responder.end_stream()
 
     async def finish(self, reason: events.EndReason, detail: str = "") -> None:
-        """The stream is over: completes transcript and recording, emits `CallEnded`, frees everything.
+        """The stream is over: complete transcript and recording, emit `CallEnded`, and free everything.
 
-        reason, detail: why the stream ended; if we have ended the call ourselves, our own reason takes their place."""
+        Args:
+            reason: Why the stream ended. If our side ended the call, its own reason replaces this.
+            detail: Belongs to `reason`.
+        """
         now, self._is_over = self._clock.now(), True
         last_words = None if self._person is None else asyncio.create_task(self._person.close())
         try:
@@ -118,7 +125,7 @@ class Call:
                 await last_words
             if self._recording is not None:
                 await self._recording.close(now)
-        finally:  # a fault of ours must not cost the record its end
+        finally:  # even after an internal error, the call's record must have its end
             self._inbound.close()
             self._consent.close()
             self._report_end(now, reason, detail)
@@ -137,7 +144,7 @@ class Call:
 
     @property
     def elapsed_ms(self) -> float:
-        """The call's clock."""
+        """The time on the call's clock."""
         return self._clock.now()
 
     @property
@@ -147,20 +154,20 @@ class Call:
 
     @property
     def paused_ms(self) -> float:
-        """How long no caller audio has come."""
+        """How long no caller audio has arrived."""
         return self._inbound.paused_ms(self._clock.now())
 
     @property
     def language(self) -> CallLanguage:
-        """The language that the call is in."""
+        """The language of the call."""
         return self._responder.language
 
     def record_event(self, event: events.Event) -> None:
-        """Emits an event of this call that was noticed outside of it."""
+        """Emit an event of this call that was noticed outside of it."""
         self._emitter.emit(event)
 
     def snapshot(self) -> CallSnapshot:
-        """Returns the state from which another node can resume the call."""
+        """Return the state from which another node can resume the call."""
         now = self._clock.now()
         state = self._responder.state()
         return CallSnapshot(
@@ -174,7 +181,7 @@ class Call:
         )
 
     def say(self, text: str) -> None:
-        """The agent says this as soon as nobody speaks."""
+        """Let the agent say this as soon as nobody speaks."""
         self._responder.say(text)
 
     def whisper(self, session_id: str, text: str) -> None:
@@ -183,20 +190,22 @@ class Call:
         self._responder.note(f"Supervisor, whom the caller does not hear: {text}")
 
     def pause_agent(self, session_id: str) -> None:
-        """A supervisor silences the agent until `resume_agent`."""
+        """Silence the agent for a supervisor until `resume_agent`."""
         self._pausing.add(session_id)
         self._emitter.emit(events.AgentPaused(round(self._clock.now()), session_id))
         self._responder.pause()
 
     def resume_agent(self, session_id: str) -> None:
-        """The agent goes on, unless another supervisor has paused it or speaks in its place."""
+        """Let the agent continue, unless another supervisor has paused it or speaks in its place."""
         self._pausing.discard(session_id)
         self._emitter.emit(events.AgentResumed(round(self._clock.now()), session_id))
         self._resume()
 
     def take_line(self, session_id: str) -> bool:
-        """A supervisor speaks to the caller (`speak`) in the agent's place, which is paused, until `give_line_back`.
-        Returns False if another one has the line, or the call is over."""
+        """Let a supervisor speak to the caller (`speak`) in place of the paused agent, until `give_line_back`.
+
+        Returns False if another supervisor has the line, or the call is over.
+        """
         if not self._speaker and not self._is_over:
             self._speaker, self._sent_before = session_id, self._mixer.person.sent_ms
             self._emitter.emit(events.LineTaken(round(self._clock.now()), session_id))
@@ -208,8 +217,11 @@ class Call:
         return self._speaker == session_id
 
     def give_line_back(self, session_id: str) -> int:
-        """The agent goes on once the supervisor's last word was heard and is known. Returns the ms of the voice that
-        the caller was sent; 0 if this session does not have the line."""
+        """Let the agent continue once the supervisor's last word was heard and is known.
+
+        Returns:
+            How many ms of the supervisor's voice the caller was sent; 0 if this session does not have the line.
+        """
         if self._speaker != session_id:
             return 0
         self.end_speaking()
@@ -222,7 +234,7 @@ class Call:
 
     @property
     def has_person(self) -> bool:
-        """Whether a person has the line, or is still heard."""
+        """Whether a person has the line, or is still audible."""
         return self._mixer.has_person
 
     def _report_person(self, said: events.PersonSaid) -> None:
@@ -235,8 +247,11 @@ class Call:
             self._responder.resume()
 
     def end(self, reason: events.EndReason, *, polite: bool) -> None:
-        """Ends the call: after a goodbye when `polite`, otherwise at once. That of an answering machine ends after the
-        agent's message for it, if there is one; it goes on if the machine only asks who calls."""
+        """End the call: after a goodbye if `polite`, otherwise at once.
+
+        A call to an answering machine ends after the agent's message for it, if there is one. It continues if the
+        machine only asks who is calling.
+        """
         if reason == "voicemail":
             self._responder.machine_answered()
         elif polite:
@@ -245,37 +260,37 @@ class Call:
             self.termination.begin(reason, "", after_speech=False)
 
     def transfer(self, number: str, announcement: str) -> None:
-        """Transfers the caller to a number (E.164), after the announcement if there is one."""
+        """Transfer the caller to a number (E.164), after the announcement if there is one."""
         self.termination.transfer(number, after_speech=bool(announcement))
         if announcement:
             self._responder.say_last(announcement)
 
     def add_tap(self, tap: Tap) -> None:
-        """Lets a reader follow the call's audio from now on; whether it may be kept comes first."""
+        """Add a reader of the call's audio. It is told first whether the audio may be kept."""
         if tap.consent is not None:
             self._consent.follow(tap.consent, self._clock.now())
         self._inbound.add(tap)
 
     def remove_tap(self, tap: Tap) -> None:
-        """Stops a reader; unknown ones are ignored."""
+        """Remove a reader. Unknown readers are ignored."""
         self._inbound.remove(tap)
         if tap.consent is not None:
             self._consent.unfollow(tap.consent)
 
     def settle_heard(self) -> None:
-        """Hands what the caller has heard of the agent up to now to the taps, without waiting for the next mark."""
+        """Give the taps what the caller has heard of the agent so far, without waiting for the next mark."""
         self._mixer.settle(self._clock.now())
 
     def begin_speaking(self) -> None:
-        """A person speaks to the caller in the agent's place: the agent is silent until `end_speaking`."""
+        """A person speaks to the caller in the agent's place: silence the agent until `end_speaking`."""
         self._mixer.begin_person(self._clock.now())
 
     def speak(self, ulaw: bytes) -> None:
-        """The person's next audio (mu-law, 8 kHz, any length), as it is spoken."""
+        """Send the person's next audio (mu-law, 8 kHz, any length) as it is spoken."""
         self._mixer.push_person(ulaw, self._clock.now())
 
     def end_speaking(self) -> None:
-        """The person has spoken: the agent goes on once the last word was heard."""
+        """The person has spoken: let the agent continue once the last word was heard."""
         self._mixer.end_person(self._clock.now())
 
     def _total_usage(self, now: float) -> events.CallUsage:
@@ -283,7 +298,7 @@ class Call:
 
 
 def _recording(components: CallComponents, mixer: OutputMixer) -> CallRecording | None:
-    """The recording of the call; None when it is not recorded."""
+    """Return the recording of the call, or None if the call is not recorded."""
     if components.recorder is None:
         return None
     return CallRecording(
@@ -297,7 +312,7 @@ def _recording(components: CallComponents, mixer: OutputMixer) -> CallRecording 
 
 
 def _sent_keys(components: CallComponents, clock: CallClock, consent: RecordingConsent) -> SentKeys:
-    """The keys that the agent presses; while they sound, nothing is recorded."""
+    """Return the keys that the agent presses. While they sound, nothing is recorded."""
 
     def on_sounding(is_sounding: bool) -> None:
         consent.set_paused("sent keys", is_sounding, clock.now())

@@ -1,4 +1,4 @@
-"""The language of a call: the agent's main language, until the caller switches to another one it speaks."""
+"""The language of a call: the agent's main language, until the caller switches to another one that the agent speaks."""
 
 from collections.abc import Sequence
 
@@ -9,30 +9,32 @@ from shared.plan import CallPlan, LanguagePlan
 
 
 class CallLanguage:
-    """Whatever depends on the language asks for it here when it is needed, or is notified by the conversation.
+    """The call's language. Parts of the call read it here when they need it, or the conversation notifies them.
 
-    tags: of all languages that the call may be in (BCP 47), the agent's main one first.
+    Attributes:
+        tags: All languages that the call may use (BCP 47), the agent's main one first.
     """
 
     def __init__(self, languages: Sequence[LanguagePlan], current: str = "") -> None:
-        """languages: the agent's main one first. current: that the call begins in, if it is not the main one."""
+        """Create the state. `languages` begin with the agent's main one. `current` is the first language if it is
+        another one."""
         self._plans = {
             base_language(language.language): language for language in reversed(languages)
-        }  # the first of a base counts
+        }  # the first of the languages with the same base wins
         self._main = languages[0]
         self.tags = tuple(language.language for language in languages)
         begun = base_language(current)
         self._rule = LanguageRule(self._plans, begun if begun in self._plans else base_language(self._main.language))
-        self._spoken, self._turn = "", 0  # of which turn, as the recognizer told it
+        self._spoken, self._turn = "", 0  # the language that the recognizer reported, and the turn
 
     @property
     def tag(self) -> str:
-        """The language that the call is in (BCP 47)."""
+        """The language of the call (BCP 47)."""
         return self._plan.language
 
     @property
     def is_main(self) -> bool:
-        """Whether it is the agent's main one."""
+        """Whether the call is in the agent's main language."""
         return self._plan is self._main
 
     @property
@@ -50,23 +52,35 @@ class CallLanguage:
 
     @property
     def others(self) -> Sequence[str]:
-        """Those that the call may be in, without the one that it is in."""
+        """The other languages that the call may use."""
         return [tag for tag in self.tags if tag != self.tag]
 
     def heard(self, turn: int, spoken: str) -> None:
-        """A final text came. turn: of the floor. spoken: the text's language as the recognizer told it; empty: it told
-        none, and what was told earlier in the turn holds."""
+        """A final text arrived.
+
+        Args:
+            turn: The floor's number of the turn.
+            spoken: The text's language as the recognizer reported it. If it is empty, an earlier report in the turn
+                stays valid.
+        """
         is_same_turn = turn == self._turn
         self._turn, self._spoken = turn, base_language(spoken) or (self._spoken if is_same_turn else "")
 
     def preview(self, turn: int, text: str, *, is_dictated: bool) -> str:
-        """The language that the call will be in if a turn of the caller's ends with this text (`take_turn`)."""
+        """Return the language that the call will have if a turn of the caller ends with this text (`take_turn`)."""
         return self._plans[self._rule.preview(turn, self._told(turn), text, is_dictated=is_dictated).current].language
 
     def take_turn(self, turn: int, text: str, *, is_dictated: bool) -> str:
-        """A turn of the caller's has ended, or was continued and has ended again. Returns the language before, if the
-        call is in another one from now on, else "". turn: of the floor. text: all its words. is_dictated: as in
-        `hear_turn`."""
+        """A turn of the caller has ended, or was continued and has ended again.
+
+        Args:
+            turn: The floor's number of the turn.
+            text: All words of the turn.
+            is_dictated: As in `hear_turn`.
+
+        Returns:
+            The previous language if the language changes now, else an empty text.
+        """
         before = self.tag
         self._rule.take_turn(turn, self._told(turn), text, is_dictated=is_dictated)
         return "" if self.tag == before else before
@@ -80,6 +94,6 @@ class CallLanguage:
 
 
 def plan_language(plan: CallPlan) -> CallLanguage:
-    """The language in which a call begins, or goes on."""
+    """Return the language in which a call begins or resumes."""
     main = LanguagePlan(plan.agent.language, plan.agent.goodbye)
     return CallLanguage((main, *plan.languages), plan.resume.language if plan.resume else "")

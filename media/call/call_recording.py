@@ -13,22 +13,24 @@ from media.call.recording_consent import ConsentState
 from media.call.taps import Tap
 from shared.events import RecordingIncomplete, RecordingReady
 
-# A recording is written in stretches of this length.
+# A recording is written in pieces of this length.
 FLUSH_MS: Final = 1_000.0
-# The call's ticks come every 240 ms. After a longer time without one the event loop was held up, and audio may wait to
-# be read: nothing is settled before it was.
+# The call ticks every 240 ms. After a longer time without a tick the event loop was delayed and audio may wait to be
+# read. Nothing is settled before that audio was read.
 HELD_UP_MS: Final = 400.0
-# So many late ticks in a row are no such stall, but a machine with too much to do: waiting on would keep the recording
-# in memory for as long.
+# This many late ticks in a row are an overloaded machine and not a stall. Waiting longer would keep the recording in
+# memory.
 MOST_HELD_UP: Final = 8
-# The call's end waits so long for its recording; what comes later is reported after it. A disk that hangs must not keep
-# the end of a call from its record.
+# How long the call's end waits for its recording. A later recording is reported after the end. A disk that hangs must
+# not delay the record of the call's end.
 CLOSE_WAIT_S: Final = 5.0
 
 
 class CallRecording:
-    """Takes audio from its beginning on, flushes the writer while the call runs, then archives its file. Times are in
-    ms on the call's clock."""
+    """Receives audio from its beginning on, flushes the writer while the call runs, then archives its file.
+
+    Times are in ms on the call's clock.
+    """
 
     def __init__(
         self,
@@ -43,21 +45,24 @@ class CallRecording:
         self._writer, self._archive, self._emitter = writer, archive, emitter
         self._mixer, self._leg = mixer, leg
         self._flushed_at = self._ticked_at = now
-        self._held_up = 0  # late ticks in a row
+        self._held_up = 0  # the number of late ticks in a row
         self._since = math.inf
-        self._is_allowed: bool | None = None  # None: nobody has said anything yet
+        self._is_allowed: bool | None = None  # None: not decided yet
         self._pauses = AudioPauses()
         self._storing: asyncio.Task[None] | None = None
 
     @property
     def tap(self) -> Tap:
-        """What it reads."""
+        """The tap that reads the call's audio."""
         return Tap(caller=self.add_caller, agent=self.add_agent, consent=self.follow_consent)
 
     def follow_consent(self, state: ConsentState, now: float) -> None:
-        """Records the whole stream if that is allowed at its beginning, else from the moment at which it is allowed:
-        nothing that sounded earlier. A refusal deletes what was written. In a pause silence takes the place of both
-        sides, until PAUSE_TAIL_MS after it; the length of the recording does not change."""
+        """Record as the consent permits.
+
+        If recording is allowed at the beginning, the whole stream is recorded; otherwise only audio from the moment of
+        the permission on. A refusal deletes what was written. During a pause, and PAUSE_TAIL_MS after it, silence
+        replaces both sides; the length of the recording does not change.
+        """
         if state.consent == "refused":
             if self._is_allowed:
                 self._since = math.inf
@@ -70,18 +75,18 @@ class CallRecording:
         self._pauses.set_paused(state.is_paused, now)
 
     def add_caller(self, ulaw: bytes, now: float) -> None:
-        """Takes caller audio received at `now`."""
+        """Add caller audio that was received at `now`."""
         start = now - len(ulaw) / BYTES_PER_MS
         if start >= self._since:
             self._writer.add_caller(self._pauses.silence(ulaw, start), now)
 
     def add_agent(self, ulaw: bytes, at_ms: float) -> None:
-        """Takes agent audio that the caller heard from `at_ms` on."""
+        """Add agent audio that the caller heard from `at_ms` on."""
         if at_ms >= self._since:
             self._writer.add_agent(self._pauses.silence(ulaw, at_ms), at_ms)
 
     def tick(self, now: float) -> None:
-        """Flushes once a second; called a few times a second."""
+        """Flush once a second. Called a few times a second."""
         self._held_up = self._held_up + 1 if now - self._ticked_at > HELD_UP_MS else 0
         self._ticked_at = now
         if 0 < self._held_up < MOST_HELD_UP:
@@ -92,9 +97,12 @@ class CallRecording:
             self._writer.flush(now)
 
     async def close(self, now: float) -> None:
-        """Ends the file and archives it; waits CLOSE_WAIT_S at most. `RecordingReady` is emitted once it is stored,
-        even after the call's end; `RecordingIncomplete` before, if the disk did not take all of it, or in its place, if
-        the file was removed before it was stored. Without a recording it does nothing."""
+        """End the file and archive it, waiting at most CLOSE_WAIT_S. Does nothing without a recording.
+
+        `RecordingReady` is emitted once the file is stored, even after the call's end. If the disk did not accept all
+        of it, `RecordingIncomplete` precedes it. If the file was removed before it was stored, `RecordingIncomplete`
+        replaces it.
+        """
         if now < self._since:
             return
         self._mixer.settle(now)
@@ -108,7 +116,7 @@ class CallRecording:
         duration_ms = await self._writer.close()
         emitter, leg = self._emitter, self._leg
 
-        def report_lost(lost_ms: int) -> None:  # a log on the same disk may have lost it
+        def report_lost(lost_ms: int) -> None:  # the disk may have lost the log as well
             emitter.emit(RecordingIncomplete(lost_ms, leg), late=True)
 
         if self._writer.lost_ms:

@@ -1,4 +1,4 @@
-"""The tools of one call: runs the calls of each answer one after another and keeps their results."""
+"""The tools of one call: runs the calls of each answer in sequence and stores their results."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,10 +14,10 @@ from media.tools.warm_transfer import transfer_failed_result
 from shared.events import TransferFailure
 from shared.refcycles import break_cycle
 
-# How long tools may run on after the end of the call, so that their outcome is known: as long as the caller's last
-# words may take, for which the end waits anyway.
+# How long tools may continue after the end of the call, so that their outcome is known. The end waits this long for the
+# caller's last words anyway.
 GRACE_S: Final = 1.5
-# So many tools an answer may call; they run one after another, and the caller waits for all of them.
+# The maximum number of tools that an answer may call. They run in sequence, and the caller waits for all of them.
 MOST_CALLS: Final = 8
 TOO_MANY_RESULT: Final = f"Not run: one answer may call {MOST_CALLS} tools at most."
 # The result of a run that was lost with its node.
@@ -28,14 +28,16 @@ LOST_RESULT: Final = (
 
 
 class ToolSequence:
-    """The tool calls of one answer. A reply waits for them; when it stops waiting (`abandon`), they go on.
+    """The tool calls of one answer. A reply waits for them. After it stops waiting (`abandon`), they continue.
 
-    is_done: all have ended. can_end_reply: all of them succeeded, and each ends the call or the answer. ends_call: one
-    of them ends the call.
+    Attributes:
+        is_done: All calls have ended.
+        can_end_reply: All of them succeeded, and each ends the call or the answer.
+        ends_call: One of them ends the call.
     """
 
     def __init__(self, results: Sequence[ToolResult], turn: int, on_abandon: Callable[["ToolSequence"], None]) -> None:
-        """on_abandon: called once, when the reply stops waiting."""
+        """Create the sequence. `on_abandon` is called once, when the reply stops waiting."""
         self.results, self.turn = tuple(results), turn
         self._on_abandon = on_abandon
         self.is_done = self.is_abandoned = False
@@ -45,7 +47,7 @@ class ToolSequence:
         self._wake = asyncio.Event()
 
     def fill(self, words: str) -> None:
-        """Gives the waiting reply words to fill the silence with."""
+        """Give the waiting reply words to fill the silence."""
         self._words.append(words)
         self._wake.set()
 
@@ -55,46 +57,47 @@ class ToolSequence:
         self._wake.set()
 
     async def wait(self) -> list[str]:
-        """Waits for the end, or for words that fill the silence; returns them."""
+        """Wait for the end, or for words that fill the silence. Return the words."""
         await self._wake.wait()
         self._wake.clear()
         words, self._words = self._words, []
         return words
 
     def abandon(self) -> None:
-        """The reply does not wait any more."""
+        """The reply no longer waits."""
         if not self.is_abandoned:
             self.is_abandoned = True
             self._on_abandon(self)
 
 
 class ToolListener(Protocol):
-    """What the tools report to the conversation."""
+    """The tools' reports to the conversation."""
 
     def tools_called(self) -> None:
-        """An answer of the model calls tools; they begin to run."""
+        """An answer of the model calls tools, which begin to run."""
 
     def tools_done(self, sequence: ToolSequence) -> None:
         """All tools of an answer have ended."""
 
     def tool_ends_call(self) -> None:
-        """A tool has succeeded that ends the call, and its answer was not interrupted."""
+        """A tool that ends the call has succeeded, and its answer was not interrupted."""
 
 
 class CallTools:
-    """Puts results into their places in the transcript. All methods on the event loop.
+    """Runs the tools and puts results into their places in the transcript. Use it on the event loop.
 
-    specs: the descriptions for the model.
+    Attributes:
+        specs: The descriptions for the model.
     """
 
     def __init__(
         self, tools: Mapping[str, Tool], runner: ToolRunner, listener: ToolListener, language: CallLanguage
     ) -> None:
-        """language: of fillers."""
+        """Create the tools of a call. `language` is the language of fillers."""
         self.specs: tuple[ToolSpec, ...] = tuple(tool.spec for tool in tools.values())
         self._tools, self._runner, self._listener, self._language = tools, runner, listener, language
         self._sequences: dict[ToolSequence, asyncio.Task[None]] = {}
-        self._news: list[ToolResult] = []
+        self._new_results: list[ToolResult] = []
         self._is_closing = False
 
     @property
@@ -103,49 +106,55 @@ class CallTools:
         return bool(self._sequences)
 
     @property
-    def news(self) -> tuple[ToolResult, ...]:
-        """Results that the caller waits for, and that no answer of the model has covered."""
-        return tuple(self._news)
+    def new_results(self) -> tuple[ToolResult, ...]:
+        """Results for which the caller waits, and which no answer of the model has covered."""
+        return tuple(self._new_results)
 
     @property
     def filler(self) -> str:
-        """What the tool that runs wants said while the caller waits; empty: nothing."""
+        """What to say for the running tool while the caller waits; empty for nothing."""
         runs = (sequence.current for sequence in self._sequences if sequence.current is not None)
         return next((filler for run in runs if (filler := self._filler_of(run.tool))), "")
 
     def _filler_of(self, tool: Tool) -> str:
-        """Its own words are in the agent's main language: in another one the usual ones take their place."""
+        """Return a tool's filler. Its own words are in the agent's main language; another language uses the standard
+        words."""
         is_said = bool(tool.filler) and not self._language.is_main
         return first_filler(self._language.tag) if is_said else tool.filler
 
     def last_words(self, results: Iterable[ToolResult], goodbye: str) -> str:
-        """What is said before the end of the call where the model has said nothing."""
+        """Return what is said before the end of the call if the model has said nothing."""
         tools = (self._tools.get(result.call.name) for result in results)
         return next((filler for tool in tools if tool and (filler := self._filler_of(tool))), goodbye)
 
     def start(self, results: Sequence[ToolResult], turn: int) -> ToolSequence:
-        """Runs the tools of an answer, one after another in the model's order."""
+        """Run the tools of an answer in the model's order."""
         self._listener.tools_called()
         return self._start(results, turn)
 
     def resume(self, transcript: Transcript, turn: int, failure: TransferFailure | None = None) -> None:
-        """Takes up what ran when the call was lost: runs it again under the same id where that is safe. failure: of the
-        transfer that has ended the earlier stream; such a call was not lost."""
+        """Handle what ran when the call was lost: repeat it under the same id if that is safe.
+
+        Args:
+            failure: The failure of the transfer that ended the earlier stream. Such a call was not lost.
+        """
         if failure is not None:
             return self.transfer_failed(transcript, failure)
         self._revoke_endings(transcript.last_results())
-        self.add_news(transcript.last_results())
+        self.add_new_results(transcript.last_results())
         for result in transcript.unfinished_results():
             tool = self._tools.get(result.call.name)
             if tool is not None and tool.repeatable and not tool.stops_at_barge_in:
                 self._start([result], turn, is_repeated=True).abandon()
             else:
                 result.text = LOST_RESULT
-                self.add_news([result])
+                self.add_new_results([result])
 
     def transfer_failed(self, transcript: Transcript, failure: TransferFailure) -> None:
-        """The caller is back, because the target of a transfer was not reached: tells the model. The caller hears it
-        as the first words of the new stream, so that it is no news."""
+        """The caller is back, because the target of a transfer was not reached: tell the model.
+
+        The first words of the new stream tell the caller, so the result is not new to the caller.
+        """
         text = transfer_failed_result(failure)
         results = [result for result in transcript.last_results() if result.call.name == "transfer"]
         for result in results:
@@ -153,20 +162,22 @@ class CallTools:
         if not results:
             transcript.add_note(text)
 
-    def add_news(self, results: Iterable[ToolResult]) -> None:
-        """The caller still waits for these results."""
+    def add_new_results(self, results: Iterable[ToolResult]) -> None:
+        """Add results for which the caller still waits."""
         known = [
-            result for result in results if result.text is not None and result.needs_answer and result not in self._news
+            result
+            for result in results
+            if result.text is not None and result.needs_answer and result not in self._new_results
         ]
-        self._news += known
+        self._new_results += known
 
-    def clear_news(self, results: Iterable[ToolResult]) -> None:
+    def clear_new_results(self, results: Iterable[ToolResult]) -> None:
         """An answer of the model has covered these results."""
         covered = set(results)
-        self._news = [result for result in self._news if result not in covered]
+        self._new_results = [result for result in self._new_results if result not in covered]
 
     async def close(self) -> None:
-        """Lets what runs come to its end, within GRACE_S, and starts nothing more; then gives it up."""
+        """Let running tools end within GRACE_S, and start no others. After that, cancel them."""
         self._is_closing = True
         if self._sequences:
             await asyncio.wait(self._sequences.values(), timeout=GRACE_S)
@@ -182,7 +193,7 @@ class CallTools:
         return sequence
 
     async def _run(self, sequence: ToolSequence, *, is_repeated: bool) -> None:
-        """is_repeated: the tools have begun before the call was lost, so that they run although nobody waits."""
+        """Run the tools. `is_repeated`: they began before the call was lost, so they run although no reply waits."""
         for result in sequence.results[MOST_CALLS:]:
             result.text, sequence.can_end_reply = TOO_MANY_RESULT, False
         for result in sequence.results[:MOST_CALLS]:
@@ -203,14 +214,15 @@ class CallTools:
             if is_last and not sequence.is_abandoned:
                 self._listener.tool_ends_call()
             elif sequence.is_abandoned and not outcome.is_cancelled:
-                self.add_news([result])
+                self.add_new_results([result])
 
         sequence.current = run = self._runner.start(result.call, result.number, sequence.turn, take)
         await run.ended.wait()
         sequence.current = None
 
     def _revoke_endings(self, results: Iterable[ToolResult]) -> None:
-        """The end of the stream would have carried these out: hanging up, a transfer. What control has run stays."""
+        """Revoke results that the end of the stream would have carried out: hanging up, a transfer. Control's results
+        stay."""
         for result in results:
             tool = self._tools.get(result.call.name)
             if result.text is not None and tool is not None and tool.ends_call and not tool.repeatable:
@@ -223,7 +235,7 @@ class CallTools:
             self._listener.tools_done(sequence)
 
     def _on_abandon(self, sequence: ToolSequence) -> None:
-        self.add_news(sequence.results)
+        self.add_new_results(sequence.results)
         run = sequence.current
         if run is not None and run.tool.stops_at_barge_in and not run.tool.takes_speech():
             self._runner.cancel(run)

@@ -14,22 +14,24 @@ from media.turn.endpoint import ExpectedReply, expected_reply
 from shared.events import CallerOptedOut, Event
 from shared.plan import CallPlan
 
-# The key that reaches a person, where the agent has a number for that.
+# The key that reaches a person if the agent has a number for that.
 PERSON_KEY: Final = "0"
 ASKED_FOR_PERSON: Final = "the caller asked for a person"
-# A refusal of so few words counts only as a whole sentence, and as the answer to the announcement: "no" is said often.
+# A refusal of at most this many words counts only as a whole sentence that answers the announcement, because "no" is
+# frequent.
 SHORT_REFUSAL: Final = 2
-# Words besides a refusal in its sentence, and in other sentences, from which on they want an answer of their own.
+# With this many words besides a refusal, in its sentence or in others, they need an answer of their own.
 MORE_WORDS: Final = 5
 ANOTHER_SENTENCE: Final = 2
-# The agent has asked for a number: a key is a part of it.
+# If the agent has asked for a number, a key is a part of it.
 _NUMBERS: Final = (ExpectedReply.DIGITS, ExpectedReply.CODE)
 
 
 class CallerRequests:
-    """Reads the caller's turns and keys, and does what was asked for. Keys that a tool collects are not read.
+    """Reads the caller's turns and keys, and carries out the requests. Keys that a tool collects are not read.
 
-    has_opted_out: the person on the phone asked not to be called again.
+    Attributes:
+        has_opted_out: The person on the phone asked not to be called again.
     """
 
     def __init__(
@@ -57,8 +59,10 @@ class CallerRequests:
 
     @property
     def _all_patterns(self) -> Sequence[RequestPatterns]:
-        """Of all languages that the call may be in, the present one first: who asks for something in another one is
-        understood before the call has followed."""
+        """Return the patterns of all languages that the call may use, the present one first.
+
+        A request in another language is understood before the call has switched to it.
+        """
         found = map(patterns_for, (self._language.tag, *self._language.others))
         return [patterns for patterns in found if patterns is not None]
 
@@ -68,40 +72,42 @@ class CallerRequests:
         return self._termination.reason is not None
 
     def agent_began(self, utterance: Utterance) -> None:
-        """An utterance other than an announcement has become audible: what the caller says next may answer it. After an
-        answer of the model, "no" is an answer to that."""
+        """An utterance other than an announcement has become audible. The caller's next words may answer it.
+
+        After an answer of the model, "no" refers to that answer.
+        """
         self._agent_said = utterance.text
         if utterance.is_answer:
             self._consent.answered()
 
     def agent_finished(self, utterance: Utterance) -> None:
-        """Such an utterance was heard to its end: "no" is then the answer to its question, if it ends in one."""
+        """Such an utterance was heard to its end. If it ends in a question, "no" answers that question."""
         if self._asks_yes_or_no(utterance.text):
             self._consent.answered()
 
     def read_turn(self, text: str, now: float) -> str:
-        """Does all that the caller asks for in a turn; returns what to say about it, "" if it was nothing."""
+        """Carry out the requests in a turn. Return what to say about them, or an empty text."""
         sentences = split_sentences(text)
         refused = self._refuse(now, "words") if self._refuses(sentences) else ""
         opted_out = self._opt_out(now) if self._opts_out(sentences) else ""
         if self._number and self._asks_for_person(sentences):
             return self._put_through()
-        return " ".join(one for one in (refused, opted_out) if one)
+        return " ".join(reply for reply in (refused, opted_out) if reply)
 
     def is_made_by(self, text: str) -> bool:
-        """Whether a turn with this text may ask for something, as `read_turn` finds it; does nothing."""
+        """Return whether a turn with this text may contain a request for `read_turn`. Does nothing."""
         sentences = split_sentences(text)
         is_for_person = bool(self._number and self._asks_for_person(sentences))
         return is_for_person or self._refuses(sentences) or self._opts_out(sentences)
 
     def read_keys(self, keys: str, now: float) -> str:
-        """The same for keys that were pressed together, and that continue no number."""
+        """Carry out the request of keys that were pressed together and that continue no number. See `read_turn`."""
         if not self.is_request(keys):
             return ""
         return self._put_through() if self._asks_for_person_by(keys) else self._refuse(now, "key")
 
     def is_request(self, keys: str) -> bool:
-        """Whether `read_keys` would do something for these keys. Who is in a hurry presses 0 more than once."""
+        """Return whether `read_keys` would do something for these keys. Callers in a hurry press 0 more than once."""
         if expected_reply(self._agent_said) in _NUMBERS or self._may_be_answer():
             return False
         return self._asks_for_person_by(keys) or bool(keys and keys == self._refusal_key)
@@ -110,8 +116,10 @@ class CallerRequests:
         return bool(self._number) and set(keys) == {PERSON_KEY}
 
     def has_more(self, text: str) -> bool:
-        """Whether a turn that held a refusal or an opt-out says so much more that the rest needs an answer; also where
-        its "no" may have been the answer to a question of the agent's."""
+        """Return whether a turn with a refusal or an opt-out has so many other words that they need an answer.
+
+        This is also true if its "no" may have answered a question of the agent.
+        """
         return self._asks_yes_or_no(self._agent_said) or any(map(self._says_more, split_sentences(text)))
 
     def _says_more(self, sentence: str) -> bool:
@@ -123,14 +131,14 @@ class CallerRequests:
         return len(self._plain(rest).split()) >= MORE_WORDS
 
     def _refuse(self, now: float, by: Literal["words", "key"]) -> str:
-        """A recording that was refused is not announced any more."""
+        """Refuse the recording, which is no longer announced."""
         if not self._consent.refuse(now, by):
             return ""
         self._announcements.drop("recording")
         return self._language.phrases.not_recorded
 
     def _opt_out(self, now: float) -> str:
-        """Said once: who repeats it is answered by the model."""
+        """Opt the person out. The reply is said once; the model answers a repeated request."""
         if self.has_opted_out:
             return ""
         self.has_opted_out = True
@@ -160,14 +168,17 @@ class CallerRequests:
         return self._patterns is not None and self._patterns.is_answerable(self._agent_said)
 
     def _asks_yes_or_no(self, text: str) -> bool:
-        """Whether a text of the agent's ends in a question that "no" may answer; unknown in languages without
+        """Return whether an agent's text ends in a question that "no" may answer. False for languages without
         patterns."""
         last = split_sentences(text)[-1:]
         patterns = self._patterns
-        return any(patterns is not None and is_question(one) and not patterns.is_open_question(one) for one in last)
+        return any(
+            patterns is not None and is_question(sentence) and not patterns.is_open_question(sentence)
+            for sentence in last
+        )
 
     def _rest_of_refusal(self, sentence: str) -> str | None:
-        """The words besides a refusal in a sentence; None if it refuses nothing."""
+        """Return the words besides a refusal in a sentence, or None if it refuses nothing."""
         for patterns in self._all_patterns:
             if (rest := patterns.find_refusal(sentence)) is not None:
                 return rest

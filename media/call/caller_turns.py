@@ -11,13 +11,13 @@ from shared.events import MOST_TIMED_WORDS, CallerSaid, Event
 from shared.plan import ResumePoint
 from shared.providers.word_timing import align_words, words_at_end
 
-# Jitter: how much the lead of the call's clock over the audio clock may change within a turn. After a larger change,
+# How much the lead of the call's clock over the audio clock may change within a turn (jitter). After a larger change,
 # audio was delayed or lost within the turn, and a word's place in the audio no longer shows when it was said.
 MOST_DRIFT_MS: Final = 100.0
 
 
 class CallerTurns:
-    """The turns of one call. Times are in ms on the call's clock. number: of the latest turn, 0 before the first."""
+    """The turns of one call, with times in ms on the call's clock. `number` is the latest turn, 0 before the first."""
 
     def __init__(
         self,
@@ -27,36 +27,42 @@ class CallerTurns:
         recorder: RecordingWriter | None = None,
         on_taken: Callable[[], None] = lambda: None,
     ) -> None:
-        """resumed: the state of the call's earlier stream. recorder: if it has stored caller audio at other places than
-        the clock shows, words get no times, because recordings are redacted by these times. on_taken: called when a
-        turn has ended and is about to be answered, so that a checkpoint is written (`CallLine.on_turn_taken`)."""
+        """Create the turns.
+
+        Args:
+            resumed: The state of the call's earlier stream.
+            recorder: If it has stored caller audio at other places than the clock shows, words get no times, because
+                recordings are redacted by these times.
+            on_taken: Called when a turn has ended and will be answered, so that a checkpoint is written
+                (`CallLine.on_turn_taken`).
+        """
         self.number = resumed.turn if resumed else 0
         self._transcript = transcript
         self._emit = emit
         self._recorder = recorder
         self._on_taken = on_taken
         self._began: float | None = None
-        self._went_on: float | None = None  # after the end of the pending turn
-        self._onset_ms: float | None = None  # of the turn, on the audio clock
-        self._lead_ms: float | None = None  # of the call's clock over the audio clock, when the turn began
+        self._went_on: float | None = None  # when the caller continued after the end of the pending turn
+        self._onset_ms: float | None = None  # the start of the turn on the audio clock
+        self._lead_ms: float | None = None  # the lead of the call's clock over the audio clock when the turn began
         self._entry: TranscriptEntry | None = None
         self._text = ""  # all words of the floor's turn
-        self._settled: list[str] = []  # those of them that were reported already
-        self._is_acted_on = False  # a tool was called for those
+        self._settled: list[str] = []  # the words of it that were reported already
+        self._is_acted_on = False  # whether a tool was called for these words
         self._pending: CallerSaid | None = None
 
     @property
     def is_pending(self) -> bool:
-        """Whether a turn has ended that may still be continued; it is not reported yet."""
+        """Whether a turn has ended that may still be continued and is not reported yet."""
         return self._pending is not None
 
     @property
     def reported(self) -> int:
-        """How many turns were reported in events."""
+        """The number of turns that were reported in events."""
         return self.number - self.is_pending
 
     def began(self, at: float, onset_ms: float | None = None) -> None:
-        """The caller began to speak, or continues. onset_ms: the same moment on the audio clock."""
+        """The caller began to speak, or continues. `onset_ms` is the same moment on the audio clock."""
         if self._onset_ms is None:
             self._onset_ms = onset_ms
         if onset_ms is not None and (self._began is None or self._lead_ms is None):
@@ -67,16 +73,16 @@ class CallerTurns:
             self._went_on = at
 
     def began_over_agent(self, at: float) -> None:
-        """The caller interrupted the agent: the turn began with the first sound over the agent's words."""
+        """The caller interrupted the agent. The turn began with the first sound over the agent's words."""
         self._began = at
 
     def discard(self) -> None:
-        """The detected speech had no words: its start does not count."""
+        """Discard the start of speech that had no words."""
         self._began = self._went_on = self._onset_ms = None
         self._forget_settled()
 
     def discard_overlap(self) -> None:
-        """The speech over the agent was no turn: its start does not count. The start of a pending turn stays."""
+        """Discard the start of speech over the agent that was no turn. The start of a pending turn stays."""
         self._went_on = self._onset_ms = None
         if self._pending is None:
             self._began = None
@@ -126,8 +132,12 @@ class CallerTurns:
         return self._transcript.messages_with_turn(self._without_settled(text), note, self._entry)
 
     def commit(self, *, is_continued: bool = False) -> None:
-        """Report the pending turn, if there is one: it can no longer change. is_continued: the caller goes on over
-        words that cannot be interrupted, so that the following words are a turn of their own."""
+        """Report the pending turn, if there is one, because it can no longer change.
+
+        Args:
+            is_continued: The caller continues over words that cannot be interrupted, so that the following words are a
+                new turn.
+        """
         if is_continued:
             self.settle()
             return
@@ -135,8 +145,12 @@ class CallerTurns:
         self._report()
 
     def settle(self, *, is_acted_on: bool = False) -> None:
-        """Report the pending turn, if there is one; what the caller adds is a turn of its own. The reason: a tool was
-        called for the turn before its answer was heard (is_acted_on), or the agent's words were heard over it."""
+        """Report the pending turn, if there is one. Words that the caller adds are a new turn.
+
+        Args:
+            is_acted_on: A tool was called for the turn before its answer was heard. Otherwise the agent's words were
+                heard over the turn.
+        """
         if self._pending is not None:
             self._settled = self._text.split()
             went_on = self._went_on
@@ -154,13 +168,17 @@ class CallerTurns:
         self._settled, self._is_acted_on = [], False
 
     def _is_acted_on_whole(self, text: str) -> bool:
-        """Whether these are exactly the words for which a tool was called. As a new turn they would make the model call
-        the tool again."""
+        """Return whether these are exactly the words for which a tool was called.
+
+        As a new turn they would make the model call the tool again.
+        """
         return self._is_acted_on and text.split() == self._settled
 
     def _without_settled(self, text: str) -> str:
-        """Drop the words that were reported. The recognizer repeats all words of the floor's turn; if it has changed
-        reported ones, all words are kept, because repeated words are better than lost ones."""
+        """Drop the words that were reported, because the recognizer repeats all words of the floor's turn.
+
+        If it has changed reported words, all words are kept, because repeated words are better than lost ones.
+        """
         words, count = text.split(), len(self._settled)
         is_repeated = bool(count) and words[:count] == self._settled
         return " ".join(words[count:]) or text if is_repeated else text
@@ -173,8 +191,10 @@ class CallerTurns:
         at_audio: Callable[[float], float] | None = None,
         timed: Sequence[TimedWord] = (),
     ) -> None:
-        """Report words that were spoken while the line was closed, without those of the floor's turn that were reported
-        before. at_audio, timed: as in `take`."""
+        """Report words that were spoken while the line was closed, without reported words of the floor's turn.
+
+        `at_audio` and `timed` are as in `take`.
+        """
         if text.split() == self._settled:
             return
         text = self._without_settled(text)
@@ -182,7 +202,7 @@ class CallerTurns:
         self._emit(self._event(self.number + 1, text, now, ended, word_ms))
 
     def resume(self, point: ResumePoint) -> bool:
-        """Continues a call that was lost; returns whether the caller's last words are still to be answered."""
+        """Continue a call that was lost. Return whether the caller's last words still need an answer."""
         text = unanswered_text(point)
         if text is not None and has_unreported_turn(point):
             self.number += 1
@@ -205,7 +225,12 @@ class CallerTurns:
     def _event(
         self, number: int, text: str, default_began: float, ended: float, word_ms: tuple[int, ...] = ()
     ) -> CallerSaid:
-        """default_began: used if the start of the speech was not noticed. The start is calculated backwards from where
-        speech was detected, so that it may be before the call's first frame."""
+        """Make the event of a turn.
+
+        The start is calculated backwards from where speech was detected, so it may be before the call's first frame.
+
+        Args:
+            default_began: Used if the start of the speech was not noticed.
+        """
         began = self._began if self._began is not None else default_began
         return CallerSaid(number, text, max(0, round(began)), max(0, round(ended)), word_ms)

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 
 class CallClock:
-    """Both clocks count ms. They drift apart while the carrier or the event loop is held up.
+    """Two clocks in ms, which drift apart while the carrier or the event loop is delayed.
 
-    now: real time since the call's first stream began, never going back. audio_ms: caller audio of this stream
-    so far, with silence in place of what is missing. audio_at: when the audio clock stood there.
+    Attributes:
+        now: Real time since the call's first stream began. It never decreases.
+        audio_ms: The caller audio of this stream so far, with silence in place of missing audio.
+        audio_at: When the audio clock had this value.
     """
 
     __slots__ = ("audio_at", "audio_ms", "now")
@@ -18,9 +20,9 @@ class CallClock:
         self.audio_at = now()
 
     def at_audio(self, audio_ms: float) -> float:
-        """Converts a moment of the audio clock to real time."""
+        """Convert a moment of the audio clock to real time."""
         return self.audio_at - (self.audio_ms - audio_ms)
 
     def to_audio(self, at: float) -> int:
-        """Converts a moment of real time to the audio clock."""
+        """Convert a moment of real time to the audio clock."""
         return round(self.audio_ms - (self.audio_at - at))

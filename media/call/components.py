@@ -22,11 +22,16 @@ from shared.plan import CallPlan
 
 @dataclass(frozen=True, slots=True)
 class CallComponents:
-    """The parts of a call with any responder; the server puts them together.
+    """The parts of a call with any responder. The server puts them together.
 
-    clock: ms since the call's first stream began, never going back. make_responder: makes what answers the caller.
-    recorder: None if the call is not recorded. archive: stores the recording. on_turn_taken: as in `CallLine`.
-    person_ear: recognizes what a person says in the agent's place; None: the words are not known.
+    Attributes:
+        clock: Returns ms since the call's first stream began. It never decreases.
+        make_responder: Makes the responder that answers the caller.
+        recorder: None if the call is not recorded.
+        archive: Stores the recording.
+        on_turn_taken: As in `CallLine`.
+        person_ear: Recognizes the words of a person who speaks in the agent's place. If it is None, these words stay
+            unknown.
     """
 
     plan: CallPlan
@@ -45,12 +50,16 @@ class CallComponents:
 class CascadeComponents:
     """The parts of a cascade.
 
-    track: this caller's voice activity. wall_clock: the date and time for the model. hints: None without smart-turn.
-    completeness: None without a model of the caller's words. second_judge: gives a later, second opinion about words;
-    None without one. on_prepared_over: called with whether a prepared answer is used (else it is dropped).
-    remote_tools: runs the tools of control; None in a stand-alone server. phrases: audio of fixed sentences, shared
-    between calls; without it late answers have no filler. on_language_switched: called with the new language (BCP 47)
-    of the call.
+    Attributes:
+        track: The caller's voice activity.
+        wall_clock: The date and time for the model.
+        hints: None without smart-turn.
+        completeness: None without a model of the caller's words.
+        second_judge: Gives a later, second opinion about words. None without one.
+        on_prepared_over: Called with whether a prepared answer is used or dropped.
+        remote_tools: Runs the tools of control. None in a stand-alone server.
+        phrases: Audio of fixed sentences, shared between calls. Without it, late answers have no filler.
+        on_language_switched: Called with the new language (BCP 47) of the call.
     """
 
     stt: SpeechToText

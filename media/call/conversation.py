@@ -55,9 +55,9 @@ report. Each step below names the method that carries it out.
    - A tool that `ends_call` and succeeds after that does not end the call. For one that succeeded before, see 5f. A
      warm transfer that the target has accepted is carried out at once, whoever speaks.
    - While a tool runs, the model reads `RUNNING_RESULT` in place of its result.
-   - The result is news (`CallTools.news`): the agent's next answer covers it, or, as soon as nobody speaks, the model
-     is asked again (`tools_done`, `_speak_pending`). Results that came before the cut are news as well, unless a stream
-     of the model that had them has ended. Canceled runs and results with `needs_answer=False` are not.
+   - The result is new (`CallTools.new_results`): the agent's next answer covers it, or, as soon as nobody speaks, the
+     model is asked again (`tools_done`, `_speak_pending`). Results that came before the cut are new as well, unless a
+     stream of the model that had them has ended. Canceled runs and results with `needs_answer=False` are not.
 
 7. A provider fails (`agent_failed`, `_on_recognized`) after the chain has tried the others, or a reply is late
    (`_stop_late_reply`). The agent apologizes. After several failures in a row, or if the recognizer fails, it transfers
@@ -81,7 +81,7 @@ report. Each step below names the method that carries it out.
    - On the new stream `begin` reports the caller's last turn if it was not reported at the checkpoint
      (`CallerTurns.resume`), because the node died before `end_stream`. Then
      `CallTools.resume` starts repeatable tools again under the same run id, as abandoned ones (6), and gives the others
-     `LOST_RESULT`, which is news. A hang-up or transfer that was about to happen is revoked (`NOT_ENDED_RESULT`). The
+     `LOST_RESULT`, which is new. A hang-up or transfer that was about to happen is revoked (`NOT_ENDED_RESULT`). The
      agent says the apology, then the answer to the caller's last words, or to the results.
 
 9. The call is over (`close`). The agent is interrupted. The caller's last words are awaited for at most `LAST_WORDS_S`
@@ -134,8 +134,11 @@ from shared import events
 class Conversation:
     """The responder of a cascade. Implements `AgentListener` and `ToolListener`.
 
-    All methods run on the event loop; all but `close` return at once. turns: turns of the caller. keypad: keys that the
-    caller or the agent presses.
+    All methods run on the event loop. All but `close` return at once.
+
+    Attributes:
+        turns: The caller's turns.
+        keypad: The keys that the caller or the agent presses.
     """
 
     __slots__ = (
@@ -179,8 +182,8 @@ class Conversation:
             language=language,
         )
         self._agent = Agent(services, self)
-        self._typed: list[str] = []  # turns that the caller typed, and that are not answered yet
-        self._is_paused = False  # by a supervisor
+        self._typed: list[str] = []  # typed turns that are not answered yet
+        self._is_paused = False  # whether a supervisor has paused the agent
         self._overlap_began = 0.0  # when the caller began to speak over the agent
         self.recognizer = CallRecognizer(components.stt, language.tag, self._on_recognized)
         self.language = language
@@ -202,13 +205,13 @@ class Conversation:
 
     @property
     def taps(self) -> tuple[Tap, ...]:
-        """The recognizer, the voice track, and smart-turn if it is on."""
+        """The recognizer, the voice track, and smart-turn if it is enabled."""
         parts = self._components
         hints = () if parts.hints is None else (Tap(caller_pcm=parts.hints.push),)
         return (Tap(caller_ulaw=self.recognizer.push), Tap(caller_pcm=parts.track.push), *hints)
 
     def frame_heard(self, audio_ms: int) -> None:
-        """Gives the floor a frame and carries out what it decides; the frame path."""
+        """Give the floor a frame and carry out its decisions. This is the frame path."""
         speech = self._speech_state
         decisions = self._take_frame(audio_ms, speech.speaking, speech.last_voice_ms)
         if decisions:
@@ -216,13 +219,13 @@ class Conversation:
 
     @property
     def waits_for_silence(self) -> bool:
-        """Whether the caller's turn is open, or may still be."""
+        """Whether the caller's turn is or may be open."""
         floor = self.floor
         return self._speech_state.speaking or floor.state in CALLER_IS_HEARD or floor.agent.leaves_turn_open
 
     @property
     def holder(self) -> Literal["caller", "agent", "none"]:
-        """Who has the floor; the agent also while it prepares its words."""
+        """Who has the floor. The agent also has it while it prepares its words."""
         if self.floor.state in CALLER_IS_HEARD:
             return "caller"
         return "none" if self.floor.state is FloorState.LISTENING else "agent"
@@ -234,8 +237,11 @@ class Conversation:
     # --- the call's life ---
 
     def begin(self) -> None:
-        """Opens the recognizer; says the greeting, or waits for the caller. A resumed call begins with an apology, or
-        with why a transfer failed; the answer that is still due follows."""
+        """Open the recognizer, then say the greeting or wait for the caller.
+
+        A resumed call begins with an apology, or with the reason why a transfer failed. The answer that is still due
+        follows.
+        """
         self.recognizer.open()
         if (resume := self._line.plan.resume) is not None:
             self._pending.is_answer_due = self.turns.resume(resume)
@@ -243,7 +249,7 @@ class Conversation:
         self._speak_pending()
 
     def tick(self, now: float) -> None:
-        """Checks silence, limits and keypad time-outs; called a few times a second."""
+        """Check silence, limits and keypad time-outs. Called a few times a second."""
         is_silent = self._mixer.silent(now)
         self._silence.update(now, is_silent=is_silent)
         self._agent.check_finished()
@@ -269,11 +275,11 @@ class Conversation:
             self._end_at_machine()
 
     def end_stream(self) -> None:
-        """Reports the caller's pending turn, so that the last checkpoint counts it and no other node reports it."""
+        """Report the caller's pending turn, so that the last checkpoint counts it and no other node reports it."""
         self.turns.settle()
 
     async def close(self) -> None:
-        """Stops the agent, waits for the caller's last words and for running tools, and frees everything."""
+        """Stop the agent, wait for the caller's last words and for running tools, and free everything."""
         self._evidence.end()
         try:
             await self._agent.close()
@@ -294,15 +300,15 @@ class Conversation:
         self._agent.check_finished()
 
     def note(self, text: str) -> None:
-        """The model reads this, of a supervisor, with its next request."""
+        """Give the model a supervisor's note with its next request."""
         self.transcript.add_aside(text)
 
     def person_said(self, text: str, began: float) -> None:
-        """A supervisor said this to the caller in the agent's place: part of the conversation, for all that follows."""
+        """Add what a supervisor said to the caller in the agent's place to the conversation."""
         self.transcript.add_person(text, began)
 
     def pause(self) -> None:
-        """The agent says nothing until `resume`. Turns of the caller are still taken and reported."""
+        """Silence the agent until `resume`. Turns of the caller are still processed and reported."""
         if self._is_paused:
             return
         self._is_paused, owes_answer = True, self._agent.is_thinking
@@ -313,7 +319,7 @@ class Conversation:
         self._pending.is_answer_due = self._pending.is_answer_due or owes_answer
 
     def resume(self) -> None:
-        """The agent goes on: it answers what the caller said meanwhile."""
+        """Let the agent continue and answer what the caller said meanwhile."""
         self._is_paused = False
         self._speak_pending()
 
@@ -322,13 +328,13 @@ class Conversation:
         self._agent.go_on()
 
     def on_digit(self, digit: str) -> None:
-        """A key was pressed."""
+        """The caller pressed a key."""
         self._silence.key_pressed()
         if self.keypad.press(digit, in_question=self.floor.state in CALLER_TALKS or self._agent.is_thinking):
             self.apply(self.floor.dtmf(self._clock.audio_ms, digit))
 
     def on_text(self, text: str) -> None:
-        """A turn was typed; the next tick answers it."""
+        """The caller typed a turn, which the next tick answers."""
         self._silence.key_pressed()
         self._typed.append(text)
 
@@ -344,13 +350,15 @@ class Conversation:
         self._speech.say_last(text)
 
     def machine_answered(self) -> None:
-        """An answering machine records from now on: the agent leaves its message, if it has one, and ends the call. The
-        call continues if the machine only asks who is calling."""
+        """An answering machine records from now on: leave the agent's message, if it has one, and end the call.
+
+        The call continues if the machine only asks who is calling.
+        """
         if not self.screening.defers_verdict():
             self._end_at_machine()
 
     def end(self, reason: events.EndReason) -> None:
-        """Ends the call after a goodbye; a goodbye that is under way is not repeated."""
+        """End the call after a goodbye. A goodbye that is being said is not repeated."""
         goodbye, must_end = self.language.goodbye, self.language.phrases.must_end
         self._speech.end(reason, f"{must_end} {goodbye}".strip() if reason == "spend_limit" else goodbye)
 
@@ -374,12 +382,12 @@ class Conversation:
         self._report_speech(utterance, None)
 
     def agent_length_known(self, utterance: Utterance, left_ms: float) -> None:
-        """The utterance has all its audio; `left_ms` are still to be played."""
+        """The utterance has all its audio. `left_ms` are still to be played."""
         self._report_speech(utterance, self._clock.audio_ms + round(left_ms))
         self.keypad.time_question(utterance, left_ms)
 
     def agent_heard(self) -> None:
-        """The agent is about to report words that were heard: reports the turn that they answer first."""
+        """The agent will report words that were heard: report the turn that they answer first."""
         if self.turns.is_pending:
             self.turns.commit(is_continued=self.floor.is_overlapped)
 
@@ -396,7 +404,7 @@ class Conversation:
         self._speak_pending()
 
     def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
-        """All providers of a chain failed: apologizes, or gives up. An empty answer does not count as a failure."""
+        """All providers of a chain failed: apologize, or give up. An empty answer does not count as a failure."""
         self.turns.commit(is_continued=self.floor.is_overlapped)
         self.apply(self.floor.agent_done(self._clock.audio_ms))
         if isinstance(error, ReplyUnusable) and not self._termination.reason:
@@ -404,30 +412,30 @@ class Conversation:
         self._reply_failed(error.provider, is_voice_failing=self._failures.is_voice_failing(utterance))
 
     def agent_crashed(self, error: BaseException) -> None:
-        """An internal error ends only this call; the loop's exception handler logs the traceback."""
+        """An internal error ends only this call. The loop's exception handler logs the traceback."""
         self._termination.begin("provider_error", f"internal fault: {type(error).__name__}", after_speech=False)
         asyncio.get_running_loop().call_exception_handler({"message": "a reply crashed", "exception": error})
 
     # --- from the tools ---
 
     def tools_called(self) -> None:
-        """A tool acts on what the caller said: the turn can no longer change."""
+        """A tool acts on what the caller said, so the turn can no longer change."""
         self.turns.settle(is_acted_on=True)
 
     def tools_done(self, sequence: ToolSequence) -> None:
-        """All tools of an answer have ended: the waiting reply is due, or the results are said as news."""
+        """All tools of an answer have ended: the waiting reply is due, or the new results are said later."""
         self._silence.tools_done(is_awaited=not sequence.is_abandoned)
         if sequence.is_abandoned:
             self._speak_pending()
 
     def tool_ends_call(self) -> None:
-        """A tool ended the call: hangs up after the last words, unless the tool has begun a transfer."""
+        """A tool ended the call: hang up after the last words, unless the tool has begun a transfer."""
         self._termination.begin("agent_hangup", "", after_speech=True)
 
     # --- decisions of the floor ---
 
     def apply(self, decisions: tuple[floor_decisions.Decision, ...]) -> None:
-        """Carries out what the floor decided."""
+        """Carry out the floor's decisions."""
         for decision in decisions:
             match decision:
                 case floor_decisions.CallerStarted() | floor_decisions.CallerOverlaps():
@@ -466,20 +474,21 @@ class Conversation:
         self.turns.began(self._clock.at_audio(onset_ms), onset_ms)
 
     def _caller_overlaps(self, *, has_begun: bool) -> None:
-        """The caller speaks over the agent, which was lowered or held. has_begun: this is the beginning of speech."""
+        """The caller speaks over the agent, which was lowered or held. `has_begun` marks the beginning of speech."""
         if has_begun:
             self._overlap_began = self._clock.at_audio(self._components.track.onset_ms)
             self._caller_started()
 
     def _resume_agent(self, *, was_lowered: bool) -> None:
-        """The speech over the agent was a nod or noise. was_lowered: the agent was audible all the time."""
+        """The speech over the agent was a backchannel or noise. `was_lowered`: the agent was audible all the time."""
         self.turns.discard_overlap()
         if not was_lowered:
             self._emit(events.TurnResumed(self.turns.number, round(self._clock.now())))
             self._agent.resume()
 
     def _interrupt_agent(self, *, is_early: bool) -> None:
-        """The caller takes the floor from the agent. is_early: the caller goes on with the turn that it answers."""
+        """The caller takes the floor from the agent. `is_early`: the caller continues the turn that the agent
+        answers."""
         agent, turns = self._agent, self.turns
         if agent.is_answering:
             self._failures.answered()
@@ -507,11 +516,11 @@ class Conversation:
     # --- what the agent says ---
 
     def _answer(self, text: str, ended: float, due: float, decided: float, reason: str = "") -> None:
-        """The caller's turn is over, perhaps for the second time: answers it. Times are in ms on the call's clock."""
+        """Answer the caller's turn, which is over, perhaps for the second time. Times are in ms on the call's clock."""
         if self._termination.reason:
             return
         if not self.turns.take(text, ended, self._clock.at_audio, self.recognizer.timed_words):
-            return self._reply(None)  # sounds without new words have cut the answer off
+            return self._reply(None)  # sounds without new words have cut off the answer
         if self._switch.turn_ended(text, is_opening=self._pending.is_opening):
             self._language_changed()
         if self._is_paused:
@@ -527,7 +536,7 @@ class Conversation:
             self._reply(TurnTimes(since := self._silence.heard_since(ended), max(due, since), decided, reason))
 
     def _language_changed(self) -> None:
-        """The caller speaks another language of the agent's: the call continues in it, from this answer on."""
+        """The caller speaks another language of the agent's: the call continues in it from this answer on."""
         tag = self.language.tag
         self._phrase_audio.set_language(tag, self._failures.order_sentences(self._late.sentences))
         self.floor.set_language(tag)
@@ -535,20 +544,21 @@ class Conversation:
         self._components.on_language_switched(tag)
 
     def _take_while_paused(self, text: str, decided: float) -> None:
-        """The turn is answered after the pause; what it asks of the call, such as not to be recorded, is done now."""
+        """Store a turn that is answered after the pause. Requests to the call, such as a refusal to be recorded, apply
+        now."""
         is_answered = self._pending.reply_to_turn(text, decided) is not None
         self._pending.is_answer_due = not is_answered
         self.turns.commit()
         self.apply(self.floor.agent_done(self._clock.audio_ms))
 
     def _answer_keys(self, keys: str, now: float) -> None:
-        """Answers keys that no tool collects: as a request to the call, or else as a turn of the caller."""
+        """Answer keys that no tool collects: as a request to the call, or else as a turn of the caller."""
         is_read = self.keypad.received.are_alone and not self._termination.reason
         reply = self._pending.reply_to_keys(keys, now) if is_read else None
         self._speech.say(reply) if reply else self._answer(f"(pressed on the keypad: {keys})", now, now, now)
 
     def _answer_typed(self, now: float) -> None:
-        """Answers typed words as a turn of their own; they interrupt the agent as a key does."""
+        """Answer typed words as a separate turn. They interrupt the agent as a key does."""
         text, self._typed = " ".join(self._typed), []
         self.turns.commit()
         self.apply(self.floor.dtmf(self._clock.audio_ms, ""))
@@ -560,12 +570,14 @@ class Conversation:
         self._take_floor()
 
     def _take_floor(self, interruptible: bool = True) -> None:
-        """The agent prepares words: it has the floor."""
+        """Give the floor to the agent, which prepares words."""
         self.apply(self.floor.agent_thinking(self._clock.audio_ms, interruptible=interruptible))
 
     def _speak_pending(self) -> None:
-        """Says an announcement, or, if nobody speaks, what comes first of: the greeting, an answer that is still due,
-        results of tools that the caller does not know yet, texts from outside."""
+        """Say an announcement, or, if nobody speaks, the first of these that is due.
+
+        The order is: the greeting, an answer that is still due, new results of tools, texts from outside.
+        """
         if self._agent.is_busy or self._termination.reason or self._is_paused:
             return
         if self._pending.has_announcements:
@@ -580,12 +592,12 @@ class Conversation:
             self._pending.is_answer_due = False
             now = self._clock.now()
             self._reply(TurnTimes(now, now, now))
-        elif self._tools.news:
-            self._tools.clear_news(self._tools.news)  # said once, even if the model fails
+        elif self._tools.new_results:
+            self._tools.clear_new_results(self._tools.new_results)  # said once, even if the model fails
             self._reply(None)
 
     def _report_speech(self, utterance: Utterance, ends_ms: int | None) -> None:
-        """Reports to the floor that the agent is audible, which reply it expects, and when it will end, if known."""
+        """Report to the floor that the agent is audible, which reply it expects, and when it will end, if known."""
         self._pending.began(utterance)
         asked = self._switch.read_question(utterance.text.strip())
         now, is_last, dictated = self._clock.audio_ms, bool(self._termination.reason), asked.dictated
@@ -612,7 +624,7 @@ class Conversation:
                 self._stop_late_reply(alarm)
 
     def _stop_late_reply(self, alarm: Alarm) -> None:
-        """The agent's words are late: the limit of silence is near, or reached without an apology."""
+        """Handle late words of the agent: the limit of silence is near, or was reached without an apology."""
         is_voice_failing = alarm is Alarm.NO_SOUND or self._agent.says_fixed_text
         self._agent.interrupt()
         self.recognizer.stop_waiting()
@@ -621,7 +633,7 @@ class Conversation:
         self._reply_failed("", is_voice_failing=is_voice_failing)
 
     def _reply_failed(self, provider: str, *, is_voice_failing: bool) -> None:
-        """Apologizes, or gives up. provider: the one that failed last; "" if the reply was only late."""
+        """Apologize, or give up. `provider` is the one that failed last; it is empty if the reply was only late."""
         if self._termination.reason:
             self._termination.agent_finished()
         elif self._failures.must_give_up(is_voice_failing=is_voice_failing):

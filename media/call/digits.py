@@ -1,4 +1,4 @@
-"""Collects digits from keys and words, and reads them back where they must be confirmed."""
+"""Collects digits from keys and words, and reads them back if they must be confirmed."""
 
 import asyncio
 import math
@@ -16,28 +16,27 @@ from media.turn.spoken_groups import speak_groups
 
 # Unrequested digits become a turn after this pause.
 GATHER_MS = 1_500.0
-# A terminator that follows the last requested digit this soon belongs to the request.
+# A terminator key within this time after the last requested digit belongs to the request.
 TERMINATOR_MS = 3_000.0
-# Keys that follow others this soon continue a number: the last digit of one that was longer than the tool expected, or
-# that is typed slowly.
+# Keys within this time after others continue a number: it was longer than the tool expected, or is typed slowly.
 ALONE_MS = 5_000.0
 
 
-# After a turn of spoken digits that may be all, so long is waited for more: the turn's end was decided by a silence.
+# How long more digits are awaited after a turn of spoken digits that may be complete, because a silence ended the turn.
 SPOKEN_PAUSE_MS: Final = 3_000.0
-# After so many failures the caller is told that keys work, too.
+# After this many failures the caller is told that keys work, too.
 FAILURES_BEFORE_KEYPAD: Final = 2
-# So many spoken digits are a number, which must be confirmed: recognizers mishear one word in twenty or so. Fewer are
-# a choice.
+# This many spoken digits are a number that must be confirmed, because recognizers mishear about one word in twenty.
+# Fewer digits are a choice.
 LEAST_CONFIRMED: Final = 4
 # How often the caller is asked whether the digits are right.
 MOST_QUESTIONS: Final = 2
-# A no with so many digits is the next try: "no, four one six". Fewer may be words ("no, the last one").
+# A "no" with at least this many digits is the next try: "no, four one six". Fewer may be words ("no, the last one").
 LEAST_CORRECTION: Final = 3
-# A yes this long before the end of the question comes before all digits were heard: the caller listens ("uh-huh"), or
-# has pressed a key too many.
+# A "yes" this long before the end of the question comes before all digits were heard: the caller only listens
+# ("uh-huh"), or has pressed a key too many.
 EARLY_ANSWER_MS: Final = 1_000.0
-# After such a yes the question is put again if nothing more comes.
+# After such a "yes" the question is repeated if nothing else follows.
 EARLY_PAUSE_MS: Final = 1_500.0
 YES_KEY: Final = "1"
 NO_KEY: Final = "2"
@@ -45,7 +44,7 @@ NO_KEY: Final = "2"
 
 @dataclass(frozen=True, slots=True)
 class DigitPrompt:
-    """Words of the call between two tries. is_secret: they hold digits."""
+    """Words between two tries. `is_secret` means that they contain digits."""
 
     text: str
     is_secret: bool = False
@@ -53,9 +52,17 @@ class DigitPrompt:
 
 @dataclass(slots=True)
 class _Collection:
-    """A running request for digits. deadline: on the call's clock. tries: begun so far. sources: how the digits of this
-    try were given. prompt: to be said next. unconfirmed: digits that the caller is asked about; empty: none. questions:
-    how often that was said. answerable_at: from when on a yes counts."""
+    """A running request for digits.
+
+    Attributes:
+        deadline: On the call's clock.
+        tries: The number of tries begun so far.
+        sources: How the digits of this try were given.
+        prompt: What to say next.
+        unconfirmed: Digits that the caller is asked to confirm. Empty for none.
+        questions: How often that question was said.
+        answerable_at: From when on a "yes" counts.
+    """
 
     request: DigitRequest
     result: asyncio.Future[CollectedDigits]
@@ -69,10 +76,10 @@ class _Collection:
 
 
 class DigitCollector:
-    """Collects a call's digits. Times are in ms on the call's clock; `tick` drives the time-outs.
+    """Collects a call's digits. Times are in ms on the call's clock. `tick` drives the time-outs.
 
-    A number that was spoken, and digits of which the tool asks for it, are read back: the tool gets them once the
-    caller has said yes, in words or by a key. No model takes part in that.
+    A number that was spoken, and digits for which the tool requests it, are read back. The tool gets them once the
+    caller has said yes, in words or by a key. The language model takes no part in this.
     """
 
     def __init__(
@@ -80,8 +87,12 @@ class DigitCollector:
         on_collecting: Callable[[bool], None] = lambda is_collecting: None,
         phrases: Callable[[], Phrases] = lambda: phrases_in("en"),
     ) -> None:
-        """on_collecting: called when a tool begins to wait for digits, and when none does any more. phrases: returns
-        those of the call's language."""
+        """Create a collector.
+
+        Args:
+            on_collecting: Called when a tool begins to wait for digits, and when no tool waits any longer.
+            phrases: Returns the phrases of the call's language.
+        """
         self._on_collecting, self._phrases = on_collecting, phrases
         self._keys = ""
         self._pressed_at = -math.inf
@@ -97,20 +108,22 @@ class DigitCollector:
 
     @property
     def are_alone(self) -> bool:
-        """Whether the keys that `tick` returned last were pressed on their own, and continue no number."""
+        """Whether the keys that `tick` returned last were pressed separately and continue no number."""
         return self._since_others >= ALONE_MS
 
     @property
     def takes_speech(self) -> bool:
         """Whether a tool waits for words: for digits that may be spoken, or for a yes or a no."""
-        one = self._collection
-        return one is not None and (one.request.spoken or bool(one.unconfirmed))
+        collection = self._collection
+        return collection is not None and (collection.request.spoken or bool(collection.unconfirmed))
 
     async def collect(self, request: DigitRequest, now: float) -> CollectedDigits:
-        """Waits for digits; each try ends with the last one, the terminator key, or a time without a digit.
+        """Wait for digits. Each try ends with the last digit, the terminator key, or a time without a digit.
 
-        Keys pressed before the request count (type-ahead). If it is cancelled, what was pressed is dropped: it may be a
-        card number or a PIN, and must not become the caller's words. A further request ends the one before it."""
+        Keys pressed before the request count (type-ahead). If the request is cancelled, the keys are dropped, because
+        they may be a card number or a PIN and must not become the caller's words. A further request ends the previous
+        one.
+        """
         self.abandon()
         future: asyncio.Future[CollectedDigits] = asyncio.get_running_loop().create_future()
         collection = self._collection = _Collection(request, future, now + request.first_ms)
@@ -128,8 +141,13 @@ class DigitCollector:
                 self._on_collecting(False)
 
     def take_speech(self, text: str, ended: float, now: float) -> bool:
-        """Takes a turn of the caller's; returns whether it was digits that a tool waits for, or says whether they are
-        right. Other words end the request, and are answered. ended: when the caller stopped speaking."""
+        """Process a turn of the caller. Return whether it contains awaited digits, or says whether digits are right.
+
+        Other words end the request and are answered.
+
+        Args:
+            ended: When the caller stopped speaking.
+        """
         collection = self._collection
         if collection is None:
             return False
@@ -152,12 +170,12 @@ class DigitCollector:
             self._check_complete(now)
 
     def abandon(self) -> None:
-        """The caller wants something else: a tool waits no more."""
+        """End the request, because the caller wants something else."""
         if self._collection is not None:
             self._collection.result.cancel()
 
     def take_prompt(self) -> DigitPrompt | None:
-        """What is to be said next; None where nothing is, and the second time."""
+        """Return what to say next, or None if there is nothing. Each prompt is returned once."""
         collection = self._collection
         if collection is None or collection.prompt is None:
             return None
@@ -166,17 +184,23 @@ class DigitCollector:
         return prompt
 
     def question_ends(self, at: float) -> None:
-        """Tells when the question whether the digits are right ends, or has ended."""
+        """Set when the question whether the digits are right ends or has ended."""
         if self._collection is not None:
             self._collection.answerable_at = at - EARLY_ANSWER_MS
 
     def waits(self, is_request: Callable[[str], bool]) -> bool:
-        """Whether unrequested keys wait until the caller's question was answered, because they were pressed within it:
-        as a turn of their own they would cut its answer. is_request: of keys that ask for something of the call."""
+        """Return whether unrequested keys wait until the caller's question was answered, because they were pressed
+        within it.
+
+        As a separate turn they would cut off the answer.
+
+        Args:
+            is_request: Returns whether keys are a request to the call.
+        """
         return self._is_in_question and not is_request(self._keys)
 
     def press(self, digit: str, now: float, *, in_question: bool = False) -> None:
-        """A key was pressed. in_question: while the caller spoke, or waited for the answer."""
+        """Process a pressed key. `in_question`: while the caller spoke or waited for the answer."""
         late_terminator, self._terminator_pending = self._terminator_pending, ""
         if digit == late_terminator and now - self._pressed_at < TERMINATOR_MS:
             return
@@ -192,10 +216,12 @@ class DigitCollector:
             self._check_complete(now)
 
     def tick(self, now: float, is_quiet: bool, *, may_interrupt: bool = True) -> str:
-        """Returns unrequested digits once they are complete; ends a try that has timed out.
+        """Return unrequested digits once they are complete, and end a try that has timed out.
 
-        is_quiet: neither side speaks; the time-out runs only then. may_interrupt: otherwise they wait for a later
-        tick."""
+        Args:
+            is_quiet: Neither side speaks. The time-out runs only then.
+            may_interrupt: If false, the digits wait for a later tick.
+        """
         if self._collection:
             self._check_timeout(self._collection, now, is_quiet)
             return ""
@@ -226,7 +252,7 @@ class DigitCollector:
             self._end_try(collection, keys[: collection.request.most], now)
 
     def _end_try(self, collection: _Collection, keys: str, now: float) -> None:
-        """Ends the request if there are enough digits, or no try is left."""
+        """End the request if there are enough digits or no try is left."""
         request = collection.request
         if len(keys) < request.least:
             self._fail(collection, now, keys)
@@ -237,7 +263,7 @@ class DigitCollector:
             self._finish(collection, keys, "complete")
 
     def _put_question(self, collection: _Collection, now: float) -> None:
-        """Asks whether the digits are right; the second time with how to answer."""
+        """Ask whether the digits are right; the second time with an explanation of how to answer."""
         kind = DictationKind(collection.request.kind or "code")
         words = self._phrases().confirm_digits.format(digits=speak_groups(collection.unconfirmed, kind))
         if collection.questions:
@@ -246,17 +272,17 @@ class DigitCollector:
         collection.deadline = now + collection.request.first_ms
 
     def _ask_again(self, collection: _Collection, now: float) -> None:
-        """The question was not answered. A number that nobody has confirmed is not given to the tool."""
+        """Handle an unanswered question. A number that was not confirmed is not given to the tool."""
         if collection.questions < MOST_QUESTIONS:
             self._put_question(collection, now)
         else:
             self._finish(collection, collection.unconfirmed, "unconfirmed")
 
     def _take_answer(self, collection: _Collection, text: str, ended: float, now: float) -> bool:
-        """Takes what the caller says to the question. No yes counts that comes before the digits were heard."""
+        """Process the caller's answer to the question. A "yes" before the digits were heard does not count."""
         digits = read_digits(text) if collection.request.spoken else ""
         answer = read_confirmation(text)
-        if len(digits) >= LEAST_CORRECTION:  # the number once more, or another one
+        if len(digits) >= LEAST_CORRECTION:  # the number again, or another number
             is_same = digits == collection.unconfirmed and answer is not CallerConfirmation.NO
             answer = CallerConfirmation.YES if is_same else CallerConfirmation.NO
         match answer:
@@ -274,7 +300,7 @@ class DigitCollector:
         return True
 
     def _press_answer(self, collection: _Collection, key: str, now: float) -> None:
-        """A key that is pressed before the digits were heard may belong to them: there are more than there may be."""
+        """Process a key. Before the digits were heard it may belong to them, so there are too many digits."""
         self._pressed_at = now
         if now < collection.answerable_at:
             return
@@ -286,7 +312,7 @@ class DigitCollector:
             self._ask_again(collection, now)
 
     def _refuse(self, collection: _Collection, now: float, correction: str = "") -> None:
-        """The digits are wrong: the next try, which may begin with what was said beside the no."""
+        """Begin the next try, because the digits are wrong. It may begin with digits that were said with the "no"."""
         if collection.tries >= collection.request.tries:
             return self._finish(collection, collection.unconfirmed, "unconfirmed")
         collection.unconfirmed = ""
@@ -296,7 +322,7 @@ class DigitCollector:
             self._add_spoken(collection, correction, now)
 
     def _fail(self, collection: _Collection, now: float, keys: str = "") -> None:
-        """The try gave no usable digits: the next one, or the end."""
+        """End a try without usable digits: begin the next one, or end the request."""
         request = collection.request
         if collection.tries >= request.tries:
             return self._finish(collection, keys, "too_few" if keys else "nothing")
@@ -320,12 +346,12 @@ class DigitCollector:
 
 
 def _must_confirm(digits: str, collection: _Collection) -> bool:
-    """Whether the caller has to confirm them: the tool asks for it, or a number was spoken."""
+    """Return whether the caller must confirm the digits: the tool requests it, or a number was spoken."""
     return collection.request.confirm or ("speech" in collection.sources and len(digits) >= LEAST_CONFIRMED)
 
 
 def _is_whole(digits: str, request: DigitRequest) -> bool:
-    """Whether no further digit can follow: the most, or the length of what they are."""
+    """Return whether no further digit can follow: the maximum is reached, or the length for this kind."""
     if len(digits) >= request.most or not request.kind:
         return len(digits) >= request.most
     state = _state_of(digits, request)

@@ -2,12 +2,12 @@
 
 from typing import Final
 
-# 8,000 s of sound.
+# 8,000 s of audio.
 MOST_BYTES: Final = 268_435_456
 
 
 class DiskBacklog:
-    """Counts what one thread hands over and another one takes. Neither waits for the other: each has its own sum."""
+    """Counts what one thread hands over and another thread processes. Each has its own sum, so neither waits."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most = most_bytes
@@ -15,17 +15,19 @@ class DiskBacklog:
 
     @property
     def waiting_bytes(self) -> int:
-        """What waits now."""
+        """The number of bytes that wait now."""
         return self._added - self._taken
 
     def add(self, size: int) -> bool:
-        """Called on the event loop before so many bytes are handed over. Returns False, and counts nothing, if there
-        is no room for them."""
+        """Count bytes before they are handed over. Call this on the event loop.
+
+        Returns False, and counts nothing, if there is no room for them.
+        """
         if self.waiting_bytes + size > self._most:
             return False
         self._added += size
         return True
 
     def take(self, size: int) -> None:
-        """Called on the disk thread once so many bytes are written, or lost."""
+        """Count bytes that are written or lost. Call this on the disk thread."""
         self._taken += size

@@ -8,22 +8,22 @@ from shared.events import SEQ_PER_LEG, Event, EventEnvelope
 
 
 class EventSink(Protocol):
-    """Where events go: a file, a stream on the bus."""
+    """A destination of events: a file, a stream on the bus."""
 
     def write(self, envelope: EventEnvelope) -> None:
-        """Takes an event; never blocks."""
+        """Accept an event. Never blocks."""
 
     def close(self) -> None:
-        """The call is over: only late events may still come."""
+        """The call is over. Only late events may follow."""
 
 
 def utc_now() -> str:
-    """Returns the time in ISO 8601 with milliseconds."""
+    """Return the time in ISO 8601 with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class EventEmitter:
-    """Numbers one call's events, each stream's in its own range; `(call_id, seq)` is an event's identity."""
+    """Numbers one call's events, each stream's in its own range. `(call_id, seq)` identifies an event."""
 
     def __init__(self, call_id: str, sink: EventSink, timestamp: Callable[[], str] = utc_now, *, leg: int = 0) -> None:
         self.call_id = call_id
@@ -34,12 +34,15 @@ class EventEmitter:
         self._listeners: list[Callable[[Event], None]] = []
 
     def listen(self, listener: Callable[[Event], None]) -> None:
-        """Calls this with each event from now on, after it was written."""
+        """Call the listener with each event from now on, after it was written."""
         self._listeners.append(listener)
 
     def emit(self, event: Event, *, late: bool = False) -> None:
-        """Writes the next event. After the call's end only `late` ones are written, which the record must have (a
-        recording that took long to be stored)."""
+        """Write the next event.
+
+        After the call's end only `late` events are written, which the record must have (such as a recording that took
+        long to store).
+        """
         if self._closed and not late:
             return
         self._seq += 1
@@ -48,7 +51,7 @@ class EventEmitter:
             listener(event)
 
     def close(self) -> None:
-        """The call is over; idempotent."""
+        """The call is over. Repeated calls change nothing."""
         if not self._closed:
             self._closed = True
             self._sink.close()

@@ -8,15 +8,17 @@ from media.call.termination import CallTermination
 from media.call.utterance import Utterance
 from shared.plan import AgentPlan
 
-# So many replies fail in a row before the caller is transferred to a person; and before the call ends, where there is
-# none: an outage may be over in a minute. Without a voice the call ends at the second failure.
+# How many replies fail in a row before the caller is transferred to a person, and before the call ends if there is no
+# such person, because an outage may be over in a minute. Without a voice the call ends at the second failure.
 UNTIL_TRANSFER: Final = 2
 UNTIL_END: Final = 4
 
 
 class FailurePolicy:
-    """Counts the replies that failed in a row. Fixed texts that were heard, such as the apology, don't end the row:
-    only an answer shows that the agent works."""
+    """Counts the replies that failed in a row.
+
+    Fixed texts that were heard, such as the apology, don't reset the count. Only an answer shows that the agent works.
+    """
 
     def __init__(self, agent: AgentPlan, language: CallLanguage, termination: CallTermination) -> None:
         self._number, self._language = agent.fallback_number, language
@@ -24,7 +26,7 @@ class FailurePolicy:
         self._count = 0
 
     def order_sentences(self, fillers: Sequence[str]) -> tuple[str, ...]:
-        """The fixed sentences that a call should have at hand, those that are needed first at the beginning."""
+        """Return the fixed sentences whose audio a call should have in advance, the most urgent first."""
         phrases = self._language.phrases
         last = phrases.connecting if self._number else phrases.closing
         return (fillers[0], phrases.apology, last, *fillers[1:])
@@ -34,18 +36,21 @@ class FailurePolicy:
         self._count = 0
 
     def is_voice_failing(self, utterance: Utterance) -> bool:
-        """Whether an utterance failed because of the voice: there was text, but no audio of it, or a fixed text."""
+        """Return whether an utterance failed because of the voice: it had text but no audio, or was a fixed text."""
         return not utterance.is_answer or (bool(utterance.text.strip()) and utterance.speech_at is None)
 
     def must_give_up(self, *, is_voice_failing: bool) -> bool:
-        """Counts a failed reply; returns whether it was the last one."""
+        """Count a failed reply. Return whether it was the last one."""
         self._count += 1
         most = UNTIL_TRANSFER if self._number or is_voice_failing else UNTIL_END
         return self._count >= most
 
     def give_up(self, words: str, provider: str) -> str:
-        """Begins the end of the call, after words that are returned: a transfer if there is a number for it. words:
-        those for the end of the call."""
+        """Begin the end of the call, or a transfer if there is a number for it. Return what to say first.
+
+        Args:
+            words: What to say before the end of the call.
+        """
         if self._number:
             words = self._language.phrases.connecting
             detail = f"provider_error: {provider}" if provider else "provider_error"

@@ -1,7 +1,7 @@
 """Passes the recognizer's texts and signals to the floor, and asks other judges in pauses.
 
-Smart-turn's opinion of the sound and a second judge's of the words come later or never. Nothing waits for them: the
-floor takes them while it still waits, and passes them over afterwards.
+Smart-turn's opinion of the sound and a second judge's opinion of the words arrive later or never. Nothing waits for
+them: the floor uses them while it still waits, and ignores them afterwards.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from shared.plan import TurnPlan
 
 
 def make_floor(components: CascadeComponents, turn: TurnPlan, clock: CallClock, language: str) -> Floor:
-    """The floor of a call in this language (BCP 47), with the judge of its words and its voice track."""
+    """Return the floor of a call in this language (BCP 47), with the judge of its words and its voice track."""
     rules = make_turn_rules(turn, language)
     track = components.track
     return Floor(
@@ -33,8 +33,13 @@ def make_floor(components: CascadeComponents, turn: TurnPlan, clock: CallClock, 
 
 
 class FloorEvidence:
-    """Of one call. language: told of what recognizers tell of it. apply: carries out what the floor decides. on_words:
-    called with the words of the caller's turn so far."""
+    """Collects the evidence of one call.
+
+    Args:
+        language: Notified when a recognizer detects the language.
+        apply: Carries out the floor's decisions.
+        on_words: Called with the words of the caller's turn so far.
+    """
 
     __slots__ = ("_apply", "_asked", "_clock", "_floor", "_hints", "_language", "_on_words", "_second_judge", "_token")
 
@@ -55,7 +60,7 @@ class FloorEvidence:
         self._asked: tuple[int, str] = (0, "")
 
     def take(self, event: RecognizedText | TurnSignal) -> None:
-        """Takes what the recognizer reports."""
+        """Process a report of the recognizer."""
         if self._apply is None:
             return
         now = self._clock.audio_ms
@@ -69,19 +74,21 @@ class FloorEvidence:
         self._ask_second_judge()
 
     def paused(self, token: int) -> None:
-        """The caller paused: asks for all that there is of this pause. token: of the pause."""
+        """The caller paused: ask all judges about this pause. `token` identifies the pause."""
         self._token = token
         if self._hints is not None:
             self._hints.request(lambda finished: self._take_opinion(token, finished))
         self._ask_second_judge()
 
     def end(self) -> None:
-        """The call is over: the floor is told nothing more, because the words are reported as the last ones. Forgets
-        the call, which refers to this."""
+        """The call is over: stop notifying the floor, because further words are reported as the last ones.
+
+        Also drops the reference to the call, which refers back to this object.
+        """
         self._apply = None
 
     def _ask_second_judge(self) -> None:
-        """The words may be new: asks once about each text of a pause that the second judge could decide."""
+        """Ask the second judge once about each text of a pause that it could decide."""
         if self._second_judge is None:
             return
         token, text = self._token, self._floor.open_text

@@ -1,18 +1,19 @@
-"""Computes when each part of an utterance was heard. Pure.
+"""Calculates when each part of an utterance was heard. Pure.
 
-Audio is played in stretches: a hold ends one, and what is played again after it begins another.
+Audio is played in stretches: a hold ends a stretch, and what is played after it begins another.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-# The clock and the marks of a carrier agree within this: a stretch goes on.
+# If the clock and a carrier's marks agree within this, the stretch continues.
 SEAM_MS: Final = 20.0
 
 
 @dataclass(slots=True)
 class _Stretch:
-    """start_ms, end_ms: in the audio. lead_ms: of the call's clock over the position."""
+    """A stretch from `start_ms` to `end_ms` of the audio. `lead_ms` is the lead of the call's clock over the
+    position."""
 
     start_ms: float
     end_ms: float
@@ -20,13 +21,13 @@ class _Stretch:
 
 
 class HeardTimes:
-    """Of one utterance. Positions are ms of its audio, times ms on the call's clock."""
+    """When the parts of one utterance were heard. Positions are ms of its audio, times are ms on the call's clock."""
 
     def __init__(self) -> None:
         self._stretches: list[_Stretch] = []
 
     def add(self, start_ms: float, end_ms: float, at: float) -> None:
-        """The audio from `start_ms` to `end_ms` was heard, and began to sound `at`."""
+        """The audio from `start_ms` to `end_ms` was heard, and began to sound at `at`."""
         last = self._stretches[-1] if self._stretches else None
         lead_ms = at - start_ms
         if last is not None and last.end_ms == start_ms and abs(last.lead_ms - lead_ms) <= SEAM_MS:
@@ -35,7 +36,7 @@ class HeardTimes:
             self._stretches.append(_Stretch(start_ms, end_ms, lead_ms))
 
     def find(self, start_ms: float, end_ms: float) -> tuple[float, float] | None:
-        """When this part of the audio was heard, the last time if it was repeated; None if it was not."""
+        """Return when this part of the audio was heard, the last time if it was repeated, or None if it was not."""
         for index in range(len(self._stretches) - 1, -1, -1):
             first = self._stretches[index]
             if first.start_ms <= start_ms <= first.end_ms:

@@ -1,6 +1,6 @@
-"""The path of caller audio, from the carrier's payload to everything that reads it.
+"""The path of caller audio, from the carrier's payload to all of its readers.
 
-A live listener, or any other new reader, is one more `Tap`.
+A live listener, or any other new reader, is another `Tap`.
 """
 
 from typing import Final
@@ -17,19 +17,19 @@ from media.call.taps import Tap
 
 SILENT_FRAME: Final = mulaw.SILENCE * FRAME
 SILENT_PCM: Final = mulaw.decode(SILENT_FRAME)
-# So many lost frames are no silence to the voice detector: it gets the frame before them again. The level of digital
-# silence in mid-speech would tell it that the place is free of noise.
+# Up to this many lost frames are not silence for the voice detector: it gets the previous frame again. The level of
+# digital silence in the middle of speech would suggest a place without noise.
 MOST_CONCEALED: Final = 3
-# The call's ticks come every 240 ms. After a longer time without one the event loop was held up, and audio may wait to
-# be read: it is looked at first.
+# The call ticks every 240 ms. After a longer time without a tick the event loop was delayed, and waiting audio is read
+# first.
 HELD_UP_MS: Final = 400.0
 
 
 class InboundPath:
-    """Takes caller audio in the stream's encoding, cuts it into frames, and hands each to the taps and the responder.
+    """Accepts caller audio in the stream's encoding, cuts it into frames, and gives each to the taps and the responder.
 
-    Where audio is missing it hands them silence instead: at once where timestamps show a gap, and by the clock while
-    none comes and the responder waits for the caller's silence.
+    Silence replaces missing audio: at once if timestamps show a gap, and by the clock if no audio arrives and the
+    responder waits for the caller's silence.
     """
 
     __slots__ = (
@@ -46,7 +46,7 @@ class InboundPath:
         sent_keys: SentKeys,
         responder: Responder,
     ) -> None:
-        """Puts the path together. A frame goes to all mu-law readers, then to all PCM readers, each in this order."""
+        """Set up the path. A frame goes to all mu-law readers, then to all PCM readers, in this order."""
         self._to_ulaw = components.transcoder.to_ulaw
         self._frames = Framer().push
         self._clock = clock
@@ -62,15 +62,15 @@ class InboundPath:
             self.add(tap)
 
     def add(self, tap: Tap) -> None:
-        """Adds a reader, also during the call; it starts with the next frame."""
+        """Add a reader, even during the call. It starts with the next frame."""
         self._set_taps((*self._taps, tap))
 
     def remove(self, tap: Tap) -> None:
-        """Removes a reader; one that is not there is ignored. A tap may remove itself while it is being called."""
+        """Remove a reader. Unknown readers are ignored. A tap may remove itself while it is being called."""
         self._set_taps(tuple(other for other in self._taps if other is not tap))
 
     def close(self) -> None:
-        """Removes all readers, at the end of the call."""
+        """Remove all readers at the end of the call."""
         taps = self._taps
         self._set_taps(())
         for tap in taps:
@@ -78,9 +78,11 @@ class InboundPath:
                 tap.ended()
 
     def push(self, payload: bytes, at_ms: int) -> None:
-        """Takes caller audio of any length with the carrier's timestamp; audio that came before is dropped. This is the
-        frame path: it allocates nothing but frames and their PCM, and calls attributes that are callables by local
-        names, which Python 3.11 looks up faster."""
+        """Process caller audio of any length with the carrier's timestamp. Duplicate audio is dropped.
+
+        This is the frame path. It allocates only frames and their PCM, and calls callable attributes through local
+        names, which Python 3.11 looks up faster.
+        """
         clock, end_frame, to_ulaw = self._clock, self._end_frame, self._to_ulaw
         read_clock, cut_frames = clock.now, self._frames
         clock.audio_at = now = read_clock()
@@ -89,7 +91,7 @@ class InboundPath:
             if missing < 0:
                 return
             self._fill_gap(missing, now)
-        for ulaw in cut_frames(to_ulaw(payload)):  # as `_hand_out_silence`; a call a frame less
+        for ulaw in cut_frames(to_ulaw(payload)):  # like `_hand_out_silence`, but saves a call per frame
             clock.audio_ms = audio_ms = clock.audio_ms + FRAME_MS
             heard = self._sent_keys.without_echo(ulaw) if self._sent_keys.echoes else ulaw
             for read in self._ulaw_readers:
@@ -102,8 +104,8 @@ class InboundPath:
             end_frame(audio_ms)
 
     def tick(self, now: float) -> None:
-        """Hands out silence for the time in which no audio came, if the responder waits for it; called with each tick
-        of the call."""
+        """Hand out silence for the time in which no audio came, if the responder waits for it. Called with each
+        tick."""
         held_up = now - self._ticked_at > HELD_UP_MS
         self._ticked_at = now
         if held_up or not self._responder.waits_for_silence:
@@ -111,7 +113,7 @@ class InboundPath:
         self._hand_out_silence(self._timeline.fill(now), SILENT_PCM, self._timeline.filled_until)
 
     def paused_ms(self, now: float) -> float:
-        """How long no audio has come."""
+        """Return how long no audio has arrived."""
         return now - self._timeline.heard_at
 
     def _fill_gap(self, missing: int, now: float) -> None:
@@ -122,7 +124,7 @@ class InboundPath:
         self._hand_out_silence(missing, pcm, now)
 
     def _hand_out_silence(self, frames: int, pcm: bytes, until: float) -> None:
-        """Each frame in its time, because a turn may end in any of them."""
+        """Hand out each frame with its own time, because a turn may end in any of them."""
         clock = self._clock
         for left in range(frames, 0, -1):
             clock.audio_at = until - (left - 1) * FRAME_MS
@@ -134,7 +136,7 @@ class InboundPath:
             self._end_frame(clock.audio_ms)
 
     def _set_taps(self, taps: tuple[Tap, ...]) -> None:
-        """Binds the callables once, so that the frame path only walks tuples."""
+        """Bind the callables once, so that the frame path only iterates over tuples."""
         self._taps = taps
         self._timed_readers = tuple(tap.caller for tap in taps if tap.caller is not None)
         self._ulaw_readers = tuple(tap.caller_ulaw for tap in taps if tap.caller_ulaw is not None)

@@ -13,10 +13,14 @@ from shared.refcycles import break_cycle
 
 
 class Keypad:
-    """received: digits of the caller. sent: keys of the agent.
+    """The keys of a call.
 
-    While a tool collects digits, or the agent's keys sound, nothing is recorded: whoever has the tones can read the
+    While a tool collects digits, or the agent's keys sound, nothing is recorded, because the tones would reveal the
     keys, which may be a card number or a PIN.
+
+    Attributes:
+        received: The caller's digits.
+        sent: The agent's keys.
     """
 
     def __init__(
@@ -27,14 +31,19 @@ class Keypad:
         set_collecting: Callable[[bool], None],
         language: CallLanguage,
     ) -> None:
-        """now: the call's clock in ms. set_collecting: told when a tool begins and ends to collect. language: of
-        prompts."""
+        """Create the keypad.
+
+        Args:
+            now: Returns the time on the call's clock in ms.
+            set_collecting: Called when a tool begins and ends to collect digits.
+            language: The language of prompts.
+        """
         self._now, self._emit = now, emit
         self.received = DigitCollector(set_collecting, lambda: language.phrases)
         self.sent = sent
 
     async def collect(self, request: DigitRequest) -> CollectedDigits:
-        """Waits for digits of the caller, and reports the outcome without them."""
+        """Wait for digits of the caller, and report the outcome without them."""
         try:
             collected = await self.received.collect(request, self._now())
         except asyncio.CancelledError:
@@ -52,9 +61,14 @@ class Keypad:
         return collected
 
     def press(self, digit: str, *, in_question: bool) -> bool:
-        """A key of the caller's; returns whether no tool collects it. Those that one does are not in the event: they
-        may be a PIN. A carrier may report the echo of the agent's own tones: that is no key. in_question: the caller
-        speaks, or waits for the answer."""
+        """Process a key of the caller. Return whether no tool collects it.
+
+        A collected key is left out of the event, because it may belong to a PIN. A key that is the echo of the agent's
+        own tones is ignored.
+
+        Args:
+            in_question: The caller speaks, or waits for the answer.
+        """
         if self.sent.is_echo(digit):
             return False
         now, is_collecting = self._now(), self.received.is_collecting
@@ -63,15 +77,15 @@ class Keypad:
         return not is_collecting
 
     def time_question(self, utterance: Utterance, left_ms: float) -> None:
-        """Words of the agent will have been heard in left_ms: those that ask whether digits are right, or others."""
+        """Set when the agent's words have been heard, in `left_ms`. They may ask whether digits are right."""
         if utterance.is_secret:
             self.received.question_ends(self._now() + left_ms)
 
     def tick(self, now: float, agent_silent: bool, *, is_quiet: bool, may_interrupt: bool) -> str:
-        """As `DigitCollector.tick`, whose keys it returns. is_quiet: neither side speaks."""
+        """Return the keys of `DigitCollector.tick`. `is_quiet` means that neither side speaks."""
         self.sent.tick(now, agent_silent)
         return self.received.tick(now, is_quiet, may_interrupt=may_interrupt)
 
     def close(self) -> None:
-        """Ends both; called once, at the end of the call."""
+        """End both. Called once, at the end of the call."""
         break_cycle(self, "received", "sent")

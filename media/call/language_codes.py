@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-# By our code: those of ISO 639-2 and 639-3, older ones, and of parts of Norwegian and of Tagalog.
+# By our code: codes of ISO 639-2 and 639-3, older codes, and codes of parts of Norwegian and of Tagalog.
 _OTHERS: Final[Mapping[str, tuple[str, ...]]] = {
     **{"af": ("afr",), "am": ("amh",), "ar": ("ara", "arb"), "az": ("aze",), "be": ("bel",), "bg": ("bul",)},
     **{"bn": ("ben",), "bs": ("bos",), "ca": ("cat",), "cs": ("ces", "cze"), "cy": ("cym", "wel"), "da": ("dan",)},
@@ -24,6 +24,6 @@ _SAME: Final[Mapping[str, str]] = {other: code for code, others in _OTHERS.items
 
 
 def base_language(tag: str) -> str:
-    """ "en" of "en-GB" and "eng", and one code for a language that vendors know by several."""
+    """Return "en" for "en-GB" and "eng", and one code for a language for which vendors use several."""
     base = tag.replace("_", "-").partition("-")[0].lower()
     return _SAME.get(base, base)

@@ -22,5 +22,5 @@ _NAMES: Final[Mapping[str, str]] = {
 
 
 def language_name(language: str) -> str:
-    """ "Spanish" for "es" and "es-MX"; the code itself where we have no name for it."""
+    """Return "Spanish" for "es" and "es-MX", or the code itself if it has no name here."""
     return _NAMES.get(language.partition("-")[0].lower(), language)

@@ -25,23 +25,30 @@ class LanguageSwitch:
     ) -> None:
         self._language, self._floor, self._turns, self._clock = language, floor, turns, clock
         self._emit = emit
-        self._is_dictated = False  # what the agent's last words ask for
+        self._is_dictated = False  # whether the agent's last words ask for dictation
 
     def read_question(self, agent_text: str) -> AgentQuestion:
-        """What the agent's words ask, in the language that the call is in. The caller's next words are judged by it."""
+        """Return what the agent's words ask, in the call's language. The caller's next words are judged by it."""
         asked = read_question(agent_text, self._language.tag)
         is_spelled = asked.dictated is not None or asked.expect is ExpectedReply.SPELLING
         self._is_dictated = is_spelled or asks_for_names(agent_text)
         return asked
 
     def preview(self, text: str) -> str:
-        """The language that the call will be in if the caller's turn ends with this text."""
+        """Return the language that the call will have if the caller's turn ends with this text."""
         return self._language.preview(self._floor.turn, text, is_dictated=self._is_dictated)
 
     def turn_ended(self, text: str, *, is_opening: bool) -> bool:
-        """A turn of the caller's is about to be answered: from the answer on the call may be in another language. text:
-        all words of the floor's turn. is_opening: the agent's announcements or its greeting come first, which are in
-        its main language; the next turn decides. Returns whether the language has changed."""
+        """A turn of the caller will be answered. The call may be in another language from the answer on.
+
+        Args:
+            text: All words of the floor's turn.
+            is_opening: The agent's announcements or its greeting come first, which are in its main language, so the
+                next turn decides.
+
+        Returns:
+            Whether the language has changed.
+        """
         if is_opening:
             return False
         before = self._language.take_turn(self._floor.turn, text, is_dictated=self._is_dictated)

@@ -11,7 +11,7 @@ from media.turn.vad import VoiceTrack
 async def report_last_words(
     turns: CallerTurns, floor: Floor, recognizer: CallRecognizer, clock: CallClock, track: VoiceTrack
 ) -> None:
-    """Reports the pending turn and what the caller has said since; waits up to `LAST_WORDS_S` for its text."""
+    """Report the pending turn and what the caller has said since. Waits up to `LAST_WORDS_S` for the text."""
     turns.settle()
     if floor.state in CALLER_IS_HEARD:
         text = await recognizer.last_words(LAST_WORDS_S)

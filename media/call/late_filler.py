@@ -7,35 +7,36 @@ from media.call.call_language import CallLanguage
 from media.tools.fillers import late_fillers
 from shared.plan import LimitsPlan
 
-# After the first filler of a wait, this long a silence comes before the next one.
+# After the first filler of a wait, this much silence precedes the next one.
 NEXT_AFTER_MS: Final = 4_000.0
-# Answers that always take a little longer are not late: a filler before each of them would annoy. The filler then comes
-# up to MOST_PATIENCE_MS later, PATIENCE_MARGIN_MS after the quickest of the last USUAL_OF answers.
+# Answers that always take a little longer are not late, because a filler before each of them would annoy the caller.
+# The filler then comes up to MOST_PATIENCE_MS later, PATIENCE_MARGIN_MS after the quickest of the last USUAL_OF
+# answers.
 USUAL_OF: Final = 3
 PATIENCE_MARGIN_MS: Final = 300.0
 MOST_PATIENCE_MS: Final = 800.0
 
 
 class LateFiller:
-    """The fillers of one call, none twice in a row."""
+    """The fillers of one call. No filler comes twice in a row."""
 
     def __init__(self, limits: LimitsPlan, language: CallLanguage) -> None:
-        """A filler comes after half of the agent's limit of silence at the latest."""
+        """Create the fillers. A filler comes after at most half of the agent's limit of silence."""
         self._after_ms = limits.filler_s * 1000
         self._longest_ms = limits.reply_s * 1000 / 2 if limits.reply_s else float("inf")
         self._language = language
-        self._waits = 0  # those in which a filler was said
-        self._count = 0  # fillers of this wait
+        self._waits = 0  # the number of waits in which a filler was said
+        self._count = 0  # the number of fillers in this wait
         self._usual: deque[float] = deque(maxlen=USUAL_OF)
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """All that may be said; the first one first."""
+        """All fillers that may be said, the first one first."""
         first, more = late_fillers(self._language.tag)
         return (*first, *more)
 
     def choose(self, silent_ms: float) -> str:
-        """What to say after so much silence in which an answer is due; "" while it is short."""
+        """Return what to say after this much silence in which an answer is due, or an empty text while it is short."""
         if not self._after_ms or silent_ms < self._limit_ms():
             return ""
         first, more = late_fillers(self._language.tag)
@@ -44,16 +45,16 @@ class LateFiller:
         return more[(self._count - 1) % len(more)]
 
     def said(self) -> None:
-        """What was chosen is said."""
+        """The chosen filler is said."""
         self._count += 1
 
     def answered(self, latency_ms: float) -> None:
-        """An answer began to sound, so long after it was due."""
+        """An answer began to sound this long after it was due."""
         self._usual.append(latency_ms)
         self.wait_over()
 
     def wait_over(self) -> None:
-        """Nobody waits any more."""
+        """The wait is over."""
         self._waits += bool(self._count)
         self._count = 0
 

@@ -84,7 +84,7 @@ class PendingSpeech:
         """The greeting, which is said now. That of a resumed call is an apology, and no part of the transcript while
         the caller still waits for an answer."""
         self.is_greeting_due = False
-        is_answer_next = self._is_resumed and bool(self.is_answer_due or self._tools.news)
+        is_answer_next = self._is_resumed and bool(self.is_answer_due or self._tools.new_results)
         return FixedText(self._greeting, not is_answer_next, self._interruptible)
 
     def take_announcement(self, now: float, *, is_caller_heard: bool) -> FixedText | None:
@@ -97,7 +97,7 @@ class PendingSpeech:
         from outside, behind the answers that are due. None while there is none."""
         if self.is_greeting_due and not self._waits_for_caller:
             return self.take_greeting()
-        if self.is_answer_due or self._tools.news or not self._texts:
+        if self.is_answer_due or self._tools.new_results or not self._texts:
             return None
         return FixedText(self._texts.popleft())
 

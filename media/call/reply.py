@@ -119,7 +119,7 @@ class Reply:
         self._concluded = True
         if self._sequence is not None and self.is_waiting:
             self._sequence.abandon()
-        self.services.tools.add_news(self._unanswered)
+        self.services.tools.add_new_results(self._unanswered)
         for part in self._parts:
             part.entry.close()
         if heard == self.utterance.text.strip():
@@ -176,7 +176,7 @@ class Reply:
         """Makes one request to the model: yields its words in speakable pieces, appends its tool calls to `calls`."""
         services = self.services
         splitter = SentenceSplitter()
-        news = services.tools.news
+        new_results = services.tools.new_results
         events = self._ask_model()
         try:
             async for event in events:
@@ -191,7 +191,7 @@ class Reply:
         finally:
             await close_stream(events)
         self._unanswered = ()
-        services.tools.clear_news(news)
+        services.tools.clear_new_results(new_results)
         for piece in splitter.flush():
             yield self._add_words(part, piece)
 

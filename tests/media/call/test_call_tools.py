@@ -88,7 +88,7 @@ def test_calls_of_an_answer_run_in_order() -> None:
         await asyncio.sleep(2)
         assert bench.done == [(sequence, 4_000)]
         assert (sequence.is_done, sequence.can_end_reply, bench.tools.is_running) == (True, False, False)
-        assert bench.tools.news == (), "a reply waited for them"
+        assert bench.tools.new_results == (), "a reply waited for them"
 
     assert run(act).began == ["called", "look_up", "read"]
 
@@ -123,7 +123,7 @@ def test_a_tool_ends_the_call_if_it_succeeds_and_was_not_interrupted(name: str, 
         if abandoned:
             sequence.abandon()
         await asyncio.sleep(2)
-        assert texts(bench.tools.news) == (["end done"] if abandoned else [])
+        assert texts(bench.tools.new_results) == (["end done"] if abandoned else [])
 
     assert ("call ends" in run(act).began) == ends
 
@@ -133,11 +133,11 @@ def test_results_that_nobody_waits_for_are_news() -> None:
         sequence = bench.call("look_up", "read")
         await asyncio.sleep(3)
         sequence.abandon()
-        assert texts(bench.tools.news) == ["look_up done"]
+        assert texts(bench.tools.new_results) == ["look_up done"]
         await asyncio.sleep(2)
-        assert texts(bench.tools.news) == ["look_up done", "read done"]
-        bench.tools.clear_news(bench.tools.news[:1])
-        assert texts(bench.tools.news) == ["read done"]
+        assert texts(bench.tools.new_results) == ["look_up done", "read done"]
+        bench.tools.clear_new_results(bench.tools.new_results[:1])
+        assert texts(bench.tools.new_results) == ["read done"]
 
     run(act)
 
@@ -149,7 +149,7 @@ def test_what_belongs_to_the_sentence_stops_with_it() -> None:
         sequence.abandon()
         await asyncio.sleep(10)
         assert texts(sequence.results) == [CANCELLED_RESULT, "look_up done", CANCELLED_RESULT, CANCELLED_RESULT]
-        assert texts(bench.tools.news) == ["look_up done"]
+        assert texts(bench.tools.new_results) == ["look_up done"]
         assert [at for _, at in bench.done] == [3_000]
 
     assert run(act).began == ["called", "keys", "look_up"]
@@ -160,10 +160,10 @@ def test_only_a_repeatable_run_is_repeated_on_resume() -> None:
 
     async def act(bench: ToolBench) -> None:
         bench.tools.resume(bench.transcript, 4)
-        assert texts(bench.tools.news) == [LOST_RESULT, LOST_RESULT]
+        assert texts(bench.tools.new_results) == [LOST_RESULT, LOST_RESULT]
         await asyncio.sleep(3)
         assert texts(bench.transcript.last_results()) == [LOST_RESULT, "read done", LOST_RESULT]
-        assert len(bench.tools.news) == 3
+        assert len(bench.tools.new_results) == 3
 
     bench = run(act, ToolBench([Message("user", "hello"), Message("assistant", "", tool_calls=calls)]))
     assert [(event.name, event.turn) for event in bench.events if isinstance(event, ToolStarted)] == [("read", 4)]
@@ -173,7 +173,7 @@ def test_a_repeatable_run_that_would_have_ended_the_call_is_repeated_on_resume()
     async def act(bench: ToolBench) -> None:
         bench.tools.resume(bench.transcript, 1)
         await asyncio.sleep(3)
-        assert texts(bench.tools.news) == ["close_case done"]
+        assert texts(bench.tools.new_results) == ["close_case done"]
 
     asked = Message("assistant", "Goodbye.", tool_calls=(ToolCall("1", "close_case", "{}"),))
     assert "call ends" not in run(act, ToolBench([asked])).began
@@ -197,8 +197,8 @@ def test_results_that_nobody_has_answered_are_news_on_resume() -> None:
     async def act(bench: ToolBench) -> None:
         bench.tools.resume(bench.transcript, 1)
 
-    assert texts(run(act, ToolBench([asked, result])).tools.news) == ["found"]
-    assert run(act, ToolBench([asked, result, Message("assistant", "It is found.")])).tools.news == ()
+    assert texts(run(act, ToolBench([asked, result])).tools.new_results) == ["found"]
+    assert run(act, ToolBench([asked, result, Message("assistant", "It is found.")])).tools.new_results == ()
 
 
 def test_an_end_of_the_call_that_was_not_carried_out_is_told_on_resume() -> None:
@@ -208,9 +208,9 @@ def test_an_end_of_the_call_that_was_not_carried_out_is_told_on_resume() -> None
     async def act(bench: ToolBench) -> None:
         bench.tools.resume(bench.transcript, 1)
 
-    assert texts(run(act, ToolBench([asked, *results])).tools.news) == ["found", NOT_ENDED_RESULT]
+    assert texts(run(act, ToolBench([asked, *results])).tools.new_results) == ["found", NOT_ENDED_RESULT]
     revoked = run(act, ToolBench([asked, *results, Message("user", "one more thing")]))
-    assert revoked.tools.news == (), "the caller spoke over the goodbye"
+    assert revoked.tools.new_results == (), "the caller spoke over the goodbye"
 
 
 def test_close_lets_a_run_end_and_starts_no_other() -> None:

@@ -77,11 +77,11 @@ def test_a_result_that_the_model_has_not_answered_yet_is_told_later() -> None:
         reply = make_reply(fakes)
         task = asyncio.create_task(reply.run())
         await asyncio.sleep(3)
-        assert len(fakes.model.requests) == 2 and not reply.services.tools.news
+        assert len(fakes.model.requests) == 2 and not reply.services.tools.new_results
         await cancel(task)
         reply.cut("")
-        news = reply.services.tools.news
-        return [result.text for result in news]
+        new_results = reply.services.tools.new_results
+        return [result.text for result in new_results]
 
     assert run_virtual(scenario()) == ["table 4 is free"]
 
