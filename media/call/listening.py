@@ -13,19 +13,22 @@ from media.call.audio_pauses import AudioPauses
 from media.call.recording_consent import ConsentState
 from media.call.stereo_mix import StereoMix
 
-# Audio is sent this long after it sounded, so that what comes a little late still finds its place.
+# Audio is sent this long after it sounded, so that audio that arrives a little late still finds its place.
 DELAY_MS: Final = 100.0
-# Longest stretch in one frame. Only a stalled event loop lets more come together.
+# The longest stretch in one frame. Only after a delay of the event loop is more available at once.
 LONGEST_MS: Final = 1_000.0
-# Moment on the call's clock in ms, flags, number of samples of each side.
+# The moment on the call's clock in ms, flags, the number of samples of each side.
 _HEADER: Final = struct.Struct("<IBxH")
 WITHHELD: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class ListenedAudio:
-    """Both sides of one stretch, mu-law of equal length. is_withheld: some or all of it was
-    replaced by silence, because the audio may not be kept."""
+    """Both sides of one stretch, mu-law of equal length.
+
+    Attributes:
+        is_withheld: Silence replaces some or all of the audio, because it must not be kept.
+    """
 
     at_ms: int
     caller: bytes
@@ -34,18 +37,22 @@ class ListenedAudio:
 
     @property
     def length_ms(self) -> float:
-        """Length of the stretch."""
+        """The length of the stretch."""
         return len(self.caller) / BYTES_PER_MS
 
     def encode(self) -> bytes:
-        """The binary message: an 8-byte header, the caller's bytes, the agent's bytes (docs/use/supervision.md)."""
+        """Return the binary message: an 8-byte header, the caller's bytes, the agent's bytes
+        (docs/use/supervision.md)."""
         header = _HEADER.pack(self.at_ms, WITHHELD if self.is_withheld else 0, len(self.caller))
         return header + self.caller + self.agent
 
 
 class LiveAudio:
-    """Takes audio as a tap does, from `start_ms` on. late_ms: audio of both sides together that came too late to be
-    heard in its place."""
+    """Reads audio as a tap does, from `start_ms` on.
+
+    Attributes:
+        late_ms: The audio of both sides together that arrived too late for its place.
+    """
 
     __slots__ = ("_audible_since", "_has_state", "_mix", "_pauses", "late_ms")
 
@@ -55,26 +62,26 @@ class LiveAudio:
         self.late_ms = 0.0
 
     def follow_consent(self, state: ConsentState, now: float) -> None:
-        """Lets audio through from the moment at which the call may be recorded; none while keys are collected."""
+        """Pass audio from the moment at which the call may be recorded, and none while keys are collected."""
         if state.consent != "given":
             self._audible_since = math.inf
-            self._mix = StereoMix(self._mix.taken_ms)  # what waits is not heard either
+            self._mix = StereoMix(self._mix.taken_ms)  # drops waiting audio as well
         elif self._audible_since == math.inf:
             self._audible_since = now if self._has_state else -math.inf
         self._has_state = True
         self._pauses.set_paused(state.is_paused, now)
 
     def add_caller(self, ulaw: bytes, now: float) -> None:
-        """Takes caller audio received at `now`."""
+        """Add caller audio that was received at `now`."""
         start = now - len(ulaw) / BYTES_PER_MS
         self._mix.add_caller(self._audible(ulaw, start), now)
 
     def add_agent(self, ulaw: bytes, at_ms: float) -> None:
-        """Takes agent audio that the caller heard from `at_ms` on."""
+        """Add agent audio that the caller heard from `at_ms` on."""
         self._mix.add_agent(self._audible(ulaw, at_ms), at_ms)
 
     def take(self, now: float) -> ListenedAudio | None:
-        """Return the next stretch, at most LONGEST_MS of it; None if nothing is due."""
+        """Return the next stretch, at most LONGEST_MS of it, or None if none is due."""
         mix = self._mix
         self.late_ms += mix.drop_ahead(now)
         start = mix.taken_ms

@@ -1,7 +1,7 @@
 """A source of the output mixer for a voice that is sent as it is spoken, by a person or a duplex model.
 
-Pure: times are parameters, in ms on the call's clock. The carrier plays live audio as it comes, so the clock alone
-tells what was heard; no mark is needed.
+Pure: times are parameters, in ms on the call's clock. The carrier plays live audio as it arrives, so the clock alone
+shows what was heard, and no mark is needed.
 """
 
 from collections import deque
@@ -12,17 +12,19 @@ from media.audio.mulaw import BYTES_PER_MS
 from media.call.media_stream import MediaStream
 from media.call.playback import AudioReader
 
-# The carrier's buffer holds so much of it at most: what comes in a longer burst is dropped, because the caller would
-# hear the voice later and later.
+# The maximum length of audio in the carrier's buffer. The rest of a longer burst is dropped, because otherwise the
+# caller would hear the voice later and later.
 LONGEST_AHEAD_MS: Final = 400.0
 
 
 class LiveVoice:
-    """One voice. Mu-law, 8 kHz; pieces of any length are sent in whole 20 ms frames.
+    """One voice. Mu-law, 8 kHz. Pieces of any length are sent in whole 20 ms frames.
 
-    heard_readers: called with each piece that the caller has heard and the time of its beginning. dropped_ms: audio
-    that came too early. sent_ms: all that was sent. on_sent: called with audio that is sent, whole frames, and the time
-    at which it begins to sound.
+    Attributes:
+        heard_readers: Called with each piece that the caller has heard, and the time of its beginning.
+        dropped_ms: The audio that arrived too early.
+        sent_ms: All audio that was sent.
+        on_sent: Called with audio that is sent, in whole frames, and the time at which it begins to sound.
     """
 
     __slots__ = ("_framer", "_free_at", "_stream", "_unheard", "dropped_ms", "heard_readers", "on_sent", "sent_ms")
@@ -37,16 +39,18 @@ class LiveVoice:
         self.dropped_ms = self.sent_ms = 0.0
 
     def push(self, ulaw: bytes, now: float) -> float | None:
-        """Take the next audio, and return when it begins to sound: when what was sent before is over. None if nothing
-        was sent, because it came too early or fills no frame yet."""
+        """Send the next audio, and return when it begins to sound, which is after the audio that was sent before.
+
+        Returns None if nothing was sent, because the audio arrived too early or fills no frame yet.
+        """
         return self._send(b"".join(self._framer.push(ulaw)), now)
 
     def end(self, now: float) -> None:
-        """Sends what is left of a frame."""
+        """Send the rest of an incomplete frame."""
         self._send(b"".join(self._framer.flush()), now)
 
     def cut(self, now: float) -> None:
-        """Silences the voice at once: what the carrier has not played is dropped."""
+        """Silence the voice at once. Audio that the carrier has not played is dropped."""
         self.settle(now)
         if self._unheard:
             audio, start = self._unheard[0]
@@ -57,7 +61,7 @@ class LiveVoice:
         self._free_at = now
 
     def settle(self, now: float) -> None:
-        """Hands what was heard up to now to the readers."""
+        """Give the readers what was heard up to now."""
         while self._unheard:
             audio, start = self._unheard[0]
             if start + len(audio) / BYTES_PER_MS > now:
@@ -66,7 +70,7 @@ class LiveVoice:
             self._hand_out(audio, start)
 
     def silent(self, now: float) -> bool:
-        """Whether the carrier plays nothing of it."""
+        """Return whether the carrier plays none of the voice."""
         return now >= self._free_at
 
     def _hand_out(self, audio: bytes, start: float) -> None:

@@ -4,16 +4,16 @@ from typing import Protocol
 
 
 class MediaStream(Protocol):
-    """What a call sends to its carrier. Nothing here blocks: messages are queued and sent in order."""
+    """Sends the call's audio to its carrier. Nothing blocks: messages are queued and sent in order."""
 
     def play(self, ulaw: bytes) -> None:
-        """Queues agent audio (mu-law 8 kHz); the carrier buffers it and plays it in real time."""
+        """Queue agent audio (mu-law 8 kHz). The carrier buffers it and plays it in real time."""
 
     def mark(self, name: str) -> None:
-        """Asks for `name` back once everything queued before it has been played."""
+        """Request `name` back once everything queued before it has been played."""
 
     def clear(self) -> None:
-        """Drops what the carrier has buffered; pending marks then come back at once."""
+        """Drop what the carrier has buffered. Pending marks then come back at once."""
 
     def hang_up(self) -> None:
-        """Ends the stream after everything queued here has been sent."""
+        """End the stream after everything queued here has been sent."""

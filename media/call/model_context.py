@@ -27,20 +27,25 @@ _EXPLANATION: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ModelContext:
-    """What is told in one call; empty texts without a context and without several languages. now: the current time, in
-    any zone. languages: that the call may be in (BCP 47)."""
+    """The context of one call. Its texts are empty without a plan's context and with only one language.
+
+    Attributes:
+        now: Returns the current time in any zone.
+        languages: The languages that the call may use (BCP 47).
+    """
 
     context: ContextPlan | None
     now: Callable[[], datetime]
     languages: Sequence[str]
 
     def describe_call(self) -> str:
-        """What stays the same for the whole call, also after it was resumed."""
+        """Return the facts that stay the same for the whole call, even after it was resumed."""
         origin = f"{_ORIGINS[self.context.direction]} {_EXPLANATION}" if self.context else ""
         return " ".join(filter(None, (origin, self._describe_languages())))
 
     def describe_now(self, language: str) -> str:
-        """The date and the time where the business is, to the minute, and the call's language, if there are several."""
+        """Return date and time at the business's location, to the minute, and the call's language if there are
+        several."""
         return " ".join(filter(None, (self._moment(), self._spoken(language))))
 
     def _moment(self) -> str:
@@ -54,5 +59,6 @@ class ModelContext:
         return _LANGUAGES.format(names=" or ".join(names), main=names[0]) if len(names) > 1 else ""
 
     def _spoken(self, language: str) -> str:
-        """By the tag that the agent's config has: nothing that a caller or a recognizer said is in it."""
+        """Return the language by the tag in the agent's config, so that it contains no text from a caller or a
+        recognizer."""
         return f"[Language: {language_name(language)}]" if len(self.languages) > 1 else ""

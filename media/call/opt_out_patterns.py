@@ -1,9 +1,9 @@
 """Patterns of requests not to be called again, in the languages of `phrases`. Pure.
 
-Searched as `request_patterns` says, in each clause. A match lists the number at once, and no agent of the workspace
-phones it any more: so a pattern is a whole request with nothing behind it that would make it a smaller one. A name
-("don't call me Bob"), a time or place ("not before nine", "not at work"), a report of what others said, another list
-("the waiting list"), and a bare "don't call me" (as in "I'll call you") belong to the model.
+The patterns are searched in each clause, as `request_patterns` describes. A match lists the number at once, and no
+agent of the workspace calls it any longer. A pattern is therefore a whole request, without words after it that would
+limit it. A name ("don't call me Bob"), a time or place ("not before nine", "not at work"), a report of what others
+said, another list ("the waiting list"), and a bare "don't call me" (as in "I'll call you") are left to the model.
 """
 
 import re
@@ -11,19 +11,19 @@ from typing import Final
 
 # --- English ---
 
-# What may follow a request: nothing, or a new thought. Recognizers leave out commas.
+# What may follow a request: nothing, or a new thought. Recognizers omit commas.
 _EN_END: Final = r"(?:$|(?= (?:i|im|ive|ill|we|and|or|because|its|this is|you|thank|otherwise|bye|goodbye)\b))"
 _EN_FILLER: Final = (
     r"(?:(?:no|yes|and|but|so|hey|look|listen|ok|okay|then|also|now|wait|actually|all right|sir|madam) ){0,3}"
 )
-# Who is asked to do it: an imperative, "can you", "I want you to", "I told you to".
+# The request's form: an imperative, "can you", "I want you to", "I told you to".
 _EN_COMMAND: Final = (
     rf"(?:^{_EN_FILLER}|\b(?:can|could|would|will) you (?:guys )?|\b(?:i|we) (?:(?:would|d|ve|have|really|already) )*"
     r"(?:want|like|need|ask|asked|told|am asking|m asking|am telling|m telling) you (?:guys "
     r"|people )?(?:\w+ times )?to "
     r"|^you (?:can|must|should|have to|need to|better|people need to) )"
 )
-# The same in front of "call me again", turned round.
+# The same forms before "call me again", negated.
 _EN_NEVER: Final = (
     rf"(?:^{_EN_FILLER}(?:do not|dont|never|do not ever|dont ever|dont you ever) "
     r"|\b(?:can|could|would|will) you (?:not|never) |\b(?:i|we) (?:(?:would|d|ve|have|already) )*(?:ask|asked|told) you"

@@ -1,9 +1,9 @@
 """The words of a person who speaks to the caller in the agent's place, from a recognizer session of their own.
 
 A session is opened when the person takes the line, and closed after the last words when the person gives it back. It
-has the recognizers of the call, so it fails over and is metered like the caller's. An utterance ends with a pause, at
-LONGEST_MS, or with the speech. A fault here costs words, never the call: an utterance whose words are not known is
-reported without text.
+uses the call's recognizers, so it fails over and is metered like the caller's session. An utterance ends with a pause,
+after LONGEST_MS, or with the speech. A fault here loses words but never affects the call: an utterance whose words are
+unknown is reported without text.
 """
 
 import asyncio
@@ -21,11 +21,12 @@ from shared.events import MOST_TIMED_WORDS, PersonSaid
 from shared.providers.word_timing import align_words, words_at_end
 from shared.refcycles import break_cycle
 
-# So much silence ends an utterance. It decides no turn, so it may be long.
+# This much silence ends an utterance. It decides no turn, so it may be long.
 PAUSE_MS: Final = 700.0
 # Longer utterances are reported in parts.
 LONGEST_MS: Final = 30_000.0
-# Sessions that wait for their last words at a time. A person who takes the line once more has no words.
+# The number of sessions that may wait for their last words at once. Beyond it, a person who takes the line again has no
+# words.
 MOST_OPEN: Final = 3
 _SILENT_FRAME: Final = mulaw.SILENCE * FRAME
 _SILENT_PCM: Final = mulaw.decode(_SILENT_FRAME)
@@ -33,7 +34,7 @@ _SILENT_PCM: Final = mulaw.decode(_SILENT_FRAME)
 
 @dataclass(frozen=True, slots=True)
 class PersonEar:
-    """What recognizes a person's words. make_track, release_track: of the detector of voices."""
+    """What recognizes a person's words. `make_track` and `release_track` belong to the voice detector."""
 
     stt: SpeechToText
     make_track: Callable[[], VoiceTrack]
@@ -54,26 +55,32 @@ class PersonWords:
         now: float,
         report: Callable[[PersonSaid], None],
     ) -> None:
-        """ear: None if there is no recognizer. language: of the call (BCP 47). now: the audio's zero, in ms on the
-        call's clock. report: called with each utterance."""
+        """Begin the session.
+
+        Args:
+            ear: None if there is no recognizer.
+            language: The language of the call (BCP 47).
+            now: The audio's zero, in ms on the call's clock.
+            report: Called with each utterance.
+        """
         self._ear, self._session_id, self._base, self._report = ear, session_id, now, report
         self._track = ear.make_track() if ear is not None else None
         self._recognizer = CallRecognizer(ear.stt, language, self._on_event) if ear is not None else None
         self._has_failed = ear is None
-        self._ms = 0  # of audio so far
+        self._ms = 0  # the length of the audio so far
         self._heard_ms: float | None = None  # where the first audio since the last report begins
         self._heard_end_ms = 0.0  # where the latest audio ends
-        self._began_ms: float | None = None  # of the utterance
+        self._began_ms: float | None = None  # the start of the utterance
         self._told_ms = 0.0  # the end of what was reported
-        self._token, self._asked_ms = 0, 0.0  # of the latest request for a text; its utterance's end
+        self._token, self._asked_ms = 0, 0.0  # the latest request for a text, and the end of its utterance
         self._is_asked = False
-        self._text = ""  # of the utterance, as far as it is known
-        self._text_ms = 0.0  # when that changed
+        self._text = ""  # the text of the utterance, as far as it is known
+        self._text_ms = 0.0  # when the text last changed
         if self._recognizer is not None:
             self._recognizer.open()
 
     def push(self, ulaw: bytes, start: float) -> None:
-        """Take audio that the caller was sent: whole frames of mu-law, and when they begin to sound."""
+        """Process audio that was sent to the caller: whole frames of mu-law, and when they begin to sound."""
         try:
             self._fill(start)
             if self._heard_ms is None:
@@ -162,7 +169,7 @@ class PersonWords:
         elif isinstance(event, RecognizedText):
             if event.text != self._text:
                 self._text, self._text_ms = event.text, self._ms
-            if self._began_ms is None and event.text.strip():  # a voice that the detector does not notice
+            if self._began_ms is None and event.text.strip():  # a voice that the detector does not detect
                 self._began_ms = self._heard_ms if self._heard_ms is not None else self._told_ms
             if self._is_asked and event.final and event.token == self._token:
                 self._tell(event.text, self._asked_ms, is_known=True)
@@ -170,7 +177,7 @@ class PersonWords:
                     self._recognizer.next_turn()
 
     def _tell(self, text: str, end_ms: float, *, is_known: bool) -> None:
-        """Report the utterance, unless it was only a sound; the next one begins after it."""
+        """Report the utterance, unless it was only a sound. The next utterance begins after it."""
         began_ms = self._began_ms if self._began_ms is not None else self._heard_ms
         began_ms = self._told_ms if began_ms is None else began_ms
         end_ms = max(end_ms, began_ms)
@@ -196,7 +203,7 @@ class PersonWords:
 
 
 class PersonTranscript:
-    """The words of all persons who speak in one call, one after the other."""
+    """The words of all persons who speak in one call, in sequence."""
 
     def __init__(
         self,
@@ -205,8 +212,12 @@ class PersonTranscript:
         report: Callable[[PersonSaid], None],
         on_known: Callable[[], None],
     ) -> None:
-        """voice: of the person, as the caller is sent it. on_known: called when the last words of one who has given the
-        line back are known."""
+        """Create the transcript without a session.
+
+        Args:
+            voice: The person's voice, as it is sent to the caller.
+            on_known: Called when the last words of a person who has given the line back are known.
+        """
         self._ear, self._voice, self._report, self._on_known = ear, voice, report, on_known
         self._current: PersonWords | None = None
         self._ending: set[asyncio.Task[None]] = set()
@@ -214,7 +225,7 @@ class PersonTranscript:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether last words are still to come."""
+        """Whether last words are still awaited."""
         return self._awaited > 0
 
     def begin(self, session_id: str, language: str, now: float) -> None:

@@ -1,4 +1,4 @@
-"""Audio of fixed sentences, synthesized in advance for the case that the voice fails."""
+"""Audio of fixed sentences, synthesized in advance in case the voice fails."""
 
 import asyncio
 import hashlib
@@ -14,19 +14,22 @@ from media.providers.cleanup import close_stream
 from media.providers.ports import ProviderError, SpeechChunk, TextToSpeech, TimedWord
 from shared.plan import Pronunciation, ProviderPlan
 
-# About 2 s of audio each: 8 MB in all.
+# Each has about 2 s of audio: 8 MB in total.
 MOST_SENTENCES: Final = 512
-# A sentence takes this long at most, and is this long.
+# The maximum time for the synthesis of a sentence, and the maximum length of its audio.
 SYNTHESIS_S: Final = 10.0
 LONGEST_MS: Final = 20_000
-# After a failure, so that a dead voice is not asked all the time.
+# The pause after a failure, so that requests to a failed voice are rare.
 RETRY_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class SentenceKey:
-    """A sentence of a voice. voices: digest of the chain's providers with their options, and of the agent's
-    pronunciations."""
+    """Identifies a sentence of a voice.
+
+    Attributes:
+        voices: A digest of the chain's providers with their options, and of the agent's pronunciations.
+    """
 
     voices: bytes
     language: str
@@ -34,22 +37,25 @@ class SentenceKey:
 
 
 class PhraseAudioCache:
-    """One per event loop, for the calls of all workspaces: with the same voices, a sentence sounds the same. The call
-    that first needs it pays for it. The sentence that was used longest ago makes room."""
+    """The cache of one event loop for the calls of all workspaces, because a sentence sounds the same with the same
+    voices.
+
+    The call that first needs a sentence pays for it. The least recently used sentence is evicted.
+    """
 
     def __init__(self, most: int = MOST_SENTENCES) -> None:
         self._most = most
         self._found: OrderedDict[SentenceKey, SpeechChunk] = OrderedDict()
-        self._blocked_until: dict[SentenceKey, float] = {}  # a call synthesizes it, or it failed lately
+        self._blocked_until: dict[SentenceKey, float] = {}  # a call synthesizes it, or it failed recently
 
     def find(self, key: SentenceKey) -> SpeechChunk | None:
-        """The sentence's audio; None while there is none."""
+        """Return the sentence's audio, or None if there is none yet."""
         if key in self._found:
             self._found.move_to_end(key)
         return self._found.get(key)
 
     def claim(self, key: SentenceKey) -> bool:
-        """Whether the sentence should be synthesized now, which is up to the one who asked."""
+        """Return whether the caller of this method should synthesize the sentence now."""
         now = asyncio.get_running_loop().time()
         if key in self._found or now < self._blocked_until.get(key, now):
             return False
@@ -58,20 +64,24 @@ class PhraseAudioCache:
         return True
 
     def put(self, key: SentenceKey, audio: SpeechChunk) -> None:
-        """Stores the sentence."""
+        """Store the sentence."""
         self._blocked_until.pop(key, None)
         self._found[key] = audio
         if len(self._found) > self._most:
             self._found.popitem(last=False)
 
     def release(self, key: SentenceKey) -> None:
-        """The synthesis was given up for no fault of the voice's."""
+        """The synthesis was cancelled without a fault of the voice."""
         self._blocked_until.pop(key, None)
 
 
 class PhraseAudio:
-    """The fixed sentences of one call. sentences: those to have at hand, the first one first. pronunciations: the
-    agent's, with which they sound otherwise. Without a cache there are none."""
+    """The fixed sentences of one call. Without a cache there are none.
+
+    Args:
+        sentences: The sentences to synthesize in advance, in this order.
+        pronunciations: The agent's pronunciations, which change how the sentences sound.
+    """
 
     def __init__(
         self,
@@ -83,23 +93,27 @@ class PhraseAudio:
         pronunciations: Sequence[Pronunciation] = (),
     ) -> None:
         self._cache, self._tts = cache, tts
-        self._voices = hashlib.sha256(msgspec.json.encode((voices, pronunciations))).digest()  # options may hold a key
+        self._voices = hashlib.sha256(
+            msgspec.json.encode((voices, pronunciations))
+        ).digest()  # options may contain a key
         self._missing: list[SentenceKey] = []
         self._task: asyncio.Task[None] | None = None
         self.set_language(language, sentences)
 
     def set_language(self, language: str, sentences: Sequence[str]) -> None:
-        """The call is in this language from now on. sentences: those of it to have at hand."""
+        """The call is in this language from now on. `sentences` are its sentences to synthesize in advance."""
         self._language = language
         self._missing = [self._key(text) for text in dict.fromkeys(sentences)]
 
     def find(self, text: str | None) -> SpeechChunk | None:
-        """The audio of a text; None if it is not at hand."""
+        """Return the audio of a text, or None if it is not available."""
         return self._cache.find(self._key(text)) if self._cache is not None and text else None
 
     def prepare(self) -> None:
-        """Starts to synthesize the next sentence that is missing, unless one is being synthesized. One that was there
-        once is not synthesized again for this call."""
+        """Start to synthesize the next missing sentence, unless a synthesis is running.
+
+        A sentence that was available once is not synthesized again for this call.
+        """
         if not self._missing or self._cache is None or (self._task is not None and not self._task.done()):
             return
         self._missing = [key for key in self._missing if self._cache.find(key) is None]
@@ -109,7 +123,7 @@ class PhraseAudio:
                 return
 
     async def close(self) -> None:
-        """Stops."""
+        """Stop the synthesis."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -119,7 +133,7 @@ class PhraseAudio:
         return SentenceKey(self._voices, self._language, text)
 
     async def _synthesize(self, cache: PhraseAudioCache, key: SentenceKey) -> None:
-        """A failure was reported by the chain; the sentence is tried again later."""
+        """Synthesize a sentence. The chain reports a failure, and the sentence is tried again later."""
         try:
             async with asyncio.timeout(SYNTHESIS_S):
                 spoken = await speak(self._tts, key.text, key.language)
@@ -133,7 +147,7 @@ class PhraseAudio:
 
 
 async def speak(tts: TextToSpeech, text: str, language: str) -> SpeechChunk:
-    """All audio of a text in one piece. Raises ProviderError."""
+    """Return all audio of a text in one piece. Raises ProviderError."""
     audio, words = bytearray(), list[TimedWord]()
     speech = tts.stream(_once(text), language)
     try:

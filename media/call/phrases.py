@@ -1,4 +1,4 @@
-"""The fixed sentences of the agent in each language; English where a language has none."""
+"""The fixed sentences of the agent in each language, or in English if a language has none."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,22 @@ from typing import Final
 class Phrases:
     """The fixed sentences of one language.
 
-    nudge: nobody spoke for long. not_understood: the caller spoke without words that were
-    understood. say_again: the model
-    answered with nothing. apology: a reply failed. cannot_hear: no recognizer works, the call ends. connecting: before
-    a transfer because providers failed. closing: before the end of the call because providers failed.
-    putting_through: before a transfer that the caller asked for. not_recorded: the caller refused the recording.
-    opted_out: the person on the phone asked not to be called again.
-    goodbye: the agent's last words where it has none of its own in this language.
-    must_end: before the goodbye of a call that may not go on, because of its workspace's spending limit. use_keypad:
-    after digits were not understood twice. confirm_digits: reads digits back. yes_or_no: how that is answered.
+    Attributes:
+        nudge: Nobody spoke for long.
+        not_understood: The caller spoke without words that were understood.
+        say_again: The model's answer was empty.
+        apology: A reply failed.
+        cannot_hear: No recognizer works, and the call ends.
+        connecting: Precedes a transfer because providers failed.
+        closing: Precedes the end of the call because providers failed.
+        putting_through: Precedes a transfer that the caller requested.
+        not_recorded: The caller refused the recording.
+        opted_out: The person on the phone asked not to be called again.
+        goodbye: The agent's last words if it has none of its own in this language.
+        must_end: Precedes the goodbye of a call that ends because of its workspace's spending limit.
+        use_keypad: Digits were not understood twice.
+        confirm_digits: Reads digits back.
+        yes_or_no: Explains how to answer `confirm_digits`.
     """
 
     nudge: str
@@ -110,15 +117,15 @@ _PHRASES: Final[Mapping[str, Phrases]] = {
 
 
 def has_phrases(language: str) -> bool:
-    """Whether there are sentences in this language."""
+    """Return whether there are sentences in this language."""
     return language.partition("-")[0].lower() in _PHRASES
 
 
 def phrase_language(language: str) -> str:
-    """The language in which `phrases_in` has its texts."""
+    """Return the language of the texts that `phrases_in` returns."""
     return language if has_phrases(language) else "en"
 
 
 def phrases_in(language: str) -> Phrases:
-    """The sentences in this language, or in English."""
+    """Return the sentences in this language, or in English."""
     return _PHRASES.get(language.partition("-")[0].lower(), _PHRASES["en"])

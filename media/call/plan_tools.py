@@ -24,7 +24,7 @@ def make_call_tools(
     listener: ToolListener,
     language: CallLanguage,
 ) -> CallTools:
-    """Makes the tools of a call and what runs them. remote: None where no control runs."""
+    """Make the tools of a call and their runner. `remote` is None in a stand-alone server."""
     call_id = line.emitter.call_id
     tools = make_tools(line.plan, line.termination, keypad, remote=remote, call_id=call_id)
     return CallTools(tools, ToolRunner(tools, call_id, line.clock.now, line.emitter.emit), listener, language)
@@ -38,7 +38,8 @@ def make_tools(
     remote: RemoteTools | None = None,
     call_id: str = "",
 ) -> dict[str, Tool]:
-    """Makes the tools by name; `transfer` only if the plan has a number for it. remote: None where no control runs."""
+    """Make the tools by name; `transfer` only if the plan has a number for it. `remote` is None in a stand-alone
+    server."""
     language, number = plan.agent.language, plan.agent.fallback_number
     builtin = _builtin_tools(number, language, termination, keypad)
 
@@ -76,7 +77,7 @@ def _builtin_tools(number: str, language: str, termination: CallTermination, key
 
 
 def _adjusted(tool: Tool, plan: ToolPlan) -> Tool:
-    """A built-in tool with what the plan changes. Its arguments, and what follows from its run, are its own."""
+    """Return a built-in tool with the plan's changes. Its arguments, and what follows from its run, stay the same."""
     return replace(
         tool,
         spec=replace(tool.spec, description=plan.description or tool.spec.description),

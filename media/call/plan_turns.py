@@ -8,7 +8,7 @@ from msgspec import UNSET
 from media.turn.endpoint import TurnRules
 from shared.plan import Patience, TurnPlan
 
-# What a cut costs, in ms of waiting, and the earliest answer.
+# The cost of cutting the caller off, in ms of waiting, and the earliest answer.
 PRICES_MS: Final[dict[Patience, tuple[int, int]]] = {
     "quick": (1_000, 600),
     "normal": (2_000, 640),
@@ -17,7 +17,7 @@ PRICES_MS: Final[dict[Patience, tuple[int, int]]] = {
 
 
 def make_turn_rules(turn: TurnPlan, language: str) -> TurnRules:
-    """The plan's settings for a call in this language; the rest are the defaults."""
+    """Return the plan's settings for a call in this language, with defaults for the rest."""
     price_ms, earliest_ms = PRICES_MS["normal" if turn.patience is UNSET else turn.patience]
     rules = TurnRules(
         turn.silence_ms,

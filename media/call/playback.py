@@ -1,11 +1,11 @@
 """Plays the agent's audio as a source of the output mixer, and tracks what the caller has heard.
 
-Pure: times are parameters, in ms on the call's clock. The carrier buffers and plays in real time; marks show what was
-played. Between two marks the position is extrapolated. Marks count only if the carrier returns them in time: some come
-seconds late, or never, although the audio plays at once; then the clock counts alone. A mark that comes back after a
-`clear` proves nothing (Twilio and Telnyx return every pending mark then), so each mark carries the generation of the
-buffer that it was put into, and marks of an older generation are ignored. Audio is sent in whole 20 ms frames: Telnyx
-rejects or drops shorter pieces (docs: media-streaming), and the pieces of a voice are of any length.
+Pure: times are parameters, in ms on the call's clock. The carrier buffers and plays in real time, and marks show what
+was played. Between two marks the position is extrapolated. Marks count only if the carrier returns them in time: some
+arrive seconds late, or never, although the audio plays at once; in that case only the clock counts. A mark that comes
+back after a `clear` proves nothing (Twilio and Telnyx return every pending mark then), so each mark carries the
+generation of its buffer, and marks of an older generation are ignored. Audio is sent in whole 20 ms frames, because
+Telnyx rejects or drops shorter pieces (docs: media-streaming), and a voice's pieces have any length.
 """
 
 from collections import deque
@@ -19,20 +19,22 @@ from media.call.utterance import Utterance
 from media.providers.ports import SpeechChunk
 from shared.events import MOST_TIMED_WORDS, AgentSaid
 
-# A mark at least this often, so that the position is never extrapolated for long.
+# The maximum distance between marks, so that the position is never extrapolated for long.
 MARK_EVERY_MS = 200
 # A carrier whose mark is overdue by more than this has stalled: the extrapolation stops at that mark.
 OVERDUE_MS = 400.0
-# A carrier that has returned no mark in time plays all the same: its marks are late, not its audio, when the first one
-# is overdue by more than this.
+# If no mark has come back in time and the first one is overdue by more than this, the carrier plays the audio, and only
+# its marks are late.
 LATE_MARK_MS = 1_000.0
-# When the last mark fails to return for this long after the audio's end, the audio counts as played.
+# If the last mark has not come back this long after the audio's end, the audio counts as played.
 LOST_MARK_MS = 2_000.0
-# How long the agent stays lower under a nod: 500 ms of speech, 250 ms of silence and the time of the final text.
+# How long the agent stays lowered under a backchannel: 500 ms of speech, 250 ms of silence and the time of the final
+# text.
 LOWERED_MS = 1_000.0
-# With so much of it left, what made the agent lower is the same sound, which is known to be speech now.
+# If at least this much of LOWERED_MS is left, the reason for the lowering is the same sound, which is now known to be
+# speech.
 LEAST_LOWERED_MS = 700.0
-# How long the agent is lowered further for a sound over its first words: in 200 ms it is known whether it is speech.
+# How long the agent is lowered further for a sound over its first words. After 200 ms it is known whether it is speech.
 LOWERED_EARLY_MS = 240.0
 
 
@@ -41,13 +43,16 @@ AudioReader = Callable[[bytes, float], None]
 
 
 class Playback:
-    """Tracks one utterance at a time; positions are in ms of its audio.
+    """Tracks one utterance at a time. Positions are in ms of its audio.
 
-    heard_readers: called with each stretch of agent audio that the caller has heard, in order, each moment once;
-    without a reader nothing is copied. held: the agent is silenced and may be resumed, by itself or because another
-    source has the line. silenced_at: time of the last hold. sounded_at: when the utterance's first audible sample
-    sounded at the carrier, as a mark shows; None before.
     `_base` pairs a position with the time at which it was played, known by a mark or extrapolated.
+
+    Attributes:
+        heard_readers: Called with each stretch of agent audio that the caller has heard, in order, each moment once.
+            Without a reader nothing is copied.
+        held: The agent is silenced and may be resumed, by itself or because another source has the line.
+        silenced_at: The time of the last hold.
+        sounded_at: When the utterance's first audible sample sounded at the carrier, as a mark shows. None before that.
     """
 
     __slots__ = (
@@ -63,27 +68,29 @@ class Playback:
         self._marks: deque[tuple[str, float]] = deque()
         self._generation = 0
         self._mark_count = 0
-        self._returns_marks: bool | None = None  # in time; None: not known yet
-        self._mark_lag = 0.0  # of the latest mark that was late
+        self._returns_marks: bool | None = None  # whether marks come back in time; None: not known yet
+        self._mark_lag = 0.0  # the lag of the latest late mark
         self.utterance: Utterance | None = None
         self.held = False
         self.silenced_at = 0.0
-        self._is_preempted = False  # another source has the line
-        self._resumes = False  # once the line is free
+        self._is_preempted = False  # whether another source has the line
+        self._resumes = False  # whether to resume once the line is free
         self._dropped = False
-        self._lowered = (0.0, 0.0)  # from where to where the audio is sent more quietly
+        self._lowered = (0.0, 0.0)  # the range of the audio that is sent more quietly
         self._is_lowered_early = False
         self._cut_at = 0.0  # where a hold has cut the words, or lowered them so far that they count as cut
         self._settled = self._heard = 0.0
         self._heard_times = HeardTimes()
         self.sounded_at: float | None = None
-        self._sound_due: float | None = None  # the same as it was sent, if the carrier plays at once
+        self._sound_due: float | None = (
+            None  # the same time, calculated at the sending for a carrier that plays at once
+        )
         self._rewind(0.0, 0.0)
 
     # --- to the carrier ---
 
     def begin(self, utterance: Utterance, now: float) -> None:
-        """Starts an utterance; what is left of the one before is dropped."""
+        """Start an utterance. The rest of the previous one is dropped."""
         self.settle(now)
         if not self.finished(now):
             self.drop(now)
@@ -98,14 +105,14 @@ class Playback:
         self._rewind(0.0, now)
 
     def receive(self, spoken: SpeechChunk, now: float) -> None:
-        """Stores the next audio of the utterance; sends it unless the agent is held or the utterance was dropped."""
+        """Store the next audio of the utterance. Send it unless the agent is held or the utterance was dropped."""
         assert self.utterance is not None, "begin() comes first"
         self.utterance.receive(spoken.audio, spoken.words)
         if not self.held and not self._dropped:
             self._send(now)
 
     def insert(self, text: str, audio: bytes, now: float) -> None:
-        """Puts a filler behind the audio received so far; what is received later sounds after it."""
+        """Put a filler after the audio received so far. Later audio sounds after it."""
         assert self.utterance is not None, "begin() comes first"
         self.utterance.insert(text, audio, now + max(0.0, self.left_ms(now)))
         if not self.held and not self._dropped:
@@ -113,8 +120,7 @@ class Playback:
             self._put_end_mark()
 
     def complete(self, now: float) -> None:
-        """The utterance has all its audio. Sends the rest of it, and puts a mark at its end, so that the end is known
-        exactly."""
+        """Finish the utterance, which has all its audio: send the rest, with a mark that shows its exact end."""
         assert self.utterance is not None, "begin() comes first"
         self.utterance.complete = True
         if not self.held and not self._dropped:
@@ -122,7 +128,7 @@ class Playback:
             self._put_end_mark()
 
     def hold(self, now: float) -> None:
-        """Silences the agent at once. Audio that the caller has not heard stays for `resume`."""
+        """Silence the agent at once. Audio that the caller has not heard stays for `resume`."""
         self._resumes = False
         if self.held:
             return
@@ -134,16 +140,20 @@ class Playback:
         if self._sent > self._proven:
             self._stream.clear()
         self._drop_marks(now)
-        # The carrier has dropped what was not heard: while held, time adds nothing to what the caller heard.
+        # The carrier has dropped what was not heard, so while held, time adds nothing to what the caller heard.
         self._rewind(self._settled, now)
         self.held = True
         self.silenced_at = now
 
     def lower(self, now: float, *, is_early: bool = False) -> None:
-        """Goes on more quietly for `LOWERED_MS` from what was heard, then as before: what the carrier has not played is
-        replaced. Nothing is repeated but what it plays until its buffer is cleared. Lowered only just now, it stays so.
+        """Continue more quietly for `LOWERED_MS` from what was heard, then at the normal volume.
 
-        is_early: lower, by 20 instead of 12 dB, and for `LOWERED_EARLY_MS`. A hold within them counts it as unheard.
+        Audio that the carrier has not played is replaced. Nothing is repeated except what the carrier plays until its
+        buffer is cleared. If the agent was lowered only just now, nothing changes.
+
+        Args:
+            is_early: Lower the volume by 20 instead of 12 dB, for `LOWERED_EARLY_MS`. A hold within this time counts
+                that audio as unheard.
         """
         if self.held or self._dropped or self.utterance is None:
             return
@@ -159,8 +169,10 @@ class Playback:
             self._put_end_mark()
 
     def resume(self, now: float) -> None:
-        """Continues after `hold`, from the start of the first word that was not fully heard; once the line is free, if
-        another source has it."""
+        """Continue after `hold`, from the start of the first word that was not fully heard.
+
+        If another source has the line, the agent continues once the line is free.
+        """
         if not self.held:
             return
         if self._is_preempted:
@@ -176,14 +188,14 @@ class Playback:
             self._put_end_mark()
 
     def preempt(self, now: float) -> None:
-        """Another source takes the line: silences the agent until `release`."""
+        """Another source takes the line: silence the agent until `release`."""
         if not self._is_preempted:
             resumes = not self.held
             self.hold(now)
             self._is_preempted, self._resumes = True, resumes
 
     def release(self, now: float) -> None:
-        """The line is free again: continues, unless the agent was silenced for another reason, too."""
+        """The line is free again: continue, unless the agent was also silenced for another reason."""
         if self._is_preempted:
             self._is_preempted = False
             if self._resumes:
@@ -191,7 +203,7 @@ class Playback:
                 self.resume(now)
 
     def drop(self, now: float) -> None:
-        """Silences the agent for good, on an interruption. What was heard can still be read."""
+        """Silence the agent for good on an interruption. What was heard can still be read."""
         self.hold(now)
         self.held = False
         self._dropped = True
@@ -199,14 +211,14 @@ class Playback:
     # --- from the carrier ---
 
     def on_mark(self, name: str, now: float) -> None:
-        """A mark came back; unknown ones and those of an older generation are ignored."""
+        """A mark came back. Unknown marks and marks of an older generation are ignored."""
         if not any(name == mark for mark, _ in self._marks):
             return
         mark = ""
         while mark != name:
             mark, position = self._marks.popleft()
         self._proven = position
-        # The mark at the end stands behind the silence that fills the last frame.
+        # The mark at the end follows the silence that fills the last frame.
         played_at = now if self._marks else now - self._padding_ms
         if self._is_in_time(position, played_at):
             self._base = (position, played_at)
@@ -216,17 +228,19 @@ class Playback:
     # --- position ---
 
     def heard_ms(self, now: float) -> float:
-        """How much of the utterance the caller has heard, in ms of its audio."""
+        """Return how much of the utterance the caller has heard, in ms of its audio."""
         self.settle(now)
         return self._heard
 
     def heard_text(self, now: float) -> str:
-        """The words of the utterance that the caller has heard."""
+        """Return the words of the utterance that the caller has heard."""
         return "" if self.utterance is None else self.utterance.heard_text(self.heard_ms(now))
 
     def word_times(self, heard: str) -> tuple[int, ...]:
-        """Start and end of each word of the heard text on the call's clock, one after the other, as the voice's vendor
-        told them; empty where it told none."""
+        """Return start and end of each word of the heard text on the call's clock, in one sequence.
+
+        The times come from the voice's vendor. The result is empty if the vendor reports none.
+        """
         words = [] if self.utterance is None else self.utterance.place_words(heard)
         times = [self._heard_times.find(word.start_ms, min(word.end_ms, self._heard)) for word in words]
         return tuple(round(at) for span in times if span is not None for at in span) if None not in times else ()
@@ -258,19 +272,19 @@ class Playback:
         )
 
     def left_ms(self, now: float) -> float:
-        """Audio of the utterance received and not yet heard, in ms."""
+        """Return the length of the utterance's received audio that was not heard yet, in ms."""
         return 0.0 if self.utterance is None else self.utterance.audio_ms - self._position(now)
 
     def is_filler(self, now: float) -> bool:
-        """Whether what sounds, or sounded last, is a filler."""
+        """Return whether a filler sounds, or sounded last."""
         return self.utterance is not None and self.utterance.is_filler_at(self._position(now))
 
     def silent(self, now: float) -> bool:
-        """Whether the carrier is playing nothing, as far as marks show."""
+        """Return whether the carrier plays nothing, as far as marks show."""
         return not self._awaits_mark(now) and self._position(now) >= self._sent
 
     def finished(self, now: float) -> bool:
-        """Whether the utterance is complete and was played to its end, or was dropped."""
+        """Return whether the utterance was dropped, or is complete and was played to its end."""
         if self.utterance is None or self._dropped:
             return True
         return self.utterance.complete and not self.held and self.silent(now)
@@ -278,17 +292,23 @@ class Playback:
     @property
     def is_proven(self) -> bool:
         """Whether a mark has shown that the whole utterance was played."""
-        one = self.utterance
-        return one is not None and one.complete and bool(one.audio) and self._proven >= one.audio_ms
+        utterance = self.utterance
+        return (
+            utterance is not None
+            and utterance.complete
+            and bool(utterance.audio)
+            and self._proven >= utterance.audio_ms
+        )
 
     def settle_sound(self, now: float) -> float | None:
-        """Returns `sounded_at` at the end of the utterance: without its mark, as it was reckoned when it was sent."""
+        """Return `sounded_at` at the end of the utterance. Without its mark, it is the time calculated at the
+        sending."""
         self.settle(now)
         self._settle_sound()
         return self.sounded_at
 
     def settle(self, now: float) -> None:
-        """Accounts for what was heard up to now, and hands it to the readers."""
+        """Account for what was heard up to now, and give it to the readers."""
         position = self._position(now)
         if position <= self._settled:
             return
@@ -307,11 +327,12 @@ class Playback:
         self._base = (position, now)
 
     def _send(self, now: float) -> None:
-        """Sends what was received as far as it fills whole frames; the rest of a complete utterance is filled up with
-        silence."""
+        """Send received audio as far as it fills whole frames. Silence fills up the last frame of a complete
+        utterance."""
         assert self.utterance is not None
         if self._position(now) >= self._sent:
-            # The carrier has nothing left to play, whether or not the last mark is back: this audio sounds from now on.
+            # The carrier has nothing left to play, whether or not the last mark is back, so this audio sounds from now
+            # on.
             self.settle(now)
             self._base = (self._sent, now)
         length = len(self.utterance.audio)
@@ -330,7 +351,7 @@ class Playback:
         self._mark_sound()
 
     def _audio(self, start: int, end: int) -> bytes:
-        """A stretch of the utterance, in bytes, as the caller hears it."""
+        """Return a stretch of the utterance, given in bytes, as the caller hears it."""
         assert self.utterance is not None
         audio = bytes(self.utterance.audio[start:end])
         low, high = (min(max(start, round(ms * BYTES_PER_MS)), end) - start for ms in self._lowered)
@@ -340,7 +361,7 @@ class Playback:
         return audio[:low] + quieter(audio[low:high]) + audio[high:]
 
     def _mark_sound(self) -> None:
-        """Puts a mark behind the first audible sample, unless there is one: it tells when the caller hears it."""
+        """Put a mark after the first audible sample, unless there is one. It shows when the caller hears the sample."""
         sound_ms = self.utterance.sound_ms if self.utterance is not None else None
         if sound_ms is None or self._sound_due is not None or sound_ms >= self._sent:
             return
@@ -355,7 +376,7 @@ class Playback:
             self.sounded_at = max(self._sound_due, now - (position - sound_ms))
 
     def _settle_sound(self) -> None:
-        """No mark will come back: what counts as heard sounded when it was due, and the rest did not."""
+        """No mark will come back: audio that counts as heard sounded when it was due, and the rest did not sound."""
         sound_ms = self.utterance.sound_ms if self.utterance is not None else None
         if self.sounded_at is None and sound_ms is not None and self._settled > sound_ms:
             self.sounded_at = self._sound_due
@@ -381,8 +402,10 @@ class Playback:
         return max(position, self._settled)
 
     def _awaits_mark(self, now: float) -> bool:
-        """Whether the last mark is still out, and not for so long that it must be lost. A late one is awaited where
-        the end has to be proven: of what the caller may not interrupt."""
+        """Return whether the last mark is pending and not overdue for so long that it must be lost.
+
+        A late mark is awaited if the end must be proven, because the caller may not interrupt the utterance.
+        """
         if not self._marks:
             return False
         if self._returns_marks is False and (self.utterance is None or self.utterance.interruptible):
@@ -390,12 +413,13 @@ class Playback:
         return self._overdue_ms(self._marks[-1][1], now) < LOST_MARK_MS + self._mark_lag
 
     def _overdue_ms(self, position: float, now: float) -> float:
-        """How long ago this position was due to be played."""
+        """Return how long ago this position was due to be played."""
         at, time = self._base
         return now - time - (position - at)
 
     def _is_in_time(self, position: float, now: float) -> bool:
-        """Whether a mark shows what was played when. A late one does if others came in time: the carrier stalled."""
+        """Return whether a mark shows when its position was played. A late mark does if others were in time: the
+        carrier stalled."""
         overdue = self._overdue_ms(position, now)
         if not self._returns_marks and overdue > LATE_MARK_MS:
             self._returns_marks, self._mark_lag = False, overdue
@@ -404,7 +428,7 @@ class Playback:
         return True
 
     def _drop_marks(self, now: float) -> None:
-        """None of the marks that are out counts any more. Those that are overdue show how the carrier returns them."""
+        """Ignore all pending marks from now on. Overdue marks show how the carrier returns them."""
         if self._marks:
             oldest, newest = self._marks[0][1], self._marks[-1][1]
             is_late = not self._returns_marks and self._overdue_ms(oldest, now) > LATE_MARK_MS

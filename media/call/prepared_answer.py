@@ -19,12 +19,16 @@ from shared.refcycles import without_traceback
 
 
 class PreparedAnswer:
-    """Asks the model and reads its answer up to the end of the first clause, or up to a tool, which does not run; lets
-    the voice speak the clause, and keeps its audio. Then both wait for `speak`: a whole answer that is never used would
-    cost more.
+    """Prepares an answer up to the end of its first clause, or up to a tool, which does not run.
 
-    request: what the model was asked. task: ends when the answer is over, or was dropped. audio_bytes: received.
-    has_failed: a provider failed, and nothing was said: whoever asks again may be luckier.
+    The voice speaks this clause, and its audio is kept. Then model and voice wait for `speak`, because a whole answer
+    that is never used would cost more.
+
+    Attributes:
+        request: The request to the model.
+        task: Ends when the answer is over or was dropped.
+        audio_bytes: The number of bytes of audio received.
+        has_failed: A provider failed and nothing was said. Another request may succeed.
     """
 
     def __init__(self, llm: LanguageModel, tts: TextToSpeech, request: ChatRequest) -> None:
@@ -33,24 +37,24 @@ class PreparedAnswer:
         self._tts = tts
         self._events = llm.stream(request)
         self._read: list[LanguageModelEvent] = []
-        self._opening_count = 0  # pieces of text that the voice has before `speak`
+        self._opening_count = 0  # the number of texts that the voice has before `speak`
         self._opened = asyncio.Event()
         self._rest: asyncio.Future[AsyncIterator[str]] = asyncio.get_running_loop().create_future()
-        self._chunks: asyncio.Queue[SpeechChunk | None] = asyncio.Queue()  # None: the end
+        self._chunks: asyncio.Queue[SpeechChunk | None] = asyncio.Queue()  # None marks the end
         self._error: ProviderError | None = None
         self.task = asyncio.create_task(self._run())
 
     @property
     def has_failed(self) -> bool:
-        """Whether it came to an error, or to its end without a word."""
+        """Whether the answer ended with an error or without a word."""
         return self.task.done()
 
     def drop(self) -> None:
-        """The caller goes on, or something else is said: ends both requests."""
+        """End both requests, because the caller continues or something else is said."""
         self.task.cancel()
 
     async def events(self) -> AsyncGenerator[LanguageModelEvent, None]:
-        """The model's answer from its beginning. Raises ProviderError."""
+        """Yield the model's answer from its beginning. Raises ProviderError."""
         try:
             for event in self._read:
                 yield event
@@ -60,13 +64,16 @@ class PreparedAnswer:
             await close_stream(self._events)
 
     async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[SpeechChunk, None]:
-        """Yields the audio, from the first clause on. text: what is to be spoken, made from `events`; its first pieces
-        are those that the voice has already. Raises ProviderError."""
+        """Yield the audio from the first clause on. Raises ProviderError.
+
+        Args:
+            text: The text to speak, made from `events`. Its first pieces are those that the voice already has.
+        """
         try:
             await self._opened.wait()
-            for _ in range(self._opening_count):  # the words before their audio
+            for _ in range(self._opening_count):  # reads the words before their audio
                 await anext(text, "")
-            if not self._rest.done():  # cancelled with the voice's reader, when the voice has failed
+            if not self._rest.done():  # it is cancelled with the voice's reader if the voice has failed
                 self._rest.set_result(text)
             while (chunk := await self._chunks.get()) is not None:
                 yield chunk
@@ -95,12 +102,12 @@ class PreparedAnswer:
             self._chunks.put_nowait(None)
 
     async def _text(self) -> AsyncGenerator[str, None]:
-        """What the voice is given: the first clause once it is there, the rest when the caller's turn has ended."""
+        """Yield the voice's text: the first clause once it is there, the rest after the caller's turn has ended."""
         async for piece in self._opening():
             self._opening_count += 1
             yield piece
         if self._tts.streams_text and self._opening_count:
-            yield ""  # it would wait for more words than these
+            yield ""  # otherwise the voice would wait for more words
         self._opened.set()
         async for piece in await self._rest:
             yield piece

@@ -1,4 +1,4 @@
-"""The recognizer of a call: takes audio from the first frame on, even while its session opens."""
+"""The recognizer of a call: accepts audio from the first frame on, even while its session opens."""
 
 import asyncio
 from collections import deque
@@ -20,27 +20,30 @@ from media.providers.ports import (
 from shared.providers.word_timing import shift_words
 from shared.refcycles import break_cycle, without_traceback
 
-# Frames buffered until the session is open: 30 s of 20 ms frames.
+# The maximum number of frames buffered until the session is open: 30 s of 20 ms frames.
 MOST_BUFFERED = 1_500
-# How long the last words of a caller who hung up may take to be recognized.
+# How long the recognition of the last words of a caller who hung up may take.
 LAST_WORDS_S = 1.5
 LAST_TOKEN = 1_000_000_000
-# So many of the latest words keep their times: more than a turn has.
+# The number of latest words whose times are kept: more than a turn has.
 MOST_TIMED_WORDS = 1_000
 
 
 class _Marker(Enum):
-    """What happened between two frames."""
+    """An event between two frames."""
 
     STARTED = auto()
     NEXT_TURN = auto()
 
 
 class CallRecognizer:
-    """A speech-to-text session that can be used at once, opened by `open`.
+    """A speech-to-text session that can be used at once. `open` opens it.
 
-    What comes before the provider's session is open is buffered, then replayed into it. timed_words: the latest final
-    words of which the vendor told the times, of this turn and those before, in ms on the call's audio clock.
+    Audio that arrives before the provider's session is open is buffered and then replayed.
+
+    Attributes:
+        timed_words: The latest final words for which the vendor reported times, including earlier turns, in ms on the
+            call's audio clock.
     """
 
     __slots__ = (
@@ -55,27 +58,27 @@ class CallRecognizer:
         self._session: SpeechToTextSession | None = None
         self._buffer: deque[bytes | int | _Marker] = deque(maxlen=MOST_BUFFERED)
         self._turn = 0
-        self._token: int | None = None  # of the latest request for a text, until it is answered
-        self._has_text = False  # of this turn
-        self._text = ""  # of this turn, as told last
+        self._token: int | None = None  # the latest request for a text, until it is answered
+        self._has_text = False  # whether this turn has text
+        self._text = ""  # the latest text of this turn
         self._last_words: asyncio.Future[str] | None = None
         self._opening: asyncio.Task[None] | None = None
-        self._buffered_ms = 0.0  # of audio, before the session was open
-        self._begins_ms = 0.0  # the audio before was lost
+        self._buffered_ms = 0.0  # the length of audio before the session was open
+        self._begins_ms = 0.0  # the audio before this was lost
         self.timed_words: Sequence[TimedWord] = ()
 
     @property
     def is_unanswered(self) -> bool:
-        """Whether the text that was asked for last is still to come."""
+        """Whether the text that was requested last has not arrived yet."""
         return self._token is not None
 
     @property
     def has_text(self) -> bool:
-        """Whether words of the turn have come."""
+        """Whether words of the turn have arrived."""
         return self._has_text
 
     def open(self) -> None:
-        """Starts to open the provider's session. Not done by the constructor: a call whose set-up fails is never
+        """Start to open the provider's session. The constructor does not, because a call whose set-up fails is never
         closed."""
         self._opening = asyncio.create_task(self._open())
         self._opening.add_done_callback(self._report_crash)
@@ -87,7 +90,7 @@ class CallRecognizer:
             self._session.set_language(language)
 
     def push(self, ulaw: bytes) -> None:
-        """Takes caller audio (mu-law, 8 kHz), on the frame path."""
+        """Process caller audio (mu-law, 8 kHz). This is the frame path."""
         session = self._session
         if session is not None:
             session.push(ulaw)
@@ -104,7 +107,7 @@ class CallRecognizer:
             self._buffer.append(_Marker.STARTED)
 
     def finalize(self, token: int) -> None:
-        """Asks for the text of the turn so far; answered by a final RecognizedText with this token."""
+        """Request the text of the turn so far. A final RecognizedText with this token answers the request."""
         self._token = token
         if self._session is not None:
             self._session.finalize(token)
@@ -112,7 +115,7 @@ class CallRecognizer:
             self._buffer.append(token)
 
     def next_turn(self) -> None:
-        """The turn's text has been used; later text belongs to the next turn."""
+        """The turn's text has been used. Later text belongs to the next turn."""
         self._token, self._has_text, self._text = None, False, ""
         if self._session is not None:
             self._session.next_turn()
@@ -120,24 +123,30 @@ class CallRecognizer:
             self._buffer.append(_Marker.NEXT_TURN)
 
     def set_turn(self, turn: int) -> None:
-        """So many turns are committed; with each new one the recognizer starts a new turn."""
+        """Set the number of committed turns. With each new one the recognizer starts a new turn."""
         if turn != self._turn:
             self._turn = turn
             self.next_turn()
 
     def keep_turn(self, turn: int) -> None:
-        """So many turns are committed, the last one without words: if its text is still to come, it belongs to the
-        next turn, and a recognizer that hangs may still be replaced."""
+        """Set the number of committed turns, the last of which has no words.
+
+        If its text has not arrived yet, the text belongs to the next turn, and a recognizer that hangs may still be
+        replaced.
+        """
         if self.is_unanswered and not self._has_text:
             self._turn = turn
 
     def stop_waiting(self) -> None:
-        """Nobody waits any more for the text that was asked for; it is taken if it comes."""
+        """Stop waiting for the requested text. It is still used if it arrives."""
         self._token = None
 
     async def last_words(self, within_s: float) -> str:
-        """Returns the text of the turn that the call's end cut off; what is known of it if the whole does not come in
-        time, or the recognizer fails. The sink gets no final text from here on."""
+        """Return the text of the turn that the call's end cut off.
+
+        If the whole text does not arrive in time, or the recognizer fails, return what is known of it. The sink gets no
+        final text from here on.
+        """
         self._last_words = asyncio.get_running_loop().create_future()
         self.finalize(LAST_TOKEN)
         try:
@@ -147,7 +156,7 @@ class CallRecognizer:
             return self._text
 
     async def close(self) -> None:
-        """Ends the session, or the attempt to open it."""
+        """End the session, or the attempt to open it."""
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
@@ -164,7 +173,7 @@ class CallRecognizer:
             return
         except asyncio.CancelledError as error:
             raise without_traceback(error) from None
-        self._session = session  # first, so that it is closed even if the replay crashes
+        self._session = session  # set first, so that the session is closed even if the replay crashes
         kept = sum(len(item) for item in self._buffer if isinstance(item, bytes))
         self._begins_ms = self._buffered_ms - kept / BYTES_PER_MS
         for item in self._buffer:
@@ -187,14 +196,14 @@ class CallRecognizer:
             self._sink(event)
 
     def _keep_words(self, words: Sequence[TimedWord]) -> None:
-        """They replace earlier ones that were heard in the same audio: the vendor changed its mind, or another one
-        heard it again."""
+        """Store timed words. They replace earlier words in the same audio, which the vendor corrected or another vendor
+        heard again."""
         later = list(shift_words(words, self._begins_ms))
         earlier = [word for word in self.timed_words if word.start_ms < later[0].start_ms]
         self.timed_words = [*earlier, *later][-MOST_TIMED_WORDS:]
 
     def _report_crash(self, opening: asyncio.Task[None]) -> None:
-        """After an internal error the call must learn that nothing will be recognized."""
+        """Report an internal error, so that the call learns that nothing will be recognized."""
         error = None if opening.cancelled() else opening.exception()
         if error is not None:
             failure = ProviderError(self._stt.name, f"internal fault: {type(error).__name__}", retryable=False)

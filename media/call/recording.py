@@ -16,7 +16,7 @@ from shared.open_file import is_in_place
 
 log = structlog.get_logger()
 
-# Of the file: two channels of 16-bit samples.
+# The file's data rate: two channels of 16-bit samples.
 _BYTES_PER_S = 4 * RATE
 
 
@@ -24,24 +24,31 @@ class RecordingArchive(Protocol):
     """Stores recordings once they are complete."""
 
     async def store(self, path: Path, on_stored: Callable[[str], None], on_lost: Callable[[], None]) -> None:
-        """Takes a finished file and calls `on_stored` with its location: before this returns, later (even after the
-        call), or never if the file stays where only this machine finds it. on_lost: called instead if the file cannot
-        be read any more."""
+        """Store a finished file.
+
+        Args:
+            on_stored: Called with the file's location: before this returns, later (even after the call), or never if
+                the file stays where only this machine finds it.
+            on_lost: Called instead if the file can no longer be read.
+        """
 
 
 class LocalArchive:
     """Leaves files where they are."""
 
     async def store(self, path: Path, on_stored: Callable[[str], None], on_lost: Callable[[], None]) -> None:
-        """Reports the file's path."""
+        """Report the file's path."""
         on_stored(str(path))
 
 
 class RecordingWriter:
     """Writes one call's mix to a WAV file. File work runs on `disk` (one thread), never on the event loop.
 
-    start_ms: where this stream began on the call's clock; the file is silent up to there, so that all recordings of a
-    call have the same time line. add_caller, add_agent: take audio, as in `StereoMix`.
+    Attributes:
+        start_ms: Where this stream began on the call's clock. The file is silent up to there, so that all recordings of
+            a call have the same time line.
+        add_caller: Adds audio, as in `StereoMix`.
+        add_agent: Adds audio, as in `StereoMix`.
     """
 
     def __init__(
@@ -52,23 +59,27 @@ class RecordingWriter:
         count_lost: Callable[[float], object] = lambda seconds: None,
         backlog: DiskBacklog | None = None,
     ) -> None:
-        """count_lost: called on the disk thread with the seconds that the disk did not take. backlog: shared with other
-        writers on this disk."""
+        """Create the writer.
+
+        Args:
+            count_lost: Called on the disk thread with the seconds of audio that the disk did not accept.
+            backlog: Shared with other writers on this disk.
+        """
         self.path = path
         self._mix = mix = StereoMix(start_ms)
         self.add_caller, self.add_agent = mix.add_caller, mix.add_agent
         self._start_ms = start_ms
         self._disk = disk
         self._count_lost, self._backlog = count_lost, backlog or DiskBacklog()
-        self._skipped = 0  # bytes for which the backlog had no room, not yet reported to the disk thread
+        self._skipped = 0  # bytes that did not fit into the backlog and are not yet reported to the disk thread
         self._file: BinaryIO | None = None
         self._writer: WavWriter | None = None
-        self._missing = 0  # bytes since the disk began to fail; silence takes their place
-        self._lost = 0  # bytes in all
+        self._missing = 0  # bytes since the disk began to fail, which silence replaces
+        self._lost = 0  # the total number of lost bytes
         self._failed = False
 
     def begin(self, at_ms: float) -> None:
-        """Both channels begin here instead; nothing was added yet."""
+        """Begin both channels here. Nothing must have been added yet."""
         self._mix = mix = StereoMix(at_ms)
         self.add_caller, self.add_agent = mix.add_caller, mix.add_agent
         self._start_ms = at_ms
@@ -80,15 +91,15 @@ class RecordingWriter:
 
     @property
     def lost_ms(self) -> int:
-        """How much the disk did not take; final once the writer is closed."""
+        """How much audio the disk did not accept. Final once the writer is closed."""
         return self._lost * 1_000 // _BYTES_PER_S
 
     def discard(self) -> None:
-        """Deletes the file, and writes nothing more."""
+        """Delete the file, and write nothing more."""
         self._disk.submit(self._delete)
 
     def flush(self, now: float, *, last: bool = False) -> None:
-        """Gives the disk thread what can no longer change; the file is whole and playable after each flush."""
+        """Give the disk thread what can no longer change. The file is whole and playable after each flush."""
         pcm = self._mix.take(max(now, self._mix.end_ms) if last else self._mix.settled_ms(now))
         if not pcm:
             return
@@ -98,7 +109,7 @@ class RecordingWriter:
             self._skipped += len(pcm)
 
     async def close(self) -> int:
-        """Ends the file; returns its length in ms, 0 if nothing could be written. Waits for the disk thread."""
+        """End the file. Return its length in ms, 0 if nothing could be written. Waits for the disk thread."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._disk, self._close, self._take_skipped())
 
@@ -107,8 +118,14 @@ class RecordingWriter:
         return skipped
 
     def _write(self, pcm: bytes, skipped: int) -> None:
-        """Appends. What a disk does not take is lost and becomes silence once it does again, so that the time line
-        stays; it never ends the call or the recording. skipped: bytes before it that were not handed over."""
+        """Append audio.
+
+        Audio that a disk does not accept is lost and becomes silence once the disk accepts audio again, so that the
+        time line stays correct. A failure never ends the call or the recording.
+
+        Args:
+            skipped: The number of earlier bytes that were not handed over.
+        """
         self._backlog.take(len(pcm))
         if self._failed:
             return
@@ -131,8 +148,11 @@ class RecordingWriter:
         self._count_lost(size / _BYTES_PER_S)
 
     def _append(self, pcm: bytes) -> None:
-        """All of it or nothing: what is missing is not made up for before the disk takes sound again, because a full
-        disk takes silence, as a hole of the file. Raises OSError, WavError."""
+        """Append all of it or nothing. Raises OSError, WavError.
+
+        Missing audio is not filled before the disk accepts audio again, because a full disk accepts silence as a hole
+        of the file.
+        """
         self._forget_vanished()
         writer = self._writer or self._open()
         kept = writer.frames
@@ -150,18 +170,20 @@ class RecordingWriter:
             self._missing = 0
 
     def _forget_vanished(self) -> None:
-        """If somebody removed the file, the recording goes on in a new one, and what was in it is lost."""
+        """If somebody removed the file, continue in a new file. The content of the old one is lost."""
         if self._writer is None or self._file is None or is_in_place(self._file, self.path):
             return
         written = 4 * (self._writer.frames - round(self._start_ms * BYTES_PER_MS))
         self._writer = None
-        counted = self._lost - self._missing  # of what was written: silence in place of earlier losses
+        counted = self._lost - self._missing  # written as silence in place of earlier losses
         self._lose(written - counted, "the file has vanished")
         self._missing += counted
 
     def _open(self) -> WavWriter:
-        """Unbuffered: a buffer would keep what the disk refused, and write it later in another place. Raises OSError,
-        after which it can be called again."""
+        """Open the file. Raises OSError, after which it can be called again.
+
+        The file is unbuffered: a buffer would keep data that the disk refused, and write it later in another place.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self._file is not None:
             self._file.close()
@@ -172,7 +194,7 @@ class RecordingWriter:
         return writer
 
     def _delete(self) -> None:
-        """The file is closed first: some systems delete none that is open."""
+        """Close and delete the file. Some systems cannot delete open files."""
         self._close_file()
         self._failed, self._writer, self._file = True, None, None
         try:

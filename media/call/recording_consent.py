@@ -10,23 +10,31 @@ from shared.plan import CallPlan
 
 @dataclass(frozen=True, slots=True)
 class ConsentState:
-    """consent: `awaited` until the announcement was heard. is_paused: keys are pressed that may be a card number or a
-    PIN: whoever keeps audio leaves both sides out."""
+    """Whether a call's audio may be kept.
+
+    Attributes:
+        consent: `awaited` until the announcement was heard.
+        is_paused: Keys are pressed that may be a card number or a PIN, so readers that keep audio must leave out both
+            sides.
+    """
 
     consent: Literal["awaited", "given", "refused"]
     is_paused: bool = False
 
 
-# Called with a state and since when it holds, in ms on the call's clock.
+# Called with a state and the time since which it holds, in ms on the call's clock.
 ConsentReader = Callable[[ConsentState, float], None]
 
 
 class RecordingConsent:
-    """Tells those who keep the call's audio whether they may. The carrier's recording is begun and ended by control,
-    which reads the events.
+    """Notifies the readers that keep the call's audio whether they may.
 
-    state: as it is now. is_asked: the announcement was begun, and no answer of the model was heard since, so that a
-    short "no" refers to it.
+    Control begins and ends the carrier's recording, following the events.
+
+    Attributes:
+        state: The present state.
+        is_asked: The announcement was begun and no answer of the model was heard since, so that a short "no" refers to
+            it.
     """
 
     def __init__(self, plan: CallPlan, emit: Callable[[Event], None]) -> None:
@@ -46,12 +54,12 @@ class RecordingConsent:
         return self.state.consent == "refused"
 
     def follow(self, read: ConsentReader, now: float) -> None:
-        """Calls the reader with the present state, and with each that follows."""
+        """Call the reader with the present state, and with each later one."""
         self._readers = (*self._readers, read)
         read(self.state, now)
 
     def unfollow(self, read: ConsentReader) -> None:
-        """Removes a reader; one that is not there is ignored."""
+        """Remove a reader. Unknown readers are ignored."""
         self._readers = tuple(other for other in self._readers if other != read)
 
     def asked(self) -> None:
@@ -68,14 +76,19 @@ class RecordingConsent:
             self._change(replace(self.state, consent="given"), now)
 
     def set_paused(self, why: str, is_paused: bool, now: float) -> None:
-        """While keys sound that may be a card number or a PIN, nothing is recorded. why: of several at once, each ends
-        its own pause."""
+        """Record nothing while keys sound that may be a card number or a PIN.
+
+        Args:
+            why: Identifies the pause. Several pauses at once end separately.
+        """
         self._pauses = self._pauses | {why} if is_paused else self._pauses - {why}
         self._change(replace(self.state, is_paused=bool(self._pauses)), now)
 
     def refuse(self, now: float, by: Literal["words", "key"]) -> bool:
-        """The caller does not want to be recorded: what was recorded is deleted. False where nothing was announced, or
-        the caller has said so before."""
+        """The caller does not want to be recorded, so what was recorded is deleted.
+
+        Returns False if nothing was announced, or the caller has said so before.
+        """
         if not self._is_by_announcement or self.is_refused:
             return False
         self._change(replace(self.state, consent="refused"), now)
@@ -83,7 +96,7 @@ class RecordingConsent:
         return True
 
     def close(self) -> None:
-        """Removes all readers, at the end of the call."""
+        """Remove all readers at the end of the call."""
         self._readers = ()
 
     def _change(self, state: ConsentState, now: float) -> None:

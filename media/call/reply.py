@@ -22,13 +22,13 @@ from media.providers.ports import (
 )
 from shared.refcycles import without_traceback
 
-# The model may call tools this often before it has to answer.
+# The maximum number of rounds of tools before the model must answer.
 MOST_ROUNDS = 5
 
 
 @dataclass(slots=True)
 class ReplyTimes:
-    """When the stages of a reply were reached, in ms on the call's clock; 0 = not yet."""
+    """When the stages of a reply were reached, in ms on the call's clock; 0 means not yet."""
 
     first_word: float = 0.0
     first_audio: float = 0.0
@@ -36,8 +36,11 @@ class ReplyTimes:
 
 @dataclass(slots=True)
 class _Part:
-    """The words of one request to the model, or a filler, as a transcript entry. is_answer: they are what the caller
-    waits for, and neither a filler nor the words before a tool."""
+    """The words of one request to the model, or a filler, as a transcript entry.
+
+    Attributes:
+        is_answer: The caller waits for these words, which are neither a filler nor the words before a tool.
+    """
 
     entry: TranscriptEntry
     text: str = ""
@@ -48,9 +51,11 @@ class _Part:
 class Reply:
     """One utterance of the agent.
 
-    on_audio_sent: called after each piece of audio was given to the playback. fixed: spoken as it is (greeting, nudge);
-    None = the model is asked. in_transcript: the model will know the words. prepared: what the model was asked already,
-    and its answer.
+    Attributes:
+        on_audio_sent: Called after each piece of audio was given to the playback.
+        fixed: A text that is spoken as it is (greeting, nudge). None asks the model.
+        in_transcript: The model will see the words.
+        prepared: A prepared request to the model and its answer.
     """
 
     services: ReplyServices
@@ -62,38 +67,38 @@ class Reply:
     times: ReplyTimes = field(default_factory=ReplyTimes)
     _parts: list[_Part] = field(default_factory=list)
     _sequence: ToolSequence | None = None
-    _unanswered: tuple[ToolResult, ...] = ()  # the model was not asked with them yet
+    _unanswered: tuple[ToolResult, ...] = ()  # results that no request to the model contained yet
     _concluded: bool = False
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it waits for a tool."""
+        """Whether the reply waits for a tool."""
         return self._sequence is not None and not self._sequence.is_done
 
     @property
     def has_called_tools(self) -> bool:
-        """Whether tools were called for it."""
+        """Whether the reply has called tools."""
         return self._sequence is not None
 
     @property
     def owes_answer(self) -> bool:
-        """Whether its latest words are a filler, or those before a tool: the answer is still to come."""
+        """Whether its latest words are a filler or precede a tool, so that the answer has not come yet."""
         if self._sequence is None:
             return False
         return next((not part.is_answer for part in reversed(self._parts) if part.text), False)
 
     def fill(self, words: str) -> None:
-        """Says these words while it waits for a tool; the model will not know of them."""
+        """Say these words while the reply waits for a tool. The model does not see them."""
         if self._sequence is not None:
             self._sequence.fill(words)
 
     def drop_prepared(self) -> None:
-        """Ends a prepared answer that was not taken up: `run` may be cancelled before it begins."""
+        """End an unused prepared answer, because `run` may be cancelled before it begins."""
         if self.prepared is not None:
             self.prepared.drop()
 
     async def run(self) -> None:
-        """Speaks until all audio was given to the playback. Raises ProviderError; cancelling stops everything."""
+        """Speak until all audio was given to the playback. Raises ProviderError. Cancelling stops everything."""
         services = self.services
         spoken = services.phrases.find(self.fixed)
         if self.fixed is not None and spoken is not None:
@@ -114,8 +119,11 @@ class Reply:
         services.playback.complete(services.clock())
 
     def cut(self, heard: str) -> None:
-        """Cuts the transcript, part by part, to what was heard once the utterance is over. Nothing of this reply gets
-        into the transcript any more, although its last words may still be on their way; its tools run on."""
+        """Cut the transcript, part by part, to what was heard once the utterance is over.
+
+        After that, nothing of this reply enters the transcript, although its last words may still be pending. Its tools
+        continue.
+        """
         self._concluded = True
         if self._sequence is not None and self.is_waiting:
             self._sequence.abandon()
@@ -131,7 +139,7 @@ class Reply:
             words = words[count:]
 
     def _play(self, chunk: SpeechChunk) -> None:
-        """Gives audio from the voice to the playback."""
+        """Give audio from the voice to the playback."""
         services = self.services
         now = services.clock()
         services.playback.receive(chunk, now)
@@ -142,7 +150,7 @@ class Reply:
         self.on_audio_sent()
 
     async def _text(self) -> AsyncIterator[str]:
-        """Yields everything that is to be spoken; an empty piece asks the voice to speak what it has."""
+        """Yield everything that must be spoken. An empty piece asks the voice to speak what it has."""
         if self.fixed is not None:
             yield self._add_words(self._new_part(), self.fixed)
             return
@@ -155,7 +163,9 @@ class Reply:
             if not calls or self._concluded:
                 break
             yield ""
-            if self._concluded:  # a voice that reads on for a moment must not start tools for a reply that was cut
+            if (
+                self._concluded
+            ):  # a voice that continues to read for a moment must not start tools for a reply that was cut
                 return
             sequence = self._start_tools(part, calls)
             async with aclosing(self._fill(sequence)) as pieces:
@@ -173,7 +183,7 @@ class Reply:
             yield self._add_words(self._new_part(), self.services.spoken.phrases.say_again)
 
     async def _request(self, part: _Part, calls: list[ToolCall]) -> AsyncGenerator[str, None]:
-        """Makes one request to the model: yields its words in speakable pieces, appends its tool calls to `calls`."""
+        """Make one request to the model: yield its words in speakable pieces, append its tool calls to `calls`."""
         services = self.services
         splitter = SentenceSplitter()
         new_results = services.tools.new_results
@@ -211,7 +221,7 @@ class Reply:
         return self._sequence
 
     async def _fill(self, sequence: ToolSequence) -> AsyncGenerator[str, None]:
-        """Waits for the tools; yields fillers, each followed by an empty piece, so that the voice speaks it at once."""
+        """Wait for the tools. Yields fillers, each followed by an empty piece, so that the voice speaks it at once."""
         while not sequence.is_done:
             for words in await sequence.wait():
                 yield self._add_words(self._new_part(is_filler=True), words)
@@ -225,7 +235,7 @@ class Reply:
         return part
 
     def _add_words(self, part: _Part, piece: str) -> str:
-        """Plans words to be spoken; returns them, with a space between two parts."""
+        """Plan words to be spoken, and return them, with a space between two parts."""
         joins = piece[:1].strip() and not part.text and self.utterance.text[-1:].strip()
         if joins:
             piece = " " + piece

@@ -19,9 +19,15 @@ from shared.plan import CallPlan
 
 @dataclass(frozen=True, slots=True)
 class ReplyServices:
-    """What every reply of a call uses. phrases: audio of fixed sentences. context: what the model is told besides the
-    system prompt. spoken: the call's language. clock: ms on the call's clock. on_prepared_over: as
-    in `CascadeComponents`."""
+    """What every reply of a call uses.
+
+    Attributes:
+        phrases: The audio of fixed sentences.
+        context: What the model gets besides the system prompt.
+        spoken: The call's language.
+        clock: Returns ms on the call's clock.
+        on_prepared_over: As in `CascadeComponents`.
+    """
 
     llm: LanguageModel
     tts: TextToSpeech
@@ -39,16 +45,16 @@ class ReplyServices:
 
     @property
     def language(self) -> str:
-        """In which language (BCP 47) is spoken now."""
+        """The current language (BCP 47)."""
         return self.spoken.tag
 
     def current_request(self) -> ChatRequest:
-        """What the model is asked now."""
+        """Return the current request to the model."""
         self.transcript.add_note(self.context.describe_now(self.language))
         return self.request(self.transcript.messages(), self.language)
 
     def request(self, messages: list[Message], language: str) -> ChatRequest:
-        """What the model is asked after these messages. language: of the answer."""
+        """Return the request to the model after these messages. `language` is the language of the answer."""
         return ChatRequest(
             system=self.system,
             messages=_with_prompt(messages),
@@ -89,15 +95,17 @@ def make_reply_services(
 def make_phrase_audio(
     components: CascadeComponents, plan: CallPlan, language: CallLanguage, sentences: Sequence[str]
 ) -> PhraseAudio:
-    """sentences: those to have at hand."""
-    voices = [*plan.tts, *(one for language in plan.languages for one in language.tts)]
+    """Make the audio of fixed sentences. `sentences` are synthesized in advance."""
+    voices = [*plan.tts, *(voice for other in plan.languages for voice in other.tts)]
     pronunciations = plan.speech.pronunciations
     return PhraseAudio(components.phrases, components.tts, voices, language.tag, sentences, pronunciations)
 
 
 def _with_prompt(messages: list[Message]) -> list[Message]:
-    """The agent speaks again without a new turn of the caller only to tell a tool's result: vendors want a last message
-    to answer."""
+    """Add a last message for the model to answer, which vendors require.
+
+    It is missing only if the agent speaks again without a new turn of the caller, to report a tool's result.
+    """
     if messages and messages[-1].role == "assistant":
         return [*messages, Message("user", TOOL_ENDED_PROMPT)]
     return messages

@@ -29,7 +29,7 @@ _EN_WHICH: Final = r"(?:a|an|the|some|any|another|your|one of your)"
 _EN_ADVERB: Final = (
     r"(?:really|just|also|still|only|actually|rather|definitely|would|d|will|ll|should|must|please|now|am|m|ve|been)"
 )
-# Who wishes: "I would like", "can I", "let me"; or the sentence begins with the verb.
+# Forms of a wish: "I would like", "can I", "let me"; or the sentence begins with the verb.
 _EN_WISH: Final = (
     rf"(?:\b(?:i|we) (?:{_EN_ADVERB} )*(?:want|wanna|need|like|love|prefer|wish|demand|have|insist|rather|should|must"
     r"|can|could|trying|waiting)\b"
@@ -49,7 +49,7 @@ _EN_RECORDED: Final = (
     r"|anybody to record|anyone to record)"
 )
 _EN_THIS: Final = r"(?:me|us|this|it|that|anything|now|(?:the|this|my|our) (?:call|conversation|voice))"
-# Where an imperative may stand: at the beginning, or after who is asked to.
+# Where an imperative may stand: at the beginning, or after the words that address somebody.
 _EN_COMMAND: Final = (
     r"(?:^(?:(?:no|yes|and|but|so|hey|look|listen|ok|okay|then|also|now|sir|wait|actually) ){0,3}"
     r"|\b(?:can|could|would|will) you |\b(?:i|we) (?:(?:would|d|really) )*(?:want|like|need|ask) you to "
@@ -74,7 +74,7 @@ _EN: Final = RequestPatterns(
         r"(?:was|were|been|they|he|she|who|website|site|email|mail|letter|lady|guy|man|woman|colleague|agent|it"
         r"|somebody|someone|wife|husband) (?:\w+ )?(?:told|said|says|say|advised|asked|suggested|recommended)",
         rf"{_EN_SUBJECT} (?:just |then |already |always |only |never )?(?:put|pass|passed|got|get|connect) (?:me|us)",
-        # Questions whether it is needed, and conditions.
+        # Questions whether it is necessary, and conditions.
         r"^(?:do|must|should|would|did|why do|why should|when do|when should) (?:i|we) (?:need |have |want )?"
         r"(?:to )?(?:speak|talk|chat)",
         r"(?:if|when|whenever|unless) (?:i|we|you) (?:want|need|have|wish|like|ask|talk|speak)",
@@ -307,5 +307,5 @@ PATTERNS: Final[Mapping[str, RequestPatterns]] = {"en": _EN, "de": _DE, "es": _E
 
 
 def patterns_for(language: str) -> RequestPatterns | None:
-    """The patterns of a language (BCP 47); None where there are none."""
+    """Return the patterns of a language (BCP 47), or None if there are none."""
     return PATTERNS.get(language.partition("-")[0].lower())

@@ -1,8 +1,9 @@
-"""The port between a call and what answers its caller: a cascade, or a speech-to-speech model.
+"""The port between a call and the responder that answers its caller: a cascade, or a speech-to-speech model.
 
-A call gives its responder caller audio, keys and the time; the responder speaks through the output mixer. Whether it
-takes turns, and how it finds their ends, is its own affair: the cascade has a floor (`Conversation`), a realtime model
-may leave turns to its vendor, and a duplex model has none.
+A call gives its responder caller audio, keys and the time. The responder speaks through the output mixer. It decides
+whether it takes turns, and how it finds their ends: the cascade has a floor (`Conversation`), a realtime model may
+leave turns to its vendor, and a duplex model has none.
+
 
 How to write a responder (`tests/calls/test_realtime_responders.py` has one of each shape, with whole calls):
 
@@ -49,12 +50,16 @@ from shared.plan import CallPlan
 
 @dataclass(frozen=True, slots=True)
 class CallLine:
-    """What a responder has of its call.
+    """What a call gives its responder.
 
-    mixer: the line to the caller; `mixer.agent` takes utterances, `mixer.live` a voice without turns. termination: ends
-    the call. usage: what the responder uses is added to it. consent: told of announcements and refusals. sent_keys:
-    presses keys. recorder: None if the call is not recorded. on_turn_taken: called when a turn of the caller has ended
-    and is about to be answered; a checkpoint is written then.
+    Attributes:
+        mixer: The line to the caller. `mixer.agent` plays utterances, `mixer.live` a voice without turns.
+        termination: Ends the call.
+        usage: The responder adds what it uses.
+        consent: Is notified of announcements and refusals.
+        sent_keys: Presses keys.
+        recorder: None if the call is not recorded.
+        on_turn_taken: Called when a turn of the caller has ended and will be answered. A checkpoint is written then.
     """
 
     plan: CallPlan
@@ -71,8 +76,13 @@ class CallLine:
 
 @dataclass(frozen=True, slots=True)
 class ResponderState:
-    """What another node needs to resume the call. messages: what was said and heard, without the utterance under way.
-    reported_turns: the caller's turns that were reported in events. announced: the announcements that were heard."""
+    """What another node needs to resume the call.
+
+    Attributes:
+        messages: What was said and heard, without the current utterance.
+        reported_turns: The number of the caller's turns that were reported in events.
+        announced: The announcements that were heard.
+    """
 
     messages: Sequence[Message] = ()
     reported_turns: int = 0
@@ -80,32 +90,33 @@ class ResponderState:
 
 
 class Responder(Protocol):
-    """What answers the caller of one call. All methods run on the event loop; none but `close` waits."""
+    """Answers the caller of one call. All methods run on the event loop, and only `close` waits."""
 
     @property
     def taps(self) -> Sequence[Tap]:
-        """Its readers of audio. They get each frame in this order."""
+        """The responder's readers of audio. They get each frame in this order."""
 
     @property
     def waits_for_silence(self) -> bool:
-        """Whether it has to hear silence while the carrier sends no audio, so that the caller's turn can end."""
+        """Whether the responder needs silence while the carrier sends no audio, so that the caller's turn can end."""
 
     @property
     def holder(self) -> Literal["caller", "agent", "none"]:
-        """Who has the floor; the agent also while it prepares its words."""
+        """Who has the floor. The agent also has it while it prepares its words."""
 
     @property
     def language(self) -> CallLanguage:
-        """The language that the call is in."""
+        """The language of the call."""
 
     def begin(self) -> None:
-        """The line is open: says the greeting, or waits for the caller."""
+        """The line is open: say the greeting, or wait for the caller."""
 
     def frame_heard(self, audio_ms: int) -> None:
-        """All taps have had a frame of 20 ms, which ends at `audio_ms` of the audio clock; the frame path."""
+        """All taps have received a frame of 20 ms that ends at `audio_ms` of the audio clock. This is the frame
+        path."""
 
     def on_played(self) -> None:
-        """A mark of the agent's came back: `mixer.agent` knows what was heard."""
+        """A mark of the agent came back: `mixer.agent` shows what was heard."""
 
     def on_digit(self, digit: str) -> None:
         """The caller pressed a key."""
@@ -114,13 +125,13 @@ class Responder(Protocol):
         """The caller typed a turn."""
 
     def tick(self, now: float) -> None:
-        """Checks what depends on time; called about four times a second."""
+        """Check what depends on time. Called about four times a second."""
 
     def line_is_free(self) -> None:
         """A person who spoke in the agent's place has given the line back."""
 
     def say(self, text: str) -> None:
-        """Says this as soon as nobody speaks."""
+        """Say this as soon as nobody speaks."""
 
     def note(self, text: str) -> None:
         """Add a supervisor's note to the context of the next answers. The caller does not hear it."""
@@ -134,29 +145,28 @@ class Responder(Protocol):
         """
 
     def pause(self) -> None:
-        """Says nothing until `resume`, but still takes what the caller says. Repeated, it changes nothing."""
+        """Say nothing until `resume`, but still process what the caller says. Repeated calls change nothing."""
 
     def resume(self) -> None:
-        """Goes on after a pause, and answers what the caller said meanwhile."""
+        """Continue after a pause, and answer what the caller said meanwhile."""
 
     def say_last(self, text: str) -> None:
-        """Says this at once, as the last words before the line is closed."""
+        """Say this at once, as the last words before the line is closed."""
 
     def machine_answered(self) -> None:
-        """An answering machine has answered: leaves a message or ends the call."""
+        """An answering machine has answered: leave a message or end the call."""
 
     def end(self, reason: EndReason) -> None:
-        """Ends the call after a goodbye."""
+        """End the call after a goodbye."""
 
     def end_stream(self) -> None:
-        """The stream is over: reports the caller's turn that is pending, before the last `state` is read. `close`
-        follows."""
+        """The stream is over: report the caller's pending turn before the last `state` is read. `close` follows."""
 
     def state(self) -> ResponderState:
-        """What was said so far."""
+        """Return what was said so far."""
 
     async def close(self) -> None:
-        """The call is over: reports what is open, and frees everything."""
+        """The call is over: report what is pending, and free everything."""
 
 
 # Makes the responder of a call.

@@ -1,9 +1,9 @@
 """Detects phones that screen calls and ask who is calling and why, such as iPhones.
 
-A carrier takes such a phone for an answering machine. What the phone says shows what it is: it is told who calls, and
-the person may take the call afterwards. Sources of the words: Apple's and Google's support pages on call screening, as
-quoted in Twilio's "Detecting iOS 26 Call Screening and Leaving Voicemail" (2025). iOS screens calls in more languages
-than those below; there the words are not recognized, and a machine ends the call.
+Carriers report such a phone as an answering machine. The phone's words show what it is, so the agent tells it who is
+calling, and the person may take the call afterwards. Sources of the words: Apple's and Google's support pages on call
+screening, as quoted in Twilio's "Detecting iOS 26 Call Screening and Leaving Voicemail" (2025). iOS screens calls in
+more languages than those below. There the words are not recognized, and the report of a machine ends the call.
 """
 
 import re
@@ -28,16 +28,17 @@ _PROMPTS: Final = tuple(
         r"\bnombre\b.{0,60}\b(motivo|raz[oó]n)\b",
     )
 )
-# So many words without a prompt are those of a mailbox, or of a person.
+# This many words without a prompt come from a mailbox or a person.
 _DECIDING_WORDS: Final = 12
-# How long a machine's verdict waits for words, in ms: it comes before the prompt was said to its end.
+# How long the report of a machine waits for words, in ms, because it arrives before the prompt has ended.
 LONGEST_WAIT_MS: Final = 6_000.0
 
 
 class CallScreening:
-    """Of one call: whether the phone screens it, and what becomes of the carrier's verdict that a machine has answered.
+    """Decides for one call whether the phone screens it, and whether the carrier's report of an answering machine
+    applies.
 
-    Only outbound calls whose agent answers call screening are looked at. Times are in ms on the call's clock.
+    Only outbound calls whose agent answers call screening are checked. Times are in ms on the call's clock.
     """
 
     def __init__(self, plan: CallPlan, now: Callable[[], float], emit: Callable[[Event], None]) -> None:
@@ -58,20 +59,20 @@ class CallScreening:
             self._emit(CallScreened(round(self._now())))
 
     def reply_to(self, text: str) -> FixedText | None:
-        """What the agent says to a turn of the screening; None: the model answers."""
+        """Return what the agent says to a turn of the screening, or None if the model answers."""
         if not self._is_active or not self._message or not is_prompt(text):
             return None
         return FixedText(self._message, interruptible=False)
 
     def defers_verdict(self) -> bool:
-        """A machine has answered, says the carrier: whether the call goes on, for good or until `verdict_is_due`."""
+        """The carrier reports a machine. Return whether the call continues, for good or until `verdict_is_due`."""
         if not self._is_active or (self._due is None and self._is_machine):
             return False
         self._due = self._due if self._due is not None else self._now() + LONGEST_WAIT_MS
         return True
 
     def verdict_is_due(self) -> bool:
-        """Whether a deferred verdict ends the call now; true once."""
+        """Return whether a deferred report of a machine ends the call now. True only once."""
         if self._due is None or self._is_screened or not (self._is_machine or self._now() >= self._due):
             return False
         self._is_active = False
@@ -83,6 +84,6 @@ class CallScreening:
 
 
 def is_prompt(text: str) -> bool:
-    """Whether these words ask who calls and why, as call screening does."""
+    """Return whether these words ask who is calling and why, as call screening does."""
     plain = " ".join(text.lower().replace("\u2019", "'").split())
     return any(pattern.search(plain) for pattern in _PROMPTS)

@@ -11,24 +11,31 @@ from media.call.media_stream import MediaStream
 from media.tools.tool import ToolError
 from shared.events import DigitsSent, Event
 
-# Keys of one call in all: a menu takes some dozens, and a model that goes round in one is stopped.
+# The maximum number of keys of one call: a menu needs some dozens, and a model that repeats a menu is stopped.
 MOST_KEYS_PER_CALL: Final = 400
-# So long after the last tone its echo may still come from the other side: a mobile network and back.
+# How long after the last tone its echo may arrive from the other side, through a mobile network and back.
 ECHO_MS: Final = 1_000.0
-# A frame of which the two tones are so much is their echo. Of speech at the same level they are a twentieth.
+# A frame in which the two tones have at least this share is their echo. In speech at the same level their share is a
+# twentieth.
 ECHO_SHARE: Final = 0.5
-# The mark behind the tones may come back so much earlier than they last; earlier than that, a clear has cut them off.
+# The mark after the tones may come back this much before their end. If it comes earlier, a clear has cut them off.
 EARLY_MS: Final = 150.0
-# Without the mark the tones count as played so long after their end.
+# Without the mark, the tones count as played this long after their end.
 LOST_MARK_MS: Final = 2_000.0
 _MARK: Final = "keys."
 
 
 @dataclass(slots=True)
 class _Run:
-    """Keys that wait for the agent's silence, or sound. number: of its mark, from 1. is_out: their tones are on the
-    stream; otherwise the carrier makes them. begun: the agent is silent. sound_ms: since when they sound; None before.
-    ended: whether all of them sounded."""
+    """Keys that wait for the agent's silence, or sound.
+
+    Attributes:
+        number: The number of the mark, from 1.
+        is_out: Their tones are on the stream. Otherwise the carrier makes them.
+        begun: The agent is silent.
+        sound_ms: When they began to sound. None before that.
+        ended: Whether all of them sounded.
+    """
 
     keys: str
     number: int
@@ -39,16 +46,19 @@ class _Run:
 
     @property
     def end_ms(self) -> float:
-        """When the last one is over; infinite before they sound."""
+        """When the last key ends; infinite before the keys sound."""
         return math.inf if self.sound_ms is None else self.sound_ms + dtmf.duration_ms(self.keys)
 
 
 class SentKeys:
-    """The keys that one call's agent presses. Times are in ms on the call's clock; `tick` and the carrier's marks drive
-    it. All methods on the event loop.
+    """The keys that one call's agent presses. Times are in ms on the call's clock.
 
-    on_sounding: called with true when keys are about to sound, and with false when the last one has. echoes: keys whose
-    echo caller audio may hold; while there are any, each frame goes through `without_echo`.
+    `tick` and the carrier's marks drive it. Call all methods on the event loop.
+
+    Attributes:
+        on_sounding: Called with true when keys are about to sound, and with false when the last one has sounded.
+        echoes: Keys whose echo the caller's audio may contain. While there are any, each frame goes through
+            `without_echo`.
     """
 
     __slots__ = (
@@ -64,7 +74,7 @@ class SentKeys:
         on_sounding: Callable[[bool], None],
     ) -> None:
         self._stream, self._clock, self._emit, self._on_sounding = stream, clock, emit, on_sounding
-        self._is_free = asyncio.Lock()  # one run after another
+        self._is_free = asyncio.Lock()  # runs one after another
         self._run: _Run | None = None
         self._count = self._runs = 0
         self.echoes = ""
@@ -73,12 +83,17 @@ class SentKeys:
     async def press(
         self, keys: str, run_id: str, *, is_secret: bool, ask_carrier: Callable[[], Awaitable[object]] | None = None
     ) -> None:
-        """Presses keys once the agent is silent, and waits until the last one has sounded.
+        """Press keys once the agent is silent, and wait until the last one has sounded.
 
-        keys: a dial string (`dtmf.is_dial_string`). is_secret: the event has no digits. ask_carrier: has the carrier
-        make the tones, where it can do that on a media stream (Telnyx); None: they are put into the agent's audio,
-        because the carrier has no command for them there (Twilio, "Media Streams - WebSocket Messages").
-        Raises ToolError, and what ask_carrier raises.
+        Args:
+            keys: A dial string (`dtmf.is_dial_string`).
+            is_secret: The event has no digits.
+            ask_carrier: Makes the carrier send the tones, if it can do that on a media stream (Telnyx). None puts the
+                tones into the agent's audio, because the carrier has no command for them there (Twilio, "Media Streams
+                - WebSocket Messages").
+
+        Raises:
+            ToolError: The keys were not pressed, or not all of them. Errors of `ask_carrier` are raised as well.
         """
         self._count += len(keys)
         if self._count > MOST_KEYS_PER_CALL:
@@ -105,12 +120,14 @@ class SentKeys:
         return self._run is not None and self._run.begun.done()
 
     def is_echo(self, key: str) -> bool:
-        """Whether a key that the carrier reports is one of those that sound, or have just sounded."""
+        """Return whether a key that the carrier reports is one that sounds, or has just sounded."""
         return key in self.echoes
 
     def tick(self, now: float, agent_silent: bool) -> None:
-        """Begins what waits for the agent's silence; ends what has sounded without a mark. Called a few times a
-        second."""
+        """Begin the keys that wait for the agent's silence, and end those that have sounded without a mark.
+
+        Called a few times a second.
+        """
         run = self._run
         if run is None:
             if now >= self._echo_until:
@@ -123,15 +140,17 @@ class SentKeys:
             run.ended.set_result(True)
 
     def on_mark(self, name: str, now: float) -> bool:
-        """A mark came back; returns whether it is one of these. One that comes back too early was cleared."""
+        """A mark came back. Return whether it belongs to keys. A mark that comes back too early was cleared."""
         run = self._run
         if run is not None and name == f"{_MARK}{run.number}" and not run.ended.done():
             run.ended.set_result(now >= run.end_ms - EARLY_MS)
         return name.startswith(_MARK)
 
     def without_echo(self, ulaw: bytes) -> bytes:
-        """The frame, or silence where it is the echo of a tone: the recognizer and the voice detector must not take it
-        for speech. ulaw: 20 ms."""
+        """Return the frame (20 ms), or silence if it is the echo of a tone.
+
+        The recognizer and the voice detector must not treat the echo as speech.
+        """
         pcm = mulaw.decode(ulaw)
         is_echo = any(dtmf.tone_share(pcm, key) >= ECHO_SHARE for key in self.echoes)
         return mulaw.SILENCE * len(ulaw) if is_echo else ulaw

@@ -2,21 +2,21 @@
 
 import re
 
-# A piece below this many characters is too short to sound natural by itself ("Well,").
+# A shorter piece does not sound natural by itself ("Well,").
 SHORTEST = 12
-# A clause may end a piece while the caller is still waiting for the first sound, or when the sentence grows too long.
+# A clause may end a piece if the caller still waits for the first sound, or if the sentence grows too long.
 LONGEST = 160
-# Words without any punctuation are cut between two of them, the first piece sooner; without blanks, anywhere.
+# Text without punctuation is cut between two words, the first piece sooner. Text without blanks is cut anywhere.
 FIRST_LONGEST = 80
 UNBROKEN = 2 * LONGEST
 
-# Ends as Latin, Arabic and Indian scripts write them need a space after them; those of Chinese and Japanese don't.
+# The punctuation of Latin, Arabic and Indian scripts needs a space after it. That of Chinese and Japanese does not.
 _CLOSING = r"[\"'\u201d\u2019)\]]*"
 _SENTENCE_END = re.compile(rf"[.!?…\u061f\u0964]+{_CLOSING}\s+|[\u3002\uff01\uff1f]+[\u300d\u300f\uff09]*\s*|\n+")
 _CLAUSE_END = re.compile(rf"[,;:\u060c\u061b\u2013\u2014]{_CLOSING}\s+|[\uff0c\u3001\uff1b\uff1a]\s*")
 _BLANK = re.compile(r"\s+")
-# A full stop does not end a sentence after titles, places, months, single letters (initials, "a.m.", "U.S."), and after
-# ordinals or list numbers ("1. First", "am 3. Oktober"); longer numbers do end sentences ("Your code is 4417.").
+# A full stop does not end a sentence after titles, places, months, single letters (initials, "a.m.", "U.S."), and
+# ordinals or list numbers ("1. First", "am 3. Oktober"). Longer numbers do end sentences ("Your code is 4417.").
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'])(?:"
     r"mr|mrs|ms|mx|dr|prof|rev|hon|sr|jr|st|mt|ft|ave|blvd|rd|ln|hwy|apt|dept|no|nr|vs|etc|inc|ltd|co|corp|est|approx|"
@@ -27,14 +27,14 @@ _ABBREVIATION = re.compile(
 
 
 class SentenceSplitter:
-    """Streaming splitter: takes text deltas, returns pieces; joined they are the text but for blanks at its end."""
+    """Splits a stream of text into pieces. Joined together, they are the text except for blanks at its end."""
 
     def __init__(self) -> None:
         self._text = ""
         self._first = True
 
     def feed(self, delta: str) -> list[str]:
-        """Takes the next words; returns the complete pieces (an end is known only by what follows it)."""
+        """Add the next words. Return the complete pieces; only the words after an end show that it is one."""
         self._text += delta
         pieces = []
         while end := self._end():
@@ -44,7 +44,7 @@ class SentenceSplitter:
         return pieces
 
     def flush(self) -> list[str]:
-        """Returns the rest when no more words will come."""
+        """Return the rest when no more words will come."""
         rest, self._text = self._text, ""
         return [rest] if rest.strip() else []
 
@@ -56,7 +56,7 @@ class SentenceSplitter:
         return min((end for end in (sentence, clause) if end), default=0) or self._forced_end()
 
     def _first_end(self, pattern: re.Pattern[str]) -> int:
-        """Index after the first boundary that leaves a piece long enough to speak; 0 if there is none yet."""
+        """Return the index after the first boundary that leaves a piece long enough to speak, or 0."""
         for match in pattern.finditer(self._text):
             piece = self._text[: match.end()]
             if len(piece.strip()) >= SHORTEST and not _ABBREVIATION.search(piece):
@@ -66,7 +66,7 @@ class SentenceSplitter:
         return 0
 
     def _forced_end(self) -> int:
-        """Index after the last blank of a text that is too long without a boundary; 0 before that."""
+        """Return the index after the last blank of a text that is too long without a boundary, or 0."""
         if len(self._text) <= (FIRST_LONGEST if self._first else LONGEST):
             return 0
         blanks = [match.end() for match in _BLANK.finditer(self._text) if self._text[: match.end()].strip()]

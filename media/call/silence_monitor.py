@@ -1,4 +1,4 @@
-"""Watches who was last audible and what is due, and fills silence."""
+"""Tracks who was last audible and what is due, and fills silence."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +19,7 @@ from media.turn.floor_state import CALLER_IS_HEARD, CALLER_TALKS, FloorState
 from media.turn.vad import VoiceTrack
 from shared.plan import CallPlan
 
-# A sound of the caller's that is shorter is often no speech: its text is not waited for aloud.
+# A shorter sound of the caller is often not speech, so nothing is said while its text is awaited.
 SHORTEST_SPEECH_MS: Final = 500
 
 
@@ -37,7 +37,7 @@ class ObservedCall:
 
 
 class SilenceMonitor:
-    """Told of what is due, and asked four times a second. Times are in ms on the call's clock."""
+    """Is notified of what is due, and checked four times a second. Times are in ms on the call's clock."""
 
     __slots__ = (
         "_asked_filler_at", "_call", "_due_since", "_is_silence_meant", "_is_unclear_told", "_late", "_patience_ms",
@@ -52,16 +52,16 @@ class SilenceMonitor:
         self._late = late
         self._patience_ms = plan.turn.silence_ms
         self._sound_at = now  # the last sound of either side
-        self._words_at = now  # the agent's words ended that were heard to their end
-        self._due_since = now  # what is due, if something is
+        self._words_at = now  # the end of the agent's last words that were heard to their end
+        self._due_since = now  # since when something is due, if it is
         self._asked_filler_at: float | None = None  # a tool's filler that has not sounded yet
         self._is_silence_meant = False  # a tool without a filler runs
-        self._is_unclear_told = False  # the caller knows that nothing was understood
+        self._is_unclear_told = False  # whether the agent has said that nothing was understood
 
     # --- what happened ---
 
     def caller_spoke(self) -> None:
-        """The caller began to speak, or went on."""
+        """The caller began to speak, or continued."""
         self._watchdog.caller_spoke(self._call.clock.now())
         self._late.wait_over()
 
@@ -72,8 +72,11 @@ class SilenceMonitor:
         self._tool_filler.heard(now)
 
     def reply_due(self, times: TurnTimes | None) -> None:
-        """An answer to a turn is due; without times, to the results of tools. Of the silence that has ended the turn no
-        more than the plan's counts as waiting for words: a filler right at its end would only delay the answer."""
+        """An answer to a turn is due, or without times, an answer to the results of tools.
+
+        Of the silence that ended the turn, at most the plan's `silence_ms` counts as waiting for words, because a
+        filler right at its end would only delay the answer.
+        """
         now = self._call.clock.now()
         if times is None:
             self._watchdog.tool_ended(now, self._sound_at)
@@ -84,7 +87,7 @@ class SilenceMonitor:
             self._watchdog.reply_asked(since)
 
     def words_due(self) -> None:
-        """A fixed text is due. It ends no wait: an apology is due as long as the answer was."""
+        """A fixed text is due. It does not end a wait: an apology is due since the answer was."""
         self._due_since = now = self._call.clock.now()
         self._watchdog.answer_owed(now)
 
@@ -105,8 +108,11 @@ class SilenceMonitor:
         self.reply_over()
 
     def tools_done(self, *, is_awaited: bool) -> None:
-        """The tools of an answer have ended. is_awaited: a reply waits for their results. If they had a filler, all
-        silence since the last sound counts."""
+        """The tools of an answer have ended. If they had a filler, all silence since the last sound counts.
+
+        Args:
+            is_awaited: A reply waits for their results.
+        """
         if not self._call.tools.is_running:
             self._tool_filler.tool_ended()
         if is_awaited:
@@ -118,17 +124,18 @@ class SilenceMonitor:
     # --- what follows ---
 
     def heard_since(self, ended: float) -> float:
-        """Since when a caller whose speech ended then hears nothing: words that could not be interrupted end later."""
+        """Return since when a caller whose speech ended at `ended` hears nothing. Uninterruptible words may end
+        later."""
         return max(ended, self._words_at)
 
     def update(self, now: float, *, is_silent: bool) -> None:
-        """Takes note of who is heard now. is_silent: the agent is not."""
+        """Record who is audible now. `is_silent` means that the agent is not."""
         call, state = self._call, self._call.floor.state
         if call.recognizer.has_text:
             self._is_unclear_told = False
         if not is_silent:
             self._sound_at, self._asked_filler_at = now, None
-        else:  # in any state: words that cannot be interrupted are talked over before they sound
+        else:  # in any state, because the caller may talk over uninterruptible words before they sound
             self._sound_at = max(self._sound_at, call.clock.at_audio(call.track.last_voice_ms))
         if not is_silent or state in CALLER_IS_HEARD:
             self._tool_filler.heard(now)
@@ -137,9 +144,12 @@ class SilenceMonitor:
         self._update_watchdog(now, is_silent)
 
     def take_unclear_speech(self, pending: PendingSpeech) -> bool:
-        """Whether the speech that has ended without words must be asked for again: it was long enough for words, the
-        recognizer answered that it found none, nothing else is due, and the caller was not asked since words were
-        understood last. So noise that sounds like speech makes the agent ask once, and no more."""
+        """Return whether the agent must ask the caller to repeat speech that has ended without words.
+
+        The speech must have been long enough for words, the recognizer must have found none, nothing else may be due,
+        and the agent must not have asked since words were last understood. Noise that sounds like speech thus makes the
+        agent ask only once.
+        """
         call, track = self._call, self._call.track
         is_speech = track.last_voice_ms - track.onset_ms >= SHORTEST_SPEECH_MS
         is_empty = not call.recognizer.is_unanswered and not call.recognizer.has_text
@@ -150,20 +160,20 @@ class SilenceMonitor:
         return True
 
     def alarm(self, now: float) -> Alarm | None:
-        """The limit that is reached now."""
+        """Return the limit that is reached now."""
         return self._watchdog.tick(now)
 
     def late_filler(self, now: float, *, is_silent: bool) -> str:
-        """What to say because words of the agent are late; "" for nothing."""
+        """Return what to say because words of the agent are late, or an empty text."""
         since = self._late_since()
         return self._late.choose(now - max(since, self._sound_at)) if since is not None and is_silent else ""
 
     def late_filler_said(self) -> None:
-        """What `late_filler` returned is said."""
+        """The result of `late_filler` is said."""
         self._late.said()
 
     def tool_filler(self, now: float, *, is_silent: bool) -> str:
-        """What to say because a tool keeps the caller waiting; "" for nothing."""
+        """Return what to say because the caller waits for a tool, or an empty text."""
         agent, tools = self._call.agent, self._call.tools
         if not is_silent or self._call.floor.state in CALLER_IS_HEARD or not tools.is_running:
             return ""
@@ -182,7 +192,7 @@ class SilenceMonitor:
             watchdog.caller_spoke(now)
             watchdog.reply_over()
         elif state is FloorState.HELD:
-            watchdog.filler_heard(now)  # it is the caller who is heard
+            watchdog.filler_heard(now)  # because the caller is audible
         elif not is_silent and self._call.playback.is_filler(now):
             watchdog.late_filler_heard(now)
         elif agent.is_busy:
@@ -203,7 +213,7 @@ class SilenceMonitor:
         )
 
     def _late_since(self) -> float | None:
-        """Since when words of the agent are due; None while none are."""
+        """Return since when words of the agent are due, or None."""
         agent, state = self._call.agent, self._call.floor.state
         unheard = self._unanswered_since()
         if unheard is not None:
@@ -213,9 +223,11 @@ class SilenceMonitor:
         return self._asked_filler_at if agent.is_waiting else self._due_since
 
     def _unanswered_since(self) -> float | None:
-        """Since when the caller waits for an answer to speech whose text is still to come although the recognizer was
-        asked for it; None where there is none, while the caller or the agent speaks, and after a sound that may be no
-        speech."""
+        """Return since when the caller waits for an answer to speech whose text was requested and has not arrived.
+
+        Returns None if there is no such speech, while the caller or the agent speaks, and after a sound that may not be
+        speech.
+        """
         call, recognizer, track = self._call, self._call.recognizer, self._call.track
         if not recognizer.is_unanswered or call.agent.is_busy:
             return None

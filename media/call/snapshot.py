@@ -10,11 +10,16 @@ from shared.plan import HeardMessage, ResumePoint
 
 @dataclass(frozen=True, slots=True)
 class CallSnapshot:
-    """A call so far.
+    """The state of a call so far.
 
-    messages: as heard, without the utterance under way. reported_turns: the caller's turns that were reported in
-    events; one more may be in `messages`, heard and not answered yet. at_ms: on the call's clock. announced,
-    recording_refused, language: as in `ResumePoint`.
+    Attributes:
+        messages: As heard, without the current utterance.
+        reported_turns: The number of the caller's turns that were reported in events. `messages` may contain one more,
+            which was heard and not answered yet.
+        at_ms: The time on the call's clock.
+        announced: As in `ResumePoint`.
+        recording_refused: As in `ResumePoint`.
+        language: As in `ResumePoint`.
     """
 
     messages: list[HeardMessage]
@@ -27,7 +32,7 @@ class CallSnapshot:
 
 
 def to_heard_messages(messages: Sequence[Message]) -> list[HeardMessage]:
-    """Converts the model's messages to those of a checkpoint."""
+    """Convert the model's messages to those of a checkpoint."""
     return [
         HeardMessage(
             message.role,
@@ -40,7 +45,7 @@ def to_heard_messages(messages: Sequence[Message]) -> list[HeardMessage]:
 
 
 def to_model_messages(messages: Sequence[HeardMessage]) -> list[Message]:
-    """Converts the messages of a checkpoint to the model's."""
+    """Convert the messages of a checkpoint to the model's."""
     return [
         Message(message.role, message.text, tuple(ToolCall(*call) for call in message.calls), message.call_id)
         for message in messages
@@ -48,11 +53,11 @@ def to_model_messages(messages: Sequence[HeardMessage]) -> list[Message]:
 
 
 def unanswered_text(point: ResumePoint) -> str | None:
-    """Returns the caller's last words if nobody has answered them."""
+    """Return the caller's last words if they have no answer."""
     last = point.messages[-1] if point.messages else None
     return last.text if last is not None and last.role == "user" else None
 
 
 def has_unreported_turn(point: ResumePoint) -> bool:
-    """Whether the call was lost before an event could report the caller's last turn."""
+    """Return whether the call was lost before an event could report the caller's last turn."""
     return sum(message.role == "user" for message in point.messages) > point.turn

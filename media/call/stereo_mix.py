@@ -7,26 +7,25 @@ import numpy as np
 from media.audio import mulaw
 from media.audio.mulaw import BYTES_PER_MS, SILENCE
 
-# The newest stretch is not written yet: a mark may still correct what was heard in it.
+# The latest stretch is not written yet, because a mark may still correct what was heard in it.
 SETTLE_MS = 500.0
-# Caller audio may come so much later than it was spoken: a silent socket is dropped after this time. Until then what is
-# missing is not written as silence.
+# Caller audio may arrive this much later than it was spoken, because a silent socket is dropped after this time. Until
+# then missing audio is not written as silence.
 LATE_MS = 10_000.0
-# Audio that has come in its time for so long after inserted silence shows that what is missing there will not come in a
-# burst any more.
+# If audio has arrived in time for this long after inserted silence, the missing audio will no longer arrive in a burst.
 BURST_MS = 1_000.0
-# Agent audio is joined without a gap as long as the clock agrees within this.
+# Agent audio is joined without a gap if it agrees with the clock within this.
 SEAM_MS = 60.0
-# The caller's channel is filled with silence when the carrier sent nothing for longer than this.
+# The caller's channel is filled with silence if the carrier sent nothing for longer than this.
 GAP_MS = 200.0
-# The caller's channel may run so far ahead of the clock: jitter. What lies further ahead came in a burst that was too
-# long to be put right.
+# The caller's channel may be this far ahead of the clock (jitter). Audio further ahead came in a burst that was too
+# long to be corrected.
 AHEAD_MS = 150.0
 
 
 @dataclass(slots=True)
 class _Padding:
-    """Inserted silence, in bytes of its channel. tried_at: when it was inserted, or shortened last."""
+    """Inserted silence, in bytes of its channel. `tried_at` is when it was inserted, or last shortened."""
 
     start: int
     stop: int
@@ -35,31 +34,33 @@ class _Padding:
 
 @dataclass(slots=True)
 class _Channel:
-    """One side, mu-law. padding: inserted silence that may still be removed."""
+    """One side, mu-law. `padding` is inserted silence that may still be removed."""
 
     ulaw: bytearray = field(default_factory=bytearray)
     padding: list[_Padding] = field(default_factory=list)
 
     @property
     def ms(self) -> float:
-        """Its length."""
+        """The length of the channel."""
         return len(self.ulaw) / BYTES_PER_MS
 
     @property
     def known_ms(self) -> float:
-        """How much of it cannot change any more, whatever comes."""
+        """How much of the channel can no longer change, whatever arrives."""
         return (self.padding[0].start if self.padding else len(self.ulaw)) / BYTES_PER_MS
 
     def pad(self, ms: float, now: float) -> None:
-        """Appends silence for what is missing."""
+        """Append silence for missing audio."""
         start = len(self.ulaw)
         self.ulaw += SILENCE * round(ms * BYTES_PER_MS)
         self.padding.append(_Padding(start, len(self.ulaw), now))
 
     def shorten(self, ms: float, now: float) -> None:
-        """Removes so much of the inserted silence, the latest first: the audio after it was only late. What audio in
-        its time has followed for BURST_MS stays for good. The length of a burst tells nothing, for it is as long as the
-        stall before it."""
+        """Remove this much of the inserted silence, the latest first, because the audio after it was only late.
+
+        Silence that was followed by BURST_MS of timely audio stays. The length of a burst does not help, because it
+        equals the stall before it.
+        """
         surplus = round(ms * BYTES_PER_MS)
         while surplus > 0 and self.padding:
             last = self.padding[-1]
@@ -73,7 +74,7 @@ class _Channel:
             self.padding.clear()
 
     def cut(self, size: int) -> bytes:
-        """Takes so many bytes from its beginning, silence if there are no more."""
+        """Remove and return this many bytes from the beginning, with silence if there are fewer."""
         taken = bytes(self.ulaw[:size])
         del self.ulaw[:size]
         self.padding = [part for part in self.padding if part.stop > size]
@@ -85,12 +86,13 @@ class _Channel:
 class StereoMix:
     """Two mu-law channels on one clock. `take` returns 16-bit stereo PCM in order, each moment once.
 
-    is_displaced: the caller's channel has been ahead of the clock, and may be so to the end: what was said is later in
-    it than the clock tells.
+    Attributes:
+        is_displaced: The caller's channel has been ahead of the clock, perhaps until the end, so words are later in it
+            than on the clock.
     """
 
     def __init__(self, start_ms: float = 0.0) -> None:
-        """start_ms: where both channels begin on the call's clock."""
+        """Create the mix. `start_ms` is where both channels begin on the call's clock."""
         self._left, self._right = _Channel(), _Channel()
         self._taken_ms = start_ms
         self.is_displaced = False
@@ -111,10 +113,11 @@ class StereoMix:
         return self._taken_ms + max(self._left.ms, self._right.ms)
 
     def add_caller(self, ulaw: bytes, now: float) -> None:
-        """Appends caller audio received at `now`; a gap that the carrier left is filled with silence.
+        """Append caller audio that was received at `now`. Silence fills a gap that the carrier left.
 
-        Audio that was only late comes in a burst after the gap and would push the caller's channel ahead of the clock:
-        the inserted silence is then removed as far as needed."""
+        Audio that was only late arrives in a burst after the gap and would push the caller's channel ahead of the
+        clock. The inserted silence is then removed as far as necessary.
+        """
         left = self._left
         missing = now - len(ulaw) / BYTES_PER_MS - self._taken_ms - left.ms
         if missing > GAP_MS:
@@ -126,12 +129,15 @@ class StereoMix:
             left.shorten(self._taken_ms + left.ms - now, now)
 
     def settled_ms(self, now: float) -> float:
-        """Up to where nothing can change any more: audio may still come late, and marks correct what was heard."""
+        """Return up to where nothing can change: audio may arrive late, and marks correct what was heard."""
         return max(min(now - SETTLE_MS, self._taken_ms + self._left.known_ms), now - LATE_MS)
 
     def add_agent(self, ulaw: bytes, at_ms: float) -> None:
-        """Appends agent audio that the caller heard from `at_ms` on, as far as marks tell. After a stall they come at
-        once, each as if its audio had sounded just now: silence that was inserted before it is removed."""
+        """Append agent audio that the caller heard from `at_ms` on, as far as marks show.
+
+        After a stall, marks arrive together, each as if its audio had sounded just now. Inserted silence before it is
+        removed.
+        """
         right, end_ms = self._right, at_ms + len(ulaw) / BYTES_PER_MS
         gap_ms = at_ms - self._taken_ms - right.ms
         if gap_ms > SEAM_MS:
@@ -142,8 +148,11 @@ class StereoMix:
             right.shorten(ahead_ms if ahead_ms > SEAM_MS else 0.0, end_ms)
 
     def drop_ahead(self, now: float) -> float:
-        """Drops the oldest audio of a side that is more than AHEAD_MS ahead of the clock: it came so late that silence
-        was taken in its place. Returns how many ms of both sides together. For readers that must not fall behind."""
+        """Drop the oldest audio of a side that is more than AHEAD_MS ahead of the clock, for readers that must not fall
+        behind.
+
+        Such audio came so late that silence was taken in its place. Returns the dropped ms of both sides together.
+        """
         dropped = 0
         for side in (self._left, self._right):
             ahead_ms = self._taken_ms + side.ms - now
@@ -152,7 +161,7 @@ class StereoMix:
         return dropped / BYTES_PER_MS
 
     def take_sides(self, upto_ms: float) -> tuple[bytes, bytes]:
-        """Returns the caller's and the agent's mu-law, of equal length, up to that moment; each moment once."""
+        """Return the caller's and the agent's mu-law up to that moment, of equal length; each moment once."""
         size = round((upto_ms - self._taken_ms) * BYTES_PER_MS)
         if size <= 0:
             return b"", b""
@@ -160,7 +169,7 @@ class StereoMix:
         return self._left.cut(size), self._right.cut(size)
 
     def take(self, upto_ms: float) -> bytes:
-        """Returns interleaved 16-bit PCM of everything up to that moment that was not taken before."""
+        """Return interleaved 16-bit PCM of everything up to that moment that was not taken before."""
         left, right = self.take_sides(upto_ms)
         size = len(left)
         if not size:

@@ -5,27 +5,28 @@ from typing import Final
 
 from media.audio.framer import FRAME_MS
 
-# Audio that came before: it is to be dropped.
+# Marks audio that came before and must be dropped.
 DUPLICATE: Final = -1
-# A caller whose audio stays away for this long is silent as far as turns are concerned. Less is jitter.
+# If a caller's audio is missing for this long, the caller is silent for turn-taking. Shorter gaps are jitter.
 PAUSE_MS: Final = 200.0
-# Of a longer gap no more is filled. Turn-taking needs no more, because by then the turn has ended by the clock.
+# The maximum filled length of a longer gap. Turn-taking needs no more, because by then the turn has ended by the clock.
 LONGEST_GAP_MS: Final = 2_000
-# Timestamps that are behind by more than a socket may be silent, or for longer than a burst takes, have begun anew.
+# Timestamps that are behind by more than this have restarted: a socket may not be silent, and a burst not last, that
+# long.
 LONGEST_DELAY_MS: Final = 15_000
 LONGEST_BURST_MS: Final = 1_000.0
-# So many pieces of audio are remembered, to recognize copies: 1.3 s. Of each a hash, in 8 bytes: the pieces themselves
-# are 18 KB of each call, which no cache holds for hundreds of calls.
+# The number of pieces of audio that are remembered to recognize copies: 1.3 s. Only a hash of 8 bytes is stored for
+# each, because the pieces themselves take 18 KB per call, which exceeds the caches with hundreds of calls.
 _REMEMBERED: Final = 64
-# No hash of bytes is -1.
+# The hash of bytes is never -1.
 _NO_PIECE: Final = -1
 
 
 class StreamTimeline:
-    """Follows the carrier's timestamps and, where no audio comes, the call's clock. Pure; all times are in ms.
+    """Follows the carrier's timestamps and, if no audio arrives, the call's clock. Pure. All times are in ms.
 
-    A gap in the timestamps is filled as far as the clock shows that time has passed, because timestamps may jump.
-    Audio from the past is no gap: it was late. It is passed on, unless it came before with the same timestamp.
+    A gap in the timestamps is filled as far as the clock shows that time has passed, because timestamps may jump. Audio
+    from the past is not a gap: it was late. It is passed on, unless it came before with the same timestamp.
     """
 
     __slots__ = (
@@ -41,23 +42,29 @@ class StreamTimeline:
     )
 
     def __init__(self, bytes_per_ms: int, now: float) -> None:
-        """bytes_per_ms: of the stream's encoding. heard_at: when audio came last, on the call's clock.
-        filled_until: up to when `fill` gave silence after it."""
+        """Create the timeline of a stream whose encoding has `bytes_per_ms`.
+
+        `heard_at` is when audio arrived last, on the call's clock. `filled_until` is up to when `fill` returned silence
+        after it.
+        """
         self._bytes_per_ms = bytes_per_ms
         self.heard_at = now
         self.filled_until = now
-        # Audio has come late since then, while `_expected` stood there.
+        # Since when audio has been late, and the value of `_expected` at that time.
         self._late_since, self._late_at = now, 0.0
-        # The timestamp of the next audio if nothing is missing; none can be so far behind as the first one.
+        # The timestamp of the next audio if nothing is missing. No timestamp can be as far behind as this initial
+        # value.
         self._expected = float("inf")
-        # The clock's lead over `_expected` without any delay: the least that was seen.
+        # The clock's lead over `_expected` without any delay: the minimum so far.
         self._least_offset = float("inf")
-        self._pieces = array("q", [_NO_PIECE]) * _REMEMBERED  # a ring
+        self._pieces = array("q", [_NO_PIECE]) * _REMEMBERED  # a ring buffer
         self._latest = 0
 
     def take(self, payload: bytes, at_ms: int, now: float) -> int:
-        """Takes audio in the stream's encoding with its timestamp; returns how many frames of silence are missing
-        before it, or DUPLICATE. This is on the frame path."""
+        """Process audio in the stream's encoding with its timestamp. This is the frame path.
+
+        Returns the number of frames of silence that are missing before it, or DUPLICATE.
+        """
         expected = self._expected
         missing = 0
         if -FRAME_MS < at_ms - expected < FRAME_MS:
@@ -74,7 +81,7 @@ class StreamTimeline:
         return missing
 
     def fill(self, now: float) -> int:
-        """Returns how many frames of silence have passed since audio came last, each frame once; 0 while it is only
+        """Return how many frames of silence have passed since audio arrived last, each frame once; 0 while it is only
         late."""
         if now - self.heard_at < PAUSE_MS:
             return 0
@@ -85,7 +92,7 @@ class StreamTimeline:
         return missing
 
     def _out_of_step(self, payload: bytes, at_ms: int, now: float) -> int:
-        """The timestamp is not the expected one: moves `_expected`; returns as `take`."""
+        """Handle an unexpected timestamp: move `_expected`, and return the result of `take`."""
         gap = at_ms - self._expected
         end = at_ms + len(payload) // self._bytes_per_ms
         if gap > 0:
@@ -102,7 +109,7 @@ class StreamTimeline:
         return 0
 
     def _fill_gap(self, gap: float, end: int, now: float) -> int:
-        """Returns the frames of silence for a gap; what remains of it, under a frame, is left for the next one."""
+        """Return the frames of silence for a gap. The rest, less than a frame, is left for the next gap."""
         passed = now - self._least_offset - (end - gap)
         missing = int(max(0.0, min(gap, passed, LONGEST_GAP_MS)) // FRAME_MS)
         rest = gap - missing * FRAME_MS
@@ -110,5 +117,5 @@ class StreamTimeline:
         return missing
 
     def _is_copy(self, payload: bytes, at_ms: int) -> bool:
-        """Whether this audio came before. The bytes count too, because some clients send useless timestamps."""
+        """Return whether this audio came before. Its bytes count, too, because some clients send useless timestamps."""
         return hash(payload) ^ at_ms in self._pieces

@@ -6,22 +6,26 @@ from typing import Final
 from media.call.media_stream import MediaStream
 from shared.events import EndReason
 
-# The line is closed after this time if the last words, or the news of their end, never come.
+# The line is closed after this time if the last words, or the report of their end, never arrive.
 LONGEST_GOODBYE_MS = 20_000.0
-# The agent's own reasons: a caller who speaks over the goodbye has more to say, and the conversation continues.
+# The agent's own reasons: a caller who speaks over the goodbye has more to say, so the conversation continues.
 _REVOCABLE: Final[frozenset[EndReason]] = frozenset({"agent_hangup", "silence"})
 # These never replace another reason.
 _FIRST_ONLY: Final[frozenset[EndReason]] = _REVOCABLE | {"provider_error"}
 
 
 class CallTermination:
-    """Why and how a call ends; at most one ending per call.
+    """Why and how a call ends. There is at most one ending per call.
 
-    The first reason stands, unless it is a goodbye that the caller may interrupt: a limit, or a decision from outside,
-    replaces it. reason: None while the call is not being ended. transfer_number: where the caller is transferred to
-    (E.164), "" for nowhere. conference: where the target waits for the caller; "" if the target is still to be called.
-    unsaid_words: what the caller must be told and the agent has not been able to say; the
-    carrier says it once the stream is over.
+    The first reason stays, unless it is a goodbye that the caller may interrupt: a limit, or a decision from outside,
+    replaces it.
+
+    Attributes:
+        reason: None while the call is not being ended.
+        transfer_number: The number to which the caller is transferred (E.164); empty for no transfer.
+        conference: Where the target waits for the caller; empty if the target has not been called yet.
+        unsaid_words: What the caller must be told, but the agent could not say. The carrier says it once the stream is
+            over.
     """
 
     def __init__(self, stream: MediaStream, clock: Callable[[], float]) -> None:
@@ -40,32 +44,34 @@ class CallTermination:
         return self._closed or (self.reason is not None and self.reason not in _REVOCABLE)
 
     def begin(self, reason: EndReason, detail: str, *, after_speech: bool) -> None:
-        """Ends the call: at once, or when the agent's current words have been played out."""
+        """End the call: at once, or when the agent's current words have been played."""
         if self._replaces(reason):
             self.reason, self.detail, self._since = reason, detail, self._clock()
         if not after_speech:
             self._close()
 
     def transfer(self, number: str, *, after_speech: bool, detail: str = "", conference: str = "") -> None:
-        """Ends the call in order to transfer the caller; control does so once the stream is over."""
+        """End the call to transfer the caller. Control transfers once the stream is over."""
         if self._replaces("transferred"):
             self.transfer_number, self.conference = number, conference
         self.begin("transferred", detail, after_speech=after_speech)
 
     def interrupted(self) -> None:
-        """The caller spoke over the last words: a goodbye of the agent's own, or for silence, is revoked; what was
-        decided elsewhere is done at once."""
+        """The caller spoke over the last words.
+
+        The agent's own goodbye, or the goodbye after silence, is revoked. Any other decision is carried out at once.
+        """
         if not self.is_final:
             self.reason, self.detail = None, ""
         self.agent_finished()
 
     def agent_finished(self) -> None:
-        """The agent's words were played out."""
+        """The agent's words were played to their end."""
         if self.reason is not None:
             self._close()
 
     def tick(self, now: float, is_agent_sounding: bool = False) -> None:
-        """Closes the stream when the last words take too long; the time does not run while the agent is heard."""
+        """Close the stream if the last words take too long. The time does not run while the agent is audible."""
         if is_agent_sounding:
             self._since = now
         if self.reason is not None and now - self._since > LONGEST_GOODBYE_MS:

@@ -1,4 +1,4 @@
-"""The conversation as the caller heard it, the source of the model's messages and of checkpoints."""
+"""The conversation as the caller heard it: the source of the model's messages and of checkpoints."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,15 +10,15 @@ from media.providers.ports import Message, ToolCall
 RUNNING_RESULT: Final = (
     "Still running. Don't call it again: you will get its result when it is done. Until then go on with the caller."
 )
-# The result of a secret tool, for the model of a call that was resumed: digits may be a card number or a PIN.
+# The result of a secret tool for the model of a resumed call, because digits may be a card number or a PIN.
 SECRET_RESULT: Final = "The result was not kept, because it is secret. If you still need it, ask the caller again."
 
 
-# What a person said in the agent's place is a line of its own, which the model reads on the caller's side and a
-# checkpoint has on the agent's. A node of the version before takes it for the agent's words.
+# What a person said in the agent's place is a separate line. The model reads it on the caller's side; in a checkpoint
+# it is on the agent's side. A node of the previous version treats it as the agent's words.
 _PERSON_SAID: Final = "[A supervisor said to the caller: "
 _PERSON_SPOKE: Final = "[A supervisor spoke with the caller here.]"
-# A supervisor's text cannot end the line that marks it.
+# A supervisor's text must not end the line that marks it.
 _BRACKETS: Final = str.maketrans("[]", "()")
 
 
@@ -26,9 +26,11 @@ _BRACKETS: Final = str.maketrans("[]", "()")
 class ToolResult:
     """The place of a tool's result in the transcript, directly after the answer that called the tool.
 
-    number: of the call among all of the conversation, from 1. text: None until the run has ended. is_secret: the text
-    is for the model of this stream only, and part of no checkpoint. needs_answer: the caller waits for what the agent
-    says to it.
+    Attributes:
+        number: The number of the call among all calls of the conversation, from 1.
+        text: None until the run has ended.
+        is_secret: The text is only for the model of this stream, and part of no checkpoint.
+        needs_answer: The caller waits for the agent's reply to it.
     """
 
     call: ToolCall
@@ -40,9 +42,15 @@ class ToolResult:
 
 @dataclass(slots=True, eq=False)
 class TranscriptEntry:
-    """One entry of the transcript. is_open: its utterance is still under way. results: of the tools called at its end,
-    one for each call. aside: what a supervisor told the agent, for the model only. began: when the words of a caller or
-    a supervisor began, in ms on the call's clock, if it is known. is_person: a supervisor said it to the caller."""
+    """One entry of the transcript.
+
+    Attributes:
+        is_open: Its utterance is not over yet.
+        results: The results of the tools called at its end, one for each call.
+        aside: What a supervisor told the agent, for the model only.
+        began: When the words of a caller or a supervisor began, in ms on the call's clock, if known.
+        is_person: A supervisor said it to the caller.
+    """
 
     message: Message
     is_open: bool = False
@@ -52,29 +60,29 @@ class TranscriptEntry:
     is_person: bool = False
 
     def set_text(self, text: str) -> None:
-        """Replaces the text: more was said or planned, or only so much was heard."""
+        """Replace the text, because more was said or planned, or only this much was heard."""
         self.message = replace(self.message, text=text)
 
     def close(self) -> None:
-        """Marks the utterance as ended."""
+        """Mark the utterance as ended."""
         self.is_open = False
 
 
 class Transcript:
     """Grows by caller turns, agent utterances and tool calls.
 
-    An agent's entry holds the planned words while the utterance sounds and is cut to the heard words when it ends.
-    Each tool call has its result directly after it, as model vendors demand, whenever the run ends.
+    An agent's entry has the planned words while the utterance sounds, and is cut to the heard words when it ends. Each
+    tool call has its result directly after it, as model vendors require, whenever the run ends.
     """
 
     def __init__(self, messages: Sequence[Message] = ()) -> None:
-        """messages: of a checkpoint. A tool call without a result was running."""
+        """Create the transcript from the messages of a checkpoint. A tool call without a result was running."""
         self._entries: list[TranscriptEntry] = []
         self._call_ids: set[str] = set()
         self._call_count = 0
-        self._note = ""  # the latest one
+        self._note = ""  # the latest note
         self._aside = ""  # for the caller's first turn
-        places: list[tuple[str, ToolResult]] = []  # each with the id that its call has in `messages`
+        places: list[tuple[str, ToolResult]] = []  # each with the id of its call in `messages`
         for message in messages:
             if message.role == "tool":
                 _set_result(places, message)
@@ -86,43 +94,56 @@ class Transcript:
                 places = list(zip((call.id for call in message.tool_calls), results, strict=True))
 
     def add_caller(self, text: str, began: float | None = None) -> TranscriptEntry:
-        """Adds a caller's turn; returns its entry, which is corrected if the caller continues. began: when the turn
-        began, in ms on the call's clock."""
+        """Add a turn of the caller. Return its entry, which is corrected if the caller continues.
+
+        Args:
+            began: When the turn began, in ms on the call's clock.
+        """
         entry = self._insert(TranscriptEntry(Message("user", text), aside=self._aside, began=began))
         self._aside = ""
         return entry
 
     def add_person(self, text: str, began: float) -> None:
-        """Adds what a supervisor said to the caller in the agent's place, among the caller's turns by the time of its
-        beginning. text: empty if the words are not known."""
+        """Add what a supervisor said to the caller in the agent's place, ordered by its beginning among the caller's
+        turns.
+
+        Args:
+            text: Empty if the words are unknown.
+        """
         line = f"{_PERSON_SAID}{_one_line(text)}]" if text else _PERSON_SPOKE
         self._insert(_person_entry(line, began))
 
     def add_agent(self, text: str) -> TranscriptEntry:
-        """Adds an agent's utterance; returns its entry, which is cut to what was heard."""
+        """Add an agent's utterance. Return its entry, which is cut to what was heard."""
         return self._add(TranscriptEntry(Message("assistant", text), is_open=True))
 
     def add_note(self, note: str) -> None:
-        """Tells the model something before the caller's latest turn, unless its latest note says the same. Earlier
-        notes stay: what the model has read does not change, so its provider need not read it again."""
-        turns = (one for one in reversed(self._entries) if one.message.role == "user" and one.message.text.strip())
+        """Add a note for the model before the caller's latest turn, unless its latest note is the same.
+
+        Earlier notes stay: what the model has read does not change, so that the provider's cache stays valid.
+        """
+        turns = (
+            entry for entry in reversed(self._entries) if entry.message.role == "user" and entry.message.text.strip()
+        )
         entry = next(turns, None)
         if entry is not None and note != self._note:
             self._note = note
             entry.message = replace(entry.message, note=note)
 
     def add_aside(self, text: str) -> None:
-        """Tells the model what a supervisor wants or does, with the caller's latest turn, or with the first turn if
-        there is none. It is part of no checkpoint."""
+        """Add what a supervisor wants or does to the caller's latest turn, or to the first turn if there is none yet.
+
+        Only the model reads it. It is part of no checkpoint.
+        """
         line = f"[{_one_line(text)}]"
-        entry = next((one for one in reversed(self._entries) if one.message.role == "user"), None)
+        entry = next((entry for entry in reversed(self._entries) if entry.message.role == "user"), None)
         if entry is None:
             self._aside = _join(self._aside, line)
         else:
             entry.aside = _join(entry.aside, line)
 
     def add_tool_calls(self, entry: TranscriptEntry, calls: Sequence[ToolCall]) -> tuple[ToolResult, ...]:
-        """The model called tools at the end of this utterance; returns the places of their results."""
+        """The model called tools at the end of this utterance. Return the places of their results."""
         entry.results = tuple(map(self._make_result, calls))
         tool_calls = tuple(result.call for result in entry.results)
         entry.message = replace(entry.message, tool_calls=tool_calls)
@@ -130,37 +151,46 @@ class Transcript:
 
     @staticmethod
     def detached_entry() -> TranscriptEntry:
-        """Returns an agent's entry that is no part of the transcript: the model will not know of these words."""
+        """Return an agent's entry outside of the transcript, so that the model does not see its words."""
         return TranscriptEntry(Message("assistant", ""))
 
     def messages(self) -> list[Message]:
-        """Returns the messages for the model, without entries of which nothing was heard (and that called no tool).
+        """Return the messages for the model, without entries that were not heard at all and called no tool.
 
-        The result of a tool that still runs is RUNNING_RESULT."""
+        The result of a tool that still runs is RUNNING_RESULT.
+        """
         return [message for entry in self._entries for message in _for_model(entry)]
 
     def messages_with_turn(self, text: str, note: str, entry: TranscriptEntry | None) -> list[Message]:
-        """Returns the messages for the model as they will be if a turn of the caller's ends with this text. note: as in
-        `add_note`. entry: the turn's, if it is in the transcript already. Changes nothing."""
+        """Return the messages for the model as they will be if a turn of the caller ends with this text. Changes
+        nothing.
+
+        Args:
+            note: As in `add_note`.
+            entry: The entry of the turn if it is in the transcript already.
+        """
         turn = replace(entry.message, text=text) if entry is not None else Message("user", text)
         if note != self._note:
             turn = replace(turn, note=note)
         turn = _with_aside(turn, self._aside if entry is None else entry.aside)
-        others = (one for one in self._entries if one is not entry)
+        others = (other for other in self._entries if other is not entry)
         return [*(message for other in others for message in _for_model(other)), turn]
 
     def settled(self) -> list[Message]:
-        """Returns the messages for a checkpoint: without the words of the utterance under way, because what will be
-        heard of them is not known yet, but with its tool calls, so that none of them is run twice. A tool that still
-        runs has no result, and that of a secret one is SECRET_RESULT."""
+        """Return the messages for a checkpoint.
+
+        The words of the current utterance are left out, because it is unknown how much of them will be heard. Its tool
+        calls are kept, so that none of them is run twice. A tool that still runs has no result, and the result of a
+        secret tool is SECRET_RESULT.
+        """
         return [message for entry in self._entries for message in _for_checkpoint(entry)]
 
     def unfinished_results(self) -> list[ToolResult]:
-        """Returns the places of results that are not known yet, in order."""
+        """Return the places of results that are not known yet, in order."""
         return [result for entry in self._entries for result in entry.results if result.text is None]
 
     def last_results(self) -> tuple[ToolResult, ...]:
-        """Returns the results that are the end of the conversation, which nobody has answered yet."""
+        """Return the results at the end of the conversation, which have no answer yet."""
         return self._entries[-1].results if self._entries else ()
 
     def _add(self, entry: TranscriptEntry) -> TranscriptEntry:
@@ -168,8 +198,10 @@ class Transcript:
         return entry
 
     def _insert(self, entry: TranscriptEntry) -> TranscriptEntry:
-        """Adds words before later ones that are known already: the recognizer of a caller or of a supervisor may be
-        the slower one. What the agent has said stays behind what it answered."""
+        """Insert words before later known words, because the recognizer of a caller or a supervisor may be slower.
+
+        What the agent has said stays after what it answered.
+        """
         place = len(self._entries)
         while place and _sounded_before(entry, self._entries[place - 1]):
             place -= 1
@@ -177,7 +209,8 @@ class Transcript:
         return entry
 
     def _make_result(self, call: ToolCall) -> ToolResult:
-        """Gives a call another id if the model has used this one before, as those do that count from 0 each time."""
+        """Make the place of a result. The call gets another id if the model has reused one, as models that count from 0
+        do."""
         self._call_count += 1
         if not call.id or call.id in self._call_ids:
             call = replace(call, id=f"call_{self._call_count}_{call.id}"[:40])

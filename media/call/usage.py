@@ -5,7 +5,7 @@ from typing import Final
 
 from shared.events import CallUsage, Event, UsageRecorded, UsageUnit
 
-# The field that each unit is added to.
+# The field to which each unit is added.
 _FIELDS: Final[dict[UsageUnit, str]] = {
     "ms": "stt_ms",
     "prompt_tokens": "llm_prompt_tokens",
@@ -19,13 +19,16 @@ _FIELDS: Final[dict[UsageUnit, str]] = {
 class UsageTotals:
     """Adds up one call's usage events, and counts what only the call knows.
 
-    llm_requests: by replies, however many models each took. tts_ms: speech received. heard_ms: speech played.
+    Attributes:
+        llm_requests: The number of requests by replies, however many models each took.
+        tts_ms: The length of received speech.
+        heard_ms: The length of played speech.
     """
 
     __slots__ = ("_recorded", "heard_ms", "llm_requests", "tts_ms")
 
     def __init__(self, before: CallUsage | None = None) -> None:
-        """before: what the call consumed in its earlier streams."""
+        """Create the totals. `before` is what the call consumed in its earlier streams."""
         before = before or CallUsage()
         self.llm_requests = before.llm_requests
         self.tts_ms = float(before.tts_ms)
@@ -33,12 +36,12 @@ class UsageTotals:
         self._recorded = Counter({field: getattr(before, field) for field in _FIELDS.values()})
 
     def add(self, event: Event) -> None:
-        """Takes an emitted event; only those of usage count."""
+        """Add an emitted event. Only usage events count."""
         if isinstance(event, UsageRecorded):
             self._recorded[_FIELDS[event.unit]] += event.quantity
 
     def total(self, call_ms: int) -> CallUsage:
-        """Returns the totals. call_ms: length of the call."""
+        """Return the totals of a call of this length."""
         return CallUsage(
             call_ms=call_ms,
             llm_requests=self.llm_requests,

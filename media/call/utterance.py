@@ -10,16 +10,19 @@ from media.audio.mulaw import BYTES_PER_MS
 from media.providers.ports import TimedWord
 from shared.providers.word_timing import TYPICAL_MS_PER_CHARACTER, align_words, spread_words, timing_length
 
-# A word counts as heard once this share of it has sounded: enough to be understood.
+# A word counts as heard once this share of it has sounded, which is enough to be understood.
 HEARD_SHARE = 0.6
 _FIGURES: Final = re.compile(r"\d")
 
 
 @dataclass(frozen=True, slots=True)
 class Insertion:
-    """A filler in an utterance's audio: words that are no part of its text.
+    """A filler in an utterance's audio: words that are not part of its text.
 
-    start_ms, end_ms: its place in the audio. began: when it began to sound, in ms on the call's clock.
+    Attributes:
+        start_ms: Where it begins in the audio.
+        end_ms: Where it ends in the audio.
+        began: When it began to sound, in ms on the call's clock.
     """
 
     text: str
@@ -28,7 +31,7 @@ class Insertion:
     began: float
 
     def heard_text(self, heard_ms: float) -> str:
-        """The words that sounded in the first `heard_ms` of the utterance, by their share of the audio."""
+        """Return the words that sounded in the first `heard_ms` of the utterance, by their share of the audio."""
         words = self.text.split()
         share = (heard_ms - self.start_ms) / max(1.0, self.end_ms - self.start_ms)
         return " ".join(words[: max(0, int(share * len(words) + 1 - HEARD_SHARE))])
@@ -36,18 +39,21 @@ class Insertion:
 
 @dataclass(slots=True)
 class Utterance:
-    """What the agent says at once (a reply, the greeting, a nudge). Times are in ms from its first audio, those of
-    words in ms of the voice's own audio, without insertions.
+    """What the agent says as a unit (a reply, the greeting, a nudge).
 
-    turn: the caller's turn that it answers (0 for the greeting).
-    interruptible: whether the caller may interrupt it; if not, what the caller says meanwhile is answered after it.
-    text: the words planned so far, exactly as the model wrote them.
-    audio: all of it so far, mu-law 8 kHz, kept until the utterance is over so that it can be resumed after a hold.
-    complete: no more audio will come.
-    is_answer: the model is asked; otherwise it is a fixed text.
-    insertions: fillers in the audio, in order. speech_at: where the voice's own audio begins; None while there is none.
-    sound_ms: where the voice's first audible sound begins; None before it came. Voices often begin with silence.
-    is_secret: events have its words without their figures.
+    Times are in ms from its first audio. Times of words are in ms of the voice's own audio, without insertions.
+
+    Attributes:
+        turn: The caller's turn that it answers (0 for the greeting).
+        interruptible: Whether the caller may interrupt it. If not, what the caller says meanwhile is answered after it.
+        text: The words planned so far, exactly as the model wrote them.
+        audio: All audio so far, mu-law 8 kHz, kept until the utterance is over so that it can be resumed after a hold.
+        complete: No more audio will come.
+        is_answer: The model is asked. Otherwise it is a fixed text.
+        insertions: Fillers in the audio, in order.
+        speech_at: Where the voice's own audio begins. None while there is none.
+        sound_ms: Where the voice's first audible sound begins. None before it arrives. Voices often begin with silence.
+        is_secret: Events have its words without their digits.
     """
 
     turn: int
@@ -63,18 +69,20 @@ class Utterance:
     is_secret: bool = False
 
     def public(self, words: str) -> str:
-        """The first words of this utterance as events have them. A voice may report figures as words ("four"), so that
-        those of a secret one are taken from its text."""
+        """Return the first words of this utterance as events have them.
+
+        A voice may report digits as words ("four"), so the words of a secret utterance are taken from its text.
+        """
         if not self.is_secret:
             return words
         return _FIGURES.sub("*", " ".join(self.text.split()[: len(words.split())]))
 
     def plan(self, text: str) -> None:
-        """Adds words that will be spoken."""
+        """Add words that will be spoken."""
         self.text += text
 
     def receive(self, audio: bytes, words: Iterable[TimedWord]) -> None:
-        """Adds audio from the voice."""
+        """Add audio from the voice."""
         searched_ms = int(self.audio_ms) // BLOCK_MS * BLOCK_MS
         if audio and self.speech_at is None:
             self.speech_at = self.audio_ms
@@ -84,22 +92,22 @@ class Utterance:
             self.sound_ms = find_sound(self.audio, searched_ms)
 
     def insert(self, text: str, audio: bytes, began: float) -> None:
-        """Adds a filler. began: when it will begin to sound, in ms on the call's clock."""
+        """Add a filler. `began` is when it will begin to sound, in ms on the call's clock."""
         start_ms = self.audio_ms
         self.audio += audio
         self.insertions.append(Insertion(text, start_ms, self.audio_ms, began))
 
     def is_filler_at(self, position_ms: float) -> bool:
-        """Whether a filler sounds, or has just ended, at this place of the audio."""
+        """Return whether a filler sounds, or has just ended, at this place of the audio."""
         return any(insertion.start_ms <= position_ms <= insertion.end_ms for insertion in self.insertions)
 
     @property
     def audio_ms(self) -> float:
-        """Length of the audio received so far."""
+        """The length of the audio received so far."""
         return len(self.audio) / BYTES_PER_MS
 
     def heard_text(self, heard_ms: float) -> str:
-        """Returns the words that sounded in the first `heard_ms` of the utterance; the whole text if all of it did."""
+        """Return the words that sounded in the first `heard_ms` of the utterance; the whole text if all of it did."""
         if heard_ms <= 0:
             return ""
         if self.complete and heard_ms >= self.audio_ms - 1:
@@ -110,8 +118,10 @@ class Utterance:
         return _as_written(self.text, [word.text for word in self.timeline() if _is_heard(word, spoken_ms)])
 
     def resume_point(self, heard_ms: float) -> float:
-        """Returns where to continue after a false interruption: the start of the first word not fully heard. The rest
-        of a filler is left out if words follow it."""
+        """Return where to continue after a false interruption: the start of the first word that was not fully heard.
+
+        The rest of a filler is left out if words follow it.
+        """
         spoken_ms = self._spoken_ms(heard_ms)
         for word in self.timeline():
             if word.end_ms > spoken_ms:
@@ -119,13 +129,14 @@ class Utterance:
         return heard_ms
 
     def place_words(self, heard: str) -> list[TimedWord]:
-        """Returns the words of the heard text with their places in the audio, by the voice's timings; none if it
-        reports none."""
+        """Return the words of the heard text with their places in the audio, by the voice's times; none if it reports
+        none."""
         words = align_words(heard, self.words)
         return [TimedWord(word.text, self._place(word.start_ms), self._place(word.end_ms)) for word in words]
 
     def timeline(self) -> list[TimedWord]:
-        """Returns every word with its timing: the voice's own if it has them, otherwise by the share of characters."""
+        """Return every word with its time: the voice's own if it reports times, otherwise by the share of
+        characters."""
         return self.words or self._estimated()
 
     def _estimated(self) -> list[TimedWord]:
@@ -137,12 +148,12 @@ class Utterance:
         return spread_words(tokens, 0.0, pace)
 
     def _spoken_ms(self, position_ms: float) -> float:
-        """How much of the voice's own audio lies before this place of the audio."""
+        """Return how much of the voice's own audio lies before this place of the audio."""
         inserted = (min(position_ms, insertion.end_ms) - insertion.start_ms for insertion in self.insertions)
         return position_ms - sum(ms for ms in inserted if ms > 0)
 
     def _place(self, spoken_ms: float) -> float:
-        """The place in the audio of a moment of the voice's own audio, after insertions at that moment."""
+        """Return the place in the audio of a moment of the voice's own audio, after insertions at that moment."""
         for insertion in self.insertions:
             if insertion.start_ms <= spoken_ms:
                 spoken_ms += insertion.end_ms - insertion.start_ms
@@ -154,10 +165,11 @@ def _is_heard(word: TimedWord, heard_ms: float) -> bool:
 
 
 def _as_written(text: str, heard: list[str]) -> str:
-    """Returns the heard words as the model wrote them.
+    """Return the heard words as the model wrote them.
 
-    A voice may split and punctuate them its own way, so letters are compared; where it says something else ("3" as
-    "three"), its words are used."""
+    A voice may split and punctuate them differently, so letters are compared. If it says something else ("3" as
+    "three"), its words are used.
+    """
     letters = _letters("".join(heard))
     if not _letters(text).startswith(letters):
         return " ".join(word.strip() for word in heard)

@@ -8,8 +8,8 @@ from typing import Final
 
 from shared.plan import LimitsPlan
 
-# The apology comes before the limit by this share of it, so that it is *heard* within it: limits are checked four times
-# a second, and a voice takes a moment.
+# The apology comes this share of the limit early, so that it is *heard* within the limit: limits are checked four times
+# a second, and a voice needs a moment.
 APOLOGY_MARGIN: Final = 0.25
 
 
@@ -20,7 +20,7 @@ class Alarm(Enum):
     SILENCE = auto()  # say goodbye and end
     TOO_LONG = auto()  # the call has reached its longest duration
     NO_REPLY = auto()  # the caller waits for an answer, and the limit is near
-    NO_SOUND = auto()  # the caller was told nothing since, not even an apology
+    NO_SOUND = auto()  # the caller has heard nothing since, not even an apology
 
 
 class Watchdog:
@@ -32,9 +32,9 @@ class Watchdog:
         self._limits = limits
         self._silent_since = now
         self._reply_due_since: float | None = None
-        self._warned = False  # NO_REPLY was returned for the answer that is due
+        self._warned = False  # whether NO_REPLY was returned for the answer that is due
         self._nudged = False
-        self._goodbye_said = False  # after the silence, until the caller speaks
+        self._goodbye_said = False  # whether the goodbye after silence was said; reset when the caller speaks
         self._too_long = False
 
     def caller_spoke(self, now: float) -> None:
@@ -48,14 +48,19 @@ class Watchdog:
         self._reply_due_since = None
 
     def working(self, now: float) -> None:
-        """The agent works without a sound (a tool, the keypad): that does not count as silence."""
+        """The agent works without a sound (a tool, the keypad), which does not count as silence."""
         self._silent_since = now
 
     def agent_busy(
         self, now: float, *, is_silent: bool, is_waiting: bool, owes_answer: bool, is_made: bool = False
     ) -> None:
-        """The agent makes or speaks an utterance. is_waiting: for a tool. owes_answer: its latest words are none.
-        is_made: all its audio is there."""
+        """The agent prepares or speaks an utterance.
+
+        Args:
+            is_waiting: It waits for a tool.
+            owes_answer: Its latest words are not an answer.
+            is_made: All its audio has arrived.
+        """
         if is_waiting:
             self.reply_over()  # due again when the tool has ended
         if not is_silent:
@@ -66,28 +71,32 @@ class Watchdog:
             self.answer_owed(self._silent_since)
 
     def answer_owed(self, since: float) -> None:
-        """The caller waits for words of the agent since then; what is due already stays due."""
+        """The caller has waited for words of the agent since then. An answer that is already due stays due."""
         if self._reply_due_since is None:
             self.reply_asked(since)
 
     def filler_heard(self, now: float) -> None:
-        """The caller heard until now that the agent is busy with a tool: a filler, or the words before it. An answer
-        that is due is still due, from now on."""
+        """The caller heard until now that the agent is busy with a tool: a filler, or the words before the tool.
+
+        An answer that is due is still due, counted from now on.
+        """
         self._silent_since = now
         if self._reply_due_since is not None:
             self._reply_due_since, self._warned = now, False
 
     def late_filler_heard(self, now: float) -> None:
-        """The caller heard until now that an answer is late; its limit runs on."""
+        """The caller heard until now that an answer is late. Its limit continues to run."""
         self._silent_since = now
 
     def reply_asked(self, since: float) -> None:
-        """An answer is due. since: the end of the caller's speech."""
+        """An answer is due. `since` is the end of the caller's speech."""
         self._reply_due_since, self._warned = since, False
 
     def tool_ended(self, now: float, silent_since: float) -> None:
-        """A tool has ended: the answer that tells its result is due, counted from the last sound. The model has half of
-        the limit for it, whatever the silence before (a tool may have no filler)."""
+        """A tool has ended: the answer about its result is due, counted from the last sound.
+
+        The model has half of the limit for it, whatever the silence before, because a tool may have no filler.
+        """
         self.reply_asked(max(silent_since, now - self._limits.reply_s * 1000 / 2))
 
     def reply_over(self) -> None:
@@ -95,7 +104,7 @@ class Watchdog:
         self._reply_due_since = None
 
     def tick(self, now: float) -> Alarm | None:
-        """Returns the limit that is reached now; each is returned once until something happens."""
+        """Return the limit that is reached now. Each is returned once until something happens."""
         limits = self._limits
         if self._too_long or self._goodbye_said:
             return None

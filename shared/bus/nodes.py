@@ -169,8 +169,8 @@ class NodeState(Struct, frozen=True, omit_defaults=True):
         supervision: The node accepts people who listen to its calls (docs/use/supervision.md); nodes of the previous
             version do not. The proof does not cover this field, because control of the previous version would reject
             the entry. A forged value only makes control issue a token that no node accepts.
-        checks_rights: The node reads `CallPlan.right`, which a node of the previous version would refuse. The proof does
-            not cover it, for the same reason.
+        checks_rights: The node reads `CallPlan.right`, which a node of the previous version would refuse. The proof
+            does not cover it, for the same reason.
     """
 
     node_id: str
