@@ -20,8 +20,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class RightsPace:
-    """Seconds. every: between two checks. ask: for one answer. lasts: of a right after a positive answer. A socket
-    whose right is gone ends after `every` and an answer, and without answers after at most `lasts + ask`."""
+    """How often rights are checked, in seconds.
+
+    A socket whose right is gone ends after `every` and an answer. Without answers it ends after at most `lasts + ask`.
+
+    Attributes:
+        every: The time between two checks.
+        ask: The time limit of one answer.
+        lasts: How long a right is valid after a positive answer.
+    """
 
     every: float = 10.0
     ask: float = 5.0
@@ -32,13 +39,13 @@ PACE: Final = RightsPace()
 
 
 class RightChecks:
-    """Checks the rights of this node's sockets, each by itself."""
+    """Checks the rights of this node's sockets separately."""
 
     def __init__(self, requests: RequestClient, pace: RightsPace) -> None:
         self._requests, self._pace = requests, pace
 
     async def ask(self, call: CallIdentity, name: str, right: str) -> bool | None:
-        """Return whether the right holds; None if control does not answer. name: of the request."""
+        """Return whether the right holds, or None if control does not answer. `name` is the name of the request."""
         arguments = msgspec.json.encode(RightCheck(right))
         try:
             return await self._requests.ask(call, name, arguments, deadline_s=self._pace.ask) == b"true"
