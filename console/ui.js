@@ -103,9 +103,13 @@ export function Loading({ rows = 4 }) {
   return html`<div class="loading" role="status"><span class="sr">${t("Loading…")}</span>${Array.from({ length: rows }, (_, i) => html`<i key=${i}></i>`)}</div>`;
 }
 
+/** A refusal whose text is already for people. */
+export class Notice extends Error {}
+
 /** @param {any} error */
 export function errorText(error) {
   if (error instanceof ApiError) return error.status ? error.message : t("The server does not answer. Check the connection, then try again.");
+  if (error instanceof Notice) return error.message;
   return t("Something went wrong on this page: {message}", { message: error?.message || error });
 }
 

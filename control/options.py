@@ -73,6 +73,7 @@ def make_policies(settings: ControlSettings) -> Policies:
             ),
             refresh_grace_s=settings.refresh_grace_s,
             recent_s=settings.recent_sign_in_s,
+            confirms_at_once=_is_mail_kept_here(settings),
         ),
         hashing=HashPolicy(
             time_cost=settings.password_passes,
@@ -97,6 +98,11 @@ def make_policies(settings: ControlSettings) -> Policies:
         access_token_s=settings.access_token_s,
         staff_totp_required=not is_this_machine(settings.public_url),
     )
+
+
+def _is_mail_kept_here(settings: ControlSettings) -> bool:
+    """Whether only the operator of this machine can read the e-mails, so that a link in one proves nothing."""
+    return is_this_machine(settings.public_url) and settings.smtp_url.get_secret_value().startswith("file:")
 
 
 def _make_embedder_policy(settings: ControlSettings) -> EmbedderPolicy | None:

@@ -1,6 +1,14 @@
 // German texts; the English text is the key. Names of fields and states are below.
 /** @type {Record<string, string>} */
 export default {
+  "Red line: the caller interrupts.": "Rote Linie: Der Anrufer unterbricht.",
+  "What the agent needs to know": "Was der Agent wissen muss",
+  "Fill with examples": "Mit Beispielen füllen",
+  "Its prompt and greeting use these facts. It can be called when each has a value; you can change them later.": "Prompt und Begrüßung benutzen diese Angaben. Der Agent kann angerufen werden, sobald alle einen Wert haben; Sie können sie später ändern.",
+  "Save the facts": "Angaben speichern",
+  "Example": "Beispiel",
+  "Confirm your e-mail address by the link that we sent you, then call again.": "Bestätigen Sie Ihre E-Mail-Adresse mit dem Link, den wir Ihnen geschickt haben, und rufen Sie noch einmal an.",
+  "By the link that we sent you. Agents answer only then.": "Mit dem Link, den wir Ihnen geschickt haben. Erst dann antworten Agenten.",
   "This link is incomplete. Copy the whole link from the e-mail.": "Dieser Link ist unvollständig. Kopieren Sie den ganzen Link aus der E-Mail.",
   "Continue to the console": "Weiter zur Konsole",
   "Confirm your e-mail address": "E-Mail-Adresse bestätigen",

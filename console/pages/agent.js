@@ -7,6 +7,7 @@ import { Fields, faultsOf, mergePatch, tidy } from "../forms.js";
 import { duration, figure, t } from "../i18n.js";
 import { go, guard, link, setQuery, view } from "../router.js";
 import { Badge, Button, Copy, Dialog, ErrorBox, Facts, Icon, Loaded, Page, SelectField, Table, Tabs, TextField, Time, confirm, errorText, html, toast, useAction, useLoad } from "../ui.js";
+import { MissingFacts } from "./facts.js";
 import { TestCall } from "./test-call.js";
 
 /** The sections of the form, by what an author thinks of together. @type {[string, string, string[]][]} */
@@ -45,7 +46,7 @@ export function Agent({ workspace, agent: id, tab = "" }) {
     actions=${agent && isMember ? html`<a class="button" href=${link(`${here}/test`)}><${Icon} name="mic" />${t("Test call")}</a>${agent.status === "live" ? html`<${Button} busy=${status.busy} onClick=${() => status.run("pause")}>${t("Pause")}<//>` : html`<${Button} kind="main" busy=${status.busy} onClick=${() => status.run("activate")}>${t("Activate")}<//>`}` : null}>
     <${ErrorBox} error=${status.error} />
     <${Tabs} current=${link(here + (tab ? `/${tab}` : ""))} items=${[[t("Configuration"), link(here)], [t("Versions"), link(`${here}/versions`)], [t("Test call"), link(`${here}/test`)], [t("Details"), link(`${here}/details`)]]} />
-    <${Loaded} of=${loaded} rows=${8}>${(/** @type {any} */ data) => tab === "versions" ? html`<${Versions} ...${{ workspace, base, data, reload: loaded.reload, isMember }} />` : tab === "test" ? html`<${TestCall} ...${{ workspace, base, data, isMember }} />` : tab === "details" ? html`<${AgentDetails} ...${{ workspace, base, data, reload: loaded.reload }} />` : html`<${Editor} key=${data.draft?.revision || data.agent.version} ...${{ workspace, base, data, reload: loaded.reload, isMember }} />`}<//>
+    <${Loaded} of=${loaded} rows=${8}>${(/** @type {any} */ data) => tab === "versions" ? html`<${Versions} ...${{ workspace, base, data, reload: loaded.reload, isMember }} />` : tab === "test" ? html`<${MissingFacts} ...${{ workspace, base, data, reload: loaded.reload, isMember }} />${(data.draft || data.agent).missing_facts.length ? null : html`<${TestCall} ...${{ workspace, base, data, isMember }} />`}` : tab === "details" ? html`<${AgentDetails} ...${{ workspace, base, data, reload: loaded.reload }} />` : html`<${MissingFacts} ...${{ workspace, base, data, reload: loaded.reload, isMember }} /><${Editor} key=${data.draft?.revision || data.agent.version} ...${{ workspace, base, data, reload: loaded.reload, isMember }} />`}<//>
   <//>`;
 }
 
@@ -85,7 +86,6 @@ function Editor({ workspace, base, data, reload, isMember }) {
     <nav class="toc" aria-label=${t("Sections of the configuration")}>${sections.map(([key, text]) => html`<a key=${key} href=${link(view.value.path, { section: key === "conversation" ? "" : key })} aria-current=${key === section ? "true" : undefined}>${t(String(text))}</a>`)}</nav>
     <div class="stack">
       ${draft ? html`<div class="notice"><div><p><strong>${t("You see the draft.")}</strong> ${t("Callers get version {n} until you publish.", { n: agent.version })}${draft.is_outdated ? ` ${t("Another version came into force since the draft was begun: compare before you publish.")}` : ""}</p></div></div>` : null}
-      ${saved.missing_facts.length ? html`<div class="notice warn"><${Icon} name="warn" /><div><p>${t("The prompt uses facts that have no value yet: {names}.", { names: saved.missing_facts.join(", ") })}</p></div></div>` : null}
       <${ErrorBox} error=${save.error} />
       <section class="card" aria-labelledby="section-title"><h2 id="section-title">${t(title)}</h2><div class=${`form ${section === "conversation" ? "prompt" : ""}`} style=${{ maxWidth: "60rem" }}>
         ${section === "conversation" ? html`<${TextField} label=${t("Name")} required value=${name} onInput=${setName} />` : null}

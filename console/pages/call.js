@@ -17,7 +17,9 @@ export function Call({ workspace, call: id }) {
   const seek = useRef(/** @type {(ms: number) => void} */ (() => {}));
   const call = loaded.data?.call;
   const isRunning = call && ["queued", "ringing", "in_progress"].includes(call.status);
-  useInterval(() => isRunning && loaded.reload(), 5000);
+  // Cost, summary and recording come in the minute after the end.
+  const isFresh = call?.ended_at && Date.now() - Date.parse(call.ended_at) < 60_000;
+  useInterval(() => (isRunning || isFresh) && loaded.reload(), 5000);
   const tab = view.value.query.get("tab") || "";
   const here = link(view.value.path);
   return html`<${Page} title=${call ? otherEnd(call) : t("Call")} crumbs=${[[t("Calls"), `/w/${workspace}/calls`]]}
@@ -32,7 +34,7 @@ export function Call({ workspace, call: id }) {
         <div><dt>${t("Success")}</dt><dd>${call.success === null ? "–" : call.success ? t("Yes") : t("No")}${call.sentiment ? html`<small>${label(call.sentiment)}</small>` : null}</dd></div>
       </dl>
       ${summary ? html`<section class="card"><h2>${t("Summary")}</h2><p>${summary}</p></section>` : null}
-      ${recording_url || call.recording_seconds ? html`<${Recording} ...${{ load: () => send("GET", `${base}/recording`), utterances: transcript.data?.utterances || [], onTime: setAt, seek }} />` : null}
+      ${recording_url || call.recording_seconds ? html`<${Recording} ...${{ load: () => send("GET", `${base}/recording`, { query: { redirect: false } }), utterances: transcript.data?.utterances || [], words: transcript.data?.words || [], cuts: cutsOf(call.turns, transcript.data?.words || []), onTime: setAt, seek }} />` : null}
       <${Tabs} current=${tab ? `${here}?tab=${tab}` : here} items=${[[t("Conversation"), here, call.turns.length], [t("Events"), `${here}?tab=events`], [t("Details"), `${here}?tab=details`]]} />
       ${tab === "events" ? html`<${Events} base=${base} />` : tab === "details" ? html`<${Details} ...${{ workspace, call, agent }} />` : html`<div class="split">
         <${Conversation} ...${{ turns: call.turns, words: transcript.data?.words || [], at, seek, isRunning }} />
@@ -52,7 +54,7 @@ function answerTime(turns) {
 /** @param {{turns: any[], words: any[], at: number, seek: any, isRunning: boolean}} props */
 function Conversation({ turns, words, at, seek, isRunning }) {
   if (!turns.length) return html`<${Empty} title=${isRunning ? t("Nothing was said yet.") : t("Nothing was said, or the transcript is not kept.")} />`;
-  const lines = turns.flatMap((turn) => [turn.caller && { ...turn, speaker: "caller", text: turn.caller }, turn.agent && { ...turn, speaker: "agent", text: turn.agent }, turn.person && { ...turn, speaker: "person", text: turn.person }].filter(Boolean));
+  const lines = linesOf(turns);
   const spoken = useMemo(() => takeWords(lines, words), [turns, words]);
   return html`<section class="card"><div class="talk">${lines.map((line, i) => {
     const own = spoken[i];
@@ -64,6 +66,16 @@ function Conversation({ turns, words, at, seek, isRunning }) {
         ${line.speaker === "agent" ? html`<p class="note">${total(line.latency_ms) === null ? null : html`<span>${t("answered after {ms} ms", { ms: figure(total(line.latency_ms)) })}</span>`}${line.interrupted ? html`<${Badge} value="paused" text=${t("interrupted")} />` : null}${(line.tools || []).map((/** @type {string} */ tool) => html`<span key=${tool}><${Icon} name="tools" /> ${tool}</span>`)}${(line.citations || []).map((/** @type {any} */ one) => html`<span key=${one.document_id}><${Icon} name="knowledge" /> ${one.document}${one.page ? `, ${t("page {page}", { page: one.page })}` : ""}</span>`)}</p>` : null}
       </div></div>`;
   })}</div></section>`;
+}
+
+/** The lines of a conversation. @param {any[]} turns */
+const linesOf = (turns) => turns.flatMap((turn) => [turn.caller && { ...turn, speaker: "caller", text: turn.caller }, turn.agent && { ...turn, speaker: "agent", text: turn.agent }, turn.person && { ...turn, speaker: "person", text: turn.person }].filter(Boolean));
+
+/** When the caller stopped the agent: at the end of the last word that was heard. @param {any[]} turns @param {any[]} words @returns {number[]} */
+function cutsOf(turns, words) {
+  const lines = linesOf(turns);
+  const spoken = takeWords(lines, words);
+  return lines.flatMap((line, i) => (line.speaker === "agent" && line.interrupted && spoken[i].length ? [spoken[i][spoken[i].length - 1].end_ms] : []));
 }
 
 /** Gives each line its words: both are in the order of time. @param {any[]} lines @param {any[]} words @returns {any[][]} */

@@ -78,6 +78,7 @@ function Steps({ workspace, agents, numbers, calls, reload }) {
   const isMember = may(workspace, "member");
   return html`<section class="card"><h2>${t("From nothing to a spoken call")}</h2>
     <ol class="steps">
+      ${session.value?.user.is_verified === false ? html`<li><div><h3>${t("Confirm your e-mail address")}</h3><p class="quiet">${t("By the link that we sent you. Agents answer only then.")}</p></div></li>` : null}
       <li class=${agents.length ? "done" : ""}><div><h3>${t("Make an agent")}</h3><p class="quiet">${t("Start from a template: it has a prompt, a greeting and tools that work together.")}</p>${agents.length || !isMember ? null : html`<a class="button main" href=${link(`/w/${workspace}/agents`, { create: 1 })}>${t("Choose a template")}</a>`}</div></li>
       <li class=${calls.length ? "done" : ""}><div><h3>${t("Talk to it")}</h3><p class="quiet">${t("Speak with a draft in the browser, or have it call your phone.")}</p>${agent && isMember ? html`<a class=${`button ${calls.length ? "" : "main"}`} href=${to(`/agents/${agent.id}/test`)}><${Icon} name="mic" />${t("Test call")}</a>` : null}</div></li>
       <li class=${agent?.status === "live" ? "done" : ""}><div><h3>${t("Activate it")}</h3><p class="quiet">${t("Only live agents answer calls from outside.")}</p>${agent && agent.status !== "live" && isMember ? html`<${ErrorBox} error=${activate.error} /><${Button} busy=${activate.busy} onClick=${activate.run}>${t("Activate {name}", { name: agent.name })}<//>` : null}</div></li>

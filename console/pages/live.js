@@ -17,7 +17,7 @@ const POLL_MS = 2000;
 
 /** Follows the running calls, and the events of the opened one: by the stream, or by asking where the API has none.
  * @param {string} base @param {string} opened */
-function useLiveCalls(base, opened) {
+export function useLiveCalls(base, opened) {
   const [state, setState] = useState(/** @type {{calls: any[] | null, hasMore: boolean, events: any[], error: any, isStream: boolean, ended: any}} */ ({ calls: null, hasMore: false, events: [], error: null, isStream: false, ended: null }));
   useEffect(() => {
     const control = new AbortController();

@@ -4,6 +4,8 @@ import { duration, t } from "../i18n.js";
 import { Button, ErrorBox, Icon, html, useAction } from "../ui.js";
 
 const COLUMNS = 1200;
+/** How far around the playhead words are shown. */
+const AROUND_MS = 2_500;
 
 /** The loudest sample of each column. @param {Float32Array} samples */
 function peaksOf(samples) {
@@ -15,8 +17,8 @@ function peaksOf(samples) {
   });
 }
 
-/** @param {{load: () => Promise<Response>, utterances: any[], onTime: (ms: number) => void, seek: {current: (ms: number) => void}}} props */
-export function Recording({ load, utterances, onTime, seek }) {
+/** @param {{load: () => Promise<Response>, utterances: any[], words: any[], cuts: number[], onTime: (ms: number) => void, seek: {current: (ms: number) => void}}} props cuts: moments in ms at which the caller stopped the agent */
+export function Recording({ load, utterances, words, cuts, onTime, seek }) {
   const audio = useRef(/** @type {HTMLAudioElement | null} */ (null));
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   const [sound, setSound] = useState(/** @type {{url: string, seconds: number, peaks: number[][]} | null} */ (null));
@@ -33,8 +35,8 @@ export function Recording({ load, utterances, onTime, seek }) {
   }, []);
   useEffect(() => () => { if (sound) URL.revokeObjectURL(sound.url); }, [sound]);
   useEffect(() => {
-    if (sound && canvas.current) draw(canvas.current, sound, utterances, at);
-  }, [sound, at, utterances]);
+    if (sound && canvas.current) draw(canvas.current, sound, utterances, cuts, at);
+  }, [sound, at, utterances, cuts]);
   useEffect(() => {
     seek.current = (ms) => {
       if (!audio.current) return;
@@ -61,19 +63,20 @@ export function Recording({ load, utterances, onTime, seek }) {
     ${error ? html`<${ErrorBox} error=${error} retry=${run} />` : null}
     <div class="wave"><canvas ref=${canvas} width="1200" height="272" aria-hidden="true"></canvas><span class="legend caller">${t("Caller")}</span><span class="legend agent">${t("Agent")}</span>
       <input type="range" min="0" max=${sound?.seconds || 1} step="0.1" value=${at} disabled=${!sound} aria-label=${t("Place in the recording")} aria-valuetext=${`${duration(at)} / ${duration(sound?.seconds)}`} onInput=${(/** @type {any} */ event) => jump(Number(event.target.value))} /></div>
+    <div class="caption" aria-hidden="true">${["caller", "agent"].map((speaker) => html`<p key=${speaker} class=${speaker}>${words.filter((word) => word.speaker === speaker && word.end_ms > at * 1000 - AROUND_MS && word.start_ms < at * 1000 + AROUND_MS).map((word) => html`<span key=${word.start_ms} class=${at * 1000 >= word.start_ms && at * 1000 < word.end_ms ? "said" : ""}>${word.text} </span>`)}</p>`)}</div>
     <div class="player">
       <${Button} busy=${busy} disabled=${!sound} onClick=${() => (playing ? audio.current?.pause() : audio.current?.play())}><${Icon} name=${playing ? "pause" : "play"} />${playing ? t("Pause") : t("Play")}<//>
       <span class="clock">${duration(at)} / ${duration(sound?.seconds)}</span>
       <select class="small" aria-label=${t("Speed")} onChange=${(/** @type {any} */ event) => audio.current && (audio.current.playbackRate = Number(event.target.value))}>${[1, 1.25, 1.5, 2].map((speed) => html`<option key=${speed} value=${speed}>${speed}×</option>`)}</select>
       ${sound ? html`<a class="button plain" href=${sound.url} download="recording.wav">${t("Download")}</a>` : null}
-      <span class="quiet">${t("Shaded: the caller waits for the answer.")}</span>
+      <span class="quiet">${t("Shaded: the caller waits for the answer.")}${cuts.length ? ` ${t("Red line: the caller interrupts.")}` : ""}</span>
     </div>
     ${sound ? html`<audio ref=${audio} src=${sound.url} onPlay=${() => setPlaying(true)} onPause=${() => setPlaying(false)} onEnded=${() => setPlaying(false)}></audio>` : null}
   </section>`;
 }
 
-/** @param {HTMLCanvasElement} canvas @param {{seconds: number, peaks: number[][]}} sound @param {any[]} utterances @param {number} at */
-function draw(canvas, { seconds, peaks }, utterances, at) {
+/** @param {HTMLCanvasElement} canvas @param {{seconds: number, peaks: number[][]}} sound @param {any[]} utterances @param {number[]} cuts @param {number} at */
+function draw(canvas, { seconds, peaks }, utterances, cuts, at) {
   const context = canvas.getContext("2d");
   if (!context) return;
   const { width, height } = canvas;
@@ -98,6 +101,8 @@ function draw(canvas, { seconds, peaks }, utterances, at) {
     });
   });
   context.globalAlpha = 1;
+  context.fillStyle = color("--bad");
+  for (const cut of cuts) context.fillRect((width * cut) / 1000 / seconds - 1, 0, 3, height);
   context.fillStyle = color("--text");
   context.fillRect((width * at) / seconds - 1, 0, 2, height);
 }

@@ -4,7 +4,7 @@ import { post, read, write } from "../api.js";
 import { loadSession, loadStaff, Preferences, session, staff } from "../app.js";
 import { t } from "../i18n.js";
 import { go, kept, link, view } from "../router.js";
-import { Button, ErrorBox, Loading, TextField, html, useAction } from "../ui.js";
+import { Button, ErrorBox, Loading, Notice, TextField, html, useAction } from "../ui.js";
 
 /** @param {{title: string, children?: any, staff?: boolean}} props */
 export function Gate({ title, children, staff: isStaff }) {
@@ -37,7 +37,7 @@ async function enter() {
   try {
     await loadSession();
   } catch (failure) {
-    throw /** @type {any} */ (failure).status === 401 ? new Error(t(COOKIES_REFUSED)) : failure;
+    throw /** @type {any} */ (failure).status === 401 ? new Notice(t(COOKIES_REFUSED)) : failure;
   }
   proceed("/");
 }
@@ -101,7 +101,7 @@ export function SsoCallback({ workspace }) {
     const { query } = view.peek();
     const begun = JSON.parse(sessionStorage.getItem("vocalized.sso") || "{}");
     sessionStorage.removeItem("vocalized.sso");
-    if (!begun.flow_token || !query.get("code")) throw new Error((begun.flow_token && query.get("error_description")) || t("This sign-in was not begun in this browser. Begin it again."));
+    if (!begun.flow_token || !query.get("code")) throw new Notice((begun.flow_token && query.get("error_description")) || t("This sign-in was not begun in this browser. Begin it again."));
     const iss = query.get("iss");
     await post("/auth/sso/complete", { callback_id: workspace, state: query.get("state"), code: query.get("code"), flow_token: begun.flow_token, ...(iss ? { iss } : {}) }, { quiet: true });
     await enter();

@@ -1,10 +1,11 @@
 // Test calls of an agent: talking in the browser, typing what the caller says, or a call to a phone.
 import { useEffect, useState } from "preact/hooks";
 import { get, post } from "../api.js";
-import { duration, figure, t } from "../i18n.js";
+import { duration, figure, label, t } from "../i18n.js";
+import { useLiveCalls } from "./live.js";
 import { go, link } from "../router.js";
 import { listMicrophones, startTestCall } from "../test-call.js";
-import { Button, Empty, ErrorBox, Field, Icon, SelectField, TextField, html, toast, useAction, useInterval, useLoad } from "../ui.js";
+import { Button, Empty, ErrorBox, Field, Icon, Notice, SelectField, TextField, html, toast, useAction, useInterval, useLoad } from "../ui.js";
 
 const KEYS = [..."123456789*0#"];
 /** The parts of a wait, in their order. */
@@ -44,12 +45,19 @@ function BrowserCall({ workspace, base, data, setTalking }) {
       ${isOver ? html`<div class="form">
         <${DraftChoice} ...${{ data, value: usesDraft, onChange: setUsesDraft }} />
         ${devices.length > 1 ? html`<${SelectField} label=${t("Microphone")} value=${device} options=${[["", t("Default")], ...devices.map((one) => [one.id, one.name])]} onInput=${setDevice} />` : null}
-        ${talk?.state.value.error ? html`<p class="wrong">${t("The call was not connected: {reason}", { reason: talk.state.value.error })}</p>` : talk ? html`<p class="quiet">${t("The call is over.")}</p>` : html`<p class="quiet">${t("The call is recorded as calls of this agent are, and is not charged.")}</p>`}
+        ${talk?.state.value.error ? html`<p class="wrong">${t("The call was not connected: {reason}", { reason: talk.state.value.error })}</p>` : talk ? html`<${Ending} ...${{ workspace, talk }} key=${talk.callId} />` : html`<p class="quiet">${t("The call is recorded as calls of this agent are, and is not charged.")}</p>`}
         <div class="buttons"><${Button} kind="main" busy=${begin.busy} disabled=${!hasMicrophone} onClick=${() => begin.run(true)}><${Icon} name="mic" />${t("Call by microphone")}<//><${Button} busy=${begin.busy} onClick=${() => begin.run(false)}><${Icon} name="message" />${t("Type what the caller says")}<//></div>
         ${hasMicrophone ? null : html`<p class="quiet">${t("Browsers give the microphone to pages over HTTPS only.")}</p>`}
       </div>` : html`<${Controls} talk=${talk} />`}
     </section>
     ${talk ? html`<${Progress} ...${{ workspace, talk, isOver }} key=${talk.callId} />` : null}</div>`;
+}
+
+/** Why the call ended, which its record says a moment later. @param {{workspace: string, talk: Talk}} props */
+function Ending({ workspace, talk }) {
+  const [call, setCall] = useState(/** @type {any} */ (null));
+  useInterval(() => call?.ended_at || get(`/workspaces/${workspace}/calls/${talk.callId}`).then((answer) => setCall(answer.call), () => null), 1000);
+  return html`<p class="quiet" role="status">${t("The call is over.")}${call?.end_reason ? ` ${label(call.end_reason)}${call.end_detail ? `: ${call.end_detail}` : ""}` : ""}</p>`;
 }
 
 /** @param {{talk: Talk}} props */
@@ -77,20 +85,20 @@ function Controls({ talk }) {
 
 /** What was said, and how each wait divides, from the call's events. @param {{workspace: string, talk: Talk, isOver: boolean}} props */
 function Progress({ workspace, talk, isOver }) {
-  const [events, setEvents] = useState(/** @type {any[]} */ ([]));
-  const [isComplete, setComplete] = useState(false);
-  useInterval(async () => {
-    if (isComplete) return;
-    const last = events.length ? events[events.length - 1].seq : 0;
-    const found = await get(`/workspaces/${workspace}/calls/${talk.callId}/events`, { after_seq: last }).catch(() => ({ events: [] }));
-    if (found.events.length) setEvents((known) => [...known, ...found.events.filter((/** @type {any} */ one) => !known.some((other) => other.seq === one.seq))]);
-    if (isOver && found.events.some((/** @type {any} */ one) => one.event_type === "call.ended")) setComplete(true);
-  }, 1000);
+  const live = useLiveCalls(`/workspaces/${workspace}`, talk.callId);
+  const [late, setLate] = useState(/** @type {any[]} */ ([]));
+  useEffect(() => {
+    // The stream ends with the call, and the last words may be written a moment later.
+    if (isOver && live.ended) get(`/workspaces/${workspace}/calls/${talk.callId}/events`, { limit: 200 }).then((answer) => setLate(answer.events), () => null);
+  }, [isOver, !!live.ended]);
+  const events = [...new Map([...live.events, ...late].map((event) => [event.seq, event])).values()].sort((a, b) => a.seq - b.seq);
   const said = events.filter((one) => one.event_type.endsWith(".said"));
   const waits = new Map(events.filter((one) => one.event_type === "turn.latency").map((one) => [one.event_data.turn, one.event_data]));
   return html`<section class="card"><h2>${t("Transcript")}</h2><div class="talk" role="log" aria-live="polite" aria-label=${t("Transcript")}>${said.length ? said.map(({ seq, event_type: type, event_data: words }) => {
     const isCaller = type === "caller.said";
-    const wait = isCaller ? null : waits.get(words.turn);
+    // An answer of several parts has one wait, before the first.
+    const isFirst = said.find((other) => other.event_type === type && other.event_data.turn === words.turn)?.seq === seq;
+    const wait = isCaller || !isFirst ? null : waits.get(words.turn);
     return html`<div class="turn" key=${seq}><span class="when">${duration((words.start_ms || 0) / 1000)}</span><div class=${`line ${isCaller ? "caller" : "agent"}`}><span class="speaker">${isCaller ? t("Caller") : t("Agent")}</span><p>${words.text}</p>${wait ? html`<${Wait} wait=${wait} />` : null}</div></div>`;
   }) : html`<p class="quiet">${t("Words appear here as they are said.")}</p>`}</div></section>`;
 }
@@ -99,14 +107,15 @@ function Progress({ workspace, talk, isOver }) {
 function Wait({ wait }) {
   const parts = PARTS.map(([name, title]) => ({ name, title: t(title), ms: wait[name] || 0 })).filter(({ ms }) => ms > 0);
   return html`<div class="wait"><span class="note">${t("answered after {ms} ms", { ms: figure(wait.total_ms) })}</span>
-    <div class="split" aria-hidden="true">${parts.map(({ name, ms }) => html`<i key=${name} class=${name} style=${{ flexGrow: ms }}></i>`)}</div>
+    <div class="shares" aria-hidden="true">${parts.map(({ name, ms }) => html`<i key=${name} class=${name} style=${{ flexGrow: ms }}></i>`)}</div>
     <span class="note parts">${parts.map(({ name, title, ms }) => html`<span key=${name}><i class=${name}></i>${title} ${figure(ms)} ms</span>`)}</span></div>`;
 }
 
-/** What a browser's refusal means. @param {any} error */
+/** What a refusal means for the person. @param {any} error */
 function refusal(error) {
-  if (error?.name === "NotAllowedError") return new Error(t("The browser does not allow this page to use the microphone."));
-  if (error?.name === "NotFoundError") return new Error(t("There is no microphone."));
+  if (error?.code === "owner_unverified") return new Notice(t("Confirm your e-mail address by the link that we sent you, then call again."));
+  if (error?.name === "NotAllowedError") return new Notice(t("The browser does not allow this page to use the microphone."));
+  if (error?.name === "NotFoundError") return new Notice(t("There is no microphone."));
   return error;
 }
 

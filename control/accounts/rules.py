@@ -163,6 +163,7 @@ class AccountPolicy:
         refresh_grace_s: How long a used refresh token is accepted again, for clients that lose responses or refresh
             twice at once; 0 accepts none.
         issuer: Our name in an authenticator app.
+        confirms_at_once: New accounts have a confirmed address without an e-mail.
         recent_s: How long after a sign-in, or after a further proof of who they are, people may do sensitive things.
     """
 
@@ -175,6 +176,7 @@ class AccountPolicy:
     reset_s: int = 3_600
     issuer: str = "Vocalized"
     recent_s: int = 900
+    confirms_at_once: bool = False
 
 
 # --- Addresses and networks ------------------------------------------------------------------------------------------

@@ -206,6 +206,15 @@ class EventsQuery(Query):
     limit: int = Field(MAX_EVENTS, ge=1, le=MAX_EVENTS, description="The most that are returned.")
 
 
+class RecordingQuery(Query):
+    """How the recording is sent."""
+
+    redirect: bool = Field(
+        True,
+        description="Whether storage that makes links may send it: false for pages whose policy forbids other hosts.",
+    )
+
+
 class CallListQuery(ListQuery):
     """Filters of both lists of calls."""
 
@@ -692,7 +701,7 @@ async def get_call(context: MemberContext, call_id: CallId) -> CallAnswer:
     return to_answer(call, f"/workspaces/{context.workspace_id}/calls/{call_id}/recording")
 
 
-async def get_recording(context: MemberContext, call_id: CallId) -> AfterCommit[FileResponse]:
+async def get_recording(context: MemberContext, call_id: CallId, query: RecordingQuery) -> AfterCommit[FileResponse]:
     """The call's recording: the caller on the left channel, the agent on the right one."""
     call = await context.services[CallRecords].find(context.db, context.workspace_id, call_id)
     key = call.recording_key
@@ -700,7 +709,8 @@ async def get_recording(context: MemberContext, call_id: CallId) -> AfterCommit[
         raise NotFound("The recording holds what the workspace redacts.", code="recording_withheld")
     if key is None:
         raise NotFound("This call has no recording.", code="no_recording")
-    return AfterCommit(partial(_recording, context.services[Storage], key, f"{call_id}.{key.rpartition('.')[2]}"))
+    name = f"{call_id}.{key.rpartition('.')[2]}"
+    return AfterCommit(partial(_recording, context.services[Storage], key, name, may_link=query.redirect))
 
 
 async def get_transcription(context: MemberContext, call_id: CallId) -> Transcription:
@@ -823,8 +833,9 @@ async def _send_command(
     return Done(outcome)
 
 
-async def _recording(storage: Storage, key: str, name: str) -> FileResponse:
-    """Returns a link to the recording if the storage makes links, else the content. Raises NotFound, Unavailable."""
+async def _recording(storage: Storage, key: str, name: str, *, may_link: bool = True) -> FileResponse:
+    """The recording: a link to it if the storage makes links and `may_link`, else its content. Raises NotFound,
+    Unavailable."""
 
     def read(start: int, length: int) -> AsyncIterator[bytes]:
         return read_range(storage, key, start, length)
@@ -832,7 +843,7 @@ async def _recording(storage: Storage, key: str, name: str) -> FileResponse:
     kind = "audio/mpeg" if key.endswith(".mp3") else "audio/wav"
     try:
         async with asyncio.timeout(STORAGE_TIMEOUT_S):
-            link = await storage.link(key, LINK_VALID_S)
+            link = await storage.link(key, LINK_VALID_S) if may_link else None
             return FileResponse(name, kind, 0 if link else await storage.size(key), read, link or "")
     except ObjectNotFound:
         raise NotFound("This call's recording is not there any more.", code="no_recording") from None

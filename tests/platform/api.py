@@ -129,6 +129,7 @@ async def running_api(
     egress_allow: tuple[str, ...] = (),
     grants: GrantPolicy | None = None,
     sso: SsoPolicy | None = None,
+    storage_url: str = "",
     **http: Any,
 ) -> AsyncIterator[Api]:
     """The API until the block ends, with the shipped catalog in the database.
@@ -136,7 +137,8 @@ async def running_api(
     limits: by name, (requests, seconds); all others are too high to be reached. handlers: of requests of calls; default
     those of all rooms. carriers, stripe: default none. webhooks: an empty `url` is replaced by the API's own.
     has_portal: False has links in e-mails lead to the console. egress_allow: networks that
-    customers' addresses may lead to. http: other fields of control.app.HttpOptions.
+    customers' addresses may lead to.
+    storage_url: of recordings; empty: the folder `objects`. http: other fields of control.app.HttpOptions.
     """
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
@@ -162,7 +164,11 @@ async def running_api(
                 access_token_s=access_token_s,
             ),
             outside=OutsideOptions(
-                valkey_url, objects.as_uri(), carriers or CarrierOptions(url), bus_timeout_s=30.0, stripe=stripe
+                valkey_url,
+                storage_url or objects.as_uri(),
+                carriers or CarrierOptions(url),
+                bus_timeout_s=30.0,
+                stripe=stripe,
             ),
             webhooks=replace(webhooks, url=webhooks.url or url) if webhooks else WebhookOptions(url),
             pool_size=pool_size,

@@ -85,6 +85,7 @@ class Accounts:
         self._passwords = passwords
         self._platform = platform
         self._throttle = throttle = SignInThrottle(passwords, policy.lock, DeviceTokens(sealer))
+        self._confirms_at_once = policy.confirms_at_once
         self._sessions = Sessions("user", tokens, policy.user, policy.refresh_grace_s)
         self._sso_sessions = Sessions("user", tokens, policy.sso, policy.refresh_grace_s)
         self.letter_limits = LetterLimits(platform)
@@ -114,14 +115,16 @@ class Accounts:
     async def sign_up(
         self, db: Connection, email: str, name: str, password: str, origin: RequestOrigin, now: datetime
     ) -> SignInResult:
-        """Creates an account, signs it in and sends an e-mail that asks to confirm the address.
+        """Creates an account, signs it in and sends an e-mail that asks to confirm the address, unless it counts as
+        confirmed.
 
         Enters the user's scope. Raises Forbidden (signup_closed), Invalid (weak_password), Conflict (email_taken)."""
         await enter_accounts(db)
         if not await self._platform.setting(db, "signup_enabled"):
             raise Forbidden("New accounts cannot be made at present.", code="signup_closed")
-        user = await self.create_user(db, email, name, password, verified=False, now=now)
-        await self.email_links.send_verification(db, user.id, now)
+        user = await self.create_user(db, email, name, password, verified=self._confirms_at_once, now=now)
+        if not user.is_verified:
+            await self.email_links.send_verification(db, user.id, now)
         return await self.sign_in_new(db, user, origin, now)
 
     async def sign_in_new(self, db: Connection, user: User, origin: RequestOrigin, now: datetime) -> SignInResult:

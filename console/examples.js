@@ -1,0 +1,25 @@
+// Examples of the facts that the shipped templates ask for, so that a first test call needs no typing.
+/** @type {Record<string, string>} */
+export default {
+  business_name: "Harbor Bakery", opening_hours: "Monday to Friday, 9 am to 5 pm", address: "12 Main Street, Springfield",
+  urgent_matters: "water damage; say that you call the owner now", messages_read: "every morning at nine",
+  what_we_do: "bread, cakes and catering for parties", product: "Acme Notes", support_hours: "Monday to Friday, 9 am to 6 pm",
+  response_time: "one working day", return_policy: "thirty days, unused, with the receipt",
+  shipping: "two to four working days, free from 50 dollars", help_text: "to reset the password, press Forgot password on the sign-in page",
+  support_email: "support@example.com", parking: "behind the building, free for two hours", dentists: "Dr. Lee and Dr. Novak",
+  insurance_plans: "Delta Dental and Aetna", checkup_price: "120 dollars", emergency_instructions: "call +1 415 555 0199 at any time",
+  cancellation_policy: "free until 24 hours before", trade: "plumbing", emergency_number: "911", service_area: "Springfield and twenty miles around",
+  services: "repairs, installations and yearly checks", callout_fee: "90 dollars", after_hours_policy: "emergencies only, for 150 dollars",
+  confirmation_time: "one hour", warranty: "two years on parts and work", directions: "exit 4 of Interstate 55, then two miles north",
+  checkin_time: "3 pm", checkout_time: "11 am", late_arrival: "the door code is in your booking", breakfast: "7 to 10 am, 15 dollars",
+  pet_policy: "dogs are welcome, 20 dollars a night", amenities: "a pool, a gym and laptops to borrow",
+  practice_areas: "family law and employment law", areas_not_taken: "criminal cases", consultation_terms: "half an hour, 80 dollars",
+  lawyers: "Ms. Ortiz and Mr. Chen", callback_time: "one working day", doctors: "Dr. Patel and Dr. Kim",
+  out_of_hours_care: "the clinic at 5 Oak Road is open all night", prescription_policy: "ready after two working days",
+  results_policy: "the doctor calls you", first_visit: "your insurance card and a list of your medicines",
+  areas_served: "Springfield and Shelbyville", listings: "a two-bedroom flat at 8 Elm Street, 1,400 dollars a month",
+  rental_requirements: "proof of income and one reference", fee_terms: "three percent of the price", urgent_repairs: "call +1 415 555 0199",
+  agents: "Ms. Rossi and Mr. Berg", cuisine: "Italian", largest_table: "ten people", kitchen_closes: "10 pm", popular_dishes: "lasagna and tiramisu",
+  vegetarian_choices: "four dishes, two of them vegan", takeaway: "until 9 pm; no delivery", access_notes: "dogs welcome, a terrace, and no steps",
+  services_and_prices: "haircut 45 dollars, beard 20 dollars", team: "Mia and Jonas", patch_test_policy: "48 hours before a first coloring",
+};
