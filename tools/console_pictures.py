@@ -13,14 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import aiohttp
 from playwright.async_api import Browser, async_playwright
 
 ROOT: Final = Path(__file__).parents[1]
 WIDTHS: Final = {390: 844, 1440: 900}
-THEMES: Final = ("light", "dark")
+Theme = Literal["light", "dark"]
+THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
 PATIENCE_MS: Final = 30_000
 OPEN_PAGES: Final = (
     "/sign-in",
@@ -161,7 +162,7 @@ async def list_views(client: Client, platform: Platform) -> tuple[list[str], lis
     return ["/", "/account", *members], staff
 
 
-async def photograph(browser: Browser, platform: Platform, out: Path, width: int, theme: str, args: Any) -> list[str]:
+async def photograph(browser: Browser, platform: Platform, out: Path, width: int, theme: Theme, args: Any) -> list[str]:
     """Takes one picture of each view. Returns what the browser reported."""
     faults: list[str] = []
     async with aiohttp.ClientSession() as session:
@@ -195,7 +196,7 @@ async def photograph(browser: Browser, platform: Platform, out: Path, width: int
     return faults
 
 
-async def _take(page: Any, url: str, view: str, out: Path, width: int, theme: str, faults: list[str]) -> list[str]:
+async def _take(page: Any, url: str, view: str, out: Path, width: int, theme: Theme, faults: list[str]) -> list[str]:
     """One picture. Returns the first detail that a list of nouns leads to."""
     await page.goto(f"{url}/console{view}")
     await page.locator("h1").first.wait_for()

@@ -1,11 +1,9 @@
-"""The accounts of a new local platform, created over the API as users do, including the link in the email.
+"""The accounts of a new local platform, created over the API as users do.
 
 Passwords are generated and stored first, and each step checks whether it was done before, so that the next start
 continues one that was interrupted. Once everything exists nothing is changed any more.
 """
 
-import asyncio
-import re
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,7 +21,6 @@ from shared.plan import CallPlan
 from vocalized.stack.addresses import Credentials
 from vocalized.stack.agents import agent_config, ensure_live_agent
 from vocalized.stack.api_client import ApiClient, ApiError
-from vocalized.stack.email_file import read_email
 from vocalized.stack.process import ServerFailed
 from vocalized.stack.secret_file import write_secret
 
@@ -32,9 +29,7 @@ _ADMIN, _USER = "admin@example.com", "owner@example.com"
 # A trial would end after some days.
 _TIER = {"status": "active", "subscription_tier": "growth"}
 _EXEMPTION = "The demonstration's own workspace"
-_MAIL_S = 30.0
-_LOOK_S = 0.1
-_TAKEN, _USED_UP, _TOO_MANY = 409, 422, 429
+_TAKEN = 409
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +49,11 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class AccountsRequest:
-    """emails: the folder where emails arrive; None: the customer's address stays unconfirmed. carriers: the simulated
-    ones, where a number costs nothing; the agent gets one of the first. plan: what the agent is made from. has_stripe:
+    """carriers: the simulated ones, where a number costs nothing; the agent gets one of the first. plan: what the agent is made from. has_stripe:
     cards are taken."""
 
     url: str
     database_url: str
-    emails: Path | None
     carriers: Sequence[str]
     plan: CallPlan
     has_stripe: bool = False
@@ -86,12 +79,8 @@ async def _admin(database_url: str, admin: Credentials) -> None:
 
 
 async def _customer(api: ApiClient, stored: Accounts, request: AccountsRequest) -> Accounts:
-    created = await api.try_post("/auth/signup", {**asdict(stored.user), "name": "Demo Owner"}, refusal=_TAKEN)
-    session = await api.sign_in(**asdict(stored.user))
-    if request.emails and not session["user"]["is_verified"]:
-        if not created:  # the link in the first email may have expired
-            await api.try_post("/auth/resend-verification", None, refusal=_TOO_MANY)
-        await _confirm_address(api, request.emails)
+    await api.try_post("/auth/signup", {**asdict(stored.user), "name": "Demo Owner"}, refusal=_TAKEN)
+    await api.sign_in(**asdict(stored.user))
     workspaces = (await api.request("GET", "/workspaces"))["workspaces"]
     workspace_id: str = workspaces[0]["id"] if workspaces else await _create_workspace(api)
     await _end_trial(api, stored.admin, workspace_id, request)
@@ -107,18 +96,6 @@ async def _customer(api: ApiClient, stored: Accounts, request: AccountsRequest) 
     return accounts
 
 
-async def _confirm_address(api: ApiClient, emails: Path) -> None:
-    """Follows the link in the email, which the worker sends a moment later. Raises ServerFailed."""
-    tried: set[str] = set()
-    for _ in range(round(_MAIL_S / _LOOK_S)):
-        for token in await asyncio.to_thread(find_tokens, emails) - tried:
-            tried.add(token)
-            if await api.try_post("/auth/verify-email", {"token": token}, refusal=_USED_UP):
-                return
-        await asyncio.sleep(_LOOK_S)
-    raise ServerFailed(f"no email came within {_MAIL_S:g} s; see worker.log in the state folder")
-
-
 async def _create_workspace(api: ApiClient) -> str:
     body = {"name": "Demo Dental", "industry": "dental", "timezone": "UTC"}
     workspace_id: str = (await api.request("POST", "/workspaces", body))["workspace"]["id"]
@@ -131,11 +108,6 @@ async def _end_trial(api: ApiClient, admin: Credentials, workspace_id: str, requ
     if request.has_stripe:  # then a workspace that is billed buys its numbers only with a card
         exemption = f"/admin/billing/workspaces/{workspace_id}/payment-method-exemption"
         await api.request("PUT", exemption, {"is_payment_method_exempt": True, "reason": _EXEMPTION})
-
-
-def find_tokens(emails: Path) -> set[str]:
-    """The tokens of the links in all emails that arrived."""
-    return {token for path in emails.glob("*.eml") for token in re.findall(r"token=([\w.~-]+)", read_email(path))}
 
 
 def _generate(email: str) -> Credentials:

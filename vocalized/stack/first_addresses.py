@@ -12,7 +12,7 @@ from vocalized.stack.addresses import Addresses, IntegrationsAddress, StripeAddr
 from vocalized.stack.key_settings import parse_key_settings
 from vocalized.stack.language_model import answers_by_rules
 from vocalized.stack.process import ServerFailed
-from vocalized.stack.settings import email_folder, simulated_carriers
+from vocalized.stack.settings import simulated_carriers
 from vocalized.stack.simulated_integrations import (
     ensure_integration_types,
     has_integrations_file,
@@ -32,7 +32,6 @@ async def ensure_addresses(root: Path, stack: Stack) -> Addresses:
     request = AccountsRequest(
         url=ports.control_url,
         database_url=stack.database_url,
-        emails=email_folder(stack.state, stack.settings),
         carriers=carriers,
         plan=read_plan(root / PLAN),
         has_stripe=stack.stripe is not None,

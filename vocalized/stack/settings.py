@@ -133,9 +133,3 @@ def network_settings(
     }
     common = {"public_url": ports.carrier_url, "numbers": [], "default": "no_answer"}
     return common | {name: parts[name] for name in carriers}
-
-
-def email_folder(state: Path, settings: Mapping[str, str]) -> Path | None:
-    """The folder that receives emails; None when the user has configured a mail server."""
-    folder = state / _EMAILS
-    return folder if settings["VOCALIZED_SMTP_URL"] == folder.as_uri() else None

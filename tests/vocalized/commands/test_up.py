@@ -83,9 +83,7 @@ async def agent_name(addresses: dict[str, Any], token: str) -> str:
 
 
 def interrupt_first_start(state: Path) -> None:
-    """Kills a first start while it waits for an email that cannot be written; all its processes end."""
-    mail_file = state / "mail"
-    mail_file.touch()
+    """Kills a first start while it makes its first accounts; all its processes end."""
     with started(state) as process:
         deadline = time.monotonic() + 60
         while "/auth/login" not in _log(state / "api.log"):
@@ -94,7 +92,6 @@ def interrupt_first_start(state: Path) -> None:
         family = descendants(process.pid)
         process.kill()
         assert all(wait_ended(number) for number in family)
-    mail_file.unlink()
 
 
 @linux_only
@@ -120,7 +117,7 @@ async def test_platform_starts_stores_its_state_and_stops() -> None:
             assert (process.returncode, output, errors) == (0, "", "")
         assert all(wait_ended(number) for number in family)
         assert {(state / name).stat().st_mode & 0o777 for name in (ACCOUNTS_FILE, "vault-keys")} == {0o600}
-        assert {"mail", "media-1", "carrier", "api.log", "network.json"} <= {path.name for path in state.iterdir()}
+        assert {"media-1", "carrier", "api.log", "network.json"} <= {path.name for path in state.iterdir()}
         assert readable_by_others(state) == []
 
         with started(state, "--control-port", "0", "--simulated-vendors") as process:
@@ -276,7 +273,6 @@ async def test_existing_accounts_are_not_changed(tmp_path: Path) -> None:
     request = AccountsRequest(
         "http://127.0.0.1:1",
         "postgresql://nobody@127.0.0.1:1/none",
-        None,
         (),
         read_plan(ROOT / "config" / "plans" / "local.json"),
     )

@@ -13,7 +13,6 @@ from vocalized.stack.key_settings import parse_key_settings
 from vocalized.stack.ports import Ports
 from vocalized.stack.settings import (
     Stores,
-    email_folder,
     network_settings,
     node_settings,
     program_settings,
@@ -88,7 +87,7 @@ def test_user_settings_win_except_for_the_stores(
     settings = program_settings(tmp_path, PORTS, STORES, keys)
     assert settings["VOCALIZED_WEBHOOK_URL"] == "https://tunnel.example.com"
     assert settings["VOCALIZED_DATABASE_URL"] == STORES.database_url
-    assert email_folder(tmp_path, settings) is None
+    assert settings["VOCALIZED_SMTP_URL"] == "smtp://mail.example.com"
 
 
 @pytest.mark.parametrize(
