@@ -18,6 +18,9 @@ export function resolve(schema, root) {
   const some = choices.filter((/** @type {Schema} */ choice) => choice.type !== "null");
   const { anyOf, oneOf, ...own } = schema;
   if (some.length === 1) return resolve({ ...some[0], ...own, nullable: some.length < choices.length }, root);
+  // An amount may also be sent as a text; people enter a number.
+  const number = some.find((/** @type {Schema} */ choice) => choice.type === "number");
+  if (number && some.every((/** @type {Schema} */ choice) => ["number", "string"].includes(choice.type))) return { ...number, ...own, nullable: some.length < choices.length };
   return { ...own, choices: some.map((/** @type {Schema} */ choice) => resolve(choice, root)), nullable: some.length < choices.length };
 }
 
@@ -148,7 +151,8 @@ function ObjectField({ path, schema, value, onChange, around, shared, required }
     const isWrong = [...around.faults.keys()].some((/** @type {string} */ wrong) => wrong.startsWith(`${path}.`));
     return around.depth > 1 && !required ? html`<details open=${isWrong || undefined}><summary>${shared.label}</summary>${body}</details>` : html`<fieldset class="group"><legend>${shared.label}</legend>${shared.hint ? html`<p class="hint">${shared.hint}</p>` : null}${body}</fieldset>`;
   }
-  const of = schema.additionalProperties && typeof schema.additionalProperties === "object" ? resolve(schema.additionalProperties, around.root) : null;
+  const named = Object.values(schema.patternProperties || {})[0] || schema.additionalProperties;
+  const of = named && typeof named === "object" ? resolve(named, around.root) : null;
   if (of?.type === "string") return html`<${PairsField} ...${{ value, onChange, shared }} />`;
   return html`<${JsonField} ...${{ value, onChange, shared }} />`;
 }

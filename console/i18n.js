@@ -37,7 +37,7 @@ export function t(text, values) {
 /** A name of the API as people read it: "phone_number" becomes "Phone number". @param {string} name */
 export function label(name) {
   if (/[^a-z0-9_ -]/i.test(String(name))) return String(name);
-  const words = String(name).replace(/_at$|^(is|has)_/g, "").replaceAll("_", " ").replace(/\b(ids?|url|api|llm|stt|tts|sso|totp|mcp|http|utc)\b/g, (word) => (word === "ids" ? "IDs" : word.toUpperCase()));
+  const words = String(name).replace(/_at$|^(is|has)_/g, "").replaceAll("_", " ").replace(/\b(ids?|url|uri|api|llm|stt|tts|sso|totp|mcp|http|utc|usd|oauth2?)\b/g, (word) => (word === "ids" ? "IDs" : word.replace(/^oauth/, "OAuth").replace(/^[a-z]+$/, (short) => short.toUpperCase())));
   return t(words.charAt(0).toUpperCase() + words.slice(1));
 }
 

@@ -73,7 +73,7 @@ export const RESOURCES = {
 
 /** @type {Record<string, Resource>} */
 export const ADMIN_RESOURCES = {
-  calls: { title: "Calls", text: "Calls of all workspaces. Opening one is written to the audit log.", list: "admin_list_calls", get: "admin_get_call", columns: ["id", "workspace_name", "agent_name", "caller_number", "called_number", "direction", "status", "duration_seconds", "cost_total", "created_at"] },
+  calls: { title: "Calls", text: "Calls of all workspaces. Opening one is written to the audit log.", list: "admin_list_calls", get: "admin_get_call", columns: ["workspace_name", "agent_name", "caller_number", "called_number", "direction", "status", "duration_seconds", "cost_total", "created_at"] },
   workspaces: {
     title: "Workspaces", text: "All customers.", list: "admin_list_workspaces", get: "admin_get_workspace", change: "admin_update_workspace", columns: ["name", "owner_email", "status", "subscription_tier", "total_calls", "total_revenue", "created_at"],
     actions: [{ operation: "admin_change_tier", title: "Change tier" }, { operation: "admin_grant_credit", title: "Grant credit" }, { operation: "admin_suspend_workspace", title: "Suspend", danger: true, when: (row) => row.status !== "suspended" }, { operation: "admin_activate_workspace", title: "Activate", when: (row) => row.status === "suspended" }, { operation: "admin_restore_workspace", title: "Restore", when: (row) => !!row.deleted_at }, { operation: "admin_delete_workspace", title: "Delete", danger: true, confirm: "Its calls end, its numbers are released, and its data is deleted after the grace period.", when: (row) => !row.deleted_at }],

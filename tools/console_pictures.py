@@ -176,7 +176,10 @@ async def photograph(browser: Browser, platform: Platform, out: Path, width: int
     )
     for account, audience, views in groups:
         context = await browser.new_context(
-            viewport={"width": width, "height": WIDTHS[width]}, color_scheme=theme, locale=args.language
+            viewport={"width": width, "height": WIDTHS[width]},
+            color_scheme=theme,
+            locale=args.language,
+            reduced_motion="reduce",
         )
         context.set_default_timeout(PATIENCE_MS)
         if account:
@@ -209,7 +212,7 @@ async def _take(page: Any, url: str, view: str, out: Path, width: int, theme: Th
         faults.append(f"{view}: wider than {width} px")
     name = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "id", view).strip("/") or "home"
     path = out / f"{re.sub(r'[^a-z0-9-]+', '_', name)}-{width}-{theme}.png"
-    await page.screenshot(path=path, full_page=True)
+    await page.screenshot(path=path, full_page=True, animations="disabled")
     noun = view.rpartition("/")[2]
     if noun not in (*nouns("RESOURCES"), *nouns("ADMIN_RESOURCES")):
         return []

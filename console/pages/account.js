@@ -5,6 +5,13 @@ import { session } from "../app.js";
 import { t } from "../i18n.js";
 import { Badge, Button, Copy, Dialog, ErrorBox, Facts, Field, Loaded, Page, Table, TextField, Time, confirm, errorText, html, toast, useAction, useLoad } from "../ui.js";
 
+/** A browser and its system, as people call them. @param {string} agent the User-Agent header */
+function programOf(agent) {
+  const browser = [["Edg/", "Edge"], ["OPR/", "Opera"], ["Firefox/", "Firefox"], ["Chrome/", "Chrome"], ["Safari/", "Safari"]].find(([mark]) => agent.includes(mark));
+  const system = [["iPhone", "iPhone"], ["iPad", "iPad"], ["Android", "Android"], ["Windows", "Windows"], ["Mac OS", "macOS"], ["Linux", "Linux"]].find(([mark]) => agent.includes(mark));
+  return browser ? [browser[1], system?.[1]].filter(Boolean).join(", ") : agent.slice(0, 60) || "–";
+}
+
 export function Account() {
   const user = session.value?.user;
   return html`<${Page} title=${t("Your account")}>
@@ -71,5 +78,5 @@ function Sessions() {
     await remove(path).then(loaded.reload, (error) => toast(errorText(error), "bad"));
   };
   return html`<section class="stack"><header class="row"><h2 class="grow">${t("Sessions")}</h2><${Button} kind="small" onClick=${() => end("/auth/sessions")}>${t("End all others")}<//></header>
-    <${Loaded} of=${loaded}>${(/** @type {any} */ { sessions }) => html`<${Table} caption=${t("Sessions")} rows=${sessions} columns=${[{ name: "agent", title: t("Browser or program"), cell: (/** @type {any} */ one) => html`${one.user_agent.slice(0, 60) || "–"} ${one.is_current ? html`<${Badge} value="live" text=${t("this one")} />` : null}` }, { name: "network", title: t("Network"), cell: (/** @type {any} */ one) => one.network }, { name: "used", title: t("Last used"), cell: (/** @type {any} */ one) => html`<${Time} value=${one.last_used_at} relative />` }, { name: "end", title: "", end: true, cell: (/** @type {any} */ one) => (one.is_current ? null : html`<div class="buttons"><${Button} kind="small" onClick=${() => end(`/auth/sessions/${one.id}`)}>${t("End")}<//></div>`) }]} />`}<//></section>`;
+    <${Loaded} of=${loaded}>${(/** @type {any} */ { sessions }) => html`<${Table} caption=${t("Sessions")} rows=${sessions} columns=${[{ name: "agent", title: t("Browser or program"), cell: (/** @type {any} */ one) => html`<span title=${one.user_agent}>${programOf(one.user_agent)}</span> ${one.is_current ? html`<${Badge} value="live" text=${t("this one")} />` : null}` }, { name: "network", title: t("Network"), cell: (/** @type {any} */ one) => one.network }, { name: "used", title: t("Last used"), cell: (/** @type {any} */ one) => html`<${Time} value=${one.last_used_at} relative />` }, { name: "end", title: "", end: true, cell: (/** @type {any} */ one) => (one.is_current ? null : html`<div class="buttons"><${Button} kind="small" onClick=${() => end(`/auth/sessions/${one.id}`)}>${t("End")}<//></div>`) }]} />`}<//></section>`;
 }

@@ -103,12 +103,12 @@ function Latency({ turns }) {
 /** @param {{call: any}} props */
 function Costs({ call }) {
   if (!call.costs.length) return null;
-  return html`<section class="card"><h2>${t("Cost")}</h2><dl class="facts list">${call.costs.map((/** @type {any} */ cost, /** @type {number} */ i) => html`<div key=${i}><dt>${label(cost.resource_type)} <span class="quiet">${figure(cost.unit === "ms" ? cost.quantity / 1000 : cost.quantity)} ${cost.unit === "ms" ? "s" : label(cost.unit).toLowerCase()}</span></dt><dd>${money(cost.cost, cost.currency)}</dd></div>`)}</dl></section>`;
+  return html`<section class="card"><h2>${t("Cost")}</h2><dl class="facts list">${call.costs.map((/** @type {any} */ cost, /** @type {number} */ i) => html`<div key=${i}><dt>${label(cost.resource_type)} <span class="quiet">${figure(cost.unit === "ms" ? cost.quantity / 1000 : cost.quantity)} ${["ms", "second"].includes(cost.unit) ? "s" : label(cost.unit).toLowerCase()}</span></dt><dd>${money(cost.cost, cost.currency)}</dd></div>`)}</dl></section>`;
 }
 
 /** @param {{analysis: any}} props */
 function Analysis({ analysis }) {
-  return html`<section class="card"><header><h2>${t("Analysis")}</h2><${Badge} value=${analysis.status} /></header>${analysis.success_reason ? html`<p>${analysis.success_reason}</p>` : null}${analysis.reason ? html`<p class="quiet">${analysis.reason}</p>` : null}${analysis.extracted ? html`<pre tabindex="0">${JSON.stringify(analysis.extracted, null, 2)}</pre>` : null}</section>`;
+  return html`<section class="card"><header><h2>${t("Analysis")}</h2><${Badge} value=${analysis.status} /></header>${analysis.success_reason ? html`<p>${analysis.success_reason}</p>` : null}${analysis.reason ? html`<p class="quiet">${label(analysis.reason)}</p>` : null}${analysis.extracted ? html`<pre tabindex="0">${JSON.stringify(analysis.extracted, null, 2)}</pre>` : null}</section>`;
 }
 
 /** @param {{base: string}} props */

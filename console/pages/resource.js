@@ -10,6 +10,7 @@ import { Badge, Button, Copy, Dialog, Empty, ErrorBox, Facts, Icon, Loaded, Page
 
 const MONEY = /price|cost|amount|total_revenue|balance|^fee|_fee$|subtotal|^tax$|^total$|credits$/;
 const STATES = /status$|^role$|^direction$|^sentiment$|^outcome$|^kind$|^source$/;
+const WORDS = /_type$|tier$|^format$|reason$|^industry$|^method$|^category$|^unit$|^carrier$/;
 
 /** A value as people read it. @param {string} name @param {any} value @param {any} row */
 export function cell(name, value, row) {
@@ -23,6 +24,7 @@ export function cell(name, value, row) {
   if (typeof value === "number" && name === "duration_seconds") return duration(value);
   if (typeof value === "number") return figure(value);
   if (name === "size_bytes") return figure(value);
+  if (WORDS.test(name) && /^[a-z][a-z0-9_]*$/.test(value)) return label(value);
   if (Array.isArray(value)) return value.length ? value.map((one) => (typeof one === "object" ? one.name || one.phone_number || JSON.stringify(one) : String(one))).join(", ") : html`<span class="quiet">–</span>`;
   if (typeof value === "object") return html`<code>${JSON.stringify(value).slice(0, 120)}</code>`;
   return String(value).length > 140 ? `${String(value).slice(0, 140)}…` : String(value);
@@ -48,6 +50,13 @@ const PICKED = {
   agent_id: ["list_agents", (row) => row.name], number_ids: ["list_numbers", (row) => row.phone_number], phone_number_id: ["list_numbers", (row) => row.phone_number],
   document_ids: ["list_documents", (row) => row.name], integration_id: ["list_integrations", (row) => row.name], address_id: ["list_addresses", (row) => row.customer_name], template_id: ["list_templates", (row) => row.name], integration_type: ["list_integration_types", (row) => row.name, "type"],
 };
+
+/** People by their ids, for columns that name one. @param {any} document @param {string | undefined} workspace @param {string[]} columns @returns {Promise<Record<string, string>>} */
+async function loadPeople(document, workspace, columns) {
+  if (!workspace || !columns.some((name) => name.endsWith("_by"))) return {};
+  const answer = await call("GET", fill(findOperation(document, "list_members").path, workspace, [])).catch(() => ({ members: [] }));
+  return Object.fromEntries(answer.members.map((/** @type {any} */ member) => [member.user_id, member.name || member.email]));
+}
 
 /** Loads the choices of the fields of a schema. @param {any} document @param {any} schema @param {string | undefined} workspace @returns {Promise<Record<string, [string, string][]>>} */
 export async function loadPickers(document, schema, workspace) {
@@ -191,7 +200,8 @@ export function ResourceList({ workspace, resource }) {
     const { path, operation } = findOperation(document, declared.list);
     const names = operation.parameters.filter((/** @type {any} */ one) => one.in === "query").map((/** @type {any} */ one) => one.name);
     const asked = Object.fromEntries([...query].filter(([name]) => names.includes(name)));
-    return { document, operation, list: await call("GET", fill(path, workspace, []), { query: asked, signal: aborted }) };
+    const [list, people] = await Promise.all([call("GET", fill(path, workspace, []), { query: asked, signal: aborted }), loadPeople(document, workspace, declared.columns)]);
+    return { document, operation, list, people };
   }, [resource, workspace, query.toString()]);
   if (!declared) return html`<${Page} title=${t("Page not found")}><${Empty} title=${t("There is no such page.")} /><//>`;
   const { base, may } = caller(workspace);
@@ -205,10 +215,10 @@ export function ResourceList({ workspace, resource }) {
   const isFiltered = [...query.keys()].some((name) => name !== "page");
   return html`<${Page} wide title=${t(declared.title)} note=${t(declared.text)} actions=${html`${(declared.also || []).map(([text, to]) => html`<a key=${to} class="button" href=${link(`${base}/${to}`)}>${t(text)}</a>`)}${document && inList.length ? html`<${Actions} actions=${inList} document=${document} workspace=${workspace} ids=${[]} after=${loaded.reload} />` : null}${create}`}>
     ${loaded.data ? html`<${Filters} operation=${loaded.data.operation} document=${document} />` : null}
-    <${Loaded} of=${loaded}>${(/** @type {any} */ { list }) => {
+    <${Loaded} of=${loaded}>${(/** @type {any} */ { list, people }) => {
       const rows = rowsOf(list);
       if (!rows.length) return isFiltered ? html`<${Empty} title=${t("Nothing matches these filters.")}><${Button} onClick=${() => go(view.peek().path)}>${t("Remove the filters")}<//><//>` : html`<${Empty} title=${t("Nothing here yet.")} text=${t(declared.text)}>${create}<//>`;
-      const columns = declared.columns.map((name) => ({ name, title: label(name), end: typeof rows[0][name] === "number", cell: (/** @type {any} */ row) => cell(name, row[name], row) }));
+      const columns = declared.columns.map((name) => ({ name, title: label(name), end: typeof rows[0][name] === "number", cell: (/** @type {any} */ row) => cell(name, people[row[name]] || row[name], row) }));
       if (inRow.length) columns.push({ name: "actions", title: "", end: true, cell: (/** @type {any} */ row) => html`<div class="buttons"><${Actions} actions=${inRow} document=${document} workspace=${workspace} ids=${[row[key]]} row=${row} after=${loaded.reload} /></div>` });
       return html`<${Table} columns=${columns} rows=${rows} id=${(/** @type {any} */ row) => row[key]} caption=${t(declared.title)} href=${declared.get ? (/** @type {any} */ row) => link(`${base}/${resource}/${encodeURIComponent(row[key])}`) : undefined} /><${Pager} page=${page} list=${list} />`;
     }}<//>
@@ -237,7 +247,7 @@ export function Filters({ operation, document }) {
     const input = schema.enum || schema.type === "boolean"
       ? html`<select id=${id} value=${value} onChange=${set(one.name)}><option value="">${t("All")}</option>${(schema.enum || ["true", "false"]).map((/** @type {string} */ choice) => html`<option key=${choice} value=${choice} selected=${choice === value}>${schema.enum ? label(choice) : choice === "true" ? t("Yes") : t("No")}</option>`)}</select>`
       : html`<input id=${id} type=${schema.format === "date" || /^(from|to|since|until)$/.test(one.name) ? "date" : schema.type === "integer" ? "number" : "search"} value=${value} onChange=${set(one.name)} />`;
-    return html`<div class=${`field ${/search|^q$/.test(one.name) ? "search" : ""}`} key=${one.name}><label for=${id}>${label(one.name)}</label>${input}</div>`;
+    return html`<div class=${`field ${/search|^q$/.test(one.name) ? "search" : ""}`} key=${one.name}><label for=${id}>${one.name === "q" ? t("Words in the transcript") : label(one.name)}</label>${input}</div>`;
   })}</form>`;
 }
 
@@ -248,7 +258,8 @@ export function ResourceDetail({ workspace, resource, id }) {
     if (!declared?.get) return null;
     const document = await openapi();
     const { path } = findOperation(document, declared.get);
-    return { document, answer: await call("GET", fill(path, workspace, [id]), { signal: aborted }) };
+    const [answer, people] = await Promise.all([call("GET", fill(path, workspace, [id]), { signal: aborted }), loadPeople(document, workspace, ["created_by"])]);
+    return { document, answer, people };
   }, [resource, id]);
   if (!declared?.get) return html`<${Page} title=${t("Page not found")}><${Empty} title=${t("There is no such page.")} /><//>`;
   const { base, may } = caller(workspace);
@@ -260,8 +271,8 @@ export function ResourceDetail({ workspace, resource, id }) {
   return html`<${Page} title=${name} crumbs=${[[t(declared.title), `${base}/${resource}`]]} note=${item ? html`${item.status ? html`<${Badge} value=${item.status} />` : null}<${Copy} value=${id} />` : null}
     actions=${document && item ? html`<${Actions} actions=${actions} document=${document} workspace=${workspace} ids=${[id]} row=${item} after=${loaded.reload} gone=${() => go(`${base}/${resource}`)} />` : null}>
     <${Loaded} of=${loaded}>${(/** @type {any} */ _) => html`
-      <section class="card"><${Facts} items=${Object.entries(item).filter(([field, value]) => field !== "id" && (typeof value !== "object" || value === null || isShort(value))).map(([field, value]) => [label(field), cell(field, value, item)])} /></section>
-      ${Object.entries({ ...item, ...restOf(answer, item) }).filter(([, value]) => value && typeof value === "object" && !isShort(value)).map(([field, value]) => html`<section class="card" key=${field}><h2>${label(field)}</h2><${Part} value=${value} /></section>`)}
+      <section class="card"><${Facts} items=${Object.entries(item).filter(([field, value]) => field !== "id" && (typeof value !== "object" || value === null || isShort(value))).map(([field, value]) => [label(field), cell(field, (field.endsWith("_by") && loaded.data?.people[/** @type {string} */ (value)]) || value, item)])} /></section>
+      ${Object.entries({ ...item, ...restOf(answer, item) }).filter(([, value]) => value && typeof value === "object" && !isShort(value) && Object.keys(value).length).map(([field, value]) => html`<section class="card" key=${field}><h2>${label(field)}</h2><${Part} value=${value} /></section>`)}
       ${(declared.panels || []).map(([title, operation]) => html`<${Panel} key=${operation} ...${{ title, operation, document, workspace, ids: [id] }} />`)}
       ${(declared.children || []).map((child) => html`<${ChildList} key=${child.list} ...${{ child, document, workspace, parent: id }} />`)}
       ${declared.change && may(findOperation(document, declared.change).operation) ? html`<${ChangeForm} key=${JSON.stringify(item)} ...${{ document, id: declared.change, workspace, ids: [id], item, done: loaded.reload }} />` : null}`}<//>

@@ -49,8 +49,8 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class AccountsRequest:
-    """carriers: the simulated ones, where a number costs nothing; the agent gets one of the first. plan: what the agent is made from. has_stripe:
-    cards are taken."""
+    """carriers: the simulated ones, where a number costs nothing; the agent gets one of the first. plan: what the agent
+    is made from. has_stripe: cards are taken."""
 
     url: str
     database_url: str
