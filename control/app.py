@@ -216,7 +216,7 @@ async def _open_database(options: ApiOptions) -> AsyncIterator[Pool]:
 def make_dependencies(
     options: ApiOptions, pool: Pool, redis: BusClient, sealer: Sealer, passwords: Passwords, outside: OutsideClients
 ) -> EndpointDependencies:
-    """The dependencies of all endpoints."""
+    """Returns the dependencies of all endpoints."""
     metrics, http, hashing = HttpMetrics(), options.http, options.policies.hashing
     outside.authority.report = BusMetrics(metrics.registry).count_forged
     tokens = make_tokens(Sealer(options.keys.tokens), options.policies)
@@ -287,7 +287,7 @@ def _dead_tasks(reader: RequestReader) -> list[str]:
 
 
 def all_request_handlers(services: Services, bookings: Bookings) -> RequestHandlers:
-    """The handlers of all rooms, by the request's name."""
+    """Returns the handlers of all rooms, by the request's name."""
     warm_transfers = WarmTransferRuns(services[OutboundCalls], services[Carriers], services[CallPacer])
     sent_digits = SentDigitRuns(services[Carriers])
     of_agents = agents_request_handlers(bookings, services[KnowledgeSearch])
@@ -305,7 +305,7 @@ def make_app(
     webhooks: Webhooks,
     dead_tasks: Callable[[], list[str]] = list,
 ) -> web.Application:
-    """The application. Raises InvalidRoute, and ValueError for an invalid proxy network.
+    """Returns the application. Raises InvalidRoute, and ValueError for an invalid proxy network.
 
     Args:
         dead_tasks: Names of the long-lived tasks that do not run.
@@ -342,7 +342,7 @@ def make_app(
 
 
 def make_mcp_endpoint(dependencies: EndpointDependencies, http: HttpOptions, routes: Sequence[Route]) -> McpEndpoint:
-    """The MCP endpoint, with the tools whose operations are among the routes."""
+    """Returns the MCP endpoint, with the tools whose operations are among the routes."""
     operations = {tool.operation for tool in TOOLS}
     used = [route for route in routes if operation_id(route) in operations]
     document = partial(make_document, used, version=VERSION, public_url=http.public_url, reference=REFERENCE)
@@ -358,12 +358,12 @@ def prepare_app(app: web.Application) -> None:
 
 
 def redis_client(url: str, timeout_s: float) -> BusClient:
-    """The client of rate limits, which are counted at every request."""
+    """Returns the client of rate limits, which are counted at every request."""
     return bus_client(url, timeout_s, connections=100)
 
 
 def limit_names(routes: Iterable[Route] = ROUTES) -> set[str]:
-    """The names of the rate limits, which a setting may override."""
+    """Returns the names of the rate limits, which a setting may override."""
     general = {KEY_LIMIT.name, UNKNOWN_KEY_LIMIT.name, USER_LIMIT.name}
     return {limit.name for route in routes for limit in route.limits} | general
 

@@ -38,7 +38,7 @@ class Command(Protocol):
 
 
 def parse_arguments(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
-    """The chosen command and its arguments. Raises SystemExit for invalid ones, and after help."""
+    """Returns the chosen command and its arguments. Raises SystemExit for invalid ones, and after help."""
     parser = argparse.ArgumentParser(
         prog="python -m control", description="The control program: settings by VOCALIZED_…."
     )

@@ -43,5 +43,5 @@ def warn_of_shared_keys(keys: KeySets) -> None:
 
 
 def optional_keys(name: str, keys: SecretStr) -> tuple[bytes, ...]:
-    """The keys of a setting that may be empty. Raises SettingsError."""
+    """Returns the keys of a setting that may be empty. Raises SettingsError."""
     return parse_setting(name, lambda: parse_keys(keys.get_secret_value())) if keys else ()

@@ -38,8 +38,10 @@ def _media_urls(settings: ControlSettings) -> Sequence[str]:
 
 
 def are_unsigned_accepted(settings: ControlSettings, keys: KeySets) -> bool:
-    """Whether entries of the bus without a signature are believed. Raises SettingsError for keys that both programs
-    need."""
+    """Returns whether entries of the bus without a signature are believed.
+
+    Raises SettingsError for keys that both programs need.
+    """
     require_keys(VAULT_KEYS, keys.vault)
     require_keys(BUS_KEYS, keys.bus)
     return parse_setting("BUS_UNSIGNED", lambda: accepts_unsigned(keys, settings.bus_unsigned))

@@ -135,7 +135,7 @@ PATTERNS: Final[Mapping[str, str]] = {
 
 
 def words_of(kind: str, context: Context, value: object) -> Words | None:
-    """The code and the message of a fault; None for a type that is not known here.
+    """Returns the code and the message of a fault; None for a type that is not known here.
 
     Args:
         kind: Pydantic's type.
@@ -168,7 +168,8 @@ def _entries(number: int) -> str:
 
 
 def _length(value: object) -> str:
-    """The length as a part of a message; empty where white space may have been cut off before it was counted."""
+    """Returns the length as a part of a message; empty where white space may have been cut off before it was
+    counted."""
     return f", is {len(value):,}" if isinstance(value, str) and value == value.strip() else ""
 
 
@@ -213,7 +214,7 @@ def _tag(context: Context, value: object) -> Words:
 
 
 def _rule(context: Context, value: object) -> Words:
-    """The text of a ValueError that one of our own validators raised."""
+    """Returns the text of a ValueError that one of our own validators raised."""
     return "invalid", str(context["error"]).rstrip(".")
 
 
@@ -271,7 +272,7 @@ _KEY: Final = "[key]"
 
 
 def list_faults(error: ValidationError, at: str = "") -> list[ErrorDetail]:
-    """The first MAX_ERRORS faults.
+    """Returns the first MAX_ERRORS faults.
 
     Args:
         at: The field that was validated, before the names of those in it.
@@ -296,7 +297,7 @@ def make_invalid(errors: Sequence[ErrorDetail], code: str = "") -> Invalid:
 
 
 def element_path(param: str) -> str:
-    """A dotted name as the caller would write it: hours.2.opens becomes hours[2].opens."""
+    """Returns a dotted name as the caller would write it: hours.2.opens becomes hours[2].opens."""
     first, *rest = param.split(".")
     return first + "".join(f"[{part}]" if part.isascii() and part.isdecimal() else f".{part}" for part in rest)
 
@@ -316,8 +317,9 @@ def _words(kind: str, fault: Any) -> tuple[str, str]:
 
 
 def bounded_map(most: int, longest_name: int) -> BeforeValidator:
-    """A validator that refuses more than `most` entries, and names with more than `longest_name` characters, before the
-    types of the entries are checked: an error names each wrong entry, and would be as long as what was sent."""
+    """Returns a validator that refuses more than `most` entries, and names with more than `longest_name`
+    characters, before the types of the entries are checked: an error names each wrong entry, and would be as long
+    as what was sent."""
 
     def check(value: Any) -> Any:
         if isinstance(value, dict) and len(value) > most:

@@ -128,7 +128,7 @@ def make_worker_tasks(
     ends_unknown_calls: bool = False,
     billing_ahead: timedelta = timedelta(0),
 ) -> WorkerTasks:
-    """The tasks of all nouns.
+    """Returns the tasks of all nouns.
 
     Args:
         metrics: Where events, retried webhooks, unpriced usage, refused keys and backups are counted.

@@ -145,7 +145,7 @@ class WorkerMetrics:
             self.refused_keys.labels(provider).set(1)
 
     def render(self) -> bytes:
-        """The text exposition."""
+        """Returns the text exposition."""
         return generate_latest(self.registry)
 
 
@@ -197,7 +197,7 @@ class BackgroundWorker:
                 await asyncio.gather(*(task.stop() for task in self._supervised))
 
     def dead_tasks(self) -> list[str]:
-        """The names of the tasks that died and are not running again yet."""
+        """Returns the names of the tasks that died and are not running again yet."""
         return [task.name for task in self._supervised if task.is_dead]
 
     def _supervise(
@@ -219,7 +219,8 @@ class BackgroundWorker:
                 return
 
     async def _run_batch(self, duty: AnyDuty) -> int:
-        """An outside duty takes no turn: it holds connections only now and then, and may wait long for others."""
+        """Returns an outside duty takes no turn: it holds connections only now and then, and may wait long for
+        others."""
         turn = self._transactions if isinstance(duty, Duty) else nullcontext()
         async with turn:
             with self.metrics.seconds.labels(duty.name).time():

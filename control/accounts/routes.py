@@ -283,7 +283,7 @@ class SecondFactor(Body):
     recovery_code: RecoveryCode | None = None
 
     def given(self) -> str:
-        """The code that was sent. Raises Invalid for none."""
+        """Returns the code that was sent. Raises Invalid for none."""
         given = self.code or self.recovery_code
         if given is None:
             raise Invalid("A code of the authenticator app is needed, or a recovery code.", param="code")

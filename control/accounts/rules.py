@@ -1,4 +1,7 @@
-"""Accounts of users and staff: their records, their policy, and what an address, a network or a name is. Pure."""
+"""Accounts of users and staff: their records, their policy, and what an address, a network or a name is.
+
+Pure functions.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime

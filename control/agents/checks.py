@@ -115,7 +115,7 @@ def _choice_faults(
 
 
 def _has_model(offer: ProviderOffer, kind: Kind, model: object) -> bool:
-    """Whether a model can be one of the provider's: media would refuse the whole call with another one."""
+    """Returns whether a model can be one of the provider's: media would refuse the whole call with another one."""
     facts = VENDORS.get(offer.vendor)
     return facts is None or (isinstance(model, str) and facts.has_model(kind, model))
 
@@ -130,7 +130,7 @@ NOT_MEMBER: Final = "recipient_not_member"
 
 
 def stored_recipients(config: Mapping[str, Any]) -> Sequence[str]:
-    """The recipients in a stored config."""
+    """Returns the recipients in a stored config."""
     recipients: Sequence[str] = config.get("messages", {}).get("email_to", ())
     return recipients
 
@@ -345,7 +345,7 @@ class AgentWarning:
 def find_reasons(
     version: AgentVersion, number: AgentNumber | None, offers: ProviderOffers, scope: DialScope
 ) -> list[ReadinessReason]:
-    """The reasons in the agent itself. Of the workspace only its dial scope is checked."""
+    """Returns the reasons in the agent itself. Of the workspace only its dial scope is checked."""
     found = list(_content_reasons(version, offers, scope))
     if number is None:
         found.append(ReadinessReason("phone_number_id", "it has no phone number"))
@@ -389,7 +389,7 @@ def _model_warnings(content: AgentContent, config: AgentConfig, offers: Provider
 
 
 def make_refusal(found: Sequence[ReadinessReason]) -> Conflict:
-    """The error that names all of the reasons."""
+    """Returns the error that names all of the reasons."""
     text = "; ".join(f"{reason.param}: {reason.message}" for reason in found)
     errors = [ErrorDetail(reason.param, "cannot_answer", reason.message) for reason in found]
     return Conflict(

@@ -107,7 +107,7 @@ class OpeningRange(ConfigPart):
 
 
 def _apart(ranges: list[OpeningRange]) -> list[OpeningRange]:
-    """The ranges in order. Raises ValueError when two ranges of a day overlap."""
+    """Returns the ranges in order. Raises ValueError when two ranges of a day overlap."""
     ordered = sorted(ranges, key=lambda opening: opening.opens)
     for opening, following in pairwise(ordered):
         if opening.is_overnight or following.opens < opening.closes:
@@ -303,12 +303,12 @@ AdditionalLanguages = Annotated[
 
 
 def name_goodbye(place: int) -> str:
-    """The name of a language's goodbye among an agent's texts."""
+    """Returns the name of a language's goodbye among an agent's texts."""
     return f"{FIELD}.{place}.goodbye"
 
 
 def list_goodbyes(languages: Sequence[AdditionalLanguage]) -> dict[str, str]:
-    """The goodbyes by their names."""
+    """Returns the goodbyes by their names."""
     return {name_goodbye(place): language.goodbye for place, language in enumerate(languages)}
 
 
@@ -319,7 +319,7 @@ _ONE_LINE: Final = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 
 
 def _without_blanks(given: Any) -> Any:
-    """An empty text for blanks alone, which voices would say in place of the word."""
+    """Returns an empty text for blanks alone, which voices would say in place of the word."""
     return "" if isinstance(given, str) and not given.strip() else given
 
 
@@ -560,17 +560,17 @@ class ActionToolConfig(ConfigPart):
         return self
 
     def template(self) -> dict[str, Any]:
-        """The action's arguments, with placeholders."""
+        """Returns the action's arguments, with placeholders."""
         return self.arguments or {name: f"{{{{{INPUT}{name}}}}}" for name in self.parameters.get("properties", {})}
 
 
 def placeholders(value: Any) -> set[str]:
-    """The names between the braces."""
+    """Returns the names between the braces."""
     return {name for text in list_texts(value) for name in PLACEHOLDER.findall(text)}
 
 
 def list_texts(value: Any, depth: int = 1) -> Iterator[str]:
-    """All texts, names included. Raises ValueError for a value that is nested too deep."""
+    """Yields all texts, names included. Raises ValueError for a value that is nested too deep."""
     if depth > MOST_ARGUMENT_DEPTH + 1:
         raise ValueError(f"must be nested at most {MOST_ARGUMENT_DEPTH} deep")
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Which numbers calls and transfers may go to: the protection against toll fraud. Pure."""
+"""Which numbers calls and transfers may go to: the protection against toll fraud. Pure functions."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -52,7 +52,7 @@ _EXPENSIVE: Final = "Premium-rate, shared-cost and personal numbers are not call
 
 
 def parse_destination(text: str, param: str = PARAM) -> tuple[str, str]:
-    """The number in E.164 and its country (ISO 3166, two letters). Raises Invalid (codes number_invalid,
+    """Returns the number in E.164 and its country (ISO 3166, two letters). Raises Invalid (codes number_invalid,
     number_refused)."""
     if not re.fullmatch(r"\+[1-9][0-9]{6,14}", text):
         raise _invalid(param, "must be a number in E.164, like +14155550100")
@@ -127,7 +127,8 @@ def _is_public_host(host: str) -> bool:
 
 
 def is_ordinary_destination(target: str) -> bool:
-    """Whether the target alone allows a transfer: a number of a country that is not expensive, or a SIP address."""
+    """Returns whether the target alone allows a transfer: a number of a country that is not expensive, or a SIP
+    address."""
     try:
         parse_target(target)
     except Invalid:
@@ -151,7 +152,7 @@ def require_allowed(country: str, own: Collection[str], chosen: Collection[str],
 
 
 def callable_target(text: str) -> str:
-    """The target itself, if it is empty or callers may be transferred to it. Raises ValueError."""
+    """Returns the target itself, if it is empty or callers may be transferred to it. Raises ValueError."""
     if not text:
         return text
     try:
@@ -163,15 +164,18 @@ def callable_target(text: str) -> str:
 
 
 def require_direct(mode: str, info: ValidationInfo) -> str:
-    """The transfer mode of an agent's config. Raises ValueError for a warm transfer to an extension: the brief would be
-    spoken to the telephone system that answers, before the person does."""
+    """Returns the transfer mode of an agent's config.
+
+    Raises ValueError for a warm transfer to an extension: the brief would be spoken to the telephone system that
+    answers, before the person does.
+    """
     if mode == "warm" and ";ext=" in info.data.get(_FALLBACK, ""):
         raise ValueError("cannot be warm for a fallback_number with an extension")
     return mode
 
 
 def country_of(number: str) -> str | None:
-    """The country of one of our own numbers; None when it is unknown."""
+    """Returns the country of one of our own numbers; None when it is unknown."""
     try:
         return parse_destination(number)[1]
     except Invalid:
@@ -179,7 +183,8 @@ def country_of(number: str) -> str | None:
 
 
 def ordinary_number(number: str) -> str:
-    """The number itself; for a reserved one, which phonenumbers does not know, an ordinary one of the same area."""
+    """Returns the number itself; for a reserved one, which phonenumbers does not know, an ordinary one of the same
+    area."""
     fiction = _FICTION.fullmatch(number)
     if fiction is None:
         return number
@@ -262,7 +267,7 @@ def require_sip_allowed(scope: DialScope, param: str = FALLBACK_PARAM) -> None:
 
 
 def find_transfer_fault(text: str, scope: DialScope, param: str = FALLBACK_PARAM) -> Invalid | None:
-    """Why callers are not transferred to this target; None for one that is allowed, or empty."""
+    """Returns why callers are not transferred to this target; None for one that is allowed, or empty."""
     if not text:
         return None
     try:
@@ -279,11 +284,11 @@ def find_transfer_fault(text: str, scope: DialScope, param: str = FALLBACK_PARAM
 
 
 def stored_fallback(config: Config) -> str:
-    """The fallback number as stored; empty if it is no text, which an older schema may have allowed."""
+    """Returns the fallback number as stored; empty if it is no text, which an older schema may have allowed."""
     number = config.get(FALLBACK)
     return number if isinstance(number, str) else ""
 
 
 def remove_refused_fallback(config: Config, scope: DialScope) -> Config:
-    """The config without a fallback number that is not allowed: the agent takes a message instead."""
+    """Returns the config without a fallback number that is not allowed: the agent takes a message instead."""
     return config if find_transfer_fault(stored_fallback(config), scope) is None else {**config, FALLBACK: ""}

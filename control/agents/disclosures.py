@@ -1,5 +1,5 @@
 """The sentence that discloses the artificial voice to callers, where the law demands it: by the countries and area
-codes of the numbers of a call. Pure."""
+codes of the numbers of a call. Pure functions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class DisclosureRule:
     since: date
 
     def holds_for(self, number: str, on: date) -> bool:
-        """Whether the law holds for a number on a day.
+        """Returns whether the law holds for a number on a day.
 
         Args:
             number: As the carrier sends it, usually E.164.
@@ -47,7 +47,7 @@ class Disclosures:
     rules: Sequence[DisclosureRule] = ()
 
     def find_text(self, choice: DisclosureChoice, numbers: Iterable[str], on: date, language: str) -> str:
-        """The text that callers of a workspace with this choice hear; empty: none.
+        """Returns the text that callers of a workspace with this choice hear; empty: none.
 
         Args:
             numbers: Of both sides, because the laws of both may hold.

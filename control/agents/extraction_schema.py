@@ -1,4 +1,5 @@
-"""JSON Schemas of values that are extracted from calls: the subset that vendors' structured outputs take. Pure.
+"""JSON Schemas of values that are extracted from calls: the subset that vendors' structured outputs take. Pure
+functions.
 
 Source of the subset: OpenAI, "Structured Outputs", section "Supported schemas": objects without further properties, all
 of them required, up to five levels; a property that may be missing is one that may be null.
@@ -26,7 +27,7 @@ _KEYWORDS: Final[Mapping[str, frozenset[str]]] = {
 
 
 def require_extraction_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same schema. Raises ValueError, which names the place of the first fault in it."""
+    """Returns the same schema. Raises ValueError, which names the place of the first fault in it."""
     if len(msgspec.json.encode(schema)) > MOST_BYTES:
         raise ValueError(f"must have at most {MOST_BYTES // 1024} KiB")
     if schema.get("type") != "object":
@@ -40,7 +41,8 @@ def require_extraction_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def make_strict(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema as vendors want it: closed, each property required, and one that was not required may be null."""
+    """Returns the schema as vendors want it: closed, each property required, and one that was not required may be
+    null."""
     strict: dict[str, Any] = dict(schema)
     if schema["type"] == "object":
         required = schema.get("required", ())

@@ -1,4 +1,4 @@
-"""Opening hours: whether a business is open at a time, when that changes, and the hours in words. Pure.
+"""Opening hours: whether a business is open at a time, when that changes, and the hours in words. Pure functions.
 
 All times are by the clock on the wall, as datetimes without a zone. An hour that summer time skips belongs to no call;
 of one that comes twice, both times are as open as the clock says. A range belongs to the day on which it begins: one
@@ -32,18 +32,21 @@ class OpenSpan:
 
 
 def is_open(hours: OpeningHours, at: datetime) -> bool:
-    """Whether the business is open at this time."""
+    """Returns whether the business is open at this time."""
     return _span_at(hours, at) is not None
 
 
 def next_opening(hours: OpeningHours, at: datetime) -> datetime | None:
-    """When it opens next, after a time at which it is closed; None: not within HORIZON."""
+    """Returns when it opens next, after a time at which it is closed; None: not within HORIZON."""
     days = (at.date() + timedelta(days=number) for number in range(HORIZON.days))
     return next((span.opens for day in days for span in spans_of(hours, day) if span.opens > at), None)
 
 
 def next_closing(hours: OpeningHours, at: datetime) -> datetime | None:
-    """When it closes next, after a time at which it is open; ranges that touch count as one. None: not in a week."""
+    """Returns when it closes next, after a time at which it is open; ranges that touch count as one.
+
+    None: not in a week.
+    """
     closes = at
     while (span := _span_at(hours, closes)) is not None:
         closes = span.closes
@@ -53,7 +56,7 @@ def next_closing(hours: OpeningHours, at: datetime) -> datetime | None:
 
 
 def describe_hours(hours: OpeningHours, at: datetime, timezone: str) -> str:
-    """The hours and the state of affairs at this time, in lines for a language model.
+    """Returns the hours and the state of affairs at this time, in lines for a language model.
 
     Args:
         timezone: Its name.
@@ -64,7 +67,7 @@ def describe_hours(hours: OpeningHours, at: datetime, timezone: str) -> str:
 
 
 def _span_at(hours: OpeningHours, at: datetime) -> OpenSpan | None:
-    """The span that this time is in; of several, the one that closes last."""
+    """Returns the span that this time is in; of several, the one that closes last."""
     spans = (*spans_of(hours, at.date() - _DAY), *spans_of(hours, at.date()))
     return max(
         (span for span in spans if span.opens <= at < span.closes), key=lambda open_span: open_span.closes, default=None
@@ -72,7 +75,7 @@ def _span_at(hours: OpeningHours, at: datetime) -> OpenSpan | None:
 
 
 def spans_of(hours: OpeningHours, day: date) -> Iterator[OpenSpan]:
-    """The spans that begin on this day, in order."""
+    """Yields the spans that begin on this day, in order."""
     midnight = datetime.combine(day, time())
     for opening in _ranges_of(hours, day):
         end = midnight + _DAY if opening.is_overnight else midnight
@@ -141,7 +144,7 @@ def _describe_moment(moment: datetime, today: datetime | None = None) -> str:
 
 
 def _describe_date(day: date) -> str:
-    """The month as a word: the order of figures differs between countries."""
+    """Returns the month as a word: the order of figures differs between countries."""
     return f"{day.day} {day:%B} {day.year}"
 
 

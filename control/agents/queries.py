@@ -84,7 +84,7 @@ async def select_agents(
 
 
 async def count_matching_agents(db: Connection, workspace_id: UUID, status: str | None, search: str | None) -> int:
-    """The total of `select_agents`."""
+    """Returns the total of `select_agents`."""
     total: int = await db.fetchval(
         f"SELECT count(*) FROM agents a WHERE {_AGENT_MATCHES}", workspace_id, status, search
     )
@@ -92,7 +92,7 @@ async def count_matching_agents(db: Connection, workspace_id: UUID, status: str 
 
 
 async def lock_number(db: Connection, workspace_id: UUID, number_id: UUID) -> tuple[AgentNumber, UUID | None] | None:
-    """A number of the workspace and the id of its agent; locked until this transaction ends."""
+    """Returns a number of the workspace and the id of its agent; locked until this transaction ends."""
     row = await db.fetchrow(
         """
         SELECT id, phone_number, friendly_name, status, agent_id FROM phone_numbers
@@ -233,7 +233,7 @@ async def insert_version(db: Connection, version: AgentVersion) -> None:
 
 
 async def next_version(db: Connection, workspace_id: UUID, agent_id: UUID) -> int:
-    """The number of the agent's next version. Versions that only test calls had are counted, too."""
+    """Returns the number of the agent's next version. Versions that only test calls had are counted, too."""
     newest: int = await db.fetchval(
         "SELECT max(version) FROM agent_versions WHERE workspace_id = $1 AND agent_id = $2", workspace_id, agent_id
     )
@@ -280,7 +280,7 @@ def _make_version(row: Any, workspace_id: UUID, agent_id: UUID, version: int) ->
 
 
 async def select_draft(db: Connection, workspace_id: UUID, agent_id: UUID) -> VersionDraft | None:
-    """The agent's draft."""
+    """Returns the agent's draft."""
     row = await db.fetchrow(
         """
         SELECT base_version, revision, name, config, voice_provider, voice_config, tested_version, updated_by,
@@ -355,7 +355,7 @@ _IS_ADMINISTRATOR: Final = """
 
 
 async def select_http_tool_names(db: Connection, workspace_id: UUID, names: Sequence[str]) -> list[str]:
-    """The names among these that HTTP tools of the workspace have."""
+    """Returns the names among these that HTTP tools of the workspace have."""
     return [row["name"] for row in await db.fetch(_HTTP_NAMES, workspace_id, names)]
 
 
@@ -365,6 +365,6 @@ async def select_mcp_tool_names(db: Connection, workspace_id: UUID, servers: Seq
 
 
 async def is_administrator(db: Connection, workspace_id: UUID, user_id: UUID) -> bool:
-    """Whether the user is an owner or an admin of the workspace."""
+    """Returns whether the user is an owner or an admin of the workspace."""
     found: bool = await db.fetchval(_IS_ADMINISTRATOR, workspace_id, user_id)
     return found

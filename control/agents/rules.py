@@ -1,4 +1,7 @@
-"""Agents, their versions and templates as values; merges of configs (RFC 7396), differences of two versions. Pure."""
+"""Agents, their versions and templates as values; merges of configs (RFC 7396), differences of two versions.
+
+Pure functions.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -213,7 +216,7 @@ class Template:
 
 
 def merge_patch(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of `base` with `over` merged into it.
+    """Returns a copy of `base` with `over` merged into it.
 
     Objects are merged field by field, at any depth; a null removes a field, so that its default applies; any other
     value, also a list, replaces the one before.

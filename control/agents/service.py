@@ -81,7 +81,7 @@ class Agents:
     async def list_page(
         self, db: Connection, workspace_id: UUID, *, status: str | None, search: str | None, page: PageRequest
     ) -> ListPage[AgentSummary]:
-        """The workspace's agents, newest first. Raises Invalid (code cursor_unknown).
+        """Returns the workspace's agents, newest first. Raises Invalid (code cursor_unknown).
 
         Args:
             search: A part of the name.
@@ -92,7 +92,7 @@ class Agents:
         return found.with_total(await queries.count_matching_agents(db, workspace_id, status, search))
 
     async def get(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> VoiceAgent:
-        """An agent with its current version. Raises NotFound."""
+        """Returns an agent with its current version. Raises NotFound."""
         return require_agent(await queries.select_agent(db, workspace_id, agent_id))
 
     async def create(
@@ -120,7 +120,7 @@ class Agents:
     async def update(
         self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, edit: AgentEdit, now: datetime
     ) -> VoiceAgent:
-        """A change makes a new version, current at once. A live agent must stay able to answer.
+        """Returns a change makes a new version, current at once. A live agent must stay able to answer.
 
         Raises NotFound, Invalid, Forbidden (code lookup_not_allowed), and Conflict (codes version_mismatch,
         name_taken, cannot_answer, number_…, workspace_suspended).
@@ -134,7 +134,7 @@ class Agents:
     async def list_versions(
         self, db: Connection, workspace_id: UUID, agent_id: UUID, *, page: PageRequest
     ) -> ListPage[VersionSummary]:
-        """An agent's versions, newest first. Raises NotFound, Invalid (code cursor_unknown)."""
+        """Returns an agent's versions, newest first. Raises NotFound, Invalid (code cursor_unknown)."""
         await self.get(db, workspace_id, agent_id)
         found = await queries.select_versions(db, workspace_id, agent_id, page)
         if page.cursor is not None:
@@ -185,14 +185,16 @@ class Agents:
         return await _change_status(db, agent, "live", actor, now)
 
     async def list_warnings(self, db: Connection, agent: VoiceAgent) -> list[AgentWarning]:
-        """What the owner should know about how the agent would answer now."""
+        """Returns what the owner should know about how the agent would answer now."""
         return find_warnings(_version(agent), await self._offers(db, agent.workspace_id))
 
     async def pause(
         self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime
     ) -> VoiceAgent:
-        """The agent answers no more calls; calls in progress continue. Raises NotFound, Conflict (code not_live) for a
-        draft."""
+        """Returns the agent answers no more calls; calls in progress continue.
+
+        Raises NotFound, Conflict (code not_live) for a draft.
+        """
         agent = await lock_agent(db, workspace_id, agent_id)
         if agent.status == "draft":
             raise Conflict("A draft answers no calls: there is nothing to pause.", code="not_live")
@@ -236,7 +238,7 @@ class Agents:
         in_force: AgentContent | None = None,
         known: AgentContent | None = None,
     ) -> AgentContent:
-        """The edit merged into `base`, and validated. Raises Invalid.
+        """Returns the edit merged into `base`, and validated. Raises Invalid.
 
         Args:
             in_force: The agent's current content, if any, whose number for transfers, languages and voices are not
@@ -345,7 +347,7 @@ class AgentDrafts:
         self._agents, self._workspaces = agents, workspaces
 
     async def get(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> tuple[VersionDraft, VoiceAgent]:
-        """The draft and its agent. Raises NotFound."""
+        """Returns the draft and its agent. Raises NotFound."""
         agent = require_agent(await queries.select_agent(db, workspace_id, agent_id))
         return await _require_draft(db, agent), agent
 
@@ -430,8 +432,8 @@ class AgentDrafts:
     async def keep_for_test(
         self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime
     ) -> int:
-        """The number of a version with the draft's content, which is not the current one and never changes: a call
-        reads its agent more than once. Raises NotFound."""
+        """Returns the number of a version with the draft's content, which is not the current one and never changes:
+        a call reads its agent more than once. Raises NotFound."""
         agent = await lock_agent(db, workspace_id, agent_id)
         draft = await _require_draft(db, agent)
         if draft.tested_version is not None:
@@ -444,8 +446,10 @@ class AgentDrafts:
 
 
 async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID, expected: int | None = None) -> VoiceAgent:
-    """The agent, locked until the transaction ends. Raises NotFound, and Conflict (code version_mismatch) if `expected`
-    is not its current version."""
+    """Returns the agent, locked until the transaction ends.
+
+    Raises NotFound, and Conflict (code version_mismatch) if `expected` is not its current version.
+    """
     agent = require_agent(await queries.lock_agent(db, workspace_id, agent_id))
     if expected is not None and expected != agent.version:
         text = f"Version {agent.version} is in force, not {expected}: somebody else changed this agent."
@@ -461,7 +465,7 @@ def require_agent(agent: VoiceAgent | None) -> VoiceAgent:
 
 
 def mismatch(text: str, param: str) -> Conflict:
-    """The error of a change that was made on another version or revision than the stored one."""
+    """Returns the error of a change that was made on another version or revision than the stored one."""
     return Conflict(text, code="version_mismatch", param=param)
 
 
@@ -476,7 +480,7 @@ async def report_agent(db: Connection, type_: EventType, agent: VoiceAgent, now:
 
 
 async def _make_base(db: Connection, template_id: UUID | None) -> AgentContent:
-    """The content that a new agent's config is merged into."""
+    """Returns the content that a new agent's config is merged into."""
     config: Mapping[str, Any] = {}
     if template_id is not None:
         template = await templates_queries.select_template(db, template_id)

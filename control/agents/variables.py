@@ -71,8 +71,8 @@ class PlannedCall:
 
 
 def built_in_values(call: PlannedCall, agent_name: str) -> dict[str, str]:
-    """The values of all BUILT_IN placeholders, the times in English and in the workspace's zone; up to LONGEST_BUILT_IN
-    printable characters each."""
+    """Returns the values of all BUILT_IN placeholders, the times in English and in the workspace's zone; up to
+    LONGEST_BUILT_IN printable characters each."""
     local = to_local(call.at, call.timezone)
     values = {
         "now": format_moment(local),

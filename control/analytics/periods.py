@@ -56,7 +56,7 @@ class DayRange:
 
 
 def first_day(period: Period, today: date) -> date:
-    """The first day of the period that contains today. Weeks begin on Monday."""
+    """Returns the first day of the period that contains today. Weeks begin on Monday."""
     match period:
         case "day":
             return today
@@ -79,8 +79,11 @@ class RangeChoice:
     last: date | None = None
 
     def resolve(self, now: datetime, zone: str, most_days: int) -> DayRange:
-        """The days, up to today. Raises Invalid: one end alone (range_incomplete), ends in the wrong order or in the
-        future (range_invalid), more than `most_days` (range_too_long)."""
+        """Returns the days, up to today.
+
+        Raises Invalid: one end alone (range_incomplete), ends in the wrong order or in the future (range_invalid), more
+        than `most_days` (range_too_long).
+        """
         today = now.astimezone(ZoneInfo(zone)).date()
         if self.first is None and self.last is None:
             return DayRange(first_day(self.period, today), today, zone)
@@ -97,8 +100,10 @@ class RangeChoice:
 
 
 def _begin(day: date, zone: str) -> datetime:
-    """When the day begins in the zone, in UTC. Where clocks skip midnight: at the skip; where midnight comes twice: the
-    first one."""
+    """Returns when the day begins in the zone, in UTC.
+
+    Where clocks skip midnight: at the skip; where midnight comes twice: the first one.
+    """
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 

@@ -106,7 +106,10 @@ class Console:
 
 
 def make_policy(page: str, media_urls: Sequence[str]) -> str:
-    """The page's Content-Security-Policy. The map of imports, which must be in the page, is allowed by its hash."""
+    """Returns the page's Content-Security-Policy.
+
+    The map of imports, which must be in the page, is allowed by its hash.
+    """
     begin = page.index(_MAP_BEGIN) + len(_MAP_BEGIN)
     import_map = page[begin : page.index(_MAP_END, begin)]
     allowed = b64encode(sha256(import_map.encode()).digest()).decode()

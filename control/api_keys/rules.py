@@ -1,4 +1,4 @@
-"""API keys: their records, what they may do, and the text of their secrets. Pure."""
+"""API keys: their records, what they may do, and the text of their secrets. Pure functions."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

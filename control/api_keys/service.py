@@ -26,7 +26,7 @@ class ApiKeys:
     """Works within the current transaction, in the workspace's scope."""
 
     async def list_all(self, db: Connection, workspace_id: UUID, now: datetime) -> list[ApiKey]:
-        """All of the workspace, newest first."""
+        """Returns all of the workspace, newest first."""
         return await _with_secrets(db, workspace_id, await queries.select_all(db, workspace_id, MOST_KEYS), now)
 
     async def create(
@@ -40,7 +40,7 @@ class ApiKeys:
         expires_at: datetime | None,
         now: datetime,
     ) -> IssuedKey:
-        """The actor, a member, holds its secret. Raises Conflict (code api_key_limit), Invalid (code
+        """Returns the actor, a member, holds its secret. Raises Conflict (code api_key_limit), Invalid (code
         expiry_in_the_past)."""
         _require_future(expires_at, now)
         await queries.lock_list(db, workspace_id)
@@ -72,8 +72,10 @@ class ApiKeys:
     async def rotate(
         self, db: Connection, actor: Actor, workspace_id: UUID, key_id: UUID, overlap: timedelta, now: datetime
     ) -> IssuedKey:
-        """A new secret, which the actor holds; those before it end after `overlap`. Raises NotFound, Conflict (codes
-        api_key_expired, secret_limit)."""
+        """Returns a new secret, which the actor holds; those before it end after `overlap`.
+
+        Raises NotFound, Conflict (codes api_key_expired, secret_limit).
+        """
         key = await self._lock(db, workspace_id, key_id)
         if key.expires_at is not None and key.expires_at <= now:
             raise Conflict("This key has expired; move its expiry first.", code="api_key_expired")

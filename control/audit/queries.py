@@ -52,7 +52,7 @@ async def select_entries(db: Connection, wanted: AuditFilter, page: PageRequest)
 
 
 async def count_entries(db: Connection, wanted: AuditFilter, most: int) -> int:
-    """How many entries match; counts `most` at most."""
+    """Returns how many entries match; counts `most` at most."""
     where, values = _where(wanted)
     return int(
         await db.fetchval(
@@ -98,7 +98,7 @@ async def select_reads(db: Connection, workspace_id: UUID, page: PageRequest) ->
 
 
 async def count_reads(db: Connection, workspace_id: UUID, most: int) -> int:
-    """How many there are; counts `most` at most."""
+    """Returns how many there are; counts `most` at most."""
     count: int = await db.fetchval(
         "SELECT count(*) FROM (SELECT FROM audit_log WHERE workspace_id = $1 AND action = 'call.read' LIMIT $2) found",
         workspace_id,
@@ -124,7 +124,7 @@ async def lock_chain(db: Connection) -> None:
 
 
 async def select_last(db: Connection) -> AuditSeal | None:
-    """The newest seal."""
+    """Returns the newest seal."""
     row = await db.fetchrow(f"SELECT {_SEAL} FROM audit_seals ORDER BY number DESC LIMIT 1")
     return AuditSeal(**row) if row else None
 

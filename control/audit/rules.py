@@ -1,4 +1,4 @@
-"""The audit log's records, and the chain of hashes that seals it. Pure."""
+"""The audit log's records, and the chain of hashes that seals it. Pure functions."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

@@ -144,7 +144,7 @@ async def find_dated_back(db: Connection, last: AuditSeal | None) -> list[AuditB
 
 
 async def has_digest(db: Connection, digest: str) -> bool:
-    """Whether a seal has the digest, given as hexadecimal digits."""
+    """Returns whether a seal has the digest, given as hexadecimal digits."""
     last = 0
     while seals := await queries.select_seals(db, last, _PAGE):
         if any(seal.digest.hex() == digest for seal in seals):

@@ -56,7 +56,7 @@ class BackupArchive:
         await self._storage.put(manifest.name + _MANIFEST, msgspec.json.encode(manifest))
 
     async def list_manifests(self) -> list[BackupManifest]:
-        """All backups, the oldest first. Raises BackupFailed."""
+        """Returns all backups, the oldest first. Raises BackupFailed."""
         names = [key.removesuffix(_MANIFEST) for key in await self._storage.list_keys() if key.endswith(_MANIFEST)]
         return [await self.read_manifest(name) for name in names]
 
@@ -70,7 +70,7 @@ class BackupArchive:
             raise BackupFailed(f"{name}{_MANIFEST} is no manifest of a backup") from None
 
     async def read_dump(self, manifest: BackupManifest) -> AsyncIterator[bytes]:
-        """The dump as pg_dump wrote it. Raises BackupFailed, at its end also when it is not what was stored."""
+        """Yields the dump as pg_dump wrote it. Raises BackupFailed, at its end also when it is not what was stored."""
         stored = self._read_stored(manifest)
         async for chunk in decrypt(self._required_keys(), stored) if manifest.is_encrypted else stored:
             yield chunk
@@ -98,7 +98,7 @@ class BackupArchive:
 
 
 def name_backup(now: datetime) -> str:
-    """The name of a backup that begins now (UTC). Names sort by time."""
+    """Returns the name of a backup that begins now (UTC). Names sort by time."""
     return now.strftime(_NAME)
 
 

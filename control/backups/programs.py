@@ -138,7 +138,7 @@ def _find(program: str) -> str:
 
 
 def _connection(url: str) -> tuple[str, dict[str, str]]:
-    """The URL without its password, and the environment with it; PostgreSQL's other variables are left out."""
+    """Returns the URL without its password, and the environment with it; PostgreSQL's other variables are left out."""
     parts = urlsplit(url)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
     user, at, host = parts.netloc.rpartition("@")

@@ -69,7 +69,7 @@ async def check_backup(archive: BackupArchive, manifest: BackupManifest, options
 
 
 def find_newest(manifests: list[BackupManifest], now: datetime, max_age_hours: float) -> BackupManifest:
-    """The newest backup. Raises BackupFailed when there is none, or when it is older than that."""
+    """Returns the newest backup. Raises BackupFailed when there is none, or when it is older than that."""
     if not manifests:
         raise BackupFailed("there is no backup")
     newest = manifests[-1]

@@ -24,7 +24,7 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """The present moment."""
+    """Returns the present moment."""
     return datetime.now(UTC)
 
 

@@ -1,4 +1,4 @@
-"""When a recipient may be phoned: weekly windows by the clock where the recipient is. Pure.
+"""When a recipient may be phoned: weekly windows by the clock where the recipient is. Pure functions.
 
 A number only hints at where its phone is: a US mobile number keeps its area code when its owner moves, and a toll-free
 number has no place at all. So a call is allowed only while the windows are open in every zone that the number may be
@@ -69,9 +69,9 @@ def time_zones_of(number: str) -> tuple[str, ...]:
 
 
 def next_allowed(now: datetime, zones: Sequence[str], hours: CallingHours) -> datetime | None:
-    """The first time from `now` on at which the hours are open in all of these zones; `now` itself, if they are. In
-    UTC. None: not within REACH, as for windows that are never open in all zones at once, or no zone is known. Raises
-    ValueError for a time without a zone and an unknown zone.
+    """Returns the first time from `now` on at which the hours are open in all of these zones; `now` itself, if they
+    are. In UTC. None: not within REACH, as for windows that are never open in all zones at once, or no zone is known.
+    Raises ValueError for a time without a zone and an unknown zone.
 
     An hour that a zone skips belongs to no window; one that comes twice is as open each time as its clock says."""
     if now.tzinfo is None:
@@ -90,8 +90,9 @@ def next_allowed(now: datetime, zones: Sequence[str], hours: CallingHours) -> da
 
 
 def default_hours(number: str) -> CallingHours:
-    """The hours for a campaign without any of its own, by the number's country. Laws differ by state and by purpose,
-    and the customer answers for the hours; these are the published general rules, and elsewhere the strictest of them.
+    """Returns the hours for a campaign without any of its own, by the number's country. Laws differ by state and by
+    purpose, and the customer answers for the hours; these are the published general rules, and elsewhere the strictest
+    of them.
 
     US: 8:00 to 21:00 on any day, 47 CFR 64.1200(c)(1). Some states allow less.
     Canada: 9:00 to 21:30, at weekends 10:00 to 18:00, CRTC Unsolicited Telecommunications Rules, part III.
@@ -103,8 +104,10 @@ def default_hours(number: str) -> CallingHours:
 
 
 def _next_open(at: datetime, zone: ZoneInfo, hours: CallingHours, latest: datetime) -> datetime | None:
-    """The first time from `at` on at which the hours are open in this zone; None: after `latest`. Goes on by at most a
-    day, in which a zone changes its offset once at most, and stops at each change."""
+    """Returns the first time from `at` on at which the hours are open in this zone; None: after `latest`.
+
+    Goes on by at most a day, in which a zone changes its offset once at most, and stops at each change.
+    """
     while at <= latest:
         clock = at.astimezone(zone).replace(tzinfo=None)
         if _is_open(hours, clock):
@@ -115,7 +118,7 @@ def _next_open(at: datetime, zone: ZoneInfo, hours: CallingHours, latest: dateti
 
 
 def _find_offset_change(first: datetime, last: datetime, zone: ZoneInfo) -> datetime | None:
-    """The first second in (first, last] with another offset than `first`; None: there is none."""
+    """Returns the first second in (first, last] with another offset than `first`; None: there is none."""
     before = first.astimezone(zone).utcoffset()
     if last.astimezone(zone).utcoffset() == before:
         return None
@@ -139,7 +142,8 @@ def _is_open(hours: CallingHours, clock: datetime) -> bool:
 
 
 def _next_begin(hours: CallingHours, clock: datetime) -> datetime:
-    """The next time after this one at which the hours may begin to be open: that of a window, or the next midnight."""
+    """Returns the next time after this one at which the hours may begin to be open: that of a window, or the next
+    midnight."""
     midnight = datetime.combine(clock.date(), datetime.min.time())
     begins = [_time_on(clock.date(), window) for window in hours.weekly.ranges_of(clock.weekday())]
     return min((begin for begin in begins if begin > clock), default=midnight + _DAY)

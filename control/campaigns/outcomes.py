@@ -1,4 +1,7 @@
-"""What a call that may not be placed, and a call that is over, mean for the campaign and its recipient. Pure."""
+"""What a call that may not be placed, and a call that is over, mean for the campaign and its recipient.
+
+Pure functions.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -315,7 +315,7 @@ async def select_recipients(
     number: str | None,
     page: PageRequest,
 ) -> ListPage[CampaignRecipient]:
-    """A page, with its total unless it is next to a row. Raises Invalid (code cursor_unknown)."""
+    """Returns a page, with its total unless it is next to a row. Raises Invalid (code cursor_unknown)."""
     values = (workspace_id, campaign_id, status, outcome, number)
     clause = await _RECIPIENT_ORDER.make_clause(db, page, values, (workspace_id, campaign_id))
     rows = await db.fetch(f"{_RECIPIENTS} {_RECIPIENT_FILTER} {clause.tail}", *clause.values)

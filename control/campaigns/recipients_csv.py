@@ -1,4 +1,4 @@
-"""Reads recipients from a CSV file (RFC 4180, with a header). Pure."""
+"""Reads recipients from a CSV file (RFC 4180, with a header). Pure functions."""
 
 import csv
 import io
@@ -42,7 +42,7 @@ class CsvRows:
 
 
 def read_csv(data: bytes, columns: ColumnMap) -> CsvRows:
-    """The place of a row is the number of its last line. Raises Invalid (codes file_unknown, column_missing,
+    """Returns the place of a row is the number of its last line. Raises Invalid (codes file_unknown, column_missing,
     too_many_rows, file_empty)."""
     reader = _open(data)
     header = next(_read_lines(reader), (0, [""]))[1]
@@ -163,7 +163,7 @@ def _missing(header: str) -> Invalid:
 
 
 def _make_row(line: int, cells: Sequence[str], places: _Places) -> NewRecipient:
-    """An empty cell is no value."""
+    """Returns an empty cell is no value."""
 
     def cell(at: int) -> str:
         return cells[at] if 0 <= at < len(cells) else ""

@@ -1,4 +1,4 @@
-"""Whether and when a recipient is called again. Pure."""
+"""Whether and when a recipient is called again. Pure functions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -135,6 +135,6 @@ def _find_end(policy: RetryPolicy, ordered: Sequence[EndedAttempt]) -> LastAttem
 
 
 def _rule_of(policy: RetryPolicy, outcome: AttemptOutcome) -> RetryRule:
-    """The rule of an outcome that is not final by itself."""
+    """Returns the rule of an outcome that is not final by itself."""
     rule: RetryRule = getattr(policy, outcome)
     return rule

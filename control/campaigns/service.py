@@ -135,7 +135,10 @@ class Campaigns:
         return [CampaignWarning(_NO_OUTBOUND, text)]
 
     async def find_agent(self, db: Connection, workspace_id: UUID, chosen: CampaignSettings) -> AnsweringAgent:
-        """The agent that calls. Raises NotFound (code agent_not_found), Invalid (code agent_version_unknown)."""
+        """Returns the agent that calls.
+
+        Raises NotFound (code agent_not_found), Invalid (code agent_version_unknown).
+        """
         agent = await self._agents.find_by_agent(db, workspace_id, chosen.agent_id, chosen.agent_version)
         if agent is None or agent.agent_id is None:
             raise NotFound("There is no such agent.", code="agent_not_found")

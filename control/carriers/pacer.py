@@ -48,7 +48,7 @@ class CallPacer:
         self._next_alone: dict[CarrierName, float] = {}
 
     def calls_per_s(self, carrier: CarrierName) -> float:
-        """The carrier's pace."""
+        """Returns the carrier's pace."""
         return self._calls_per_s.get(carrier, DEFAULT_CALLS_PER_S)
 
     async def reserve(self, carrier: CarrierName, least_wait_s: float = 0.0) -> float:

@@ -423,7 +423,7 @@ def number_kind(phone_number: str) -> NumberKind:
 
 
 def is_valid(phone_number: str) -> bool:
-    """Whether it is an E.164 number that its country's numbering plan assigns."""
+    """Returns whether it is an E.164 number that its country's numbering plan assigns."""
     try:
         return phone_number.startswith("+") and phonenumbers.is_valid_number(phonenumbers.parse(phone_number))
     except phonenumbers.NumberParseException:

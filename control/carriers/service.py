@@ -107,7 +107,7 @@ class NumberRouting(Protocol):
     """A carrier that says where it sends a number's calls."""
 
     async def is_routed_elsewhere(self, carrier_number_id: str) -> bool:
-        """Whether someone had the number's calls sent to another program than ours, at whatever address. Raises
+        """Returns whether someone had the number's calls sent to another program than ours, at whatever address. Raises
         CarrierRefused and CarrierUnavailable."""
 
 
@@ -133,8 +133,8 @@ class CallRedirection(Protocol):
         for a call that is over) and CarrierUnavailable."""
 
     async def count_dialed(self, carrier_call_id: str) -> int:
-        """How many transfers the carrier dialed for the call, those that ended included: a redirection would end one
-        that runs. Raises CarrierRefused and CarrierUnavailable."""
+        """Returns how many transfers the carrier dialed for the call, those that ended included: a redirection
+        would end one that runs. Raises CarrierRefused and CarrierUnavailable."""
 
 
 class Carriers:
@@ -156,7 +156,7 @@ class Carriers:
         raise CarrierRefused(name, "not_set_up", "this carrier is not set up")
 
     def __iter__(self) -> Iterator[Carrier]:
-        """All carriers that are set up."""
+        """Yields all carriers that are set up."""
         return iter(self._by_name.values())
 
     @property

@@ -32,8 +32,11 @@ class TelnyxDocuments:
         self._sdk, self._send = sdk, send
 
     async def create_address(self, address: PostalAddress, reference: str) -> str:
-        """The reference is the customer reference. Not repeated when it may have been created. The address is for
-        regulatory requirements, so it is not validated for emergency calls."""
+        """Returns the reference is the customer reference.
+
+        Not repeated when it may have been created. The address is for regulatory requirements, so it is not validated
+        for emergency calls.
+        """
         for found in await self.find_addresses(reference):
             return found
         answer = await self._send(
@@ -66,7 +69,7 @@ class TelnyxDocuments:
         await self._or_none(lambda: self._sdk.addresses.delete(carrier_address_id))
 
     async def fetch_bundle(self, carrier_bundle_id: str) -> CarrierBundle | None:
-        """A requirement group for orders; one for porting is none."""
+        """Returns a requirement group for orders; one for porting is none."""
         group = await self._or_none(lambda: self._sdk.requirement_groups.retrieve(carrier_bundle_id))
         # An id in other case names the same group: it could be linked to a second workspace.
         if group is None or group.id != carrier_bundle_id or group.action != "ordering":

@@ -83,7 +83,7 @@ class TelnyxOptions:
 
 
 def call_form(options: TelnyxOptions, request: DialRequest) -> dict[str, object]:
-    """The body of a dial request. command_id is the call's id: Telnyx ignores a repeat within 60 s (docs:
+    """Returns the body of a dial request. command_id is the call's id: Telnyx ignores a repeat within 60 s (docs:
     command-retries)."""
     form: dict[str, object] = {
         "connection_id": options.connection_id,
@@ -104,12 +104,12 @@ def call_form(options: TelnyxOptions, request: DialRequest) -> dict[str, object]
 
 
 def pending_words(status: str) -> str:
-    """What a number with this status waits for, in words for the customer."""
+    """Returns what a number with this status waits for, in words for the customer."""
     return _WAITS_FOR.get(status, _SETTING_UP)
 
 
 def us_dollars(currency: str | None, amount: object) -> Decimal | None:
-    """A price; None in another currency, and for what is no number."""
+    """Returns a price; None in another currency, and for what is no number."""
     try:
         return Decimal(str(amount)) if currency in (None, "USD") else None
     except InvalidOperation:
@@ -117,7 +117,7 @@ def us_dollars(currency: str | None, amount: object) -> Decimal | None:
 
 
 def lacking_words(field_types: Sequence[str]) -> str:
-    """What an order lacks, in words for the customer.
+    """Returns what an order lacks, in words for the customer.
 
     Args:
         field_types: Of the requirements without a value.
@@ -129,7 +129,7 @@ def lacking_words(field_types: Sequence[str]) -> str:
 
 
 def needs_requirements(status: str) -> bool:
-    """Whether the customer, or a review, has to act: that takes days, so nothing is gained by polling."""
+    """Returns whether the customer, or a review, has to act: that takes days, so nothing is gained by polling."""
     return status in _WAITS_FOR
 
 
@@ -181,7 +181,7 @@ def error_from_response(status: int, body: object) -> CarrierError:
 
 
 def find_later(refused: CarrierRefused) -> CarrierError:
-    """The error of a refused dial: NotProcessed if the call may be placed later, because too many go on."""
+    """Returns the error of a refused dial: NotProcessed if the call may be placed later, because too many go on."""
     at_capacity = refused.code in _AT_CAPACITY
     return NotProcessed(NAME, refused.code, "too many calls at once") if at_capacity else refused
 
@@ -201,13 +201,14 @@ def required_text(value: object) -> str:
 
 
 def _limit_tag(body: object) -> str:
-    """The tag of a refusal by the account's limits or profiles, such as D13: the last word of the error's text."""
+    """Returns the tag of a refusal by the account's limits or profiles, such as D13: the last word of the error's
+    text."""
     found = _LIMIT_TAG.search(str(_first_error(body).get("detail", "")))
     return found[0] if found else ""
 
 
 def _code(body: object) -> str:
-    """The code of the first error; empty without one."""
+    """Returns the code of the first error; empty without one."""
     return str(_first_error(body).get("code", ""))
 
 

@@ -100,7 +100,7 @@ class TwilioTransport(AsyncHttpClient):  # type: ignore[misc]
         return Response(answer.status_code, answer.text, answer.headers)
 
     def _address(self, uri: str) -> str:
-        """A simulated Twilio serves on one host what Twilio serves on several."""
+        """Returns a simulated Twilio serves on one host what Twilio serves on several."""
         parts = urlsplit(uri)
         if self._at_twilio and parts.hostname != "api.twilio.com":
             return uri
@@ -205,7 +205,7 @@ class TwilioTargets:
 
 
 def target_form(options: TwilioOptions, request: TargetCallRequest) -> dict[str, object]:
-    """The form of Calls.create, with the addresses of the transfer."""
+    """Returns the form of Calls.create, with the addresses of the transfer."""
     address = f"{options.webhook_url}{TARGET}?transfer={request.transfer_id}"
     return {
         "to": request.called,
@@ -324,7 +324,7 @@ class TwilioGateway:
             raise CarrierUnavailable(NAME, refused.code, "the number's region could not be set") from None
 
     async def is_routed_elsewhere(self, carrier_number_id: str) -> bool:
-        """Whether the number has a trunk, an application, or a voice URL that was never ours."""
+        """Returns whether the number has a trunk, an application, or a voice URL that was never ours."""
         return is_routed_elsewhere(
             await self._send(lambda: self._sdk.incoming_phone_numbers(carrier_number_id).fetch_async())
         )
@@ -387,7 +387,7 @@ class TwilioGateway:
         await self._on_call(carrier_call_id, lambda call: call.update_async(url=url, method="POST"))
 
     async def count_dialed(self, carrier_call_id: str) -> int:
-        """How many legs <Dial> made for the call, those that ended included; 20 for more."""
+        """Returns how many legs <Dial> made for the call, those that ended included; 20 for more."""
         return len(await self._list_dialed(carrier_call_id))
 
     async def _list_dialed(self, carrier_call_id: str) -> list[Any]:
@@ -493,7 +493,7 @@ class TwilioGateway:
         return [number for number in found if str(number.phone_number).startswith(start)]
 
     async def _price_or_none(self, country: str, kind: NumberKind) -> Decimal | None:
-        """A list without prices is better than no list."""
+        """Returns a list without prices is better than no list."""
         try:
             return (await self._prices_of(country)).get(_PRICED_AS[kind])
         except CarrierUnavailable:

@@ -55,7 +55,7 @@ class TwilioDocuments:
         self._regulated: dict[tuple[str, str], tuple[datetime, bool]] = {}
 
     async def create_address(self, address: PostalAddress, reference: str) -> str:
-        """The reference is the friendly name. Not repeated when it may have been created."""
+        """Returns the reference is the friendly name. Not repeated when it may have been created."""
         for found in await self.find_addresses(reference):
             return found
         row = await self._send(
@@ -110,7 +110,7 @@ class TwilioDocuments:
         )
 
     async def fetch_requirements(self, phone_number: str, country: str) -> NumberRequirements:
-        """The search tells the address, the regulations tell whether a bundle is needed: some numbers have
+        """Returns the search tells the address, the regulations tell whether a bundle is needed: some numbers have
         `address_requirements` none and need one nevertheless."""
         kind = number_kind(phone_number)
         address, bundle = await asyncio.gather(
@@ -129,7 +129,7 @@ class TwilioDocuments:
         return next((known for known in get_args(AddressRequirement) if known in found), None)
 
     async def _needs_bundle(self, country: str, kind: NumberKind) -> bool:
-        """Whether there is a regulation that names an end user, which only a bundle tells."""
+        """Returns whether there is a regulation that names an end user, which only a bundle tells."""
         now, key = datetime.now(UTC), (country, kind)
         cached = self._regulated.get(key)
         if cached is not None and now - cached[0] < _REGULATION_TTL:

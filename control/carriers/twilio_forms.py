@@ -156,8 +156,11 @@ def regional_api_url(api_url: str, region: str, edge: str) -> str:
 
 
 def number_webhooks(options: TwilioOptions) -> dict[str, str]:
-    """The webhooks of a number. The fallback URL is the same address: when our first answer was lost or could not be
-    executed, the repeated request connects the call that was admitted before."""
+    """Returns the webhooks of a number.
+
+    The fallback URL is the same address: when our first answer was lost or could not be executed, the repeated request
+    connects the call that was admitted before.
+    """
     base, inbound = f"{options.webhook_url}/webhooks/calls", f"{options.webhook_url}{_INBOUND}"
     return {
         "voice_url": inbound,
@@ -170,20 +173,22 @@ def number_webhooks(options: TwilioOptions) -> dict[str, str]:
 
 
 def is_routed_elsewhere(row: Any) -> bool:
-    """Whether a number of the account is used by another program. Our own URL is known by its path, because its host
-    may have changed."""
+    """Returns whether a number of the account is used by another program.
+
+    Our own URL is known by its path, because its host may have changed.
+    """
     is_ours = urlsplit(row.voice_url or "").path.endswith(_INBOUND)
     return _target(row, row.voice_url if is_ours else "") == "elsewhere"
 
 
 def holder_form(holder: NumberHolder) -> dict[str, str]:
-    """The address and the bundle of a number that is bought."""
+    """Returns the address and the bundle of a number that is bought."""
     form = {"address_sid": holder.carrier_address_id, "bundle_sid": holder.carrier_bundle_id}
     return {name: value for name, value in form.items() if value}
 
 
 def call_form(options: TwilioOptions, request: DialRequest) -> dict[str, object]:
-    """The form of Calls.create, with the call's webhooks (docs: voice/api/call-resource)."""
+    """Returns the form of Calls.create, with the call's webhooks (docs: voice/api/call-resource)."""
     base = f"{options.webhook_url}/webhooks/calls"
     status = f"{base}/status?call={request.call_id}{RETRY_FRAGMENT}"
     answered = f"{base}/inbound?call={request.call_id}"
@@ -235,8 +240,9 @@ def last_words(words: str, language: str) -> str:
 
 
 def _target(row: Any, voice_url: str) -> CallTarget:
-    """A trunk or an application takes a number's calls before its URL does (docs: incomingphonenumber-resource).
-    Numbers that were bought in Twilio's console have the URL of Twilio's demonstration."""
+    """Returns a trunk or an application takes a number's calls before its URL does (docs:
+    incomingphonenumber-resource). Numbers that were bought in Twilio's console have the URL of Twilio's
+    demonstration."""
     if row.trunk_sid or row.voice_application_sid:
         return "elsewhere"
     if not row.voice_url or urlsplit(row.voice_url).hostname == _DEMO_HOST:
@@ -245,7 +251,7 @@ def _target(row: Any, voice_url: str) -> CallTarget:
 
 
 def _has_messages(row: Any) -> bool:
-    """Whether another program gets the number's messages."""
+    """Returns whether another program gets the number's messages."""
     return bool(row.sms_application_sid) or urlsplit(row.sms_url or "").hostname not in (None, _DEMO_HOST)
 
 

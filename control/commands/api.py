@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace, settings: ControlSettings) -> int:
 
 
 def make_api_options(settings: ControlSettings) -> ApiOptions:
-    """The API's options. Raises SettingsError."""
+    """Returns the API's options. Raises SettingsError."""
     keys = key_sets(settings)
     require_keys(TOKEN_KEYS, keys.tokens)
     return ApiOptions(

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, settings: KeySettings) -> int:
 
 
 def format_verdict(verdict: AuditVerdict) -> str:
-    """A line for what was read, and one for each break."""
+    """Returns a line for what was read, and one for each break."""
     lines = [f"{verdict.entries:,} entries in {verdict.seals:,} seals, {verdict.unsealed:,} not sealed yet"]
     lines += [f"newest digest {verdict.digest.hex()}"] if verdict.seals else []
     for fault in verdict.breaks:

@@ -105,7 +105,7 @@ def format_manifest(manifest: BackupManifest) -> str:
 
 
 def format_report(report: CheckReport) -> str:
-    """A line for the backup, one for each finding, and the result."""
+    """Returns a line for the backup, one for each finding, and the result."""
     lines = [format_manifest(report.manifest)]
     lines += [f"{_MARKS[finding.passed]:<12} {finding.text}" for finding in report.findings]
     result = "restored and checked" if report.passed else "restored, but NOT as it was"

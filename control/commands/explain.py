@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
 
 
 def format_line(found: LineExplanation) -> str:
-    """The line, the ledger's rows behind it, and whether they agree."""
+    """Returns the line, the ledger's rows behind it, and whether they agree."""
     line, currency = found.line, found.invoice.currency.upper()
     number = found.invoice.number or "draft"
     head = f"{line.description}: {line.amount} {currency} (exact: {line.exact:f}), invoice {number}"
@@ -57,7 +57,7 @@ def format_line(found: LineExplanation) -> str:
 
 
 def format_figure(found: FigureExplanation) -> str:
-    """The figure, what it is the sum of, and whether they agree."""
+    """Returns the figure, what it is the sum of, and whether they agree."""
     rows = [f"  {part.name}: {part.rows} rows, {part.amount:f} USD" for part in found.parts]
     return "\n".join([found.name, *rows, _conclusion("shown", found.shown, found.difference, "USD")])
 

@@ -35,7 +35,7 @@ async def _run(options: BackgroundWorkerOptions) -> None:
 
 
 def make_worker_options(settings: ControlSettings, host: str, port: int) -> BackgroundWorkerOptions:
-    """The worker's options. Raises SettingsError."""
+    """Returns the worker's options. Raises SettingsError."""
     mail_url, keys = settings.smtp_url.get_secret_value(), key_sets(settings)
     parse_setting("SMTP_URL", lambda: open_gateway(mail_url))
     return BackgroundWorkerOptions(

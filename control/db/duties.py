@@ -72,7 +72,10 @@ class WorkerTasks:
 
 
 def join_tasks(parts: Iterable[WorkerTasks]) -> WorkerTasks:
-    """The tasks of all parts. Raises ValueError when two parts handle the same job or name the same duty or service."""
+    """Returns the tasks of all parts.
+
+    Raises ValueError when two parts handle the same job or name the same duty or service.
+    """
     parts = list(parts)
     joined = WorkerTasks(
         handlers={name: handler for part in parts for name, handler in part.handlers.items()},

@@ -35,10 +35,10 @@ def map_database_error(error: BaseException) -> Problem | None:
 
 
 def is_database_unavailable(error: Exception) -> bool:
-    """A connection that is lost during a statement raises PostgreSQL's own error instead of Unavailable."""
+    """Returns a connection that is lost during a statement raises PostgreSQL's own error instead of Unavailable."""
     return isinstance(error, Unavailable) or isinstance(map_database_error(error), Unavailable)
 
 
 def unavailable() -> Unavailable:
-    """The answer while the database cannot be used."""
+    """Returns the answer while the database cannot be used."""
     return Unavailable("The database is busy or away. Try again in a moment.")

@@ -215,13 +215,13 @@ async def is_waiting(db: Connection, job: str, payload: bytes) -> bool:
 
 
 async def select_highest_priority(db: Connection, job: str) -> int | None:
-    """The highest priority among the jobs of this name that run, or may run now; None: there are none."""
+    """Returns the highest priority among the jobs of this name that run, or may run now; None: there are none."""
     highest: int | None = await db.fetchval(_HIGHEST, job)
     return highest
 
 
 async def list_queued(db: Connection, job: str) -> set[bytes]:
-    """The payloads of the jobs of this name that are queued or running."""
+    """Returns the payloads of the jobs of this name that are queued or running."""
     rows = await db.fetch(
         "SELECT DISTINCT payload FROM pgqueuer WHERE entrypoint = $1 AND status IN ('queued', 'picked')", job
     )

@@ -62,7 +62,7 @@ class ListPage(Generic[T]):
     total: int | None = None
 
     def with_total(self, total: int | None) -> "ListPage[T]":
-        """The same rows."""
+        """Returns the same rows."""
         return replace(self, total=total)
 
 
@@ -119,7 +119,7 @@ class Keyset:
         return PageClause(f"{after} ORDER BY {order} {limit}", order, values)
 
     def _after(self, first: int, page: PageRequest) -> str:
-        """A comparison of rows, which an index on the columns answers."""
+        """Returns a comparison of rows, which an index on the columns answers."""
         sign = "<" if self.descending != page.is_backwards else ">"
         places = ", ".join(f"${first + index}" for index in range(len(self.columns)))
         return f"AND ({', '.join(self.columns)}) {sign} ({places})"
@@ -136,5 +136,5 @@ def cut_page(rows: Sequence[T], page: PageRequest) -> ListPage[T]:
 
 
 def unknown_cursor(page: PageRequest) -> Invalid:
-    """The row that the page should be next to is not in the list."""
+    """Returns the row that the page should be next to is not in the list."""
     return Invalid(f"{page.param}: no row of this list has this id.", param=page.param, code="cursor_unknown")

@@ -31,7 +31,7 @@ class LoginRefused(Exception):
 
 
 def with_login(url: str, role: str) -> str:
-    """The URL with another user and no password, for a server that trusts a socket."""
+    """Returns the URL with another user and no password, for a server that trusts a socket."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{quote(role)}@{host}"))
@@ -70,8 +70,8 @@ async def set_passwords(url: str, passwords: Mapping[str, str]) -> None:
 
 
 def make_verifier(password: str, salt: bytes | None = None) -> str:
-    """What PostgreSQL stores of a password (RFC 5803, SCRAM-SHA-256), so that the password itself is in no log of the
-    server.
+    """Returns what PostgreSQL stores of a password (RFC 5803, SCRAM-SHA-256), so that the password itself is in no log
+    of the server.
 
     Args:
         password: ASCII, which needs no SASLprep.

@@ -63,7 +63,7 @@ def dump_schema(url: str, *, pg_dump: str | Path = "pg_dump") -> str:
 
 
 def strip_volatile(dump: str) -> str:
-    """A dump as SQL without what differs between servers and runs for the same content."""
+    """Returns a dump as SQL without what differs between servers and runs for the same content."""
     stable = _APPLIED.sub(lambda rows: "".join(sorted(rows[0].splitlines(keepends=True))), _VOLATILE.sub("", dump))
     return re.sub(r"\n{3,}", "\n\n", stable).strip() + "\n"
 

@@ -33,6 +33,6 @@ async def drop_empty_partitions(db: Connection, ended_before: date) -> int:
 
 
 async def select_partition_states(db: Connection) -> list[PartitionState]:
-    """The state of each partitioned table."""
+    """Returns the state of each partitioned table."""
     rows = await db.fetch("SELECT name, made_until, default_rows FROM partition_states()")
     return [PartitionState(row["name"], row["made_until"], row["default_rows"]) for row in rows]

@@ -1,4 +1,4 @@
-"""What a do-not-call list holds, and how numbers are read from requests and files. Pure."""
+"""What a do-not-call list holds, and how numbers are read from requests and files. Pure functions."""
 
 import csv
 import re

@@ -23,8 +23,11 @@ class Cors:
         self._origins = frozenset(origins)
 
     def preflight(self, request: web.Request) -> web.Response | None:
-        """The response to a preflight request for a known path, else None. No route has the method OPTIONS: for a known
-        path aiohttp reports HTTPMethodNotAllowed, with the methods that the path has."""
+        """Returns the response to a preflight request for a known path, else None.
+
+        No route has the method OPTIONS: for a known path aiohttp reports HTTPMethodNotAllowed, with the methods that
+        the path has.
+        """
         asked = request.headers.get("Access-Control-Request-Method")
         fault = request.match_info.http_exception
         if asked is None or "Origin" not in request.headers or not isinstance(fault, web.HTTPMethodNotAllowed):

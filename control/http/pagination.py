@@ -19,7 +19,10 @@ MAX_VERSION = 2**31 - 1
 
 
 def _in_utc(value: datetime) -> datetime:
-    """A datetime without a zone counts as UTC. Bounded, because datetimes near the range's ends overflow in UTC."""
+    """Returns a datetime without a zone counts as UTC.
+
+    Bounded, because datetimes near the range's ends overflow in UTC.
+    """
     if not 1900 <= value.year <= 9000:
         raise ValueError("must be between the years 1900 and 9000")
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -56,7 +59,7 @@ class PageQuery(Query):
         return {name: value for name in names if (value := getattr(self, name, None)) is not None}
 
     def request(self) -> PageRequest:
-        """The rows that are asked for. Raises Invalid for contradicting parameters (codes page_and_cursor,
+        """Returns the rows that are asked for. Raises Invalid for contradicting parameters (codes page_and_cursor,
         two_cursors)."""
         cursors = self.cursors
         if len(cursors) > 1:
@@ -116,6 +119,6 @@ class PageFields(TypedDict):
 
 
 def page_fields(query: PageQuery, found: ListPage[Any]) -> PageFields:
-    """What the answer says about its page."""
+    """Returns what the answer says about its page."""
     page = None if query.cursors else query.page
     return PageFields(total=found.total, page=page, limit=query.limit, has_more=found.has_more)

@@ -54,15 +54,17 @@ async def read_json_body(request: web.Request, timeout_s: float, max_bytes: int 
 
 
 async def read_body(request: web.Request, timeout_s: float, max_bytes: int | None) -> bytes:
-    """The body of any type, of `max_bytes` at most, or the application's `client_max_size` if that is less or the other
-    is None. Raises BodyTooLarge, BodyTooSlow and Malformed."""
+    """Returns the body of any type, of `max_bytes` at most, or the application's `client_max_size` if that is less
+    or the other is None. Raises BodyTooLarge, BodyTooSlow and Malformed."""
     max_bytes = request.client_max_size if max_bytes is None else min(max_bytes, request.client_max_size)
     return await _read_within(request, timeout_s, max_bytes)
 
 
 async def read_upload(request: web.Request, timeout_s: float, max_bytes: int) -> bytes:
-    """A file of any type, of `max_bytes` at most, which may be more than bodies otherwise have. Raises BodyTooLarge,
-    BodyTooSlow and Malformed."""
+    """Returns a file of any type, of `max_bytes` at most, which may be more than bodies otherwise have.
+
+    Raises BodyTooLarge, BodyTooSlow and Malformed.
+    """
     return await _read_within(request, timeout_s, max_bytes)
 
 

@@ -163,7 +163,7 @@ def read_signature(route: Route) -> HandlerSignature:
 
 
 def path_parameters(path: str) -> Sequence[str]:
-    """The names of the parameters in a path, as the spec spells them."""
+    """Returns the names of the parameters in a path, as the spec spells them."""
     return re.findall(r"\{(\w+)\}", path)
 
 

@@ -1,4 +1,4 @@
-"""Requests with an Idempotency-Key, and their stored responses. Pure."""
+"""Requests with an Idempotency-Key, and their stored responses. Pure functions."""
 
 from dataclasses import dataclass
 

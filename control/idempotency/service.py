@@ -12,7 +12,7 @@ MAX_KEY_LENGTH = 255
 
 
 def request_hash(path: str, raw: bytes) -> bytes:
-    """The hash of what must be the same in every request under one key."""
+    """Returns the hash of what must be the same in every request under one key."""
     return sha256(path.encode() + b"\0" + raw).digest()
 
 
@@ -34,8 +34,11 @@ class IdempotentRequest:
             raise Invalid(f"An Idempotency-Key is 1 to {MAX_KEY_LENGTH} characters of ASCII.", param="Idempotency-Key")
 
     async def find_first(self, db: Connection) -> StoredRequest | None:
-        """The first request under the key, if this is a repeat. Raises Conflict while the first request's transaction
-        is open, and Invalid when the first request was a different one."""
+        """Returns the first request under the key, if this is a repeat.
+
+        Raises Conflict while the first request's transaction is open, and Invalid when the first request was a
+        different one.
+        """
         if not await lock_key(db, self.scope, self.key):
             raise Conflict("A request with this Idempotency-Key is being worked on.", code="idempotency_in_flight")
         first = await find_request(db, self.scope, self.key)

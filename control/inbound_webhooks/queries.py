@@ -152,7 +152,7 @@ async def store_once(db: Connection, event: StoredEvent, now: datetime, *, handl
 
 
 async def is_stored(db: Connection, source: str, event_id: str) -> bool:
-    """Whether the event was received."""
+    """Returns whether the event was received."""
     return await db.fetchval(SELECT_HANDLED, source, event_id) is not None
 
 

@@ -73,7 +73,8 @@ async def _read_supported(request: web.Request, timeout_s: float, max_bytes: int
 
 
 def _target(request: web.Request) -> str:
-    """A proxy may send an absolute URL in the request line (RFC 9112, section 3.2.2): its host is not trusted."""
+    """Returns a proxy may send an absolute URL in the request line (RFC 9112, section 3.2.2): its host is not
+    trusted."""
     target = request.raw_path
     return target if target.startswith("/") else request.rel_url.raw_path_qs
 

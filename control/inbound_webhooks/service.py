@@ -253,7 +253,7 @@ class EventRetry:
         return len(events)
 
     def _by_ordering_key(self, events: Sequence[OpenEvent]) -> list[list[OpenEvent]]:
-        """The events of one call are applied in the order received: its ringing before its end."""
+        """Returns the events of one call are applied in the order received: its ringing before its end."""
         groups: dict[tuple[str, str], list[OpenEvent]] = {}
         for event in events:
             source = self._sources[event.event.source]

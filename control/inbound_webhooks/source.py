@@ -95,7 +95,7 @@ class SourceReader(Protocol[M_co]):
         """As in webhook_events.source and in the label `carrier` of metrics."""
 
     def claims(self, request: WebhookRequest) -> bool:
-        """Whether the request says that it is of this source. Not to be trusted before `verify`."""
+        """Returns whether the request says that it is of this source. Not to be trusted before `verify`."""
 
     def verify(self, request: WebhookRequest, now: datetime) -> None:
         """Raises BadSignature, and Malformed for a body that cannot be read."""

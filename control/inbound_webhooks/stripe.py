@@ -100,7 +100,7 @@ def to_stored_event(event: StripeEvent) -> StoredEvent:
 
 
 def from_stored_event(stored: StoredEvent) -> StripeEvent:
-    """The event that `to_stored_event` was made of."""
+    """Returns the event that `to_stored_event` was made of."""
     payload = stored.payload
     return StripeEvent(stored.event_id, stored.event_type, payload["subject"], payload["subject_id"])
 

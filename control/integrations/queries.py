@@ -45,7 +45,7 @@ class NewIntegration:
 
 
 async def select_integrations(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Integration]:
-    """A page, newest first. Raises Invalid (code cursor_unknown)."""
+    """Returns a page, newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM integrations i WHERE i.workspace_id = $1 {clause.tail}", *clause.values
@@ -62,7 +62,7 @@ async def count_integrations(db: Connection, workspace_id: UUID) -> int:
 async def select_integration(
     db: Connection, workspace_id: UUID, integration_id: UUID, *, lock: bool = False
 ) -> Integration | None:
-    """A connection.
+    """Returns a connection.
 
     Args:
         lock: Until the transaction ends.

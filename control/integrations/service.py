@@ -97,7 +97,7 @@ class Integrations:
         self.flows = OAuthFlows(self.accounts, self.requests, policy)
 
     async def list_page(self, db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Integration]:
-        """A page, newest first. Raises Invalid (code cursor_unknown)."""
+        """Returns a page, newest first. Raises Invalid (code cursor_unknown)."""
         found = await queries.select_integrations(db, workspace_id, page)
         return (
             found if page.cursor is not None else found.with_total(await queries.count_integrations(db, workspace_id))
@@ -143,8 +143,11 @@ class Integrations:
     async def reconnect(
         self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID, now: datetime
     ) -> StartedConnection:
-        """A new flow for a connection; what it has stays in use until the new grant is confirmed. Raises NotFound,
-        Conflict (codes not_oauth, type_not_ready, workspace_suspended), Invalid (code integration_type_unknown)."""
+        """Returns a new flow for a connection; what it has stays in use until the new grant is confirmed.
+
+        Raises NotFound, Conflict (codes not_oauth, type_not_ready, workspace_suspended), Invalid (code
+        integration_type_unknown).
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         found = await self.get(db, workspace_id, integration_id)
         kind = await self.types.require_enabled(db, found.integration_type)
@@ -166,9 +169,11 @@ class Integrations:
         self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID, edit: ConnectionEdit,
         now: datetime,
     ) -> Integration:  # fmt: skip
-        """A config replaces the one before; a key also ends the error of a connection whose key was refused. The syncs
-        begin anew, because their cursors are of the calendar or the account before. Raises NotFound, Invalid, Conflict
-        (code workspace_suspended)."""
+        """Returns a config replaces the one before; a key also ends the error of a connection whose key was refused.
+
+        The syncs begin anew, because their cursors are of the calendar or the account before. Raises NotFound, Invalid,
+        Conflict (code workspace_suspended).
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         before = _require_found(await queries.select_integration(db, workspace_id, integration_id, lock=True))
         kind = await self.types.get(db, before.integration_type)
@@ -209,7 +214,7 @@ class Integrations:
     async def list_logs(
         self, db: Connection, workspace_id: UUID, integration_id: UUID, page: PageRequest
     ) -> ListPage[SyncLog]:
-        """A page of the log of syncs, newest first. Raises NotFound, Invalid (code cursor_unknown)."""
+        """Returns a page of the log of syncs, newest first. Raises NotFound, Invalid (code cursor_unknown)."""
         await self.get(db, workspace_id, integration_id)
         found = await syncs_queries.select_logs(db, workspace_id, integration_id, page)
         if page.cursor is not None:
@@ -306,7 +311,7 @@ def _granted_settings(kind: IntegrationType, config: Mapping[str, Any]) -> dict[
 
 
 def _first_secret(kind: IntegrationType, key: str | None) -> str:
-    """The API key, or a new signing secret; empty for OAuth. Raises Invalid (codes key_missing, key_not_used,
+    """Returns the API key, or a new signing secret; empty for OAuth. Raises Invalid (codes key_missing, key_not_used,
     key_invalid)."""
     if kind.auth_type != "api_key" and key is not None:
         raise Invalid("Integrations of this type take no key.", code="key_not_used", param="api_key")

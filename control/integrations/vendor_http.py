@@ -57,7 +57,7 @@ class VendorAnswer:
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """The body as JSON; None if it is none."""
+        """Returns the body as JSON; None if it is none."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):

@@ -29,14 +29,14 @@ def read_key_sets(settings: GivenKeys) -> KeySets:
 
 
 def require_set(name: str, keys: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """The keys. Raises KeySetError for a set without any."""
+    """Returns the keys. Raises KeySetError for a set without any."""
     if not keys:
         raise KeySetError(name, "at least one key is needed")
     return keys
 
 
 def accepts_unsigned(keys: KeySets, choice: str) -> bool:
-    """Whether unsigned entries of the previous release are accepted.
+    """Returns whether unsigned entries of the previous release are accepted.
 
     Args:
         choice: The setting; empty: they are accepted if there is no key of the bus.

@@ -85,7 +85,7 @@ def confine(readable: Iterable[Path]) -> list[str]:
 
 
 def python_folders() -> list[Path]:
-    """Where Python and its libraries are."""
+    """Returns where Python and its libraries are."""
     folders = {*sys.path, sys.prefix, sys.base_prefix, "/lib", "/lib64", "/usr/lib", "/usr/local/lib"}
     # Path.exists raises PermissionError for what lies in a folder that is not ours.
     return [Path(folder) for folder in sorted(folders) if folder and os.path.exists(folder)]
@@ -136,7 +136,8 @@ def _restrict_calls() -> bool:
 
 
 def _make_filter(place: int, machine: int) -> bytes:
-    """A program for the kernel: refuses the calls above, and kills a process that calls as another machine would."""
+    """Returns a program for the kernel: refuses the calls above, and kills a process that calls as another machine
+    would."""
     numbers = [number for both in _REFUSED.values() if (number := both[place]) is not None]
     steps = [
         (_LOAD, 0, 0, _MACHINE_AT), (_EQUAL, 1, 0, machine), (_RETURN, 0, 0, _KILL),

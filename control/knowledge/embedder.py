@@ -169,7 +169,7 @@ class Embedder:
         return await self._ask(texts, self.policy.timeout_s)
 
     async def embed_question(self, question: str) -> Embeddings:
-        """A question's vector, within its time. Raises EmbedderUnavailable, TextsRefused.
+        """Returns a question's vector, within its time. Raises EmbedderUnavailable, TextsRefused.
 
         A request whose answer is late goes on without the question: to cancel it would close its connection, and where
         opening one takes longer than a question may, no question would ever be answered. While several are late, no

@@ -99,7 +99,7 @@ class DocumentParser:
             self._is_reported = True
 
     async def _run(self, data: bytes, arguments: tuple[str, ...], characters: int) -> tuple[bytes, int]:
-        """What the child wrote, and its exit status."""
+        """Returns what the child wrote, and its exit status."""
         process = await asyncio.create_subprocess_exec(
             *self._command, *arguments, stdin=PIPE, stdout=PIPE, stderr=asyncio.subprocess.DEVNULL,
             cwd=_ROOT, env=_environment(), start_new_session=True,
@@ -135,7 +135,7 @@ async def _write(process: Process, data: bytes) -> None:
 
 
 async def _read(process: Process, most: int) -> bytes:
-    """Up to `most` bytes; what is longer is cut off, and so is no JSON."""
+    """Returns up to `most` bytes; what is longer is cut off, and so is no JSON."""
     assert process.stdout is not None
     output = bytearray()
     while len(output) < most and (piece := await process.stdout.read(_PIECE)):

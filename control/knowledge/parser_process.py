@@ -59,7 +59,7 @@ def _readable() -> list[Path]:
 
 
 def read_document(kind: str, data: bytes, *, most_pages: int, most_characters: int) -> dict[str, Any]:
-    """The object that is written.
+    """Returns the object that is written.
 
     Args:
         kind: A DocumentFormat.
@@ -93,7 +93,7 @@ def _read_pdf(data: bytes, most_pages: int, most_characters: int) -> dict[str, A
 
 
 def _bounded(sections: Iterable[DocumentSection], most_characters: int) -> list[DocumentSection]:
-    """The sections that have text. Raises _TooLong."""
+    """Returns the sections that have text. Raises _TooLong."""
     kept: list[DocumentSection] = []
     left = most_characters
     for section in sections:
@@ -107,8 +107,8 @@ def _bounded(sections: Iterable[DocumentSection], most_characters: int) -> list[
 
 
 def clean_text(text: str) -> str:
-    """What PostgreSQL and JSON can hold: spaces for control characters but line breaks (PDFs have NUL in their texts),
-    and for halves of surrogate pairs."""
+    """Returns what PostgreSQL and JSON can hold: spaces for control characters but line breaks (PDFs have NUL in
+    their texts), and for halves of surrogate pairs."""
     return _UNSTORABLE.sub(" ", text)
 
 

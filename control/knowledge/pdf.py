@@ -23,7 +23,7 @@ class PdfRefused(Exception):
 
 
 def count_pages(data: bytes) -> tuple[PdfReader, int]:
-    """The opened file and how many pages it has. Raises PdfRefused."""
+    """Returns the opened file and how many pages it has. Raises PdfRefused."""
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it would repeat the file's own texts
     try:
         reader = PdfReader(io.BytesIO(data))

@@ -70,13 +70,13 @@ async def insert_document(db: Connection, document: KnowledgeDocument) -> None:
 
 
 async def select_document(db: Connection, workspace_id: UUID, document_id: UUID) -> KnowledgeDocument | None:
-    """A document of the workspace."""
+    """Returns a document of the workspace."""
     row = await db.fetchrow(f"{_SELECT_DOCUMENTS} AND id = $2", workspace_id, document_id)
     return None if row is None else KnowledgeDocument(**row)
 
 
 async def select_document_by_id(db: Connection, document_id: UUID, *, lock: bool = False) -> KnowledgeDocument | None:
-    """A document of any workspace, in platform scope."""
+    """Returns a document of any workspace, in platform scope."""
     tail = "FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"SELECT {_COLUMNS} FROM knowledge_documents WHERE id = $1 {tail}", document_id)
     return None if row is None else KnowledgeDocument(**row)
@@ -90,13 +90,13 @@ async def select_documents(db: Connection, workspace_id: UUID, page: PageRequest
 
 
 async def count_documents(db: Connection, workspace_id: UUID) -> int:
-    """How many documents a workspace has."""
+    """Returns how many documents a workspace has."""
     count: int = await db.fetchval("SELECT count(*) FROM knowledge_documents WHERE workspace_id = $1", workspace_id)
     return count
 
 
 async def select_known(db: Connection, workspace_id: UUID, document_ids: Collection[UUID]) -> set[UUID]:
-    """The ids among these that documents of the workspace have."""
+    """Returns the ids among these that documents of the workspace have."""
     rows = await db.fetch(
         "SELECT id FROM knowledge_documents WHERE workspace_id = $1 AND id = ANY($2::uuid[])",
         workspace_id,
@@ -108,7 +108,7 @@ async def select_known(db: Connection, workspace_id: UUID, document_ids: Collect
 async def select_newest_documents(
     db: Connection, workspace_id: UUID, among: Collection[UUID], chunks: int, most: int
 ) -> list[UUID]:
-    """The newest documents that have so many chunks together, `most` at most.
+    """Returns the newest documents that have so many chunks together, `most` at most.
 
     Args:
         among: Only of these; empty: of all.
@@ -264,20 +264,20 @@ async def delete_chunks(db: Connection, workspace_id: UUID, document_id: UUID) -
 
 
 async def count_chunks(db: Connection, workspace_id: UUID, *, but: UUID) -> int:
-    """How many chunks a workspace has, without those of document `but`."""
+    """Returns how many chunks a workspace has, without those of document `but`."""
     count: int = await db.fetchval(_COUNT_CHUNKS, workspace_id, but)
     return count
 
 
 async def select_languages(db: Connection, workspace_id: UUID) -> dict[str, int]:
-    """The languages of documents that can be searched, with the number of their chunks."""
+    """Returns the languages of documents that can be searched, with the number of their chunks."""
     return {row["language"]: row["chunks"] for row in await db.fetch(_LANGUAGES, workspace_id)}
 
 
 async def select_terms(
     db: Connection, workspace_id: UUID, configurations: Sequence[str], words: Sequence[str]
 ) -> list[WordForm]:
-    """The words as each configuration stems them."""
+    """Returns the words as each configuration stems them."""
     rows = await db.fetch(_SEARCHED, workspace_id, list(configurations), list(words))
     return [WordForm(row["word"], row["term"], row["chunks"]) for row in rows]
 
@@ -285,7 +285,7 @@ async def select_terms(
 async def select_neighbors(
     db: Connection, workspace_id: UUID, prefix: str, lengths: range, most: int
 ) -> list[SearchTerm]:
-    """Up to `most` words of the workspace that begin like this and have such a length."""
+    """Returns up to `most` words of the workspace that begin like this and have such a length."""
     beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
     rows = await db.fetch(_NEIGHBORS, workspace_id, prefix, beyond, lengths.start, lengths.stop - 1, most)
     return [SearchTerm(prefix, row["term"], row["chunks"]) for row in rows]
@@ -294,7 +294,7 @@ async def select_neighbors(
 async def rank_chunks(
     db: Connection, workspace_id: UUID, wanted: str, terms: Sequence[tuple[str, float]], most: int, candidates: int
 ) -> list[ChunkRank]:
-    """The best chunks that match `wanted`, a tsquery.
+    """Returns the best chunks that match `wanted`, a tsquery.
 
     Args:
         terms: A tsquery of each word, and its weight.
@@ -307,7 +307,7 @@ async def rank_chunks(
 async def select_passages(
     db: Connection, workspace_id: UUID, ranks: Sequence[ChunkRank], total_weight: float
 ) -> list[FoundPassage]:
-    """The chunks in the order of their ranks.
+    """Returns the chunks in the order of their ranks.
 
     Args:
         total_weight: Of all words of the question; 0 for chunks that were not found by words.
@@ -428,7 +428,7 @@ async def prepare_vectors(db: Connection) -> bool:
 
 
 async def has_vectors(db: Connection) -> bool:
-    """Whether the tables are there."""
+    """Returns whether the tables are there."""
     is_ready: bool = await db.fetchval("SELECT to_regclass('knowledge_vectors.chunks') IS NOT NULL")
     return is_ready
 
@@ -454,7 +454,7 @@ async def release_claim(db: Connection, document: DueDocument, now: datetime) ->
 
 
 async def select_texts_without_vectors(db: Connection, document: DueDocument, space: str, most: int) -> list[ChunkText]:
-    """The document's first chunks without a vector of this space (EmbedderPolicy.space)."""
+    """Returns the document's first chunks without a vector of this space (EmbedderPolicy.space)."""
     rows = await db.fetch(_TEXTS_WITHOUT_VECTORS, document.id, document.workspace_id, space, most)
     return [ChunkText(**row) for row in rows]
 
@@ -485,7 +485,7 @@ async def postpone_vectors(db: Connection, document: DueDocument, space: str, no
 async def rank_nearest(
     db: Connection, workspace_id: UUID, vector: Sequence[float], space: str, documents: Collection[UUID], most: int
 ) -> list[ChunkRank]:
-    """The chunks that are nearest to a question's vector, best first. score: the cosine of their angle.
+    """Returns the chunks that are nearest to a question's vector, best first. score: the cosine of their angle.
 
     Args:
         documents: Only of these; empty: of all.

@@ -1,4 +1,4 @@
-"""Documents, their parts and limits as values, and the keys of their files in object storage. Pure."""
+"""Documents, their parts and limits as values, and the keys of their files in object storage. Pure functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -140,15 +140,15 @@ FOLDER: Final = "knowledge"
 
 
 def documents_prefix(workspace_id: UUID) -> str:
-    """The prefix of all keys of a workspace's documents."""
+    """Returns the prefix of all keys of a workspace's documents."""
     return f"{FOLDER}/{workspace_id}/"
 
 
 def document_key(workspace_id: UUID, document_id: UUID) -> str:
-    """The key of a document's file."""
+    """Returns the key of a document's file."""
     return f"{documents_prefix(workspace_id)}{document_id}"
 
 
 def key_of(document: KnowledgeDocument) -> str:
-    """The key of this document's file."""
+    """Returns the key of this document's file."""
     return document_key(document.workspace_id, document.id)

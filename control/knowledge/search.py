@@ -84,7 +84,7 @@ class KnowledgeSearch:
         self._ask_from = 0.0
 
     async def find_words(self, db: Connection, query: KnowledgeQuery) -> list[FoundPassage]:
-        """The passages that full text finds; with an embedder, as many as are joined."""
+        """Returns the passages that full text finds; with an embedder, as many as are joined."""
         most = query.most if self.embedder is None else max(query.most, MOST_RANKED)
         return await search_documents(db, query.workspace_id, query.question, documents=query.documents, most=most)
 
@@ -100,7 +100,7 @@ class KnowledgeSearch:
             await asyncio.wait({task})
 
     async def embed_question(self, question: str) -> Embeddings | None:
-        """The question's vector; None without an embedder, or if it has not answered in time."""
+        """Returns the question's vector; None without an embedder, or if it has not answered in time."""
         if self.embedder is None or asyncio.get_running_loop().time() < self._ask_from:
             return None
         try:
@@ -117,7 +117,7 @@ class KnowledgeSearch:
         found: Embeddings | None,
         now: datetime,
     ) -> list[FoundPassage]:
-        """The best passages of both rankings; has the worker record what the vector cost.
+        """Returns the best passages of both rankings; has the worker record what the vector cost.
 
         Args:
             words: Of full text.
@@ -153,7 +153,7 @@ class KnowledgeSearch:
 async def search_documents(
     db: Connection, workspace_id: UUID, question: str, *, documents: Collection[UUID] = (), most: int = 4
 ) -> list[FoundPassage]:
-    """Up to `most` passages that answer a question best.
+    """Returns up to `most` passages that answer a question best.
 
     Words are compared as the documents' languages stem them. For a word that is in no chunk, a similar word is
     searched, because callers' words are misheard.
@@ -192,7 +192,7 @@ async def _rank(db: Connection, workspace_id: UUID, query: ChunkQuery, most: int
 
 
 async def _with_similar(db: Connection, workspace_id: UUID, terms: Iterable[SearchTerm]) -> list[SearchTerm]:
-    """The words; some words that are in no chunk are replaced by a similar word."""
+    """Returns the words; some words that are in no chunk are replaced by a similar word."""
     found, left = list[SearchTerm](), _MOST_SIMILAR
     for term in terms:
         similar = None

@@ -1,4 +1,4 @@
-"""Which words of a question are searched, with which weights, and how rankings are joined. Pure."""
+"""Which words of a question are searched, with which weights, and how rankings are joined. Pure functions."""
 
 import math
 import re
@@ -20,7 +20,7 @@ _CONFIGURATIONS: Final[Mapping[str, str]] = {
 
 
 def configuration_of(language: str) -> str:
-    """The configuration that stems this language (BCP 47); `simple`, which does not stem, for others."""
+    """Returns the configuration that stems this language (BCP 47); `simple`, which does not stem, for others."""
     return _CONFIGURATIONS.get(language.partition("-")[0].lower(), "simple")
 
 
@@ -112,7 +112,7 @@ def document_lexeme(document_id: UUID) -> str:
 
 
 def split_question(question: str) -> list[str]:
-    """The words of a question, each once."""
+    """Returns the words of a question, each once."""
     return list(dict.fromkeys(_WORD.findall(question.lower())))[:MOST_WORDS]
 
 
@@ -152,7 +152,7 @@ def make_query(
     documents: Collection[UUID],
     sample: Collection[UUID] = (),
 ) -> ChunkQuery | None:
-    """The query for the words of a question; None where none is known.
+    """Returns the query for the words of a question; None where none is known.
 
     Only chunks with one of the rarest words are ranked: they are so few that ranking all of them is quick. Words are
     counted in all documents, so the rarest may be in none of `documents`: then any word is searched in these.
@@ -213,7 +213,7 @@ def _rarest(known: Sequence[SearchTerm]) -> list[SearchTerm]:
 
 
 def _total_weight(terms: Iterable[SearchTerm], total: int) -> float:
-    """The weight of all words. A word with several forms counts once, and a replaced word counts as if it were
+    """Returns the weight of all words. A word with several forms counts once, and a replaced word counts as if it were
     known."""
     by_word: dict[str, float] = {}
     for term in terms:
@@ -222,7 +222,8 @@ def _total_weight(terms: Iterable[SearchTerm], total: int) -> float:
 
 
 def _weigh(chunks: int, total: int) -> float:
-    """A word that is in no chunk weighs as one that is in one: else a single unknown word would outweigh the others."""
+    """Returns a word that is in no chunk weighs as one that is in one: else a single unknown word would outweigh
+    the others."""
     chunks = max(chunks, 1)
     return math.log(1 + (max(total, chunks) - chunks + 0.5) / (chunks + 0.5))
 
@@ -233,7 +234,7 @@ def _scope(workspace_id: UUID, documents: Collection[UUID]) -> str:
 
 
 def _quote(lexeme: str) -> str:
-    """A lexeme in a tsquery (PostgreSQL, 8.11.2): quotes and backslashes are doubled."""
+    """Returns a lexeme in a tsquery (PostgreSQL, 8.11.2): quotes and backslashes are doubled."""
     doubled = lexeme.replace("\\", "\\\\").replace("'", "''")
     return f"'{doubled}'"
 

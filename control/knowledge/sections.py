@@ -1,4 +1,7 @@
-"""Finds a file's format, reads its sections by headings (text, Markdown, HTML), and cuts sections into chunks. Pure."""
+"""Finds a file's format, reads its sections by headings (text, Markdown, HTML), and cuts sections into chunks.
+
+Pure functions.
+"""
 
 import re
 from codecs import getincrementaldecoder
@@ -77,7 +80,7 @@ class HeadingPath:
     parts: tuple[tuple[int, str], ...] = ()
 
     def enter(self, level: int, title: str) -> "HeadingPath":
-        """The path below a further heading; it ends those of its level and of deeper ones."""
+        """Returns the path below a further heading; it ends those of its level and of deeper ones."""
         kept = tuple(part for part in self.parts if part[0] < level)
         return HeadingPath((*kept, (level, " ".join(title.split()))))
 
@@ -205,7 +208,7 @@ class _PageReader(HTMLParser):
 
 
 def _is_ended(open_tag: str, tag: str) -> bool:
-    """Whether an element ends where another begins, though it has no end tag."""
+    """Returns whether an element ends where another begins, though it has no end tag."""
     return tag not in _METADATA if open_tag == "head" else tag in _ENDED_BY.get(open_tag, ())
 
 

@@ -65,7 +65,7 @@ class KnowledgeDocuments:
         return _require(await queries.select_document(db, workspace_id, document_id))
 
     async def limits(self, db: Connection, workspace_id: UUID) -> KnowledgeLimits:
-        """What a workspace may have: by the settings, and by its tier's features of the same names."""
+        """Returns what a workspace may have: by the settings, and by its tier's features of the same names."""
         tier = await self._workspaces.limits(db, workspace_id)
         names = {
             "documents": "knowledge_documents",
@@ -148,7 +148,7 @@ class KnowledgeDocuments:
         await record_change(db, actor, _change("knowledge.delete_document", document))
 
     async def find_unknown(self, db: Connection, workspace_id: UUID, document_ids: Collection[UUID]) -> set[UUID]:
-        """The ids that no document of the workspace has."""
+        """Returns the ids that no document of the workspace has."""
         if not document_ids:
             return set()
         return set(document_ids) - await queries.select_known(db, workspace_id, document_ids)
@@ -178,7 +178,7 @@ async def put_file(storage: Storage, document: KnowledgeDocument, data: bytes) -
 
 
 def encode_index_job(document: KnowledgeDocument) -> bytes:
-    """The payload of the job that indexes a document as it is now."""
+    """Returns the payload of the job that indexes a document as it is now."""
     return msgspec.json.encode(IndexDocumentJob(document.id, document.revision))
 
 
@@ -189,6 +189,6 @@ def _require(document: KnowledgeDocument | None) -> KnowledgeDocument:
 
 
 def _change(action: str, document: KnowledgeDocument) -> Change:
-    """The change without the document's name, which may be personal."""
+    """Returns the change without the document's name, which may be personal."""
     after = {"format": document.format, "size_bytes": document.size_bytes}
     return Change(action, "knowledge_document", str(document.id), document.workspace_id, after=after)

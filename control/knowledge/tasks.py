@@ -192,7 +192,7 @@ async def _store_chunks(
 
 
 async def _is_wanted(db: Connection, document: KnowledgeDocument) -> bool:
-    """Whether the document was neither deleted nor indexed nor requested again since it was read. Locks it."""
+    """Returns whether the document was neither deleted nor indexed nor requested again since it was read. Locks it."""
     current = await queries.select_document_by_id(db, document.id, lock=True)
     return current is not None and _is_due(current, document.revision)
 

@@ -43,7 +43,7 @@ class KnowledgeTool:
         self._search = search
 
     async def answer(self, context: HandlerContext) -> str:
-        """The passages as text for the model. Raises Invalid (code arguments_invalid)."""
+        """Returns the passages as text for the model. Raises Invalid (code arguments_invalid)."""
         question = _parse(context.arguments).query
         async with self._search.embedding(question) as embedding:
             query, words = await context.in_transaction(lambda db: self._find_words(db, context, question))
@@ -93,7 +93,7 @@ def _parse(text: str) -> KnowledgeArguments:
 
 
 def make_search_tool(search: KnowledgeSearch) -> RemoteTool:
-    """The tool, whose handler uses this search."""
+    """Returns the tool, whose handler uses this search."""
     return RemoteTool(
         name="search_knowledge",
         description="Search the documents of the business for what the caller asks, before you say that you do not "
@@ -133,7 +133,10 @@ class _ToolResult(msgspec.Struct, frozen=True):
 
 
 def read_citations(result: str) -> list[Citation]:
-    """The passages of a result, each place once. Returns none for a result that was cut off or has another form."""
+    """Returns the passages of a result, each place once.
+
+    Returns none for a result that was cut off or has another form.
+    """
     try:
         passages = msgspec.json.decode(result, type=_ToolResult).passages
     except msgspec.DecodeError:

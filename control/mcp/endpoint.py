@@ -156,7 +156,7 @@ def read_effects(request: web.Request) -> frozenset[ToolEffect]:
 
 
 def error_response(problem: Problem, request_id: str) -> web.Response:
-    """A Problem with its status and headers, in the form of JSON-RPC, whose message clients show.
+    """Returns a Problem with its status and headers, in the form of JSON-RPC, whose message clients show.
     https://www.jsonrpc.org/specification#error_object"""
     response = problem_response(problem, request_id)
     error = {

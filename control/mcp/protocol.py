@@ -101,7 +101,7 @@ def _published(tool: ApiTool) -> types.Tool:
 
 
 def _hints(tool: ToolDeclaration) -> types.ToolAnnotations:
-    """A call cannot be taken back, so that clients ask people about it as about a deletion."""
+    """Returns a call cannot be taken back, so that clients ask people about it as about a deletion."""
     return types.ToolAnnotations(
         read_only_hint=tool.effect is ToolEffect.READ,
         destructive_hint=tool.effect in (ToolEffect.CALLS, ToolEffect.DELETE),

@@ -63,7 +63,7 @@ class AsgiExchange:
             self._answer += message.get("body", b"")
 
     def response(self) -> web.Response:
-        """The whole response, once the application has returned."""
+        """Returns the whole response, once the application has returned."""
         self._headers.popall("Content-Length", None)
         return web.Response(status=self._status, headers=self._headers, body=bytes(self._answer))
 

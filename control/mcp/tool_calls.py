@@ -63,7 +63,7 @@ class ApiReply:
 
 
 def make_request(tool: ApiTool, workspace_id: UUID, arguments: Mapping[str, Any]) -> ApiRequest:
-    """The request of one call. Raises InvalidArgument for an unknown, missing or misplaced argument."""
+    """Returns the request of one call. Raises InvalidArgument for an unknown, missing or misplaced argument."""
     _check_names(tool, arguments)
     arguments = _given(tool, arguments)
     places: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "header": {}, "body": {}, "": {}}
@@ -189,7 +189,7 @@ class McpResult:
 
 
 def make_result(tool: ApiTool, reply: ApiReply, offset: int = 0) -> McpResult:
-    """The result of one call.
+    """Returns the result of one call.
 
     Args:
         offset: Entries of a sliced list to skip.
@@ -226,7 +226,7 @@ def describe_error(reply: ApiReply) -> str:
 
 
 def _write_result(tool: ApiTool, answer: Shaped) -> McpResult:
-    """An answer that is too long, and has no next page, is shortened and says so in `shortened`."""
+    """Returns an answer that is too long, and has no next page, is shortened and says so in `shortened`."""
     written, whole = _write(answer), answer
     for texts, lists in _shorter_sizes():
         if len(written) <= MOST_CHARS:
@@ -368,7 +368,7 @@ class KeyTools:
         return [tool for tool in self._tools.values() if not self._refusal(tool)]
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> McpResult:
-        """The result, or what is wrong with the call. Raises UnknownTool."""
+        """Returns the result, or what is wrong with the call. Raises UnknownTool."""
         tool = self._tools.get(name)
         if tool is None:
             raise UnknownTool(name)

@@ -117,7 +117,7 @@ def _make_tool(
 def _read_inputs(
     declaration: ToolDeclaration, operation: Schema, schemas: Mapping[str, Schema]
 ) -> tuple[dict[str, Schema], dict[str, ToolArgument], tuple[str, ...]]:
-    """The properties of the tool's input, what each is to the API, and which are required."""
+    """Returns the properties of the tool's input, what each is to the API, and which are required."""
     properties: dict[str, Schema] = {}
     arguments: dict[str, ToolArgument] = {}
     required: list[str] = []
@@ -156,7 +156,7 @@ def _inputs(operation: Schema, schemas: Mapping[str, Schema]) -> Iterable[tuple[
 
 
 def _scope(declaration: ToolDeclaration, operation: Schema) -> str:
-    """The scope that a key needs. Raises InvalidTool where no key may call."""
+    """Returns the scope that a key needs. Raises InvalidTool where no key may call."""
     for alternative in operation["security"]:
         for scope in alternative.get("api_key", ()):
             return str(scope)

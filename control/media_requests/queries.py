@@ -83,7 +83,7 @@ async def select_running_call(db: Connection, call_id: UUID, workspace_id: UUID,
 
 
 async def claim_run(db: Connection, key: RunKey, name: str, lease: timedelta, *, takes_over: bool) -> int | None:
-    """The number of the attempt, which is the claimant's to run; None when the run is somebody else's.
+    """Returns the number of the attempt, which is the claimant's to run; None when the run is somebody else's.
 
     Args:
         takes_over: Also one that was abandoned.

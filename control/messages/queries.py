@@ -111,7 +111,7 @@ async def set_emailed(db: Connection, message_id: UUID, now: datetime) -> None:
 async def select_messages(
     db: Connection, workspace_id: UUID, call_id: UUID | None, page: PageRequest
 ) -> ListPage[CallerMessage]:
-    """A page, newest first. Raises Invalid (code cursor_unknown).
+    """Returns a page, newest first. Raises Invalid (code cursor_unknown).
 
     Args:
         call_id: Only of this call.
@@ -123,7 +123,7 @@ async def select_messages(
 
 
 async def lock_unsent(db: Connection, message_id: UUID) -> MessageCall | None:
-    """The message with its call; None when it was sent, or is deleted. In platform scope."""
+    """Returns the message with its call; None when it was sent, or is deleted. In platform scope."""
     row = await db.fetchrow(_LOCK_UNSENT, message_id)
     if row is None:
         return None
@@ -141,8 +141,10 @@ async def lock_unsent(db: Connection, message_id: UUID) -> MessageCall | None:
 
 
 async def select_recipients(db: Connection, workspace_id: UUID, agent_id: UUID) -> list[Recipient]:
-    """Who gets the agent's messages: the members whom it names, else the owners; up to MOST_RECIPIENTS. They stay
-    members until the transaction ends. In platform scope."""
+    """Returns who gets the agent's messages: the members whom it names, else the owners; up to MOST_RECIPIENTS.
+
+    They stay members until the transaction ends. In platform scope.
+    """
     rows = await db.fetch(_RECIPIENTS, workspace_id, agent_id, MOST_RECIPIENTS)
     named = [row for row in rows if row["is_named"]]
     return [Recipient(row["user_id"], row["email"]) for row in named or rows]

@@ -1,4 +1,7 @@
-"""Messages that callers leave: what they hold, how one is made of a tool's arguments, and when it is sent. Pure."""
+"""Messages that callers leave: what they hold, how one is made of a tool's arguments, and when it is sent.
+
+Pure functions.
+"""
 
 import re
 from dataclasses import dataclass
@@ -169,7 +172,8 @@ def next_look_s(call: MessageCall, policy: MessagePolicy, now: datetime) -> floa
 
 
 def is_due(call: MessageCall, policy: MessagePolicy, now: datetime) -> bool:
-    """Whether a message is sent now: its call is over and its recording stored, or the wait has been long enough."""
+    """Returns whether a message is sent now: its call is over and its recording stored, or the wait has been long
+    enough."""
     if not call.is_over:
         return now - call.message.taken_at >= timedelta(seconds=policy.call_s)
     if call.has_recording or not call.is_recorded:

@@ -50,7 +50,7 @@ class CallerMessages:
     async def list_page(
         self, db: Connection, workspace_id: UUID, *, call_id: UUID | None, page: PageRequest
     ) -> ListPage[CallerMessage]:
-        """A page, newest first. Raises Invalid (code cursor_unknown).
+        """Returns a page, newest first. Raises Invalid (code cursor_unknown).
 
         Args:
             call_id: Only of this call.
@@ -118,7 +118,7 @@ def _make_fact(new: NewMessage) -> ReportedFact:
 
 
 async def _redact(db: Connection, new: NewMessage) -> NewMessage:
-    """The message without what its workspace does not keep; the e-mail is made of it."""
+    """Returns the message without what its workspace does not keep; the e-mail is made of it."""
     kinds = (await find_redaction(db, [new.workspace_id])).get(new.workspace_id, ())
     texts = (new.caller_name, new.callback_number, new.reason, new.text)
     name, number, reason, text = (redact_text(part, kinds) for part in texts)

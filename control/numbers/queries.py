@@ -55,7 +55,7 @@ async def select_numbers(
 
 
 async def count_numbers(db: Connection, workspace_id: UUID, status: str | None) -> int:
-    """The total of `select_numbers`."""
+    """Returns the total of `select_numbers`."""
     total: int = await db.fetchval(f"SELECT count(*) FROM phone_numbers p WHERE {_MATCHES}", workspace_id, status)
     return total
 
@@ -254,8 +254,10 @@ async def unassign_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> 
 
 
 async def select_holder(db: Connection, number: PhoneNumber) -> NumberHolder:
-    """The carrier's ids of the address and the documents that a number is to be bought under. Without an address of the
-    workspace, that of the documents."""
+    """Returns the carrier's ids of the address and the documents that a number is to be bought under.
+
+    Without an address of the workspace, that of the documents.
+    """
     row = await db.fetchrow(_SELECT_HOLDER, number.workspace_id, number.id)
     if row is None:
         return NO_HOLDER
@@ -276,7 +278,7 @@ async def lock_held_ids(db: Connection, workspace_id: UUID) -> list[UUID]:
 
 
 async def select_workspace_of(db: Connection, number_id: UUID) -> UUID | None:
-    """The workspace that a number belongs to."""
+    """Returns the workspace that a number belongs to."""
     found: UUID | None = await db.fetchval("SELECT workspace_id FROM phone_numbers WHERE id = $1", number_id)
     return found
 

@@ -1,4 +1,4 @@
-"""Records of phone numbers, and under which address and documents a number is bought. Pure.
+"""Records of phone numbers, and under which address and documents a number is bought. Pure functions.
 
 What an order names has to fit. If the order names nothing and the carrier requires an address or documents (or does not
 say), the workspace's only fitting ones are taken. If none fits, or more than one, the order is refused, and the error
@@ -210,7 +210,7 @@ def _choose_address(
 
 
 def _check_address(wanted: WantedNumber, address: BusinessAddress, bundle: RegulatoryBundle | None) -> BusinessAddress:
-    """An address that the order names."""
+    """Returns an address that the order names."""
     order, required = wanted.order, wanted.order.requirements.address or "any"
     state = _state(address, order.carrier)
     if state == "pending":
@@ -242,7 +242,7 @@ def _is_fit(address: BusinessAddress, wanted: WantedNumber, required: AddressReq
 
 
 def _is_in(address: BusinessAddress, bundle: RegulatoryBundle | None, order: NumberOrder) -> bool:
-    """Whether the bundle holds the address, or names no addresses."""
+    """Returns whether the bundle holds the address, or names no addresses."""
     registration = address.registration_at(order.carrier)
     if bundle is None or not bundle.carrier_address_ids or registration is None:
         return True

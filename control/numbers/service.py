@@ -234,7 +234,7 @@ class Numbers:
         return len(stuck)
 
     async def load(self, db: Connection, number_id: UUID) -> PhoneNumber | None:
-        """A job's number; None if it was deleted with its workspace."""
+        """Returns a job's number; None if it was deleted with its workspace."""
         workspace_id = await queries.select_workspace_of(db, number_id)
         return None if workspace_id is None else await queries.select_number(db, workspace_id, number_id)
 
@@ -386,7 +386,7 @@ class NumberSearch:
         self._searches: dict[_Key, asyncio.Task[list[AvailableNumber]]] = {}
 
     async def find_available(self, carrier: Carrier, country: str, area_code: str) -> list[AvailableNumber]:
-        """Up to 50 numbers that the carrier offers.
+        """Returns up to 50 numbers that the carrier offers.
 
         Raises Unavailable (codes carrier_away, carrier_refused, market_busy).
 

@@ -100,7 +100,7 @@ def judge_status(status: int) -> str | None:
 
 
 async def _read_text(answer: httpx.Response) -> str:
-    """The beginning of the body as text, without control characters."""
+    """Returns the beginning of the body as text, without control characters."""
     parts, size = [], 0
     try:
         async for part in answer.aiter_raw():
@@ -115,6 +115,6 @@ async def _read_text(answer: httpx.Response) -> str:
 
 
 def _why(error: httpx.HTTPError) -> str:
-    """The guard's words; those of other failures may hold an address."""
+    """Returns the guard's words; those of other failures may hold an address."""
     words = str(error)
     return words if "public internet" in words else "there is no connection"

@@ -83,7 +83,7 @@ async def lock_endpoints(db: Connection, workspace_id: UUID) -> None:
 
 
 async def select_endpoints(db: Connection, workspace_id: UUID, limit: int) -> list[WebhookEndpoint]:
-    """The oldest first."""
+    """Returns the oldest first."""
     rows = await db.fetch(
         f"{_SELECT_ENDPOINTS} WHERE workspace_id = $1 ORDER BY created_at, id LIMIT $2", workspace_id, limit
     )
@@ -380,7 +380,7 @@ _REPLAY_SINCE: Final = """
 async def select_deliveries(
     db: Connection, workspace_id: UUID, endpoint_id: UUID, status: DeliveryStatus | None, page: PageRequest
 ) -> ListPage[WebhookDelivery]:
-    """A page, newest first. Raises Invalid (code cursor_unknown)."""
+    """Returns a page, newest first. Raises Invalid (code cursor_unknown)."""
     values = (workspace_id, endpoint_id, status)
     clause = await _DELIVERY_ORDER.make_clause(db, page, values, (workspace_id, endpoint_id))
     rows = await db.fetch(f"{_SELECT_DELIVERIES} {_DELIVERY_STATUS} {clause.tail}", *clause.values)
@@ -406,7 +406,7 @@ async def select_delivery(
 
 
 async def select_attempts(db: Connection, workspace_id: UUID, delivery_id: UUID, limit: int) -> list[DeliveryAttempt]:
-    """The latest first."""
+    """Returns the latest first."""
     return [DeliveryAttempt(*row) for row in await db.fetch(_SELECT_ATTEMPTS, workspace_id, delivery_id, limit)]
 
 

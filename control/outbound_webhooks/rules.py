@@ -1,4 +1,4 @@
-"""Records of outbound webhooks, their body and signature, and when a failed delivery is repeated. Pure."""
+"""Records of outbound webhooks, their body and signature, and when a failed delivery is repeated. Pure functions."""
 
 import hashlib
 import hmac
@@ -222,7 +222,7 @@ _JITTER: Final = 0.2
 
 
 def next_wait(failures: int, chance: float) -> timedelta:
-    """The time from the `failures`-th failure (from 1 on) to the next attempt.
+    """Returns the time from the `failures`-th failure (from 1 on) to the next attempt.
 
     Args:
         chance: 0 to 1, which moves it by up to 20 % either way, so that what failed together is not tried again
@@ -260,7 +260,7 @@ KEY_BYTES: Final = 32
 
 
 def new_secret() -> str:
-    """A random secret as receivers configure it: whsec_ and the key in base64."""
+    """Returns a random secret as receivers configure it: whsec_ and the key in base64."""
     return PREFIX + b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
 
@@ -297,7 +297,7 @@ class SecretSafe:
         self._sealer = sealer
 
     def create(self) -> tuple[str, SealedSecrets]:
-        """A new secret, to be shown once, and what is stored of it."""
+        """Returns a new secret, to be shown once, and what is stored of it."""
         secret = new_secret()
         return secret, SealedSecrets(self._sealer.seal(secret.encode(), WEBHOOK_SECRET_PURPOSE))
 
@@ -307,7 +307,7 @@ class SecretSafe:
         return secret, SealedSecrets(new.current, before.current, now + OVERLAP)
 
     def open(self, sealed: SealedSecrets, now: datetime) -> list[str]:
-        """The secrets that sign now, the current one first. Raises shared.secrets.UnsealError."""
+        """Returns the secrets that sign now, the current one first. Raises shared.secrets.UnsealError."""
         valid = [sealed.current]
         if sealed.old is not None and sealed.old_until is not None and now < sealed.old_until:
             valid.append(sealed.old)

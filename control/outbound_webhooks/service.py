@@ -79,7 +79,7 @@ async def report_facts(db: Connection, facts: Sequence[ReportedFact], now: datet
 
 
 def make_event(fact: ReportedFact, endpoint_ids: Iterable[UUID]) -> NewOutboundEvent:
-    """The event of a fact, for these endpoints."""
+    """Returns the event of a fact, for these endpoints."""
     return NewOutboundEvent(
         id=UUID(new_id()),
         workspace_id=fact.workspace_id,
@@ -119,7 +119,7 @@ class WebhookEndpoints:
         self._workspaces, self.safe, self.guard = workspaces, safe, guard
 
     async def list_all(self, db: Connection, workspace_id: UUID) -> list[WebhookEndpoint]:
-        """All of the workspace, the oldest first."""
+        """Returns all of the workspace, the oldest first."""
         return await queries.select_endpoints(db, workspace_id, MOST_ENDPOINTS)
 
     async def get(
@@ -134,8 +134,8 @@ class WebhookEndpoints:
     async def create(
         self, db: Connection, workspace_id: UUID, actor: Actor, edit: EndpointEdit, now: datetime
     ) -> tuple[WebhookEndpoint, str]:
-        """The endpoint, and its secret, which is never shown again. Raises Conflict (codes webhook_endpoint_limit,
-        workspace_suspended), Invalid (code address_refused).
+        """Returns the endpoint, and its secret, which is never shown again. Raises Conflict (codes
+        webhook_endpoint_limit, workspace_suspended), Invalid (code address_refused).
 
         Args:
             edit: With an url.
@@ -187,7 +187,7 @@ class WebhookEndpoints:
     async def rotate_secret(
         self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID, now: datetime, *, at_once: bool
     ) -> tuple[WebhookEndpoint, str]:
-        """The endpoint, and its new secret, which is never shown again. Raises NotFound.
+        """Returns the endpoint, and its new secret, which is never shown again. Raises NotFound.
 
         Args:
             at_once: The old secret signs no longer, as after a leak; else it signs as well for 24 hours.
@@ -261,7 +261,7 @@ class WebhookDeliveries:
         status: DeliveryStatus | None,
         page: PageRequest,
     ) -> ListPage[WebhookDelivery]:
-        """A page, newest first. Raises NotFound, Invalid (code cursor_unknown).
+        """Returns a page, newest first. Raises NotFound, Invalid (code cursor_unknown).
 
         Args:
             status: None for all.

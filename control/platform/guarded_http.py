@@ -55,7 +55,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
 
 def _pin(request: httpx.Request, address: Address) -> httpx.Request:
-    """The request to this address, in the name of its host."""
+    """Returns the request to this address, in the name of its host."""
     extensions: Mapping[str, Any] = {**request.extensions, "sni_hostname": request.url.host}
     return httpx.Request(
         request.method,

@@ -95,7 +95,10 @@ async def update_tier(db: Connection, tier: Tier) -> None:
 
 
 async def is_priced(db: Connection, tier_name: str, currency: str) -> bool:
-    """Whether the tier has prices in the currency, and the currency an exchange rate. The platform's own has both."""
+    """Returns whether the tier has prices in the currency, and the currency an exchange rate.
+
+    The platform's own has both.
+    """
     if currency == CURRENCY:
         return True
     found: bool = await db.fetchval(

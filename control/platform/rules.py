@@ -1,4 +1,4 @@
-"""Settings and tiers: their records, the registry of all settings, and checks of changes. Pure."""
+"""Settings and tiers: their records, the registry of all settings, and checks of changes. Pure functions."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Finds what must not be kept in a conversation, and puts placeholders in its place. Pure."""
+"""Finds what must not be kept in a conversation, and puts placeholders in its place. Pure functions."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -112,7 +112,7 @@ def redact_text(text: str, kinds: Collection[str]) -> str:
 
 
 def may_hold_any(text: str) -> bool:
-    """Whether a text may hold a part of a finding: a number or an "at". Most turns hold none."""
+    """Returns whether a text may hold a part of a finding: a number or an "at". Most turns hold none."""
     return any(may_be_number(token) or email_addresses.is_at(token) for token in tokenize([(0, text)]))
 
 
@@ -122,7 +122,7 @@ def placeholder(kind: RedactionKind) -> str:
 
 
 def is_redacted(text: str) -> bool:
-    """Whether something was left out of a text."""
+    """Returns whether something was left out of a text."""
     return _MARK in text
 
 

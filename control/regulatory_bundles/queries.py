@@ -66,7 +66,7 @@ async def count_bundles(db: Connection, workspace_id: UUID) -> int:
 async def select_bundles(
     db: Connection, workspace_id: UUID, bundle_id: UUID | None = None, *, lock: str = ""
 ) -> list[RegulatoryBundle]:
-    """A workspace's bundles, with an id that one only.
+    """Returns a workspace's bundles, with an id that one only.
 
     Args:
         lock: SHARE or UPDATE, until this transaction ends; none by default.

@@ -101,7 +101,7 @@ async def delete_domain(db: Connection, workspace_id: UUID, domain_id: UUID) -> 
 
 
 async def has_verified(db: Connection, workspace_id: UUID) -> bool:
-    """Whether the workspace has proven a domain."""
+    """Returns whether the workspace has proven a domain."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM sso_domains WHERE workspace_id = $1 AND verified_at IS NOT NULL)", workspace_id
     )
@@ -109,7 +109,7 @@ async def has_verified(db: Connection, workspace_id: UUID) -> bool:
 
 
 async def lock_verified(db: Connection, workspace_id: UUID, domain: str) -> bool:
-    """Whether the workspace has proven this domain; if so, it is not removed before the transaction ends."""
+    """Returns whether the workspace has proven this domain; if so, it is not removed before the transaction ends."""
     found: bool | None = await db.fetchval(
         "SELECT true FROM sso_domains WHERE workspace_id = $1 AND domain = $2 AND verified_at IS NOT NULL FOR SHARE",
         workspace_id, domain,
@@ -149,7 +149,7 @@ async def use_flow(db: Connection, state: bytes, client: bytes, now: datetime) -
 
 
 async def find_identity(db: Connection, workspace_id: UUID, subject: str) -> UUID | None:
-    """The user whom the provider means."""
+    """Returns the user whom the provider means."""
     found: UUID | None = await db.fetchval(
         "SELECT user_id FROM sso_identities WHERE workspace_id = $1 AND subject = $2", workspace_id, subject
     )
@@ -157,7 +157,7 @@ async def find_identity(db: Connection, workspace_id: UUID, subject: str) -> UUI
 
 
 async def has_identity(db: Connection, workspace_id: UUID, user_id: UUID) -> bool:
-    """Whether the provider means a user by any subject."""
+    """Returns whether the provider means a user by any subject."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM sso_identities WHERE workspace_id = $1 AND user_id = $2)", workspace_id, user_id
     )
@@ -174,7 +174,7 @@ async def insert_identity(db: Connection, workspace_id: UUID, subject: str, user
 
 
 async def select_people(db: Connection, workspace_id: UUID, domain: str) -> list[UUID]:
-    """The users with an address of the domain."""
+    """Returns the users with an address of the domain."""
     rows = await db.fetch(
         "SELECT DISTINCT i.user_id FROM sso_identities i JOIN users u ON u.id = i.user_id "
         "WHERE i.workspace_id = $1 AND split_part(u.email, '@', 2) = $2",

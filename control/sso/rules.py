@@ -1,4 +1,4 @@
-"""Records and policy of single sign-on. Pure."""
+"""Records and policy of single sign-on. Pure functions."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

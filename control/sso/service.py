@@ -73,7 +73,7 @@ class SsoSettings:
         self._proofs = proofs
 
     async def find(self, db: Connection, workspace_id: UUID) -> SsoConnection | None:
-        """The workspace's connection."""
+        """Returns the workspace's connection."""
         return await queries.find_connection(db, workspace_id)
 
     async def check_issuer(self, issuer: str, workspace_id: UUID) -> None:
@@ -301,7 +301,7 @@ class SsoSignIns:
         self._callback = callback
 
     def redirect_uri(self, workspace_id: UUID) -> str:
-        """Where the workspace's provider sends the browser."""
+        """Returns where the workspace's provider sends the browser."""
         return f"{self._callback}/{workspace_id}"
 
     async def find(self, db: Connection, email: str) -> SsoConnection:

@@ -233,7 +233,7 @@ class _Reduction:
         return parts
 
     def _named(self, name: str) -> str:
-        """A name that vendors take. It ends in a digest of the real one, so that two never become the same."""
+        """Returns a name that vendors take. It ends in a digest of the real one, so that two never become the same."""
         if _PROPERTY.fullmatch(name):
             return name
         digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:_DIGEST_LETTERS]
@@ -266,8 +266,8 @@ class _Reduction:
         return merged
 
     def _resolve(self, reference: Any) -> Mapping[str, Any]:
-        """The part of the schema at a reference like #/$defs/Item; an empty one for any other reference: nothing
-        outside of the schema is read."""
+        """Returns the part of the schema at a reference like #/$defs/Item; an empty one for any other reference:
+        nothing outside of the schema is read."""
         found: Any = self._root
         if reference == "#":
             return self._root
@@ -316,7 +316,7 @@ _ENUM_SHARE: Final = 20
 
 
 def parse_arguments(text: str) -> dict[str, Any]:
-    """A model's arguments. Raises Invalid (code arguments_invalid)."""
+    """Returns a model's arguments. Raises Invalid (code arguments_invalid)."""
     try:
         value = msgspec.json.decode(text.encode() or b"{}")  # refuses NaN and halves of characters, as servers do
     except (msgspec.DecodeError, ValueError, OverflowError, RecursionError):

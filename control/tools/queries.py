@@ -30,7 +30,7 @@ async def select_tools_of_call(db: Connection, workspace_id: UUID, call_id: UUID
 
 
 async def select_agents_of_http(db: Connection, workspace_id: UUID, name: str) -> list[str]:
-    """The names of up to five agents whose current version names this HTTP tool."""
+    """Returns the names of up to five agents whose current version names this HTTP tool."""
     return [row["name"] for row in await db.fetch(_OF_HTTP, workspace_id, name)]
 
 

@@ -64,7 +64,7 @@ class ToolConfigPart(BaseModel):
 
     @classmethod
     def restore(cls, stored: Mapping[str, Any]) -> Self:
-        """A config as it is stored, which was checked before. Not checked again: that took 12 to 130 µs of the
+        """Returns a config as it is stored, which was checked before. Not checked again: that took 12 to 130 µs of the
         event loop for each tool of each request (this takes 3), and a rule that a later version adds must not break
         what works. The fields are all values of JSON, so none has to be converted."""
         return cls.model_construct(**stored)
@@ -175,7 +175,7 @@ def hide_secrets(text: str, secrets: Mapping[str, str]) -> str:
 
 
 def _written(value: str) -> list[str]:
-    """A value as servers send it back: plain, and in texts of JSON, where some also escape each slash."""
+    """Returns a value as servers send it back: plain, and in texts of JSON, where some also escape each slash."""
     escaped = msgspec.json.encode(value).decode()[1:-1]
     return list(dict.fromkeys((value, escaped, escaped.replace("/", "\\/"))))
 
@@ -222,7 +222,7 @@ def clean(text: str, most: int) -> str:
 
 
 def mark_outside(text: str, source: str, most: int) -> str:
-    """The text as a model gets it.
+    """Returns the text as a model gets it.
 
     Args:
         source: The tool's name.

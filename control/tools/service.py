@@ -99,8 +99,10 @@ class WorkspaceToolHandlers:
         connections.report_change = self._changed.add
 
     async def find(self, name: str, call: RunningCall, transactions: TenantTransactions) -> MediaRequestHandler | None:
-        """The handler of the request `name`; None for no tool of this call. Its runs are stored also where they only
-        read, so that they can be counted. Raises Unavailable."""
+        """Returns the handler of the request `name`; None for no tool of this call.
+
+        Its runs are stored also where they only read, so that they can be counted. Raises Unavailable.
+        """
         if not name.startswith(TOOL_REQUEST):
             return None
         wanted = name.removeprefix(TOOL_REQUEST)
@@ -152,7 +154,10 @@ class WorkspaceToolHandlers:
 
 
 def make_bounded_handler(answer: Answer, name: str, most: int, *, is_read_only: bool) -> MediaRequestHandler:
-    """The handler of a tool that a call may use `most` times. Its runs are stored, so that they can be counted."""
+    """Returns the handler of a tool that a call may use `most` times.
+
+    Its runs are stored, so that they can be counted.
+    """
 
     async def bounded(context: HandlerContext) -> Any:
         call = context.call

@@ -28,8 +28,8 @@ class ProviderAccount:
 
 
 async def list_platform_accounts(db: Connection, sealer: Sealer) -> list[ProviderAccount]:
-    """The platform's: providers in service at a server that takes a key, and those at servers of one's own without.
-    Needs platform scope."""
+    """Returns the platform's: providers in service at a server that takes a key, and those at servers of one's own
+    without. Needs platform scope."""
     offers = _in_service(await catalog_queries.select_catalog(db))
     accounts = []
     for offer in offers:
@@ -40,7 +40,7 @@ async def list_platform_accounts(db: Connection, sealer: Sealer) -> list[Provide
 
 
 async def list_workspace_accounts(db: Connection, sealer: Sealer, workspace_id: UUID) -> list[ProviderAccount]:
-    """The workspace's own accounts: providers in service for which it has its own key."""
+    """Returns the workspace's own accounts: providers in service for which it has its own key."""
     accounts = []
     for offer in _in_service(await catalog_queries.select_offers(db, workspace_id)):
         if offer.allowed and offer.own_key and not offer.uses_platform_key:
@@ -50,7 +50,7 @@ async def list_workspace_accounts(db: Connection, sealer: Sealer, workspace_id: 
 
 
 def _in_service(offers: Iterable[ProviderOffer]) -> list[ProviderOffer]:
-    """The offers that are reached at an address with a key, by priority."""
+    """Returns the offers that are reached at an address with a key, by priority."""
     usable = [offer for offer in offers if offer.is_enabled and not offer.for_tests and _takes_key(offer)]
     return sorted(usable, key=lambda offer: (offer.priority, offer.provider))
 

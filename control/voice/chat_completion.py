@@ -21,13 +21,13 @@ from vendors.registry import find_check
 
 
 def can_complete(provider: ProviderPlan) -> bool:
-    """Whether a provider of a call's plan can be asked from here."""
+    """Returns whether a provider of a call's plan can be asked from here."""
     check = find_check(provider.vendor_name)
     return check is not None and check.completions is not None
 
 
 async def complete(provider: ProviderPlan, question: ChatQuestion, guard: EgressGuard) -> ChatCompletion:
-    """The reply. Raises ChatFailed.
+    """Returns the reply. Raises ChatFailed.
 
     Args:
         provider: As a call's plan has it, with its key; `can_complete` holds for it.
@@ -47,8 +47,8 @@ async def complete(provider: ProviderPlan, question: ChatQuestion, guard: Egress
 
 
 async def _ask(http: httpx.AsyncClient, api: CompletionApi, question: ChatQuestion) -> ChatAnswer:
-    """The answer to the question without the fields that the model does not take: each is left out at most once, and a
-    request that was refused is not billed."""
+    """Returns the answer to the question without the fields that the model does not take: each is left out at most
+    once, and a request that was refused is not billed."""
     body = api.make_body(question)
     while True:
         answer = await _post(http, api.reply_url, api.headers, body)

@@ -40,7 +40,7 @@ class KeyChecker:
         self._timeout_s = timeout_s
 
     def prepare(self, wanted: KeyCheck | None, owner: str = "") -> Callable[[], Awaitable[None]] | None:
-        """The check as a CheckedChange takes it.
+        """Returns the check as a CheckedChange takes it.
 
         Args:
             owner: As of `check`.

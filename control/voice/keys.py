@@ -28,7 +28,7 @@ def seal_key(sealer: Sealer, key: str, param: str = "key") -> bytes:
 
 
 def open_key(sealer: Sealer, sealed: bytes) -> str | None:
-    """The key; None if it cannot be unsealed."""
+    """Returns the key; None if it cannot be unsealed."""
     try:
         return sealer.open(sealed, KEY_PURPOSE).decode()
     except (UnsealError, UnicodeDecodeError):
@@ -36,7 +36,7 @@ def open_key(sealer: Sealer, sealed: bytes) -> str | None:
 
 
 def open_keys(sealer: Sealer, sealed: Mapping[str, bytes], needing: Collection[str]) -> dict[str, str]:
-    """The keys of the providers that need one. A key that cannot be unsealed counts as missing."""
+    """Returns the keys of the providers that need one. A key that cannot be unsealed counts as missing."""
     opened = {provider: open_key(sealer, key) for provider, key in sealed.items() if provider in needing}
     return {provider: key for provider, key in opened.items() if key is not None}
 

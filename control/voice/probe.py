@@ -77,7 +77,7 @@ class ProbeFailed(Exception):
 
 
 def can_probe(provider: KeyedProvider) -> bool:
-    """Whether there is a server that can be asked."""
+    """Returns whether there is a server that can be asked."""
     check = find_check(provider.offer.vendor)
     if check is None:
         return False
@@ -160,7 +160,7 @@ async def _read_document(http: httpx.AsyncClient, find_document: FindDocument, p
 
 
 def to_http(url: str) -> str:
-    """The address of a request in place of a WebSocket's."""
+    """Returns the address of a request in place of a WebSocket's."""
     return _SOCKET_SCHEME.sub("http", url)
 
 
@@ -183,7 +183,7 @@ async def _lines(response: httpx.Response) -> AsyncIterator[str]:
 
 
 def _has_word(api: CompletionApi, line: str) -> bool:
-    """Whether a line of the event stream carries a part of the answer."""
+    """Returns whether a line of the event stream carries a part of the answer."""
     if not line.startswith("data:"):
         return False
     try:
@@ -216,8 +216,8 @@ async def _require_ok(response: httpx.Response, key: str, api: CompletionApi | N
 
 
 def meant_status(status: int, body: bytes) -> int:
-    """The status of an answer: xAI's says in a sentence that the key is wrong (400), or the account has no credit;
-    Azure's 403 is a used up quota, too."""
+    """Returns the status of an answer: xAI's says in a sentence that the key is wrong (400), or the account has no
+    credit; Azure's 403 is a used up quota, too."""
     if status == 403 and _QUOTA.search(body):
         return 402
     code = _code(read_error(body))

@@ -47,7 +47,7 @@ class RoleRefused(ProbeFailed):
 
 
 def can_check(provider: KeyedProvider, kind: Kind) -> bool:
-    """Whether there is a server that can be asked."""
+    """Returns whether there is a server that can be asked."""
     check = find_check(provider.offer.vendor)
     if check is None or kind not in provider.offer.kinds:
         return False
@@ -86,7 +86,7 @@ def _make_question(check: VendorCheck, provider: KeyedProvider, kind: Kind) -> S
 
 
 def find_option(failed: ProbeFailed, options: Mapping[str, Any]) -> str:
-    """The option that the vendor's answer names; the address where there is no answer. Empty for neither."""
+    """Returns the option that the vendor's answer names; the address where there is no answer. Empty for neither."""
     if not failed.status:
         return BASE_URL if options.get(BASE_URL) else ""
     text = f"{failed} {failed.words}".lower()
@@ -140,7 +140,7 @@ def _require_accepted(check: VendorCheck, answer: SocketAnswer, question: Speech
 async def check_roles(
     provider: KeyedProvider, timeout_s: float, guard: EgressGuard | None = None, wanted: Sequence[Kind] = KINDS
 ) -> dict[Kind, float]:
-    """The wanted roles at once, each in the milliseconds that it took. Raises the first role's RoleRefused."""
+    """Returns the wanted roles at once, each in the milliseconds that it took. Raises the first role's RoleRefused."""
     kinds = [kind for kind in wanted if can_check(provider, kind)]
     asked = [check_role(provider, kind, timeout_s, guard) for kind in kinds]
     took = await asyncio.gather(*asked, return_exceptions=True)

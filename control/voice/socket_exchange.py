@@ -56,7 +56,7 @@ class SocketAnswer:
 
 
 def upgrade_headers() -> dict[str, str]:
-    """The headers that ask for a WebSocket."""
+    """Returns the headers that ask for a WebSocket."""
     key = base64.b64encode(os.urandom(16)).decode()
     return {
         "Connection": "Upgrade",
@@ -155,7 +155,7 @@ class _FrameReader:
 
 
 def _frame(opcode: int, payload: bytes) -> bytes:
-    """A whole message as a client sends it: masked."""
+    """Returns a whole message as a client sends it: masked."""
     size = len(payload)
     length = bytes([_MASKED | size]) if size < 126 else bytes([_MASKED | 126]) + size.to_bytes(2, "big")
     mask = os.urandom(4)

@@ -113,8 +113,10 @@ async def probe_providers(pool: Pool, sealer: Sealer, platform: Platform, now: d
 
 
 def is_due(state: ProbeState | None, now: datetime) -> bool:
-    """Whether a provider is to be probed. After a failure the waits are DUE_S, doubled by each further one up to
-    PROBE_S."""
+    """Returns whether a provider is to be probed.
+
+    After a failure the waits are DUE_S, doubled by each further one up to PROBE_S.
+    """
     if state is None:
         return True
     wait_s = min(DUE_S * 2.0 ** min(state.failures - 1, 10), PROBE_S) if state.failures else PROBE_S
@@ -136,7 +138,7 @@ async def tell_out_of_service(pool: Pool, states: ProviderHealthStates) -> int:
 
 
 def probe_cost(provider: KeyedProvider) -> Decimal:
-    """What a probe costs at most, in US dollars; reading a document is free."""
+    """Returns what a probe costs at most, in US dollars; reading a document is free."""
     if "llm" not in provider.offer.kinds:
         return Decimal(0)
     minute = provider.offer.estimated_costs.get("llm")
@@ -150,7 +152,7 @@ async def _due_providers(db: Connection, sealer: Sealer, now: datetime) -> list[
 
 
 def _within_budget(due: Sequence[KeyedProvider], left: Decimal) -> list[KeyedProvider]:
-    """The providers whose probes together cost `left` US dollars at most."""
+    """Returns the providers whose probes together cost `left` US dollars at most."""
     found, skipped = list[KeyedProvider](), list[str]()
     for provider in due:
         cost = probe_cost(provider)
@@ -165,8 +167,8 @@ def _within_budget(due: Sequence[KeyedProvider], left: Decimal) -> list[KeyedPro
 
 
 async def _probe(provider: KeyedProvider, cost: Decimal, now: datetime) -> list[ProbeResult]:
-    """A result for each role that the probe tests: a language model's answer, or that a speech vendor accepts the
-    key."""
+    """Returns a result for each role that the probe tests: a language model's answer, or that a speech vendor
+    accepts the key."""
     latency_ms, reason = None, ""
     try:
         latency_ms = round(await probe(provider, PROBE_TIMEOUT_S))
@@ -181,7 +183,10 @@ async def _probe(provider: KeyedProvider, cost: Decimal, now: datetime) -> list[
 
 
 def _measure_probes(provider: str, role: str, latencies_ms: Sequence[int | None]) -> RoleMeasurement:
-    """The measurement of probes. Speech has no latencies, because the probe reads a document and no words or audio."""
+    """Returns the measurement of probes.
+
+    Speech has no latencies, because the probe reads a document and no words or audio.
+    """
     measured = measure(provider, role, count_outages_once(latencies_ms))
     return measured if role == "llm" else replace(measured, p50_ms=None, p95_ms=None)
 

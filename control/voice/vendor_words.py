@@ -15,7 +15,7 @@ _WORD: Final = re.compile(r"[^\s\"'`,;:()<>\[\]{}]+")
 
 
 def read_words(body: bytes, key: str) -> str:
-    """The message of a JSON error in one of the shapes that vendors use; empty where there is none."""
+    """Returns the message of a JSON error in one of the shapes that vendors use; empty where there is none."""
     try:
         decoded: Any = msgspec.json.decode(body)
     except msgspec.DecodeError:
@@ -24,8 +24,10 @@ def read_words(body: bytes, key: str) -> str:
 
 
 def redact(text: str, key: str) -> str:
-    """The text in one line, cut to 200 characters. Words that hold a part of the key, or masked characters, become
-    `***`."""
+    """Returns the text in one line, cut to 200 characters.
+
+    Words that hold a part of the key, or masked characters, become `***`.
+    """
     line = " ".join(part for part in text[:MAX_READ].split() if part.isprintable())
     size = min(_SHARED, len(key))
     parts = {key[at : at + size] for at in range(len(key) - size + 1)} if key else set()
@@ -36,7 +38,7 @@ def redact(text: str, key: str) -> str:
 
 
 def _tells(word: str, parts: Collection[str], size: int) -> bool:
-    """Whether a word is masked, or holds one of the key's parts, which all have this size."""
+    """Returns whether a word is masked, or holds one of the key's parts, which all have this size."""
     if "**" in word or "..." in word.strip("."):
         return True
     return bool(parts) and any(word[at : at + size] in parts for at in range(len(word) - size + 1))

@@ -111,7 +111,7 @@ async def count_owned(db: Connection, user_id: UUID) -> int:
 
 
 async def owns_active(db: Connection, user_id: UUID) -> bool:
-    """Whether the user owns a workspace that is active, and so no trial."""
+    """Returns whether the user owns a workspace that is active, and so no trial."""
     found: bool = await db.fetchval(
         """
         SELECT EXISTS (SELECT FROM workspace_members m JOIN workspaces w ON w.id = m.workspace_id
@@ -123,7 +123,7 @@ async def owns_active(db: Connection, user_id: UUID) -> bool:
 
 
 async def select_monthly_fee(db: Connection, tier_name: str) -> Decimal:
-    """The fee per month, in major units. The tier exists: a workspace's row refers to it."""
+    """Returns the fee per month, in major units. The tier exists: a workspace's row refers to it."""
     return Decimal(await db.fetchval("SELECT monthly_fee FROM tiers WHERE tier_name = $1", tier_name))
 
 

@@ -1,4 +1,4 @@
-"""Records of workspaces, members and invitations, their roles and states, and checks of settings. Pure."""
+"""Records of workspaces, members and invitations, their roles and states, and checks of settings. Pure functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -74,7 +74,7 @@ class Workspaces:
         return Subscription(await self.limits(db, workspace_id), use, round(seconds / 60, 1))
 
     async def is_member(self, db: Connection, workspace_id: UUID, user_id: UUID) -> bool:
-        """Whether the user belongs to the workspace."""
+        """Returns whether the user belongs to the workspace."""
         return await queries.select_role(db, workspace_id, user_id) is not None
 
     async def admit(self, db: Connection, actor: Actor, workspace_id: UUID, role: Role, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Settings of a workspace: each is declared here once. Pure.
+"""Settings of a workspace: each is declared here once. Pure functions.
 
 They are stored in the JSON column `workspaces.settings`. A new setting is
 

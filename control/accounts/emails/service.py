@@ -81,7 +81,7 @@ class LetterLimits:
         self._platform = platform
 
     async def admits(self, db: Connection, kind: LetterKind, to: str, now: datetime) -> bool:
-        """Whether another letter of this kind may be sent to the address. If so, the letter is counted."""
+        """Returns whether another letter of this kind may be sent to the address. If so, the letter is counted."""
         per_hour = await self._platform.setting(db, "letters_per_hour")
         per_day = await self._platform.setting(db, "letters_per_day")
         recipient = sha256(f"{kind}\0{to}".encode()).digest()

@@ -107,7 +107,7 @@ async def use_code(db: Connection, audience: Audience, owner_id: UUID, hashes: S
 
 
 async def count_unused_codes(db: Connection, audience: Audience, owner_id: UUID) -> int:
-    """How many codes are unused."""
+    """Returns how many codes are unused."""
     table, column = _CODE_TABLES[audience]
     left: int = await db.fetchval(f"SELECT count(*) FROM {table} WHERE {column} = $1 AND used_at IS NULL", owner_id)
     return left

@@ -224,7 +224,7 @@ class RecoveryCodes:
 
 
 def is_recovery_code(code: str) -> bool:
-    """Whether this is a recovery code rather than a code of an authenticator app, which has six digits."""
+    """Returns whether this is a recovery code rather than a code of an authenticator app, which has six digits."""
     return len(code) >= _LENGTH
 
 

@@ -65,7 +65,7 @@ async def set_active(db: Connection, admin_id: UUID, is_active: bool, now: datet
 
 
 async def has_active(db: Connection, role: AdminRole) -> bool:
-    """Whether an active admin has the role."""
+    """Returns whether an active admin has the role."""
     found: bool = await db.fetchval("SELECT EXISTS (SELECT FROM admins WHERE role = $1 AND is_active)", role)
     return found
 

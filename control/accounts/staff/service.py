@@ -219,7 +219,7 @@ async def set_active(db: Connection, email: str, is_active: bool, now: datetime)
 
 
 async def has_super_admin(db: Connection) -> bool:
-    """Whether there is a super_admin who may sign in."""
+    """Returns whether there is a super_admin who may sign in."""
     return await queries.has_active(db, "super_admin")
 
 

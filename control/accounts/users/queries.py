@@ -120,7 +120,7 @@ async def select_users(db: Connection, pattern: str | None, page: PageRequest) -
 
 
 async def count(db: Connection, pattern: str | None) -> int:
-    """The total of `select_users`."""
+    """Returns the total of `select_users`."""
     total: int = await db.fetchval(f"SELECT count(*) FROM users WHERE {_MATCHES}", pattern)
     return total
 

@@ -73,7 +73,7 @@ class ActionToolHandlers:
         self._runner = runner
 
     async def find(self, name: str, call: RunningCall, transactions: TenantTransactions) -> MediaRequestHandler | None:
-        """The handler of the request `name`; None for no tool of this call. Raises Unavailable."""
+        """Returns the handler of the request `name`; None for no tool of this call. Raises Unavailable."""
         if not name.startswith(TOOL_REQUEST):
             return None
         wanted = name.removeprefix(TOOL_REQUEST)
@@ -148,7 +148,7 @@ def describe_records(tool: ActionTool, records: Sequence[VendorRecord]) -> str:
 
 
 async def _find_tool(db: Connection, call: RunningCall, name: str) -> ActionTool | ActionToolConfig | None:
-    """The config alone where its connection or its action is gone."""
+    """Returns the config alone where its connection or its action is gone."""
     agent = await select_agent(db, call.workspace_id, call.id)
     config = None if agent is None else _find_config(agent, name)
     if agent is None or config is None:
@@ -222,7 +222,7 @@ def _problem(tool: ActionTool, failure: VendorFailure) -> Conflict | Unavailable
 
 
 def fill_arguments(template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The action's arguments.
+    """Returns the action's arguments.
 
     Args:
         values: By the names of placeholders. A member that is a placeholder without a value is left out; in a list it
@@ -232,7 +232,7 @@ def fill_arguments(template: Mapping[str, Any], values: Mapping[str, Any]) -> di
 
 
 def list_argument_faults(tool: ActionToolConfig, action: Action) -> Iterator[Fault]:
-    """Why the tool's arguments cannot be those of the action, each with the argument's name."""
+    """Yields why the tool's arguments cannot be those of the action, each with the argument's name."""
     template, schema = tool.template(), action.input_schema
     properties: Schema = schema.get("properties", {})
     for name in schema.get("required", []):
@@ -254,7 +254,7 @@ def list_argument_faults(tool: ActionToolConfig, action: Action) -> Iterator[Fau
 
 
 def is_lookup(action: Action) -> bool:
-    """Whether the action looks something up: it only reads, or it lists records."""
+    """Returns whether the action looks something up: it only reads, or it lists records."""
     return action.read_only or action.request.method == "GET" or action.response.items is not None
 
 
@@ -281,7 +281,7 @@ def _fill_text(value: Any) -> str:
 
 
 def _optional_input(value: Any, parameters: Schema) -> str | None:
-    """The model's argument that `value` is, if the model may leave it out."""
+    """Returns the model's argument that `value` is, if the model may leave it out."""
     whole = PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
     name = whole[1].removeprefix(INPUT) if whole is not None and whole[1].startswith(INPUT) else None
     return name if name is not None and name not in parameters.get("required", []) else None
@@ -309,7 +309,8 @@ def _value_faults(value: Any, schema: Schema, at: str, parameters: Schema) -> It
 
 
 def _given_types(text: str, parameters: Schema) -> Sequence[str]:
-    """The types of a text with placeholders; none for an argument without a type, which is checked in the call."""
+    """Returns the types of a text with placeholders; none for an argument without a type, which is checked in the
+    call."""
     whole = PLACEHOLDER.fullmatch(text)
     if whole is None or whole[1].startswith(CALL):
         return ["string"]

@@ -103,7 +103,10 @@ class CalendarTools:
         self._bookings = bookings
 
     async def check(self, context: HandlerContext) -> str:
-        """The free times in words. Raises Invalid (arguments_invalid), Conflict (no_calendar, calendar_unavailable)."""
+        """Returns the free times in words.
+
+        Raises Invalid (arguments_invalid), Conflict (no_calendar, calendar_unavailable).
+        """
         arguments = parse_arguments(context.arguments, AvailabilityArguments)
         bookings, calendar = await self._open(context)
         rules = calendar.rules
@@ -114,8 +117,11 @@ class CalendarTools:
         return describe_free(rules, list_free(rules, busy, first, days))
 
     async def book(self, context: HandlerContext) -> str:
-        """What was booked, in words. Raises Invalid (arguments_invalid), Conflict (no_calendar, time_not_bookable,
-        slot_taken, calendar_unavailable, outcome_unknown)."""
+        """Returns what was booked, in words.
+
+        Raises Invalid (arguments_invalid), Conflict (no_calendar, time_not_bookable, slot_taken, calendar_unavailable,
+        outcome_unknown).
+        """
         arguments = parse_arguments(context.arguments, BookingArguments)
         bookings, calendar = await self._open(context)
         rules, call = calendar.rules, context.call
@@ -204,7 +210,7 @@ def describe_booking(title: str, starts_at: datetime, length: timedelta) -> str:
 
 
 def describe_reference(reference: str | None) -> str:
-    """A further sentence for the model, in groups of digits as people say them."""
+    """Returns a further sentence for the model, in groups of digits as people say them."""
     if reference is None:
         return ""
     groups = " ".join(reference[at : at + 4] for at in range(0, len(reference), 4))
@@ -217,7 +223,7 @@ def make_reference() -> str:
 
 
 def parse_start(text: str, zone: ZoneInfo, name: str = "start") -> datetime:
-    """A time by the clock on the wall, or with an offset, in the zone. Raises Invalid (arguments_invalid).
+    """Returns a time by the clock on the wall, or with an offset, in the zone. Raises Invalid (arguments_invalid).
 
     Args:
         name: Of the argument.
@@ -235,7 +241,7 @@ def parse_start(text: str, zone: ZoneInfo, name: str = "start") -> datetime:
 
 
 def parse_day(text: str) -> date:
-    """A day, as 2026-12-01. Raises Invalid (arguments_invalid)."""
+    """Returns a day, as 2026-12-01. Raises Invalid (arguments_invalid)."""
     try:
         day = date.fromisoformat(text.strip()[:10])
     except ValueError:
@@ -245,7 +251,7 @@ def parse_day(text: str) -> date:
 
 
 async def find_calendar(db: Connection, context: HandlerContext) -> CallCalendar | None:
-    """The calendar of the call's agent; None without a connected one."""
+    """Returns the calendar of the call's agent; None without a connected one."""
     call = context.call
     config = await select_config(db, call.workspace_id, call.id)
     settings, hours = _read_settings(config.get("calendar") or {}), _read_hours(config.get("hours"))
@@ -264,7 +270,7 @@ async def find_calendar(db: Connection, context: HandlerContext) -> CallCalendar
 
 
 def _read_settings(stored: Any) -> AgentCalendar:
-    """The stored settings; the defaults for settings that only an older schema allowed."""
+    """Returns the stored settings; the defaults for settings that only an older schema allowed."""
     try:
         return AgentCalendar.model_validate(stored)
     except ValidationError:
@@ -294,7 +300,7 @@ def require_bookable(
 
 
 def parse_arguments(text: str, kind: type[T]) -> T:
-    """What the model passes to a tool. Raises Invalid (arguments_invalid)."""
+    """Returns what the model passes to a tool. Raises Invalid (arguments_invalid)."""
     try:
         return msgspec.json.decode(text, type=kind, strict=False)  # models write numbers as texts, too
     except msgspec.DecodeError as error:
@@ -358,9 +364,11 @@ class AppointmentTools:
         self._changes = changes
 
     async def cancel(self, context: HandlerContext) -> str:
-        """What was canceled, in words. Raises Invalid (arguments_invalid), Conflict (no_calendar, change_unsupported,
-        appointment_unknown, appointment_ambiguous, change_under_way, calendar_unavailable, outcome_unknown,
-        too_many_references)."""
+        """Returns what was canceled, in words.
+
+        Raises Invalid (arguments_invalid), Conflict (no_calendar, change_unsupported, appointment_unknown,
+        appointment_ambiguous, change_under_way, calendar_unavailable, outcome_unknown, too_many_references).
+        """
         arguments = parse_arguments(context.arguments, CancellationArguments)
         changes, calendar = await self._open(context, CANCEL_APPOINTMENT)
         order = await _make_order(context, calendar, arguments.start, arguments.reference)
@@ -369,8 +377,10 @@ class AppointmentTools:
         return f"Canceled: {canceled.title}, {format_moment(at)} ({zone_name(at)}). Tell the caller so."
 
     async def move(self, context: HandlerContext) -> str:
-        """Where the appointment is now, in words. Raises as `cancel`, and Conflict (time_not_bookable, slot_taken,
-        appointment_gone)."""
+        """Returns where the appointment is now, in words.
+
+        Raises as `cancel`, and Conflict (time_not_bookable, slot_taken, appointment_gone).
+        """
         arguments = parse_arguments(context.arguments, MoveArguments)
         changes, calendar = await self._open(context, MOVE_APPOINTMENT)
         order = await _make_order(context, calendar, arguments.start, arguments.reference)
@@ -433,7 +443,7 @@ def make_appointment_tools(changes: AppointmentChanges | None) -> tuple[RemoteTo
 
 
 def choose(own: Sequence[Appointment], at: datetime | None, zone: ZoneInfo) -> Appointment:
-    """The appointment that the caller means. Raises Conflict (appointment_unknown, appointment_ambiguous).
+    """Returns the appointment that the caller means. Raises Conflict (appointment_unknown, appointment_ambiguous).
 
     Args:
         at: When it begins; None: unknown.
@@ -452,7 +462,7 @@ def choose(own: Sequence[Appointment], at: datetime | None, zone: ZoneInfo) -> A
 
 
 def read_reference(text: str) -> str:
-    """The digits of a reference as a caller said it. Raises Invalid (arguments_invalid)."""
+    """Returns the digits of a reference as a caller said it. Raises Invalid (arguments_invalid)."""
     digits = "".join(sign for sign in text if sign.isascii() and sign.isdecimal())
     if len(digits) != REFERENCE_DIGITS:
         message = f"reference: it has {REFERENCE_DIGITS} digits."
@@ -482,7 +492,7 @@ async def _make_order(
 
 
 async def _within(context: HandlerContext, what: str, change: Awaitable[R]) -> R:
-    """The result, in time to store it and to answer. Raises Conflict (outcome_unknown)."""
+    """Returns the result, in time to store it and to answer. Raises Conflict (outcome_unknown)."""
     try:
         async with asyncio.timeout(max(context.left_s - STORE_S, 0.1)):
             return await change

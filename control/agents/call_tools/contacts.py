@@ -52,7 +52,7 @@ MOST_APPOINTMENTS: Final = 3
 
 
 async def find_contact_values(db: Connection, workspace_id: UUID, number: str) -> dict[str, str]:
-    """The values of the contact's placeholders, by name; empty for a number that no contact has."""
+    """Returns the values of the contact's placeholders, by name; empty for a number that no contact has."""
     found = await find_contact(db, workspace_id, number)
     if found is None:
         return {}
@@ -64,12 +64,12 @@ async def find_contact_values(db: Connection, workspace_id: UUID, number: str) -
 
 
 async def find_contact(db: Connection, workspace_id: UUID, number: str) -> Contact | None:
-    """The contact with this number; None also for a text that is no number, such as "anonymous"."""
+    """Returns the contact with this number; None also for a text that is no number, such as "anonymous"."""
     return await caller_records.find_contact(db, workspace_id, number) if is_valid(number) else None
 
 
 def customer_number(call: RunningCall) -> str:
-    """The number of the call that is not the business's."""
+    """Returns the number of the call that is not the business's."""
     return call.called if call.direction == "outbound" else call.caller
 
 

@@ -1,4 +1,4 @@
-"""The free times of a calendar: opening hours without what is taken. Pure."""
+"""The free times of a calendar: opening hours without what is taken. Pure functions."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class CalendarRules:
 
 
 def list_free(rules: CalendarRules, busy: Sequence[BusySpan], first: date, days: int) -> list[FreeSpan]:
-    """The free times, each long enough for an appointment, on so many days from the first on, in order."""
+    """Returns the free times, each long enough for an appointment, on so many days from the first on, in order."""
     open_spans = _merge(span for number in range(days) for span in _open_spans(rules, first + timedelta(days=number)))
     free = [part for span in open_spans for part in _subtract(span, busy)]
     local = (FreeSpan(part.starts_at.astimezone(rules.zone), part.ends_at.astimezone(rules.zone)) for part in free)
@@ -42,14 +42,14 @@ def list_free(rules: CalendarRules, busy: Sequence[BusySpan], first: date, days:
 
 
 def is_bookable(rules: CalendarRules, starts_at: datetime, ends_at: datetime) -> bool:
-    """Whether the opening hours and the bounds allow this time, free or not."""
+    """Returns whether the opening hours and the bounds allow this time, free or not."""
     day = starts_at.astimezone(rules.zone).date() - timedelta(days=1)
     spans = list_free(rules, (), day, 3)
     return any(span.starts_at <= starts_at and ends_at <= span.ends_at for span in spans)
 
 
 def exists(local: datetime, zone: ZoneInfo) -> bool:
-    """Whether clocks in the zone ever show this time: the start of summer time skips an hour."""
+    """Returns whether clocks in the zone ever show this time: the start of summer time skips an hour."""
     return local.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) == local
 
 

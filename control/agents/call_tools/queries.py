@@ -31,6 +31,6 @@ async def select_agent(db: Connection, workspace_id: UUID, call_id: UUID) -> Cal
 
 
 async def select_config(db: Connection, workspace_id: UUID, call_id: UUID) -> Mapping[str, Any]:
-    """The config of the version that the call began with; empty without an agent."""
+    """Returns the config of the version that the call began with; empty without an agent."""
     agent = await select_agent(db, workspace_id, call_id)
     return {} if agent is None else agent.config

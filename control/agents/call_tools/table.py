@@ -29,7 +29,7 @@ REMOTE_TOOLS: Final[Mapping[str, RemoteTool]] = {tool.name: tool for tool in mak
 
 
 def agents_request_handlers(bookings: Bookings | None = None, search: KnowledgeSearch | None = None) -> RequestHandlers:
-    """The handlers of these tools, for the API's reader of requests.
+    """Returns the handlers of these tools, for the API's reader of requests.
 
     Args:
         bookings: None: there are no calendars.

@@ -80,13 +80,15 @@ _BY_AGENT: Final = f"""
 
 
 async def select_by_number(db: Connection, number: str, carrier: str) -> Any:
-    """The row for this number; None for one that is not active, or not at this carrier. Needs platform scope, because
-    the workspace is not known yet."""
+    """Returns the row for this number; None for one that is not active, or not at this carrier.
+
+    Needs platform scope, because the workspace is not known yet.
+    """
     return await db.fetchrow(_BY_NUMBER, number, carrier)
 
 
 async def select_by_agent(db: Connection, workspace_id: UUID, agent_id: UUID | None, version: int | None) -> Any:
-    """The row for an agent.
+    """Returns the row for an agent.
 
     Args:
         version: None takes the current one.
@@ -95,8 +97,8 @@ async def select_by_agent(db: Connection, workspace_id: UUID, agent_id: UUID | N
 
 
 async def select_dial_scope(db: Connection, workspace_id: UUID, number: str) -> Any:
-    """The row for `transfers.make_dial_scope`: where a workspace's calls may go, and whether this number is one of ours
-    that the scope sees."""
+    """Returns the row for `transfers.make_dial_scope`: where a workspace's calls may go, and whether this number is
+    one of ours that the scope sees."""
     return await db.fetchrow(
         f"SELECT w.settings, {_HOMES}, {_TRIAL_NUMBERS}, {_OURS.format(number='$2')} FROM workspaces w WHERE w.id = $1",
         workspace_id,

@@ -88,25 +88,28 @@ class AnsweringAgent:
         return self.version is not None and names_contact(self.version.content.config)
 
     def missing_variables(self, variables: Mapping[str, str]) -> tuple[str, ...]:
-        """The values that an outbound call with these variables still has to bring."""
+        """Returns the values that an outbound call with these variables still has to bring."""
         return missing_variables_of(self.version.content.config, variables) if self.version else ()
 
     def moment(self, at: datetime, *, is_inbound: bool) -> CallMoment:
-        """When a call began, by the workspace's clock. Opening hours hold for inbound calls only: an outbound call or a
-        test is wanted at any time."""
+        """Returns when a call began, by the workspace's clock.
+
+        Opening hours hold for inbound calls only: an outbound call or a test is wanted at any time.
+        """
         return CallMoment(at, self.timezone, "by_time" if is_inbound else "inside")
 
     def closing_text(self, call: PlannedCall) -> str | None:
-        """What an inbound caller hears who is hung up on, because the business is closed at the call's time; None when
-        the agent answers."""
+        """Returns what an inbound caller hears who is hung up on, because the business is closed at the call's
+        time; None when the agent answers."""
         if self.version is None:
             return None
         moment = self.moment(call.at, is_inbound=True)
         return closing_text(self.version.content, moment, self._complete(call))
 
     def make_plan(self, call: PlannedCall, moment: CallMoment | None = None) -> CallPlan:
-        """A call's plan, with keys, with the workspace's disclosure where the agent has none, and without a fallback
-        number that is not allowed (any more). Raises PlanError when there is no agent, or it cannot answer."""
+        """Returns a call's plan, with keys, with the workspace's disclosure where the agent has none, and without a
+        fallback number that is not allowed (any more). Raises PlanError when there is no agent, or it cannot
+        answer."""
         if self.version is None:
             raise PlanError("plan: there is no agent")
         keys = self._keys()
@@ -129,8 +132,10 @@ class AnsweringAgent:
         )
 
     def list_language_models(self) -> list[ProviderPlan]:
-        """The chain of language models that a call would get, with keys. Raises PlanError when there is no agent, or
-        its config is one that only an older schema allowed."""
+        """Returns the chain of language models that a call would get, with keys.
+
+        Raises PlanError when there is no agent, or its config is one that only an older schema allowed.
+        """
         if self.version is None:
             raise PlanError("plan: there is no agent")
         keys, content = self._keys(), self.version.content
@@ -154,7 +159,7 @@ class AnsweringAgent:
         return replace(call, workspace_name=self.workspace_name, timezone=self.timezone)
 
     def _keys(self) -> dict[str, str]:
-        """A key that cannot be unsealed counts as missing."""
+        """Returns a key that cannot be unsealed counts as missing."""
         needing = {offer.provider for offer in self.offers if offer.takes_key}
         return open_keys(self.sealer, self.sealed, needing)
 
@@ -182,7 +187,10 @@ class AgentLookup:
         return None if row is None else self._ready(row)
 
     async def get_dial_scope(self, db: Connection, workspace_id: UUID, number: str) -> DialScope:
-        """Where a workspace's callers may be transferred to; it answers for this number. The workspace must exist."""
+        """Returns where a workspace's callers may be transferred to; it answers for this number.
+
+        The workspace must exist.
+        """
         row = await queries.select_dial_scope(db, workspace_id, number)
         return make_dial_scope(row, self._policy.dangerous_countries)
 

@@ -25,13 +25,13 @@ async def select_public(db: Connection, industry: str | None, page: PageRequest)
 
 
 async def count_public(db: Connection, industry: str | None) -> int:
-    """The total of `select_public`."""
+    """Returns the total of `select_public`."""
     total: int = await db.fetchval(f"SELECT count(*) FROM agent_templates t WHERE {_PUBLIC}", industry)
     return total
 
 
 async def select_all(db: Connection, page: PageRequest) -> ListPage[Template]:
-    """All templates, by name, with how often each is used. Needs platform scope. Raises Invalid (code
+    """Returns all templates, by name, with how often each is used. Needs platform scope. Raises Invalid (code
     cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (), (True,))
     rows = await db.fetch(
@@ -41,7 +41,7 @@ async def select_all(db: Connection, page: PageRequest) -> ListPage[Template]:
 
 
 async def count_all(db: Connection) -> int:
-    """The total of `select_all`."""
+    """Returns the total of `select_all`."""
     total: int = await db.fetchval("SELECT count(*) FROM agent_templates WHERE deleted_at IS NULL")
     return total
 

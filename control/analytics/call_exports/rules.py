@@ -1,4 +1,4 @@
-"""Rows of an export of calls, as CSV or JSON. Pure."""
+"""Rows of an export of calls, as CSV or JSON. Pure functions."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -72,7 +72,7 @@ def open_file(file_format: ExportFormat) -> bytes:
 
 
 def format_calls(calls: Sequence[ExportedCall], file_format: ExportFormat, *, is_first: bool) -> bytes:
-    """The rows.
+    """Returns the rows.
 
     Args:
         is_first: Of the first calls of the file.

@@ -91,12 +91,12 @@ async def select_sums(db: Connection, first: date, last: date) -> PlatformSums:
 async def rank_workspaces(
     db: Connection, months: Sequence[date], days: Sequence[date], order: WorkspaceOrder, limit: int
 ) -> list[WorkspaceFigures]:
-    """The first `limit` workspaces with figures in these months and days."""
+    """Returns the first `limit` workspaces with figures in these months and days."""
     return await _rank(db, _SPANS, months, days, order, limit)
 
 
 async def rank_workspaces_of_all_time(db: Connection, order: WorkspaceOrder, limit: int) -> list[WorkspaceFigures]:
-    """The first `limit` workspaces, by all that is recorded of them."""
+    """Returns the first `limit` workspaces, by all that is recorded of them."""
     return await _rank(db, _TOTALS, [], [], order, limit)
 
 
@@ -149,7 +149,7 @@ ACTIVE_FEES: Final = """
 
 
 async def select_overview(db: Connection, today: date, month: date) -> Overview:
-    """The platform's figures, in one statement, so that they are consistent."""
+    """Returns the platform's figures, in one statement, so that they are consistent."""
     row = await db.fetchrow(
         f"""
         WITH here AS (
@@ -195,12 +195,12 @@ async def select_overview(db: Connection, today: date, month: date) -> Overview:
 
 
 async def select_mrr(db: Connection) -> Decimal:
-    """The monthly fees of all active workspaces' tiers."""
+    """Returns the monthly fees of all active workspaces' tiers."""
     return Decimal(await db.fetchval(f"SELECT coalesce(sum(fee), 0) FROM ({ACTIVE_FEES}) f", CURRENCY))
 
 
 async def select_revenue(db: Connection, first: date) -> tuple[Decimal, dict[str, Decimal]]:
-    """The sum charged since a day: total, and by tier."""
+    """Returns the sum charged since a day: total, and by tier."""
     total = await db.fetchval("SELECT coalesce(sum(price), 0) FROM platform_daily WHERE day >= $1", first)
     rows = await db.fetch(
         """

@@ -413,7 +413,7 @@ class CostOverviewView:
 
 
 def to_platform(found: PlatformOverview) -> PlatformFiguresView:
-    """The platform's figures as a view."""
+    """Returns the platform's figures as a view."""
     sums = found.sums
     return PlatformFiguresView(
         first_day=found.range.first,

@@ -75,8 +75,10 @@ WorkspaceOrder = Literal["calls", "revenue", "minutes", "cost"]
 
 
 def profit_margin(revenue: Decimal, cost: Decimal, unpriced: int) -> float | None:
-    """The share of the revenue that is left after the cost; negative when it costs more. None without revenue, and
-    where the cost of some entries is unknown."""
+    """Returns the share of the revenue that is left after the cost; negative when it costs more.
+
+    None without revenue, and where the cost of some entries is unknown.
+    """
     return round(float((revenue - cost) / revenue), 4) if revenue > 0 and not unpriced else None
 
 

@@ -31,7 +31,7 @@ class Dashboard:
         return await queries.select_overview(db, today, first_day("month", today))
 
     async def get_revenue(self, db: Connection, period: Literal["month", "quarter", "year"], now: datetime) -> Revenue:
-        """What was charged in the period, by the tier that each workspace had when its day was last computed.
+        """Returns what was charged in the period, by the tier that each workspace had when its day was last computed.
 
         churn_rate: of the workspaces that were active when the period began, the share that is not active now
         (suspended, deleted or purged), None if there were none. A workspace that was suspended and is active again does
@@ -66,7 +66,7 @@ class PlatformAnalytics:
     async def list_workspaces(
         self, db: Connection, choice: RangeChoice | None, order: WorkspaceOrder, limit: int, now: datetime
     ) -> tuple[DayRange | None, list[WorkspaceFigures]]:
-        """The first `limit` workspaces of the range; without a choice, of all time."""
+        """Returns the first `limit` workspaces of the range; without a choice, of all time."""
         if choice is None:
             return None, await queries.rank_workspaces_of_all_time(db, order, limit)
         days = _resolve(choice, now)

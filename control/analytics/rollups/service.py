@@ -50,7 +50,8 @@ async def mark_all_days(db: Connection, first: date = date.min, last: date = dat
 
 
 async def count_days_without_rows(db: Connection, first: date, last: date) -> int:
-    """The number of days of which only figures are left, so that they cannot be computed; without purged workspaces."""
+    """Returns the number of days of which only figures are left, so that they cannot be computed; without purged
+    workspaces."""
     return await queries.count_days_without_rows(db, first, last)
 
 

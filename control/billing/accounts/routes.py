@@ -179,7 +179,7 @@ async def list_exemptions(context: AdminContext, query: ExemptionsQuery) -> Exem
 
 
 def to_exemption(listed: ListedExemption) -> ExemptionView:
-    """An exemption as the API shows it."""
+    """Returns an exemption as the API shows it."""
     return copy_fields(ExemptionView, listed.exemption, workspace_name=listed.workspace_name)
 
 

@@ -45,7 +45,7 @@ class CreditGrant:
         return _ZERO if self.voided_at else self.amount - self.used
 
     def is_usable(self, start: datetime, end: datetime) -> bool:
-        """Whether something is left, and the grant was valid at some moment from start (inclusive) to end
+        """Returns whether something is left, and the grant was valid at some moment from start (inclusive) to end
         (exclusive)."""
         return self.balance > 0 and self.effective_at < end and (self.expires_at is None or self.expires_at > start)
 

@@ -288,7 +288,7 @@ async def select_payments(db: Connection, invoice_id: UUID, workspace_id: UUID) 
 
 # --- Tax rates -----------------------------------------------------------------------------------------------------
 async def select_tax_rates(db: Connection, country: str | None = None) -> list[TaxRate]:
-    """All versions of the tax rates.
+    """Returns all versions of the tax rates.
 
     Args:
         country: Only of this one.

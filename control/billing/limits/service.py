@@ -141,8 +141,10 @@ async def require_budget(db: Connection, workspace_id: UUID, now: datetime) -> N
 
 
 async def has_budget(db: Connection, workspace_id: UUID, now: datetime) -> bool:
-    """Whether anything is left to spend, before an outbound call is dialed. Running calls do not count. The first
-    minute is reserved when the call is answered. In any scope."""
+    """Returns whether anything is left to spend, before an outbound call is dialed.
+
+    Running calls do not count. The first minute is reserved when the call is answered. In any scope.
+    """
     limit = await queries.select_limit(db, workspace_id)
     if limit is None or not limit.ends_calls:
         return True

@@ -48,7 +48,7 @@ class SpendLimitDuty:
         self._before: set[UUID] = set()
 
     def make_duty(self) -> OutsideDuty:
-        """The duty `spend_limits`."""
+        """Returns the duty `spend_limits`."""
         return OutsideDuty("spend_limits", EVERY_S, self.run, 1 << 30)
 
     async def run(self, pool: Pool, now: datetime) -> int:

@@ -289,7 +289,7 @@ class ProviderJobs:
             await self._invoices.notify(db, invoice, declined_email)
 
     async def _is_replaced(self, db: Connection, workspace_id: UUID, method_id: str) -> bool:
-        """Whether another payment method was set."""
+        """Returns whether another payment method was set."""
         account = await queries.select_account(db, workspace_id)
         return account is not None and account.payment_method_id not in (None, method_id)
 

@@ -100,7 +100,7 @@ async def lock_open(db: Connection, period_id: UUID) -> StoredPeriod | None:
 
 
 async def has_open_before(db: Connection, workspace_id: UUID, start: datetime) -> bool:
-    """Whether an earlier period of the workspace is open."""
+    """Returns whether an earlier period of the workspace is open."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM billing_periods WHERE workspace_id = $1 AND status = 'open' AND period_end <= $2)",
         workspace_id,

@@ -41,7 +41,7 @@ class StreamedFile:
 
 
 def make_streamed_response(request: web.Request, file: StreamedFile, transact: Transact) -> web.Response:
-    """The response; it has no Content-Length and no ranges."""
+    """Returns the response; it has no Content-Length and no ranges."""
     headers = {
         "Content-Type": file.content_type,
         "Content-Disposition": f'attachment; filename="{file.name}"',

@@ -105,7 +105,7 @@ class TelnyxHandlers:
         return partial(self._commands.answer_or_reject, event, call, now)
 
     async def _call_answered(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """The stream is started only now, because its ticket is valid for a minute."""
+        """Returns the stream is started only now, because its ticket is valid for a minute."""
         if event.is_outbound and event.call_id is None:
             return None  # not placed by us
         await apply_status(db, wire.status_change(event, "in_progress"))
@@ -126,8 +126,8 @@ class TelnyxHandlers:
         return partial(self._commands.hang_up, event.call_control_id)
 
     async def _transfer_leg(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """An event of the leg that was called for a transfer: if it ends without having been reached, the caller goes
-        on with the agent. A report of its cost may come in the midst of that."""
+        """Returns an event of the leg that was called for a transfer: if it ends without having been reached, the
+        caller goes on with the agent. A report of its cost may come in the midst of that."""
         if event.type == "call.cost":
             await apply_status(db, wire.transfer_leg_cost(event))
             return None

@@ -227,7 +227,7 @@ class CallCommands:
         return await self._take_back(event, call, code, now)
 
     async def _prepare_transfer(self, db: Connection, call: OpenCall, number: str) -> bool:
-        """Whether the transfer may be carried out. It ends the calls of warm ones."""
+        """Returns whether the transfer may be carried out. It ends the calls of warm ones."""
         if not await transfers_service.may_transfer(db, self._outbound, call, number):
             return False
         await transfers_service.release(db, call.call_id)
@@ -270,8 +270,8 @@ class CallCommands:
         return lambda db: hang_up_later(db, call_id, delay_s)
 
     async def _reload(self, event: TelnyxEvent, now: datetime) -> OpenCall | None:
-        """The call as other events have left it meanwhile: a refused command may be the repeat of one that was carried
-        out."""
+        """Returns the call as other events have left it meanwhile: a refused command may be the repeat of one that
+        was carried out."""
         return await self._transact(lambda db: find_call(db, event, now))
 
     async def _is_streaming(self, call_id: UUID, leg: int) -> bool:

@@ -82,5 +82,5 @@ class TelnyxReader:
         self._keys.check(request.body, headers.get(SIGNATURE_HEADER), headers.get(TIMESTAMP_HEADER), now)
 
     def parse(self, request: WebhookRequest, now: datetime) -> TelnyxEvent:
-        """The query's `call` is our id of a call that we placed. Raises Malformed."""
+        """Returns the query's `call` is our id of a call that we placed. Raises Malformed."""
         return parse_event(request.body, request.query.get("call", ""), now)

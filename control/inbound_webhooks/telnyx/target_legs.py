@@ -42,7 +42,7 @@ class TelnyxTargetLegs:
         self._commands = commands
 
     async def apply(self, db: Connection, event: TelnyxEvent, transfer_id: UUID, now: datetime) -> Step | None:
-        """The effect of an event of such a leg, and the commands that follow."""
+        """Returns the effect of an event of such a leg, and the commands that follow."""
         match event.type:
             case "call.answered":
                 asked = await transfers_service.answer(db, transfer_id, event.call_control_id)
@@ -70,7 +70,7 @@ class TelnyxTargetLegs:
         return refused or (lambda db: transfers_service.mark_asked(db, asked.id, now))
 
     async def _listen(self, event: TelnyxEvent, asked: WarmTransfer) -> bool:
-        """Whether Telnyx reports words; where it refuses, a key decides."""
+        """Returns whether Telnyx reports words; where it refuses, a key decides."""
         try:
             await self._commands.targets.listen(event.call_control_id, asked.language, event.command_id("listen"))
         except CarrierRefused as refused:
@@ -92,7 +92,7 @@ class TelnyxTargetLegs:
     # --- The decision ---------------------------------------------------------------------------------------------
 
     async def _gathered(self, db: Connection, event: TelnyxEvent, transfer_id: UUID, now: datetime) -> Step | None:
-        """A key, or none. After a decision by words the question is ended, too, which is reported here."""
+        """Returns a key, or none. After a decision by words the question is ended, too, which is reported here."""
         decision = _BY_KEY.get(event["digits"])
         if decision is not None:
             return await self._decide(db, event, transfer_id, decision)
@@ -118,7 +118,7 @@ class TelnyxTargetLegs:
         return None if decision is None else await self._decide(db, event, transfer_id, decision)
 
     async def _decide(self, db: Connection, event: TelnyxEvent, transfer_id: UUID, decision: Decision) -> Step | None:
-        """The acceptance is stored before its conference is made, so that the end of the question, and a second
+        """Returns the acceptance is stored before its conference is made, so that the end of the question, and a second
         decision, change nothing any more."""
         if decision == "declined":
             await transfers_service.fail(db, transfer_id, "refused")

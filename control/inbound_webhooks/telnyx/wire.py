@@ -139,7 +139,8 @@ class TelnyxEvent:
         return self["call_session_id"]
 
     def command_id(self, command: str) -> str:
-        """The same for every attempt of a command: Telnyx ignores a repeat within 60 s (docs: command-retries)."""
+        """Returns the same for every attempt of a command: Telnyx ignores a repeat within 60 s (docs:
+        command-retries)."""
         return str(uuid5(NAMESPACE_URL, f"{self.id}:{command}"))
 
 
@@ -182,7 +183,7 @@ def from_stored_payload(payload: Mapping[str, Any], now: datetime) -> TelnyxEven
 
 
 def incoming_call(event: TelnyxEvent) -> IncomingCall:
-    """A call to one of our numbers."""
+    """Returns a call to one of our numbers."""
     attestation = _ATTESTATIONS.get(event["shaken_stir_attestation"])
     if event.payload.get("shaken_stir_validated") is False and attestation is not None:
         attestation = "failed"
@@ -190,12 +191,12 @@ def incoming_call(event: TelnyxEvent) -> IncomingCall:
 
 
 def status_change(event: TelnyxEvent, status: CallStatus) -> CarrierStatus:
-    """The call's state as of this event."""
+    """Returns the call's state as of this event."""
     return _carrier_status(event, status, facts={"status": event.type})
 
 
 def hangup_status(event: TelnyxEvent) -> CarrierStatus:
-    """The end of the call, with its cause."""
+    """Returns the end of the call, with its cause."""
     cause = event["hangup_cause"]
     status = _STATUS_BY_CAUSE.get(cause, "failed")
     facts = non_empty(status=event.type, cause=cause, source=event["hangup_source"], sip=event["sip_hangup_cause"])
@@ -203,14 +204,15 @@ def hangup_status(event: TelnyxEvent) -> CarrierStatus:
 
 
 def machine_status(event: TelnyxEvent) -> CarrierStatus:
-    """The result of answering-machine detection."""
+    """Returns the result of answering-machine detection."""
     result = event["result"]
     answered_by = _ANSWERED_BY_RESULT.get(result, "unknown")
     return _carrier_status(event, None, answered_by=answered_by, facts={"answered_by": result})
 
 
 def greeting_status(event: TelnyxEvent) -> CarrierStatus:
-    """A machine's greeting is over, with or without a beep (docs: answering-machine-detection, greeting.ended)."""
+    """Returns a machine's greeting is over, with or without a beep (docs: answering-machine-detection,
+    greeting.ended)."""
     return _carrier_status(event, None, answered_by="machine", greeting_ended=True, facts={"greeting": event["result"]})
 
 
@@ -227,15 +229,17 @@ def transfer_leg_status(event: TelnyxEvent, *, is_reached: bool) -> CarrierStatu
 
 
 def transfer_leg_cost(event: TelnyxEvent) -> CarrierStatus:
-    """What the leg of a transfer's target cost, reached or not: a fact of the transferred call."""
+    """Returns what the leg of a transfer's target cost, reached or not: a fact of the transferred call."""
     leg = event["call_leg_id"] or event.call_control_id
     facts = {f"{LEG_COST}{leg}": {"total": event["total_cost"]}}
     return CarrierStatus("telnyx", event.transfer_of, None, event.occurred_at, facts=facts)
 
 
 def transfer_failure(event: TelnyxEvent) -> TransferFailure:
-    """Why the leg of a transfer ended that was not answered. A target that declines is seen with normal_clearing
-    (seen by users of Telnyx) or call_rejected."""
+    """Returns why the leg of a transfer ended that was not answered.
+
+    A target that declines is seen with normal_clearing (seen by users of Telnyx) or call_rejected.
+    """
     return _FAILURES.get(event["hangup_cause"], "failed")
 
 
@@ -280,8 +284,10 @@ def _carrier_status(event: TelnyxEvent, status: CallStatus | None, **fields: Any
 
 
 def _identity(event_id: str, event_type: str, payload: Mapping[str, Any]) -> str:
-    """A stream's end may come in two events (failed, then stopped). They count as one event, identified by the stream's
-    URL, which is unique."""
+    """Returns a stream's end may come in two events (failed, then stopped).
+
+    They count as one event, identified by the stream's URL, which is unique.
+    """
     if event_type not in ("streaming.stopped", "streaming.failed"):
         return event_id[:_MAX_TEXT_LENGTH]
     params = payload.get("stream_params")
@@ -295,7 +301,7 @@ def stream_key(url: str) -> str:
 
 
 def stream_end(job: StreamEndedJob, at: datetime) -> TelnyxEvent:
-    """The end of a stream as Telnyx would report it, with all that names the call."""
+    """Returns the end of a stream as Telnyx would report it, with all that names the call."""
     state = client_state(f"{INBOUND}{job.call_id}")
     payload = {"call_control_id": job.carrier_call_id, "call_session_id": job.session_id, "client_state": state}
     return _event(job.stream_id, "streaming.stopped", at, payload, "")

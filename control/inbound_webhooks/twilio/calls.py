@@ -87,8 +87,10 @@ class CheckStreamJob(msgspec.Struct, frozen=True):
 
 
 def continue_path(call_id: UUID | None, leg: int, language: str) -> str:
-    """Where Twilio asks what comes after a stream: path and query. The language is part of it, so that an announcement
-    needs no look-up when something is unavailable."""
+    """Returns where Twilio asks what comes after a stream: path and query.
+
+    The language is part of it, so that an announcement needs no look-up when something is unavailable.
+    """
     return f"{CONTINUE}?call={call_id or ''}&leg={leg}&language={language}"
 
 
@@ -129,7 +131,7 @@ class TwilioCalls:
         return await self._answer("continue", next_step(form, now))
 
     async def _answer(self, kind: TwilioKind, work: Awaitable[str]) -> web.Response:
-        """A caller is on the line: an error is answered with a spoken apology, never with an error status."""
+        """Returns a caller is on the line: an error is answered with a spoken apology, never with an error status."""
         try:
             async with asyncio.timeout(self._options.deadline_s):
                 text = await work
@@ -151,8 +153,8 @@ class TwilioCalls:
         return await self._connect_stream(call, now, records=records)
 
     async def _store_and_admit(self, db: Connection, form: TwilioForm, now: datetime) -> AdmittedCall | RefusedCall:
-        """A repeated request, which comes only when our answer was not executed, gets the same call again, with a new
-        ticket if it is not over."""
+        """Returns a repeated request, which comes only when our answer was not executed, gets the same call again,
+        with a new ticket if it is not over."""
         kind: TwilioKind = "answered" if form.is_outbound else "inbound"
         await store_once(db, wire.to_stored_event(kind, form), now, handled=True)
         if form.is_outbound:
@@ -210,15 +212,15 @@ class TwilioCalls:
         return await self._resume(call, form, now)
 
     async def _carry_out(self, call: OpenCall | None, form: TwilioForm, outcome: StreamOutcome, now: datetime) -> str:
-        """A caller does not join a conference that the target has left, and goes on with the agent instead."""
+        """Returns a caller does not join a conference that the target has left, and goes on with the agent instead."""
         if call is not None and outcome.number and not await self._prepare_transfer(call, outcome, now):
             return await self._return_to_agent(form, "failed", now)
         return self._hang_up_or_transfer(call, form, outcome)
 
     async def _prepare_transfer(self, call: OpenCall, outcome: StreamOutcome, now: datetime) -> bool:
-        """Whether the transfer may be carried out: to a conference only while the target waits in it, to a number only
-        where the workspace may call, whoever named it. A blind one ends the calls of warm ones. Without a database it
-        is carried out, unless the number alone forbids it."""
+        """Returns whether the transfer may be carried out: to a conference only while the target waits in it, to a
+        number only where the workspace may call, whoever named it. A blind one ends the calls of warm ones. Without
+        a database it is carried out, unless the number alone forbids it."""
 
         async def prepare(db: Connection) -> bool:
             if outcome.conference:
@@ -270,14 +272,16 @@ class TwilioCalls:
         return await self._connect_stream(resumed, now, lost_nodes)
 
     async def _find_stream(self, call: OpenCall, leg: int) -> StreamTarget | None:
-        """What a stream of the call was assigned to; None also while Redis is unavailable."""
+        """Returns what a stream of the call was assigned to; None also while Redis is unavailable."""
         with suppress(BusUnavailable):
             return await self._services[MediaAssignment].find_assignment(call.call_id, leg)
         return None
 
     async def _wait_for_stream(self, call: OpenCall, leg: int) -> StreamTarget:
-        """The stream that the same request, sent at the same moment, is being given. Raises TimeoutError when it gets
-        none, because no node has room, or Redis is unavailable."""
+        """Returns the stream that the same request, sent at the same moment, is being given.
+
+        Raises TimeoutError when it gets none, because no node has room, or Redis is unavailable.
+        """
         loop = asyncio.get_running_loop()
         until = loop.time() + self._routing.timeout_s
         found = await self._find_stream(call, leg)
@@ -289,9 +293,12 @@ class TwilioCalls:
         return found
 
     async def _end_without_database(self, form: TwilioForm, now: datetime, error: Exception) -> str:
-        """The URL names our call, so its outcome can be read from the bus. Raises `error` where there is none: only
-        the database knows whether such a call may be resumed. That Twilio asked is stored later: else the check of
-        the stream (`tasks.py`) would redirect the call in the middle of its transfer."""
+        """Returns the URL names our call, so its outcome can be read from the bus.
+
+        Raises `error` where there is none: only the database knows whether such a call may be resumed. That Twilio
+        asked is stored later: else the check of the stream (`tasks.py`) would redirect the call in the middle of its
+        transfer.
+        """
         if form.is_ended:
             return wire.hang_up()
         outcome = None
@@ -327,8 +334,11 @@ class TwilioCalls:
     # --- The transfer ended: <Dial action> (docs: TwiML <Dial>) ----------------------------------------------------
 
     async def _transfer_ended(self, form: TwilioForm, now: datetime) -> str:
-        """A caller whose call was not taken goes on with the agent. Without a database, and for a call that cannot go
-        on, Twilio says that nobody answered. The event is stored after the answer."""
+        """Returns a caller whose call was not taken goes on with the agent.
+
+        Without a database, and for a call that cannot go on, Twilio says that nobody answered. The event is stored
+        after the answer.
+        """
         self._background.start("transfer_ended", self._store_continue(form, now))
         if form.is_ended or form["DialCallStatus"] in _TRANSFER_ANSWERED:
             return wire.hang_up()
@@ -360,7 +370,7 @@ class TwilioCalls:
     # --- Shared by the steps ---------------------------------------------------------------------------------------
 
     def _refuse(self, refused: RefusedCall, now: datetime) -> str:
-        """The refusal is stored after the answer, because the caller is waiting."""
+        """Returns the refusal is stored after the answer, because the caller is waiting."""
         self._background.start("record_refusal", self._routing.record_refusal(refused, now))
         return _say_refusal(refused)
 
@@ -385,17 +395,20 @@ class StatusCallbacks:
         self._inbox = inbox
 
     async def receive_status(self, form: TwilioForm, now: datetime) -> web.Response:
-        """A call's state, or the result of answering-machine detection, which has the same address and no
+        """Returns a call's state, or the result of answering-machine detection, which has the same address and no
         SequenceNumber (docs: voice/api/call-resource, AsyncAmdStatusCallback)."""
         is_machine_result = form["AnsweredBy"] and not form["SequenceNumber"]
         return await self._receive("amd" if is_machine_result else "status", form, now)
 
     async def receive_recording(self, form: TwilioForm, now: datetime) -> web.Response:
-        """A recording that Twilio made, or could not make."""
+        """Returns a recording that Twilio made, or could not make."""
         return await self._receive("recording", form, now)
 
     async def receive_stream(self, form: TwilioForm, now: datetime) -> web.Response:
-        """A media stream began, ended or failed (docs: TwiML <Stream>, statusCallback). A beginning is not stored."""
+        """Returns a media stream began, ended or failed (docs: TwiML <Stream>, statusCallback).
+
+        A beginning is not stored.
+        """
         if form["StreamEvent"] == "stream-started":
             self._inbox.count("twilio", "stream", "ignored")
             return web.Response(status=204)
@@ -430,7 +443,7 @@ class StatusCallbacks:
 
 
 def build(parts: WebhookParts) -> WebhookSource[TwilioForm]:
-    """The source with its steps by address."""
+    """Returns the source with its steps by address."""
     calls = TwilioCalls(parts)
     callbacks = StatusCallbacks(parts.inbox)
     return WebhookSource(

@@ -48,7 +48,8 @@ def make_stream_check_job(pool: Pool, services: Services) -> JobHandler:
 
 
 async def _is_stuck(pool: Pool, call: CallState, job: CheckStreamJob) -> bool:
-    """Whether the call is up, and nothing followed the stream: neither another one nor a request for instructions."""
+    """Returns whether the call is up, and nothing followed the stream: neither another one nor a request for
+    instructions."""
     is_over = call.carrier_call_id is None or call.details.carrier.unknown.get("status") in _OVER
     if is_over or call.details.leg != job.leg:
         return False
@@ -58,8 +59,10 @@ async def _is_stuck(pool: Pool, call: CallState, job: CheckStreamJob) -> bool:
 
 
 async def _may_be_live(services: Services, call: CallState, job: CheckStreamJob) -> bool:
-    """Whether a node still has the call; a dead one seems to for some seconds (shared/bus/live.py). Without Redis
-    nobody knows: a stream that Twilio has stopped is not live, one that had an error may be."""
+    """Returns whether a node still has the call; a dead one seems to for some seconds (shared/bus/live.py).
+
+    Without Redis nobody knows: a stream that Twilio has stopped is not live, one that had an error may be.
+    """
     if call.is_final:
         return False
     try:

@@ -115,7 +115,7 @@ def parse_form(fields: Mapping[str, str], query: Mapping[str, str]) -> TwilioFor
 
 
 def to_stored_event(kind: TwilioKind, form: TwilioForm) -> StoredEvent:
-    """The id is made of signed fields: Twilio's I-Twilio-Idempotency-Token is a header, which is not signed."""
+    """Returns the id is made of signed fields: Twilio's I-Twilio-Idempotency-Token is a header, which is not signed."""
     payload: dict[str, Any] = {
         "form": dict(form.fields),
         "call": str(form.call_id or ""),
@@ -132,7 +132,7 @@ def from_stored_payload(payload: Mapping[str, Any]) -> TwilioForm:
 
 
 def incoming_call(form: TwilioForm) -> IncomingCall:
-    """A call to one of our numbers."""
+    """Returns a call to one of our numbers."""
     return IncomingCall("twilio", form.call_sid, form["From"], form["To"], _attestation(form["StirVerstat"]))
 
 
@@ -146,7 +146,7 @@ def _attestation(verstat: str) -> Attestation | None:
 
 
 def call_status(form: TwilioForm, now: datetime) -> CarrierStatus:
-    """The state that a status callback reports."""
+    """Returns the state that a status callback reports."""
     return _carrier_status(
         form,
         _parse_time(form["Timestamp"], now),
@@ -166,7 +166,7 @@ def _cause(form: TwilioForm) -> str:
 
 
 def machine_status(form: TwilioForm, now: datetime) -> CarrierStatus:
-    """The result of answering-machine detection (docs: voice/api/call-resource, AnsweredBy)."""
+    """Returns the result of answering-machine detection (docs: voice/api/call-resource, AnsweredBy)."""
     answered_by = form["AnsweredBy"]
     result = "machine" if answered_by.startswith("machine") else answered_by
     facts = non_empty(answered_by=answered_by, detection_ms=form["MachineDetectionDuration"])
@@ -315,7 +315,10 @@ def dial(number: str, caller: str, action: str, limit_s: int, *, words: str = ""
 
 
 def _noun(target: str) -> str:
-    """What <Dial> calls (docs: TwiML <Number>, <Sip>). Each "w" waits for 0.5 s: menus do not listen at once."""
+    """Returns what <Dial> calls (docs: TwiML <Number>, <Sip>).
+
+    Each "w" waits for 0.5 s: menus do not listen at once.
+    """
     number, _, extension = target.partition(";ext=")
     if target.lower().startswith("sip"):
         return f"<Sip>{escape(_clean(target))}</Sip>"
@@ -352,7 +355,7 @@ def join_conference(name: str, limit_s: int, action: str = "") -> str:
 
 
 def _gather(taken: str, action: str, wait_s: int) -> str:
-    """The attributes that questions share."""
+    """Returns the attributes that questions share."""
     return f'input="{taken}" numDigits="1" timeout="{wait_s}" action={_quoted(action)} method="POST"'
 
 

@@ -29,14 +29,14 @@ _TYPES: Final = """
 
 
 async def select_connection(db: Connection, workspace_id: UUID, integration_id: UUID) -> ActiveConnection | None:
-    """The connection; None for one that is not connected, or whose type is disabled."""
+    """Returns the connection; None for one that is not connected, or whose type is disabled."""
     return _connection(await db.fetchrow(_ONE, workspace_id, integration_id))
 
 
 async def select_with_actions(
     db: Connection, workspace_id: UUID, actions: Sequence[str], integration_id: UUID | None = None
 ) -> ActiveConnection | None:
-    """The workspace's first connection whose type declares all of these actions.
+    """Returns the workspace's first connection whose type declares all of these actions.
 
     Args:
         integration_id: This one only.

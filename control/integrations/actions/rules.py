@@ -1,4 +1,4 @@
-"""Makes the HTTP request of a declaration, and takes from the answer what the declaration names. Pure.
+"""Makes the HTTP request of a declaration, and takes from the answer what the declaration names. Pure functions.
 
 Each value is escaped for the place that it goes to; all that is taken is bounded.
 """
@@ -81,7 +81,7 @@ def fill_request(
     extra: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> VendorRequest:
-    """The request with its credentials.
+    """Returns the request with its credentials.
 
     A parameter, or a member of the body, that is one placeholder without a value is left out. Raises Invalid (code
     value_invalid) for a value that its place cannot hold.
@@ -113,8 +113,10 @@ def fill_request(
 
 
 def authorize_link(config: IntegrationTypeConfig, url: str, token: str) -> VendorRequest:
-    """The request of a page whose address the vendor named. Raises Invalid unless it is on the server of `base_url`:
-    the credentials go nowhere else."""
+    """Returns the request of a page whose address the vendor named.
+
+    Raises Invalid unless it is on the server of `base_url`: the credentials go nowhere else.
+    """
     base = config.base_url
     if PLACEHOLDER.search(base) or _origin(url) != _origin(base):
         raise _invalid("link", "the next page is on another server")
@@ -127,7 +129,7 @@ def authorize_link(config: IntegrationTypeConfig, url: str, token: str) -> Vendo
 
 
 def fill_pointer(pointer: str, values: Values) -> str:
-    """The pointer with its placeholders filled, each value as one name (RFC 6901, 3)."""
+    """Returns the pointer with its placeholders filled, each value as one name (RFC 6901, 3)."""
 
     def escape(found: re.Match[str]) -> str:
         return _text(_value(found[1], values)).replace("~", "~0").replace("/", "~1")
@@ -154,7 +156,7 @@ def _fill_text(text: str, values: Values) -> str | None:
 
 
 def _fill_body(body: Any, values: Values) -> Any:
-    """The same JSON, its texts filled; one that is a placeholder takes the value with its type."""
+    """Returns the same JSON, its texts filled; one that is a placeholder takes the value with its type."""
     if isinstance(body, str):
         whole = PLACEHOLDER.fullmatch(body)
         return _value(whole[1], values) if whole else _fill_text(body, values)
@@ -177,8 +179,8 @@ def _path(path: str, values: Values) -> str:
 
 
 def _base(base_url: str, values: Values) -> str:
-    """A setting may be the beginning, such as Salesforce's instance_url, which the egress guard checks as a whole, or
-    a part of the host's name."""
+    """Returns a setting may be the beginning, such as Salesforce's instance_url, which the egress guard checks as a
+    whole, or a part of the host's name."""
 
     def insert(found: re.Match[str]) -> str:
         value = _text(_value(found[1], values))
@@ -235,9 +237,11 @@ class AnswerFailed(Exception):
 
 
 def map_records(mapping: ResponseMapping, document: Any, values: Values) -> list[VendorRecord]:
-    """The records by our names; an answer without a list is one record. Only texts, numbers and truth values are
-    taken, texts up to MAX_VALUE_CHARACTERS. Raises AnswerFailed; AnswerUnreadable for an answer without the list, or
-    of more than MAX_RECORDS."""
+    """Returns the records by our names; an answer without a list is one record.
+
+    Only texts, numbers and truth values are taken, texts up to MAX_VALUE_CHARACTERS. Raises AnswerFailed;
+    AnswerUnreadable for an answer without the list, or of more than MAX_RECORDS.
+    """
     for pointer in mapping.failures:
         if find_value(document, fill_pointer(pointer, values)) not in (None, False, "", [], {}):
             raise AnswerFailed(f"the vendor names a failure at {pointer}")
@@ -261,7 +265,7 @@ def _map_record(mapping: ResponseMapping, item: Any) -> VendorRecord:
 
 
 def _in_utc(value: Scalar) -> Scalar:
-    """A time with `Z` where it has no offset."""
+    """Returns a time with `Z` where it has no offset."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:

@@ -135,8 +135,10 @@ class ActionRunner:
         await self._access.close()
 
     async def run(self, connection: ActiveConnection, call: ActionCall) -> list[VendorRecord]:
-        """The records of the answer. Raises VendorFailure; Invalid for arguments that the request cannot hold; what
-        GrantedAccess raises."""
+        """Returns the records of the answer.
+
+        Raises VendorFailure; Invalid for arguments that the request cannot hold; what GrantedAccess raises.
+        """
         if missing := connection.missing_settings:
             raise VendorFailure("refused", f"the connection has no {', '.join(missing)} yet", is_sent=False)
         values = {"input": {**call.arguments, "key": call.key}, "config": connection.settings}
@@ -243,7 +245,7 @@ def _wait_s(failure: VendorFailure, delay: float | None, is_repeatable: bool) ->
 
 
 def _retry_after_s(answer: VendorAnswer) -> float:
-    """The header Retry-After (RFC 9110, 10.2.3): seconds, or a date."""
+    """Returns the header Retry-After (RFC 9110, 10.2.3): seconds, or a date."""
     text = answer.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdecimal():
         seconds = float(text[:6])
@@ -261,7 +263,7 @@ def _retry_after_s(answer: VendorAnswer) -> float:
 async def find_connection(
     db: Connection, workspace_id: UUID, actions: Sequence[str], integration_id: UUID | None = None
 ) -> ActiveConnection | None:
-    """The workspace's first connection whose type declares all of these actions.
+    """Returns the workspace's first connection whose type declares all of these actions.
 
     Args:
         integration_id: This one only.
@@ -270,7 +272,7 @@ async def find_connection(
 
 
 async def load_connection(db: Connection, workspace_id: UUID, integration_id: UUID) -> ActiveConnection | None:
-    """The connection; None for one that is not connected, or whose type is disabled."""
+    """Returns the connection; None for one that is not connected, or whose type is disabled."""
     return await queries.select_connection(db, workspace_id, integration_id)
 
 

@@ -82,7 +82,7 @@ class CalendarRequests:
         await self.runner.close()
 
     async def list_busy(self, connection: ActiveConnection, begins: datetime, ends: datetime) -> list[BusySpan]:
-        """The times that are taken. Raises Conflict (calendar_unavailable)."""
+        """Returns the times that are taken. Raises Conflict (calendar_unavailable)."""
         arguments = {"from": format_utc(begins), "until": format_utc(ends)} | _without_offset(
             {"from": begins, "until": ends}
         )
@@ -108,8 +108,10 @@ class CalendarRequests:
         return None if found is None else found.external_id
 
     async def read(self, connection: ActiveConnection, external_id: str) -> VendorAppointment | None:
-        """An appointment by its id; None: it is gone. Raises Conflict (outcome_unknown) if the vendor does not answer,
-        or the type cannot tell."""
+        """Returns an appointment by its id; None: it is gone.
+
+        Raises Conflict (outcome_unknown) if the vendor does not answer, or the type cannot tell.
+        """
         if connection.type_config.action(READ_APPOINTMENT) is None:
             raise make_unknown()
         return await self._look_up(connection, READ_APPOINTMENT, external_id)
@@ -153,7 +155,7 @@ def format_utc(moment: datetime) -> str:
 
 
 def span_arguments(starts_at: datetime, ends_at: datetime) -> dict[str, str]:
-    """The time of an appointment, for actions."""
+    """Returns the time of an appointment, for actions."""
     moments = {"starts_at": starts_at, "ends_at": ends_at}
     return {name: format_utc(moment) for name, moment in moments.items()} | _without_offset(moments)
 
@@ -206,6 +208,6 @@ def _span(record: VendorRecord) -> BusySpan | None:
 
 
 def _without_offset(moments: Mapping[str, datetime]) -> dict[str, str]:
-    """The same in UTC without an offset, as vendors want it who take the zone apart (Microsoft Graph,
+    """Returns the same in UTC without an offset, as vendors want it who take the zone apart (Microsoft Graph,
     dateTimeTimeZone)."""
     return {f"{name}_utc": format_utc(moment).removesuffix("Z") for name, moment in moments.items()}

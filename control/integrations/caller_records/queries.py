@@ -316,7 +316,7 @@ async def finish_appointment(
 async def select_coming_appointments(
     db: Connection, workspace_id: UUID, phone: str, now: datetime, limit: int
 ) -> list[Appointment]:
-    """The next appointments that were booked for this number (E.164)."""
+    """Returns the next appointments that were booked for this number (E.164)."""
     return [Appointment(**row) for row in await db.fetch(_SELECT_COMING, workspace_id, phone, now, limit)]
 
 
@@ -359,7 +359,7 @@ _CANCEL_APPOINTMENT: Final = """
 async def select_own_appointments(
     db: Connection, workspace_id: UUID, integration_id: UUID, caller: Caller, now: datetime, limit: int
 ) -> list[Appointment]:
-    """The caller's next appointments that calls booked in this connection's calendar."""
+    """Returns the caller's next appointments that calls booked in this connection's calendar."""
     rows = await db.fetch(_SELECT_OWN, workspace_id, integration_id, now, caller.phone, caller.reference, limit)
     return [Appointment(**row) for row in rows]
 
@@ -375,7 +375,7 @@ async def has_open_move(
 async def select_changed_appointment(
     db: Connection, workspace_id: UUID, integration_id: UUID, change_key: str
 ) -> Appointment | None:
-    """The appointment that this run has begun to cancel."""
+    """Returns the appointment that this run has begun to cancel."""
     row = await db.fetchrow(_SELECT_CHANGED, workspace_id, integration_id, change_key)
     return None if row is None else Appointment(**row)
 
@@ -445,7 +445,7 @@ class UnsettledAppointment:
 async def select_unsettled_appointment(
     db: Connection, workspace_id: UUID, appointment_id: UUID
 ) -> UnsettledAppointment | None:
-    """The appointment, if it is not known what became of its booking, move or cancellation."""
+    """Returns the appointment, if it is not known what became of its booking, move or cancellation."""
     row = await db.fetchrow(_SELECT_UNSETTLED, workspace_id, appointment_id)
     if row is None:
         return None

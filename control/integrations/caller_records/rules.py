@@ -1,4 +1,7 @@
-"""Contacts and appointments as values, and read from records of vendors: cleaned, bounded, numbers in E.164. Pure."""
+"""Contacts and appointments as values, and read from records of vendors: cleaned, bounded, numbers in E.164.
+
+Pure functions.
+"""
 
 import re
 import unicodedata
@@ -148,7 +151,7 @@ _REGION: Final = re.compile(r"^[A-Z]{2}$")
 
 
 def read_contacts(records: Iterable[VendorRecord], region: str) -> SyncedRecords:
-    """The last of two records of one id counts.
+    """Returns the last of two records of one id counts.
 
     Args:
         region: ISO 3166 code of the country whose numbers are written without a country code; empty: none.

@@ -60,13 +60,13 @@ class OAuthClientAccount:
 
 
 def new_verifier() -> str:
-    """A random code verifier of PKCE."""
+    """Returns a random code verifier of PKCE."""
     verifier: str = generate_token(VERIFIER_LENGTH)
     return verifier
 
 
 def make_authorize_url(client: OAuthClientAccount, state: str, verifier: str) -> str:
-    """The address at the vendor where a person grants access."""
+    """Returns the address at the vendor where a person grants access."""
     config = client.config
     url: str = prepare_grant_uri(
         config.authorize_url,
@@ -91,15 +91,17 @@ class OAuthRequests:
     async def exchange_code(
         self, client: OAuthClientAccount, code: str, verifier: str, now: datetime, owner: str
     ) -> ObtainedGrant:
-        """The grant for a code. Raises GrantRefused, ClientRefused, VendorUnreachable."""
+        """Returns the grant for a code. Raises GrantRefused, ClientRefused, VendorUnreachable."""
         body = prepare_token_request(
             "authorization_code", redirect_uri=client.redirect_uri, code=code, code_verifier=verifier
         )
         return await self._fetch_grant(client, body, now, owner, "")
 
     async def refresh(self, client: OAuthClientAccount, refresh_token: str, now: datetime, owner: str) -> ObtainedGrant:
-        """The next grant; the refresh token stays the same where the vendor sends no other one (RFC 6749, 6). Raises as
-        `exchange_code`."""
+        """Returns the next grant; the refresh token stays the same where the vendor sends no other one (RFC 6749, 6).
+
+        Raises as `exchange_code`.
+        """
         body = prepare_token_request("refresh_token", refresh_token=refresh_token)
         return await self._fetch_grant(client, body, now, owner, refresh_token)
 
@@ -150,7 +152,7 @@ def _raise_refused(answer: VendorAnswer, error: str) -> None:
 
 
 def _error_of(answer: VendorAnswer) -> str:
-    """The vendor's error code. Slack answers with it under HTTP 200."""
+    """Returns the vendor's error code. Slack answers with it under HTTP 200."""
     document = answer.json()
     error = document.get("error") if isinstance(document, Mapping) else None
     return error[:100] if isinstance(error, str) and error.isprintable() else ""

@@ -67,7 +67,7 @@ class SealedGrant:
 async def select_grant(
     db: Connection, workspace_id: UUID, integration_id: UUID, *, lock: bool = False
 ) -> StoredGrant | None:
-    """The grant of a connection.
+    """Returns the grant of a connection.
 
     Args:
         lock: Until the transaction ends.
@@ -77,7 +77,7 @@ async def select_grant(
 
 
 async def select_workspace_grants(db: Connection, workspace_id: UUID) -> list[tuple[StoredGrant, str | None]]:
-    """The OAuth grants of a workspace, with the accounts at the vendors. Needs platform scope."""
+    """Returns the OAuth grants of a workspace, with the accounts at the vendors. Needs platform scope."""
     found = []
     for row in await db.fetch(_SELECT_GRANTS_OF_WORKSPACE, workspace_id):
         values = dict(row)
@@ -180,8 +180,10 @@ async def insert_state(db: Connection, state: OAuthState, state_hash: bytes, exp
 
 
 async def take_state(db: Connection, state_hash: bytes, now: datetime) -> OAuthState | None:
-    """The flow of a redirect, once. None: it is unknown, expired or used. Needs platform scope, because the browser
-    has no sign-in."""
+    """Returns the flow of a redirect, once.
+
+    None: it is unknown, expired or used. Needs platform scope, because the browser has no sign-in.
+    """
     row = await db.fetchrow(_TAKE_STATE, state_hash, now)
     return None if row is None else OAuthState(**row)
 
@@ -201,7 +203,10 @@ async def store_pending(
 
 
 async def take_confirmed(db: Connection, confirmation_hash: bytes, user_id: UUID, now: datetime) -> OAuthState | None:
-    """The flow that this user may confirm, once. None: there is none, it is expired, or somebody else began it."""
+    """Returns the flow that this user may confirm, once.
+
+    None: there is none, it is expired, or somebody else began it.
+    """
     row = await db.fetchrow(_TAKE_CONFIRMED, confirmation_hash, user_id, now)
     return None if row is None else OAuthState(**row)
 

@@ -122,7 +122,7 @@ def open_credentials(sealer: Sealer, sealed: bytes | None) -> VendorCredentials 
 
 
 def seal_pending(sealer: Sealer, grant: ObtainedGrant) -> bytes:
-    """A grant that waits for its confirmation, sealed."""
+    """Returns a grant that waits for its confirmation, sealed."""
     return sealer.seal(msgspec.json.encode(grant), PENDING_PURPOSE)
 
 
@@ -162,12 +162,12 @@ class StateSigner:
         self._keys: Sequence[bytes] = sealer.derive(STATE_PURPOSE)
 
     def new(self, integration_type: str) -> NewState:
-        """A state for a flow at the vendor of this type."""
+        """Returns a state for a flow at the vendor of this type."""
         random = secrets.token_urlsafe(32)
         return NewState(random + _sign(self._keys[0], random, integration_type), _hash(random))
 
     def check(self, text: str, integration_type: str) -> bytes | None:
-        """The hash of a state that we signed for this type; None for any other text."""
+        """Returns the hash of a state that we signed for this type; None for any other text."""
         random, signature = text[:_RANDOM_CHARACTERS], text[_RANDOM_CHARACTERS:]
         if len(signature) != _SIGNATURE_CHARACTERS or not text.isascii():
             return None

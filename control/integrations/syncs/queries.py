@@ -25,7 +25,7 @@ _LOG_ORDER: Final = Keyset(
 
 
 async def select_logs(db: Connection, workspace_id: UUID, integration_id: UUID, page: PageRequest) -> ListPage[SyncLog]:
-    """A page of the log, newest first. Raises Invalid (code cursor_unknown)."""
+    """Returns a page of the log, newest first. Raises Invalid (code cursor_unknown)."""
     scope = (workspace_id, integration_id)
     clause = await _LOG_ORDER.make_clause(db, page, scope, scope)
     rows = await db.fetch(
@@ -37,7 +37,7 @@ async def select_logs(db: Connection, workspace_id: UUID, integration_id: UUID, 
 
 
 async def count_logs(db: Connection, workspace_id: UUID, integration_id: UUID) -> int:
-    """The total of `select_logs`."""
+    """Returns the total of `select_logs`."""
     found: int = await db.fetchval(
         "SELECT count(*) FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2",
         workspace_id,
@@ -47,7 +47,7 @@ async def count_logs(db: Connection, workspace_id: UUID, integration_id: UUID) -
 
 
 async def select_open_log(db: Connection, workspace_id: UUID, integration_id: UUID) -> UUID:
-    """The oldest sync that waits or runs, of a connection that has one."""
+    """Returns the oldest sync that waits or runs, of a connection that has one."""
     found: UUID = await db.fetchval(
         "SELECT id FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2 "
         "AND status IN ('queued', 'running') ORDER BY started_at, id LIMIT 1",
@@ -149,13 +149,13 @@ async def has_delayed_sync(db: Connection, workspace_id: UUID, integration_id: U
 
 
 async def select_open_syncs(db: Connection, workspace_id: UUID, integration_id: UUID) -> list[OpenSync]:
-    """A connection's syncs that wait or run, the oldest first."""
+    """Returns a connection's syncs that wait or run, the oldest first."""
     rows = await db.fetch(_SELECT_OPEN, workspace_id, integration_id)
     return [OpenSync(**row) for row in rows]
 
 
 async def take_lease(db: Connection, lease: SyncLease) -> dict[str, SyncPosition] | None:
-    """The positions of a connection's syncs; None while another worker runs them."""
+    """Returns the positions of a connection's syncs; None while another worker runs them."""
     positions = await db.fetchval(_TAKE_LEASE, lease.workspace_id, lease.integration_id, lease.lease, lease.seconds)
     return None if positions is None else msgspec.convert(positions, dict[str, SyncPosition])
 

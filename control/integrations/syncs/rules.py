@@ -1,4 +1,4 @@
-"""Where a sync continues: the next page of the one that runs, and where the next one begins. Pure."""
+"""Where a sync continues: the next page of the one that runs, and where the next one begins. Pure functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class SyncPosition(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def begin_sync(position: SyncPosition, declaration: SyncDeclaration, log_id: UUID, now: datetime) -> SyncPosition:
-    """The first page of a sync; the same position if this sync runs already."""
+    """Returns the first page of a sync; the same position if this sync runs already."""
     if position.log_id == log_id:
         return position
     is_due = now - position.full_at >= FULL_EVERY
@@ -83,14 +83,14 @@ def begin_sync(position: SyncPosition, declaration: SyncDeclaration, log_id: UUI
 
 
 def restart_in_full(position: SyncPosition, now: datetime) -> SyncPosition:
-    """The same sync from its beginning, of everything: the vendor no longer knows where it was."""
+    """Returns the same sync from its beginning, of everything: the vendor no longer knows where it was."""
     return SyncPosition(log_id=position.log_id, began=now)
 
 
 def make_page_request(
     connection: ActiveConnection, declaration: SyncDeclaration, position: SyncPosition, token: str
 ) -> VendorRequest:
-    """The request of the next page. Raises Invalid."""
+    """Returns the request of the next page. Raises Invalid."""
     pagination, config = declaration.pagination, connection.type_config
     if pagination.kind == "link" and position.cursor:
         return authorize_link(config, position.cursor, token)
@@ -126,7 +126,7 @@ class SyncPage:
 
 
 def advance(declaration: SyncDeclaration, position: SyncPosition, page: SyncPage) -> SyncPosition | None:
-    """The position of the next page; None after the last one: then `end_sync` is next. Raises VendorFailure
+    """Returns the position of the next page; None after the last one: then `end_sync` is next. Raises VendorFailure
     (unreadable) for a cursor that does not advance, or cannot be stored."""
     document = page.answer.json()
     cursor = _next_cursor(declaration, position, page, document)
@@ -140,7 +140,7 @@ def advance(declaration: SyncDeclaration, position: SyncPosition, page: SyncPage
 
 
 def end_sync(declaration: SyncDeclaration, position: SyncPosition, page: SyncPage) -> SyncPosition:
-    """The position after the last page. Without a cursor of changes that can be stored, the next sync copies
+    """Returns the position after the last page. Without a cursor of changes that can be stored, the next sync copies
     everything."""
     since = ""
     incremental = declaration.incremental
@@ -175,7 +175,10 @@ def _join(url: str, link: str) -> str:
 
 
 def _fits(incremental: Incremental | None, since: str) -> bool:
-    """Whether changes since then can be requested. The staff may have changed the declaration from cursors to times."""
+    """Returns whether changes since then can be requested.
+
+    The staff may have changed the declaration from cursors to times.
+    """
     if incremental is None or incremental.source:
         return incremental is not None
     try:
@@ -185,7 +188,7 @@ def _fits(incremental: Incremental | None, since: str) -> bool:
 
 
 def _link_of(header: str) -> str:
-    """The address of the relation `next` (RFC 8288)."""
+    """Returns the address of the relation `next` (RFC 8288)."""
     for part in header.split(","):
         address, _, parameters = part.partition(";")
         if 'rel="next"' in parameters.replace(" ", "") or "rel=next" in parameters.replace(" ", ""):

@@ -135,7 +135,7 @@ class _SyncRun:
         return (connection, declaration) if connection is not None and declaration is not None else None
 
     async def _try_page(self, open_sync: OpenSync, before: SyncPosition) -> SyncPosition | _Delay | None:
-        """The position of the next page, or a wait until another try; None when the sync has ended."""
+        """Returns the position of the next page, or a wait until another try; None when the sync has ended."""
         found = await self._find(open_sync)
         if found is None:
             await self._end(open_sync.sync_type, before, open_sync.log_id, "integration_not_connected")
@@ -158,7 +158,7 @@ class _SyncRun:
     async def _copy_page(
         self, connection: ActiveConnection, declaration: SyncDeclaration, position: SyncPosition
     ) -> SyncPosition | None:
-        """The position of the next page; None after the last one. Raises VendorFailure, Problem, _LeaseLost."""
+        """Returns the position of the next page; None after the last one. Raises VendorFailure, Problem, _LeaseLost."""
         request, answer = await self.runner.fetch(
             connection, lambda token: make_page_request(connection, declaration, position, token)
         )
@@ -230,7 +230,7 @@ class _SyncRun:
     async def _delay(
         self, declaration: SyncDeclaration, position: SyncPosition, error: str, retry_after_s: float
     ) -> _Delay | None:
-        """A rate limit is no failure: it may last as long as the vendor likes."""
+        """Returns a rate limit is no failure: it may last as long as the vendor likes."""
         is_failure = error != "vendor_rate_limited"
         failures = position.failures + is_failure
         if failures >= self.policy.attempts:

@@ -173,7 +173,7 @@ class ActionInputs:
             self.body[name] = self._add(name, inner, is_required=is_required)
 
     def _add(self, name: str, schema: Any, *, is_required: bool) -> str:
-        """The placeholder of a new argument."""
+        """Returns the placeholder of a new argument."""
         argument = re.sub(r"[^A-Za-z0-9_]", "_", name)
         if argument in self._properties or len(self._properties) >= MAX_FIELDS:
             raise OperationUnfit(f"it has two arguments {argument}, or more than {MAX_FIELDS}")
@@ -199,7 +199,7 @@ def _keep(schema: Any) -> dict[str, Any]:
 
 
 def _read_response(schemas: SchemaReader, operation: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of the first success that answers with JSON; none where there is no such one."""
+    """Returns the fields of the first success that answers with JSON; none where there is no such one."""
     responses = operation.get("responses")
     for status, raw in sorted(responses.items()) if isinstance(responses, Mapping) else ():
         if str(status).startswith("2"):

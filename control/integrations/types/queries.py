@@ -75,7 +75,7 @@ async def select_type(db: Connection, name: str, *, lock: bool = False) -> Integ
 
 
 async def select_secret(db: Connection, name: str) -> bytes | None:
-    """The client secret of a type, sealed."""
+    """Returns the client secret of a type, sealed."""
     sealed: bytes | None = await db.fetchval("SELECT secrets FROM integration_types WHERE type = $1", name)
     return sealed
 

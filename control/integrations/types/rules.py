@@ -1,4 +1,4 @@
-"""What an integration type declares as data: how it is authorized, its address, actions and syncs. Pure.
+"""What an integration type declares as data: how it is authorized, its address, actions and syncs. Pure functions.
 
 Texts of a request hold placeholders: `{{input.x}}` (an argument of the action), `{{config.x}}` (a setting of the
 workspace), `{{cursor}}` and `{{since}}` (of a sync). Whoever makes the request escapes each value for its place.
@@ -113,11 +113,11 @@ class RequestTemplate(Declared):
     ] = None
 
     def placeholders(self) -> set[str]:
-        """The names between the braces."""
+        """Returns the names between the braces."""
         return {name for text in self._texts() for name in PLACEHOLDER.findall(text)}
 
     def malformed(self) -> str | None:
-        """The first text whose braces are no placeholder."""
+        """Returns the first text whose braces are no placeholder."""
         return next((text for text in self._texts() if _BRACES.search(PLACEHOLDER.sub("", text))), None)
 
     def _texts(self) -> Iterator[str]:
@@ -409,7 +409,7 @@ class IntegrationTypeConfig(Declared):
         return self
 
     def action(self, name: str) -> Action | None:
-        """The action of this name."""
+        """Returns the action of this name."""
         return next((action for action in self.actions if action.name == name), None)
 
     def _placeholders(self) -> set[str]:
@@ -468,7 +468,7 @@ MAX_KEY_CHARACTERS: Final = 4_096
 
 
 def require_key(key: str, param: str) -> str:
-    """The key. Raises Invalid (code key_invalid) for one that no HTTP header can carry."""
+    """Returns the key. Raises Invalid (code key_invalid) for one that no HTTP header can carry."""
     if not key or len(key) > MAX_KEY_CHARACTERS or not (key.isascii() and key.isprintable()) or " " in key:
         raise Invalid("A key is one word of printable ASCII characters.", code="key_invalid", param=param)
     return key

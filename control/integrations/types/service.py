@@ -67,7 +67,7 @@ class IntegrationTypes:
         return _require_found(await queries.select_type(db, name))
 
     async def require_enabled(self, db: Connection, name: str) -> IntegrationType:
-        """A type that customers may use. Raises Invalid (code integration_type_unknown)."""
+        """Returns a type that customers may use. Raises Invalid (code integration_type_unknown)."""
         found = await queries.select_type(db, name)
         if found is None or not found.is_enabled:
             message = "There is no such integration type."
@@ -133,7 +133,7 @@ class IntegrationTypes:
         await record_change(db, actor, Change(action, "integration_type", name, before=_audited(before)))
 
     async def list_usage(self, db: Connection) -> Sequence[TypeUsage]:
-        """The most used first."""
+        """Returns the most used first."""
         return await queries.select_usage(db)
 
     def _checked(self, config: Mapping[str, Any], auth_type: AuthType) -> Mapping[str, Any]:
@@ -147,7 +147,8 @@ class IntegrationTypes:
 
 
 def _split(config: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
-    """The config without the client secret, and the secret: None if it was not given, empty if it is to be removed."""
+    """Returns the config without the client secret, and the secret: None if it was not given, empty if it is to be
+    removed."""
     oauth = config.get("oauth")
     if not isinstance(oauth, Mapping) or SECRET not in oauth:
         return dict(config), None

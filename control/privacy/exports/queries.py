@@ -61,7 +61,7 @@ async def finish(db: Connection, export_id: UUID, status: str, now: datetime, si
 
 
 async def select_until(db: Connection, workspace_id: UUID, until: datetime, most: int) -> list[WorkspaceExport]:
-    """Up to `most` that were requested until then and are not deleted."""
+    """Returns up to `most` that were requested until then and are not deleted."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM workspace_exports WHERE workspace_id = $1 AND requested_at <= $2 "
         "AND status <> 'deleted' ORDER BY requested_at DESC, id DESC LIMIT $3",
@@ -73,7 +73,7 @@ async def select_until(db: Connection, workspace_id: UUID, until: datetime, most
 
 
 async def select_expired(db: Connection, now: datetime, most: int) -> list[WorkspaceExport]:
-    """Up to `most` whose file is to be deleted, the earliest first."""
+    """Returns up to `most` whose file is to be deleted, the earliest first."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM workspace_exports WHERE expires_at <= $1 AND status <> 'deleted' "
         "ORDER BY expires_at LIMIT $2",
@@ -98,13 +98,13 @@ async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> 
 
 
 async def count_all(db: Connection, workspace_id: UUID) -> int:
-    """How many a workspace has."""
+    """Returns how many a workspace has."""
     count: int = await db.fetchval("SELECT count(*) FROM workspace_exports WHERE workspace_id = $1", workspace_id)
     return count
 
 
 async def count_since(db: Connection, workspace_id: UUID, since: datetime) -> int:
-    """How many a workspace requested since then."""
+    """Returns how many a workspace requested since then."""
     count: int = await db.fetchval(
         "SELECT count(*) FROM workspace_exports WHERE workspace_id = $1 AND requested_at > $2", workspace_id, since
     )
@@ -258,7 +258,7 @@ class ExportedRow:
 async def select_rows(
     db: Connection, workspace_id: UUID, table: ExportedTable, after: Sequence[Any], most: int
 ) -> list[ExportedRow]:
-    """The next rows in the order of the key.
+    """Returns the next rows in the order of the key.
 
     Args:
         after: The key of the last row that was read; empty at the beginning.
@@ -278,12 +278,12 @@ async def select_rows(
 
 
 async def select_recordings(db: Connection, workspace_id: UUID, after: UUID, most: int) -> list[tuple[UUID, str]]:
-    """The next calls with a recording, and its key in storage."""
+    """Returns the next calls with a recording, and its key in storage."""
     rows = await db.fetch(_SELECT_RECORDINGS, workspace_id, after, most)
     return [(row["id"], row["recording_key"]) for row in rows]
 
 
 async def select_documents(db: Connection, workspace_id: UUID, after: UUID, most: int) -> list[tuple[UUID, str]]:
-    """The next documents that agents search, and the keys of their files in storage."""
+    """Returns the next documents that agents search, and the keys of their files in storage."""
     rows = await db.fetch(_SELECT_DOCUMENTS, workspace_id, after, most)
     return [(row["id"], document_key(workspace_id, row["id"])) for row in rows]

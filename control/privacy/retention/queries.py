@@ -53,7 +53,7 @@ _SELECT_ONE: Final = """
 
 
 async def select_workspaces(db: Connection, after: UUID | None, most: int) -> list[RetainedWorkspace]:
-    """Up to `most` in the order of their ids, deleted ones included."""
+    """Returns up to `most` in the order of their ids, deleted ones included."""
     rows = await db.fetch(_SELECT_WORKSPACES, after or _FIRST, most)
     return [RetainedWorkspace(**row) for row in rows]
 
@@ -127,7 +127,7 @@ async def select_due(db: Connection, tasks: Sequence[RetentionTask]) -> list[Ret
 
 
 async def select_calls(db: Connection, task: RetentionTask, most: int) -> list[CallPosition]:
-    """The next `most` calls, the oldest first, up to the first one that is not over."""
+    """Returns the next `most` calls, the oldest first, up to the first one that is not over."""
     found = []
     for row in await db.fetch(_SELECT_CALLS, task.workspace_id, task.kind, task.cutoff, most, _FIRST):
         if row["is_open"]:

@@ -1,4 +1,4 @@
-"""How long recordings, transcripts and events are kept: by the platform, the tier and the workspace. Pure."""
+"""How long recordings, transcripts and events are kept: by the platform, the tier and the workspace. Pure functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ LEAST_DAYS: Final = 1
 
 
 def days_name(kind: RetentionKind) -> str:
-    """The name of a number of days: a setting of the platform and of a workspace, and a feature of a tier."""
+    """Returns the name of a number of days: a setting of the platform and of a workspace, and a feature of a tier."""
     return f"{kind}_days"
 
 
@@ -35,7 +35,7 @@ class RetentionTerms:
         return min(days, self.days("transcript")) if kind == "event" else days
 
     def cutoff(self, kind: RetentionKind, now: datetime) -> datetime:
-        """What calls hold that were created before is deleted."""
+        """Returns what calls hold that were created before is deleted."""
         return now - timedelta(days=self.days(kind))
 
 

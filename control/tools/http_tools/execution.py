@@ -42,14 +42,15 @@ class ToolHttpRequest:
     secrets: frozenset[str] = frozenset()
 
     def shown_headers(self) -> dict[str, str]:
-        """The headers with MASK in place of secrets."""
+        """Returns the headers with MASK in place of secrets."""
         return {name: MASK if name in self.secrets else value for name, value in self.headers.items()}
 
 
 def make_request(
     config: HttpToolConfig, secrets: Mapping[str, str], arguments: Mapping[str, Any], run_id: str
 ) -> ToolHttpRequest:
-    """The request of a run. Raises Invalid (code arguments_invalid) for an argument that cannot be part of a path.
+    """Returns the request of a run. Raises Invalid (code arguments_invalid) for an argument that cannot be part of a
+    path.
 
     Args:
         arguments: That fit the tool's schema.
@@ -209,7 +210,7 @@ async def _read(answer: httpx.Response) -> ToolHttpAnswer:
 
 
 def _why(error: httpx.HTTPError) -> str:
-    """The guard's words; those of other failures may hold an address."""
+    """Returns the guard's words; those of other failures may hold an address."""
     return str(error) if "public internet" in str(error) else "there is no connection"
 
 
@@ -224,8 +225,10 @@ class AnswerUnfit(Exception):
 
 
 def map_answer(config: HttpToolConfig, answer: ToolHttpAnswer) -> str:
-    """The values at the config's pointers as JSON, null where there is none; without pointers, the whole text. Raises
-    AnswerUnfit."""
+    """Returns the values at the config's pointers as JSON, null where there is none; without pointers, the whole text.
+
+    Raises AnswerUnfit.
+    """
     if not _is_text(answer.content_type):
         # The type is left out, because it is the server's text, and this sentence is not marked as outside data.
         raise AnswerUnfit("is of a type that is no text")
@@ -241,7 +244,8 @@ def map_answer(config: HttpToolConfig, answer: ToolHttpAnswer) -> str:
 
 
 def find_value(value: Any, pointer: str) -> Any:
-    """The value at a JSON pointer; None where there is none. https://www.rfc-editor.org/rfc/rfc6901#section-4"""
+    """Returns the value at a JSON pointer; None where there is none.
+    https://www.rfc-editor.org/rfc/rfc6901#section-4"""
     for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(value, Mapping):
@@ -321,7 +325,7 @@ class HttpExecution:
         raise Conflict(self._refusal(answer), code=REFUSED)
 
     async def _send(self, request: ToolHttpRequest, timeout_s: float) -> ToolHttpAnswer:
-        """A tool that only reads is asked a second time within the same limit."""
+        """Returns a tool that only reads is asked a second time within the same limit."""
         until = asyncio.get_running_loop().time() + timeout_s
         try:
             answer = await self._send_once(request, timeout_s)
@@ -422,5 +426,5 @@ async def try_http_tool(
 
 
 def _shown(answer: ToolHttpAnswer, secrets: Mapping[str, str]) -> str:
-    """The beginning of the body. Secrets are hidden before it is cut, which could leave a part of one."""
+    """Returns the beginning of the body. Secrets are hidden before it is cut, which could leave a part of one."""
     return hide_secrets(answer.body.decode("utf-8", "replace"), secrets)[:SHOWN_BODY]

@@ -131,7 +131,7 @@ class HttpToolConfig(ToolConfigPart):
 
 
 def fixed_part(url: str) -> str:
-    """The address with a letter in place of each placeholder, for checks of its host."""
+    """Returns the address with a letter in place of each placeholder, for checks of its host."""
     return PLACEHOLDER.sub("x", url)
 
 

@@ -51,7 +51,7 @@ class HttpTools:
         self._workspaces, self._safe, self.client = workspaces, HeaderSafe(sealer), client
 
     async def list_all(self, db: Connection, workspace_id: UUID) -> list[HttpTool]:
-        """All of the workspace, by name."""
+        """Returns all of the workspace, by name."""
         return await queries.select_tools(db, workspace_id, MOST_TOOLS)
 
     async def get(self, db: Connection, workspace_id: UUID, tool_id: UUID, *, lock: bool = False) -> HttpTool:
@@ -121,7 +121,7 @@ class HttpTools:
     async def prepare_trial(
         self, db: Connection, workspace_id: UUID, actor: Actor, tool_id: UUID, arguments: Mapping[str, Any]
     ) -> Callable[[], Awaitable[HttpTrial]]:
-        """The request of these arguments, to be sent without a connection. Raises NotFound, Conflict (codes
+        """Returns the request of these arguments, to be sent without a connection. Raises NotFound, Conflict (codes
         workspace_suspended, secrets_lost), Invalid (code arguments_invalid)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
         tool = await self.get(db, workspace_id, tool_id)

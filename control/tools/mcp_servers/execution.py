@@ -230,8 +230,11 @@ class McpExecution:
     secrets: Mapping[str, str] = field(repr=False)
 
     async def run(self, tool: ListedTool, arguments: Mapping[str, Any], timeout_s: float) -> str:
-        """The result, marked as outside data. Raises Conflict (codes tool_refused, tool_unreachable), Unavailable: it
-        is not known whether it was done; TooManyRequests (code busy)."""
+        """Returns the result, marked as outside data.
+
+        Raises Conflict (codes tool_refused, tool_unreachable), Unavailable: it is not known whether it was done;
+        TooManyRequests (code busy).
+        """
         name = model_name(self.server.name, tool.name)
         try:
             async with asyncio.timeout(timeout_s):
@@ -249,7 +252,7 @@ class McpExecution:
         return self._result(name, answer)
 
     async def list_tools(self, timeout_s: float) -> list[ListedTool]:
-        """What the server lists now. Raises McpCallNotSent, McpCallLost, McpRefused, TooManyRequests."""
+        """Returns what the server lists now. Raises McpCallNotSent, McpCallLost, McpRefused, TooManyRequests."""
         try:
             async with asyncio.timeout(timeout_s), self._connected() as session:
                 return await session.list_tools()
@@ -257,7 +260,8 @@ class McpExecution:
             raise McpCallLost(f"there was no answer within {timeout_s:g} s") from None
 
     async def _call(self, tool: ListedTool, arguments: Mapping[str, Any]) -> McpAnswer:
-        """A session that has broken is replaced, and the call sent again if it was not carried out, or may be twice."""
+        """Returns a session that has broken is replaced, and the call sent again if it was not carried out, or may
+        be twice."""
         try:
             return await self._call_once(tool, arguments)
         except McpCallNotSent:
@@ -310,7 +314,7 @@ class ToolListing:
 
 
 async def list_tools(execution: McpExecution) -> ToolListing:
-    """The list as it is now, or the reason against it. Raises TooManyRequests (code busy)."""
+    """Returns the list as it is now, or the reason against it. Raises TooManyRequests (code busy)."""
     server = execution.server
     try:
         return ToolListing(server, await execution.list_tools(LIST_S))

@@ -118,8 +118,9 @@ _OTHER: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def model_name(server: str, tool: str) -> str:
-    """The name of an MCP server's tool for language models: always with the server's name, so that it stays the same
-    when another server offers a tool of this name. Names that had to be changed end in a digest of the real one."""
+    """Returns the name of an MCP server's tool for language models: always with the server's name, so that it stays
+    the same when another server offers a tool of this name. Names that had to be changed end in a digest of the
+    real one."""
     name = f"{server}{SEPARATOR}{tool}"
     if len(name) <= LONGEST_MODEL_NAME and not _OTHER.search(name):
         return name

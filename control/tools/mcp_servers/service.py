@@ -42,7 +42,7 @@ class McpServers:
         self._workspaces, self._safe, self.connections = workspaces, HeaderSafe(sealer), connections
 
     async def list_all(self, db: Connection, workspace_id: UUID) -> list[McpServer]:
-        """All of the workspace, by name."""
+        """Returns all of the workspace, by name."""
         return await queries.select_servers(db, workspace_id, MOST_SERVERS)
 
     async def get(self, db: Connection, workspace_id: UUID, server_id: UUID, *, lock: bool = False) -> McpServer:
@@ -138,7 +138,7 @@ class McpServers:
         tool: str,
         arguments: Mapping[str, Any],
     ) -> Callable[[], Awaitable[str]]:
-        """The use of a tool, to be run without a connection. Raises NotFound (codes mcp_server_not_found,
+        """Returns the use of a tool, to be run without a connection. Raises NotFound (codes mcp_server_not_found,
         mcp_tool_not_found), Conflict; what is returned raises as McpExecution.run."""
         await self._workspaces.require_not_suspended(db, workspace_id)
         server = await self.get(db, workspace_id, server_id)

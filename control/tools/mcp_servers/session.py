@@ -60,7 +60,7 @@ class McpSession:
         self._client = client
 
     async def list_tools(self) -> list[ListedTool]:
-        """Up to MOST_TOOLS, with schemas in our dialect. Raises McpCallLost, McpRefused."""
+        """Returns up to MOST_TOOLS, with schemas in our dialect. Raises McpCallLost, McpRefused."""
         found: list[ListedTool] = []
         cursor: str | None = None
         for _ in range(MOST_PAGES):
@@ -76,8 +76,11 @@ class McpSession:
         return found[:MOST_TOOLS]
 
     async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> McpAnswer:
-        """The texts of the answer. It is not checked against the server's own schema for it, which the library would
-        read and compile. Raises McpCallNotSent, McpCallLost, McpRefused."""
+        """Returns the texts of the answer.
+
+        It is not checked against the server's own schema for it, which the library would read and compile. Raises
+        McpCallNotSent, McpCallLost, McpRefused.
+        """
         params = types.CallToolRequestParams(name=name, arguments=dict(arguments))
         result = await self._ask(types.CallToolRequest(params=params), types.CallToolResult)
         texts = [part.text for part in result.content if isinstance(part, types.TextContent)]
@@ -240,7 +243,7 @@ class _BoundedStream(httpx2.AsyncByteStream):
 
 
 def _has_name(tool: types.Tool) -> bool:
-    """Whether agents can use the tool's name: short enough, without invisible characters or characters that the
+    """Returns whether agents can use the tool's name: short enough, without invisible characters or characters that the
     database cannot store."""
     return 0 < len(tool.name) <= LONGEST_NAME and clean(tool.name, LONGEST_NAME) == tool.name
 

@@ -68,8 +68,10 @@ async def _ask(servers: McpServers, server: McpServer) -> ToolListing | None:
 
 
 def _failed(server: McpServer, error: BaseException) -> ToolListing:
-    """The listing of a server whose answer we could not deal with. One such server must not keep the lists of all
-    workspaces from being renewed. Raises what ends the process."""
+    """Returns the listing of a server whose answer we could not deal with.
+
+    One such server must not keep the lists of all workspaces from being renewed. Raises what ends the process.
+    """
     if not isinstance(error, Exception):
         raise error
     log.error("mcp_list.failed", server_id=str(server.id), **error_fields(error))

@@ -15,7 +15,7 @@ _COLUMNS: Final = """
 
 
 async def select_offers(db: Connection, workspace_id: UUID) -> list[ProviderOffer]:
-    """The catalog with the workspace's own settings."""
+    """Returns the catalog with the workspace's own settings."""
     rows = await db.fetch(
         f"""
         SELECT {_COLUMNS}, coalesce(w.is_enabled, true) AS allowed,
@@ -31,13 +31,13 @@ async def select_offers(db: Connection, workspace_id: UUID) -> list[ProviderOffe
 
 
 async def select_catalog(db: Connection) -> list[ProviderOffer]:
-    """The catalog without a workspace's settings."""
+    """Returns the catalog without a workspace's settings."""
     rows = await db.fetch(f"SELECT {_COLUMNS} FROM providers p ORDER BY p.provider LIMIT 1000")
     return [ProviderOffer(**row) for row in rows]
 
 
 async def select_cataloged(db: Connection, provider: str | None = None) -> list[CatalogedProvider]:
-    """The catalog for the staff, by priority; provider: only this one."""
+    """Returns the catalog for the staff, by priority; provider: only this one."""
     rows = await db.fetch(
         f"""
         SELECT {_COLUMNS}, p.display_name, p.is_shipped, p.health_status, p.last_check FROM providers p
@@ -132,7 +132,7 @@ async def lock_provider(db: Connection, provider: str) -> ProviderOffer | None:
 
 
 async def select_sealed(db: Connection, provider: str) -> tuple[ProviderOffer, bytes | None] | None:
-    """A provider and its platform key, sealed."""
+    """Returns a provider and its platform key, sealed."""
     row = await db.fetchrow(f"SELECT {_COLUMNS}, p.api_key FROM providers p WHERE p.provider = $1", provider)
     if row is None:
         return None
@@ -170,8 +170,10 @@ def _cataloged(row: dict[str, Any]) -> CatalogedProvider:
 
 
 async def is_named_by_live_agent(db: Connection, provider: str) -> bool:
-    """Whether the current version of a live agent names the provider. Reads the configs of all live agents, for an
-    operation of the staff. Needs platform scope."""
+    """Returns whether the current version of a live agent names the provider.
+
+    Reads the configs of all live agents, for an operation of the staff. Needs platform scope.
+    """
     found: bool = await db.fetchval(
         """
         SELECT EXISTS (

@@ -1,4 +1,4 @@
-"""A provider's options by kind, as staff and customers set them, services of pipecat included. Pure."""
+"""A provider's options by kind, as staff and customers set them, services of pipecat included. Pure functions."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -126,7 +126,7 @@ def require_services(config: Mapping[str, Any], kinds: Sequence[str], *, has_key
 
 
 def is_moved(before: Mapping[str, Any], changed: Mapping[str, Any]) -> bool:
-    """Whether a change may send the key to another server: any setting of a service can do that."""
+    """Returns whether a change may send the key to another server: any setting of a service can do that."""
     return any(changed[kind] != before.get(kind) for kind in KINDS if kind in changed)
 
 

@@ -52,7 +52,7 @@ SHIPPED_FACTS: Final = ("provider", "display_name", "kinds", "needs_key", "for_t
 
 
 async def list_workspace_offers(db: Connection, workspace_id: UUID, *, standins: bool) -> ProviderOffers:
-    """All providers with the workspace's own settings.
+    """Returns all providers with the workspace's own settings.
 
     Args:
         standins: Providers that are made for tests may be used.
@@ -63,7 +63,7 @@ async def list_workspace_offers(db: Connection, workspace_id: UUID, *, standins:
 
 
 async def list_catalog(db: Connection) -> list[ProviderOffer]:
-    """All providers without a workspace's settings, by name."""
+    """Returns all providers without a workspace's settings, by name."""
     return await queries.select_catalog(db)
 
 
@@ -114,11 +114,11 @@ class ProviderAdministration:
         self.checker = checker
 
     async def list_all(self, db: Connection) -> list[CatalogedProvider]:
-        """All providers, by priority."""
+        """Returns all providers, by priority."""
         return await queries.select_cataloged(db)
 
     async def get(self, db: Connection, provider: str) -> CatalogedProvider:
-        """A provider. Raises NotFound."""
+        """Returns a provider. Raises NotFound."""
         found = await queries.select_cataloged(db, provider)
         return _require_found(found[0] if found else None)
 
@@ -179,15 +179,15 @@ class ProviderAdministration:
         await record_change(db, actor, Change("provider.delete", "provider", provider, before=before))
 
     async def list_figures(self, db: Connection) -> list[RoleFigures]:
-        """The figures that were measured of each role of each provider."""
+        """Returns the figures that were measured of each role of each provider."""
         return await figures_queries.select_figures(db)
 
     async def list_probe_states(self, db: Connection, now: datetime) -> dict[str, ProbeState]:
-        """What the newest probe of each provider found within two days."""
+        """Returns what the newest probe of each provider found within two days."""
         return await figures_queries.select_probe_states(db, now - KEPT)
 
     async def get_routing(self, db: Connection) -> PlatformRouting:
-        """The platform's routing; before it was ever set, the default."""
+        """Returns the platform's routing; before it was ever set, the default."""
         return await routing_queries.select_routing(db) or PlatformRouting(FIRST_STRATEGY, (), None)
 
     async def set_routing(
@@ -214,7 +214,7 @@ class ProviderAdministration:
 
 
 def make_offer(provider: str, edit: ProviderEdit) -> ProviderOffer:
-    """A new provider. Raises Invalid."""
+    """Returns a new provider. Raises Invalid."""
     require_name(provider, "provider")
     if provider in RESERVED:
         raise Invalid("A path of the API has this name.", code="name_reserved", param="provider")
@@ -237,7 +237,7 @@ def make_offer(provider: str, edit: ProviderEdit) -> ProviderOffer:
 
 
 def change_offer(before: ProviderOffer, edit: ProviderEdit) -> ProviderOffer:
-    """The changed provider. Raises Invalid, Conflict (code vendor_fixed)."""
+    """Returns the changed provider. Raises Invalid, Conflict (code vendor_fixed)."""
     vendor = edit.config.get(VENDOR, before.vendor)
     if vendor != before.vendor:
         message = f"{before.provider} is of vendor {before.vendor}, which cannot be changed."
@@ -393,7 +393,7 @@ async def set_key(db: Connection, sealer: Sealer, change: KeyChange) -> Provider
 
 
 async def get_keyed_provider(db: Connection, sealer: Sealer, provider: str) -> KeyedProvider:
-    """A provider with its opened key. Raises NotFound, and Conflict when it has no key that can be opened."""
+    """Returns a provider with its opened key. Raises NotFound, and Conflict when it has no key that can be opened."""
     found = await queries.select_sealed(db, provider)
     if found is None:
         raise NotFound(f"there is no provider {provider!r}", code="provider_not_found", param="instance")
@@ -413,7 +413,7 @@ def require_name(provider: str, param: str) -> None:
 
 
 def make_instance(change: KeyChange) -> ProviderOffer:
-    """A new provider of a vendor. Raises Invalid."""
+    """Returns a new provider of a vendor. Raises Invalid."""
     require_name(change.provider, "instance")
     if not change.vendor:
         raise Invalid(f"there is no provider {change.provider!r}; for a new one name its vendor", param="vendor")
@@ -455,7 +455,7 @@ def _require_vendor(name: str) -> VendorFacts:
 
 
 def _kinds_of_model(facts: VendorFacts, change: KeyChange) -> tuple[Kind, ...]:
-    """The kinds that the model can be. Raises Invalid if there is none."""
+    """Returns the kinds that the model can be. Raises Invalid if there is none."""
     kinds = tuple(kind for kind in facts.kinds if facts.has_model(kind, change.model))
     if not kinds:
         known = ", ".join(prefix + "…" for prefixes in facts.model_prefixes.values() for prefix in prefixes)
@@ -483,7 +483,8 @@ def _with_settings(instance: ProviderOffer, change: KeyChange, facts: VendorFact
 
 
 def _merge_options(stored: Mapping[str, Any], change: KeyChange) -> dict[str, Any]:
-    """A new model drops the options that were for the model before (`reasoning_effort`); those of the server stay."""
+    """Returns a new model drops the options that were for the model before (`reasoning_effort`); those of the
+    server stay."""
     kept = {name: value for name, value in stored.items() if name in _SERVER_OPTIONS or not change.model}
     set_now = {"base_url": change.base_url, "model": change.model}
     return {**kept, **{name: value for name, value in set_now.items() if value}}

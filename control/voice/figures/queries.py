@@ -36,7 +36,7 @@ class ProbeResult:
 
 
 async def select_figures(db: Connection) -> list[RoleFigures]:
-    """The figures of all providers."""
+    """Returns the figures of all providers."""
     rows = await db.fetch(f"SELECT {_FIGURE_COLUMNS} FROM provider_figures ORDER BY provider, role, source LIMIT 5000")
     return [RoleFigures(**row) for row in rows]
 
@@ -109,7 +109,7 @@ async def update_costs(db: Connection, costs: Mapping[str, Mapping[str, float]])
 
 
 async def select_versions(db: Connection) -> dict[str, datetime]:
-    """When the settings of each provider changed."""
+    """Returns when the settings of each provider changed."""
     return {row["provider"]: row["updated_at"] for row in await db.fetch("SELECT provider, updated_at FROM providers")}
 
 
@@ -151,12 +151,12 @@ async def forget_probes(db: Connection, provider: str) -> None:
 
 
 async def sum_probe_costs(db: Connection, since: datetime) -> Decimal:
-    """What probes cost since that moment, at most."""
+    """Returns what probes cost since that moment, at most."""
     return Decimal(await db.fetchval("SELECT coalesce(sum(cost), 0) FROM provider_probes WHERE at >= $1", since))
 
 
 async def select_probe_states(db: Connection, since: datetime) -> dict[str, ProbeState]:
-    """The states of the providers that were probed since that moment."""
+    """Returns the states of the providers that were probed since that moment."""
     rows = await db.fetch(
         """
         SELECT provider, max(at) AS at,
@@ -172,7 +172,7 @@ async def select_probe_states(db: Connection, since: datetime) -> dict[str, Prob
 
 
 async def select_probes(db: Connection, since: datetime, most: int) -> dict[tuple[str, str], list[int | None]]:
-    """The latencies of the newest probes by provider and role, newest first, at most so many of each."""
+    """Returns the latencies of the newest probes by provider and role, newest first, at most so many of each."""
     rows = await db.fetch(
         """
         SELECT provider, role, latency_ms FROM (
@@ -190,7 +190,8 @@ async def select_probes(db: Connection, since: datetime, most: int) -> dict[tupl
 
 
 async def select_refused_keys(db: Connection, since: datetime) -> list[str]:
-    """The providers in service whose newest probe since that moment was answered that the key is not accepted."""
+    """Returns the providers in service whose newest probe since that moment was answered that the key is not
+    accepted."""
     rows = await db.fetch(
         """
         SELECT n.provider FROM (

@@ -1,4 +1,4 @@
-"""Figures of providers: what was measured of each role, from calls and probes apart. Pure."""
+"""Figures of providers: what was measured of each role, from calls and probes apart. Pure functions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -102,7 +102,7 @@ class WorkspaceMeasurement:
 
 
 def combine(measured: Iterable[WorkspaceMeasurement]) -> list[RoleMeasurement]:
-    """The platform's measurement of each role. Latencies are those of the middle workspace.
+    """Returns the platform's measurement of each role. Latencies are those of the middle workspace.
 
     A provider that fails one workspace, or at most a quarter of all, and serves the others, fails because of what these
     workspaces request (an unknown model, a refused text). So the workspaces that it fails most are left out, up to this
@@ -126,7 +126,7 @@ def _combine_role(provider: str, role: str, measured: Sequence[WorkspaceMeasurem
 
 
 def _leave_out(measured: Sequence[WorkspaceMeasurement]) -> Sequence[WorkspaceMeasurement]:
-    """All but those whose failures may be their own; all if there are too many of these."""
+    """Returns all but those whose failures may be their own; all if there are too many of these."""
     most = max(1, int(MOST_LEFT_OUT * len(measured)))
     down = sum(figures.failed_share >= DOWN for figures in measured)
     if down > most or down == len(measured):
@@ -137,7 +137,7 @@ def _leave_out(measured: Sequence[WorkspaceMeasurement]) -> Sequence[WorkspaceMe
 
 
 def measure(provider: str, role: str, latencies_ms: Sequence[int | None]) -> RoleMeasurement:
-    """The measurement of these probes; None: one that failed."""
+    """Returns the measurement of these probes; None: one that failed."""
     known = sorted(latency for latency in latencies_ms if latency is not None)
     failures = len(latencies_ms) - len(known)
     return RoleMeasurement(provider, role, len(latencies_ms), failures, _rank(known, 0.5), _rank(known, 0.95))
@@ -165,7 +165,7 @@ def count_outages_once(latencies_ms: Sequence[int | None]) -> list[int | None]:
 
 
 def worst_status(figures: Iterable[RoleFigures]) -> RoleFigures | None:
-    """The figures of the worst role. What calls saw goes before what probes saw, where there is both."""
+    """Returns the figures of the worst role. What calls saw goes before what probes saw, where there is both."""
     by_role: dict[str, RoleFigures] = {}
     for figure in figures:
         known = by_role.get(figure.role)
@@ -175,7 +175,7 @@ def worst_status(figures: Iterable[RoleFigures]) -> RoleFigures | None:
 
 
 def _rank(ordered: Sequence[int], share: float) -> int | None:
-    """The smallest value that this share of all does not exceed."""
+    """Returns the smallest value that this share of all does not exceed."""
     if not ordered:
         return None
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]

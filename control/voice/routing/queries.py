@@ -27,7 +27,7 @@ SELECT_RULES: Final = """
 
 
 async def select_routing(db: Connection) -> PlatformRouting | None:
-    """The platform's routing; None before it was ever set."""
+    """Returns the platform's routing; None before it was ever set."""
     row = await db.fetchrow("SELECT default_strategy, fallback_chain, updated_at FROM voice_routing")
     return None if row is None else PlatformRouting(**row)
 
@@ -47,7 +47,7 @@ async def upsert_routing(db: Connection, routing: PlatformRouting) -> None:
 
 
 async def select_strategy(db: Connection, workspace_id: UUID) -> StoredStrategy | None:
-    """The workspace's routing; None if it never set one."""
+    """Returns the workspace's routing; None if it never set one."""
     row = await db.fetchrow(
         "SELECT strategy, config, fallback_enabled FROM voice_strategies WHERE workspace_id = $1", workspace_id
     )
@@ -72,7 +72,7 @@ async def upsert_strategy(db: Connection, workspace_id: UUID, strategy: StoredSt
 
 
 async def select_rules(db: Connection, workspace_id: UUID) -> Mapping[str, Any]:
-    """The workspace's routing rules, for make_rules."""
+    """Returns the workspace's routing rules, for make_rules."""
     rules: Mapping[str, Any] = await db.fetchval(f"SELECT {SELECT_RULES} FROM (SELECT $1::uuid AS id) w", workspace_id)
     return rules
 

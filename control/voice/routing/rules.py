@@ -1,4 +1,4 @@
-"""Which providers an agent may name, which of them can serve a call now, and in which order. Pure."""
+"""Which providers an agent may name, which of them can serve a call now, and in which order. Pure functions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,8 +60,11 @@ class DataDemands(BaseModel):
 
 
 def read_policy(stored: Mapping[str, Any]) -> DataPolicy:
-    """A stored policy. A policy of a later version that this version cannot read counts as unknown: calls continue,
-    except for workspaces with demands."""
+    """Returns a stored policy.
+
+    A policy of a later version that this version cannot read counts as unknown: calls continue, except for workspaces
+    with demands.
+    """
     try:
         return DataPolicy.model_validate(stored)
     except ValidationError:
@@ -69,7 +72,7 @@ def read_policy(stored: Mapping[str, Any]) -> DataPolicy:
 
 
 def meets(policy: Mapping[str, Any], demands: DataDemands) -> bool:
-    """Whether a provider of this stored policy meets the demands."""
+    """Returns whether a provider of this stored policy meets the demands."""
     known = read_policy(policy)
     if known.on_platform:
         return True
@@ -136,7 +139,7 @@ def order_candidates(
     weights: StrategyWeights | None = None,
     order: Sequence[str] = (),
 ) -> list[str]:
-    """The providers' names, first choice first.
+    """Returns the providers' names, first choice first.
 
     Each provider gets a score per aspect from 0 (best) to 1 (worst), relative to the worst candidate, and the strategy
     weighs the scores. An unknown figure counts as the worst known figure. Errors count in every strategy but
@@ -258,8 +261,10 @@ class ProviderOffer:
         return self.needs_key or not self.uses_platform_key
 
     def defaults(self, kind: Kind) -> Mapping[str, Any]:
-        """The platform's options for this kind, and the workspace's over them. The workspace's address is left out
-        where the platform's key would be sent there."""
+        """Returns the platform's options for this kind, and the workspace's over them.
+
+        The workspace's address is left out where the platform's key would be sent there.
+        """
         platform = self.config.get(kind)
         own = self.own_config.get(kind, {}) if isinstance(self.own_config.get(kind, {}), Mapping) else {}
         if self.uses_platform_key:
@@ -267,12 +272,12 @@ class ProviderOffer:
         return {**(platform if isinstance(platform, Mapping) else {}), **own}
 
     def is_guarded(self, kind: Kind) -> bool:
-        """Whether the workspace gave the address."""
+        """Returns whether the workspace gave the address."""
         own = self.own_config.get(kind)
         return not self.uses_platform_key and isinstance(own, Mapping) and BASE_URL in own
 
     def candidate(self, kind: Kind) -> RoutingCandidate:
-        """What strategies compare."""
+        """Returns what strategies compare."""
         figures, marks = self.figures.get(kind, {}), self.config.get(QUALITY)
         mark = marks.get(kind, MIDDLE_QUALITY) if isinstance(marks, Mapping) else MIDDLE_QUALITY
         return RoutingCandidate(
@@ -335,15 +340,15 @@ class ProviderOffers:
         self._rules = rules or RoutingRules()
 
     def get(self, provider: str) -> ProviderOffer | None:
-        """A provider by its name."""
+        """Returns a provider by its name."""
         return self._all.get(provider)
 
     def list_all(self) -> list[ProviderOffer]:
-        """All providers, by priority."""
+        """Returns all providers, by priority."""
         return list(self._all.values())
 
     def find_fault(self, provider: str, kind: Kind) -> str:
-        """Why the provider cannot serve as this kind now; empty if it can."""
+        """Returns why the provider cannot serve as this kind now; empty if it can."""
         offer = self._all.get(provider)
         if offer is None or kind not in offer.kinds:
             return f"there is no {kind} provider {provider!r}"
@@ -360,9 +365,9 @@ class ProviderOffers:
         return ""
 
     def defaults(self, kind: Kind) -> list[str]:
-        """The chain of an agent that names none: of all providers that can serve, except those made for tests, the
-        strategy's first choice, the fallback chain, then the others in the strategy's order. Without fallback only the
-        first choice."""
+        """Returns the chain of an agent that names none: of all providers that can serve, except those made for
+        tests, the strategy's first choice, the fallback chain, then the others in the strategy's order. Without
+        fallback only the first choice."""
         usable = [
             offer
             for name, offer in self._all.items()
@@ -376,8 +381,8 @@ class ProviderOffers:
         return list(dict.fromkeys(chosen)) if rules.has_fallback else ordered[:1]
 
     def fallbacks(self, kind: Kind) -> list[str]:
-        """The platform's fallback chain for this kind, those that can serve; tried after the providers that an agent
-        names."""
+        """Returns the platform's fallback chain for this kind, those that can serve; tried after the providers that
+        an agent names."""
         if not self._rules.has_fallback:
             return []
         return [name for name in self._rules.fallback_chain if not self.find_fault(name, kind)]
@@ -478,5 +483,5 @@ def make_rules(stored: Mapping[str, Any]) -> RoutingRules:
 
 
 def known_strategy(name: str | None) -> Strategy:
-    """The strategy of this name; the first one for none, and for one of a later version."""
+    """Returns the strategy of this name; the first one for none, and for one of a later version."""
     return next((strategy for strategy in STRATEGIES if strategy == name), FIRST_STRATEGY)

@@ -25,7 +25,7 @@ class ProviderSettings:
 
 
 async def lock_settings(db: Connection, workspace_id: UUID, provider: str) -> ProviderSettings:
-    """The settings, and changes of them wait until the transaction ends; the usual ones without a row."""
+    """Returns the settings, and changes of them wait until the transaction ends; the usual ones without a row."""
     await db.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended('provider ' || $1::text || ' ' || $2, 0))",
         str(workspace_id),

@@ -90,8 +90,10 @@ class WorkspaceProviders:
         return offer, find_faults(offers, offer)
 
     async def prepare(self, db: Connection, workspace_id: UUID, provider: str, edit: SettingsEdit) -> KeyCheck | None:
-        """The check that must pass before the change is saved; None if a vendor could refuse nothing. Raises NotFound,
-        Invalid, Conflict (codes own_keys_not_in_tier, workspace_suspended)."""
+        """Returns the check that must pass before the change is saved; None if a vendor could refuse nothing.
+
+        Raises NotFound, Invalid, Conflict (codes own_keys_not_in_tier, workspace_suspended).
+        """
         offer, after = await self._changed(db, workspace_id, provider, edit)
         return self._check_of(offer, after, edit)
 
@@ -121,7 +123,7 @@ class WorkspaceProviders:
         await record_change(db, actor, change)
 
     async def get_routing(self, db: Connection, workspace_id: UUID) -> WorkspaceRouting:
-        """The workspace's strategy, else the platform's."""
+        """Returns the workspace's strategy, else the platform's."""
         stored = await routing_queries.select_strategy(db, workspace_id) or StoredStrategy(None, {})
         platform = await routing_queries.select_routing(db)
         strategy = stored.strategy or (platform.default_strategy if platform else None)
@@ -168,7 +170,7 @@ class WorkspaceProviders:
     async def _changed(
         self, db: Connection, workspace_id: UUID, provider: str, edit: SettingsEdit
     ) -> tuple[ProviderOffer, ProviderSettings]:
-        """The provider as it would be, and the settings to store. Raises as `prepare`."""
+        """Returns the provider as it would be, and the settings to store. Raises as `prepare`."""
         await self._workspaces.require_not_suspended(db, workspace_id)
         offer, _ = await self.get_offer(db, workspace_id, provider)
         before = await queries.lock_settings(db, workspace_id, provider)
@@ -218,7 +220,7 @@ class WorkspaceProviders:
         return ProviderSettings(is_enabled, uses, sealed, config)
 
     def _check_of(self, offer: ProviderOffer, after: ProviderSettings, edit: SettingsEdit) -> KeyCheck | None:
-        """The check of the workspace's own key, because trying settings under the platform's key would cost the
+        """Returns the check of the workspace's own key, because trying settings under the platform's key would cost the
         platform. Of a server of the workspace's own, only its roles are tried."""
         is_tried = edit.key or edit.config or edit.uses_platform_key is False
         if after.uses_platform_key or after.sealed is None or not is_tried:
@@ -237,7 +239,7 @@ class WorkspaceProviders:
 
 
 def find_faults(offers: ProviderOffers, offer: ProviderOffer) -> str:
-    """Why a provider cannot serve as any of its kinds now; empty if it can as one."""
+    """Returns why a provider cannot serve as any of its kinds now; empty if it can as one."""
     faults = [offers.find_fault(offer.provider, kind) for kind in KINDS if kind in offer.kinds]
     return "" if not all(faults) else faults[0]
 
