@@ -129,7 +129,7 @@ class ApiOptions:
 
     Attributes:
         request_concurrency: Requests of running calls that are answered at once.
-        accepts_unsigned: Nodes of the version before are believed.
+        accepts_unsigned: Nodes of the previous version are believed.
         allows_owner: Whether the API may sign in to PostgreSQL as the tables' owner.
     """
 

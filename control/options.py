@@ -108,7 +108,7 @@ def _is_mail_kept_here(settings: ControlSettings) -> bool:
 
 
 def _make_embedder_policy(settings: ControlSettings) -> EmbedderPolicy | None:
-    """None without a URL. Raises SettingsError."""
+    """Returns None without a URL. Raises SettingsError."""
     url, key = settings.embedder_url, settings.embedder_key.get_secret_value()
     if key and url is None:
         raise SettingsError("settings: VOCALIZED_EMBEDDER_URL: needed beside VOCALIZED_EMBEDDER_KEY")
@@ -158,7 +158,7 @@ def make_outside_options(settings: ControlSettings) -> OutsideOptions:
 
 
 def _stripe(settings: ControlSettings) -> StripeOptions | None:
-    """None without a key. Raises SettingsError."""
+    """Returns None without a key. Raises SettingsError."""
     key = settings.stripe_api_key.get_secret_value()
     if key and not settings.stripe_webhook_secrets:
         raise SettingsError("settings: VOCALIZED_STRIPE_WEBHOOK_SECRETS: needed beside VOCALIZED_STRIPE_API_KEY")

@@ -136,7 +136,7 @@ class LockPolicy:
 
     Attributes:
         free_failures: Failures without a wait. Each further failure doubles the wait, from 2 s to max_wait_s.
-        forget_after_s: The count starts again after so many seconds without a failure.
+        forget_after_s: The count starts again after this many seconds without a failure.
         address_failures: Failures of an address from all networks, after which sign-ins without a known device wait for
             the end of the window.
         network_failures: Failures of a network at all addresses, with the same effect.
@@ -229,7 +229,7 @@ IPV6_PREFIX: Final = 56
 def network_of(address: str) -> str:
     """Return the network of an IP address, such as "192.0.2.0/24".
 
-    An IPv4 address in IPv6 form counts as IPv4. Text that is no address is returned unchanged.
+    An IPv4 address in IPv6 form counts as IPv4. Text that is not an address is returned unchanged.
     """
     try:
         parsed = ip_address(address.partition("%")[0])

@@ -1,4 +1,4 @@
-"""What an agent's config must fulfill: when it is saved, and before the agent answers calls."""
+"""Requirements for an agent's config: when it is saved, and before the agent answers calls."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ _OPTIONS: Final[TypeAdapter[dict[str, Any]]] = TypeAdapter(Options)
 
 
 def parse_config(raw: Mapping[str, Any], at: str = "config") -> AgentConfig:
-    """Raises Invalid; its `param` names the first invalid field, below `at`."""
+    """Parses a config. Raises Invalid, whose `param` names the first invalid field below `at`."""
     try:
         config = AgentConfig.model_validate(dict(raw))
     except ValidationError as error:
@@ -53,7 +53,7 @@ def parse_config(raw: Mapping[str, Any], at: str = "config") -> AgentConfig:
 
 
 def parse_options(raw: Mapping[str, Any], at: str) -> dict[str, Any]:
-    """Raises Invalid like `parse_config`."""
+    """Parses options. Raises Invalid like `parse_config`."""
     try:
         options = _OPTIONS.validate_python(dict(raw), strict=True)
     except ValidationError as error:
@@ -136,9 +136,11 @@ def stored_recipients(config: Mapping[str, Any]) -> Sequence[str]:
 
 
 def require_members(recipients: Sequence[str], allowed: Collection[str]) -> None:
-    """Recipients of callers' messages are members who have confirmed their address: nobody else has agreed to get the
-    messages, and anybody could be flooded by a caller. Raises Invalid (code recipient_not_member), which names each
-    recipient that is not allowed."""
+    """Requires that the recipients of callers' messages are members with a confirmed address.
+
+    No one else has agreed to receive messages, and callers could flood other people. Raises Invalid (code
+    recipient_not_member), which names each recipient that is not allowed.
+    """
     faults = [
         ErrorDetail(
             f"config.messages.email_to.{index}",
@@ -158,8 +160,11 @@ DOCUMENT_UNKNOWN: Final = "document_unknown"
 async def require_documents(
     db: Connection, documents: KnowledgeDocuments, workspace_id: UUID, config: AgentConfig, base: AgentContent
 ) -> None:
-    """Documents that `base` names are not checked again, because a document that was deleted since must not block other
-    edits. Raises Invalid (code document_unknown), which names each document that is not the workspace's."""
+    """Requires that the documents belong to the workspace.
+
+    Documents that `base` names are not checked again, because a deleted document must not block other edits. Raises
+    Invalid (code document_unknown), which names each unknown document.
+    """
     named = config.knowledge.document_ids
     before = set(base.config.get("knowledge", {}).get("document_ids", ()))
     unknown = await documents.find_unknown(
@@ -253,7 +258,7 @@ async def require_actions(db: Connection, workspace_id: UUID, config: AgentConfi
 async def require_lookup_right(
     db: Connection, workspace_id: UUID, actor: Actor, config: Config, current: Config
 ) -> None:
-    """Raises Forbidden (code lookup_not_allowed) for anybody but owners, admins and the staff.
+    """Raises Forbidden (code lookup_not_allowed) for anyone but owners, admins and the staff.
 
     Args:
         current: The config until now; a tool that stays as it is was allowed before.
@@ -296,8 +301,10 @@ IPA_UNSUPPORTED: Final = "ipa_unsupported"
 
 
 def require_sayable(content: AgentContent, config: AgentConfig, offers: ProviderOffers, at: str = "config") -> None:
-    """A word with IPA alone needs voices that take it. Raises Invalid (code ipa_unsupported), which names the fields
-    below `at`."""
+    """Requires voices that take IPA if a word has only IPA.
+
+    Raises Invalid (code ipa_unsupported), which names the fields below `at`.
+    """
     found = [
         ErrorDetail(f"{at}.{field}", IPA_UNSUPPORTED, fault)
         for field, fault in _pronunciation_faults(content, config, offers)
@@ -332,7 +339,7 @@ class ReadinessReason:
 
 @dataclass(frozen=True, slots=True)
 class AgentWarning:
-    """What does not keep an agent from answering, but should be known."""
+    """A fact that does not keep an agent from answering, but that its owner should know."""
 
     code: Annotated[str, Field(description="Stable, for programs.", examples=["rule_based_model"])]
     param: Annotated[str, Field(description="The field that it is about, dotted.", examples=["config.speech.llm"])]

@@ -158,7 +158,7 @@ class Recording(ConfigPart):
         "{placeholders}.",
         examples=["This call is recorded."],
     )
-    # Left out where they are not set: programs of the version before refuse them.
+    # Left out where they are not set: programs of the previous version refuse them.
     refusal_words: list[Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=PLAIN)]] = Field(
         default=[],
         max_length=20,
@@ -230,7 +230,7 @@ class AgentConfig(ConfigPart):
         description="The agent's first words, up to 1,400 characters; empty: the agent waits for the caller.",
         examples=["Hello, this is {business_name}. How can I help you?"],
     )
-    # Left out where they are not set: programs of the version before refuse them.
+    # Left out where they are not set: programs of the previous version refuse them.
     first_message: FirstMessage = Field(
         default="agent_first",
         exclude_if="agent_first".__eq__,
@@ -271,7 +271,7 @@ class AgentConfig(ConfigPart):
         "1,000 characters; may hold {placeholders}; empty: the call ends as soon as the machine is detected.",
         examples=["This is Riverside Dental. Please call us back."],
     )
-    # Left out where they are the defaults: programs of the version before refuse an unknown field.
+    # Left out where they are the defaults: programs of the previous version refuse an unknown field.
     call_screening: Literal["answer", "end"] = Field(
         default="answer",
         exclude_if=lambda rule: rule == "answer",
@@ -295,7 +295,7 @@ class AgentConfig(ConfigPart):
         description="What the {placeholders} of prompt, greeting, goodbye and announcements stand for; up to 100.",
         examples=[{"business_name": "Riverside Dental"}],
     )
-    # Left out where it is empty: programs of the version before refuse an unknown field.
+    # Left out where it is empty: programs of the previous version refuse an unknown field.
     variables: Annotated[dict[FactName, Variable], bounded_map(MOST_VARIABLES, LONGEST_NAME)] = Field(
         default={},
         max_length=MOST_VARIABLES,
@@ -311,7 +311,7 @@ class AgentConfig(ConfigPart):
         "fallback: so that a fallback sounds alike.",
         examples=[{"cartesia": {"speed": 1.1}}],
     )
-    # Left out where they are empty: programs of the version before refuse an unknown field.
+    # Left out where they are empty: programs of the previous version refuse an unknown field.
     pronunciations: Annotated[list[PronunciationEntry], AfterValidator(require_one_each)] = Field(
         default=[],
         max_length=MOST_PRONUNCIATIONS,
@@ -342,7 +342,7 @@ class AgentConfig(ConfigPart):
     record_sent_digits: bool = Field(
         default=True, exclude_if=bool, description="false: no event says which keys send_digits presses, as for PINs."
     )
-    # Left out where they are empty: programs of the version before refuse an unknown field.
+    # Left out where they are empty: programs of the previous version refuse an unknown field.
     http_tools: Annotated[list[ToolTitle], AfterValidator(require_different)] = Field(
         default=[],
         max_length=MOST_HTTP_TOOLS,
@@ -372,7 +372,7 @@ class AgentConfig(ConfigPart):
         description="Where callers go who ask for a person: E.164, number;ext=204, or a SIP address; empty: a message.",
         examples=["+12025550199"],
     )
-    # Parts that programs of the version before refuse are left out where they are not set.
+    # Parts that programs of the previous version refuse are left out where they are not set.
     transfer_mode: Annotated[Literal["blind", "warm"], AfterValidator(require_direct)] = Field(
         default="blind",
         exclude_if="blind".__eq__,

@@ -252,7 +252,7 @@ class AgentCalendar(ConfigPart):
     days_ahead: int = Field(
         default=60, ge=1, le=365, description="How many days ahead appointments are booked.", examples=[30]
     )
-    # Left out while it is off: programs of the version before refuse an unknown field.
+    # Left out while it is off: programs of the previous version refuse an unknown field.
     changes_need_reference: bool = Field(
         default=False,
         exclude_if=lambda value: not value,
@@ -268,7 +268,7 @@ FIELD: Final = "additional_languages"
 
 
 class AdditionalLanguage(ConfigPart):
-    """A language that the agent goes on in when the caller speaks it."""
+    """A language that the agent continues in when the caller speaks it."""
 
     language: str = Field(
         max_length=20, pattern=LANGUAGE, description="BCP 47 tag, such as es or fr-CA.", examples=["en"]
@@ -290,7 +290,7 @@ class AdditionalLanguage(ConfigPart):
     )
 
 
-# Left out where it is empty: programs of the version before refuse an unknown field.
+# Left out where it is empty: programs of the previous version refuse an unknown field.
 AdditionalLanguages = Annotated[
     list[AdditionalLanguage],
     Field(
@@ -333,7 +333,7 @@ class PronunciationEntry(ConfigPart):
     word: str = Field(
         min_length=1, max_length=60, pattern=r"^\S+$", description="The word as it is written.", examples=["Nguyen"]
     )
-    # Both are left out where they are empty: programs of the version before refuse the one, and an empty other.
+    # Both are left out where they are empty: programs of the previous version refuse the one, and an empty other.
     say: Annotated[str, BeforeValidator(_without_blanks)] = Field(
         default="",
         max_length=120,

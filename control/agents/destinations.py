@@ -1,4 +1,4 @@
-"""Which numbers calls and transfers may go to: the protection against toll fraud. Pure functions."""
+"""Rules for the numbers that calls and transfers may go to: the protection against toll fraud. Pure functions."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -14,7 +14,7 @@ from control.agents.rules import Config
 from control.workspaces.settings import OUTBOUND_COUNTRIES
 from shared.errors import Invalid
 
-# Countries that calls may go to, besides those of the workspace's own numbers.
+# Countries that calls may go to, in addition to those of the workspace's own numbers.
 ALWAYS: Final = frozenset({"US", "CA"})
 # Types that cost about as much as an ordinary call. Premium-rate and shared-cost numbers, personal numbers (often used
 # for fraud), pagers and unknown types are not called.
@@ -30,9 +30,10 @@ ORDINARY: Final = frozenset(
 )
 PARAM: Final = "phone_number_to_call"
 _FALLBACK: Final = "fallback_number"
-# Reserved for films and tests: they reach nobody and cost nothing. They are treated as ordinary numbers of their area.
+# Numbers reserved for films and tests: they reach no one and cost nothing. They are treated as ordinary numbers of
+# their area.
 _FICTION: Final = re.compile(r"\+1555\d{7}|\+1(?P<area>[2-9]\d{2})55501\d{2}|\+447700900\d{3}")
-# North America's premium exchange, in every area; phonenumbers takes it for an ordinary one.
+# North America's premium exchange, in every area. phonenumbers classifies it as ordinary.
 _PREMIUM: Final = re.compile(r"\+1\d{3}976\d{4}")
 # RFC 3966 writes an extension as ";ext="; 12 keys are what Telnyx's and Twilio's examples use at most.
 _EXTENSION: Final = re.compile(r"(?P<number>\+[1-9][0-9]{6,14});ext=(?P<keys>[0-9*#]{1,12})")
@@ -43,9 +44,9 @@ _SIP: Final = re.compile(
 _HOST_NAME: Final = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
 # Names that only a private network resolves (RFC 6761, RFC 6762).
 _PRIVATE_NAMES: Final = (".local", ".localhost", ".internal", ".invalid", ".test", ".example", ".home.arpa")
-# What a stored target looks like; `parse_target` says the rest.
+# The form of a stored target; `parse_target` checks the rest.
 TARGET: Final = r"^(\+[1-9][0-9]{6,14}(;ext=[0-9*#]{1,12})?|[sS][iI][pP][sS]?:.+)?$"
-# A carrier may take a number at its own domain for an ordinary call, past the rules of countries and prices.
+# A carrier may treat a number at its own domain as an ordinary call, which bypasses the rules of countries and prices.
 _CARRIERS: Final = (".twilio.com", ".telnyx.com")
 LONGEST_TARGET: Final = 180
 _EXPENSIVE: Final = "Premium-rate, shared-cost and personal numbers are not called."

@@ -93,7 +93,7 @@ def _since_midnight(text: str) -> timedelta:
 
 
 def _describe_week(hours: OpeningHours) -> list[str]:
-    """Days in a row with the same ranges are one line."""
+    """Returns lines of the week. Consecutive days with the same ranges share a line."""
     lines = []
     days = [(name, hours.weekly.ranges_of(number)) for number, name in enumerate(_NAMES)]
     for ranges, group in groupby(days, key=lambda day: day[1]):
@@ -144,7 +144,7 @@ def _describe_moment(moment: datetime, today: datetime | None = None) -> str:
 
 
 def _describe_date(day: date) -> str:
-    """Returns the month as a word: the order of figures differs between countries."""
+    """Returns the date with the month as a word, because the order of figures differs between countries."""
     return f"{day.day} {day:%B} {day.year}"
 
 

@@ -253,7 +253,7 @@ class Difference:
 
 
 def compare(before: AgentContent, after: AgentContent) -> list[Difference]:
-    """In the order of the fields; entries of lists are compared by their places."""
+    """Returns the differences in the order of the fields. Entries of lists are compared by position."""
     return list(_compare("", _as_object(before), _as_object(after)))
 
 

@@ -102,7 +102,7 @@ class Agents:
         Conflict (codes agent_limit, name_taken, number_taken, number_inactive, workspace_suspended), Forbidden (code
         lookup_not_allowed) and Invalid, which names the field."""
         await self._workspaces.require_not_suspended(db, workspace_id)
-        # Checked before the tier's limit, so that nobody changes the tier only to learn that the config is invalid.
+        # Checked before the tier's limit, so that no one changes the tier only to learn that the config is invalid.
         content = await self.make_content(db, workspace_id, await _make_base(db, new.template_id), _first_edit(new))
         await require_lookup_right(db, workspace_id, actor, content.config, {})
         await self._require_capacity(db, workspace_id)
@@ -142,7 +142,7 @@ class Agents:
         return found.with_total(await queries.next_version(db, workspace_id, agent_id) - 1)
 
     async def get_version(self, db: Connection, workspace_id: UUID, agent_id: UUID, version: int) -> AgentVersion:
-        """Raises NotFound."""
+        """Returns a version. Raises NotFound."""
         await self.get(db, workspace_id, agent_id)
         found = await queries.select_version(db, workspace_id, agent_id, version)
         if found is None:
@@ -191,9 +191,9 @@ class Agents:
     async def pause(
         self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime
     ) -> VoiceAgent:
-        """Returns the agent answers no more calls; calls in progress continue.
+        """Pauses an agent: it answers no further calls, and calls in progress continue.
 
-        Raises NotFound, Conflict (code not_live) for a draft.
+        Raises NotFound, and Conflict (code not_live) for a draft.
         """
         agent = await lock_agent(db, workspace_id, agent_id)
         if agent.status == "draft":
@@ -458,7 +458,7 @@ async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID, expecte
 
 
 def require_agent(agent: VoiceAgent | None) -> VoiceAgent:
-    """Raises NotFound."""
+    """Returns the agent. Raises NotFound."""
     if agent is None:
         raise NotFound("There is no such agent.", code="agent_not_found")
     return agent

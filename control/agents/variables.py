@@ -10,15 +10,15 @@ from pydantic import Field, StringConstraints
 from control.validation import bounded_map
 from shared.local_time import format_date, format_moment, to_local, zone_name
 
-# The bounds of Stripe's metadata: https://docs.stripe.com/metadata.
+# The limits of Stripe's metadata: https://docs.stripe.com/metadata.
 MOST_VARIABLES: Final = 50
 LONGEST_NAME: Final = 40
 LONGEST_VALUE: Final = 500
-# Characters of a built-in value; a caller's "number" may be an address of any length.
+# Maximum length of a built-in value; a caller's "number" may be an address of any length.
 LONGEST_BUILT_IN: Final = 200
 
 VARIABLE_NAME: Final = r"^[a-z][a-z0-9_]{0,39}$"
-# One line: a line break in a value could begin what looks like an instruction of the prompt's own.
+# One line: a line break in a value could begin text that looks like an instruction in the prompt.
 _ONE_LINE: Final = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 
 VariableName = Annotated[str, StringConstraints(pattern=VARIABLE_NAME)]
@@ -39,7 +39,7 @@ BUILT_IN: Final = (
     "now", "date", "time", "weekday", "timezone", "caller_number", "called_number", "customer_number", "direction",
     "workspace_name", "agent_name", "contact_name", "contact_first_name", "contact_company",
 )  # fmt: skip
-# These are the contact's whose number the customer has; empty where there is none.
+# Values of the contact with the customer's number; empty if there is none.
 CONTACT_PREFIX: Final = "contact_"
 
 
@@ -93,5 +93,5 @@ def built_in_values(call: PlannedCall, agent_name: str) -> dict[str, str]:
 
 
 def _one_line(text: str) -> str:
-    """Without line breaks and control characters, which a carrier's report could hold."""
+    """Returns the text without line breaks and control characters, which a carrier's report could contain."""
     return "".join(character for character in " ".join(text.split()) if character.isprintable())

@@ -97,7 +97,7 @@ class ApiKeys:
         await _record(db, actor, "api_key.revoke", key, before=_audited(key))
 
     async def record_use(self, db: Connection, secret: bytes) -> None:
-        """Writes when a secret was last used, unless somebody else writes it or it was deleted meanwhile.
+        """Writes when a secret was last used, unless someone else writes it or it was deleted meanwhile.
 
         Args:
             secret: Its hash.

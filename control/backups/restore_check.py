@@ -118,7 +118,7 @@ def _compare_protection(recorded: DatabaseFacts, found: DatabaseFacts) -> Findin
 
 
 async def _read_as_programs(url: str) -> Finding:
-    """Reads the newest call as the API does, in its workspace's scope, and as nobody."""
+    """Reads the newest call as the API does, in its workspace's scope, and as no one."""
     async with open_pool(url, size=1, timeouts=_TIMEOUTS, name="vocalized-backups") as pool:
         async with pool.transaction() as db:
             if await find_newest_call(db) is not None:

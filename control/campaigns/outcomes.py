@@ -14,7 +14,7 @@ from shared.errors import Problem
 from shared.events import CallStatus, EndReason
 
 # finish: the recipient is never called. defer: another recipient first, this one later. wait: no recipient for now.
-# pause: somebody has to change something first.
+# pause: someone has to change something first.
 Consequence = Literal["finish", "defer", "wait", "pause"]
 # Codes of OutboundCalls.place that concern only this number, permanently. variable_missing is a different case: each
 # recipient had the agent's variables when it was added. So the agent has changed, and the calls to all other recipients
@@ -145,7 +145,7 @@ def find_outcome(call: EndedCall) -> CallOutcome:
 
 
 def find_detail(call: EndedCall, outcome: CallOutcome) -> str | None:
-    """Return the code that explains the outcome: ours, else the carrier's for a call that reached nobody."""
+    """Return the code that explains the outcome: ours, else the carrier's for a call that reached no one."""
     if call.end_detail is None and outcome in ("rejected", "unreachable", "failed_by_carrier"):
         return call.cause or call.sip or None
     return call.end_detail

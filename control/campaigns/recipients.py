@@ -20,7 +20,7 @@ AttemptOutcome = Literal[
     "answered", "voicemail_left", "machine", "busy", "no_answer", "failed_by_carrier", "rejected", "unreachable",
     "opted_out",
 ]  # fmt: skip
-# not_dialled: the call ended before the carrier had it; that is no attempt.
+# not_dialled: the call ended before the carrier had it; that is not an attempt.
 CallOutcome = Literal[AttemptOutcome, "not_dialled"]
 RecipientStatus = Literal["pending", "calling", "finished"]
 # refused: the platform's rules forbid the call. not_called: the campaign ended first.

@@ -164,7 +164,7 @@ def to_campaign_view(campaign: Campaign) -> CampaignView:
 # With one variable each, a body has about as many names as bodies may (control/http/inputs.py).
 MOST_IN_BODY: Final = 500
 MOST_FILE_BYTES: Final = 5_000_000
-# Of the results' file: a client that takes nothing for so long, and the whole.
+# Of the results' file: a client that takes nothing for this long, and the whole.
 STALL_S: Final = 30.0
 LONGEST_S: Final = 600.0
 # Looser than what is stored: a wrong value is the fault of its row, and not of the request.

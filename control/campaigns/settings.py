@@ -43,7 +43,7 @@ class RetryRule(ConfigPart):
 
 
 class RetryPolicy(ConfigPart):
-    """How often a recipient of a campaign is phoned. After `answered`, `unreachable` and `opted_out` nobody is phoned
+    """How often a recipient of a campaign is phoned. After `answered`, `unreachable` and `opted_out` no one is phoned
     again."""
 
     most_attempts: int = Field(

@@ -210,7 +210,7 @@ async def _finish(db: Connection, campaign: Campaign, recipient: CampaignRecipie
 
 
 async def _rest(db: Connection, campaign: Campaign, now: datetime) -> None:
-    """Delays a campaign in which nobody can be called now, or completes it."""
+    """Delays a campaign in which no one can be called now, or completes it."""
     following, is_calling = await queries.find_open(db, campaign.workspace_id, campaign.id)
     if following is None and not is_calling:
         await change_status(db, campaign, "completed", None, now)

@@ -138,7 +138,7 @@ class TelnyxTargets:
         await self._command(lambda: self._sdk.calls.actions.start_transcription(leg_id, **form))
 
     async def stop_asking(self, leg_id: str, command_id: str) -> None:
-        """Telnyx refuses to end what has ended by itself, which is no error."""
+        """Telnyx refuses to end what has ended by itself, which is not an error."""
         stops = {"gather": self._sdk.calls.actions.stop_gather, "words": self._sdk.calls.actions.stop_transcription}
         for name, stop in stops.items():
             try:
@@ -154,7 +154,7 @@ class TelnyxTargets:
         return required_text(answer.data.id if answer.data is not None else None)
 
     async def join_conference(self, conference: str, leg_id: str, command_id: str) -> None:
-        """Adds the caller. Whoever leaves ends the conference, and hangs up nobody: that is ours."""
+        """Adds the caller. Whoever leaves ends the conference, and hangs up no one: that is ours."""
         form = {"call_control_id": leg_id, "beep_enabled": "never", "end_conference_on_exit": True}
         await self._command(lambda: self._sdk.conferences.actions.join(conference, **form, command_id=command_id))
 
@@ -284,7 +284,7 @@ class TelnyxOrders:
         return pending_words("requirement-info-under-review") if lacking and not left else lacking_words(left)
 
     async def _submit_address(self, number: Any, requirements: Sequence[Any], address: str) -> bool:
-        """False: Telnyx does not accept it."""
+        """Returns False if Telnyx does not accept it."""
         values = [
             {"requirement_id": required_text(requirement.requirement_id), "field_value": address}
             for requirement in requirements

@@ -85,7 +85,7 @@ class TelnyxDocuments:
         return NumberRequirements(None, country in _GROUP_COUNTRIES)
 
     async def _or_none(self, send: Callable[[], Awaitable[T]]) -> T | None:
-        """None where there is no such resource."""
+        """Returns None where there is no such resource."""
         try:
             return await self._send(send)
         except CarrierRefused as refused:

@@ -359,7 +359,7 @@ class TwilioGateway:
 
     async def hang_up(self, carrier_call_id: str) -> None:
         """Ends a ringing or answered call; no error when it is over already. Raises CarrierRefused for a call that no
-        account of ours has: it may go on."""
+        account of ours has: it may continue."""
         try:
             await self._on_call(carrier_call_id, lambda call: call.update_async(status="completed"))
         except CarrierRefused as refused:

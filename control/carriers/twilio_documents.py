@@ -154,7 +154,7 @@ class TwilioDocuments:
         return tuple(dict.fromkeys(found))
 
     async def _or_none(self, send: Callable[[], Awaitable[T]]) -> T | None:
-        """None where there is no such resource."""
+        """Returns None where there is no such resource."""
         try:
             return await self._send(send)
         except CarrierRefused as refused:

@@ -1,6 +1,6 @@
 """Scope of a transaction, which the row-level security policies read. It ends with the transaction.
 
-In a session of the API a scope holds only if it was entered with the connection's proof; SQL that somebody smuggled
+In a session of the API a scope holds only if it was entered with the connection's proof; SQL that someone smuggled
 into a request does not know it.
 """
 

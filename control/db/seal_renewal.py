@@ -1,7 +1,7 @@
 """Seals sealed columns anew with the first key, in small batches beside the running platform.
 
 Which rows are left to do stands in the values themselves (the mark of their key, shared/secrets.py), so a run that was
-interrupted goes on where it ended. A value that changed meanwhile is left alone: whoever changed it sealed it by the
+interrupted continues where it ended. A value that changed meanwhile is left alone: whoever changed it sealed it by the
 first key, or by an old one, and then it is found again.
 """
 

@@ -15,7 +15,7 @@ ADMIN_ROLES: tuple[AdminRole, ...] = ("super_admin", "support", "finance", "read
 class AccessKind(StrEnum):
     """What the caller must be."""
 
-    OPEN = "open"  # anybody
+    OPEN = "open"  # anyone
     USER = "user"  # a signed-in user
     MEMBER = "member"  # a member of the workspace in the path
     ADMIN = "admin"  # of the platform's staff

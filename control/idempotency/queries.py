@@ -16,7 +16,7 @@ async def lock_key(db: Connection, scope: str, key: str) -> bool:
 
 
 async def find_request(db: Connection, scope: str, key: str) -> StoredRequest | None:
-    """None when the key was not used yet."""
+    """Returns None when the key was not used yet."""
     row = await db.fetchrow(
         "SELECT request_hash, request_id::text, status, answer FROM idempotency_keys WHERE scope = $1 AND key = $2",
         scope,

@@ -17,7 +17,7 @@ class StoredRequest:
 
     Attributes:
         request_hash: Of what must be the same in repeats.
-        request_id: Ours; empty for a row of the version before.
+        request_id: Ours; empty for a row of the previous version.
         response: None while the key is open.
     """
 

@@ -11,7 +11,7 @@ EventState = Literal["new", "open", "handled"]
 # An open event is retried 5 s after it was received, then after 10, 20, 40 … s.
 FIRST_RETRY_S: Final = 5
 MAX_ATTEMPTS: Final = 8
-# Open events that nobody finished are deleted this much later than handled ones.
+# Open events that no one finished are deleted this much later than handled ones.
 OPEN_RETENTION: Final = timedelta(days=7)
 _MAX_ERROR_LENGTH: Final = 200
 
@@ -115,7 +115,8 @@ DELETE FROM webhook_events WHERE (source, event_id) IN (
     LIMIT $3 FOR UPDATE SKIP LOCKED)
 """
 
-# No index holds payloads: the page is read by the primary key. Open events are counted only: they are still needed.
+# No index covers payloads, so the page is read by the primary key. Open events are only counted, because they are still
+# needed.
 CLEAR_PAYLOADS = """
 WITH page AS MATERIALIZED (
     SELECT source, event_id, handled_at, payload::text AS payload FROM webhook_events
@@ -137,7 +138,7 @@ LEFT JOIN LATERAL (SELECT source, event_id FROM page ORDER BY source DESC, event
 
 
 async def store_once(db: Connection, event: StoredEvent, now: datetime, *, handled: bool) -> EventState:
-    """Stores an event; "new", or the state of the one that is stored already.
+    """Stores an event. Returns "new", or the state of the event that is stored already.
 
     Args:
         handled: Whether its effect is in this transaction.
@@ -160,16 +161,16 @@ async def mark_handled(db: Connection, key: EventKey, now: datetime, error: str 
     """Closes an event whose effect is in this transaction.
 
     Args:
-        error: Why it has none and never will; nothing personal.
+        error: Why it has no effect and never will. It contains no personal data.
     """
     await db.execute(UPDATE_HANDLED, key.source, key.event_id, now, error and error[:_MAX_ERROR_LENGTH])
 
 
 async def set_last_error(db: Connection, key: EventKey, error: str) -> None:
-    """Records why an attempt failed; the event stays open.
+    """Records why an attempt failed. The event stays open.
 
     Args:
-        error: Nothing personal.
+        error: Contains no personal data.
     """
     await db.execute(UPDATE_LAST_ERROR, key.source, key.event_id, error[:_MAX_ERROR_LENGTH])
 

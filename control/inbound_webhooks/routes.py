@@ -36,8 +36,8 @@ log = structlog.get_logger()
 
 # --- The table of sources --------------------------------------------------------------------------------------------
 
-# Where several sources share an address, the first one whose reader claims a request takes it; a request that none
-# claims is the first source's.
+# If several sources share an address, the first source whose reader claims a request takes it. A request that no reader
+# claims goes to the first source.
 SOURCES: Final[tuple[SourceDefinition, ...]] = (TELNYX, TWILIO, STRIPE)
 WEBHOOK_ROUTES: Final = tuple(dict.fromkeys(route for source in SOURCES for route in source.routes))
 
@@ -52,8 +52,10 @@ class UnsupportedWebhookBody(Problem):
 
 
 async def read_request(request: web.Request, timeout_s: float, max_bytes: int = MAX_BODY_BYTES) -> WebhookRequest:
-    """Reads the body, of `max_bytes` at most. Raises UnsupportedWebhookBody, and what
-    `read_body` raises: BodyTooLarge, BodyTooSlow and Malformed."""
+    """Reads the body, up to `max_bytes`.
+
+    Raises UnsupportedWebhookBody, and the errors of `read_body`: BodyTooLarge, BodyTooSlow and Malformed.
+    """
     return WebhookRequest(
         target=_target(request),
         headers=request.headers,
@@ -73,8 +75,10 @@ async def _read_supported(request: web.Request, timeout_s: float, max_bytes: int
 
 
 def _target(request: web.Request) -> str:
-    """Returns a proxy may send an absolute URL in the request line (RFC 9112, section 3.2.2): its host is not
-    trusted."""
+    """Returns the path and query.
+
+    A proxy may send an absolute URL in the request line (RFC 9112, section 3.2.2), whose host is not trusted.
+    """
     target = request.raw_path
     return target if target.startswith("/") else request.rel_url.raw_path_qs
 
@@ -82,8 +86,10 @@ def _target(request: web.Request) -> str:
 def verified_reader(
     request: WebhookRequest, readers: Sequence[SourceReader[Any]], metrics: WebhookMetrics, now: datetime
 ) -> SourceReader[Any]:
-    """Returns the first reader that claims the request, or the first of all; its signature is right. Raises Forbidden
-    (code bad_signature) and Malformed."""
+    """Returns the first reader that claims the request, else the first reader, after verifying the signature.
+
+    Raises Forbidden (code bad_signature) and Malformed.
+    """
     reader = next((candidate for candidate in readers if candidate.claims(request)), readers[0])
     try:
         reader.verify(request, now)
@@ -111,11 +117,11 @@ class Webhooks:
         sources: Sequence[SourceDefinition] = SOURCES,
         activity: WebhookActivity | None = None,
     ) -> None:
-        """Raises ValueError for a public key that is none.
+        """Builds all sources. Raises ValueError for an invalid public key.
 
         Args:
-            registry: Of the API's metrics.
-            activity: Learns which webhooks are being answered.
+            registry: The API's metrics.
+            activity: Tracks which webhooks are being answered.
         """
         self._clock = clock or _now
         self._activity = activity or WebhookActivity()
@@ -128,7 +134,7 @@ class Webhooks:
             router.add_post(path, self._handler(path, [source for source in self._sources if path in source.answers]))
 
     async def close(self) -> None:
-        """Waits some seconds for background work; to be called before the pool closes."""
+        """Waits some seconds for background work. Call it before the pool closes."""
         await self._parts.background.close()
 
     def _handler(
@@ -142,7 +148,7 @@ class Webhooks:
             now = self._clock()
             request = await read_request(http_request, self._parts.options.body_timeout_s, max_bytes)
             reader = verified_reader(request, readers, self._parts.metrics, now)
-            with self._activity.answering():  # only now: nobody holds requests up by a forged webhook, or a slow one
+            with self._activity.answering():  # only now: a forged or slow webhook must not delay other requests
                 return await answers[reader.name](reader.parse(request, now), now)
 
         return handle

@@ -1,4 +1,4 @@
-"""The inbox: stores each event once, together with its effect; what fails is stored open, and tried again."""
+"""The inbox: stores each event once, together with its effect. Failed events are stored open and retried."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
@@ -95,8 +95,8 @@ class _QueuedEvent(msgspec.Struct, frozen=True):
 class WebhookDeferral:
     """Moves events into the queue and out of it.
 
-    Twilio repeats a status callback a few times only, so the queue takes what the database does not. An event that
-    is in both counts once.
+    Twilio repeats a status callback only a few times, so the queue takes events while the database is unavailable. An
+    event that is in both counts once.
     """
 
     def __init__(self, transactions: PlatformTransactions, queue: DeferredWebhooks, timeout_s: float) -> None:
@@ -104,7 +104,7 @@ class WebhookDeferral:
         self._transactions, self._queue, self._timeout_s = transactions, queue, timeout_s
 
     async def defer(self, event: StoredEvent, now: datetime) -> bool:
-        """Queues an event; False when the queue is full or Redis unavailable."""
+        """Queues an event. Returns False if the queue is full or Redis is unavailable."""
         queued = _QueuedEvent(event.source, event.event_id, event.event_type, dict(event.payload), now)
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -113,8 +113,10 @@ class WebhookDeferral:
             return False
 
     async def store_deferred(self, sources: Collection[str]) -> int:
-        """Stores all queued events as open ones and returns how many; several workers may do so at once. Events of
-        unknown sources are dropped and logged. Raises Unavailable without a database; nothing is moved without Redis.
+        """Stores all queued events as open events and returns their number. Several workers may run it at once.
+
+        Events of unknown sources are dropped and logged. Without Redis, nothing is moved. Raises Unavailable without a
+        database.
         """
         moved = 0
         try:
@@ -151,10 +153,10 @@ Apply = Callable[[Connection], Awaitable[None]]
 
 
 class WebhookInbox:
-    """Used by every source.
+    """Stores webhooks for every source.
 
     Args:
-        deadline_s: For storing one event.
+        deadline_s: Limit for storing one event.
     """
 
     def __init__(
@@ -164,8 +166,10 @@ class WebhookInbox:
         self._deadline_s = deadline_s
 
     async def receive(self, event: StoredEvent, apply: Apply, now: datetime) -> None:
-        """Stores an event with its effect, or in the queue of deferred webhooks when the database is unavailable.
-        Raises Unavailable when the queue does not take it either: the sender repeats it then."""
+        """Stores an event with its effect. If the database is unavailable, queues the event.
+
+        Raises Unavailable if the queue does not take it either, so that the sender repeats it.
+        """
         try:
             outcome: str = await self.store(event, lambda db: apply_once(db, event, apply, now), now) or "broken"
         except Exception as error:
@@ -178,13 +182,14 @@ class WebhookInbox:
     async def store(
         self, event: StoredEvent, work: Callable[[Connection], Awaitable[T]], now: datetime, *, is_complete: bool = True
     ) -> T | None:
-        """Runs `work`, which stores the event, in a transaction. None when it failed by an error of our program: the
-        event is stored open, because a repeat would fail in the same way.
-
-        Raises Unavailable without a database and for such an incomplete event.
+        """Runs `work`, which stores the event, in a transaction. Raises Unavailable without a database, and for an
+        incomplete event.
 
         Args:
-            is_complete: False when the stored payload does not suffice for a retry; then the sender has to repeat it.
+            is_complete: False if the stored payload is not enough for a retry; the sender then has to repeat the event.
+
+        Returns:
+            None if a bug of ours made it fail. The event is stored open, because a repeat would fail in the same way.
         """
         async with asyncio.timeout(self._deadline_s):
             try:
@@ -208,7 +213,7 @@ class WebhookInbox:
         await self._transactions.run(work)
 
     def count(self, source: str, kind: str, outcome: str) -> None:
-        """In the metric of received webhooks."""
+        """Counts an event in the metric of received webhooks."""
         self._metrics.received.labels(source, kind, outcome).inc()
 
 
@@ -225,12 +230,16 @@ async def apply_once(db: Connection, event: StoredEvent, apply: Apply, now: date
 
 # --- Retries of open events ------------------------------------------------------------------------------------------
 
-# While a carrier is unavailable each event waits for its time limit: one after another, the retry would take minutes.
+# While a carrier is unavailable, each event waits for its time limit. Without concurrency, the retry would take
+# minutes.
 _MAX_AT_ONCE: Final = 10
 
 
 class EventRetry:
-    """Calls outside services, so it must not run within a transaction. Several workers may do so at once."""
+    """Retries open events.
+
+    It calls outside services, so it must not run within a transaction. Several workers may run it at once.
+    """
 
     def __init__(self, transactions: PlatformTransactions, sources: Sequence[WebhookSource[Any]]) -> None:
         self._transactions = transactions
@@ -253,7 +262,9 @@ class EventRetry:
         return len(events)
 
     def _by_ordering_key(self, events: Sequence[OpenEvent]) -> list[list[OpenEvent]]:
-        """Returns the events of one call are applied in the order received: its ringing before its end."""
+        """Groups events, so that the events of one call are applied in the order received: its ringing before its
+        end.
+        """
         groups: dict[tuple[str, str], list[OpenEvent]] = {}
         for event in events:
             source = self._sources[event.event.source]
@@ -280,8 +291,10 @@ class EventRetry:
 
 
 async def _each(groups: Sequence[Sequence[OpenEvent]], work: Callable[[OpenEvent], Awaitable[None]]) -> None:
-    """Works through _MAX_AT_ONCE groups at once, the oldest first. A worker that meets an error takes no more groups;
-    the first error is raised when all have ended."""
+    """Processes up to _MAX_AT_ONCE groups at once, the oldest first.
+
+    After an error, no further groups are started; the first error is raised when all have ended.
+    """
     waiting = iter(groups)
 
     async def work_through() -> None:
@@ -301,14 +314,14 @@ _CANCEL_WAIT_S: Final = 1.0
 
 
 class BackgroundTasks:
-    """At most `max_tasks` at once, each for `timeout_s` seconds."""
+    """Runs up to `max_tasks` tasks at once, each for `timeout_s` seconds."""
 
     def __init__(self, max_tasks: int = 256, timeout_s: float = 4.0) -> None:
         self._max_tasks, self._timeout_s = max_tasks, timeout_s
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-        """Returns None when max_tasks are running: the work is dropped and the loss is logged."""
+        """Starts a task. If max_tasks are running, the work is dropped and logged, and None is returned."""
         if len(self._tasks) >= self._max_tasks:
             work.close()
             log.warning("webhook.background_task_dropped", task=name)
@@ -322,7 +335,7 @@ class BackgroundTasks:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await work
-        except Exception as error:  # nobody awaits the task: its error is logged here or never  # noqa: BLE001
+        except Exception as error:  # no one awaits the task: its error is logged here or never  # noqa: BLE001
             log.error("webhook.background_task_failed", task=name, **error_fields(error))
 
     async def close(self) -> None:
@@ -339,7 +352,7 @@ class BackgroundTasks:
 
 @dataclass(frozen=True, slots=True)
 class WebhookParts:
-    """Given to each source when it is built."""
+    """What each source is built from."""
 
     options: WebhookOptions
     services: Services
@@ -356,9 +369,9 @@ class SourceDefinition:
     """A row of the table of sources.
 
     Attributes:
-        name: As in webhook_events.source.
+        name: The value of webhook_events.source.
         routes: The source's addresses, for the API's document.
-        build: Makes the source; it may raise ValueError for a key that is none.
+        build: Makes the source. It may raise ValueError for an invalid key.
     """
 
     name: str
@@ -367,7 +380,7 @@ class SourceDefinition:
 
 
 def make_parts(pool: Pool, services: Services, options: WebhookOptions, metrics: WebhookMetrics) -> WebhookParts:
-    """Opens nothing."""
+    """Makes the parts without opening connections."""
     transactions = PlatformTransactions(pool, metrics.repeats.inc)
     deferral = WebhookDeferral(transactions, services[DeferredWebhooks], options.media_assignment_s)
     return WebhookParts(

@@ -1,4 +1,4 @@
-"""What a source of webhooks is: its requests, how it verifies and parses them, its addresses and settings."""
+"""Defines a source of webhooks: its requests, verification, parsing, addresses and settings."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from shared.errors import Malformed
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
 _MAX_FIELDS: Final = 300
-# By default: the longest that carriers send have some KB. A form is parsed before its signature can be checked.
+# Default limit: carriers send up to some KB. A form is parsed before its signature can be checked.
 MAX_BODY_BYTES: Final = 65_536
 
 
@@ -47,8 +47,10 @@ class WebhookRequest:
 
     @cached_property
     def fields(self) -> list[tuple[str, str]]:
-        """A form's fields, also the empty ones, which are signed too; or the texts of a JSON object. Raises Malformed
-        (codes broken_body, not_json)."""
+        """Returns a form's fields, including empty fields, which are signed, too; or the texts of a JSON object.
+
+        Raises Malformed (codes broken_body, not_json).
+        """
         return _json_fields(self.body) if self.is_json else _form_fields(self.body)
 
 
@@ -75,11 +77,10 @@ M_co = TypeVar("M_co", covariant=True)
 
 
 class BadSignature(Exception):
-    """The request cannot be shown to be the source's.
+    """The request was not proven to come from the source.
 
     Args:
-        reason: For logs and metrics, one of "missing", "wrong", "stale", "no_key", "unknown_account",
-            "unknown_shared_key".
+        reason: For logs and metrics: "missing", "wrong", "stale", "no_key", "unknown_account" or "unknown_shared_key".
     """
 
     def __init__(self, reason: str) -> None:
@@ -88,14 +89,14 @@ class BadSignature(Exception):
 
 
 class SourceReader(Protocol[M_co]):
-    """How requests of one source are recognized, verified and parsed; without side effects."""
+    """Recognizes, verifies and parses the requests of one source, without side effects."""
 
     @property
     def name(self) -> str:
-        """As in webhook_events.source and in the label `carrier` of metrics."""
+        """The value in webhook_events.source and in the metrics' label `carrier`."""
 
     def claims(self, request: WebhookRequest) -> bool:
-        """Returns whether the request says that it is of this source. Not to be trusted before `verify`."""
+        """Returns whether the request claims to be from this source. Untrusted before `verify`."""
 
     def verify(self, request: WebhookRequest, now: datetime) -> None:
         """Raises BadSignature, and Malformed for a body that cannot be read."""
@@ -123,7 +124,7 @@ class WebhookSource(Generic[M]):
 
     @property
     def name(self) -> str:
-        """The reader's."""
+        """The reader's name."""
         return self.reader.name
 
 
@@ -216,7 +217,7 @@ _MAX_DIFFERENCE: Final = timedelta(days=1)
 
 
 def parse_uuid(text: str) -> UUID | None:
-    """Returns None for an empty text and for one that is no UUID."""
+    """Returns the UUID; None for an empty text or another text."""
     try:
         return UUID(text) if text else None
     except ValueError:
@@ -224,12 +225,12 @@ def parse_uuid(text: str) -> UUID | None:
 
 
 def plausible_time(reported: datetime, now: datetime) -> datetime:
-    """Returns `reported`, or `now` where it lies in the future, is more than a day off, or has no time zone."""
+    """Returns `reported`; or `now` if `reported` is in the future, is more than a day off, or has no time zone."""
     if reported.tzinfo is None or abs(reported - now) > _MAX_DIFFERENCE:
         return now
     return min(reported, now)
 
 
 def non_empty(**fields: str) -> dict[str, str]:
-    """Drops empty values."""
+    """Returns the values that are not empty."""
     return {name: value for name, value in fields.items() if value}

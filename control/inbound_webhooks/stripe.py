@@ -1,6 +1,6 @@
 """Stripe as a source of webhooks.
 
-Each event is stored once, with a job that asks Stripe what changed: events come in any order and twice.
+Each event is stored once, with a job that asks Stripe for the change: events arrive in any order and repeatedly.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from shared.errors import Malformed
 
 _MOST: Final = 255
 EventSubject: TypeAlias = Literal["invoice", "payment", "customer"]
-# What an event is about, of all types that have an effect here.
+# The subject of each type of event that has an effect.
 _SUBJECTS: Final[Mapping[str, EventSubject]] = {
     "invoice.finalized": "invoice",
     "invoice.paid": "invoice",
@@ -61,8 +61,8 @@ class StripeEvent:
     """An event.
 
     Attributes:
-        subject: None: the event has no effect here.
-        subject_id: Of the invoice, charge (PaymentIntent) or customer that changed.
+        subject: None if the event has no effect.
+        subject_id: The invoice, charge (PaymentIntent) or customer that changed.
     """
 
     id: str
@@ -95,7 +95,7 @@ def parse_event(body: bytes) -> StripeEvent:
 
 
 def to_stored_event(event: StripeEvent) -> StoredEvent:
-    """Without anything personal."""
+    """Returns the event as stored, without personal data."""
     return StoredEvent("stripe", event.id, event.type, {"subject": event.subject, "subject_id": event.subject_id})
 
 
@@ -113,27 +113,28 @@ def _subject_id(envelope: _Envelope, subject: str) -> Any:
         return changed.get("payment_intent")
     if subject == "invoice" or changed.get("object") == "customer":
         return changed.get("id")
-    # A payment method that was detached belonged to the customer before.
+    # A detached payment method names its customer only in the previous values.
     return changed.get("customer") or before.get("customer")
 
 
-# In both directions, because clocks differ. Stripe's SDK has the same figure, for the past only.
+# Applies in both directions, because clocks differ. Stripe's SDK has the same limit, for the past only.
 TOLERANCE_S: Final = 300
-# More are not sent: two while a secret is replaced.
+# Stripe sends no more: two while a secret is replaced.
 _MOST_SIGNATURES: Final = 10
 
 
 class StripeSecrets:
-    """The endpoint's signing secrets, whole, with `whsec_`; the old and the new one while they are replaced."""
+    """The endpoint's signing secrets including `whsec_`: the old and the new secret while it is replaced."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
         self._secrets = [secret.encode() for secret in secrets]
 
     def check(self, body: bytes, header: str | None, now: datetime) -> None:
-        """Raises BadSignature.
+        """Verifies a signature. Raises BadSignature.
 
         Args:
-            header: `t=seconds,v1=hex[,v1=hex…]`; other schemes are ignored. Signed are the time, "." and the raw body.
+            header: `t=seconds,v1=hex[,v1=hex…]`; other schemes are ignored. The signed text is the time, "." and the
+                raw body.
         """
         if not header:
             raise BadSignature("missing")
@@ -146,7 +147,7 @@ class StripeSecrets:
         wanted = [hmac.new(secret, signed, hashlib.sha256).hexdigest().encode() for secret in self._secrets]
         if not any(hmac.compare_digest(signature, other) for signature in wanted for other in sent):
             raise BadSignature("wrong")
-        # The time is checked last: only now it is known to be Stripe's.
+        # The time is checked last, because only now it is known to be from Stripe.
         if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
             raise BadSignature("stale")
         if abs(now.timestamp() - int(timestamp)) > TOLERANCE_S:
@@ -166,11 +167,11 @@ class StripeReader:
         self._secrets = StripeSecrets(options.stripe_secrets)
 
     def claims(self, request: WebhookRequest) -> bool:
-        """No other source has its address."""
+        """Returns True: no other source has this address."""
         return True
 
     def verify(self, request: WebhookRequest, now: datetime) -> None:
-        """Over the raw body."""
+        """Verifies the signature over the raw body."""
         self._secrets.check(request.body, request.headers.get(SIGNATURE_HEADER), now)
 
     def parse(self, request: WebhookRequest, now: datetime) -> StripeEvent:

@@ -1,4 +1,4 @@
-"""The worker's tasks for webhooks: retries open events, deletes old ones, and looks after streams that ended."""
+"""The worker's tasks for webhooks: retries open events, deletes old events, and follows up ended streams."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from control.inbound_webhooks.telnyx.tasks import make_stream_end_job
 from control.inbound_webhooks.twilio.calls import CHECK_STREAM
 from control.inbound_webhooks.twilio.tasks import make_stream_check_job
 
-# Events hold phone numbers: stored for as long as a dispute with a carrier needs them, and no longer.
+# Events contain phone numbers, so they are stored only as long as a dispute with a carrier needs them.
 RETENTION: Final = timedelta(days=30)
 
 
@@ -29,8 +29,10 @@ async def retry_open_webhooks(
     metrics: WebhookMetrics | None = None,
     sources: Sequence[SourceDefinition] = SOURCES,
 ) -> int:
-    """Stores webhooks that were deferred, then retries up to `limit` open events that are due; returns how many. Calls
-    carriers, so it must not run within a transaction. Raises Unavailable without a database."""
+    """Stores deferred webhooks, then retries up to `limit` open events that are due. Returns their number.
+
+    It calls carriers, so it must not run within a transaction. Raises Unavailable without a database.
+    """
     # The worker answers no request, so it needs neither address nor keys.
     parts = make_parts(pool, services, WebhookOptions(""), metrics or WebhookMetrics())
     await parts.deferral.store_deferred([source.name for source in sources])
@@ -40,7 +42,7 @@ async def retry_open_webhooks(
 async def remove_old_webhooks(
     db: Connection, now: datetime, limit: int, sources: Sequence[SourceDefinition] = SOURCES
 ) -> int:
-    """Deletes up to `limit` events older than RETENTION; returns how many. Needs platform scope."""
+    """Deletes up to `limit` events older than RETENTION and returns their number. Needs platform scope."""
     return await delete_old_events(db, [source.name for source in sources], now - RETENTION, limit)
 
 
@@ -70,9 +72,13 @@ _BATCH: Final = 5_000
 
 
 async def clear_caller_payloads(pool: Pool, number: str, calls: Sequence[str]) -> tuple[int, int]:
-    """Empties handled webhooks that name the number (E.164) and one of these calls by the carrier's id; returns how
-    many, and how many more are not handled yet. Reads all webhooks, which are those of 30 days, in short
-    transactions."""
+    """Empties handled webhooks that name the number (E.164) and one of these calls by the carrier's id.
+
+    Reads all webhooks, which are those of 30 days, in short transactions.
+
+    Returns:
+        The number of emptied webhooks, and the number of webhooks that are not handled yet.
+    """
     position: EventKey | None = EventKey("", "")
     cleared = still_open = 0
     while position is not None:

@@ -171,9 +171,10 @@ class Embedder:
     async def embed_question(self, question: str) -> Embeddings:
         """Returns a question's vector, within its time. Raises EmbedderUnavailable, TextsRefused.
 
-        A request whose answer is late goes on without the question: to cancel it would close its connection, and where
-        opening one takes longer than a question may, no question would ever be answered. While several are late, no
-        further one is sent."""
+        A request whose answer is late continues without the question: canceling it would close its connection. If
+        opening a connection takes longer than a question may, no question would ever be answered. While several
+        requests are late, no further request is sent.
+        """
         if len(self._late) >= MOST_LATE:
             raise EmbedderUnavailable(f"it is late with {MOST_LATE} answers")
         asked = asyncio.create_task(self._ask([question], LATE_S))
@@ -190,7 +191,7 @@ class Embedder:
     def _drop_late(self, asked: "asyncio.Task[Embeddings]") -> None:
         self._late.discard(asked)
         if not asked.cancelled():
-            asked.exception()  # nobody awaits it
+            asked.exception()  # no one awaits it
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -362,7 +362,7 @@ _TEXTS_WITHOUT_VECTORS: Final = """
     )
     ORDER BY c.number LIMIT $4
 """
-# Locks the document, so that nobody puts other chunks in place of those that the vectors are of.
+# Locks the document, so that no one puts other chunks in place of those that the vectors are of.
 _CURRENT: Final = """
     SELECT EXISTS (
         SELECT FROM knowledge_documents

@@ -136,7 +136,7 @@ def split_html(text: str) -> Iterator[DocumentSection]:
     """Yields the visible text between headings, each with the headings that it stands under.
 
     Python's own parser keeps all text: libraries that look for a page's main text drop footers, where opening hours
-    are. Text that a visitor does not see is left out, so that nobody can hide text there for a language model."""
+    are. Text that a visitor does not see is left out, so that no one can hide text there for a language model."""
     reader = _PageReader()
     reader.feed(text)
     reader.close()
@@ -249,7 +249,7 @@ def split_text(text: str) -> Iterator[DocumentSection]:
 
 
 def _read_heading(line: str, before: list[str]) -> tuple[int, str]:
-    """Level and title; level 0 for a line that is no heading. Takes the title of an underlined one out of the lines
+    """Level and title; level 0 for a line that is not a heading. Takes the title of an underlined one out of the lines
     before it."""
     if match := _HEADING.match(line):
         return len(match[1]), match[2]

@@ -24,7 +24,7 @@ INDEX_DOCUMENT: Final = "knowledge.index_document"
 # Above the priority of all other jobs, because only two of these jobs run at once.
 _FIRST_PRIORITY: Final = 1_000_000_000
 DELETE_FILE: Final = "knowledge.delete_file"
-# While a request to read a file waits, a further request changes nothing for so long: otherwise a member could fill
+# While a request to read a file waits, a further request changes nothing for this long: otherwise a member could fill
 # the queue, of which two jobs run at once for all workspaces.
 _REQUEST_AGAIN_AFTER: Final = timedelta(minutes=10)
 # Seconds after which a document is indexed if the request ends between its two transactions.

@@ -8,7 +8,7 @@ from typing import Final
 
 # Characters of one text in a result.
 LONGEST_TEXT: Final = 2_000
-# Of an agent's prompt, which is no use without its end.
+# Of an agent's prompt, which is not an use without its end.
 LONGEST_PROMPT: Final = 30_000
 
 

@@ -19,7 +19,7 @@ _RUNNING: Final = """
     WHERE c.id = $1 AND c.workspace_id = $2 AND c.agent_id = $3
       AND c.status IN ('queued', 'ringing', 'in_progress') AND w.deleted_at IS NULL
 """
-# Begins a run, or takes over an abandoned one where it may be repeated ($6). No row: somebody else has it, or had it.
+# Begins a run, or takes over an abandoned one where it may be repeated ($6). No row: someone else has it, or had it.
 _CLAIM: Final = """
     INSERT INTO tool_runs AS r (call_id, run_id, workspace_id, name, lease_until)
     VALUES ($1, $2, $3, $4, clock_timestamp() + $5::interval)
@@ -83,7 +83,7 @@ async def select_running_call(db: Connection, call_id: UUID, workspace_id: UUID,
 
 
 async def claim_run(db: Connection, key: RunKey, name: str, lease: timedelta, *, takes_over: bool) -> int | None:
-    """Returns the number of the attempt, which is the claimant's to run; None when the run is somebody else's.
+    """Returns the number of the attempt, which is the claimant's to run; None when the run is someone else's.
 
     Args:
         takes_over: Also one that was abandoned.
@@ -99,7 +99,7 @@ async def select_run(db: Connection, key: RunKey) -> StoredRun | None:
 
 
 async def renew_run(db: Connection, key: RunKey, attempt: int, lease: timedelta) -> None:
-    """Shows that the run goes on; a lease of zero abandons it."""
+    """Shows that the run continues; a lease of zero abandons it."""
     await db.execute(_RENEW, key.workspace_id, key.call_id, key.run_id, attempt, lease)
 
 

@@ -21,10 +21,10 @@ from shared.supervised_task import SupervisedTask
 log = structlog.get_logger()
 
 _CANCEL_AGAIN_S: Final = 0.05
-# A consumer that has not read for so long belongs to a process that was killed.
+# A consumer that has not read for this long belongs to a process that was killed.
 _DEAD_S: Final = 600.0
 
-# Answers a request within so many seconds. Never raises.
+# Answers a request within this many seconds. Never raises.
 Answer = Callable[[MediaRequest, float], Awaitable[MediaReply]]
 
 
@@ -156,7 +156,7 @@ class RequestReader:
     async def _reply_or_remove(self, entry: RequestEntry) -> None:
         try:
             await self._reply(entry)
-        except ValueError as error:  # a text that is no Unicode: it would fail again every few seconds
+        except ValueError as error:  # a text that is not a Unicode: it would fail again every few seconds
             log.error("media_requests.failed", entry=entry.id, **error_fields(error))
             await self._stream.remove(entry.id)
 

@@ -33,7 +33,7 @@ class RunPace:
     """Times in seconds.
 
     Attributes:
-        lease: A run whose lease is not renewed for so long counts as abandoned.
+        lease: A run whose lease is not renewed for this long counts as abandoned.
         poll: Time between two checks of a run that another process has.
     """
 

@@ -51,7 +51,7 @@ _LOCK_UNSENT: Final = f"""
     WHERE m.id = $1 AND m.emailed_at IS NULL
     FOR UPDATE OF m
 """
-# The members whom the agent names as it is now, before the owners. Nobody else gets mail, and no member who cannot sign
+# The members whom the agent names as it is now, before the owners. No one else gets mail, and no member who cannot sign
 # in or has not confirmed the address: a workspace could have any number of messages sent to a stranger.
 _RECIPIENTS: Final = """
     WITH named AS (
@@ -74,7 +74,7 @@ _SELECT_CALLS: Final = """
 
 
 async def insert_message(db: Connection, new: NewMessage) -> bool:
-    """False: a message of this run is stored already."""
+    """Returns False if a message of this run is stored already."""
     return bool(await db.execute(_INSERT, *astuple(new)) == "INSERT 0 1")
 
 

@@ -164,7 +164,7 @@ def make_message(arguments: MessageArguments, call: RunningCall, run_id: str, no
 
 
 def next_look_s(call: MessageCall, policy: MessagePolicy, now: datetime) -> float:
-    """Seconds until the next look: while the call goes on, a tenth of the time since the message was taken, because a
+    """Seconds until the next look: while the call continues, a tenth of the time since the message was taken, because a
     call of an hour would cost 720 looks of 5 s."""
     if call.is_over:
         return policy.poll_s

@@ -333,7 +333,7 @@ async def delete_events_of_workspace(db: Connection, workspace_id: UUID, most: i
 
 
 async def delete_old_events(db: Connection, now: datetime, kept: timedelta, most: int) -> int:
-    """Deletes up to `most` events that were stored longer ago and wait for nobody; returns how many."""
+    """Deletes up to `most` events that were stored longer ago and wait for no one; returns how many."""
     status = await db.execute(_DELETE_OLD_EVENTS, now - kept, most)
     return int(status.split()[-1])
 

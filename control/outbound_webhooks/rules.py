@@ -195,7 +195,7 @@ class DeliveryPolicy:
         timeout_s: Longest request with its answer.
         lease: Time after which the delivery of a dead worker is sent again. Longer than `timeout_s`.
         poll_s: Seconds between two searches for due deliveries.
-        disable_after: An endpoint that has failed for so long is disabled.
+        disable_after: An endpoint that has failed for this long is disabled.
         longest_gap: Longest time between two failures of this period. Longer than any wait between two attempts.
         kept: How long events and attempts can be read and replayed.
     """

@@ -49,7 +49,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             raise httpx.ConnectError(str(refused), request=request) from None
         except OSError:
             addresses = []
-        if not addresses:  # the same error as for a private address, so that nobody learns which names our network has
+        if not addresses:  # the same error as for a private address, so that no one learns which names our network has
             raise httpx.ConnectError(NOT_PUBLIC, request=request)
         return addresses
 

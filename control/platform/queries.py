@@ -78,7 +78,7 @@ async def select_tiers(db: Connection) -> list[Tier]:
 
 
 async def insert_tier(db: Connection, tier: Tier) -> bool:
-    """False: the name is taken."""
+    """Returns False if the name is taken."""
     values = tier_values(tier)
     places = ", ".join(f"${place}" for place in range(1, len(values) + 1))
     status = await db.execute(

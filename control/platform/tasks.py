@@ -37,7 +37,7 @@ def platform_tasks(platform: Platform, report: Callable[[Sequence[PartitionState
         report(states)
         for state in states:
             if state.default_rows:
-                # Events of a month that was dropped, or rows from a time when nobody made partitions.
+                # Events of a month that was dropped, or rows from a time when no one made partitions.
                 log.warning("partition.default_used", table=state.table, rows=state.default_rows)
         return made
 

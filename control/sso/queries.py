@@ -74,7 +74,7 @@ async def find_domain(db: Connection, workspace_id: UUID, domain_id: UUID) -> Ss
 
 
 async def insert_domain(db: Connection, domain: SsoDomain) -> bool:
-    """False when the workspace has it already."""
+    """Returns False when the workspace has it already."""
     done = await db.execute(
         "INSERT INTO sso_domains (id, workspace_id, domain, proof, created_at) VALUES ($1, $2, $3, $4, $5) "
         "ON CONFLICT (workspace_id, domain) DO NOTHING",
@@ -84,7 +84,7 @@ async def insert_domain(db: Connection, domain: SsoDomain) -> bool:
 
 
 async def set_verified(db: Connection, workspace_id: UUID, domain_id: UUID, now: datetime) -> bool:
-    """False when another workspace has proven the domain; the transaction cannot go on then."""
+    """Returns False when another workspace has proven the domain; the transaction cannot go on then."""
     try:
         await db.execute(
             "UPDATE sso_domains SET verified_at = coalesce(verified_at, $3) WHERE workspace_id = $1 AND id = $2",

@@ -276,7 +276,7 @@ class SsoSignIns:
     """Sign-ins at a workspace's provider: begun with a mail address, completed with what the browser returns.
 
     `state` connects the browser to this sign-in, `nonce` the ID token, and the PKCE verifier the code. The flow token
-    connects all of them to the client that began, so that a link of another person signs nobody in.
+    connects all of them to the client that began, so that a link of another person signs no one in.
 
     Providers send browsers to `callback`, below which each workspace has a path of its own. So a code never returns as
     the code of another provider (mix-up, RFC 9700, 4.4): if a provider leads a person on to another workspace's
@@ -390,7 +390,7 @@ class SsoSignIns:
     async def _find_user(self, db: Connection, connection: SsoConnection, person: SsoPerson, now: datetime) -> User:
         """Find the account by the provider's subject, else by the address, else make an account.
 
-        In each case the address must be of a proven domain, because a provider may sign in nobody else.
+        In each case the address must be of a proven domain, because a provider may sign in no one else.
         """
         linked = await queries.find_identity(db, connection.workspace_id, person.subject)
         user = await self._accounts.find(db, linked) if linked else None

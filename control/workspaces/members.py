@@ -40,7 +40,7 @@ class Members:
         return await _member(db, workspace_id, user_id)
 
     async def remove(self, db: Connection, actor: Actor, workspace_id: UUID, user_id: UUID, now: datetime) -> None:
-        """Remove a member, and revoke the invitations that the member sent, so that nobody comes back by their own.
+        """Remove a member, and revoke the invitations that the member sent, so that no one comes back by their own.
 
         Every member may leave; `may_change_role` says who may remove others.
 

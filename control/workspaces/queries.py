@@ -302,7 +302,7 @@ async def select_orphans(db: Connection, workspace_ids: list[UUID], user_id: UUI
 async def insert_member(
     db: Connection, workspace_id: UUID, user_id: UUID, role: Role, invited_by: UUID | None, now: datetime
 ) -> bool:
-    """False: the account is deleted (the transaction cannot go on) or is a member already."""
+    """Returns False if the account is deleted (the transaction cannot go on) or is a member already."""
     try:
         status = await db.execute(
             """

@@ -183,7 +183,7 @@ def may_change_role(actor: Role, target: Role | None, new: Role | None) -> bool:
     """Returns whether `actor` may change a role from `target` to `new`.
 
     Owners may make every change. Admins may make every change that neither changes nor makes an owner. Other members
-    may make none. So nobody can raise their own role. The caller allows everybody to leave, and checks that an owner
+    may make none. So no one can raise their own role. The caller allows everybody to leave, and checks that an owner
     remains.
 
     Args:

@@ -89,7 +89,7 @@ async def purge_due(
     would exceed the timeout of a statement, and the workspace would never be purged. A workspace that still has phone
     numbers stays. These rows outlive a workspace:
 
-    - Usage records, daily figures and the audit log, because they name nobody. The marks of days that are to be rolled
+    - Usage records, daily figures and the audit log, because they name no one. The marks of days that are to be rolled
       up are deleted, so that these days keep their figures although their calls are gone.
     - Billing accounts and invoices, because books must be kept, with the name that invoices were issued to; and phone
       numbers, because the last period is billed after the purge.

@@ -73,7 +73,7 @@ _DAY: Final = timedelta(days=1)
 class LetterLimits:
     """Limits the letters that strangers can cause.
 
-    Letters are counted by recipient, over all senders, so that nobody can fill a mailbox through us. The transaction
+    Letters are counted by recipient, over all senders, so that no one can fill a mailbox through us. The transaction
     that sends a letter counts it. The limits are settings of the platform.
     """
 

@@ -198,7 +198,7 @@ class RecoveryCodes:
     """Makes and uses one-time codes of one audience, for a sign-in without the authenticator app.
 
     A code has 60 random bits. The database holds HMACs under a key derived from the secret keys: a copy of the database
-    alone neither contains a code nor lets anybody guess one. One indexed query checks a code. A code under a rotated
+    alone neither contains a code nor lets anyone guess one. One indexed query checks a code. A code under a rotated
     secret key is accepted as long as the key is listed.
     """
 

@@ -61,7 +61,7 @@ class RightPassword:
     has_failed: bool
 
 
-# A device that did not sign in for so long is unknown again.
+# A device that did not sign in for this long is unknown again.
 LIFETIME_S: Final = 365 * 86_400
 # A token older than this is replaced at a sign-in.
 RENEW_S: Final = 30 * 86_400
@@ -124,7 +124,7 @@ def _sign(key: bytes, audience: Audience, email: str, body: bytes) -> bytes:
 class SignInThrottle:
     """Checks passwords, with growing waits after failures. Unknown addresses are treated like known addresses.
 
-    Failures are counted for an e-mail address at a network, or at a known device, so that nobody makes another person
+    Failures are counted for an e-mail address at a network, or at a known device, so that no one makes another person
     wait by guessing from elsewhere. Two further counts bound guesses that are spread: guesses for one address over many
     networks, and guesses from one network over many addresses. Known devices are exempt from these two. The database
     holds the counts, so that they outlive restarts and all processes share them.

@@ -356,7 +356,7 @@ class EmailLinks:
         await self._email_queue.enqueue(db, password_reset_email(user.email, link, self._policy.reset_s // 60))
 
     async def reset_password(self, db: Connection, token: str, password: str, now: datetime) -> None:
-        """Sets a new password and ends all sessions; of an address that nobody confirmed, the second factor goes,
+        """Sets a new password and ends all sessions; of an address that no one confirmed, the second factor goes,
         too. Enters the scope of accounts. Raises Invalid (token_invalid; weak_password, after which the token is still
         valid)."""
         await enter_accounts(db)
@@ -366,7 +366,7 @@ class EmailLinks:
             raise _link_invalid()
         require_strong_password(password, email=user.email, name=user.name, param="new_password")
         await queries.set_password(db, user.id, await self._passwords.hash(password), now)
-        if not user.is_verified:  # somebody else may have made the account, to lock the address's owner out of it
+        if not user.is_verified:  # someone else may have made the account, to lock the address's owner out of it
             await self._second_factors.forget(db, user.id, now)
         await queries.set_verified(db, user.id, user.email, now)
         await queries.drop_tokens(db, user.id, "reset_password")

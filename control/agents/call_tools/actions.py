@@ -32,7 +32,7 @@ from shared.local_time import to_local
 from shared.plan import ToolPlan
 
 Schema = Mapping[str, Any]
-# A fault with the place where it is, dotted.
+# A fault with its location in dotted form.
 Fault = tuple[str, str]
 _ANY: Final[frozenset[str]] = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
 log = structlog.get_logger()
@@ -101,11 +101,11 @@ class ActionToolHandlers:
             async with asyncio.timeout(timeout_s):
                 return await self._runner.run(tool.connection, call)
         except VendorFailure as failure:
-            # One of several attempts may have arrived.
+            # An earlier attempt may have arrived.
             if not failure.is_sent and not call.is_repeatable:
                 raise _unreached(tool) from None
             raise _problem(tool, failure) from None
-        except Unavailable:  # the credentials could not be had
+        except Unavailable:  # the credentials are unavailable
             raise _unreached(tool) from None
         except TimeoutError:
             late = VendorFailure("unavailable", f"there was no answer within {timeout_s:g} s")
@@ -137,7 +137,9 @@ def plan_action_tools(rows: Sequence[Mapping[str, Any]], tools: Sequence[Mapping
 
 
 def describe_records(tool: ActionTool, records: Sequence[VendorRecord]) -> str:
-    """For the language model: whether it was done, and what the vendor answered, as outside data."""
+    """Returns a text for the language model: whether the action was done, and what the vendor answered, marked as
+    outside data.
+    """
     known = [{name: value for name, value in record.items() if value is not None} for record in records]
     shown = known if tool.action.response.items is not None else [record for record in known if record]
     head = "" if tool.action.read_only else "Done."
@@ -161,7 +163,7 @@ async def _find_tool(db: Connection, call: RunningCall, name: str) -> ActionTool
 
 
 async def _refuse(_: HandlerContext) -> str:
-    """Within the run, so that a repeat of one that was carried out before still gets its outcome."""
+    """Raises the refusal within the run, so that a repeat of a completed run still gets its outcome."""
     message = "The business is not connected to the system that this tool uses. Nothing was done."
     raise Conflict(message, code=NOT_CONNECTED)
 
@@ -176,7 +178,10 @@ def _find_config(agent: CallAgent, name: str) -> ActionToolConfig | None:
 
 
 async def _make_arguments(context: HandlerContext, tool: ActionTool, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Raises Conflict (tool_refused) for what the call does not know, Invalid (arguments_invalid)."""
+    """Returns the action's arguments in this call.
+
+    Raises Conflict (tool_refused) for values that the call does not have, and Invalid (arguments_invalid).
+    """
     template = tool.config.template()
     values = await _call_values(context, tool)
     arguments = fill_arguments(template, values | {f"{INPUT}{name}": value for name, value in given.items()})
@@ -188,7 +193,10 @@ async def _make_arguments(context: HandlerContext, tool: ActionTool, given: Mapp
 
 
 async def _call_values(context: HandlerContext, tool: ActionTool) -> dict[str, Any]:
-    """By the names of placeholders. A number that is none, such as "anonymous", is no value."""
+    """Returns the call's values by the names of placeholders.
+
+    A caller who withholds the number, such as "anonymous", has no value.
+    """
     call, number = context.call, customer_number(context.call)
     contact = await context.in_transaction(lambda db: find_contact(db, call.workspace_id, number))
     values = {

@@ -2,7 +2,7 @@
 
 Times are local: the model gets and gives them by the workspace's clock, and the answer names the zone. Whose an
 appointment is, is decided by the number of the call, or by the reference that was told at the booking: a tool that took
-a name would let any caller change anybody's appointments."""
+a name would let any caller change anyone's appointments."""
 
 import asyncio
 import secrets
@@ -49,12 +49,12 @@ from shared.local_time import find_zone, format_date, format_moment, zone_name
 T = TypeVar("T", bound=Struct)
 
 MOST_DAYS: Final = 14
-# Most free times in a result, because the model reads them out.
+# Maximum number of free times in a result, because the model reads them out.
 MOST_TOLD: Final = 30
 LONGEST_TEXT: Final = 500
-# A guess names one of 500 coming appointments with a chance of 1 in 200,000.
+# A guess matches one of 500 future appointments with a probability of 1 in 200,000.
 REFERENCE_DIGITS: Final = 8
-# To store the outcome of a change before the request's deadline, in seconds.
+# Seconds that are reserved for storing the outcome of a change before the request's deadline.
 STORE_S: Final = 2.0
 
 
@@ -179,7 +179,7 @@ def make_calendar_tools(bookings: Bookings | None) -> tuple[RemoteTool, RemoteTo
             "time back to the caller and wait for a yes before you call it; say that it is booked only after it "
             "answered so.",
             parameters=_BOOKING,
-            # A run is known at the vendor by its key, so it may be run again when it is unknown whether it was.
+            # The vendor recognizes a run by its key, so a run with an unknown outcome may be repeated.
             handler=MediaRequestHandler(tools.book, effect="repeatable"),
             timeout_s=20.0,
         ),
@@ -187,7 +187,7 @@ def make_calendar_tools(bookings: Bookings | None) -> tuple[RemoteTool, RemoteTo
 
 
 def describe_free(rules: CalendarRules, free: Sequence[FreeSpan]) -> str:
-    """Lines for a language model: one a day."""
+    """Returns lines for the language model, one for each day."""
     minutes = round(rules.length.total_seconds() / 60)
     if not free:
         return "There is no free time on these days. Offer to look at later days."
@@ -201,7 +201,7 @@ def describe_free(rules: CalendarRules, free: Sequence[FreeSpan]) -> str:
 
 
 def describe_booking(title: str, starts_at: datetime, length: timedelta) -> str:
-    """For the model, to be read back."""
+    """Returns the booking in words, for the model to read back."""
     minutes = round(length.total_seconds() / 60)
     return (
         f"Booked: {title}, {format_moment(starts_at)} ({zone_name(starts_at)}), {minutes} minutes. Tell the caller the "
@@ -210,7 +210,7 @@ def describe_booking(title: str, starts_at: datetime, length: timedelta) -> str:
 
 
 def describe_reference(reference: str | None) -> str:
-    """Returns a further sentence for the model, in groups of digits as people say them."""
+    """Returns a further sentence for the model, with the digits in spoken groups."""
     if reference is None:
         return ""
     groups = " ".join(reference[at : at + 4] for at in range(0, len(reference), 4))
@@ -218,7 +218,7 @@ def describe_reference(reference: str | None) -> str:
 
 
 def make_reference() -> str:
-    """Digits, which callers can say and press."""
+    """Returns random digits, which callers can say and press."""
     return "".join(secrets.choice("0123456789") for _ in range(REFERENCE_DIGITS))
 
 
@@ -302,13 +302,13 @@ def require_bookable(
 def parse_arguments(text: str, kind: type[T]) -> T:
     """Returns what the model passes to a tool. Raises Invalid (arguments_invalid)."""
     try:
-        return msgspec.json.decode(text, type=kind, strict=False)  # models write numbers as texts, too
+        return msgspec.json.decode(text, type=kind, strict=False)  # models also write numbers as texts
     except msgspec.DecodeError as error:
         raise Invalid(f"The arguments are invalid: {error}.", code="arguments_invalid") from None
 
 
 def _require_year(name: str, day: date) -> None:
-    """Arithmetic with the first and the last days that Python knows overflows."""
+    """Raises an error for dates whose arithmetic would overflow Python's range of days."""
     if not 2000 < day.year < 2200:
         raise _invalid(name, "its year is wrong")
 
@@ -492,7 +492,7 @@ async def _make_order(
 
 
 async def _within(context: HandlerContext, what: str, change: Awaitable[R]) -> R:
-    """Returns the result, in time to store it and to answer. Raises Conflict (outcome_unknown)."""
+    """Returns the result early enough to store it and to answer. Raises Conflict (outcome_unknown)."""
     try:
         async with asyncio.timeout(max(context.left_s - STORE_S, 0.1)):
             return await change

@@ -15,12 +15,15 @@ from shared.local_time import format_moment, to_local, zone_name
 
 
 async def _answer(context: HandlerContext) -> str:
-    """JSON as text, because the model reads it."""
+    """Returns JSON as text, because the model reads it."""
     return msgspec.json.encode(describe_call(context.call, context.now)).decode()
 
 
 def describe_call(call: RunningCall, now: datetime) -> dict[str, Any]:
-    """Date and time are the workspace's, in words that a model needs no arithmetic for: weekday included."""
+    """Returns the call's facts.
+
+    Date and time are the workspace's and include the weekday, so that the model needs no arithmetic.
+    """
     local = to_local(now, call.timezone)
     return {
         "business": call.workspace_name,
@@ -64,7 +67,7 @@ async def find_contact_values(db: Connection, workspace_id: UUID, number: str) -
 
 
 async def find_contact(db: Connection, workspace_id: UUID, number: str) -> Contact | None:
-    """Returns the contact with this number; None also for a text that is no number, such as "anonymous"."""
+    """Returns the contact with this number; None also for a text that is not a number, such as "anonymous"."""
     return await caller_records.find_contact(db, workspace_id, number) if is_valid(number) else None
 
 
@@ -74,7 +77,7 @@ def customer_number(call: RunningCall) -> str:
 
 
 def describe_contact(contact: Contact | None, appointments: list[Appointment], timezone: str) -> dict[str, Any]:
-    """For the language model; times in words, in the workspace's zone."""
+    """Returns a text for the language model, with times in words in the workspace's zone."""
     known = {} if contact is None else {"name": contact.name, "company": contact.company}
     local = [to_local(appointment.starts_at, timezone) for appointment in appointments]
     return {
@@ -88,7 +91,7 @@ def describe_contact(contact: Contact | None, appointments: list[Appointment], t
 
 
 async def _look_up(context: HandlerContext) -> str:
-    """JSON as text, because the model reads it."""
+    """Returns JSON as text, because the model reads it."""
     call, number = context.call, customer_number(context.call)
 
     async def read(db: Connection) -> dict[str, Any]:
@@ -105,7 +108,8 @@ async def _select_coming(db: Connection, workspace_id: UUID, number: str, now: d
     return await caller_records.list_coming(db, workspace_id, number, now, MOST_APPOINTMENTS)
 
 
-# By the number of the call only: with a name as argument, any caller could ask for anybody's appointments.
+# The look-up uses only the number of the call: with a name as argument, any caller could ask for other people's
+# appointments.
 LOOK_UP_CONTACT: Final = RemoteTool(
     name="look_up_contact",
     description="Who the customer on the line is, by the number of this call: name, company, and coming appointments "

@@ -54,7 +54,9 @@ def exists(local: datetime, zone: ZoneInfo) -> bool:
 
 
 def _open_spans(rules: CalendarRules, day: date) -> Iterator[BusySpan]:
-    """Within the bounds, in UTC: arithmetic within one zone would ignore the change to summer time."""
+    """Yields the open spans within the limits, in UTC: arithmetic within one zone would ignore the change to summer
+    time.
+    """
     for span in spans_of(rules.hours, day):
         opens = span.opens.replace(tzinfo=rules.zone).astimezone(UTC)
         closes = span.closes.replace(tzinfo=rules.zone).astimezone(UTC)
@@ -64,7 +66,7 @@ def _open_spans(rules: CalendarRules, day: date) -> Iterator[BusySpan]:
 
 
 def _merge(spans: Iterable[BusySpan]) -> list[BusySpan]:
-    """Spans that touch become one."""
+    """Merges spans that touch."""
     merged: list[BusySpan] = []
     for span in sorted(spans, key=lambda interval: interval.starts_at):
         if merged and span.starts_at <= merged[-1].ends_at:

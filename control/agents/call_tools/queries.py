@@ -25,7 +25,7 @@ class CallAgent:
 
 
 async def select_agent(db: Connection, workspace_id: UUID, call_id: UUID) -> CallAgent | None:
-    """None for a call without an agent."""
+    """Returns the agent of the call; None for a call without an agent."""
     row = await db.fetchrow(_AGENT, call_id, workspace_id)
     return None if row is None else CallAgent(row["name"], row["config"] or {})
 

@@ -16,7 +16,7 @@ PLACEHOLDER: Final = re.compile(r"\{([a-z][a-z0-9_]{0,39})\}")
 def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
     """Returns the text with its placeholders filled once: braces inside a value are not filled again.
 
-    A placeholder without a value is left out, so that nobody hears its name.
+    A placeholder without a value is left out, so that no one hears its name.
     """
     return PLACEHOLDER.sub(lambda found: values.get(found[1], ""), text)
 
@@ -65,7 +65,7 @@ def make_values(config: AgentConfig, call: PlannedCall, agent_name: str) -> dict
     """Returns what fills the placeholders in this call.
 
     The first that is not blank: the call's own variable, the contact's value, the agent's default for it, the agent's
-    fact, the built-in value of that name. So the default of `contact_first_name` is for callers whom nobody knows.
+    fact, the built-in value of that name. So the default of `contact_first_name` is for callers whom no one knows.
     """
     defaults = {name: variable.default for name, variable in config.variables.items()}
     return {

@@ -49,7 +49,7 @@ from shared.plan import (
 )
 from vendors.registry import VENDORS, hear_languages, speaks
 
-# The call of a plan that is made only to find out whether it can be made: the values in its texts do not matter.
+# The call for a plan that is made only to find out whether it can be made. The values in its texts do not matter.
 ANY_CALL: Final = PlannedCall(at=datetime(2000, 1, 1, tzinfo=UTC))
 # Values of the contact that recognizers expect, after the agent's own keyterms.
 _CONTACT_NAMES: Final = ("contact_name", "contact_company")
@@ -59,7 +59,7 @@ _SPEECH_FIELDS: Final = ("language", "additional_languages", "speech", "voices",
 
 # Texts
 
-# Spoken in the greeting's place, or before the call is ended.
+# Spoken instead of the greeting, or before the call is ended.
 CLOSING_TEXT: Final = "outside_hours.text"
 LONGEST_TEXTS: Final[Mapping[str, int]] = {
     "greeting": LONGEST_GREETING,
@@ -282,7 +282,7 @@ def _fault(name: str) -> str:
 
 
 def plan_tools(config: AgentConfig) -> list[str | ToolPlan]:
-    """Returns the tools as the plan has them: built-in ones by their names, those that control runs in full."""
+    """Returns the tools as the plan has them: built-in tools by name, tools that control runs in full."""
     remote = {name: tool.plan for name, tool in REMOTE_TOOLS.items()}
     if config.transfer_mode == "warm":
         remote[WARM_TRANSFER] = WARM_TRANSFER_PLAN
@@ -373,8 +373,10 @@ def make_voice_chain(
 
 
 def require_spoken(content: AgentContent, config: AgentConfig, offers: ProviderOffers, at: str = "config") -> None:
-    """The recognizer must tell the languages apart, and a voice must speak each. Raises Invalid (code
-    language_unsupported), which names the fields below `at`."""
+    """Requires that the recognizer distinguishes the languages, and that a voice speaks each.
+
+    Raises Invalid (code language_unsupported), which names the fields below `at`.
+    """
     found = [
         ErrorDetail(f"{at}.{field}", LANGUAGE_UNSUPPORTED, fault)
         for field, fault in find_faults(content, config, offers)
@@ -394,7 +396,7 @@ def find_faults(content: AgentContent, config: AgentConfig, offers: ProviderOffe
 
 
 def _repeated(config: AgentConfig) -> Iterator[tuple[str, str]]:
-    """Languages that are named twice: a recognizer reports a language without its region."""
+    """Yields languages that are named twice. A recognizer reports a language without its region."""
     known = [base_language(config.language)]
     for place, language in enumerate(config.additional_languages):
         if base_language(language.language) in known:

@@ -18,7 +18,7 @@ _ORDER: Final = Keyset(
 
 
 async def select_public(db: Connection, industry: str | None, page: PageRequest) -> ListPage[Template]:
-    """Public templates, by name. Raises Invalid (code cursor_unknown)."""
+    """Returns a page of public templates, by name. Raises Invalid (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (industry,), (False,))
     rows = await db.fetch(f"SELECT {_COLUMNS} FROM agent_templates t WHERE {_PUBLIC} {clause.tail}", *clause.values)
     return cut_page([Template(**row) for row in rows], page)
@@ -57,7 +57,7 @@ async def select_template(db: Connection, template_id: UUID, *, lock: bool = Fal
 
 
 async def insert_template(db: Connection, template: Template, created_by: UUID | None) -> bool:
-    """False: the slug is taken, possibly by a deleted template."""
+    """Returns False if the slug is taken, possibly by a deleted template."""
     status = await db.execute(
         """
         INSERT INTO agent_templates (id, slug, name, industry, description, default_config, is_public, created_by,

@@ -35,36 +35,42 @@ class NewTemplate:
 
 
 class Templates:
-    """Customers see the public templates; the other methods are for the staff, in the platform's scope."""
+    """Templates of agents. Customers see the public templates; the other methods are for the staff, in platform
+    scope.
+    """
 
     async def list_public(self, db: Connection, industry: str | None, *, page: PageRequest) -> ListPage[Template]:
-        """By name, of one industry or of all. Raises Invalid (code cursor_unknown)."""
+        """Returns a page of public templates by name, of one industry or of all. Raises Invalid (code
+        cursor_unknown).
+        """
         found = await queries.select_public(db, industry, page)
         if page.cursor is not None:
             return found
         return found.with_total(await queries.count_public(db, industry))
 
     async def get_public(self, db: Connection, template_id: UUID) -> Template:
-        """Raises NotFound."""
+        """Returns a public template. Raises NotFound."""
         template = await self.get(db, template_id)
         if not template.is_public:
             raise _no_such_template()
         return template
 
     async def list_all(self, db: Connection, *, page: PageRequest) -> ListPage[Template]:
-        """By name, with how often each is used. Raises Invalid (code cursor_unknown)."""
+        """Returns a page of all templates by name, with how often each is used. Raises Invalid (code
+        cursor_unknown).
+        """
         found = await queries.select_all(db, page)
         return found if page.cursor is not None else found.with_total(await queries.count_all(db))
 
     async def get(self, db: Connection, template_id: UUID) -> Template:
-        """Raises NotFound."""
+        """Returns a template. Raises NotFound."""
         template = await queries.select_template(db, template_id)
         if template is None:
             raise _no_such_template()
         return template
 
     async def create(self, db: Connection, actor: Actor, new: NewTemplate, now: datetime) -> Template:
-        """Raises Invalid, which names the field."""
+        """Creates a template. Raises Invalid, which names the field."""
         await _require_valid(db, new.default_config)
         template = Template(
             id=UUID(new_id()),
@@ -86,11 +92,11 @@ class Templates:
     async def update(
         self, db: Connection, actor: Actor, template_id: UUID, changes: Mapping[str, Any], now: datetime
     ) -> Template:
-        """Raises NotFound, Invalid.
+        """Changes a template. Raises NotFound, Invalid.
 
         Args:
-            changes: By NewTemplate's names; a default_config replaces the one before. Agents made from it stay as they
-                are.
+            changes: By NewTemplate's names; a default_config replaces the previous one. Agents made from the template
+                stay as they are.
         """
         before = await queries.select_template(db, template_id, lock=True)
         if before is None:
@@ -145,10 +151,11 @@ def _no_such_template() -> NotFound:
 
 
 async def seed_templates(db: Connection, templates: Iterable[Mapping[str, Any]], now: datetime) -> None:
-    """Raises Invalid.
+    """Inserts the templates that the product ships with. Raises Invalid.
 
     Args:
-        templates: Each by the names of its columns, with a slug. Existing and deleted ones stay as the staff left them.
+        templates: Each by the names of its columns, with a slug. Existing and deleted templates stay as the staff left
+            them.
     """
     for template in templates:
         parse_config(template["default_config"], f"{template['slug']}.default_config")

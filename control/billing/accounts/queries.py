@@ -137,7 +137,7 @@ async def select_exemptions(
 
 # --- Billed workspaces ---------------------------------------------------------------------------------------------
 # States of workspace $1 from $2 to $3, and the one before; the present one where no change is recorded. A
-# workspace that was suspended or deleted after its trial, and never active, stays on trial: nobody agreed to pay.
+# workspace that was suspended or deleted after its trial, and never active, stays on trial: no one agreed to pay.
 _SELECT_STATES: Final = """
     WITH known AS (
         SELECT at, seq, tier_name, CASE

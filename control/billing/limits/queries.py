@@ -42,7 +42,7 @@ _SELECT_LIMITED: Final = """
 """
 # Calls that workspace $1 is charged for and that go on at $2, the oldest first, each with the tier whose price applies.
 # If neither carrier nor media have reported an answer yet, a call counts as answered when its media stream is assigned.
-# A transferred call goes on until transfer_until, unless the carrier reported its end before. Its seconds before the
+# A transferred call continues until transfer_until, unless the carrier reported its end before. Its seconds before the
 # transfer are in the ledger.
 _SELECT_RUNNING: Final = """
     WITH running AS (
@@ -166,7 +166,7 @@ _LOCK_DUE: Final = """
 
 
 async def upsert_times(db: Connection, workspace_id: UUID, times: Sequence[TransferTime]) -> None:
-    """Stores how long these calls may go on, and replaces earlier entries."""
+    """Stores how long these calls may continue, and replaces earlier entries."""
     if times:
         columns = zip(*((time.call_id, time.granted_until, time.is_last) for time in times), strict=True)
         await db.execute(_UPSERT, workspace_id, *map(list, columns))

@@ -19,8 +19,8 @@ from control.billing.periods.rules import Statement, StoredPeriod
 MINUTE_S: Final = 60
 # How long before its end a reservation is renewed: two runs of the duty, which runs every ten seconds.
 LEAD_S: Final = 20
-# How long a running call goes on after its time: its node notices within 2 s that no more time is granted, and the last
-# words take some seconds.
+# How long a running call continues after its time: its node notices within 2 s that no more time is granted, and the
+# last words take some seconds.
 ENDING_S: Final = 10
 # Minutes that are reserved ahead while money is ample, so that a short outage of the workers or of Redis ends no call.
 AMPLE_MINUTES: Final = 5
@@ -168,7 +168,7 @@ class SpendLimit:
 
 @dataclass(frozen=True, slots=True)
 class ChargedCall:
-    """A call that goes on and is charged.
+    """A call that continues and is charged.
 
     Attributes:
         answered_at: None while it rings.
@@ -239,7 +239,7 @@ class SpendSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class TransferTime:
-    """Until when a transferred call may go on.
+    """Until when a transferred call may continue.
 
     Attributes:
         is_last: More was refused.

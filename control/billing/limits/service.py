@@ -232,7 +232,7 @@ class SpendReport:
     """The result of a renewal.
 
     Attributes:
-        granted: How long each running call may go on, by the id of its reservation.
+        granted: How long each running call may continue, by the id of its reservation.
     """
 
     snapshot: SpendSnapshot
@@ -309,7 +309,7 @@ GRACE: Final = timedelta(seconds=GRACE_S)
 # How long before the end of its last granted time a call is ended: the last words, and the time until the next run of
 # the duty, which would be too late.
 LAST_RUN: Final = timedelta(seconds=LAST_WORDS_S + 10)
-# After this time another job ends a call that goes on although a job should have ended it.
+# After this time another job ends a call that continues although a job should have ended it.
 AGAIN: Final = timedelta(minutes=1)
 # How long entries are kept: longer than the longest transfer.
 KEPT: Final = timedelta(hours=6)
@@ -326,7 +326,7 @@ class TransferLimits:
         self._end_transfer = end_transfer
 
     async def store(self, pool: Pool, report: SpendReport, now: datetime) -> None:
-        """Stores how long the transferred calls of a workspace may go on."""
+        """Stores how long the transferred calls of a workspace may continue."""
         transfers = report.snapshot.transfers
         times = [_time_of(call, report.granted[reservation_id], now) for reservation_id, call in transfers.items()]
         if times:

@@ -33,7 +33,7 @@ BATCH: Final = 200
 # granted time lasts without renewal.
 CHANGED: Final = timedelta(minutes=10)
 # How often a run tries to get the right to read a budget while admissions read it. Admissions neither send alerts nor
-# store how long transfers may go on.
+# store how long transfers may continue.
 ATTEMPTS: Final = 5
 
 log = structlog.get_logger()
@@ -113,7 +113,7 @@ class SpendLimitDuty:
             await _isolate(workspace_id, store(workspace_id))
 
     async def _warn_only(self, pool: Pool, workspace_id: UUID, now: datetime, *, has_changed: bool) -> None:
-        """Sends the alerts of a workspace whose calls go on at its limit, and lifts the limit of calls if it was
+        """Sends the alerts of a workspace whose calls continue at its limit, and lifts the limit of calls if it was
         removed."""
         async with pool.transaction() as db:
             await enter_platform(db)

@@ -239,7 +239,7 @@ class ChargeKind:
         is_usage: Whether it counts as usage, against spending limits and credits for usage.
         accrues: Whether it accrues by the day, and enters the ledger when the period is closed. Minutes do not: the
             ledger has them by call.
-        is_passed_on: Whether we pay to somebody else what the customer pays.
+        is_passed_on: Whether we pay to someone else what the customer pays.
     """
 
     resource_type: str

@@ -405,7 +405,7 @@ class CallRouting:
     async def refuse_cut_off(self, call: OpenCall | None, language: str | None = None) -> RefusedCall | None:
         """Returns the refusal for a caller whose stream ended while Redis is unavailable.
 
-        Without Redis, nobody knows whether the conversation was complete, or where to transfer the caller. So the call
+        Without Redis, no one knows whether the conversation was complete, or where to transfer the caller. So the call
         is neither resumed nor transferred. Recording this refusal does not end the call: media's event ends it when
         Redis is back.
 

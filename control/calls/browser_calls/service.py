@@ -140,7 +140,7 @@ class BrowserCalls:
 
 
 class BrowserCallChecks:
-    """Answers a media node that asks whether a test call may go on."""
+    """Answers a media node that asks whether a test call may continue."""
 
     def __init__(self, rights: LastingRights) -> None:
         self._rights = rights

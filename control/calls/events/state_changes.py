@@ -104,7 +104,7 @@ def add_recording(state: CallState, event: RecordingReady) -> CallState:
     recordings = tuple(sorted((*others, recording), key=lambda each: each.leg))
     after = replace(state, details=replace(state.details, recordings=recordings))
     if after.details.redaction.kinds:
-        return after  # nobody reads it before it is redacted (control/calls/recordings/tasks.py)
+        return after  # no one reads it before it is redacted (control/calls/recordings/tasks.py)
     if after.details.deletes_recordings:
         return after  # it is deleted (control/calls/recordings/tasks.py)
     if after.details.joined or (len(recordings) > 1 and after.recording_key):

@@ -143,7 +143,7 @@ class MediaAssignment:
     async def assign(self, admitted: AdmittedCall, exclude: Collection[str] = ()) -> StreamTarget:
         """Chooses a node and issues a ticket for the call's plan.
 
-        A stream is assigned once. If a carrier repeats its webhook, or somebody replays a captured webhook, the answer
+        A stream is assigned once. If a carrier repeats its webhook, or someone replays a captured webhook, the answer
         is the same, and its ticket can be used once. A ticket is replaced only if it was not used in time, or if its
         node lost the call. If Redis lost the assignment, and a node reports the stream, the answer has a useless
         ticket.

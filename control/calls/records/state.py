@@ -8,7 +8,7 @@ come late, repeated and in any order. Rules:
 - Media knows best why a conversation ended and how long it was. It corrects what was concluded from a carrier's report,
   but not what control decided.
 - A transferred caller is still on the line: only the carrier knows how long. If the target is not reached, the call
-  goes on with the agent, and is not over (`take_back`).
+  continues with the agent, and is not over (`take_back`).
 - What the record says about announcements, consent, opt-outs and providers is the same in any order of the events.
 """
 

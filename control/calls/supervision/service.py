@@ -123,7 +123,7 @@ class Supervisions:
 
 
 async def require_listenable(db: Connection, call: CallReport) -> None:
-    """Raises Conflict (codes redaction_forbids_listening, recording_refused) if nobody may listen to the call."""
+    """Raises Conflict (codes redaction_forbids_listening, recording_refused) if no one may listen to the call."""
     workspace_id = call.summary_line.workspace_id
     if call.details.redaction.kinds or (await find_redaction(db, [workspace_id])).get(workspace_id):
         raise Conflict(

@@ -33,7 +33,7 @@ UNKNOWN_KEY_LIMIT: Final = RateLimit("unknown-api-key", 120, 60)
 USER_LIMIT: Final = RateLimit("user", 600, 10)
 
 # Leaky bucket by theoretical arrival time (GCRA): one number per key, in µs of Redis' own clock. A request is counted
-# only when every key lets it pass, so that a blocked address cannot use up the limit of somebody's account.
+# only when every key lets it pass, so that a blocked address cannot use up the limit of someone's account.
 # KEYS: the cells. ARGV: µs between requests, µs of a burst. Returns the µs to wait, 0 for a request that passes, and
 # the µs until the fullest cell is empty again. No cell is fuller than a burst, unless Redis's clock was put back since:
 # then it counts as full, or its sender would wait for as long as the clock was put back.

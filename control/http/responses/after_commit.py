@@ -48,12 +48,12 @@ class IdempotentAfterCommit(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class CheckedChange(Generic[T]):
-    """Returned by a handler that has to ask somebody outside before it may change anything, such as a vendor about a
+    """Returned by a handler that has to ask someone outside before it may change anything, such as a vendor about a
     key.
 
     Attributes:
         check: Called after the commit of a transaction that changed nothing, without a connection; it raises Problems;
-            None: there is nobody to ask. It counts for the route's `check_limit` before it is called.
+            None: there is no one to ask. It counts for the route's `check_limit` before it is called.
         save: Called in a second transaction with a new context, for which the caller was authorized again. What it
             relies on may have changed in between, so it reads it again.
     """

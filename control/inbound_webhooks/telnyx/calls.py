@@ -47,11 +47,11 @@ from control.inbound_webhooks.telnyx.wire import HANDLED_TYPES, TelnyxEvent, fro
 from shared.bus.client import BusUnavailable
 from shared.errors import Unavailable
 
-# Commands, run after the commit; they return what is to be stored when the event is closed.
+# Commands that run after the commit. They return what is stored when the event is closed.
 Step = Callable[[], Awaitable[Effect | None]]
 Handler = Callable[[Connection, TelnyxEvent, datetime], Awaitable[Step | None]]
-# Events that show that the leg was reached. The cause of its hang-up does not: normal_clearing is also that of a target
-# that declines (seen by users of Telnyx).
+# Events that show that the leg was reached. The cause of its hang-up does not show that: normal_clearing is also the
+# cause for a target that declines (seen by users of Telnyx).
 _REACHED: Final = frozenset({"call.answered", "call.bridged"})
 log = structlog.get_logger()
 
@@ -92,7 +92,7 @@ class TelnyxHandlers:
         return await (handler or self._by_type[event.type])(db, event, now)
 
     async def abandon(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """Handles an event that is too late to be acted on: hangs up, unless the call has its agent."""
+        """Handles an event that arrived too late: hangs up, unless the call has its agent."""
         call = await find_call(db, event, now)
         return partial(self._commands.hang_up_unless_live, event, call)
 
@@ -105,7 +105,7 @@ class TelnyxHandlers:
         return partial(self._commands.answer_or_reject, event, call, now)
 
     async def _call_answered(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """Returns the stream is started only now, because its ticket is valid for a minute."""
+        """Starts the stream, which has to wait until now, because its ticket is valid for a minute."""
         if event.is_outbound and event.call_id is None:
             return None  # not placed by us
         await apply_status(db, wire.status_change(event, "in_progress"))
@@ -113,7 +113,7 @@ class TelnyxHandlers:
             db, "telnyx", event.call_control_id, event.call_id, now, session_id=event.session_id
         )
         if isinstance(call, RefusedCall) and call.call_id is None and not event.is_outbound:
-            # Its call.initiated was not stored; Telnyx does not promise an order (docs: receiving-webhooks).
+            # Its call.initiated is not stored, because Telnyx does not promise an order (docs: receiving-webhooks).
             call = await self._admission.admit_inbound(db, wire.incoming_call(event), now)
         return partial(self._commands.connect_agent, event, call, now)
 
@@ -122,12 +122,15 @@ class TelnyxHandlers:
         return partial(self._commands.continue_after_stream, event, call, now)
 
     async def _speak_ended(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """Telnyx's voice only speaks announcements after which the call ends."""
+        """Ends the call: Telnyx's voice speaks only announcements that end calls."""
         return partial(self._commands.hang_up, event.call_control_id)
 
     async def _transfer_leg(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """Returns an event of the leg that was called for a transfer: if it ends without having been reached, the
-        caller goes on with the agent. A report of its cost may come in the midst of that."""
+        """Applies an event of the leg that was called for a transfer.
+
+        If it ends without having been reached, the caller continues with the agent. A report of its cost may arrive in
+        between.
+        """
         if event.type == "call.cost":
             await apply_status(db, wire.transfer_leg_cost(event))
             return None
@@ -157,7 +160,7 @@ class TelnyxHandlers:
         return None
 
     async def _ignore(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """Keys and words are taken from targets of warm transfers only."""
+        """Ignores keys and words, which only targets of warm transfers are asked for."""
         return None
 
     async def _call_cost(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
@@ -179,7 +182,7 @@ class TelnyxHandlers:
         return None
 
 
-# By then a caller who hears nothing has hung up.
+# By then, a caller who hears nothing has hung up.
 _TOO_LATE: Final = timedelta(seconds=60)
 # Events whose commands make no sense when they are that late.
 _URGENT: Final = frozenset({"call.initiated", "call.answered", "streaming.stopped", "streaming.failed"})
@@ -195,8 +198,11 @@ class TelnyxCalls:
         self._handlers = TelnyxHandlers(parts.services[CallAdmission], commands)
 
     async def receive(self, event: TelnyxEvent, now: datetime) -> web.Response:
-        """Stores an event and runs its commands; those that take longer than inline_commands_s go on after the answer.
-        Unknown types are answered and not stored."""
+        """Stores an event and runs its commands.
+
+        Commands that take longer than inline_commands_s continue after the answer. Unknown types are answered and not
+        stored.
+        """
         if event.type not in HANDLED_TYPES or not event.names_call:
             self._inbox.count("telnyx", "other", "passed_over")
             return web.Response(status=200)
@@ -218,8 +224,10 @@ class TelnyxCalls:
             await self._run(event, step, now)
 
     async def receive_stream_end(self, job: StreamEndedJob, now: datetime) -> None:
-        """Does what follows the end of a stream that media has reported. Telnyx's own report of the same end is then a
-        repeat, and the other way round."""
+        """Continues after the end of a stream that media has reported.
+
+        Telnyx's report of the same end then counts as a repeat, and the other way round.
+        """
         event = wire.stream_end(job, now)
         _, step = await self._store(event, now)
         if step is not None:
@@ -233,7 +241,8 @@ class TelnyxCalls:
             state = await store_once(db, stored, now, handled=False)
             return state, await self._apply(db, event, now) if state == "new" else None
 
-        # A recording's URL signs in by itself and is not stored, so a failed event of it has to come again.
+        # A recording's URL contains its own credentials and is not stored, so Telnyx has to repeat a failed event of a
+        # recording.
         is_complete = event.type != "call.recording.saved"
         result = await self._inbox.store(stored, store_and_apply, now, is_complete=is_complete)
         return ("broken", None) if result is None else result
@@ -248,8 +257,11 @@ class TelnyxCalls:
         return step
 
     async def _run(self, event: TelnyxEvent, step: Step, now: datetime) -> None:
-        """Runs commands and closes the event. A command that Telnyx refuses would be refused again, so that closes it
-        too; one that did not reach Telnyx in time leaves it open."""
+        """Runs commands and closes the event.
+
+        A command that Telnyx refuses would be refused again, so it closes the event, too. A command that did not reach
+        Telnyx in time leaves the event open.
+        """
         try:
             async with asyncio.timeout(self._options.commands_s):
                 effect, error = await step(), None
@@ -271,12 +283,12 @@ class TelnyxCalls:
 
     async def _leave_open(self, event: TelnyxEvent, reason: str) -> None:
         log.warning("webhook.left_open", source="telnyx", kind=event.type, reason=reason)
-        with suppress(Unavailable):  # the event is open without the reason, too
+        with suppress(Unavailable):  # the event stays open even without the reason
             await self._transact(lambda db: set_last_error(db, event.key, reason))
 
 
 def build(parts: WebhookParts) -> WebhookSource[TelnyxEvent]:
-    """Raises ValueError for a public key that is none."""
+    """Builds the source. Raises ValueError for an invalid public key."""
     calls = TelnyxCalls(parts)
     return WebhookSource(
         reader=TelnyxReader(parts.options),

@@ -1,4 +1,6 @@
-"""Commands to Telnyx about a call: sent after the commit of the event that led to them; harmless when sent twice."""
+"""Commands to Telnyx about a call. They are sent after the commit of the event that caused them, and may be sent
+twice.
+"""
 
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
@@ -30,10 +32,10 @@ from shared.errors import Unavailable
 
 # What is stored in the transaction that closes the event.
 Effect = Callable[[Connection], Awaitable[None]]
-# No voice of Telnyx is slower. The margin is for the command, the event and its retries.
+# The slowest speed of Telnyx's voices. The margin covers the command, the event and its retries.
 _SLOWEST_CHARACTERS_PER_S: Final = 10.0
 SPEAK_MARGIN_S: Final = 30.0
-# Stored where Telnyx's code of a refused transfer is.
+# Stored in place of Telnyx's code for a refused transfer.
 TARGET_GONE: Final = "target_gone"
 DESTINATION_REFUSED: Final = "destination_refused"
 log = structlog.get_logger()
@@ -75,7 +77,7 @@ class CallCommands:
             log.info("call.already_answered", call_id=str(current.call_id))
             return None
         if isinstance(call, AdmittedCall):
-            # First, because Telnyx's report of the end may come before its answer to the command.
+            # This comes first, because Telnyx's report of the end may arrive before its response to the command.
             await self._routing.record_refusal(make_busy_refusal(call.plan.agent.language, call.call_id), now)
         await self._reject(event, "busy")
         return None
@@ -110,12 +112,12 @@ class CallCommands:
         return lambda db: record_media_node(db, call, node_id, stream_key(url))
 
     async def continue_after_stream(self, event: TelnyxEvent, call: OpenCall | None, now: datetime) -> Effect | None:
-        """Telnyx keeps a call up when its stream ends: hangs up, transfers, or streams it to another node."""
+        """Hangs up, transfers, or streams the call to another node: Telnyx keeps a call up when its stream ends."""
         if call is None:
             await self.hang_up(event.call_control_id)
             return None
         if call.is_transferring:
-            # A repeat. The events of the leg that is called decide what follows.
+            # A repeat. The events of the called leg decide what follows.
             log.info("stream.repeated_end_ignored", call_id=str(call.call_id), leg=call.leg)
             return None
         is_final = call.status in FINAL
@@ -147,8 +149,9 @@ class CallCommands:
         return await self._resume(event, call, now)
 
     async def hang_up_unless_live(self, event: TelnyxEvent, call: OpenCall | None) -> None:
-        """Hangs up a call that no media node carries, unless its caller is connected with the target of a transfer, or
-        waits for it."""
+        """Hangs up a call that no media node carries, unless its caller is connected to the target of a transfer, or
+        waits for it.
+        """
         if call is not None and call.is_transferring:
             return
         if call is not None and await self._media.find_live([call.call_id]):
@@ -156,7 +159,10 @@ class CallCommands:
         await self.hang_up(event.call_control_id)
 
     async def hang_up(self, call_control_id: str) -> None:
-        """Ends a call. Raises CarrierUnavailable also when Telnyx refuses: the line costs money until it is ended."""
+        """Ends a call.
+
+        Raises CarrierUnavailable also if Telnyx refuses, because the line costs money until it is ended.
+        """
         telnyx = self._telnyx
         try:
             await telnyx.hang_up(call_control_id)
@@ -188,7 +194,10 @@ class CallCommands:
         return await self.connect_agent(event, resumed, now, lost_nodes)
 
     async def _answer(self, event: TelnyxEvent, call_id: str, *, record: bool) -> bool:
-        """Returns whether Telnyx accepted it. A recording that it refuses costs the recording, not the call."""
+        """Answers the call.
+
+        Returns whether Telnyx accepted. If Telnyx refuses the recording, the call is answered without it.
+        """
         command_id = event.command_id("answer" if record else "answer_unrecorded")
         try:
             await self._telnyx.answer(event.call_control_id, command_id, record=record, call_id=call_id)
@@ -234,7 +243,7 @@ class CallCommands:
         return True
 
     async def _join(self, event: TelnyxEvent, call: OpenCall, conference: str, now: datetime) -> Effect | None:
-        """Connects the caller with the target of a warm transfer, if they wait in this conference."""
+        """Connects the caller to the target of a warm transfer, if the target waits in this conference."""
         if not await self._transact(lambda db: transfers_service.join(db, call.call_id, conference, now)):
             return await self._take_back(event, call, TARGET_GONE, now)
         try:
@@ -242,7 +251,7 @@ class CallCommands:
         except CarrierRefused as refused:
             _log_refusal(event, "conference_join", refused)
             return await self._take_back(event, call, refused.code, now)
-        met = f"conference:{conference}"  # so that a repeat of the stream's end is known as one
+        met = f"conference:{conference}"  # so that a repeat of the stream's end is recognized
         joined = facts_only(event, transfer_called=met, transfer_leg=met)
         return lambda db: apply_status(db, joined)
 
@@ -265,7 +274,7 @@ class CallCommands:
             await self.hang_up(call_control_id)
 
     def _hang_up_after(self, call_id: UUID, words: str) -> Effect:
-        """`call.speak.ended` ends the call after its last words. Should it be lost, a job does."""
+        """Returns the effect that ends the call after its last words. If `call.speak.ended` is lost, a job ends it."""
         delay_s = SPEAK_MARGIN_S + len(words) / _SLOWEST_CHARACTERS_PER_S
         return lambda db: hang_up_later(db, call_id, delay_s)
 
@@ -275,7 +284,7 @@ class CallCommands:
         return await self._transact(lambda db: find_call(db, event, now))
 
     async def _is_streaming(self, call_id: UUID, leg: int) -> bool:
-        """False while Redis is unavailable."""
+        """Returns whether a node has the stream; False while Redis is unavailable."""
         try:
             return await self._media.is_streaming(call_id, leg)
         except BusUnavailable:
@@ -289,11 +298,12 @@ class CallCommands:
         return None
 
     async def _speak_refusal(self, event: TelnyxEvent, refused: RefusedCall, now: datetime) -> Effect | None:
-        """Speaks it, after which the call is hung up; at once when there is nothing to say."""
+        """Speaks a refusal, after which the call is hung up; without words it is hung up at once."""
         if not refused.announcement:
             await self.hang_up(event.caller_leg)
             return None
-        with suppress(Unavailable):  # The caller hears the words all the same; it is stored when the event is closed.
+        # The caller hears the words anyway; the refusal is stored when the event is closed.
+        with suppress(Unavailable):
             await self._routing.record_refusal(refused, now)
         await self._speak(event, event.caller_leg, refused.announcement, refused.language, event.command_id("words"))
         call_id = refused.call_id
@@ -309,12 +319,12 @@ class CallCommands:
 
     @property
     def targets(self) -> ConferenceCalls:
-        """Calls to targets of warm transfers. Raises CarrierRefused as the commands do."""
+        """Returns the calls to targets of warm transfers. Raises CarrierRefused like the commands."""
         return self._telnyx.targets
 
     @property
     def _telnyx(self) -> CallControlCarrier:
-        """Raises CarrierRefused (code not_set_up) without an API key."""
+        """Returns the carrier. Raises CarrierRefused (code not_set_up) without an API key."""
         telnyx = self._carriers.telnyx
         if telnyx is None:
             raise CarrierRefused("telnyx", "not_set_up", "this carrier is not set up")

@@ -14,15 +14,15 @@ from control.inbound_webhooks.telnyx.wire import TelnyxEvent, parse_event
 
 SIGNATURE_HEADER: Final = "telnyx-signature-ed25519"
 TIMESTAMP_HEADER: Final = "telnyx-timestamp"
-# In both directions, because clocks differ. Telnyx's own SDK has the same figure.
+# Applies in both directions, because clocks differ. Telnyx's SDK has the same limit.
 TOLERANCE_S: Final = 300
 
 
 class TelnyxKeys:
-    """The public keys of our Telnyx account, the old and the new one while they rotate."""
+    """The public keys of our Telnyx account: the old and the new key while they rotate."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        """Raises ValueError for a bad one; the message does not contain the key.
+        """Parses the keys. Raises ValueError for an invalid key, without the key in the message.
 
         Args:
             keys: Base64 of 32 bytes each.
@@ -30,7 +30,10 @@ class TelnyxKeys:
         self._keys = [_decode_key(number, text) for number, text in enumerate(keys, start=1)]
 
     def check(self, body: bytes, signature: str | None, timestamp: str | None, now: datetime) -> None:
-        """The signed bytes are the timestamp (Unix seconds), "|" and the raw body. Raises BadSignature."""
+        """Verifies a signature.
+
+        The signed bytes are the timestamp (Unix seconds), "|" and the raw body. Raises BadSignature.
+        """
         if not signature or not timestamp:
             raise BadSignature("missing")
         if not self._keys:
@@ -41,7 +44,7 @@ class TelnyxKeys:
             raise BadSignature("wrong") from None
         if not any(_verifies(key, decoded, timestamp.encode("utf-8", "replace") + b"|" + body) for key in self._keys):
             raise BadSignature("wrong")
-        # The timestamp is checked last: only now it is known to be Telnyx's.
+        # The timestamp is checked last, because only now it is known to be from Telnyx.
         if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
             raise BadSignature("stale")
         if abs(now.timestamp() - int(timestamp)) > TOLERANCE_S:
@@ -69,18 +72,18 @@ class TelnyxReader:
     name = "telnyx"
 
     def __init__(self, options: WebhookOptions) -> None:
-        """Raises ValueError for a public key that is none."""
+        """Raises ValueError for an invalid public key."""
         self._keys = TelnyxKeys(options.telnyx_public_keys)
 
     def claims(self, request: WebhookRequest) -> bool:
-        """By the header of its signature."""
+        """Returns whether the request has the header of Telnyx's signature."""
         return SIGNATURE_HEADER in request.headers
 
     def verify(self, request: WebhookRequest, now: datetime) -> None:
-        """Over the raw body."""
+        """Verifies the signature over the raw body."""
         headers = request.headers
         self._keys.check(request.body, headers.get(SIGNATURE_HEADER), headers.get(TIMESTAMP_HEADER), now)
 
     def parse(self, request: WebhookRequest, now: datetime) -> TelnyxEvent:
-        """Returns the query's `call` is our id of a call that we placed. Raises Malformed."""
+        """Parses an event. The query's `call` is our id of a call that we placed. Raises Malformed."""
         return parse_event(request.body, request.query.get("call", ""), now)

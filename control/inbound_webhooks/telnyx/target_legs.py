@@ -25,7 +25,7 @@ from control.db.pool import Connection
 from control.inbound_webhooks.telnyx.commands import CallCommands, Effect
 from control.inbound_webhooks.telnyx.wire import TelnyxEvent, transfer_failure
 
-# Between the brief and the question, and how long the target may think about that.
+# The pause between the brief and the question, and the target's time to answer.
 PAUSE_S: Final = 1.0
 DECIDE_S: Final = 10.0
 _BY_KEY: Final[dict[str, Decision]] = {"1": "accepted", "2": "declined"}
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 
 class TelnyxTargetLegs:
-    """Handlers and commands of these legs, as TelnyxHandlers has them of calls."""
+    """Handlers and commands of target legs, like those of TelnyxHandlers for calls."""
 
     def __init__(self, commands: CallCommands) -> None:
         self._commands = commands
@@ -70,7 +70,7 @@ class TelnyxTargetLegs:
         return refused or (lambda db: transfers_service.mark_asked(db, asked.id, now))
 
     async def _listen(self, event: TelnyxEvent, asked: WarmTransfer) -> bool:
-        """Returns whether Telnyx reports words; where it refuses, a key decides."""
+        """Starts Telnyx's transcription and returns whether it reports words. If Telnyx refuses, only a key decides."""
         try:
             await self._commands.targets.listen(event.call_control_id, asked.language, event.command_id("listen"))
         except CarrierRefused as refused:
@@ -81,7 +81,7 @@ class TelnyxTargetLegs:
         return True
 
     async def _say(self, event: TelnyxEvent, asked: WarmTransfer, words: str, wait_s: float) -> Effect | None:
-        """Returns the effect of a refusal."""
+        """Speaks to the target. Returns the effect of a refusal."""
         leg, command_id = event.call_control_id, event.command_id("ask")
         try:
             await self._commands.targets.ask(leg, words, asked.language, wait_s, command_id)
@@ -92,7 +92,7 @@ class TelnyxTargetLegs:
     # --- The decision ---------------------------------------------------------------------------------------------
 
     async def _gathered(self, db: Connection, event: TelnyxEvent, transfer_id: UUID, now: datetime) -> Step | None:
-        """Returns a key, or none. After a decision by words the question is ended, too, which is reported here."""
+        """Applies a pressed key, or none. A decision by words also ends the question, which is reported here."""
         decision = _BY_KEY.get(event["digits"])
         if decision is not None:
             return await self._decide(db, event, transfer_id, decision)
@@ -110,7 +110,7 @@ class TelnyxTargetLegs:
         return partial(self._hang_up, event)
 
     async def _heard(self, db: Connection, event: TelnyxEvent, transfer_id: UUID) -> Step | None:
-        """Words that are no decision change nothing: the question's time goes on."""
+        """Applies words. Words that are not a decision change nothing, and the time to answer continues."""
         transfer = await transfers_service.lock_transfer(db, transfer_id)
         if transfer is None or transfer.asked_at is None or transfer.status != "asking":
             return None
@@ -118,8 +118,11 @@ class TelnyxTargetLegs:
         return None if decision is None else await self._decide(db, event, transfer_id, decision)
 
     async def _decide(self, db: Connection, event: TelnyxEvent, transfer_id: UUID, decision: Decision) -> Step | None:
-        """Returns the acceptance is stored before its conference is made, so that the end of the question, and a second
-        decision, change nothing any more."""
+        """Applies the decision.
+
+        The acceptance is stored before its conference is made, so that the end of the question or a second decision
+        changes nothing.
+        """
         if decision == "declined":
             await transfers_service.fail(db, transfer_id, "refused")
         else:
@@ -147,7 +150,7 @@ class TelnyxTargetLegs:
     # --- Ends -----------------------------------------------------------------------------------------------------
 
     async def _give_up(self, event: TelnyxEvent, transfer_id: UUID, refused: CarrierRefused) -> Effect:
-        """Raises the refusal where the leg is over, whose report follows."""
+        """Gives up the transfer. Raises the refusal if the leg is over, because its report follows."""
         if refused.call_ended:
             raise refused
         log.error("transfer.target_hung_up", carrier="telnyx", kind=event.type, code=refused.code)
@@ -159,7 +162,7 @@ class TelnyxTargetLegs:
         return None
 
     async def _add_cost(self, db: Connection, event: TelnyxEvent, transfer_id: UUID) -> None:
-        """The leg's cost is the call's."""
+        """Adds the leg's cost to the call."""
         call = await transfers_service.lock_call(db, transfer_id)
         if call is not None and call.carrier_call_id is not None:
             facts = {f"{LEG_COST}{event['call_leg_id'] or event.call_control_id}": {"total": event["total_cost"]}}

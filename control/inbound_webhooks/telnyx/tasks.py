@@ -11,8 +11,10 @@ from shared.errors import Unavailable
 
 
 def make_stream_end_job(parts: WebhookParts) -> JobHandler:
-    """Hangs up or transfers a call whose conversation is over. Does nothing without an outcome: of a lost stream,
-    Telnyx has to notice the loss before another one can be started."""
+    """Returns the job that hangs up or transfers a call whose conversation is over.
+
+    It does nothing without an outcome: Telnyx has to notice the loss of a stream before another stream can be started.
+    """
     calls, media = TelnyxCalls(parts), parts.services[MediaAssignment]
 
     async def run(payload: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What Telnyx sends: signed events (docs: voice/programmable-voice/voice-api-webhooks), parsed and as our values."""
+"""Telnyx's signed events (docs: voice/programmable-voice/voice-api-webhooks), parsed and converted to our types."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ STORED_FIELDS: Final = frozenset(
 )  # fmt: skip
 _MAX_TEXT_LENGTH: Final = 500
 _ATTESTATIONS: Final[Mapping[str, Attestation]] = {"A": "A", "B": "B", "C": "C"}
-# hangup_cause of call.hangup. A dial that nobody answers has "timeout" (docs: voice-api-webhooks).
+# hangup_cause of call.hangup. An unanswered call has "timeout" (docs: voice-api-webhooks).
 _STATUS_BY_CAUSE: Final[Mapping[str, CallStatus]] = {
     "normal_clearing": "completed",
     "time_limit": "completed",
@@ -96,7 +96,7 @@ class TelnyxEvent:
     target_of: UUID | None = None
 
     def __getitem__(self, name: str) -> str:
-        """Returns a text of the payload, shortened to 500 characters; empty where it is missing or no text."""
+        """Returns a text of the payload, cut to 500 characters; empty if it is missing or not a text."""
         value = self.payload.get(name)
         return value[:_MAX_TEXT_LENGTH].replace("\0", "") if isinstance(value, str) else ""
 
@@ -139,13 +139,14 @@ class TelnyxEvent:
         return self["call_session_id"]
 
     def command_id(self, command: str) -> str:
-        """Returns the same for every attempt of a command: Telnyx ignores a repeat within 60 s (docs:
-        command-retries)."""
+        """Returns an id that is the same for every attempt of a command: Telnyx ignores a repeat within 60 s (docs:
+        command-retries).
+        """
         return str(uuid5(NAMESPACE_URL, f"{self.id}:{command}"))
 
 
 def parse_event(body: bytes, call: str, now: datetime) -> TelnyxEvent:
-    """Raises Malformed.
+    """Parses an event. Raises Malformed.
 
     Args:
         call: Our id of the call from the URL's query, or empty.
@@ -284,9 +285,10 @@ def _carrier_status(event: TelnyxEvent, status: CallStatus | None, **fields: Any
 
 
 def _identity(event_id: str, event_type: str, payload: Mapping[str, Any]) -> str:
-    """Returns a stream's end may come in two events (failed, then stopped).
+    """Returns the event's identity.
 
-    They count as one event, identified by the stream's URL, which is unique.
+    A stream's end may arrive in two events (failed, then stopped). They count as one event, identified by the stream's
+    URL, which is unique.
     """
     if event_type not in ("streaming.stopped", "streaming.failed"):
         return event_id[:_MAX_TEXT_LENGTH]
@@ -296,7 +298,7 @@ def _identity(event_id: str, event_type: str, payload: Mapping[str, Any]) -> str
 
 
 def stream_key(url: str) -> str:
-    """Identifies a stream by its URL. Hashed, because the URL holds a ticket."""
+    """Returns a hash of the stream's URL, which contains a ticket, as the stream's identity."""
     return f"stream:{sha256(url.encode('utf-8', 'replace')).hexdigest()[:40]}"
 
 

@@ -9,7 +9,7 @@ An inbound call takes them in this order; one that we placed begins with status 
 3. CONTINUE, asked by `<Connect action>`: the media stream ended. `continue_call` hangs up after the conversation's end,
    dials after a transfer, and connects the call to another node (step 1's answer) when its node was lost.
 4. CONTINUE, asked by `<Dial action>`: the transfer ended. `continue_call` hangs up, or connects the caller with the
-   agent again, because nobody answered. TARGET: the target of a warm transfer is asked (`target_legs.py`).
+   agent again, because no one answered. TARGET: the target of a warm transfer is asked (`target_legs.py`).
    STREAM reports each stream's end besides: should CONTINUE not be asked, a job has Twilio ask it (`tasks.py`).
 5. STATUS: completed; RECORDING: a recording can be fetched.
 """
@@ -65,7 +65,7 @@ from shared.events import TransferFailure
 from shared.logs import error_fields
 
 CHECK_STREAM: Final = "calls.check_stream"
-# Twilio asks for the next instruction within a second.
+# Twilio requests the next instruction within a second.
 CHECK_AFTER_S: Final = 2.0
 
 
@@ -76,7 +76,7 @@ class CheckStreamJob(msgspec.Struct, frozen=True):
         leg: Of the stream.
         ended_at: Seconds since the epoch.
         language: The agent's locale.
-        is_error: The stream had an error, and may go on: Twilio reports some as warnings (docs: error 31951).
+        is_error: The stream had an error, and may continue: Twilio reports some as warnings (docs: error 31951).
     """
 
     call_id: UUID
@@ -87,15 +87,15 @@ class CheckStreamJob(msgspec.Struct, frozen=True):
 
 
 def continue_path(call_id: UUID | None, leg: int, language: str) -> str:
-    """Returns where Twilio asks what comes after a stream: path and query.
+    """Returns the path and query where Twilio requests the next instruction after a stream.
 
-    The language is part of it, so that an announcement needs no look-up when something is unavailable.
+    They contain the language, so that an announcement needs no look-up during an outage.
     """
     return f"{CONTINUE}?call={call_id or ''}&leg={leg}&language={language}"
 
 
 async def enqueue_stream_check(db: Connection, form: TwilioForm, now: datetime) -> None:
-    """Does nothing for the report that a stream has begun."""
+    """Enqueues the check of a stream's end. Does nothing for the report of a stream's beginning."""
     if form["StreamEvent"] in ("stream-stopped", "stream-error") and form.call_id is not None:
         ended_at = parse_iso_time(form["Timestamp"], now).timestamp()
         is_error = form["StreamEvent"] == "stream-error"
@@ -105,15 +105,15 @@ async def enqueue_stream_check(db: Connection, form: TwilioForm, now: datetime) 
 
 # DialCallStatus of a transfer that was answered (docs: TwiML <Dial>).
 _TRANSFER_ANSWERED: Final = frozenset({"completed", "answered"})
-# DialCallStatus of one that was not (docs: as above); others, such as "canceled", count as failed.
+# DialCallStatus of an unanswered transfer (docs: as above). Other values, such as "canceled", count as failed.
 _FAILURES: Final[Mapping[str, TransferFailure]] = {"busy": "busy", "no-answer": "no_answer"}
-# Seconds between looks for the stream that a simultaneous copy of the request is given.
+# Seconds between checks for the stream that a simultaneous copy of the request is assigned.
 _POLL_S: Final = 0.025
 log = structlog.get_logger()
 
 
 class TwilioCalls:
-    """The steps of a call; the text at the beginning lists them in order. Every form is verified."""
+    """The steps of a call, which the module's docstring lists in order. Every form is verified."""
 
     def __init__(self, parts: WebhookParts) -> None:
         self._options, self._background, self._inbox = parts.options, parts.background, parts.inbox
@@ -131,7 +131,10 @@ class TwilioCalls:
         return await self._answer("continue", next_step(form, now))
 
     async def _answer(self, kind: TwilioKind, work: Awaitable[str]) -> web.Response:
-        """Returns a caller is on the line: an error is answered with a spoken apology, never with an error status."""
+        """Runs `work`.
+
+        A caller is on the line, so an error is answered with a spoken apology and never with an error status.
+        """
         try:
             async with asyncio.timeout(self._options.deadline_s):
                 text = await work
@@ -153,8 +156,11 @@ class TwilioCalls:
         return await self._connect_stream(call, now, records=records)
 
     async def _store_and_admit(self, db: Connection, form: TwilioForm, now: datetime) -> AdmittedCall | RefusedCall:
-        """Returns a repeated request, which comes only when our answer was not executed, gets the same call again,
-        with a new ticket if it is not over."""
+        """Stores the event and admits the call.
+
+        Twilio repeats a request only if it did not execute our answer. The repeat gets the same call, with a new ticket
+        if the call is not over.
+        """
         kind: TwilioKind = "answered" if form.is_outbound else "inbound"
         await store_once(db, wire.to_stored_event(kind, form), now, handled=True)
         if form.is_outbound:
@@ -184,7 +190,9 @@ class TwilioCalls:
         )
 
     async def _record_media_node(self, call: AdmittedCall, stream: StreamTarget) -> None:
-        """After the answer: when this fails, the next leg only does not know which node to avoid."""
+        """Stores the media node after the answer. If this fails, the next leg only does not know which node to
+        avoid.
+        """
         await self._transact(lambda db: record_media_node(db, call, stream.node_id))
 
     # --- The media stream ended: <Connect action> (docs: TwiML <Connect>) ------------------------------------------
@@ -212,7 +220,9 @@ class TwilioCalls:
         return await self._resume(call, form, now)
 
     async def _carry_out(self, call: OpenCall | None, form: TwilioForm, outcome: StreamOutcome, now: datetime) -> str:
-        """Returns a caller does not join a conference that the target has left, and goes on with the agent instead."""
+        """Carries out the outcome. If the target has left the conference, the caller continues with the agent
+        instead.
+        """
         if call is not None and outcome.number and not await self._prepare_transfer(call, outcome, now):
             return await self._return_to_agent(form, "failed", now)
         return self._hang_up_or_transfer(call, form, outcome)
@@ -249,8 +259,11 @@ class TwilioCalls:
             return await self._transact(store_and_load)
 
     async def _wait_for_outcome(self, call: OpenCall | None, form: TwilioForm) -> StreamOutcome | None:
-        """For a call whose end is stored already there is no wait: its outcome is there, or never comes. Raises
-        BusUnavailable."""
+        """Waits for the outcome.
+
+        If the call's end is stored already, does not wait, because the outcome is there or will never arrive. Raises
+        BusUnavailable.
+        """
         wait = self._services[MediaAssignment].wait_for_outcome
         if call is not None:
             wait_s = 0 if call.status in FINAL else self._options.outcome_wait_s
@@ -258,8 +271,10 @@ class TwilioCalls:
         return None if form.call_id is None else await wait(form.call_id, None, 0, leg=form.leg)
 
     async def _resume(self, call: OpenCall, form: TwilioForm, now: datetime) -> str:
-        """Asked again about a stream that was resumed before, because Twilio repeats the request or somebody replays a
-        captured one, the answer is the same, and its ticket can be used once."""
+        """Resumes the call.
+
+        A repeated or replayed request about the same stream gets the same answer, whose ticket can be used once.
+        """
         if form.leg < call.leg and (known := await self._find_stream(call, call.leg)) is not None:
             return self._stream_to(known, call.call_id, call.leg, locale(form.language))
         try:
@@ -293,11 +308,11 @@ class TwilioCalls:
         return found
 
     async def _end_without_database(self, form: TwilioForm, now: datetime, error: Exception) -> str:
-        """Returns the URL names our call, so its outcome can be read from the bus.
+        """Ends the call without the database. The URL has our id of the call, so its outcome can be read from the bus.
 
-        Raises `error` where there is none: only the database knows whether such a call may be resumed. That Twilio
-        asked is stored later: else the check of the stream (`tasks.py`) would redirect the call in the middle of its
-        transfer.
+        Raises `error` if there is no outcome: only the database can tell whether such a call may be resumed. Twilio's
+        request is stored later; otherwise the check of the stream (`tasks.py`) would redirect the call in the middle of
+        its transfer.
         """
         if form.is_ended:
             return wire.hang_up()
@@ -334,10 +349,10 @@ class TwilioCalls:
     # --- The transfer ended: <Dial action> (docs: TwiML <Dial>) ----------------------------------------------------
 
     async def _transfer_ended(self, form: TwilioForm, now: datetime) -> str:
-        """Returns a caller whose call was not taken goes on with the agent.
+        """Returns an unanswered caller to the agent.
 
-        Without a database, and for a call that cannot go on, Twilio says that nobody answered. The event is stored
-        after the answer.
+        Without a database, and for a call that cannot continue, Twilio says that the transfer was not answered. The
+        event is stored after the answer.
         """
         self._background.start("transfer_ended", self._store_continue(form, now))
         if form.is_ended or form["DialCallStatus"] in _TRANSFER_ANSWERED:
@@ -370,7 +385,7 @@ class TwilioCalls:
     # --- Shared by the steps ---------------------------------------------------------------------------------------
 
     def _refuse(self, refused: RefusedCall, now: datetime) -> str:
-        """Returns the refusal is stored after the answer, because the caller is waiting."""
+        """Returns the refusal, and stores it after the answer, because the caller is waiting."""
         self._background.start("record_refusal", self._routing.record_refusal(refused, now))
         return _say_refusal(refused)
 
@@ -379,7 +394,7 @@ class TwilioCalls:
 
 
 def _reject_or_say(refused: RefusedCall) -> str:
-    """For a call that is not answered yet."""
+    """Returns the TwiML that refuses a call that is not answered yet."""
     response = REFUSALS[refused.reason].twilio
     return _say_refusal(refused) if response == "spoken" else wire.reject(response)
 
@@ -389,14 +404,15 @@ def _say_refusal(refused: RefusedCall) -> str:
 
 
 class StatusCallbacks:
-    """Each event is stored once, together with its effect, and answered with 204."""
+    """Stores each event once, together with its effect, and answers with 204."""
 
     def __init__(self, inbox: WebhookInbox) -> None:
         self._inbox = inbox
 
     async def receive_status(self, form: TwilioForm, now: datetime) -> web.Response:
-        """Returns a call's state, or the result of answering-machine detection, which has the same address and no
-        SequenceNumber (docs: voice/api/call-resource, AsyncAmdStatusCallback)."""
+        """Stores a call's state, or the result of answering-machine detection, which has the same address and no
+        SequenceNumber (docs: voice/api/call-resource, AsyncAmdStatusCallback).
+        """
         is_machine_result = form["AnsweredBy"] and not form["SequenceNumber"]
         return await self._receive("amd" if is_machine_result else "status", form, now)
 
@@ -405,9 +421,8 @@ class StatusCallbacks:
         return await self._receive("recording", form, now)
 
     async def receive_stream(self, form: TwilioForm, now: datetime) -> web.Response:
-        """Returns a media stream began, ended or failed (docs: TwiML <Stream>, statusCallback).
-
-        A beginning is not stored.
+        """Stores that a media stream ended or failed (docs: TwiML <Stream>, statusCallback). A beginning is not
+        stored.
         """
         if form["StreamEvent"] == "stream-started":
             self._inbox.count("twilio", "stream", "ignored")

@@ -94,11 +94,13 @@ class TwilioReader:
         )
 
     def claims(self, request: WebhookRequest) -> bool:
-        """Every form is Twilio's: Telnyx sends JSON only."""
+        """Returns whether the body is a form: Telnyx sends only JSON."""
         return SIGNATURE_HEADER in request.headers or not request.is_json
 
     def verify(self, request: WebhookRequest, now: datetime) -> None:
-        """The signed URL is our configured address, never the one that the request claims to be sent to."""
+        """Verifies the signature. The signed URL is our configured address, never the address that the request
+        claims.
+        """
         url, signature = self._base_url + request.target, request.headers.get(SIGNATURE_HEADER)
         account = _first_values(request).get("AccountSid", "")
         settings = request.headers.get(SETTINGS_HEADER)
@@ -108,7 +110,7 @@ class TwilioReader:
             self._tokens.check(url, signature, account, fields=request.fields, settings=settings)
 
     def parse(self, request: WebhookRequest, now: datetime) -> TwilioForm:
-        """Raises Malformed without a CallSid."""
+        """Parses the form. Raises Malformed without a CallSid."""
         form = parse_form(_first_values(request), request.query)
         if not form.call_sid:
             raise Malformed("CallSid is missing.", param="CallSid")
@@ -116,5 +118,5 @@ class TwilioReader:
 
 
 def _first_values(request: WebhookRequest) -> dict[str, str]:
-    """Of a repeated field the first value counts."""
+    """Returns the fields. If a field is repeated, its first value counts."""
     return dict(reversed(request.fields))

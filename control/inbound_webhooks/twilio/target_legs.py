@@ -24,7 +24,7 @@ from control.inbound_webhooks.twilio.wire import TwilioForm
 from shared.events import TransferFailure
 from shared.logs import error_fields
 
-# How long the target may think about it, after the question.
+# The target's time to answer after the question.
 DECIDE_S: Final = 10
 _BY_KEY: Final[dict[str, Decision]] = {"1": "accepted", "2": "declined"}
 # The step of the answer to a question that was asked again, which is done once.
@@ -34,14 +34,14 @@ log = structlog.get_logger()
 
 
 class TwilioTargetLegs:
-    """An error of ours hangs up the target: the caller stays with the agent."""
+    """Handles the target's leg. After an error of ours, the target is hung up and the caller stays with the agent."""
 
     def __init__(self, parts: WebhookParts) -> None:
         self._url, self._inbox, self._transact = parts.options.url, parts.inbox, parts.transactions.run
         self._deadline_s = parts.options.deadline_s
 
     async def receive(self, form: TwilioForm, now: datetime) -> web.Response:
-        """Instructions, by the step in the address; the report of the leg's end is answered with 204."""
+        """Returns instructions, by the step in the address. The report of the leg's end is answered with 204."""
         if form.step == "ended":
             await self._transact(lambda db: self._end(db, form, now))
             self._inbox.count("twilio", "target", "answered")

@@ -1,8 +1,8 @@
-"""The second way back from a media stream.
+"""Detects ended media streams that Twilio did not follow up.
 
-When our side closes a stream, Twilio goes on with the next instruction (docs: error 31921). Of a connection that breaks
-(31903) no page says so: such a call could stay silent for hours. So Twilio also reports each stream's end (`<Stream
-statusCallback>`), and a job has it ask for the instructions that it has not asked for.
+When our side closes a stream, Twilio continues with the next instruction (docs: error 31921). Twilio does not document
+what follows a broken connection (31903): such a call could stay silent for hours. So Twilio also reports each stream's
+end (`<Stream statusCallback>`), and a job makes it request the instructions if it has not done so.
 """
 
 from datetime import UTC, datetime
@@ -24,7 +24,8 @@ from control.inbound_webhooks.twilio.calls import CheckStreamJob, continue_path
 from control.inbound_webhooks.twilio.wire import continue_event_id
 from shared.bus.client import BusUnavailable
 
-# After this time the job does nothing: the caller has hung up, or Twilio asked while the database was unavailable.
+# After this time the job does nothing: the caller has hung up, or Twilio requested the instructions while the database
+# was unavailable.
 LATEST_S: Final = 40.0
 # CallStatus of a call that is over at Twilio (docs: voice/api/call-resource).
 _OVER: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
@@ -32,7 +33,9 @@ log = structlog.get_logger()
 
 
 def make_stream_check_job(pool: Pool, services: Services) -> JobHandler:
-    """Redirects a call to its next instruction, unless it is over, or Twilio asked for that itself."""
+    """Returns the job that redirects a call to its next instruction, unless it is over or Twilio requested the
+    instruction itself.
+    """
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, CheckStreamJob)
@@ -59,9 +62,9 @@ async def _is_stuck(pool: Pool, call: CallState, job: CheckStreamJob) -> bool:
 
 
 async def _may_be_live(services: Services, call: CallState, job: CheckStreamJob) -> bool:
-    """Returns whether a node still has the call; a dead one seems to for some seconds (shared/bus/live.py).
+    """Returns whether a node may still have the call. A dead node appears alive for some seconds (shared/bus/live.py).
 
-    Without Redis nobody knows: a stream that Twilio has stopped is not live, one that had an error may be.
+    Without Redis this is unknown: a stream that Twilio has stopped is not live, and a stream with an error may be.
     """
     if call.is_final:
         return False
@@ -72,8 +75,9 @@ async def _may_be_live(services: Services, call: CallState, job: CheckStreamJob)
 
 
 async def _redirect(services: Services, call: CallState, job: CheckStreamJob) -> None:
-    """Not a call that is being transferred: Twilio asked for that, though the database was unavailable then. Legs of
-    transfers that led back to the agent have ended."""
+    """Redirects the call, unless it is being transferred: then Twilio requested that, although the database was
+    unavailable at the time. Legs of transfers that led back to the agent have ended.
+    """
     carrier_call_id = call.carrier_call_id or ""
     try:
         twilio = services[Carriers].get("twilio")

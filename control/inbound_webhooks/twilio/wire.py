@@ -1,4 +1,4 @@
-"""What Twilio sends and gets: forms (docs: voice/twiml, voice/api/call-resource), and TwiML documents.
+"""Twilio's forms (docs: voice/twiml, voice/api/call-resource), and the TwiML documents that it receives.
 
 Every value of a document is escaped.
 """
@@ -47,7 +47,7 @@ STORED_FIELDS: Final = frozenset(
         "StreamSid", "StreamEvent", "StreamError",
     }
 )  # fmt: skip
-# Read and not stored: a key may be a digit of a payment card, and words may be anything.
+# These fields are read and not stored: a key may be a digit of a payment card, and words may be anything.
 _KEYS: Final = "Digits"
 _WORDS: Final = "SpeechResult"
 _KNOWN_RESULTS: Final = frozenset({"machine", "human", "fax"})
@@ -56,12 +56,14 @@ _MAX_TEXT_LENGTH: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class TwilioForm:
-    """A request's fields, and what our own URL carries: call_id is ours, leg the one whose stream ended, language the
-    agent's locale.
+    """A request's fields, and the values in our own URL.
 
     Attributes:
-        transfer_id, step: Of a call to the target of a warm transfer.
-        keys, words: That were gathered.
+        call_id: Our id of the call.
+        leg: The number of the stream that ended.
+        language: The agent's locale.
+        transfer_id, step: Set for a call to the target of a warm transfer.
+        keys, words: What was gathered.
     """
 
     fields: Mapping[str, str]
@@ -74,7 +76,7 @@ class TwilioForm:
     words: str = ""
 
     def __getitem__(self, name: str) -> str:
-        """Empty where the field is missing."""
+        """Returns the field; empty if it is missing."""
         return self.fields.get(name, "")
 
     @property
@@ -115,7 +117,10 @@ def parse_form(fields: Mapping[str, str], query: Mapping[str, str]) -> TwilioFor
 
 
 def to_stored_event(kind: TwilioKind, form: TwilioForm) -> StoredEvent:
-    """Returns the id is made of signed fields: Twilio's I-Twilio-Idempotency-Token is a header, which is not signed."""
+    """Returns the event as stored.
+
+    Its id consists of signed fields, because Twilio's I-Twilio-Idempotency-Token is an unsigned header.
+    """
     payload: dict[str, Any] = {
         "form": dict(form.fields),
         "call": str(form.call_id or ""),
@@ -127,7 +132,7 @@ def to_stored_event(kind: TwilioKind, form: TwilioForm) -> StoredEvent:
 
 def from_stored_payload(payload: Mapping[str, Any]) -> TwilioForm:
     """Converts the payload of a row of webhook_events."""
-    language = payload.get("language", "en")  # rows of the version before have none
+    language = payload.get("language", "en")  # rows of the previous version have no language
     return TwilioForm(payload["form"], parse_uuid(payload["call"]), payload["leg"], language)
 
 
@@ -180,7 +185,7 @@ def machine_status(form: TwilioForm, now: datetime) -> CarrierStatus:
 
 
 def recording(form: TwilioForm) -> CarrierRecording | None:
-    """Returns None for a recording that is not complete, or absent."""
+    """Returns the recording; None if it is not complete, or is absent."""
     if form["RecordingStatus"] not in ("completed", "") or not form["RecordingUrl"] or not form["RecordingSid"]:
         return None
     return CarrierRecording(
@@ -315,9 +320,9 @@ def dial(number: str, caller: str, action: str, limit_s: int, *, words: str = ""
 
 
 def _noun(target: str) -> str:
-    """Returns what <Dial> calls (docs: TwiML <Number>, <Sip>).
+    """Returns the noun that <Dial> calls (docs: TwiML <Number>, <Sip>).
 
-    Each "w" waits for 0.5 s: menus do not listen at once.
+    Each "w" waits for 0.5 s, because menus do not listen at once.
     """
     number, _, extension = target.partition(";ext=")
     if target.lower().startswith("sip"):
@@ -360,7 +365,10 @@ def _gather(taken: str, action: str, wait_s: int) -> str:
 
 
 def _start_recording(callback: str) -> str:
-    """Not trimmed, so that the audio matches the transcript's times."""
+    """Returns the recording instruction.
+
+    The recording is not trimmed, so that the audio matches the transcript's times.
+    """
     return (
         '<Start><Recording channels="dual" track="both" trim="do-not-trim" '
         f'recordingStatusCallback={_quoted(callback)} recordingStatusCallbackMethod="POST"/></Start>'

@@ -205,7 +205,7 @@ async def store_pending(
 async def take_confirmed(db: Connection, confirmation_hash: bytes, user_id: UUID, now: datetime) -> OAuthState | None:
     """Returns the flow that this user may confirm, once.
 
-    None: there is none, it is expired, or somebody else began it.
+    None: there is none, it is expired, or someone else began it.
     """
     row = await db.fetchrow(_TAKE_CONFIRMED, confirmation_hash, user_id, now)
     return None if row is None else OAuthState(**row)

@@ -16,7 +16,7 @@ from shared.errors import Conflict
 from shared.ids import new_id
 
 SYNC_INTEGRATION: Final = "integrations.sync"
-# After their end. Nobody asks for older ones, and they name people.
+# After their end. No one asks for older ones, and they name people.
 APPOINTMENTS_KEPT: Final = timedelta(days=90)
 LOGS_KEPT: Final = timedelta(days=90)
 # Longer than a worker's lease and the queue's longest wait for a dead one.
@@ -36,7 +36,7 @@ class SyncPolicy:
 
     Attributes:
         every: Time between two syncs of a connection.
-        lease_s: A worker that does not report for so long counts as dead. Longer than a request to a vendor.
+        lease_s: A worker that does not report for this long counts as dead. Longer than a request to a vendor.
         attempts: Failures in a row after which a sync has failed.
         first_wait_s: Wait after the first failure. The wait doubles.
         max_wait_s: Longest wait after a failure.

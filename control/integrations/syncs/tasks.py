@@ -60,7 +60,7 @@ class _LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Delay:
-    """The syncs continue in so many seconds."""
+    """The syncs continue in this many seconds."""
 
     seconds: float
 

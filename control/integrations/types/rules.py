@@ -480,7 +480,7 @@ def seal_client_secret(sealer: Sealer, secret: str) -> bytes:
 
 
 def open_client_secret(sealer: Sealer, sealed: bytes | None) -> str:
-    """Empty if there is none, or it cannot be unsealed."""
+    """Returns an empty text if there is none, or it cannot be unsealed."""
     try:
         return sealer.open(sealed, CLIENT_SECRET_PURPOSE).decode() if sealed else ""
     except (UnsealError, UnicodeDecodeError):

@@ -48,7 +48,7 @@ async def select_one(db: Connection, workspace_id: UUID | None, export_id: UUID)
 
 
 async def finish(db: Connection, export_id: UUID, status: str, now: datetime, size_bytes: int | None) -> bool:
-    """False: it was withdrawn meanwhile, or finished."""
+    """Returns False if it was withdrawn meanwhile, or finished."""
     done = await db.execute(
         "UPDATE workspace_exports SET status = $2, finished_at = $3, size_bytes = $4 "
         "WHERE id = $1 AND status = 'running'",

@@ -26,7 +26,7 @@ Delete = Callable[[Connection, UUID, list[UUID], datetime], Awaitable[None]]
 
 async def apply_retention(pool: Pool, platform: Platform, now: datetime) -> int:
     """Goes through all workspaces and deletes what is due of up to CALLS_PER_RUN calls; returns of how many. A run that
-    is killed has stored how far it came with each batch: the next one goes on there."""
+    is killed has stored how far it came with each batch: the next one continues there."""
     left, after = CALLS_PER_RUN, None
     async with pool.transaction() as db:
         await enter_platform(db)

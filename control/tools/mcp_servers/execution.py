@@ -1,4 +1,4 @@
-"""Uses MCP servers by warm sessions: one for each server, few in a process, closed when nobody uses them."""
+"""Uses MCP servers by warm sessions: one for each server, few in a process, closed when no one uses them."""
 
 import asyncio
 import importlib
@@ -118,7 +118,7 @@ class McpConnections:
     @asynccontextmanager
     async def session(self, key: SessionKey, address: McpAddress) -> AsyncIterator[McpRequests]:
         """The server's session, opened if there is none. One gets no further request when McpCallNotSent or McpCallLost
-        is raised in it, or a use is cancelled: the library may go on with that request. Raises McpCallNotSent,
+        is raised in it, or a use is cancelled: the library may continue with that request. Raises McpCallNotSent,
         TooManyRequests (code busy)."""
         connection = self._find(key) or self._connect(key, address)
         connection.users += 1
@@ -183,7 +183,7 @@ class McpConnections:
 
     def _retire(self, key: SessionKey, connection: _Connection) -> None:
         """Ends it after its last use: one failure must not cut off the other calls that wait for this server, whose
-        bookings nobody would know the outcome of."""
+        bookings no one would know the outcome of."""
         if connection.is_over or connection in self._retired:
             return
         self._forget(key, connection)

@@ -71,7 +71,7 @@ class ListedTool(Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         parameters: In the dialect of `argument_schema`.
-        is_read_only: It may be called again where nobody knows whether it was.
+        is_read_only: It may be called again where no one knows whether it was.
         names: The server's own names of arguments, by those in `parameters` that stand for them.
     """
 

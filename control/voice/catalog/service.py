@@ -261,7 +261,7 @@ def change_offer(before: ProviderOffer, edit: ProviderEdit) -> ProviderOffer:
 
 
 def _require_known_addresses(before: ProviderOffer, edit: ProviderEdit) -> None:
-    """A new address needs the key again: otherwise anybody who may change the address could read a key that is never
+    """A new address needs the key again: otherwise anyone who may change the address could read a key that is never
     shown. Raises Invalid (code key_missing)."""
     known = dict(addresses(before.config))
     runs_services = before.vendor in VENDORS and VENDORS[before.vendor].runs_services

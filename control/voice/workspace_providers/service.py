@@ -195,7 +195,7 @@ class WorkspaceProviders:
                 message = "An address needs a key of your own: the platform's is sent nowhere else."
                 raise Invalid(message, code="address_needs_own_key", param=param)
             if not edit.key and known.get(param) != url:
-                # Otherwise anybody who may change the address could read a key that is never shown.
+                # Otherwise anyone who may change the address could read a key that is never shown.
                 message = "A new address needs the key again: the stored one is sent nowhere else."
                 raise Invalid(message, code="key_missing", param="api_key")
             require_address(url, param, self.checker.guard)
