@@ -1,10 +1,13 @@
 """The cost of a process tree, from a simulated /proc."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from benchmarks.meter import _TICKS, Meter
+from benchmarks.meter import Meter
+
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def process(proc: Path, pid: int, parent: int, ticks: tuple[int, int, int, int], pss: int) -> None:

@@ -14,7 +14,7 @@ import pytest
 from control.arguments import parse_arguments
 from tests.deploy.build import copy_rooms
 from tests.deploy.manifests import DEPLOY, KUBERNETES, ROOT, all_manifests, manifests
-from tests.deploy.test_images import _WITHOUT, unlocked_packages
+from tests.deploy.test_images import WITHOUT, unlocked_packages
 
 DOCUMENTS = (
     *(str(page.relative_to(ROOT)) for page in sorted((ROOT / "docs" / "run").glob("*.md"))),
@@ -99,7 +99,7 @@ def test_first_admin_is_made_in_the_container(fresh_database_url: str, tmp_path:
     arguments = shlex.split(line.partition("run --rm migrate ")[2])
     settings = dict(re.findall(r"^(\w+)=(.*)$", (DEPLOY / "example.env").read_text(), re.MULTILINE))
     settings |= {"VOCALIZED_DATABASE_URL": fresh_database_url, "PATH": "/usr/bin:/bin"}
-    script = _WITHOUT.format(
+    script = WITHOUT.format(
         strangers=unlocked_packages("control"), program="control", commands=[[*arguments, "--json"]]
     )
     done = subprocess.run(

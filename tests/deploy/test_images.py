@@ -19,7 +19,7 @@ from tests.deploy.manifests import ROOT, known
 from tools.guide.pages import ROOT_PAGES
 
 # Runs a program once for each command, with only the packages of its lock: all others raise ModuleNotFoundError.
-_WITHOUT = """
+WITHOUT = """
 import runpy, sys
 strangers = set({strangers!r})
 class Wall:
@@ -58,7 +58,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Runs the program once for each command, in one process. packages: another lock than the program's. module: run
     instead of the program."""
-    script = _WITHOUT.format(
+    script = WITHOUT.format(
         strangers=unlocked_packages(packages or program), program=module or program, commands=list(commands) or [[]]
     )
     return subprocess.run(
