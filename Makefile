@@ -29,7 +29,7 @@ demo: $(STAMP) ## two phone calls with the local voices: no key, no outside serv
 PYTEST := $(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 test: $(STAMP) ## the tests of what users run: media, control, and calls end to end
-	$(PYTEST) -m "not slow and not extended"
+	TEST_EXAMPLES=40 $(PYTEST) -m "not slow and not extended"
 
 test-all: $(STAMP) $(GUIDE)/.set-up ## all tests: also of simulators, rehearsals, benchmarks, tools and documents, and the slow ones
 	TEST_HISTORIES=2000 $(PYTEST) -m "slow or not slow"

@@ -31,7 +31,13 @@ from vocalized.services.valkey_cluster import serve_valkey_cluster
 # from the constants of whatever modules of ours its process has imported, so from the order of the test files.
 assert hasattr(providers, "is_local_module_file")
 providers.is_local_module_file = lambda _path: False
-settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    max_examples=int(os.environ.get("TEST_EXAMPLES", "100")),  # `make test` sets fewer
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("steady")
 
 TESTS = Path(__file__).parent
