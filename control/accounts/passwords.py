@@ -65,7 +65,10 @@ class PasswordCheck:
 
 
 class Passwords:
-    """Hashes and checks. Raises Unavailable (code busy) when the queue is full, which bounds memory under a flood."""
+    """Hashes and checks passwords.
+
+    Raises Unavailable (code busy) if the queue is full, which limits memory under a flood.
+    """
 
     def __init__(self, policy: HashPolicy) -> None:
         self._hasher = PasswordHasher(policy.time_cost, policy.memory_kib, policy.parallelism)
@@ -79,10 +82,10 @@ class Passwords:
         return await self._run(self._hasher.hash, _normalized(password))
 
     async def check(self, known: str | None, password: str) -> PasswordCheck:
-        """Compares.
+        """Compares a password with its hash.
 
         Args:
-            known: The hash; None (no such account) compares with a dummy hash, so that both take the same time.
+            known: The hash. None (no such account) compares with a dummy hash, so that both take the same time.
         """
         right = await self._run(self._verify, known or self._dummy_hash, _normalized(password))
         if known is None or not right:

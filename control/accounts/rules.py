@@ -1,6 +1,5 @@
-"""Accounts of users and staff: their records, their policy, and what an address, a network or a name is.
-
-Pure functions.
+"""Types of accounts of users and staff, their policy, and the rules for addresses, networks and names. Pure
+functions.
 """
 
 from dataclasses import dataclass, field

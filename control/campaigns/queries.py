@@ -61,7 +61,7 @@ _SELECT_DUE_CAMPAIGNS: Final = """
     SELECT id, workspace_id FROM campaigns WHERE status = 'running' AND next_dispatch_at <= $1
     ORDER BY next_dispatch_at LIMIT $2
 """
-# Skips a campaign that another worker dispatches.
+# Skips a campaign that another worker is dispatching.
 _LOCK_DUE_CAMPAIGN: Final = f"""
     {_CAMPAIGNS} WHERE workspace_id = $1 AND id = $2 AND status = 'running' AND next_dispatch_at <= $3
     FOR UPDATE SKIP LOCKED
@@ -69,7 +69,7 @@ _LOCK_DUE_CAMPAIGN: Final = f"""
 _DELAY_CAMPAIGN: Final = """
     UPDATE campaigns SET next_dispatch_at = $3, status_reason = $4 WHERE workspace_id = $1 AND id = $2
 """
-# Without waiting: see `lock_free_campaign`.
+# Does not wait for a lock: see `lock_free_campaign`.
 _LOCK_FREE_CAMPAIGN: Final = f"{_CAMPAIGNS} WHERE workspace_id = $1 AND id = $2 FOR UPDATE SKIP LOCKED"
 # Makes a running campaign look for recipients soon.
 _WAKE_CAMPAIGN: Final = """
@@ -135,7 +135,7 @@ async def update_settings(
 async def update_status(
     db: Connection, workspace_id: UUID, campaign_id: UUID, status: CampaignStatus, reason: str | None, now: datetime
 ) -> None:
-    """The campaign must be locked."""
+    """Stores the status. The campaign must be locked."""
     await db.execute(_UPDATE_STATUS, workspace_id, campaign_id, status, reason, now)
 
 
@@ -145,7 +145,7 @@ async def delete_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID)
 
 
 async def select_due_campaigns(db: Connection, now: datetime, most: int) -> list[tuple[UUID, UUID]]:
-    """Workspace and id of campaigns that may place a call now. Needs platform scope."""
+    """Returns workspace and id of campaigns that may place a call now. Needs platform scope."""
     return [(row["workspace_id"], row["id"]) for row in await db.fetch(_SELECT_DUE_CAMPAIGNS, now, most)]
 
 
@@ -212,7 +212,7 @@ _RECIPIENT_COLUMNS: Final = """
     r.detail, r.attempts, r.next_attempt_at, r.created_at, r.finished_at
 """
 _RECIPIENTS: Final = f"SELECT {_RECIPIENT_COLUMNS} FROM campaign_recipients r"
-# Order of addition.
+# The order in which recipients were added.
 _RECIPIENT_ORDER: Final = Keyset(
     ("r.id",),
     "SELECT id FROM campaign_recipients WHERE id = $1 AND workspace_id = $2 AND campaign_id = $3",
@@ -373,13 +373,16 @@ async def update_recipient(db: Connection, recipient: CampaignRecipient) -> None
 async def finish_pending(
     db: Connection, workspace_id: UUID, campaign_id: UUID, detail: str, now: datetime, most: int
 ) -> int:
-    """Finishes up to `most` pending recipients; returns how many. Needs platform scope."""
+    """Finishes up to `most` pending recipients and returns their number. Needs platform scope."""
     status = await db.execute(_FINISH_PENDING, workspace_id, campaign_id, detail, now, most)
     return int(status.split()[-1])
 
 
 async def finish_remaining(db: Connection, now: datetime, since: datetime, most: int) -> int:
-    """As `finish_pending`, for all campaigns that were completed or canceled since then. Needs platform scope."""
+    """Finishes pending recipients of all campaigns that were completed or canceled since then.
+
+    Returns their number. Needs platform scope.
+    """
     status = await db.execute(_FINISH_REMAINING, now, since, most)
     return int(status.split()[-1])
 

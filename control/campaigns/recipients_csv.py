@@ -19,12 +19,7 @@ _PARAM: Final = "file"
 
 @dataclass(frozen=True, slots=True)
 class ColumnMap:
-    """Which column holds what, by its header.
-
-    Attributes:
-        variables: By the variable's name; None: each other column is a variable under its own header, in lower case
-            with _ for other characters.
-    """
+    """The headers of the columns."""
 
     phone_number: str = "phone_number"
     timezone: str = "timezone"
@@ -76,11 +71,7 @@ def parse_variable_columns(text: str) -> dict[str, str]:
 
 
 class _LineReader(Protocol):
-    """What csv.reader returns.
-
-    Attributes:
-        line_num: Of the last line that it read.
-    """
+    """The type of csv.reader's result."""
 
     line_num: int
 
@@ -89,11 +80,7 @@ class _LineReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Places of columns in a row.
-
-    Attributes:
-        variables: By the variable's name. -1: there is no such column.
-    """
+    """Positions of columns in a row."""
 
     phone_number: int
     timezone: int
@@ -112,12 +99,12 @@ def _open(data: bytes) -> _LineReader:
         raise Invalid(f"file: is no UTF-8 at byte {error.start}.", code="file_unknown", param=_PARAM) from None
     if "\0" in text:
         raise Invalid("file: holds the character NUL, so it is no CSV.", code="file_unknown", param=_PARAM)
-    # strict: without it, a quote that is never closed makes one cell of all rows behind it, without a word.
+    # Without strict, a quote that is never closed would silently make one cell of all rows after it.
     return csv.reader(io.StringIO(text, newline=""), delimiter=find_delimiter(text), strict=True)
 
 
 def _read_lines(reader: _LineReader) -> Iterator[tuple[int, list[str] | str]]:
-    """Each row with the number of its last line; why it cannot be read in place of its cells."""
+    """Yields each row with the number of its last line. If a row is unreadable, the reason replaces its cells."""
     while True:
         first = reader.line_num + 1
         try:

@@ -77,10 +77,13 @@ _LIMITS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class CampaignLimits:
-    """What a workspace may have.
+    """The limits of a workspace's campaigns.
 
     Attributes:
-        campaigns: In all; running: at once; recipients: of one campaign; attempts: for one recipient.
+        campaigns: Campaigns in total.
+        running: Campaigns that run at the same time.
+        recipients: Recipients of one campaign.
+        attempts: Attempts for one recipient.
     """
 
     campaigns: int
@@ -90,7 +93,7 @@ class CampaignLimits:
 
 
 class Campaigns:
-    """Works within the current transaction, in the workspace's scope."""
+    """Manages campaigns. Works within the current transaction, in the workspace's scope."""
 
     def __init__(self, workspaces: Workspaces, agents: AgentLookup, platform: Platform) -> None:
         self._workspaces, self._agents, self._platform = workspaces, agents, platform
@@ -310,7 +313,7 @@ async def _record(
 
 # -- Recipients --
 
-# Rows of one statement, and of one page of an export.
+# Maximum number of rows of one statement, and of one page of an export.
 BATCH: Final = 1_000
 # Columns of the file of results: fields of a recipient, then settings of its campaign.
 _EXPORTED: Final = (
@@ -320,7 +323,7 @@ _EXPORTED_SETTINGS: Final = ("external_ref",)
 
 
 class CampaignRecipients:
-    """Works within the current transaction, in the workspace's scope."""
+    """Manages the recipients of campaigns. Works within the current transaction, in the workspace's scope."""
 
     def __init__(self, campaigns: Campaigns) -> None:
         self._campaigns = campaigns
@@ -505,10 +508,7 @@ async def change_status(
 
 
 async def pause_campaign(db: Connection, campaign: Campaign, reason: str | None, now: datetime) -> None:
-    """Pauses a campaign that still runs. Needs platform scope.
-
-    A campaign that a dispatcher has locked is skipped: its next call is refused for the same reason and pauses it.
-    """
+    """Pauses a campaign that is running. Needs platform scope."""
     current = await queries.lock_free_campaign(db, campaign.workspace_id, campaign.id)
     if current is not None and current.status == "running":
         await change_status(db, current, "paused", reason, now)
@@ -601,7 +601,7 @@ async def _settle(db: Connection, attempt: LockedAttempt, call: EndedCall) -> No
     await queries.finish_attempt(db, call.workspace_id, call.call_id, outcome, detail, call.at)
     recipient = attempt.recipient
     campaign = await queries.select_campaign(db, recipient.workspace_id, recipient.campaign_id)
-    if campaign is None:  # it is being deleted
+    if campaign is None:  # the campaign is being deleted
         return
     after = await _decide(db, campaign, recipient, call.at)
     if after != recipient:

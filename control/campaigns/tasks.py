@@ -29,11 +29,11 @@ from shared.logs import error_fields
 
 log = structlog.get_logger()
 MOST_CAMPAIGNS: Final = 100
-# Calls of one run. A run holds a worker's duty for a few seconds.
+# Maximum number of calls of one run. A run holds a worker's duty for a few seconds.
 MOST_CALLS: Final = 200
-# Steps of one run, including steps that place no call.
+# Maximum number of steps of one run, including steps that place no call.
 MOST_STEPS: Final = 2_000
-# Recipients that one step claims. Recipients outside their calling hours are deferred at once.
+# Maximum number of recipients that one step claims. Recipients outside their calling hours are deferred at once.
 LOOKED_AT: Final = 20
 # How soon a campaign is dispatched again: while its calls run, and while it waits for recipients.
 POLL: Final = timedelta(seconds=2)
@@ -52,11 +52,7 @@ PlaceCall = Callable[[Connection, CampaignCall, datetime], Awaitable[UUID]]
 
 
 def campaigns_tasks(pool: Pool, place_call: PlaceCall) -> WorkerTasks:
-    """Duties `campaign_calls` and `campaign_remains`.
-
-    Args:
-        place_call: Places a call by the rules of outbound calls.
-    """
+    """Returns the duties `campaign_calls` and `campaign_remains`."""
     dispatcher = CampaignDispatcher(pool, place_call)
 
     async def dispatch(pool: Pool, now: datetime) -> int:
@@ -80,10 +76,7 @@ class CampaignDispatcher:
         self._pool, self._place_call = pool, place_call
 
     async def run(self, now: datetime) -> int:
-        """Places up to MOST_CALLS calls, one of each campaign in turn; returns how many.
-
-        If a campaign fails, its error is raised after the other campaigns had their turns.
-        """
+        """Places up to MOST_CALLS calls, taking campaigns in turn. Returns the number of calls."""
         async with self._pool.transaction() as db:
             await enter_platform(db)
             due = deque(await queries.select_due_campaigns(db, now, MOST_CAMPAIGNS))

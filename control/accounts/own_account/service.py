@@ -107,7 +107,7 @@ class OwnAccount:
             )
 
     async def list_sessions(self, db: Connection, owner_id: UUID, now: datetime) -> Sequence[ListedSession]:
-        """Sessions that go on, last used first."""
+        """Returns open sessions, last used first."""
         return await queries.select_sessions(db, self._audience, owner_id, now)
 
     async def end_session(self, db: Connection, session: OwnSession, ended: UUID, now: datetime) -> None:

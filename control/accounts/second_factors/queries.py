@@ -27,7 +27,7 @@ class FactorHolder:
 
 
 async def lock(db: Connection, audience: Audience, owner_id: UUID) -> FactorHolder | None:
-    """By the account's id; locked until the transaction ends."""
+    """Locks and returns the holder with this account id until the transaction ends."""
     row = await db.fetchrow(
         f"SELECT id, email, totp_secret, totp_enabled_at FROM {_TABLES[audience]} WHERE id = $1 FOR NO KEY UPDATE",
         owner_id,
@@ -47,7 +47,7 @@ async def offer(db: Connection, audience: Audience, owner_id: UUID, sealed: byte
 
 
 async def use_step(db: Connection, audience: Audience, owner_id: UUID, step: int) -> bool:
-    """Marks a code's time step as used; False when that or a later one was used before."""
+    """Marks a code's time step as used. Returns False if this step or a later step was used before."""
     done = await db.execute(
         f"UPDATE {_TABLES[audience]} SET totp_last_step = $2 WHERE id = $1 AND totp_last_step < $2", owner_id, step
     )
@@ -97,7 +97,7 @@ async def delete_codes(db: Connection, audience: Audience, owner_id: UUID) -> No
 
 
 async def use_code(db: Connection, audience: Audience, owner_id: UUID, hashes: Sequence[bytes], now: datetime) -> bool:
-    """Marks the code with one of these hashes as used; False when no unused one has any."""
+    """Marks the unused code with one of these hashes as used. Returns False if there is none."""
     table, column = _CODE_TABLES[audience]
     done = await db.execute(
         f"UPDATE {table} SET used_at = $3 WHERE {column} = $1 AND code_hash = ANY($2::bytea[]) AND used_at IS NULL",

@@ -76,7 +76,7 @@ class SecondFactors:
         return TotpOffer(secret, totp.provisioning_uri(secret, email, self._issuer), codes)
 
     async def state(self, db: Connection, owner_id: UUID) -> FactorState:
-        """Whether the account has a second factor. Raises Unauthorized (session_over)."""
+        """Returns whether the account has a second factor. Raises Unauthorized (session_over)."""
         if not (await self._lock(db, owner_id)).is_enabled:
             return FactorState(False, 0)
         return FactorState(True, await self._recovery_codes.count_left(db, owner_id))
