@@ -75,13 +75,14 @@ class Policies:
     """Settings of the nouns.
 
     Attributes:
-        links: Base URL of links in e-mails; has_portal: of a client portal, else of the console.
+        links: Base URL of links in e-mails.
+        has_portal: The links lead to a client portal, not to the console.
         access_token_s: Seconds.
         egress_allow: Networks beside the public internet that customers' addresses may lead to.
         public_url: Of this API, for vendors' redirects; empty: as `links`.
         embedder: Of documents that agents search; None: they are searched by full text only.
-        invoice_issuer: Lines of the platform's name and address on invoices; invoice_fonts: files of further fonts for
-            them.
+        invoice_issuer: Lines of the platform's name and address on invoices.
+        invoice_fonts: Files of further fonts for them.
         staff_totp_required: Until an admin sets it; true outside of an operator's own machine.
     """
 

@@ -37,7 +37,8 @@ class AuditFilter:
     """Selects entries of the audit log.
 
     Attributes:
-        since: Inclusive; until: exclusive.
+        since: Inclusive.
+        until: Exclusive.
     """
 
     admin_id: UUID | None = None

@@ -26,8 +26,9 @@ class CarrierOptions:
 
     Attributes:
         webhook_url: Base URL at which carriers reach our webhooks. A carrier without account or key is not set up.
-        twilio_api_key: Id and secret that sign in instead of the token; twilio_us1_token: of the account in us1;
-            twilio_subaccounts: account and token of others whose calls we take.
+        twilio_api_key: Id and secret that sign in instead of the token.
+        twilio_us1_token: Of the account in us1.
+        twilio_subaccounts: Account and token of others whose calls we take.
         timeout_s: Of one request.
         record: Who records calls.
         calls_per_s: Outbound calls that may begin in a second, of the carriers where that is not the usual one.

@@ -102,7 +102,8 @@ class HandlerSignature:
         response: None for 204, for a file and for a redirect.
         file: The response is a FileResponse.
         pdf: It is a PDF for those who ask for one.
-        streamed: The response is a StreamedFile; live: a LiveResponse.
+        streamed: The response is a StreamedFile.
+        live: A LiveResponse.
         redirect: It is a Redirect.
         upload: The body is a file.
     """

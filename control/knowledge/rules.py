@@ -33,8 +33,9 @@ class KnowledgeDocument:
     Attributes:
         language: BCP 47.
         failure: A code of FAILURES.
-        pages: Of a PDF.
-        revision: Counts the requests to index it; requested_at: of the last request.
+        pages: Pages of a PDF.
+        revision: Counts the requests to index it.
+        requested_at: Time of the last request.
         indexed_at: When its text was last made searchable.
         start_tag: Its turn among the documents of all workspaces that wait to be indexed (`find_next_turn`).
     """

@@ -122,12 +122,12 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class MessagePolicy:
-    """In seconds: poll_s, slow_poll_s: the shortest and the longest time between two looks at a call that is not over;
-    the shortest one holds for its recording, too.
+    """Intervals of the delivery, in seconds. `poll_s` and `slow_poll_s` are the shortest and the longest time between
+    two checks of a running call; the shortest also applies to its recording.
 
     Attributes:
-        call_s: The longest wait for the call's end; recording_s: for its recording after that. Then the message is sent
-            as it is.
+        call_s: The longest wait for the call's end.
+        recording_s: For its recording after that. Then the message is sent as it is.
         daily_emails: E-mails about messages that a member gets from one workspace in a day (UTC).
     """
 

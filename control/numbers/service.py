@@ -391,7 +391,8 @@ class NumberSearch:
         Raises Unavailable (codes carrier_away, carrier_refused, market_busy).
 
         Args:
-            country: ISO 3166; area_code: digits, or empty.
+            country: ISO 3166.
+            area_code: Digits, or empty.
         """
         key = (carrier.name, country, area_code)
         found = self._fresh(key)

@@ -25,8 +25,9 @@ class ExportedCall:
     """A call as exported.
 
     Attributes:
-        cost: Billed; cost_list: at list price.
-        local_time: Created_at in the workspace's zone.
+        cost: Billed.
+        cost_list: At list price.
+        local_time: `created_at` in the workspace's zone.
     """
 
     call_id: UUID

@@ -20,8 +20,10 @@ class CallSums:
 
     Attributes:
         seconds: Connected.
-        judged: Calls whose success is known; successful: of these.
-        scored: Calls with a sentiment score; score_sum: of these.
+        judged: Calls whose success is known.
+        successful: Judged calls that succeeded.
+        scored: Calls with a sentiment score.
+        score_sum: Sum of their scores.
     """
 
     calls: int = 0
@@ -94,7 +96,8 @@ class AgentFigures:
     """An agent's calls.
 
     Attributes:
-        agent_id: None for calls without an agent; name: None if the agent no longer exists.
+        agent_id: None for calls without an agent.
+        name: None if the agent no longer exists.
         is_listed: The agent exists.
     """
 

@@ -44,9 +44,11 @@ class BillingOverview:
     """Money of a period in the platform's currency.
 
     Attributes:
-        revenue: Billed usage and accrued fees, without tax; cost: ours.
+        revenue: Billed usage and accrued fees, without tax.
+        cost: Our cost.
         unpriced: Entries of calls without a known cost.
-        paid: Of invoices that were paid since its first day; pending, overdue: what is open now.
+        paid: Invoices that were paid since its first day.
+        pending, overdue: What is open now.
     """
 
     revenue: Decimal

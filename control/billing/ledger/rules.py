@@ -244,7 +244,8 @@ class ResourceCost:
     """What a call consumed of one resource.
 
     Attributes:
-        cost: For us; price: for the customer, in the workspace's currency; None: unknown.
+        cost: For us.
+        price: For the customer, in the workspace's currency; None: unknown.
         estimated: At least a part was counted by us instead of the provider.
     """
 

@@ -30,7 +30,8 @@ class StreamedFile:
     Attributes:
         open: Called after the request's transaction with what runs further ones; yields the chunks, and is closed early
             when the client is gone.
-        stall_s: The longest time in which the client takes nothing; longest_s: until the file is sent.
+        stall_s: The longest time without progress of the client.
+        longest_s: The longest time until the file is sent.
     """
 
     name: str

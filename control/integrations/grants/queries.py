@@ -152,7 +152,8 @@ class OAuthState:
     """A flow.
 
     Attributes:
-        verifier, credentials: Sealed; credentials: None until the vendor granted some.
+        verifier, credentials: Sealed.
+        credentials: None until the vendor granted some.
     """
 
     id: UUID

@@ -117,7 +117,8 @@ class RoutingCandidate:
     """A provider of one role.
 
     Attributes:
-        cost: US dollars a minute of a call, estimated; latency_ms: p50; None: unknown.
+        cost: US dollars a minute of a call, estimated.
+        latency_ms: P50; None: unknown.
         error_rate: 0 to 1.
         quality: 0 to 100, the staff's mark.
         is_last: It only stands in where nothing else can serve.
