@@ -4,7 +4,7 @@ from pydantic import BaseModel, Field
 
 
 class AccountSettings(BaseModel):
-    """Of customers and of the staff."""
+    """Settings for accounts of customers and of the staff."""
 
     access_token_s: int = Field(600, ge=10, le=3_600, description="Lifetime of an access token, in seconds.")
     session_idle_s: int = Field(

@@ -1,5 +1,5 @@
-"""Data that the product ships with, validated: the price list, the initial settings, dangerous countries, and what
-callers are told by law."""
+"""Validates the data that the product ships with: price list, initial settings, dangerous countries, legal
+disclosures."""
 
 from datetime import date
 from decimal import Decimal
@@ -41,9 +41,16 @@ class ShippedCountry(BaseModel):
 
 
 class ShippedDisclosureRule(BaseModel):
-    """A law that demands that callers know that an artificial voice speaks. countries, prefixes: of the numbers (ISO
-    3166; E.164) that it holds for. since: its first day. source: where it stands. checked: when somebody looked it up.
-    note: what it says, in short."""
+    """A law that requires that callers know that an artificial voice speaks.
+
+    Attributes:
+        countries: ISO 3166 codes of the numbers to which the law applies.
+        prefixes: E.164 prefixes of the numbers to which the law applies.
+        since: The law's first day.
+        source: Where the law is published.
+        checked: When somebody checked it last.
+        note: A summary of the law.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -64,7 +71,7 @@ class ShippedDisclosureRule(BaseModel):
 
 
 class ShippedDisclosures(BaseModel):
-    """texts: by language (ISO 639, two letters)."""
+    """The disclosures. `texts` are by language (ISO 639, two letters)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -79,22 +86,23 @@ class ShippedDisclosures(BaseModel):
 
 
 def shipped_tiers(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
-    """The price list, each tier by column names. Raises OSError, pydantic.ValidationError."""
+    """Return the price list, each tier by column names. Raises OSError, pydantic.ValidationError."""
     read = TypeAdapter(list[ShippedTier]).validate_json((folder / "tiers.json").read_bytes())
     return tuple(tier.model_dump() for tier in read)
 
 
 def shipped_settings(folder: Path = DATA) -> dict[str, Any]:
-    """Initial values by key, which `control/platform/rules.py` validates. Raises as `shipped_tiers`."""
+    """Return initial values by key, which `control/platform/rules.py` validates. Raises the errors of
+    `shipped_tiers`."""
     return TypeAdapter(dict[str, Any]).validate_json((folder / "settings.json").read_bytes())
 
 
 def shipped_dangerous_countries(folder: Path = DATA) -> frozenset[str]:
-    """Countries that a workspace calls only where the staff allow it by name. Raises as `shipped_tiers`."""
+    """Return countries that a workspace may call only if the staff allow it. Raises the errors of `shipped_tiers`."""
     read = TypeAdapter(list[ShippedCountry]).validate_json((folder / "dangerous_countries.json").read_bytes())
-    return frozenset(one.country for one in read)
+    return frozenset(country.country for country in read)
 
 
 def shipped_disclosures(folder: Path = DATA) -> dict[str, Any]:
-    """What callers are told, and where the law demands it. Raises as `shipped_tiers`."""
+    """Return what callers are told, and where the law requires it. Raises the errors of `shipped_tiers`."""
     return ShippedDisclosures.model_validate_json((folder / "disclosures.json").read_bytes()).model_dump()

@@ -18,8 +18,11 @@ class _Shipped(BaseModel):
 
 
 class Price(_Shipped):
-    """List price in US dollars, pay as you go. Speech to text has `price` per minute, text to speech per thousand
-    characters; language models have `input`, `cached_input`, `cache_write` and `output` per million tokens."""
+    """A list price in US dollars, pay as you go.
+
+    Speech to text has `price` per minute, text to speech per thousand characters. Language models have `input`,
+    `cached_input`, `cache_write` and `output` per million tokens.
+    """
 
     unit: Literal["minute", "thousand_characters", "million_tokens"]
     price: Decimal | None = Field(None, ge=0)
@@ -30,13 +33,17 @@ class Price(_Shipped):
 
 
 class ShippedProvider(_Shipped):
-    """One provider. is_enabled, priority, cost_per_unit, config and data_policy are initial values, which staff may
-    change.
+    """One provider. Staff may change is_enabled, priority, cost_per_unit, config and data_policy, which are initial
+    values.
 
-    vendor: the adapter that media makes it with; by default the one of its own name.
-    cost_per_unit: by kind, then by model; the model "*" stands for all others. priced_in: year and month of these
-    prices, empty where no source has a date; price_source: where they were read. config: default options by kind.
-    options: those that an agent may set, by kind. Never a URL or a key, which would send the platform's key elsewhere.
+    Attributes:
+        vendor: The adapter with which media makes it. By default the adapter of the same name.
+        cost_per_unit: By kind, then by model. The model "*" stands for all others.
+        priced_in: Year and month of these prices. Empty if no source has a date.
+        price_source: Where the prices were read.
+        config: Default options by kind.
+        options: The options that an agent may set, by kind. Never a URL or a key, which would send the platform's key
+            elsewhere.
     """
 
     provider: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
@@ -66,20 +73,20 @@ class ShippedTemplate(_Shipped):
 
 
 def read_providers(folder: Path = VENDORS) -> list[ShippedProvider]:
-    """The catalog as the vendors' folders have it, in the order of priorities. Raises OSError,
-    pydantic.ValidationError."""
+    """Read the catalog from the vendors' folders, ordered by priority. Raises OSError, pydantic.ValidationError."""
     read = TypeAdapter(list[ShippedProvider]).validate_json
     found = [provider for file in folder.glob("*/providers.json") for provider in read(file.read_bytes())]
     return sorted(found, key=lambda provider: (provider.priority, provider.provider))
 
 
 def shipped_providers(folder: Path = VENDORS) -> tuple[dict[str, Any], ...]:
-    """The catalog, each provider by column names; its config names its vendor. Raises as `read_providers`."""
+    """Return the catalog, each provider by column names. Its config names its vendor. Raises the errors of
+    `read_providers`."""
     return tuple(_columns(provider) for provider in read_providers(folder))
 
 
 def shipped_templates(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
-    """The templates, one per file, in the order of file names. Raises as `shipped_providers`."""
+    """Return the templates, one per file, in the order of file names. Raises the errors of `shipped_providers`."""
     files = sorted((folder / "templates").glob("*.json"))
     return tuple(ShippedTemplate.model_validate_json(file.read_bytes()).model_dump() for file in files)
 

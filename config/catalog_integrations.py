@@ -9,7 +9,7 @@ from config.catalog import DATA
 
 
 class ShippedIntegrationType(BaseModel):
-    """One type, by column names. config: validated where it is stored (`control/integrations/types/rules.py`)."""
+    """One type by column names. `config` is validated where it is stored (`control/integrations/types/rules.py`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,6 +22,6 @@ class ShippedIntegrationType(BaseModel):
 
 
 def shipped_integration_types(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
-    """The types, one per file, in the order of file names. Raises OSError, pydantic.ValidationError."""
+    """Return the types, one per file, in the order of file names. Raises OSError, pydantic.ValidationError."""
     files = sorted((folder / "integrations").glob("*.json"))
     return tuple(ShippedIntegrationType.model_validate_json(file.read_bytes()).model_dump() for file in files)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from config.catalog import DATA
 from config.catalog_agents import Price, shipped_providers
 
-# The units of a language model's price, by the member of its `cost_per_unit`.
+# The units of a language model's price, by the field of its `cost_per_unit`.
 _TOKEN_UNITS: Final = {
     "input": "million_prompt_tokens",
     "cached_input": "million_cached_tokens",
@@ -20,8 +20,10 @@ _TOKEN_UNITS: Final = {
 
 
 class ShippedCarrier(BaseModel):
-    """What a minute costs at a carrier in both directions, in US dollars. Twilio and Telnyx are not listed: their
-    prices depend on the country and the account."""
+    """The price of a minute at a carrier in both directions, in US dollars.
+
+    Twilio and Telnyx are not listed, because their prices depend on the country and the account.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,7 +32,7 @@ class ShippedCarrier(BaseModel):
 
 
 def shipped_prices(folder: Path = DATA) -> tuple[dict[str, Any], ...]:
-    """All of them: provider, role, model, unit, price each. Raises as `shipped_providers`."""
+    """Return all prices: provider, role, model, unit, price each. Raises the errors of `shipped_providers`."""
     carriers = TypeAdapter(list[ShippedCarrier]).validate_json((folder / "carriers.json").read_bytes())
     lines = [_price(carrier.carrier, "telephony", "*", "minute", carrier.price_per_minute) for carrier in carriers]
     for provider in shipped_providers():

@@ -1,4 +1,4 @@
-"""The settings of an embedder, by which documents are searched by meaning; part of ControlSettings."""
+"""The settings of an embedder, with which documents are searched by meaning; part of ControlSettings."""
 
 from pydantic import BaseModel, Field, SecretStr
 
@@ -6,7 +6,7 @@ from config.setting_types import WebUrl
 
 
 class EmbedderSettings(BaseModel):
-    """An embedder by OpenAI's API; none without a URL."""
+    """An embedder with OpenAI's API. Without a URL there is none."""
 
     embedder_url: WebUrl | None = Field(
         None,

@@ -1,4 +1,4 @@
-"""Settings of keys: of control's programs and commands, and of a media node."""
+"""The settings of keys: for control's programs and commands, and for a media node."""
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -7,7 +7,7 @@ from config.setting_types import BUS_UNSIGNED, BusKeys, BusUnsigned, SecretKeys,
 
 
 class KeySetSettings(BaseSettings):
-    """The three sets of control's keys, and the one of the version before."""
+    """The three sets of control's keys, and the single set of the previous version."""
 
     model_config = SettingsConfigDict(env_prefix="VOCALIZED_", extra="ignore", hide_input_in_errors=True)
 

@@ -1,4 +1,4 @@
-"""Types of settings: how a variable's text becomes a value, and what is wrong with it."""
+"""The types of settings: how a variable's text becomes a value, and what may be wrong with it."""
 
 import re
 from ipaddress import ip_network
@@ -11,7 +11,7 @@ from pydantic_settings import NoDecode
 _CLUSTER_SCHEMES = ("redis+cluster", "rediss+cluster")
 _REDIS_SCHEMES = ("redis", "rediss", "unix", *_CLUSTER_SCHEMES)
 
-# Roles of PostgreSQL that programs sign in as.
+# The PostgreSQL roles as which programs sign in.
 _LOGINS = ("vocalized_api", "vocalized_worker", "vocalized_backup")
 
 
@@ -24,7 +24,7 @@ def _lines(value: Any) -> Any:
 
 
 def _figures(value: Any) -> Any:
-    """login=20/60,signup=5/3600"""
+    """Parse limits such as login=20/60,signup=5/3600."""
     if not isinstance(value, str):
         return value
     found = [re.fullmatch(r"([\w-]+)=(\d+)/(\d+)", part) for part in _list(value)]
@@ -53,8 +53,13 @@ def _origin(text: str) -> str:
 
 
 def _server_url(schemes: tuple[str, ...], *, optional: bool = False) -> AfterValidator:
-    """Finds errors that the driver would report only by a traceback, or only when it connects. The message contains
-    nothing of the URL. optional: an empty value means that there is none."""
+    """Return a validator that finds errors which the driver would report only by a traceback, or only when it connects.
+
+    The message contains no part of the URL.
+
+    Args:
+        optional: An empty value is allowed.
+    """
 
     def check(secret: SecretStr) -> SecretStr:
         if optional and not secret:
@@ -71,7 +76,7 @@ def _server_url(schemes: tuple[str, ...], *, optional: bool = False) -> AfterVal
 
 
 def _redis_cluster_url() -> AfterValidator:
-    """A cluster has one database, and its client takes no options from the URL: they would be ignored silently."""
+    """Return a validator. A cluster has one database, and its client would silently ignore options in the URL."""
 
     def check(secret: SecretStr) -> SecretStr:
         parts = urlsplit(secret.get_secret_value())
@@ -99,7 +104,7 @@ def _socket_pattern(text: str) -> str:
 
 
 def _storage_url(text: str) -> str:
-    """Empty means that there is no storage. The query is validated when the storage is opened."""
+    """Check a storage URL. Empty means that there is no storage. The query is validated when the storage is opened."""
     if not text:
         return text
     parts = urlsplit(text)
@@ -109,7 +114,7 @@ def _storage_url(text: str) -> str:
 
 
 def _passwords(value: Any) -> Any:
-    """vocalized_api=password,vocalized_worker=password"""
+    """Parse passwords such as vocalized_api=password,vocalized_worker=password."""
     if not isinstance(value, str):
         return value
     pairs = _tokens(value)
@@ -121,7 +126,7 @@ def _passwords(value: Any) -> Any:
 
 
 def _tokens(value: Any) -> Any:
-    """AC1=token,AC2=token; an account may be listed twice, while its tokens rotate. Also keys as id=secret."""
+    """Parse pairs such as AC1=token,AC2=token, or id=secret. An account may be listed twice while its tokens rotate."""
     if not isinstance(value, str):
         return value
     if any("=" not in part for part in _list(value)):
@@ -203,5 +208,5 @@ BUS_UNSIGNED: Literal[""] = ""
 
 
 def is_this_machine(url: str) -> bool:
-    """Whether only this machine reaches the address: a platform there is in local mode."""
+    """Return whether only this machine can reach the address. A platform at such an address is in local mode."""
     return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")

@@ -42,7 +42,7 @@ Read = TypeVar("Read", bound=BaseSettings)
 
 
 class SettingsError(ValueError):
-    """Invalid settings; the message lists every error with the variable's name."""
+    """The settings are invalid. The message lists every error with the variable's name."""
 
 
 class MediaSettings(NodeKeySettings):
@@ -391,37 +391,37 @@ class ControlSettings(DatabaseSettings, AccountSettings, EmbedderSettings, KeySe
 
 
 def media_settings() -> MediaSettings:
-    """Reads the environment. Raises SettingsError, which lists all errors."""
+    """Read the environment. Raises SettingsError, which lists all errors."""
     return _read(MediaSettings)
 
 
 def database_settings() -> DatabaseSettings:
-    """As `media_settings`."""
+    """Read the environment as `media_settings` does."""
     return _read(DatabaseSettings)
 
 
 def migration_settings() -> MigrationSettings:
-    """As `media_settings`."""
+    """Read the environment as `media_settings` does."""
     return _read(MigrationSettings)
 
 
 def key_settings() -> KeySettings:
-    """As `media_settings`."""
+    """Read the environment as `media_settings` does."""
     return _read(KeySettings)
 
 
 def key_command_settings() -> KeyCommandSettings:
-    """As `media_settings`."""
+    """Read the environment as `media_settings` does."""
     return _read(KeyCommandSettings)
 
 
 def backup_settings() -> BackupSettings:
-    """As `media_settings`."""
+    """Read the environment as `media_settings` does."""
     return _read(BackupSettings)
 
 
 def control_settings() -> ControlSettings:
-    """As `media_settings`."""
+    """Read the environment as `media_settings` does."""
     return _read(ControlSettings)
 
 
@@ -429,5 +429,5 @@ def _read(kind: type[Read]) -> Read:
     try:
         return kind()
     except ValidationError as error:
-        errors = [f"{PREFIX}{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()]
+        errors = [f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
         raise SettingsError("settings: " + "; ".join(dict.fromkeys(errors))) from error

@@ -2,5 +2,5 @@
 
 import os
 
-# The wheels of onnxruntime hold a client that reports to its maker. Read when onnxruntime is imported.
+# The wheels of onnxruntime contain a client that reports to its vendor. onnxruntime reads this when it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -8,7 +8,7 @@ from shared.standard_streams import fill_standard_streams
 if __name__ == "__main__":
     use_huge_pages()
     fill_standard_streams()
-    # Not before: it loads everything, which `use_huge_pages` would do twice.
+    # Imported late, because it loads all modules, which `use_huge_pages` would otherwise do twice.
     if sys.argv[1:2] == ["doctor"]:
         from media import doctor
 

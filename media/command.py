@@ -37,7 +37,7 @@ VENDORS: Final[tuple[Vendor, ...]] = tuple(load(name, "media").VENDOR for name i
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 0 after a clean stop, 2 for bad arguments, settings or plan."""
+    """Run the program. Return the exit code: 0 after a clean stop, 2 for bad arguments, settings or plan."""
     arguments = _parser().parse_args(argv)
     try:
         settings = media_settings()
@@ -76,7 +76,7 @@ def _run(options: WorkerOptions) -> int:
 
 
 def _options(arguments: argparse.Namespace, settings: MediaSettings, plan: CallPlan | None) -> WorkerOptions:
-    """Raises SettingsError."""
+    """Make the worker's options. Raises SettingsError."""
     tokens = tuple(token.get_secret_value() for _, token in settings.twilio_auth_tokens)
     faults = [] if tokens or not settings.media_require_signature else [("TWILIO_AUTH_TOKENS", "nothing to check with")]
     bus = None if plan is not None else _bus(arguments, settings, faults)
@@ -108,7 +108,7 @@ def _options(arguments: argparse.Namespace, settings: MediaSettings, plan: CallP
 def _bus(
     arguments: argparse.Namespace, settings: MediaSettings, faults: list[tuple[str, str]]
 ) -> WorkerBusOptions | None:
-    """Adds setting errors to `faults` and returns None if there are any."""
+    """Make the options of the bus. Adds setting errors to `faults`, and returns None if there are any."""
     redis_url, known = settings.redis_url.get_secret_value(), len(faults)
     if not redis_url:
         faults.append(("REDIS_URL", "needed without --plan"))
@@ -139,7 +139,7 @@ def _bus(
 
 
 def _completeness(settings: MediaSettings, faults: list[tuple[str, str]]) -> CompletenessModel | None:
-    """Loads the model that the settings name, None if they name none; adds setting errors to `faults`."""
+    """Load the model that the settings name, or None if they name none. Adds setting errors to `faults`."""
     path, sha256 = settings.media_completeness_model, settings.media_completeness_sha256
     if bool(path) != bool(sha256):
         missing, given = ("SHA256", "MODEL") if path else ("MODEL", "SHA256")
@@ -161,14 +161,16 @@ def _supervise(arguments: argparse.Namespace, engine: str, teacher: str, stack: 
     command += ["--engine", engine] if engine else []
     command += ["--teacher", teacher] if teacher else []
     environment = {"PROMETHEUS_MULTIPROC_DIR": metrics}
-    # They share a port: a socket may reach another process than the one whose key its ticket is sealed for.
+    # The processes share a port, so a socket may reach another process than the one for which its ticket is sealed.
     environment |= {} if os.environ.get(NODE_KEY) else {NODE_KEY: new_key()}
     return Supervisor(command, arguments.workers, environment).run()
 
 
 def _start_engine(plan: CallPlan | None, stack: ExitStack) -> str:
-    """Starts the local speech engine when the plan needs it; returns its socket, or "". On the bus the plans are
-    not known yet, so the engine is started separately."""
+    """Start the local speech engine if the plan needs it. Return its socket, or an empty text.
+
+    On the bus the plans are not known yet, so the engine is started separately.
+    """
     if plan is None or not any(choice.vendor_name == "local" for choice in [*plan.stt, *plan.tts]):
         return ""
     from media.providers.local.host import running_engine  # the models' packages are optional
@@ -180,7 +182,7 @@ def _start_engine(plan: CallPlan | None, stack: ExitStack) -> str:
 
 
 def _start_teacher(stack: ExitStack) -> str:
-    """Starts the teacher of the completeness model, which nothing waits for; returns its socket."""
+    """Start the teacher of the completeness model and return its socket. Nothing waits for the teacher."""
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="vocalized-teacher-"))
     path = Path(folder) / "teacher.sock"
     stack.enter_context(running_teacher(path))

@@ -1,4 +1,4 @@
-"""`python -m media doctor`: what this node lacks, and what to do about it."""
+"""`python -m media doctor`: reports what this node lacks, and how to fix it."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ _REDIS_TIMEOUT_S: Final = 2.0
 
 
 def main(argv: Sequence[str]) -> int:
-    """Returns the exit code: 1 if something that is needed is missing, 2 for wrong arguments or settings."""
+    """Run the checks. Return 1 if something that is needed is missing, 2 for wrong arguments or settings, else 0."""
     argparse.ArgumentParser(prog="python -m media doctor", description=__doc__).parse_args(argv)
     try:
         settings = media_settings()

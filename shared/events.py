@@ -26,8 +26,8 @@ EndReason = Literal[
     "media_lost",
 ]
 
-# Why a transfer did not connect the caller. refused: the target declined, or hung up unreached. failed: the carrier
-# could not call it.
+# Why a transfer did not connect the caller. "refused": the target declined, or hung up before it was connected.
+# "failed": the carrier could not call it.
 TransferFailure = Literal["busy", "no_answer", "refused", "failed"]
 
 
@@ -47,7 +47,8 @@ class CallStarted(_Event, frozen=True, tag="call.started"):
 
 
 class CallResumed(_Event, frozen=True, tag="call.resumed"):
-    """The call goes on in another media stream after a lost node or socket. lost_ms: since the last checkpoint."""
+    """The call continues in another media stream after a lost node or socket. `lost_ms` counts from the last
+    checkpoint."""
 
     at_ms: int
     lost_ms: int
@@ -58,7 +59,8 @@ class CallResumed(_Event, frozen=True, tag="call.resumed"):
 class TransferReturned(_Event, frozen=True, tag="transfer.returned"):
     """The caller is back with the agent, in another media stream, because the transfer's target was not reached.
 
-    failure: a TransferFailure; a text, so that a reader of this version takes a value that a later one adds."""
+    `failure` is a TransferFailure. Its type is str, so that a reader of this version accepts values of later versions.
+    """
 
     at_ms: int
     failure: str
@@ -75,8 +77,12 @@ class CallCommanded(_Event, frozen=True, tag="call.commanded"):
 
 
 class SupervisionBegan(_Event, frozen=True, tag="supervision.began"):
-    """A person listens to the call. session_id: of the session that the API opened. mode: "listen"; a text, so that a
-    reader of this version takes a mode that a later one adds."""
+    """A person listens to the call.
+
+    Attributes:
+        session_id: The session that the API opened.
+        mode: "listen". Its type is str, so that a reader of this version accepts modes of later versions.
+    """
 
     at_ms: int
     session_id: str
@@ -99,7 +105,7 @@ class AgentPaused(_Event, frozen=True, tag="supervision.paused"):
 
 
 class AgentResumed(_Event, frozen=True, tag="supervision.resumed"):
-    """The agent goes on after a pause: the person resumed it, or left."""
+    """The agent continues after a pause, because the person resumed it or left."""
 
     at_ms: int
     session_id: str
@@ -113,7 +119,7 @@ class LineTaken(_Event, frozen=True, tag="supervision.speaking"):
 
 
 class LineReturned(_Event, frozen=True, tag="supervision.spoke"):
-    """The person has given the line back. spoken_ms: what the caller was sent of the person's voice."""
+    """The person has given the line back. `spoken_ms` of the person's voice were sent to the caller."""
 
     at_ms: int
     session_id: str
@@ -121,9 +127,14 @@ class LineReturned(_Event, frozen=True, tag="supervision.spoke"):
 
 
 class SupervisionEnded(_Event, frozen=True, omit_defaults=True, tag="supervision.ended"):
-    """A person no longer listens. heard_ms: audio that was sent to them, without what was withheld. dropped_ms: audio
-    that a slow connection did not take. reason: "left", "call_ended", "stalled", "ended" or "fault". spoken_ms: the
-    person's own audio that the caller was sent."""
+    """A person no longer listens.
+
+    Attributes:
+        heard_ms: The audio that was sent to the person, without withheld audio.
+        dropped_ms: The audio that a slow connection did not accept.
+        reason: "left", "call_ended", "stalled", "ended" or "fault".
+        spoken_ms: The person's own audio that was sent to the caller.
+    """
 
     at_ms: int
     session_id: str
@@ -133,16 +144,17 @@ class SupervisionEnded(_Event, frozen=True, omit_defaults=True, tag="supervision
     spoken_ms: int = 0
 
 
-# An utterance of more words has no times of words: events stay small.
+# A longer utterance has no times of words, so that events stay small.
 MOST_TIMED_WORDS = 500
 
 
 class CallerSaid(_Event, frozen=True, omit_defaults=True, tag="caller.said"):
-    """The caller's turn as recognized; start_ms and end_ms are the true start and end of the speech.
+    """The caller's turn as recognized. `start_ms` and `end_ms` are the true start and end of the speech.
 
-    word_ms: start and end of each word of the text (of what white space separates), one after the other, as the vendor
-    of the recognizer told them. Left out where it told none, above MOST_TIMED_WORDS, and by nodes of the version
-    before.
+    Attributes:
+        word_ms: Start and end of each word of the text (separated by white space) in one sequence, as the recognizer's
+            vendor reported them. Left out if it reported none, above MOST_TIMED_WORDS, and by nodes of the previous
+            version.
     """
 
     turn: int
@@ -153,10 +165,12 @@ class CallerSaid(_Event, frozen=True, omit_defaults=True, tag="caller.said"):
 
 
 class AgentSaid(_Event, frozen=True, omit_defaults=True, tag="agent.said"):
-    """What the caller heard of one agent utterance. planned: the whole text that the interruption cut short.
+    """What the caller heard of one agent utterance.
 
-    turn: the caller's turn that it answers; 0 for the greeting. word_ms: as in `caller.said`, by the vendor of the
-    voice.
+    Attributes:
+        turn: The caller's turn that it answers; 0 for the greeting.
+        planned: The whole text that the interruption cut short.
+        word_ms: As in `caller.said`, from the vendor of the voice.
     """
 
     turn: int
@@ -183,13 +197,18 @@ class PersonSaid(_Event, frozen=True, omit_defaults=True, tag="person.said"):
 
 
 class TurnLatency(_Event, frozen=True, omit_defaults=True, tag="turn.latency"):
-    """Latency of one answer as the caller perceives it, and its parts, which add up to `total_ms`.
+    """The latency of one answer as the caller perceives it, and its parts, which add up to `total_ms`.
 
-    total: true end of the caller's speech to the first audible sound at the carrier, as its marks show. endpoint: to
-    the decision that the turn has ended. stt: further wait for the final text. llm_first_token: text to the model's
-    first token. tts_first_byte: first token to first audio. playback: first audio sent to the first audible sound: the
-    silence before it, the way to the carrier and its buffer; programs of the version before reported none. waited_for:
-    what decided how long the caller had to be silent: "words", "sound", "timer" or "dictation"; empty if unknown.
+    Attributes:
+        total_ms: From the true end of the caller's speech to the first audible sound at the carrier, as its marks show.
+        endpoint_ms: Until the decision that the turn has ended.
+        stt_ms: The further wait for the final text.
+        llm_first_token_ms: From the text to the model's first token.
+        tts_first_byte_ms: From the first token to the first audio.
+        playback_ms: From the first audio sent to the first audible sound: the silence before it, and the way through
+            the carrier and its buffer. Programs of the previous version did not report it.
+        waited_for: What decided the required length of the silence: "words", "sound", "timer" or "dictation". Empty if
+            unknown.
     """
 
     turn: int
@@ -203,7 +222,8 @@ class TurnLatency(_Event, frozen=True, omit_defaults=True, tag="turn.latency"):
 
 
 class TurnInterrupted(_Event, frozen=True, tag="turn.interrupted"):
-    """The caller interrupted the agent. speech_ms: start of the caller's speech. cleared_ms: end of the agent's."""
+    """The caller interrupted the agent. Speech of the caller began at `speech_ms`; the agent's ended at
+    `cleared_ms`."""
 
     turn: int
     speech_ms: int
@@ -225,11 +245,14 @@ class DigitPressed(_Event, frozen=True, tag="call.dtmf"):
 
 
 class DigitsCollected(_Event, frozen=True, tag="call.digits_collected"):
-    """A tool has waited for digits of the caller; which they were is in no event.
+    """A tool has waited for digits of the caller. No event contains the digits.
 
-    outcome: "complete", "too_few", "nothing", "unconfirmed" (read back, and not confirmed by the caller), or
-    "abandoned" (the caller said something else, or the call ended).
-    count: how many digits. tries: how many times they were asked for. sources: "keys", "speech", both, or none.
+    Attributes:
+        outcome: "complete", "too_few", "nothing", "unconfirmed" (read back, but not confirmed by the caller), or
+            "abandoned" (the caller said something else, or the call ended).
+        count: The number of digits.
+        tries: How many times the agent asked for them.
+        sources: "keys", "speech", both, or none.
     """
 
     at_ms: int
@@ -240,9 +263,13 @@ class DigitsCollected(_Event, frozen=True, tag="call.digits_collected"):
 
 
 class DigitsSent(_Event, frozen=True, tag="call.dtmf_sent"):
-    """The agent presses keys, for example in the menu of another phone system. at_ms: when the first sounds. digits:
-    keys 0-9 A-D * # and pauses (w half a second, W a second); empty where they are secret. run_id: as in
-    `tool.started`."""
+    """The agent presses keys, for example in the menu of another phone system.
+
+    Attributes:
+        at_ms: When the first key sounds.
+        digits: Keys 0-9 A-D * # and pauses (w half a second, W a second). Empty if they are secret.
+        run_id: As in `tool.started`.
+    """
 
     at_ms: int
     digits: str
@@ -250,10 +277,11 @@ class DigitsSent(_Event, frozen=True, tag="call.dtmf_sent"):
 
 
 class AnnouncementHeard(_Event, frozen=True, tag="announcement.heard"):
-    """The caller heard an announcement to its end, as the carrier's mark showed; once a call and kind.
+    """The caller heard an announcement to its end, as the carrier's mark showed. At most one event per call and kind.
 
-    kind: "disclosure": an artificial voice speaks. "recording": the call is recorded, and from at_ms on it may be.
-    A text, so that a reader of this version takes a kind that a later one adds.
+    Attributes:
+        kind: "disclosure": an artificial voice speaks. "recording": the call is recorded, and from at_ms on it may be.
+            Its type is str, so that a reader of this version accepts kinds of later versions.
     """
 
     at_ms: int
@@ -261,9 +289,10 @@ class AnnouncementHeard(_Event, frozen=True, tag="announcement.heard"):
 
 
 class RecordingRefused(_Event, frozen=True, tag="recording.refused"):
-    """The caller refused to be recorded: nothing of the call is recorded any more, and what was recorded is deleted.
+    """The caller refused to be recorded: the recording stops, and what was recorded is deleted.
 
-    by: "words" or "key".
+    Attributes:
+        by: "words" or "key".
     """
 
     at_ms: int
@@ -271,9 +300,10 @@ class RecordingRefused(_Event, frozen=True, tag="recording.refused"):
 
 
 class CallerOptedOut(_Event, frozen=True, tag="caller.opted_out"):
-    """The person on the phone asked not to be called again: control puts their number on the do-not-call list.
+    """The person on the phone asked not to be called again. Control puts their number on the do-not-call list.
 
-    by: "words" or "key".
+    Attributes:
+        by: "words" or "key".
     """
 
     at_ms: int
@@ -281,7 +311,7 @@ class CallerOptedOut(_Event, frozen=True, tag="caller.opted_out"):
 
 
 class CallScreened(_Event, frozen=True, tag="call.screened"):
-    """The called phone answered by itself and asked who calls and why; the person may take the call afterwards."""
+    """The called phone answered by itself and asked who is calling and why. The person may take the call afterwards."""
 
     at_ms: int
 
@@ -296,8 +326,12 @@ class LanguageSwitched(_Event, frozen=True, tag="call.language_switched"):
 
 
 class ToolStarted(_Event, frozen=True, tag="tool.started"):
-    """A tool that the model called begins to run. run_id: the run's idempotency key, unique over all calls; a run that
-    is repeated after the call was resumed keeps it."""
+    """A tool that the model called begins to run.
+
+    Attributes:
+        run_id: The run's idempotency key, unique over all calls. A run that is repeated after the call was resumed
+            keeps it.
+    """
 
     turn: int
     name: str
@@ -306,8 +340,12 @@ class ToolStarted(_Event, frozen=True, tag="tool.started"):
 
 
 class ToolRan(_Event, frozen=True, omit_defaults=True, tag="tool.ran"):
-    """A tool that the model called has ended. result: empty for a tool whose result is secret. run_id: as in
-    `tool.started`; empty from nodes of the version before."""
+    """A tool that the model called has ended.
+
+    Attributes:
+        result: Empty for a tool whose result is secret.
+        run_id: As in `tool.started`. Empty from nodes of the previous version.
+    """
 
     turn: int
     name: str
@@ -324,13 +362,16 @@ class CallNudged(_Event, frozen=True, tag="call.nudged"):
 
 
 class ProviderFailed(_Event, frozen=True, omit_defaults=True, tag="provider.failed"):
-    """A provider failed. next: the provider of the chain that took over; empty when there is none left.
+    """A provider failed.
 
-    stage, cause: of `shared.provider_failures`. Both are empty from nodes of the version before, and texts here, so
-    that a reader of this version takes values that a later one adds.
-    cost_ms: how long the caller waited for this provider in vain: from when what was asked for was due until the next
-    provider was asked, or, where none was, until the failure was known. A voice's further audio is due when what it
-    sent before has been played; a model's text, when it is awaited. 0 when nothing was due.
+    Attributes:
+        next: The provider of the chain that took over. Empty if none is left.
+        stage: See `shared.provider_failures`. Empty from nodes of the previous version. Its type is str, so that a
+            reader of this version accepts values of later versions.
+        cause: As `stage`.
+        cost_ms: How long the caller waited for this provider in vain: from when its result was due until the next
+            provider was asked, or until the failure was known if there was none. A voice's further audio is due when
+            its earlier audio has been played; a model's text is due when it is awaited. 0 if nothing was due.
     """
 
     kind: Literal["stt", "llm", "tts"]
@@ -345,7 +386,9 @@ class ProviderFailed(_Event, frozen=True, omit_defaults=True, tag="provider.fail
 class RecordingReady(_Event, frozen=True, tag="recording.ready"):
     """The stereo recording (caller left, agent right, as heard) of one media stream is complete.
 
-    path: the file, or its key in object storage. duration_ms: from the start of the call, for a later stream too.
+    Attributes:
+        path: The file, or its key in object storage.
+        duration_ms: Counted from the start of the call, even in a later stream.
     """
 
     path: str
@@ -354,8 +397,10 @@ class RecordingReady(_Event, frozen=True, tag="recording.ready"):
 
 
 class RecordingIncomplete(_Event, frozen=True, tag="recording.incomplete"):
-    """The node's disk did not take a part of the recording of one media stream: silence stands for it, or, if nothing
-    of it was stored, there is no `recording.ready`. lost_ms: how much is missing."""
+    """The node's disk did not accept a part of the recording of one media stream.
+
+    Silence replaces the missing `lost_ms`. If no part was stored, there is no `recording.ready`.
+    """
 
     lost_ms: int
     leg: int = 0
@@ -367,12 +412,17 @@ UsageUnit = Literal["ms", "prompt_tokens", "cached_tokens", "cache_write_tokens"
 class UsageRecorded(_Event, frozen=True, omit_defaults=True, tag="usage.recorded"):
     """One attempt at one provider consumed something. Every cost is calculated from these events.
 
-    resource_type: kind of the provider. provider: the configured instance; vendor: its adapter. model: as the vendor
-    names it; empty where it has none. quantity: since the provider's previous event of this unit. estimated: counted by
-    us, because the provider did not. Of a recognizer: ms of audio sent to it, replayed audio too; of a language model:
-    prompt tokens that were not cached, cached ones, and completion tokens, one event each; of a voice: characters sent
-    to it, heard or not. own_key: the vendor bills the workspace, whose key or server it was; left out where it was not,
-    and by nodes of the version before.
+    Attributes:
+        resource_type: The kind of the provider.
+        provider: The configured instance.
+        vendor: Its adapter.
+        model: The vendor's name of the model. Empty if it has none.
+        quantity: The consumption since the provider's previous event of this unit. For a recognizer: ms of audio sent
+            to it, including replayed audio. For a language model: prompt tokens that were not cached, cached ones, and
+            completion tokens, one event each. For a voice: characters sent to it, heard or not.
+        estimated: We counted, because the provider did not.
+        own_key: The vendor bills the workspace, because the key or server belongs to it. Left out if it does not, and
+            by nodes of the previous version.
     """
 
     resource_type: Literal["stt", "llm", "tts"]
@@ -386,7 +436,7 @@ class UsageRecorded(_Event, frozen=True, omit_defaults=True, tag="usage.recorded
 
 
 class CallUsage(Struct, frozen=True):
-    """Totals of what the call consumed, over all its streams; what providers did is added up from its usage events."""
+    """Totals of what the call consumed over all its streams. The providers' part is the sum of the usage events."""
 
     call_ms: int = 0
     stt_ms: int = 0
@@ -399,10 +449,13 @@ class CallUsage(Struct, frozen=True):
 
 
 class CallEnded(_Event, frozen=True, omit_defaults=True, tag="call.ended"):
-    """The end of a media stream, its last event but a late `recording.ready`.
+    """The end of a media stream. Only a late `recording.ready` may follow it.
 
-    A lost stream ends with `carrier_error` or `media_lost`; the call may continue in another one (`call.resumed`).
-    transfer_to: where a call that ended as `transferred` goes on (E.164); empty from nodes of the version before.
+    A lost stream ends with `carrier_error` or `media_lost`; the call may continue in another stream (`call.resumed`).
+
+    Attributes:
+        transfer_to: Where a call that ended as `transferred` continues (E.164). Empty from nodes of the previous
+            version.
     """
 
     status: CallStatus
@@ -423,15 +476,14 @@ Event = (
 )  # fmt: skip
 
 
-# Every media stream of a call numbers its events in its own range, so that events which a lost node sent late stay
-# unique.
+# Every media stream of a call numbers its events in its own range, so that late events of a lost node stay unique.
 SEQ_PER_LEG = 100_000
 
 
 class EventEnvelope(Struct, frozen=True):
-    """One event in transport. `(call_id, seq)` identifies it; `at` is ISO 8601 UTC.
+    """One event in transport. `(call_id, seq)` identifies it. `at` is ISO 8601 UTC.
 
-    seq counts from 1, and in the call's later streams from `leg * SEQ_PER_LEG + 1`.
+    `seq` counts from 1, and in the call's later streams from `leg * SEQ_PER_LEG + 1`.
     """
 
     call_id: str
@@ -441,10 +493,10 @@ class EventEnvelope(Struct, frozen=True):
 
 
 def encode_event(envelope: EventEnvelope) -> bytes:
-    """Encodes an event as one line of JSON, without the line end."""
+    """Encode an event as one line of JSON, without the line end."""
     return msgspec.json.encode(envelope)
 
 
 def decode_event(line: bytes | str) -> EventEnvelope:
-    """Decodes an event. Raises msgspec.DecodeError; its subclass ValidationError names the invalid field."""
+    """Decode an event. Raises msgspec.DecodeError; its subclass ValidationError names the invalid field."""
     return decode_json(line, EventEnvelope)

@@ -12,20 +12,20 @@ _FROM_ULAW: Final = audioop.lin2alaw(audioop.ulaw2lin(_CODES, 2), 2)
 
 
 def decode(alaw: bytes) -> bytes:
-    """One byte becomes one 16-bit little-endian sample, within +-32256."""
+    """Decode each byte to one 16-bit little-endian sample, within +-32256."""
     return audioop.alaw2lin(alaw, 2)
 
 
 def encode(pcm: bytes) -> bytes:
-    """One 16-bit sample becomes one byte. The length must be even (audioop.error otherwise)."""
+    """Encode each 16-bit sample as one byte. The length must be even (audioop.error otherwise)."""
     return audioop.lin2alaw(pcm, 2)
 
 
 def to_ulaw(alaw: bytes) -> bytes:
-    """A-law to mu-law, byte by byte, by the nearest linear value."""
+    """Convert A-law to mu-law, byte by byte, to the nearest linear value."""
     return alaw.translate(_TO_ULAW)
 
 
 def from_ulaw(ulaw: bytes) -> bytes:
-    """Mu-law to A-law, byte by byte, by the nearest linear value."""
+    """Convert mu-law to A-law, byte by byte, to the nearest linear value."""
     return ulaw.translate(_FROM_ULAW)

@@ -1,7 +1,7 @@
-"""DTMF: the tones of a telephone's keys (ITU-T Q.23) as mu-law at 8 kHz, and how much of a frame they are.
+"""DTMF: the tones of a telephone's keys (ITU-T Q.23) as mu-law at 8 kHz, and their share of a frame.
 
-Each key is two tones. They last 100 ms with 100 ms of silence after them, twice what a receiver needs (40 ms, ETSI ES
-201 235-3), at -9 and -7 dBm0: the higher one is stronger by 2 dB, because lines weaken high frequencies more.
+Each key has two tones. They last 100 ms with 100 ms of silence after them, twice what a receiver needs (40 ms, ETSI ES
+201 235-3), at -9 and -7 dBm0. The higher tone is 2 dB stronger, because lines weaken high frequencies more.
 """
 
 import math
@@ -17,25 +17,25 @@ from media.audio.mulaw import BYTES_PER_MS, RATE
 
 TONE_MS: Final = 100
 GAP_MS: Final = 100
-# What a pause lasts, by the characters with which both carriers and dial strings write it.
+# The duration of a pause, by the characters that carriers and dial strings use for it.
 PAUSES_MS: Final = {"w": 500, ",": 500, "W": 1_000}
 _ROWS: Final = (("123A", 697), ("456B", 770), ("789C", 852), ("*0#D", 941))
 _COLUMNS: Final = (("147*", 1209), ("2580", 1336), ("369#", 1477), ("ABCD", 1633))
 _LOW_DBM0: Final = -9.0
 _HIGH_DBM0: Final = -7.0
-# A sine of full scale is +3.17 dBm0 in mu-law (ITU-T G.711), and its largest code is 32,124.
+# A full-scale sine is +3.17 dBm0 in mu-law (ITU-T G.711), and its largest code is 32,124.
 _FULL_SCALE_DBM0: Final = 3.17
 _LARGEST: Final = 32_124
 _VALID: Final = re.compile(r"[0-9A-D*#wW,]*")
 
 
 def is_dial_string(text: str) -> bool:
-    """Whether the text holds keys (0-9 A-D * #) and pauses (w , W) only."""
+    """Return whether the text contains only keys (0-9 A-D * #) and pauses (w , W)."""
     return _VALID.fullmatch(text) is not None
 
 
 def frequencies(key: str) -> tuple[int, int]:
-    """The low and the high tone of a key in Hz. Raises ValueError for what is no key."""
+    """Return the low and the high tone of a key in Hz. Raises ValueError for any other text."""
     low = next((hertz for keys, hertz in _ROWS if key in keys and len(key) == 1), 0)
     high = next((hertz for keys, hertz in _COLUMNS if key in keys), 0)
     if not low:
@@ -44,21 +44,23 @@ def frequencies(key: str) -> tuple[int, int]:
 
 
 def duration_ms(dial_string: str) -> int:
-    """How long the tones and pauses of a dial string last."""
-    return sum(PAUSES_MS.get(one, TONE_MS + GAP_MS) for one in dial_string)
+    """Return how long the tones and pauses of a dial string last."""
+    return sum(PAUSES_MS.get(character, TONE_MS + GAP_MS) for character in dial_string)
 
 
 def make_tones(dial_string: str) -> bytes:
-    """The tones of a dial string as mu-law. Raises ValueError for other characters than those of `is_dial_string`."""
+    """Return the tones of a dial string as mu-law. Raises ValueError for characters that `is_dial_string` rejects."""
     return b"".join(
-        mulaw.SILENCE * (PAUSES_MS[one] * BYTES_PER_MS) if one in PAUSES_MS else _make_key(one) for one in dial_string
+        mulaw.SILENCE * (PAUSES_MS[key] * BYTES_PER_MS) if key in PAUSES_MS else _make_key(key) for key in dial_string
     )
 
 
 def tone_share(pcm: bytes, key: str) -> float:
-    """Which share of the energy of a piece of audio lies in the two tones of a key: 0 to 1; of silence 0.
+    """Return the share (0 to 1) of the energy of a piece of audio that is in the two tones of a key; 0 for silence.
 
-    pcm: 16-bit samples at 8 kHz, at least 20 ms, so that the tones of two keys can be told apart (50 Hz)."""
+    Args:
+        pcm: 16-bit samples at 8 kHz, at least 20 ms, so that the tones of two keys can be distinguished (50 Hz).
+    """
     samples = np.frombuffer(pcm, "<i2").astype(np.float64)
     energy = float(samples @ samples)
     if not energy:
@@ -81,6 +83,6 @@ def _amplitude(dbm0: float) -> float:
 
 @cache
 def _waves(key: str, count: int) -> NDArray[np.float64]:
-    """Cosine and sine of both tones. Callers use one length, that of a frame: 16 keys, 80 KB in all."""
+    """Return cosine and sine of both tones. Callers use one length, that of a frame: 16 keys, 80 KB in total."""
     angles = np.outer(frequencies(key), np.arange(count) * (2.0 * math.pi / RATE))
     return np.concatenate((np.cos(angles), np.sin(angles)))

@@ -11,12 +11,12 @@ FRAME_PCM: Final = 2 * FRAME  # bytes of 16-bit samples
 
 
 def fill_frames(audio: bytes) -> bytes:
-    """Returns mu-law filled up with silence to whole frames."""
+    """Return mu-law, filled up with silence to whole frames."""
     return audio.ljust(-(-len(audio) // FRAME) * FRAME, SILENCE)
 
 
 class Framer:
-    """Buffers less than one frame."""
+    """Cuts audio into frames. It buffers less than one frame."""
 
     __slots__ = ("_rest",)
 
@@ -24,7 +24,7 @@ class Framer:
         self._rest = b""
 
     def push(self, chunk: bytes) -> Sequence[bytes]:
-        """Returns the complete frames; a chunk of exactly one frame is returned as it is when nothing is buffered."""
+        """Return the complete frames. A chunk of exactly one frame is returned unchanged if nothing is buffered."""
         if len(chunk) == FRAME and not self._rest:
             return (chunk,)
         audio = self._rest + chunk
@@ -33,10 +33,10 @@ class Framer:
         return [audio[at : at + FRAME] for at in range(0, cut, FRAME)]
 
     def flush(self) -> Sequence[bytes]:
-        """Returns the buffered rest as one frame padded with silence, or nothing."""
+        """Return the buffered rest as one frame padded with silence, or nothing."""
         rest, self._rest = self._rest, b""
         return (fill_frames(rest),) if rest else ()
 
     def clear(self) -> None:
-        """Discards the buffered rest."""
+        """Discard the buffered rest."""
         self._rest = b""

@@ -1,4 +1,4 @@
-"""The input of Whisper's encoder: the logarithm of 80 mel bands every 10 ms. Smart-turn has the same."""
+"""The input of Whisper's encoder and of smart-turn: the logarithm of 80 mel bands every 10 ms."""
 
 from typing import Final
 
@@ -8,21 +8,21 @@ import numpy.typing as npt
 RATE: Final = 16_000
 WINDOW, HOP = 400, 160
 BANDS: Final = 80
-# Levels below this count as this, and so do those more than 80 dB (8 powers of ten) under the loudest.
+# Levels below FLOOR, or more than 80 dB (8 powers of ten) below the loudest level, are raised to that value.
 FLOOR, RANGE = 1e-10, 8.0
 
 Floats = npt.NDArray[np.float32]
 
 
 class LogMel:
-    """Its window and its bands, computed once; safe to share between threads."""
+    """The window and the bands, computed once. Threads may share it."""
 
     def __init__(self) -> None:
         self._window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
         self._bands = _mel_bands().astype(np.float32)
 
     def levels(self, wave: Floats) -> Floats:
-        """80 mel bands by as many steps of 10 ms as begin in the wave: mono, at RATE, longer than 12.5 ms."""
+        """Return 80 mel bands for each step of 10 ms that begins in the wave: mono, at RATE, longer than 12.5 ms."""
         padded = np.pad(wave, WINDOW // 2, mode="reflect")
         frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[: len(wave) : HOP]
         spectrum = np.fft.rfft(frames * self._window)
@@ -33,7 +33,8 @@ class LogMel:
 
 
 def _mel_bands() -> npt.NDArray[np.float64]:
-    """Triangles of equal area, evenly spaced in mel (Slaney's: linear to 1 kHz, logarithmic above): bins by bands."""
+    """Return triangles of equal area, evenly spaced in mel (Slaney's: linear to 1 kHz, logarithmic above): bins by
+    bands."""
     edges = _hertz(np.linspace(0.0, _mel(RATE / 2), BANDS + 2))
     bins = np.linspace(0.0, RATE / 2, WINDOW // 2 + 1)[:, np.newaxis]
     low, middle, high = edges[:-2], edges[1:-1], edges[2:]
@@ -49,7 +50,7 @@ _MEL_PER_E = 27.0 / np.log(6.4)
 
 
 def _mel(hertz: float) -> float:
-    """Mel of a frequency above the knee."""
+    """Return the mel of a frequency above the knee."""
     return float(_KNEE_MEL + np.log(hertz / _KNEE_HZ) * _MEL_PER_E)
 
 

@@ -1,4 +1,4 @@
-"""How loud speech is: the integrated loudness of ITU-R BS.1770, which leaves pauses out."""
+"""Measures the loudness of speech: the integrated loudness of ITU-R BS.1770, which excludes pauses."""
 
 import math
 from typing import Final
@@ -12,7 +12,8 @@ _FULL_SCALE: Final = 32_768.0
 
 
 def measure_loudness(ulaw: bytes) -> float | None:
-    """In LUFS; None where there is no speech in it, or less than a block of 0.4 s. Five seconds take 0.3 ms."""
+    """Return the loudness in LUFS, or None without speech or for less than a block of 0.4 s. Five seconds take 0.3
+    ms."""
     samples = np.frombuffer(mulaw.decode(ulaw), dtype="<i2").astype(np.float32) / _FULL_SCALE
     if len(samples) < mulaw.RATE // 2:
         return None

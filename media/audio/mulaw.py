@@ -15,26 +15,26 @@ _LOWER: Final = audioop.lin2ulaw(audioop.mul(audioop.ulaw2lin(bytes(range(256)),
 
 
 def lower(ulaw: bytes) -> bytes:
-    """The same audio 12 dB (a quarter of the amplitude) lower."""
+    """Return the audio 12 dB (to a quarter of the amplitude) lower."""
     return ulaw.translate(_LOWER)
 
 
 def lower_early(ulaw: bytes) -> bytes:
-    """The same audio 20 dB (a tenth of the amplitude) lower."""
+    """Return the audio 20 dB (to a tenth of the amplitude) lower."""
     return ulaw.translate(gain_table(-20.0))
 
 
 @lru_cache(maxsize=64)
 def gain_table(db: float) -> bytes:
-    """The table by which `bytes.translate` makes audio so much louder or quieter; what gets too loud is clipped."""
+    """Return a table for `bytes.translate` that amplifies audio by `db`. Audio that gets too loud is clipped."""
     return audioop.lin2ulaw(audioop.mul(audioop.ulaw2lin(bytes(range(256)), 2), 2, 10 ** (db / 20)), 2)
 
 
 def decode(ulaw: bytes) -> bytes:
-    """One byte becomes one 16-bit sample, within +-32124."""
+    """Decode each byte to one 16-bit sample, within +-32124."""
     return audioop.ulaw2lin(ulaw, 2)
 
 
 def encode(pcm: bytes) -> bytes:
-    """One 16-bit sample becomes one byte. The length must be even (audioop.error otherwise)."""
+    """Encode each 16-bit sample as one byte. The length must be even (audioop.error otherwise)."""
     return audioop.lin2ulaw(pcm, 2)

@@ -4,19 +4,19 @@ import sys
 import warnings
 
 with warnings.catch_warnings():
-    # Python 3.11 and 3.12 deprecate the module that 3.13 drops; there the same code is the package audioop-lts.
+    # Python 3.11 and 3.12 deprecate the module, and 3.13 drops it; there the package audioop-lts has the same code.
     warnings.filterwarnings("ignore", message="'audioop' is deprecated", category=DeprecationWarning)
     import audioop
 
 __all__ = ["WholeSamples", "audioop", "swap_bytes"]
 
-# audioop takes samples in the machine's byte order, and all linear samples here are little-endian.
+# audioop uses the machine's byte order, and all linear samples here are little-endian.
 if sys.byteorder != "little":
     raise ImportError("this program runs on little-endian machines only")
 
 
 def swap_bytes(pcm: bytes) -> bytes:
-    """Little- to big-endian samples, or back. The length must be even."""
+    """Convert little- to big-endian samples, or back. The length must be even."""
     return audioop.byteswap(pcm, 2)
 
 
@@ -27,7 +27,7 @@ class WholeSamples:
         self._odd = b""
 
     def push(self, chunk: bytes) -> bytes:
-        """Returns the complete samples."""
+        """Return the complete samples."""
         if not self._odd and len(chunk) % 2 == 0:
             return chunk
         pcm = self._odd + chunk

@@ -1,7 +1,7 @@
 """Resampling between 8 kHz and its multiples for the live path, with a delay of 2 ms.
 
-A linear-phase FIR low-pass (windowed sinc) by phases: flat within 0.1 dB up to 3.4 kHz, 60 dB down from 4.4 kHz,
-so that nothing aliases into the telephone band. (soxr's streaming mode delays audio by 64 ms and more.)
+A polyphase linear-phase FIR low-pass (windowed sinc): flat within 0.1 dB up to 3.4 kHz, 60 dB down from 4.4 kHz, so
+that nothing aliases into the telephone band. (soxr's streaming mode delays audio by at least 64 ms.)
 """
 
 from functools import lru_cache
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from media.audio.pcm import WholeSamples
 
 DELAY_MS: Final = 2
-_CUTOFF: Final = 3900 / 8000  # of 8 kHz: between the end of the telephone band and its alias
+_CUTOFF: Final = 3900 / 8000  # relative to 8 kHz: between the end of the telephone band and its alias
 _KAISER_BETA: Final = 6.0  # 63 dB
 
 Samples = NDArray[np.float32]
 
 
 class Decimator:
-    """`factor` x 8 kHz down to 8 kHz, any chunk sizes (the chunk sizes change the rounding at most)."""
+    """Converts `factor` x 8 kHz to 8 kHz, in chunks of any size (which affects only the rounding)."""
 
     def __init__(self, factor: int) -> None:
         self._taps = _low_pass(factor)
@@ -30,7 +30,7 @@ class Decimator:
         self._skip = 0  # samples of the next chunk before the first one to keep
 
     def process(self, pcm: bytes) -> bytes:
-        """16-bit little-endian mono in and out; the output is DELAY_MS behind."""
+        """Process 16-bit little-endian mono samples. The output is delayed by DELAY_MS."""
         samples = np.concatenate((self._past, _samples(self._whole.push(pcm))))
         fresh = len(samples) - len(self._past)
         if not fresh:
@@ -42,7 +42,7 @@ class Decimator:
 
 
 class Interpolator:
-    """8 kHz up to `factor` x 8 kHz, any chunk sizes (the chunk sizes change the rounding at most)."""
+    """Converts 8 kHz to `factor` x 8 kHz, in chunks of any size (which affects only the rounding)."""
 
     def __init__(self, factor: int) -> None:
         taps = _low_pass(factor)
@@ -53,7 +53,7 @@ class Interpolator:
         self._past = np.zeros(len(self._phases[0]) - 1, np.float32)
 
     def process(self, pcm: bytes) -> bytes:
-        """16-bit little-endian mono in and out; the output is DELAY_MS behind."""
+        """Process 16-bit little-endian mono samples. The output is delayed by DELAY_MS."""
         samples = np.concatenate((self._past, _samples(self._whole.push(pcm))))
         fresh = len(samples) - len(self._past)
         if not fresh:
@@ -67,7 +67,7 @@ class Interpolator:
 
 @lru_cache
 def _low_pass(factor: int) -> Samples:
-    """32 x factor + 1 taps at factor x 8 kHz: 2 ms from the first to the middle one; unity gain at 0 Hz."""
+    """Return 32 x factor + 1 taps at factor x 8 kHz: 2 ms from the first to the middle tap, unity gain at 0 Hz."""
     middle = 16 * factor
     time = np.arange(-middle, middle + 1) / factor  # in samples of 8 kHz
     taps = np.sinc(2 * _CUTOFF * time) * np.kaiser(len(time), _KAISER_BETA)
@@ -80,5 +80,5 @@ def _samples(pcm: bytes) -> Samples:
 
 
 def _pcm(samples: Samples) -> bytes:
-    """Rounds and clips to 16 bits."""
+    """Round and clip to 16 bits."""
     return np.rint(samples).clip(-32768, 32767).astype("<i2").tobytes()

@@ -11,12 +11,18 @@ Conversion = Callable[[bytes], bytes]
 
 
 class Transcoder:
-    """One stream's two directions, each with its own state: audio must pass through in order.
+    """Converts both directions of one stream. Each direction has its own state, so its audio must be processed in
+    order.
 
-    `encoding` is "PCMU", "PCMA", "G722" (all 8,000 bytes a second) or "L16" (little-endian; 8, 16, 24, 32 or 48 kHz).
-    `sent_encoding` is that of the other direction, at 8 kHz, where it differs; G722 is received only.
-    For PCMU both return their input. L16 above 8 kHz is delayed by 2 ms each way; the number of samples is kept.
-    bytes_per_ms: of the stream's encoding. Raises ValueError for other formats.
+    For PCMU both directions return their input. L16 above 8 kHz is delayed by 2 ms each way; the number of samples
+    stays the same. Raises ValueError for other formats.
+
+    Args:
+        encoding: "PCMU", "PCMA", "G722" (all 8,000 bytes per second) or "L16" (little-endian; 8, 16, 24, 32 or 48 kHz).
+        sent_encoding: The encoding of the other direction, at 8 kHz, if it differs. G722 is only received.
+
+    Attributes:
+        bytes_per_ms: The data rate of the stream's encoding.
     """
 
     def __init__(self, encoding: str, sample_rate: int, sent_encoding: str = "") -> None:

@@ -19,13 +19,14 @@ HEADER_BYTES: Final = 44
 _MAX_DATA_BYTES: Final = 0xFFFFFFFF - 36  # the sizes in the header have 32 bits
 
 _PCM, _FLOAT, _ALAW, _ULAW, _EXTENSIBLE = 0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE
-_GUID_TAIL: Final = bytes.fromhex("000000001000800000aa00389b71")  # of the extensible formats that equal a plain one
+_GUID_TAIL: Final = bytes.fromhex("000000001000800000aa00389b71")  # for extensible formats that equal a plain format
 
 Samples = NDArray[np.float32]
 
 
 class WavError(ValueError):
-    """`code` is stable: not_wav, no_format, no_data, bad_format, unsupported, too_long."""
+    """A file cannot be read or written. `code` is stable: not_wav, no_format, no_data, bad_format, unsupported,
+    too_long."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
@@ -35,18 +36,18 @@ class WavError(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wav:
-    """A sound in memory: `samples` has the shape (frames, channels), full scale is 1.0."""
+    """Audio in memory. `samples` have the shape (frames, channels); full scale is 1.0."""
 
     sample_rate: int
     samples: Samples
 
     @property
     def seconds(self) -> float:
-        """The sound's length."""
+        """The length of the audio in seconds."""
         return len(self.samples) / self.sample_rate
 
     def mono(self) -> Samples:
-        """The mean of the channels, shape (frames,)."""
+        """Return the mean of the channels, with the shape (frames,)."""
         mean: Samples = self.samples.mean(axis=1, dtype=np.float32)
         return mean
 
@@ -54,8 +55,7 @@ class Wav:
 class WavWriter:
     """Writes 16-bit PCM into a seekable binary file that it does not own.
 
-    After each `sync` the header covers exactly what was written until then, so that a crash loses only what was
-    written after the latest one.
+    After each `sync` the header covers exactly what was written until then, so a crash loses only later audio.
     """
 
     def __init__(self, file: BinaryIO, channels: int, sample_rate: int = mulaw.RATE) -> None:
@@ -67,11 +67,11 @@ class WavWriter:
 
     @property
     def frames(self) -> int:
-        """Samples written per channel."""
+        """The number of samples written per channel."""
         return self.data_bytes // (2 * self._channels)
 
     def write(self, pcm: bytes) -> None:
-        """Appends little-endian samples, interleaved. Raises ValueError for a part of a frame, WavError too_long."""
+        """Append little-endian samples, interleaved. Raises ValueError for a part of a frame, WavError too_long."""
         if len(pcm) % (2 * self._channels):
             raise ValueError(f"{len(pcm)} bytes are no whole frames of {self._channels} channels")
         if self.data_bytes + len(pcm) > _MAX_DATA_BYTES:
@@ -80,33 +80,33 @@ class WavWriter:
         self.data_bytes += len(pcm)
 
     def write_silence(self, frames: int) -> None:
-        """Appends zeros, as a hole of a sparse file. Raises WavError too_long."""
+        """Append zeros as a hole of a sparse file. Raises WavError too_long."""
         size = frames * 2 * self._channels
         if self.data_bytes + size > _MAX_DATA_BYTES:
             raise WavError("too_long", "a WAV file holds at most 4 GiB")
         self._file.truncate(HEADER_BYTES + self.data_bytes + size)
-        self.data_bytes += size  # only now: a full disk may refuse it
+        self.data_bytes += size  # updated last, because a full disk may refuse the write
         self._file.seek(HEADER_BYTES + self.data_bytes)
 
     def sync(self) -> None:
-        """Updates the header and flushes the file; writing may continue."""
+        """Update the header and flush the file. Writing may continue."""
         self._file.seek(0)
         self._write_whole(self._header())
         self._file.seek(HEADER_BYTES + self.data_bytes)
         self._file.flush()
 
     def forget_after(self, frames: int) -> None:
-        """What came after so many frames does not count any more; `rewind` then removes it from the file."""
+        """Discard everything after this number of frames. `rewind` then removes it from the file."""
         self.data_bytes = min(self.data_bytes, frames * 2 * self._channels)
 
     def rewind(self) -> None:
-        """Removes what a failed `write` has left behind, so that the next one goes on where the last whole one ended.
-        Raises OSError."""
+        """Remove what a failed `write` has left, so that the next write continues after the last whole one. Raises
+        OSError."""
         self._file.truncate(HEADER_BYTES + self.data_bytes)
         self._file.seek(HEADER_BYTES + self.data_bytes)
 
     def _write_whole(self, data: bytes) -> None:
-        """An unbuffered file may take a part only. Raises OSError."""
+        """Write all data, because an unbuffered file may accept only a part. Raises OSError."""
         view = memoryview(data)
         while view:
             view = view[self._file.write(view) :]
@@ -119,7 +119,8 @@ class WavWriter:
 
 
 def header_duration_ms(file: BinaryIO) -> int:
-    """Duration of a file of WavWriter by its header, because data beyond that may be incomplete; 0 for a cut header."""
+    """Return the duration of a WavWriter's file by its header, because later data may be incomplete; 0 for a cut
+    header."""
     header = file.read(HEADER_BYTES)
     if len(header) < HEADER_BYTES:
         return 0
@@ -128,14 +129,15 @@ def header_duration_ms(file: BinaryIO) -> int:
 
 
 def interleave(left: bytes, right: bytes) -> bytes:
-    """Two 16-bit mono pieces of the same length as stereo. Raises audioop.error when the lengths differ."""
+    """Return two 16-bit mono pieces of equal length as stereo. Raises audioop.error if the lengths differ."""
     return audioop.add(audioop.tostereo(left, 2, 1, 0), audioop.tostereo(right, 2, 0, 1), 2)
 
 
 def read_wav(data: bytes) -> Wav:
-    """Reads PCM of 8, 16, 24 or 32 bits, floats of 32 or 64 bits, mu-law and A-law, any rate and channels.
+    """Read PCM of 8, 16, 24 or 32 bits, floats of 32 or 64 bits, mu-law and A-law, with any rate and any number of
+    channels.
 
-    A truncated file, or one whose data size was never filled in, is read to its end. Raises WavError.
+    A truncated file, or a file whose data size was never filled in, is read to its end. Raises WavError.
     """
     if len(data) < 12 or data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         raise WavError("not_wav", "the file does not start with a RIFF header of the type WAVE")
@@ -161,7 +163,7 @@ def _head(name: bytes, size: int) -> bytes:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Names and bodies; each chunk starts on an even byte."""
+    """Yield names and bodies of the chunks. Each chunk starts on an even byte."""
     view = memoryview(data)
     at = 12
     while at + 8 <= len(data):
@@ -192,7 +194,7 @@ def _sound(form: _Format | None, body: memoryview) -> Wav:
 
 
 def _unsigned(data: bytes) -> Samples:
-    """8-bit PCM, the only kind whose middle is 128."""
+    """Decode 8-bit PCM, the only unsigned format: its middle is 128."""
     return (np.frombuffer(data, np.uint8).astype(np.float32) - np.float32(128)) / np.float32(128)
 
 
@@ -202,20 +204,20 @@ def _scaled(data: bytes, kind: str) -> Samples:
 
 
 def _widened(data: bytes) -> bytes:
-    """24-bit samples as 32-bit ones, the new low byte 0."""
+    """Convert 24-bit samples to 32 bits, with a new low byte of 0."""
     wide = np.zeros((len(data) // 3, 4), np.uint8)
     wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
     return wide.tobytes()
 
 
 def _bounded(data: bytes, kind: str) -> Samples:
-    """Floats within +-1; NaN becomes silence."""
+    """Return floats within +-1. NaN becomes silence."""
     floats = np.nan_to_num(np.frombuffer(data, kind), nan=0.0)
     bounded: Samples = floats.clip(-1.0, 1.0).astype(np.float32)
     return bounded
 
 
-# interleaved samples of a format and width, at full scale 1.0
+# By format and width: functions that decode interleaved samples, with full scale 1.0.
 _DECODERS: Final[dict[tuple[int, int], Callable[[bytes], Samples]]] = {
     (_PCM, 8): _unsigned,
     (_PCM, 16): lambda data: _scaled(data, "<i2"),

@@ -1,7 +1,7 @@
 """Serves the WebSockets of people who listen to running calls (docs/use/supervision.md).
 
-A listener can delay no frame of a call: the call's taps only append to buffers, audio is sent by a timer of the
-listener's own, and what the connection does not take in time is dropped.
+A listener cannot delay a frame of a call: the call's taps only append to buffers, the listener's own timer sends audio,
+and audio that the connection does not accept in time is dropped.
 """
 
 import asyncio
@@ -31,20 +31,20 @@ from shared.json_text import decode_json
 log = structlog.get_logger()
 
 PERIOD_S: Final = 0.1
-# Audio waits here only while the kernel takes no more. Two seconds of it are kept for a slow listener.
+# Audio waits here only while the kernel accepts no more. Two seconds of it are kept for a slow listener.
 MOST_WAITING: Final = 20
-# No audio is handed to the transport while so many bytes wait in it, so that old audio can still be dropped.
+# No audio is given to the transport while this many bytes wait in it, so that old audio can still be dropped.
 MOST_UNSENT_BYTES: Final = 4_096
 # Size of the kernel's buffer: a large one would hold minutes of audio for a slow listener. Linux doubles it.
 KERNEL_BYTES: Final = 8_192
-# Messages of one session, with the person's voice or with a request. The call itself bounds the audio.
+# The budget for messages of one session with the person's voice or with a request. The call itself limits the audio.
 MESSAGES_AT_ONCE: Final = 200
 MESSAGES_PER_S: Final = 100
 MAX_MESSAGE_BYTES: Final = 4_096
 
 
 class SupervisionRefused(Exception):
-    """The token grants nothing here. The message is the reason in the close frame and has no token in it."""
+    """The token grants nothing here. The message is the reason in the close frame and contains no token."""
 
     def __init__(self, reason: str, close_code: CloseCode = CloseCode.POLICY) -> None:
         super().__init__(reason)
@@ -53,8 +53,11 @@ class SupervisionRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SupervisedCall:
-    """A running call, and what the token grants in it. wait_revoked: returns when the session may not go on; None: the
-    session needs no renewal."""
+    """A running call, and what the token grants in it.
+
+    Attributes:
+        wait_revoked: Returns when the session must end. None if the session needs no renewal.
+    """
 
     grant: SupervisionGrant
     call: Call
@@ -65,11 +68,11 @@ class SupervisionSource(Protocol):
     """Redeems tokens."""
 
     async def claim(self, token: str) -> SupervisedCall:
-        """Return the call of the token and use the token up. Raises SupervisionRefused."""
+        """Return the call of the token and consume the token. Raises SupervisionRefused."""
 
 
 class Supervisors:
-    """All listeners of one worker, also those whose token is still being redeemed."""
+    """All listeners of one worker, including those whose token is still being redeemed."""
 
     def __init__(self, source: SupervisionSource, limits: WorkerLimits, metrics: Metrics) -> None:
         self._source, self._limits, self._metrics = source, limits, metrics
@@ -82,7 +85,7 @@ class Supervisors:
         return len(self._tasks) - self._closing >= self._limits.max_listeners
 
     def serve(self, socket: WebSocket, token: str) -> None:
-        """Starts a task that serves a listener's socket to its end."""
+        """Start a task that serves a listener's socket to its end."""
         socket.limit_kernel_buffer(KERNEL_BYTES)
         session = _Session(socket, self._limits, self._metrics)
         socket.receiver = session
@@ -101,12 +104,12 @@ class Supervisors:
 
 # The right that each request needs.
 _NEEDED: Final = {"whisper": "whisper", "pause": "pause", "resume": "pause", "speak": "speak", "stop": "speak"}
-# Requests with a limit. Those that let the agent go on have none.
+# Requests with a rate limit. Requests that let the agent continue have none.
 _LIMITED: Final = frozenset({"whisper", "pause", "speak"})
 
 
 class _Request(Struct):
-    """A text message of the person. id: the answer repeats it."""
+    """A text message from the person. The answer repeats `id`."""
 
     event: str
     text: Annotated[str, Meta(max_length=1_000)] = ""
@@ -125,14 +128,14 @@ class _Session:
         self._requests = RequestBudget(limits.listener_requests_at_once, limits.listener_requests_per_s, now)
         self._spoken_ms = 0
         self._has_paused = self._is_speaking = False
-        self._told = (False, False, False)  # the latest state
-        self._supervised: SupervisedCall | None = None  # once the token is redeemed
+        self._told = (False, False, False)  # the latest state that was sent
+        self._supervised: SupervisedCall | None = None  # set once the token is redeemed
         self._heard_ms = self._dropped_ms = self._untold_ms = 0.0
 
     # --- Receiver ---
 
     def on_message(self, payload: bytes, is_text: bool) -> None:
-        """A request of the person, or the person's voice."""
+        """Process a request of the person, or the person's voice."""
         if not self._messages.take(asyncio.get_running_loop().time()):
             return self._end("fault", CloseCode.POLICY)
         self._take_request(payload) if is_text else self._take_voice(payload)
@@ -171,7 +174,7 @@ class _Session:
         return f"whispers, pauses and takings of the line: {at_once} at once and {per_s:g} in each second"
 
     def _carry_out(self, request: "_Request", call: Call, session_id: str) -> bool:
-        """Returns whether it was done: only one person has the line."""
+        """Carry out a request. Return whether it was done: only one person has the line."""
         match request.event:
             case "whisper":
                 call.whisper(session_id, request.text)
@@ -202,7 +205,7 @@ class _Session:
         return self._has_paused, self._is_speaking, call.has_person
 
     def on_fault(self, error: FrameError) -> None:
-        """The listener broke the WebSocket protocol."""
+        """The listener violated the WebSocket protocol."""
         self._end("fault", error.close_code)
 
     def on_closed(self, broke: bool) -> None:
@@ -212,7 +215,7 @@ class _Session:
     # --- running ---
 
     async def run(self, source: SupervisionSource, token: str) -> None:
-        """Redeems the token, then sends audio until the call or the listener ends."""
+        """Redeem the token, then send audio until the call or the listener ends."""
         reason, code = "fault", CloseCode.INTERNAL
         try:
             async with asyncio.timeout(self._limits.start_timeout_s):
@@ -229,7 +232,7 @@ class _Session:
             self._socket.close(code, reason)
 
     async def wait_closed(self) -> None:
-        """Waits until the socket is closed."""
+        """Wait until the socket is closed."""
         await self._socket.wait_closed(self._limits.send_timeout_s)
 
     async def _listen(self, supervised: SupervisedCall) -> tuple[str, CloseCode]:
@@ -290,7 +293,7 @@ class _Session:
         return reason, code
 
     def _follow_line(self, call: Call, grant: SupervisionGrant) -> None:
-        """The end of the call takes the line back, because the agent says goodbye."""
+        """Take the line back at the end of the call, because the agent says goodbye."""
         if call.termination.is_final:
             self._give_line_back(call, grant.session_id)
         if self._state(call) != self._told:
@@ -321,7 +324,7 @@ class _Session:
         self._untold_ms += due.length_ms
 
     def _call_ended(self, call: Call, audio: LiveAudio, grant: SupervisionGrant) -> None:
-        """Runs before the call's last event, so that the end of the session is in the call's events."""
+        """End the session before the call's last event, so that the end of the session is in the call's events."""
         if not self._ended.done():
             self._give_line_back(call, grant.session_id)
             self._record_end(call, audio, grant, "call_ended")

@@ -47,11 +47,16 @@ log = structlog.get_logger()
 class WorkerResources:
     """What a worker's calls share.
 
-    disk: one thread for file work. pool: for models. smart_turn: maps 16-bit 8 kHz PCM to 0..1 = finished, about 45 ms
-    of CPU, runs on `pool`; None when it is off. completeness: tells from a caller's words whether they have finished,
-    at most 1 ms on the event loop; None: silence and sound decide alone. second_judge: asked besides, in its own time;
-    None: nobody is. remote_tools: runs tools of control; None in stand-alone mode. phrases: audio of fixed sentences;
-    None: none is made.
+    Attributes:
+        disk: One thread for file work.
+        pool: For models.
+        smart_turn: Maps 16-bit 8 kHz PCM to 0..1 = finished. Takes about 45 ms of CPU and runs on `pool`. None if it is
+            disabled.
+        completeness: Judges from a caller's words whether they have finished, in at most 1 ms on the event loop. If it
+            is None, only silence and sound decide.
+        second_judge: Judges the words as well, and answers later. May be None.
+        remote_tools: Runs tools of control. None in stand-alone mode.
+        phrases: Audio of fixed sentences. If it is None, there is none.
     """
 
     limits: WorkerLimits
@@ -76,7 +81,7 @@ class Worker:
         self._resources = resources
         self._connections: dict[StreamConnection, asyncio.Task[None]] = {}
         self._pending = PendingSockets(resources.limits.max_pending, resources.metrics)
-        self._calls: set[StreamConnection] = set()  # those that have claimed a plan
+        self._calls: set[StreamConnection] = set()  # sockets that have claimed a plan
         self._ticker = CallTicker(resources.vad.run, self._check_limits)
         self._backlog = DiskBacklog(resources.limits.max_recording_backlog_bytes)
         self._idle = asyncio.Event()
@@ -91,25 +96,25 @@ class Worker:
 
     @property
     def call_count(self) -> int:
-        """How many sockets have a call: this node's load."""
+        """How many sockets have a call, which is this node's load."""
         return len(self._calls)
 
     @property
     def is_full(self) -> bool:
-        """No room for another call."""
+        """Whether there is no room for another call."""
         return len(self._calls) >= self._resources.limits.max_calls
 
     @property
     def is_pending_full(self) -> bool:
-        """No room for another socket, though there may be room for a call."""
+        """Whether there is no room for another socket, though there may be room for a call."""
         return self._pending.is_full
 
     def start(self) -> None:
-        """Starts the ticker on the running loop."""
+        """Start the ticker on the running loop."""
         self._ticker.start()
 
     def serve(self, connection: StreamConnection, route: SocketRoute) -> None:
-        """Starts a task that runs a socket to its end."""
+        """Start a task that runs a socket to its end."""
         self._pending.add(connection)
         self._connections[connection] = asyncio.create_task(self._run(connection, route))
         self._idle.clear()
@@ -130,7 +135,7 @@ class Worker:
                 self._idle.set()
 
     async def drain(self) -> None:
-        """Accepts no new calls and waits for the running ones, within the limit; then ends them."""
+        """Accept no new calls and wait for the running ones, within the limit. Then end them."""
         self.is_draining = True
         self._resources.metrics.draining.set(1)
         try:
@@ -143,12 +148,12 @@ class Worker:
         self._ticker.stop()
 
     def end_calls(self, reason: EndReason, detail: str) -> None:
-        """Ends all calls."""
+        """End all calls."""
         for connection in self.connections:
             connection.end_call(reason, detail)
 
     async def connect(self, started: StreamStarted, connection: StreamConnection, route: SocketRoute) -> AttachedCall:
-        """Claims the plan of a stream and makes its call. Raises StreamRefused."""
+        """Claim the plan of a stream and make its call. Raises StreamRefused."""
         resources = self._resources
         plan = await self._claim(started, route)
         self._pending.remove(connection)
@@ -175,7 +180,7 @@ class Worker:
     async def _refuse_audio(
         self, started: StreamStarted, record: CallRecord, emitter: EventEmitter, now: float
     ) -> None:
-        """Ends the call for good: no other node could use the audio either. Raises StreamRefused."""
+        """End the call for good, because no other node could use the audio either. Raises StreamRefused."""
         self.count_protocol_error("bad_format")
         emitter.emit(CallEnded("failed", "carrier_error", started.fault, round(now), CallUsage()))
         emitter.close()
@@ -183,11 +188,11 @@ class Worker:
         raise StreamRefused(started.fault, CloseCode.PROTOCOL_ERROR)
 
     def count_protocol_error(self, code: str) -> None:
-        """Counts a protocol error."""
+        """Count a protocol error."""
         self._resources.metrics.wire_errors.labels(code).inc()
 
     async def _claim(self, started: StreamStarted, route: SocketRoute) -> CallPlan:
-        """Raises StreamRefused."""
+        """Claim the plan. Raises StreamRefused."""
         try:
             if self.is_full:  # since the socket was opened; the ticket stays valid
                 raise PlanRefused("no plan: no room for another call", "full", retryable=True)
@@ -206,7 +211,7 @@ class Worker:
         emitter: EventEmitter,
         clock: Callable[[], float],
     ) -> AttachedCall:
-        """Puts the media path of one call together."""
+        """Connect the parts of one call's media path."""
         resources = self._resources
         transcoder = Transcoder(started.encoding, started.sample_rate, started.sent_encoding or "")
         providers = resources.providers.build(plan, emitter.emit, emitter.emit)
@@ -249,12 +254,12 @@ class Worker:
             return AttachedCall(call, transcoder.from_ulaw, record.stream_ended, release=undo.pop_all().close)
 
     def _second_judge(self) -> SecondJudge | None:
-        """The second judge of a new call: none while more calls are on than it is for."""
+        """Return the second judge for a new call, or None if too many calls are running for it."""
         resources = self._resources
         return resources.second_judge if len(self._calls) <= resources.limits.teacher_calls else None
 
     def _report_unknown(self, unknown: UnknownMessages, route: SocketRoute) -> None:
-        """Counts what a socket's codec has passed over; one line in the log a call at most."""
+        """Count what a socket's codec has skipped, with at most one log line per call."""
         if not unknown.events and not unknown.digits and not unknown.malformed:
             return
         self._resources.metrics.unknown_messages.labels("event").inc(unknown.events)
@@ -276,7 +281,7 @@ class Worker:
             connection.check_limits(now)
 
     async def _wait_for_ended_calls(self) -> None:
-        """Waits for ended calls, at most as long as a stuck socket may take."""
+        """Wait for ended calls, at most as long as a stuck socket may take."""
         try:
             async with asyncio.timeout(2 * self._resources.limits.send_timeout_s):
                 await self._idle.wait()
@@ -286,7 +291,7 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class _RouteConnector:
-    """The worker's `CallConnector` for a socket that came by one route."""
+    """The worker's `CallConnector` for a socket with a given route."""
 
     worker: Worker
     route: SocketRoute

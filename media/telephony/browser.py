@@ -27,10 +27,10 @@ from media.telephony.codec import (
 from media.telephony.json_messages import MAX_MESSAGE_BYTES, Count, Digit, JsonReader, check_params, check_size
 from media.telephony.session import StreamSession
 
-# Characters of a typed turn.
+# The maximum number of characters of a typed turn.
 LONGEST_TEXT: Final = 1_000
-# A caller speaks in real time, and types no faster than this. More would be billed by vendors, and would keep the event
-# loop from other calls.
+# A caller speaks in real time and types no faster than this. Vendors would bill more, and it would block the event loop
+# for other calls.
 MOST_AHEAD_MS: Final = 5_000
 TYPED_AT_ONCE: Final = 5_000  # characters
 TYPED_PER_S: Final = 50
@@ -74,7 +74,7 @@ _RATES: Final = (8000, 16000)  # Hz
 
 
 class BrowserCodec:
-    """The `Codec` for a browser. call_id: chosen by us; it is both the stream id and the carrier's call id."""
+    """The `Codec` for a browser. `call_id`, which we choose, is both the stream id and the carrier's call id."""
 
     __slots__ = (
         "_began", "_call_id", "_clock", "_max_bytes", "_pressed", "_reader", "_sample_rate", "_samples", "_session",
@@ -82,23 +82,23 @@ class BrowserCodec:
     )  # fmt: skip
 
     def __init__(self, call_id: str, clock: Callable[[], float], max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
-        """clock: real time in seconds."""
+        """Create the codec. `clock` returns real time in seconds."""
         self.accepted = 0  # audio messages passed on
         self.unknown = UnknownMessages()
-        self.messages_per_s = 0  # always none: the protocol is our own
+        self.messages_per_s = 0  # no limit, because the protocol is our own
         self._call_id = call_id
         self._max_bytes = max_message_bytes
         self._session = StreamSession()
         self._reader: JsonReader[_Message] = JsonReader(_DECODER, max_message_bytes)
         self._sample_rate = _RATES[0]
-        self._samples = 0  # received so far: the stream's clock
+        self._samples = 0  # the number received so far, which is the stream's clock
         self._clock = clock
         self._began = 0.0
         self._typed = 0  # characters
         self._pressed = 0  # keys
 
     def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[InboundEvent]:
-        """Decodes one message. Raises MediaProtocolError, after which every further message is refused too."""
+        """Decode one message. Raises MediaProtocolError, after which every further message is refused, too."""
         try:
             if is_text or isinstance(message, str):
                 return (self._control(self._reader.read(message, is_text)),)
@@ -108,11 +108,12 @@ class BrowserCodec:
             raise
 
     def release(self) -> Sequence[InboundEvent]:
-        """Nothing is held back."""
+        """Return nothing, because nothing is held back."""
         return ()
 
     def encode(self, command: OutboundCommand) -> str | bytes:
-        """Encodes audio as bytes, the rest as text. Raises MediaProtocolError out_of_order unless the stream runs."""
+        """Encode audio as bytes, and everything else as text. Raises MediaProtocolError out_of_order unless the stream
+        runs."""
         self._session.check("a command", self._call_id)
         if isinstance(command, Play):
             return command.payload

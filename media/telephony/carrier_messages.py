@@ -1,4 +1,4 @@
-"""What Twilio's and Telnyx's media messages have in common; pure functions, shared by both codecs."""
+"""The common parts of Twilio's and Telnyx's media messages. Pure functions that both codecs use."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -11,14 +11,14 @@ from media.telephony.session import StreamSession
 
 # The end of a media message, after the payload in base64.
 MEDIA_END: Final = b'"}}'
-# Errors that a running stream survives. Of the events only `connected` and `start` can be out of order while it runs.
+# Errors that do not end a running stream. The only events that can be out of order then are `connected` and `start`.
 _HARMLESS: Final = frozenset({"missing_field", "bad_type", "bad_base64", "binary_message", "out_of_order"})
-# Messages in a row that are not JSON: a running stream survives as many as one second of audio has.
+# The maximum number of messages in a row that are not JSON: as many as one second of audio has.
 MAX_NOT_JSON_RUN: Final = 50
 
 
 class DtmfPart(msgspec.Struct, gc=False):
-    """The `dtmf` object of both carriers. digit: anything, because an unknown value must not end the call."""
+    """The `dtmf` object of both carriers. `digit` has any type, because an unknown value must not end the call."""
 
     digit: Any = None
 
@@ -30,13 +30,16 @@ class MarkPart(msgspec.Struct, gc=False):
 
 
 def media_start(stream: bytes = b"") -> bytes:
-    """A media message up to its payload in base64. stream: the carrier's field for the stream, like `,"streamSid":"…"`;
-    empty for a carrier that takes none."""
+    """Return a media message up to its payload in base64.
+
+    Args:
+        stream: The carrier's field for the stream, such as `,"streamSid":"…"`. Empty if the carrier has none.
+    """
     return b'{"event":"media"' + stream + b',"media":{"payload":"'
 
 
 def encode_control(command: Mark | Clear, stream: bytes = b"") -> str:
-    """Encodes a mark or a clear; stream as in `media_start`."""
+    """Encode a mark or a clear. `stream` is as in `media_start`."""
     if isinstance(command, Mark):
         name = msgspec.json.encode(command.name)
         return (b'{"event":"mark"' + stream + b',"mark":{"name":' + name + b"}}").decode()
@@ -44,7 +47,7 @@ def encode_control(command: Mark | Clear, stream: bytes = b"") -> str:
 
 
 def require_running(session: StreamSession) -> None:
-    """Raises MediaProtocolError out_of_order for a command to a stream that does not run."""
+    """Raise MediaProtocolError out_of_order for a command to a stream that does not run."""
     if session.stream_id is None:
         raise MediaProtocolError("out_of_order", f"no command may be sent while the stream is {session.stage}")
 
@@ -75,8 +78,8 @@ def pass_over(session: StreamSession, unknown: UnknownMessages, error: MediaProt
 def read_digit(
     session: StreamSession, unknown: UnknownMessages, stream_id: str, part: DtmfPart
 ) -> Sequence[DigitReceived]:
-    """Returns the key; an unknown one is counted and passed over. Raises MediaProtocolError unless the stream with this
-    id runs."""
+    """Return the key. An unknown key is counted and skipped. Raises MediaProtocolError unless the stream with this id
+    runs."""
     session.check("dtmf", stream_id)
     if isinstance(part.digit, str) and part.digit in DIGITS:
         return (DigitReceived(part.digit),)
@@ -85,12 +88,12 @@ def read_digit(
 
 
 def read_mark(session: StreamSession, stream_id: str, part: MarkPart) -> MarkReached:
-    """Raises MediaProtocolError unless the stream with this id runs."""
+    """Return the mark. Raises MediaProtocolError unless the stream with this id runs."""
     session.check("mark", stream_id)
     return MarkReached(part.name)
 
 
 def format_error(encoding: str, sample_rate: int, channels: int, field: str) -> MediaProtocolError:
-    """The error for a media format that we do not support."""
+    """Return the error for a media format that we do not support."""
     declared = f"{encoding[:40]} at {sample_rate} Hz with {channels} channels"
     return MediaProtocolError("bad_format", declared, field)

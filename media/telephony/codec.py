@@ -1,7 +1,7 @@
-"""The codec of a media socket: events that come in and commands that go out, the same for every carrier.
+"""The codec of a media socket: incoming events and outgoing commands, the same for every carrier.
 
 Errors:
-    MediaProtocolError    a message that violates the carrier's protocol; ends this call only
+    MediaProtocolError    a message that violates the carrier's protocol; ends only this call
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,11 +23,13 @@ class Encoding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StreamStarted:
-    """The stream's start: who calls whom, and how the audio is encoded.
+    """The stream's start: caller, called number, and the encoding of the audio.
 
-    sample_rate: Hz; of G722 8,000, which is its RTP clock (RFC 3551, 4.5.2). sent_encoding: of the audio that we send,
-    at 8 kHz; None: as received. client_state: what control had the carrier return (Telnyx). fault: why no call can use
-    this audio, in which case `encoding` says nothing.
+    Attributes:
+        sample_rate: In Hz. For G722 it is 8,000, its RTP clock (RFC 3551, 4.5.2).
+        sent_encoding: The encoding of the audio that we send, at 8 kHz. None means the received encoding.
+        client_state: The value that control asked the carrier to return (Telnyx).
+        fault: Why no call can use this audio. If it is set, `encoding` has no meaning.
     """
 
     stream_id: str
@@ -43,13 +45,12 @@ class StreamStarted:
     fault: str = ""
 
 
-# InboundAudio and Play are created fifty times per second and call: creating a Struct takes a third of the time of a
+# InboundAudio and Play are created fifty times per second and call. Creating a Struct takes a third of the time of a
 # frozen dataclass.
 class InboundAudio(msgspec.Struct, frozen=True, gc=False):
-    """Caller audio in the stream's encoding. at_ms: the carrier's timestamp, since the stream's start.
+    """Caller audio in the stream's encoding. `at_ms` is the carrier's timestamp, counted from the stream's start.
 
-    The carrier chooses the length (usually 20 ms, but none is guaranteed, and it may be empty); it always holds whole
-    samples.
+    The carrier chooses the length, usually 20 ms. It may be empty, but it always contains whole samples.
     """
 
     payload: bytes
@@ -72,7 +73,7 @@ class TextReceived:
 
 @dataclass(frozen=True, slots=True)
 class MarkReached:
-    """A mark came back: everything before it was played, or was discarded by a clear."""
+    """A mark came back: everything before it was played, or a clear discarded it."""
 
     name: str
 
@@ -97,7 +98,7 @@ InboundEvent = (
 
 
 class Play(msgspec.Struct, frozen=True, gc=False):
-    """Agent audio in the encoding that is sent, of any length (Telnyx requires 20 ms to 30 s per message)."""
+    """Agent audio in the sent encoding, of any length (Telnyx requires 20 ms to 30 s per message)."""
 
     payload: bytes
 
@@ -119,12 +120,16 @@ OutboundCommand = Play | Mark | Clear
 
 @dataclass(slots=True)
 class UnknownMessages:
-    """What a codec has passed over: carriers add events and values without notice, and break their own formats.
+    """The messages that a codec has skipped. Carriers add events and values without notice, and violate their own
+    formats.
 
-    events: messages with an unknown event name, the first of which is `first_event`. digits: unknown values of `dtmf`.
-    malformed: messages that a running stream can do without, such as a second `start`, audio without a payload, a
-    binary message or text that is not JSON; `first_malformed` is the error of the first one, without its content.
-    not_json_run: messages in a row, without audio between them, that were not JSON.
+    Attributes:
+        events: Messages with an unknown event name. The first name is `first_event`.
+        digits: Unknown values of `dtmf`.
+        malformed: Messages that a running stream can do without, such as a second `start`, audio without a payload, a
+            binary message or text that is not JSON. `first_malformed` is the error of the first one, without its
+            content.
+        not_json_run: Messages in a row, without audio between them, that were not JSON.
     """
 
     events: int = 0
@@ -136,18 +141,22 @@ class UnknownMessages:
     _accepted: int = 0
 
     def add_event(self, name: str) -> None:
-        """Counts a message with an unknown event name."""
+        """Count a message with an unknown event name."""
         self.events += 1
         self.first_event = self.first_event or name
 
     def add_malformed(self, error: "MediaProtocolError") -> None:
-        """Counts a known message that is malformed or comes twice."""
+        """Count a known message that is malformed or comes twice."""
         self.malformed += 1
         self.first_malformed = self.first_malformed or f"{error.code} {error.field}".strip()
 
     def add_not_json(self, error: "MediaProtocolError", accepted: int) -> None:
-        """Counts a message that is not JSON. accepted: the number of media messages so far; a new number ends the run.
-        The comparison of numbers costs valid frames nothing."""
+        """Count a message that is not JSON.
+
+        Args:
+            accepted: The number of media messages so far. A new number ends the run. Comparing numbers costs valid
+                frames nothing.
+        """
         self.not_json_run = self.not_json_run + 1 if accepted == self._accepted else 1
         self._accepted = accepted
         self.add_malformed(error)
@@ -181,20 +190,25 @@ class MediaProtocolError(Exception):
 class Codec(Protocol):
     """The protocol state of one socket, without I/O: messages in, events out; commands in, messages out.
 
-    `str` is a text message and `bytes` a binary one, both ways. unknown: what was passed over so far. messages_per_s:
-    how many messages the carrier takes in a second; 0: as many as come.
+    `str` is a text message and `bytes` a binary one, in both directions.
+
+    Attributes:
+        unknown: The messages that were skipped so far.
+        messages_per_s: How many messages per second the carrier accepts; 0 means no limit.
     """
 
     unknown: UnknownMessages
     messages_per_s: int
 
     def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[InboundEvent]:
-        """Decodes one WebSocket message. is_text: the bytes are a text message that was not decoded (which saves the
-        decoding). Raises MediaProtocolError; the codec cannot be used after that."""
+        """Decode one WebSocket message. Raises MediaProtocolError, after which the codec cannot be used.
+
+        Args:
+            is_text: The bytes are a text message that was not decoded, which saves the decoding.
+        """
 
     def release(self) -> Sequence[InboundEvent]:
-        """Returns audio that is held back until missing audio before it comes; called when nothing has come for a
-        while."""
+        """Return audio that is held back until earlier audio arrives. Called if nothing has arrived for a while."""
 
     def encode(self, command: OutboundCommand) -> str | bytes:
-        """Encodes one command as a WebSocket message. Raises MediaProtocolError when the stream is not running."""
+        """Encode one command as a WebSocket message. Raises MediaProtocolError if the stream is not running."""

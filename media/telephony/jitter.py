@@ -6,20 +6,22 @@ from typing import Final
 
 from media.telephony.codec import InboundAudio
 
-# So many frames in a row that are behind, half a second, are not late: the carrier numbers them anew.
+# This many frames in a row with old numbers (half a second) are not late: the carrier has restarted its numbers.
 RESTART_AFTER: Final = 25
 
 
 class JitterBuffer:
-    """Takes frames with their numbers, returns them in ascending order, each once.
+    """Accepts numbered frames and returns them in ascending order, each once.
 
     The expected frame is returned at once. An early frame is held until the missing ones arrive, or until more than
-    `bound` frames are held: then the gap is skipped. The first number is expected to be 1; a stream that starts at 0 or
-    beyond `bound` starts with the number of its first frame. So does one whose numbers begin again, after RESTART_AFTER
-    frames: otherwise the caller would not be heard any more.
+    `bound` frames are held; then the gap is skipped. The first number should be 1; a stream that starts at 0 or beyond
+    `bound` starts with the number of its first frame. A stream whose numbers restart does so after RESTART_AFTER
+    frames; otherwise the caller would no longer be heard.
 
-    Counters: `lost` numbers skipped, `late` frames that came after they were skipped and were dropped, `duplicates`
-    dropped.
+    Attributes:
+        lost: Numbers that were skipped.
+        late: Frames that arrived after they were skipped, and were dropped.
+        duplicates: Duplicate frames that were dropped.
     """
 
     __slots__ = ("_behind", "_behind_at", "_bound", "_gaps", "_held", "_next", "duplicates", "late", "lost")
@@ -33,19 +35,19 @@ class JitterBuffer:
         self._held: dict[int, InboundAudio] = {}
         self._gaps: deque[range] = deque(
             maxlen=16
-        )  # the latest ones skipped, to distinguish late frames from duplicates
-        self._behind = 0  # frames in a row that were behind, while `_next` stood at `_behind_at`
+        )  # the latest skipped numbers, to distinguish late frames from duplicates
+        self._behind = 0  # the number of old frames in a row while `_next` equals `_behind_at`
         self._behind_at = -1
 
     def push(self, number: int, frame: InboundAudio) -> Sequence[InboundAudio]:
-        """Takes one frame with its number (>= 0); returns the frames that are in order now."""
+        """Accept a frame with its number (>= 0). Return the frames that are in order now."""
         if number == self._next and not self._held:
             self._next = number + 1
             return (frame,)
         return self._unordered(number, frame)
 
     def flush(self) -> Sequence[InboundAudio]:
-        """Returns all held frames, in order; the gaps between them count as lost."""
+        """Return all held frames in order. The gaps between them count as lost."""
         frames: list[InboundAudio] = []
         while self._held:
             self._skip_gap()

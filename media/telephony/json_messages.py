@@ -22,7 +22,7 @@ Event = TypeVar("Event")
 
 
 class JsonReader(Generic[Event]):
-    """Reader of one socket; its decoder (of a union of Structs tagged by `event`) may be shared by all sockets."""
+    """The reader of one socket. Sockets may share its decoder (of a union of Structs tagged by `event`)."""
 
     __slots__ = ("_decode", "_max_bytes")
 
@@ -31,10 +31,11 @@ class JsonReader(Generic[Event]):
         self._max_bytes = max_bytes
 
     def read(self, message: str | bytes, is_text: bool = False) -> Event:
-        """is_text: the bytes are the undecoded content of a text message.
+        """Decode a message. `is_text` means that the bytes are the undecoded content of a text message.
 
         Raises MediaProtocolError: binary_message, too_large, not_json, unknown_event, missing_field, bad_type,
-        bad_base64."""
+        bad_base64.
+        """
         decode = self._decode  # a local name, as in `InboundPath.push`
         if isinstance(message, str):
             check_size(message, self._max_bytes)
