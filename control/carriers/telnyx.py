@@ -26,6 +26,7 @@ from control.carriers.retries import (
     DOWNLOAD_TIMEOUT_S,
     CarrierRequest,
     call_with_retries,
+    carrier_tls,
     download,
     error_from_connection,
 )
@@ -621,7 +622,7 @@ class TelnyxGateway:
 @asynccontextmanager
 async def open_telnyx(options: TelnyxOptions) -> AsyncIterator[TelnyxGateway]:
     """Opens the gateway until the block ends."""
-    async with httpx.AsyncClient(timeout=options.timeout_s, max_redirects=3) as http:
+    async with httpx.AsyncClient(verify=carrier_tls(), timeout=options.timeout_s, max_redirects=3) as http:
         yield TelnyxGateway(options, http)
 
 

@@ -20,7 +20,13 @@ from twilio.http import AsyncHttpClient  # type: ignore[import-untyped]
 from twilio.http.response import Response  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
 
-from control.carriers.retries import DOWNLOAD_TIMEOUT_S, call_with_retries, download, error_from_connection
+from control.carriers.retries import (
+    DOWNLOAD_TIMEOUT_S,
+    call_with_retries,
+    carrier_tls,
+    download,
+    error_from_connection,
+)
 from control.carriers.rules import (
     MOST_ACTIVE,
     NO_HOLDER,
@@ -527,5 +533,5 @@ class TwilioGateway:
 @asynccontextmanager
 async def open_twilio(options: TwilioOptions) -> AsyncIterator[TwilioGateway]:
     """Opens the gateway until the block ends."""
-    async with httpx.AsyncClient(timeout=options.timeout_s, max_redirects=3) as http:
+    async with httpx.AsyncClient(verify=carrier_tls(), timeout=options.timeout_s, max_redirects=3) as http:
         yield TwilioGateway(options, http)
