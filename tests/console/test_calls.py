@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.events import AgentSaid, CallerSaid, RecordingReady, TurnLatency
+from shared.events import AgentSaid, CallerSaid, RecordingReady, ToolRan, TurnLatency
 from tests.console.browser import needs_browser, person, running_browser
 from tests.console.test_console import MARKUP, check_pages
 from tests.control.api.call_workspace import CallWorkspace, make_call_workspace, running_media_node
@@ -63,7 +63,10 @@ def write_recording(workspace: CallWorkspace) -> str:
 
 async def test_one_call_shows_talk_waits_and_recording(workspace: CallWorkspace, browser: "Browser") -> None:
     key = write_recording(workspace)
-    call_id = await workspace.insert_call(*TALK, RecordingReady(key, 4_000), recording_key=key, recording_seconds=4)
+    result = ToolRan(1, MARKUP, ok=True, result=MARKUP, took_ms=20)
+    call_id = await workspace.insert_call(
+        *TALK, result, RecordingReady(key, 4_000), recording_key=key, recording_seconds=4
+    )
     async with person(browser, workspace.api) as visitor:
         page = visitor.page
         await visitor.sign_in(workspace.ann.email)
@@ -77,6 +80,8 @@ async def test_one_call_shows_talk_waits_and_recording(workspace: CallWorkspace,
         await page.get_by_role("button", name="Pause").wait_for()
         await visitor.open(f"/w/{workspace.workspace_id}/calls/{call_id}?tab=events")
         await page.get_by_role("cell", name="turn.latency", exact=True).wait_for()
+        await page.get_by_role("cell", name="tool.ran", exact=True).wait_for()
+        assert await page.evaluate("window.owned") is None
         assert visitor.faults == []
 
 

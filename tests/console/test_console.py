@@ -12,6 +12,7 @@ from control.accounts.rules import AccountPolicy
 from tests.console.browser import Person, needs_browser, person, running_browser
 from tests.platform.api import PASSWORD, Api, running_api
 from tests.platform.clients import User
+from tools.console_pictures import nouns
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -61,6 +62,7 @@ ADMIN_PAGES = (
     "/calls",
     "/workspaces",
     "/users",
+    "/phone-numbers",
     "/invoices",
     "/balances",
     "/tax-rates",
@@ -239,6 +241,22 @@ async def test_speaks_german(api: Api, browser: "Browser") -> None:
         await visitor.open("/sign-in")
         assert await visitor.page.locator("html").get_attribute("lang") == "de"
         await visitor.page.get_by_role("button", name="Anmelden", exact=True).wait_for()
+
+
+def test_every_noun_is_checked_for_accessibility() -> None:
+    assert {f"/{noun}" for noun in nouns("RESOURCES")} <= set(MEMBER_PAGES)
+    assert {f"/{noun}" for noun in nouns("ADMIN_RESOURCES")} <= set(ADMIN_PAGES)
+
+
+async def test_a_session_shows_nothing_of_another_workspace(api: Api, browser: "Browser") -> None:
+    _, workspace_id, agent_id = await make_workspace(api, "Secret desk")
+    bob, _, _ = await make_workspace(api)
+    async with person(browser, api) as visitor:
+        await visitor.sign_in(bob.email)
+        for path in ("", "/agents", f"/agents/{agent_id}", "/api-keys"):
+            await visitor.open(f"/w/{workspace_id}{path}")
+            assert "You are no member of this workspace." in await visitor.text()
+            assert "Secret desk" not in await visitor.text()
 
 
 async def test_first_view_is_light(api: Api, browser: "Browser") -> None:
