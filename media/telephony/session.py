@@ -6,7 +6,7 @@ from media.telephony.codec import MediaProtocolError
 
 
 class StreamStage(StrEnum):
-    """The stages of a stream, in their order."""
+    """The stages of a stream, in order."""
 
     NEW = "new"
     CONNECTED = "connected"
@@ -15,9 +15,10 @@ class StreamStage(StrEnum):
 
 
 class StreamSession:
-    """Refuses events that are out of order or belong to another stream.
+    """Rejects events that are out of order or belong to another stream.
 
-    stream_id: set only while the stream runs, so that a media frame needs no check but comparing it.
+    Attributes:
+        stream_id: Set only while the stream runs, so that a media frame only has to compare it.
     """
 
     __slots__ = ("stage", "stream_id")
@@ -27,30 +28,31 @@ class StreamSession:
         self.stream_id: str | None = None
 
     def connect(self) -> None:
-        """Accepts `connected` before `start`; optional, and harmless if repeated, because we use nothing of it."""
+        """Accept `connected` before `start`. It is optional, and harmless if repeated, because its content is not
+        used."""
         self._require("connected", StreamStage.NEW, StreamStage.CONNECTED)
         self.stage = StreamStage.CONNECTED
 
     def start(self, stream_id: str) -> None:
-        """Accepts `start`: once."""
+        """Accept `start` once."""
         self._require("start", StreamStage.NEW, StreamStage.CONNECTED)
         self.stage = StreamStage.RUNNING
         self.stream_id = stream_id
 
     def check(self, event: str, stream_id: str) -> None:
-        """Raises MediaProtocolError unless the stream runs (out_of_order) and has this id (wrong_stream)."""
+        """Raise MediaProtocolError unless the stream runs (out_of_order) and has this id (wrong_stream)."""
         self._require(event, StreamStage.RUNNING)
         if stream_id != self.stream_id:
             raise MediaProtocolError("wrong_stream", f"{event} of another stream than the one started")
 
     def check_open(self, event: str, stream_id: str | None) -> None:
-        """Raises MediaProtocolError when the stream is closed, or runs and has another id. None matches any stream."""
+        """Raise MediaProtocolError if the stream is closed, or runs and has another id. None matches any stream."""
         self._require(event, StreamStage.NEW, StreamStage.CONNECTED, StreamStage.RUNNING)
         if self.stream_id is not None and stream_id is not None:
             self.check(event, stream_id)
 
     def close(self) -> None:
-        """Ends the stream, after `stop` or an error: no event is accepted after it."""
+        """End the stream after `stop` or an error. No further event is accepted."""
         self.stage = StreamStage.CLOSED
         self.stream_id = None
 

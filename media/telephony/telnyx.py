@@ -1,7 +1,8 @@
-"""Telnyx media streaming (bidirectional mode "rtp"): JSON text messages in snake_case. PCMU is sent; PCMU,
-PCMA, G.722 or L16 received.
+"""Telnyx media streaming (bidirectional mode "rtp"): JSON text messages in snake_case.
 
-Source: Telnyx's page "Stream call media over WebSocket". Numbers arrive as strings there.
+We send PCMU and receive PCMU, PCMA, G.722 or L16.
+
+Source: Telnyx's page "Stream call media over WebSocket". Numbers are sent as strings there.
 """
 
 from binascii import a2b_base64, b2a_base64
@@ -66,7 +67,7 @@ class _StartPart(msgspec.Struct, gc=False):
     client_state: str | None = None
     caller: str | None = msgspec.field(name="from", default=None)
     called: str | None = msgspec.field(name="to", default=None)
-    # The commands take a list of pairs; the shape in which `start` returns them is not documented.
+    # The commands take a list of pairs. The form in which `start` returns them is not documented.
     custom_parameters: dict[str, str] | list[_Param] | None = None
 
 
@@ -118,10 +119,10 @@ _Message = (
 _DECODER: Final = msgspec.json.Decoder(_Message, strict=False)
 _MEDIA_START: Final = media_start()  # Telnyx's outgoing messages do not name the stream
 
-# Telnyx rejects floods (error 100005, rate_limit_reached) and does not say where they begin (docs: media-streaming).
-# Audio in single frames, with marks, is 55 messages a second; this is twice as fast as real time even so.
+# Telnyx rejects floods (error 100005, rate_limit_reached) and does not document the limit (docs: media-streaming).
+# Audio in single frames with marks is 55 messages a second; this allows twice real time.
 MESSAGES_PER_S: Final = 110
-# Telnyx pairs L16 with 16 kHz; streams that declare 8 kHz have been seen, and the declared rate is the true one.
+# Telnyx documents L16 with 16 kHz only. Streams that declare 8 kHz occur, and the declared rate is correct.
 _FORMATS: Final = {
     ("PCMU", 8000): Encoding.PCMU,
     ("PCMA", 8000): Encoding.PCMA,
@@ -135,12 +136,12 @@ _FORMATS: Final = {
 class TelnyxCodec:
     """The `Codec` for Telnyx.
 
-    Only the inbound track is passed on, sorted by its chunk numbers (Telnyx does not promise their order). The two
-    directions are independent: `start` declares the codec that we receive. That is the call's own one whenever Telnyx
-    does not transcode it, which it does between PCMU and PCMA only (docs: texml-verbs/stream). What we send is PCMU,
-    which `stream_bidirectional_codec` has to declare; it is the default. Telnyx's documents and public agents disagree
-    about the byte order of L16: `l16_order` is that of the socket; the payloads of InboundAudio are always
-    little-endian.
+    Only the inbound track is passed on, sorted by its chunk numbers, because Telnyx does not promise their order. The
+    two directions are independent. `start` declares the codec that we receive, which is the call's own codec unless
+    Telnyx transcodes it; Telnyx does so only between PCMU and PCMA (docs: texml-verbs/stream). We send PCMU, which
+    `stream_bidirectional_codec` must declare, and which is its default. Telnyx's documentation and public agents
+    disagree about the byte order of L16: `l16_order` is the socket's byte order, and the payloads of InboundAudio are
+    always little-endian.
     """
 
     __slots__ = (
@@ -153,8 +154,8 @@ class TelnyxCodec:
         reorder_frames: int = 5,
         l16_order: Literal["little", "big"] = "little",
     ) -> None:
-        self.accepted = 0  # media messages passed on
-        self.ignored = 0  # media messages of the other track
+        self.accepted = 0  # the number of media messages passed on
+        self.ignored = 0  # the number of media messages of the other track
         self.unknown = UnknownMessages()
         self.messages_per_s = MESSAGES_PER_S
         self.jitter = JitterBuffer(reorder_frames)
@@ -164,8 +165,10 @@ class TelnyxCodec:
         self._swap = l16_order == "big"
 
     def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[InboundEvent]:
-        """Decodes one message; an unknown event is counted and passed over, and so is a malformed one of a running
-        stream. Raises MediaProtocolError, after which every further message is refused too."""
+        """Decode one message. Raises MediaProtocolError, after which every further message is refused, too.
+
+        An unknown event, or a malformed event of a running stream, is counted and skipped.
+        """
         try:
             event = self._reader.read(message, is_text)
             if isinstance(event, _MediaMessage):
@@ -177,13 +180,13 @@ class TelnyxCodec:
             raise
 
     def release(self) -> Sequence[InboundEvent]:
-        """Returns the frames that wait for a missing one; the gaps count as lost."""
+        """Return the frames that wait for a missing frame. The gaps count as lost."""
         frames = tuple(self.jitter.flush())
         self.accepted += len(frames)
         return frames
 
     def encode(self, command: OutboundCommand) -> str:
-        """Encodes one command as a text message. Raises MediaProtocolError out_of_order unless the stream runs."""
+        """Encode one command as a text message. Raises MediaProtocolError out_of_order unless the stream runs."""
         if self._session.stream_id is None:
             require_running(self._session)
         if isinstance(command, Play):
@@ -243,24 +246,24 @@ class TelnyxCodec:
         )
 
     def _stop(self) -> Sequence[InboundEvent]:
-        """Returns the frames that were waiting for a missing one, then the end."""
+        """Return the frames that waited for a missing frame, then the end."""
         self._session.close()
         return (*self.release(), StreamStopped())
 
     def _linear(self, payload: bytes) -> bytes:
-        """Converts L16 from the socket's byte order. Raises MediaProtocolError bad_format for half a sample."""
+        """Convert L16 from the socket's byte order. Raises MediaProtocolError bad_format for half a sample."""
         if len(payload) % 2:
             raise MediaProtocolError("bad_format", "L16 audio ends in half a sample", "media.payload")
         return swap_bytes(payload) if self._swap else payload
 
 
 def _encoding(form: _Format) -> Encoding | None:
-    """None for unsupported formats (OPUS, AMR-WB, other rates, stereo)."""
+    """Return the encoding, or None for unsupported formats (OPUS, AMR-WB, other rates, stereo)."""
     return _FORMATS.get((form.encoding, form.sample_rate)) if form.channels == 1 else None
 
 
 def _decode_state(state: str) -> str:
-    """client_state is base64; empty when it is not, since it is not ours then."""
+    """Decode client_state from base64. Returns an empty text if it is not base64, because it is not ours."""
     try:
         return a2b_base64(state, strict_mode=True).decode()
     except ValueError:

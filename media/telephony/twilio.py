@@ -1,6 +1,6 @@
 """Twilio Media Streams (bidirectional, `<Connect><Stream>`): JSON text messages, mu-law at 8 kHz.
 
-Source: Twilio's page "Media Streams - WebSocket Messages". Numbers arrive as strings there.
+Source: Twilio's page "Media Streams - WebSocket Messages". Numbers are sent as strings there.
 """
 
 from binascii import b2a_base64
@@ -100,15 +100,15 @@ _DECODER: Final = msgspec.json.Decoder(_Message, strict=False)
 class TwilioCodec:
     """The `Codec` for Twilio.
 
-    Only the inbound track is passed on. Outgoing audio is raw mu-law: a WAV header would be heard as noise. A mark
-    that comes back does not prove that its audio was played, because `clear` returns every pending mark.
+    Only the inbound track is passed on. Outgoing audio is raw mu-law, because a WAV header would be audible as noise. A
+    mark that comes back does not prove that its audio was played, because `clear` returns every pending mark.
     """
 
     __slots__ = ("_media_start", "_reader", "_session", "_stream", "accepted", "ignored", "messages_per_s", "unknown")
 
     def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
-        self.accepted = 0  # media messages passed on
-        self.ignored = 0  # media messages of the other track
+        self.accepted = 0  # the number of media messages passed on
+        self.ignored = 0  # the number of media messages of the other track
         self.unknown = UnknownMessages()
         self.messages_per_s = 0
         self._session = StreamSession()
@@ -117,8 +117,10 @@ class TwilioCodec:
         self._media_start = b""
 
     def receive(self, message: str | bytes, is_text: bool = False) -> Sequence[InboundEvent]:
-        """Decodes one message; an unknown event is counted and passed over, and so is a malformed one of a running
-        stream. Raises MediaProtocolError, after which every further message is refused too."""
+        """Decode one message. Raises MediaProtocolError, after which every further message is refused, too.
+
+        An unknown event, or a malformed event of a running stream, is counted and skipped.
+        """
         try:
             event = self._reader.read(message, is_text)
             if isinstance(event, _MediaMessage):
@@ -130,11 +132,11 @@ class TwilioCodec:
             raise
 
     def release(self) -> Sequence[InboundEvent]:
-        """Nothing is held back."""
+        """Return nothing, because nothing is held back."""
         return ()
 
     def encode(self, command: OutboundCommand) -> str:
-        """Encodes one command as a text message. Raises MediaProtocolError out_of_order unless the stream runs."""
+        """Encode one command as a text message. Raises MediaProtocolError out_of_order unless the stream runs."""
         if self._session.stream_id is None:
             require_running(self._session)
         if isinstance(command, Play):
@@ -188,7 +190,7 @@ class TwilioCodec:
 
 
 def _check_format(start: _StartPart) -> None:
-    """Raises MediaProtocolError bad_format unless the caller's audio is mono mu-law at 8 kHz."""
+    """Raise MediaProtocolError bad_format unless the caller's audio is mono mu-law at 8 kHz."""
     form = start.media_format
     if (form.encoding, form.sample_rate, form.channels) != ("audio/x-mulaw", 8000, 1):
         raise format_error(form.encoding, form.sample_rate, form.channels, "start.mediaFormat")

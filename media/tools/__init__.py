@@ -1,1 +1,1 @@
-"""Tools of agents in calls, and their runs."""
+"""The tools of agents in calls, and their runs."""

@@ -16,9 +16,9 @@ DigitKind = Literal["", "phone", "card"]
 MOST_TRIES: Final = 3
 MOST_DIGITS: Final = 64
 LONGEST_PROMPT: Final = 300
-# Tries where the model asks for no number of them and the caller may say that the digits are wrong.
+# The number of tries if the model specifies none and the caller may say that the digits are wrong.
 CONFIRMED_TRIES: Final = 2
-# Told to the model after all tries of spoken digits have failed.
+# Sent to the model after all tries of spoken digits have failed.
 OFFER_KEYPAD: Final = "If you ask again, offer the phone's keypad."
 # Three tries of up to 64 digits, and the words before them.
 TIMEOUT_S: Final = 120.0
@@ -26,12 +26,20 @@ TIMEOUT_S: Final = 120.0
 
 @dataclass(frozen=True, slots=True)
 class DigitRequest:
-    """What a tool waits for.
+    """The digits for which a tool waits.
 
-    least, most: digits. terminator: a key that ends the input; "" for none. first_ms, next_ms: the longest wait for the
-    first digit and for each further one. spoken: words count, too, and not only keys. kind:
-    of a phone number or a card, whose end is known by its length. tries: with what is said before each further one.
-    confirm: the call reads the digits back, and the caller confirms them; spoken ones are confirmed anyway."""
+    Attributes:
+        least: The minimum number of digits.
+        most: The maximum number of digits.
+        terminator: A key that ends the input; empty for none.
+        first_ms: The longest wait for the first digit.
+        next_ms: The longest wait for each further digit.
+        spoken: Words count as well as keys.
+        kind: A phone number or a card, whose length shows its end.
+        tries: The number of tries.
+        retry_prompts: What the agent says before each further try.
+        confirm: The call reads the digits back and the caller confirms them. Spoken digits are always confirmed.
+    """
 
     least: int = 1
     most: int = 16
@@ -47,8 +55,15 @@ class DigitRequest:
 
 @dataclass(frozen=True, slots=True)
 class CollectedDigits:
-    """digits: of the last try. outcome: whether there are enough, and the caller has confirmed what had to be. tries:
-    how many it took. sources: how they were given, in alphabetical order. is_confirmed: by the caller."""
+    """The result of a request for digits.
+
+    Attributes:
+        digits: The digits of the last try.
+        outcome: Whether there are enough digits, confirmed by the caller if necessary.
+        tries: The number of tries.
+        sources: How the digits were given, in alphabetical order.
+        is_confirmed: The caller confirmed the digits.
+    """
 
     digits: str
     outcome: DigitOutcome
@@ -111,11 +126,14 @@ def collect_digits(
     collect: Callable[[DigitRequest], Awaitable[CollectedDigits]],
     takes_speech: Callable[[], bool] = lambda: False,
 ) -> Tool:
-    """Waits for digits that the caller presses, or says where the model allows it. takes_speech: whether the caller's
-    words belong to a run.
+    """Make the tool that waits for digits that the caller presses, or says if the model allows it.
 
-    It stops at a barge-in, unless words count: a caller who talks instead of pressing keys is answered, and not told
-    later that nothing was pressed."""
+    The tool stops at a barge-in, unless words count: a caller who talks instead of pressing keys gets an answer, and is
+    not told later that nothing was pressed.
+
+    Args:
+        takes_speech: Returns whether the caller's words belong to a run.
+    """
 
     async def run(arguments: bytes, run_id: str) -> str:
         ask = msgspec.json.decode(arguments, type=_Arguments, strict=False)  # models write numbers as strings, too
@@ -144,7 +162,7 @@ def collect_digits(
 
 
 def _describe(collected: CollectedDigits, least: int) -> str:
-    """What the model is told. Digits that the caller did not confirm are not told: it could use them."""
+    """Return the result for the model, without unconfirmed digits, because the model might use them."""
     if collected.outcome == "nothing":
         return "The caller pressed nothing."
     if collected.outcome == "unconfirmed":

@@ -26,7 +26,7 @@ _FILLERS: Final[Mapping[str, Sequence[str]]] = {
     ),
 }
 
-# In place of the first one where that was said last.
+# Replaces the first filler if that was said last.
 _OTHER_FIRST: Final[Mapping[str, str]] = {
     "en": "Just a second, please.",
     "de": "Eine Sekunde, bitte.",
@@ -36,18 +36,20 @@ _OTHER_FIRST: Final[Mapping[str, str]] = {
 
 
 def first_filler(language: str) -> str:
-    """The first words, unless the tool has its own; in English where there are none."""
+    """Return the first words, unless the tool has its own. In English if there are none."""
     return (_fillers(language) or _FILLERS["en"])[0]
 
 
 def more_fillers(language: str) -> Sequence[str]:
-    """Said in turn after the first words; empty where there are none in this language."""
+    """Return what is said in turn after the first words. Empty if there is nothing in this language."""
     return _fillers(language)[1:]
 
 
 def late_fillers(language: str) -> tuple[Sequence[str], Sequence[str]]:
-    """What is said when an answer is late: short words to begin with, said in turn, and what follows them; in English
-    where there are none."""
+    """Return what is said when an answer is late: short first words, said in turn, and what follows them.
+
+    In English if there are none in this language.
+    """
     language = language if _fillers(language) else "en"
     return (first_filler(language), _OTHER_FIRST[_base(language)]), more_fillers(language)
 

@@ -13,8 +13,12 @@ DEFAULT_REMOTE_TIMEOUT_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ToolRequest:
-    """One request to run a tool. arguments: JSON as the model wrote it. run_id: idempotency key; a request that is
-    repeated with it, also by another node, gets the outcome of the first."""
+    """One request to run a tool.
+
+    Attributes:
+        arguments: JSON as the model wrote it.
+        run_id: The idempotency key. A repeated request with this key, even from another node, gets the first outcome.
+    """
 
     name: str
     arguments: bytes
@@ -29,12 +33,12 @@ class RemoteTools(Protocol):
     """Runs the tools that media cannot run itself."""
 
     async def run(self, call: ToolRequest) -> str:
-        """Raises ToolError."""
+        """Run a tool. Raises ToolError."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallIdentity:
-    """Whose call it is."""
+    """The call, with its workspace and agent."""
 
     call_id: str
     workspace_id: str
@@ -42,11 +46,14 @@ class CallIdentity:
 
 
 def make_remote_tool(plan: ToolPlan, remote: RemoteTools | None, call: CallIdentity, language: str) -> Tool:
-    """Makes a tool that control runs. remote: None where there is no control (a stand-alone server). language: of the
-    filler.
+    """Make a tool that control runs.
 
-    It is repeatable whatever the plan says, because control runs one run id once. The plan's `repeatable` is for
-    control: it may run a tool again whose outcome it has lost.
+    It is repeatable whatever the plan says, because control runs each run id only once. The plan's `repeatable` is for
+    control, which may then repeat a tool whose outcome it has lost.
+
+    Args:
+        remote: None in a stand-alone server.
+        language: The language of the filler.
     """
     timeout_s = DEFAULT_REMOTE_TIMEOUT_S if plan.timeout_s is None else plan.timeout_s
 

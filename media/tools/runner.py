@@ -1,4 +1,4 @@
-"""Runs the tools of one call, each once and within a time limit, and reports start and end."""
+"""Runs the tools of one call, each once and within a time limit, and reports their start and end."""
 
 import asyncio
 import uuid
@@ -12,20 +12,26 @@ from media.providers.ports import ToolCall, ToolSpec
 from media.tools.tool import MAY_BE_DONE, Tool, ToolError
 from shared.events import Event, ToolRan, ToolStarted
 
-# The outcome of a run that was cancelled, and of one that failed by a fault of ours.
+# The outcome of a run that was cancelled, and of a run that failed because of an internal error.
 CANCELLED_RESULT: Final = "No result: it was given up before it was done."
 FAILED_RESULT: Final = "No result: an internal error."
-# So many runs of a call at the same time; a model that calls more gets an error.
+# The maximum number of concurrent runs of a call. A model that calls more gets an error.
 MOST_RUNNING: Final = 8
-# Length of a result, in characters: the model is sent all results with every request, and a checkpoint holds them.
+# The maximum length of a result in characters, because every request to the model and every checkpoint contain all
+# results.
 LONGEST_RESULT: Final = 16_000
-# Derives run ids (`make_run_id`). Every version of the program must derive the same ones, so this never changes.
+# Derives run ids (`make_run_id`). It must never change, because every version of the program must derive the same ids.
 _RUN_IDS: Final = uuid.UUID("7b2d0c1e-5f0a-4d52-9a55-0c0f6d1f7a10")
 
 
 @dataclass(frozen=True, slots=True)
 class ToolOutcome:
-    """How a run ended. text: for the model. is_cancelled: given up, because nobody waits for it any more."""
+    """How a run ended.
+
+    Attributes:
+        text: For the model.
+        is_cancelled: The run was cancelled, because nothing waits for it any longer.
+    """
 
     ok: bool
     text: str
@@ -37,8 +43,14 @@ OutcomeTaker = Callable[[ToolOutcome], None]
 
 @dataclass(slots=True, eq=False)
 class ToolRun:
-    """One run. key: tool and arguments, however the model spaced and ordered them. turn: of the caller's, in which the
-    model called the tool. began_ms: on the call's clock. takers: called with the outcome before it is reported."""
+    """One run.
+
+    Attributes:
+        key: The tool and its arguments, however the model spaced and ordered them.
+        turn: The caller's turn in which the model called the tool.
+        began_ms: On the call's clock.
+        takers: Called with the outcome before it is reported.
+    """
 
     tool: Tool
     arguments: bytes
@@ -51,7 +63,7 @@ class ToolRun:
 
 
 class ToolRunner:
-    """The runs of one call. They belong to the call and not to whoever started them. All methods on the event loop."""
+    """The runs of one call, which belong to the call and not to their callers. Use it on the event loop."""
 
     def __init__(
         self, tools: Mapping[str, Tool], call_id: str, clock: Callable[[], float], emit: Callable[[Event], None]
@@ -66,10 +78,13 @@ class ToolRunner:
         return bool(self._running)
 
     def start(self, call: ToolCall, number: int, turn: int, take: OutcomeTaker) -> ToolRun:
-        """Starts a run, or joins the one under way of the same tool with the same arguments.
+        """Start a run, or join a current run of the same tool with the same arguments.
 
-        number: of the call among all tool calls of the conversation, from 1; gives the run its id. take: called once
-        with the outcome."""
+        Args:
+            number: The number of the call among all tool calls of the conversation, from 1. The run's id is derived
+                from it.
+            take: Called once with the outcome.
+        """
         arguments = call.arguments.encode("utf-8", "replace").strip() or b"{}"
         key = (call.name, _canonical(arguments))
         for run in self._running:
@@ -85,12 +100,12 @@ class ToolRunner:
         return run
 
     def cancel(self, run: ToolRun) -> None:
-        """Gives a run up; one that has ended stays as it is."""
+        """Cancel a run. A run that has ended stays unchanged."""
         if task := self._running.get(run):
             task.cancel()
 
     async def close(self) -> None:
-        """Gives up what still runs, and waits until it has stopped."""
+        """Cancel all runs, and wait until they have stopped."""
         for task in self._running.values():
             task.cancel()
         if self._running:
@@ -110,15 +125,16 @@ class ToolRunner:
             took_ms = round(self._clock() - run.began_ms)
             public = "" if run.tool.secret else outcome.text
             self._emit(ToolRan(run.turn, run.tool.spec.name, outcome.ok, public, took_ms, run.run_id))
-        finally:  # whatever fails here, nobody may wait for ever
+        finally:  # whatever fails here, no caller may wait forever
             run.ended.set()
 
 
 def make_run_id(call_id: str, number: int, name: str, arguments: bytes) -> str:
-    """Derives a run's idempotency key from what a checkpoint keeps, so that a resumed call finds it again.
+    """Derive a run's idempotency key from what a checkpoint keeps, so that a resumed call finds the run again.
 
-    The ids that models give to their tool calls don't serve: some count from 0 in each answer. Name and arguments are
-    part of it, so that a call whose last checkpoint was lost never takes another tool's outcome for its own."""
+    The ids that models give to their tool calls are unsuitable, because some models count from 0 in each answer. Name
+    and arguments are part of the key, so that a call whose last checkpoint was lost never gets another tool's outcome.
+    """
     parts = msgspec.json.encode((call_id, number, name, arguments.decode("utf-8", "replace")))
     return str(uuid.uuid5(_RUN_IDS, parts.decode()))
 
@@ -137,7 +153,7 @@ async def _carry_out(run: ToolRun) -> ToolOutcome:
 
 
 def _outcome(task: asyncio.Task[ToolOutcome]) -> ToolOutcome:
-    """An internal error ends only this run; the loop's exception handler logs the traceback."""
+    """Return the outcome. An internal error ends only this run, and the loop's exception handler logs the traceback."""
     if task.cancelled():
         return ToolOutcome(False, CANCELLED_RESULT, is_cancelled=True)
     error = task.exception()
@@ -148,7 +164,7 @@ def _outcome(task: asyncio.Task[ToolOutcome]) -> ToolOutcome:
 
 
 def _canonical(arguments: bytes) -> bytes:
-    """The same bytes for the same arguments; what cannot be decoded and encoded again stays as it is."""
+    """Return the same bytes for the same arguments. Invalid arguments stay unchanged."""
     try:
         return msgspec.json.encode(msgspec.json.decode(arguments), order="deterministic")
     except (msgspec.MsgspecError, OverflowError, RecursionError):

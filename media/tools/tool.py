@@ -6,38 +6,39 @@ from typing import Final
 
 from media.providers.ports import ToolSpec
 
-# Bounds the run of a tool that has no limit of its own.
+# The time limit of a tool that has no limit of its own.
 DEFAULT_TIMEOUT_S: Final = 60.0
 
-# For the model, where a run was begun and nobody knows how it ended: it would simply call the tool again, which is a
-# new run, and book twice.
+# For the model, if a run was begun and its outcome is unknown. Otherwise the model would call the tool again, which is
+# a new run, and book twice.
 MAY_BE_DONE: Final = (
     "It may have been done. Tell the caller so; call it again only if that does no harm or the caller wants it."
 )
 
-# Takes the arguments (JSON as the model wrote it) and the run's id; returns text for the model. Raises ToolError, and
-# msgspec.MsgspecError for arguments that do not fit.
+# Accepts the arguments (JSON as the model wrote it) and the run's id, and returns text for the model. Raises ToolError,
+# and msgspec.MsgspecError for invalid arguments.
 ToolFunction = Callable[[bytes, str], Awaitable[str]]
 
 
 class ToolError(Exception):
-    """A tool could not be run; the message goes back to the model."""
+    """A tool could not be run. The model gets the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool: its description for the model, what runs, and its traits.
+    """A tool: its description for the model, its function, and its traits.
 
-    timeout_s: then the run is cancelled, and the model gets an error.
-    filler: said while a run keeps the caller waiting in silence, and before the end of a call where the model says
-    nothing; empty: the silence is meant (the caller presses keys).
-    ends_call: after it the model gets no further request, because the stream is closed; unless the caller has
-    interrupted the sentence that called it.
-    secret: the result is left out of events (digits may be a card number or a PIN).
-    ends_answer: after it has succeeded the model is asked again only once the other side has said something.
-    repeatable: a run that was lost with its node may be run again.
-    stops_at_barge_in: a run is part of the sentence that called it, and is cancelled with it. takes_speech: asked then:
-    the caller's words belong to the run, which goes on.
+    Attributes:
+        timeout_s: After this time the run is cancelled, and the model gets an error.
+        filler: Said while a run keeps the caller waiting in silence, and before the end of a call if the model says
+            nothing. Empty means that the silence is intended, because the caller presses keys.
+        ends_call: The model gets no further request, because the stream is closed, unless the caller has interrupted
+            the sentence that called the tool.
+        secret: The result is left out of events (digits may be a card number or a PIN).
+        ends_answer: After success the model is asked again only once the other side has said something.
+        repeatable: A run that was lost with its node may be repeated.
+        stops_at_barge_in: A run is part of the sentence that called it, and is cancelled with it.
+        takes_speech: Called at a barge-in: returns whether the caller's words belong to the run, which then continues.
     """
 
     spec: ToolSpec

@@ -1,4 +1,4 @@
-"""The tool `transfer` for warm transfers: control calls the target and asks it first."""
+"""The tool `transfer` for warm transfers: control calls the target and asks whether it accepts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -18,7 +18,7 @@ TRANSFER_FAILED_RESULT: Final = (
     "Help them yourself as far as you can, for example by taking a message."
 )
 ACCEPTED_RESULT: Final = "The person has taken the call. The caller is connected now."
-# Why the target of a transfer was not reached, for the model.
+# The reasons why the target of a transfer was not reached, for the model.
 _FAILURES: Final[Mapping[TransferFailure, str]] = {
     "busy": "the line is busy",
     "no_answer": "nobody answered the phone",
@@ -33,7 +33,7 @@ class _Arguments(Struct):
 
 
 class _Decision(Struct):
-    """Control's answer: a conference in which the target waits, or why it does not."""
+    """Control's answer: a conference in which the target waits, or the reason why it does not."""
 
     conference: str = ""
     failure: TransferFailure = "failed"
