@@ -9,7 +9,7 @@ from media.providers.ports import ChatRequest, LanguageModelEvent, ProviderError
 
 @dataclass(frozen=True, slots=True)
 class ChatTimeouts:
-    """Seconds: of a new connection, from the request to the first token, and between two tokens."""
+    """Time limits in seconds: of a new connection, from the request to the first token, and between two tokens."""
 
     connect_s: float
     first_token_s: float
@@ -17,28 +17,32 @@ class ChatTimeouts:
 
 
 class ReplyReader(Protocol):
-    """Reads one streamed reply, event by event. has_begun: the model has begun. done: the stream was marked as
-    complete."""
+    """Reads one streamed reply, event by event.
+
+    Attributes:
+        has_begun: The model has begun.
+        done: The stream was marked as complete.
+    """
 
     has_begun: bool
     done: bool
 
     @property
     def is_complete(self) -> bool:
-        """Whether the model has ended the reply; its usage may still come."""
+        """Whether the model has ended the reply. Its usage may still follow."""
 
     def feed(self, data: bytes) -> list[LanguageModelEvent]:
-        """Takes the data of one event; returns what it holds. Raises ProviderError, also for an error in the data."""
+        """Read the data of one event. Return its events. Raises ProviderError, also for an error in the data."""
 
     def finish(self, request: ChatRequest) -> list[LanguageModelEvent]:
-        """Ends the reply; returns its tool calls and its usage. Raises ProviderError when the stream was cut."""
+        """End the reply. Return its tool calls and its usage. Raises ProviderError if the stream was cut off."""
 
     def spent(self, request: ChatRequest) -> TokenUsage:
-        """The usage of a stream that broke."""
+        """Return the usage of a stream that broke."""
 
 
 class ChatApi(Protocol):
-    """One model of a vendor. url: of streamed requests. headers: the key among them."""
+    """One model of a vendor. `url` is for streamed requests. `headers` include the key."""
 
     provider: str
     url: str
@@ -46,14 +50,17 @@ class ChatApi(Protocol):
     timeouts: ChatTimeouts
 
     def make_body(self, request: ChatRequest, refused: Set[str]) -> dict[str, Any]:
-        """The request's body. refused: fields that the model does not take, left out."""
+        """Return the request's body without the `refused` fields, which the model does not accept."""
 
     def make_reader(self) -> ReplyReader:
-        """Of the next reply."""
+        """Return a reader for the next reply."""
 
     def find_refused_field(self, body: bytes) -> str:
-        """The field that the model does not take, by the body of an HTTP error, if a reply can do without it; empty for
-        other errors."""
+        """Return the field that the model does not accept, from the body of an HTTP error, if a reply is possible
+        without it.
+
+        Returns an empty text for other errors.
+        """
 
     def make_error(self, status: int, body: bytes) -> ProviderError:
-        """Maps an HTTP answer that is no stream to our error."""
+        """Map an HTTP answer that is not a stream to our error."""

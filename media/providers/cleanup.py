@@ -10,14 +10,14 @@ CLOSE_TIMEOUT_S = 1.0
 
 
 async def close_stream(stream: object, limit_s: float = CLOSE_TIMEOUT_S) -> None:
-    """Closes an async generator (or whatever has `aclose`), which cancels the request behind it."""
+    """Close an async generator (or any object with `aclose`), which cancels the request behind it."""
     close = getattr(stream, "aclose", None)
     if close is not None:
         await close_within(close(), limit_s)
 
 
 async def close_within(closing: Awaitable[object], limit_s: float = CLOSE_TIMEOUT_S) -> None:
-    """Awaits `closing` for at most `limit_s` seconds; ignores a timeout and ProviderError."""
+    """Await `closing` for at most `limit_s` seconds. Ignores a timeout and ProviderError."""
     with suppress(TimeoutError, ProviderError):
         async with asyncio.timeout(limit_s):
             await closing

@@ -1,7 +1,7 @@
-"""gRPC connections to a vendor that calls share, with statuses mapped to our errors.
+"""gRPC connections to a vendor that calls share. Maps statuses to our errors.
 
-The library is loaded at the first connection and in a thread, because a process that meets no such vendor has no use
-for it (20 MB). Its own threads do the network's work; on the event loop messages are only handed over.
+The library is loaded at the first connection and in a thread, because a process without such a vendor does not need it
+(20 MB). Its own threads do the network's work; the event loop only exchanges messages with them.
 """
 
 import asyncio
@@ -27,27 +27,27 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 Metadata = Sequence[tuple[str, str]]
 
-# Google's servers take 100 streams on a connection, and the library lets further ones wait without a word.
+# Google's servers accept 100 streams per connection, and the library lets further streams wait without an error.
 STREAMS_PER_CONNECTION: Final = 90
 MAX_CONNECTIONS: Final = 16
 MAX_MESSAGE_BYTES: Final = 1 << 22
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.use_local_subchannel_pool", 1),  # else all channels to a server share one connection
+    ("grpc.use_local_subchannel_pool", 1),  # otherwise all channels to a server share one connection
     ("grpc.enable_retries", 0),  # the chain has the one loop of retries
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
 )
-# Statuses (grpc.io, "Status codes and their use in gRPC") that mean the same for each request like this one.
+# Statuses (grpc.io, "Status codes and their use in gRPC") that would not change if the request were repeated.
 _REFUSED: Final = frozenset(
     ("INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "UNIMPLEMENTED", "OUT_OF_RANGE", "ALREADY_EXISTS")
 )
 
 
 def load_grpc() -> Any:
-    """The library's asyncio part; the first time reads it from disk, 0.05 s."""
+    """Return the library's asyncio part. The first call reads it from disk, which takes 0.05 s."""
     return import_module("grpc.aio")
 
 
@@ -68,11 +68,12 @@ class GrpcServer:
 
     @property
     def connection_count(self) -> int:
-        """How many there are."""
+        """The number of connections."""
         return len(self._connections)
 
     async def connect(self, provider: str, timeout_s: float) -> "GrpcLease":
-        """A connection with room for one more stream. Raises ProviderError, at once when the server refuses it."""
+        """Return a lease on a connection with room for another stream. Raises ProviderError, at once if the server
+        refuses."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._load()
@@ -87,7 +88,7 @@ class GrpcServer:
         return lease
 
     async def close(self) -> None:
-        """Ends what is idle; a stream that runs keeps its connection."""
+        """End idle connections. A running stream keeps its connection."""
         idle = [connection for connection in self._connections if not connection.streams]
         self._connections = [connection for connection in self._connections if connection.streams]
         await asyncio.gather(*(one.channel.close() for one in idle))
@@ -99,7 +100,7 @@ class GrpcServer:
                 self._is_loaded = True
 
     def _choose(self, provider: str) -> _Connection:
-        """The fullest one that has room, else a new one."""
+        """Return the fullest connection that has room, or a new one."""
         free = [connection for connection in self._connections if connection.streams < STREAMS_PER_CONNECTION]
         if free:
             return max(free, key=lambda one: one.streams)
@@ -119,14 +120,14 @@ class GrpcLease:
         self.channel = connection.channel
 
     def release(self) -> None:
-        """The stream is over; idempotent."""
+        """The stream is over. Repeated calls change nothing."""
         if self._connection is not None:
             self._connection.streams -= 1
             self._connection = None
 
 
 class GrpcStream(Generic[Q, R]):
-    """One stream, messages both ways. Gives its lease back when it is cancelled, or has ended."""
+    """One stream with messages in both directions. Releases its lease when it is cancelled or has ended."""
 
     def __init__(self, provider: str, lease: GrpcLease, method: GrpcMethod[Q, R], metadata: Metadata) -> None:
         self._provider = provider
@@ -134,35 +135,35 @@ class GrpcStream(Generic[Q, R]):
         self._decode = method.decode
         open_call: Any = lease.channel.stream_stream(method.path, method.encode)
         self._call: Any = open_call(metadata=tuple(metadata))
-        # Not awaited itself, because whoever cancels that cancels the call.
+        # The call is not awaited directly, because cancelling that would cancel the call.
         self._headers = asyncio.get_running_loop().create_task(self._call.initial_metadata())
         self._call.add_done_callback(lambda _: lease.release())
 
     async def wait_until_accepted(self, limit_s: float) -> None:
-        """Waits for a sign that the server takes the stream, or for so long. Raises ProviderError when it does not.
+        """Wait for a sign that the server accepts the stream, at most `limit_s`. Raises ProviderError if it does not.
 
-        Whoever writes before that may get no status from the library, because a write that fails puts one of its own
-        in the server's place (`_AioCall.set_internal_error`): the refusal of a key would look like a fault.
+        A write before that may lose the server's status: the library replaces it with its own status if the write fails
+        (`_AioCall.set_internal_error`). The refusal of a key would then look like a fault.
         """
         await asyncio.wait({self._headers}, timeout=limit_s)
         if self._call.done():
             raise await self._find_error()
 
     async def write(self, message: Q) -> None:
-        """Hands a message over; waits while the server takes none. Raises ProviderError."""
+        """Send a message. Waits while the server accepts none. Raises ProviderError."""
         try:
             await self._call.write(message)
         except (load_grpc().AioRpcError, asyncio.InvalidStateError):
             raise await self._find_error() from None
 
     async def finish(self) -> None:
-        """Nothing more is written. Never raises: what went wrong shows where the stream is read."""
+        """End the writing. Never raises: an error is raised where the stream is read."""
         aio = load_grpc()
         with suppress(aio.AioRpcError, aio.InternalError, asyncio.InvalidStateError):
             await self._call.done_writing()
 
     async def read(self) -> R | None:
-        """The next message; None at the end. Raises ProviderError."""
+        """Return the next message, or None at the end. Raises ProviderError."""
         aio = load_grpc()
         try:
             message = await self._call.read()
@@ -175,7 +176,7 @@ class GrpcStream(Generic[Q, R]):
         return None
 
     def cancel(self) -> None:
-        """Ends the stream at once; idempotent."""
+        """End the stream at once. Repeated calls change nothing."""
         self._call.cancel()
         self._lease.release()
 
@@ -186,7 +187,7 @@ class GrpcStream(Generic[Q, R]):
 async def call_once(
     provider: str, lease: GrpcLease, method: GrpcMethod[Q, R], message: Q, metadata: Metadata, *, timeout_s: float
 ) -> R:
-    """One message for one. Raises ProviderError."""
+    """Send one message and return the answer. Raises ProviderError."""
     aio = load_grpc()
     call: Any = lease.channel.unary_unary(method.path, method.encode)
     try:
@@ -199,7 +200,7 @@ async def call_once(
 
 
 def _decode(provider: str, decode: Callable[[bytes], R], message: bytes) -> R:
-    """Not by the library, which would log what it cannot read."""
+    """Decode a message. The library does not, because it would log what it cannot read."""
     try:
         return decode(message)
     except DecodeError:
@@ -207,12 +208,12 @@ def _decode(provider: str, decode: Callable[[bytes], R], message: bytes) -> R:
 
 
 def make_error(provider: str, error: "grpc.aio.AioRpcError") -> ProviderError:
-    """The library's error as ours."""
+    """Convert the library's error to ours."""
     return error_of_status(provider, error.code().name, error.details() or "")
 
 
 def error_of_status(provider: str, name: str, details: str) -> ProviderError:
-    """Our error for a status. Its message has nothing of the details, which may quote what was said."""
+    """Return our error for a status. Its message excludes the details, which may quote what was said."""
     return _error_of_name(provider, name, is_unpaid="billing" in details.lower()).with_answer(details.encode())
 
 
@@ -232,7 +233,7 @@ def _error_of_name(provider: str, name: str, *, is_unpaid: bool) -> ProviderErro
 
 
 async def _wait_until_ready(provider: str, channel: "grpc.aio.Channel") -> None:
-    """Raises ProviderError as soon as an attempt to connect fails: the library would go on trying."""
+    """Raise ProviderError as soon as an attempt to connect fails, because the library would continue to try."""
     state = channel.get_state(try_to_connect=True)
     while (name := state.name) != "READY":
         if name in ("TRANSIENT_FAILURE", "SHUTDOWN"):
@@ -253,6 +254,7 @@ def _make_channel(address: GrpcAddress) -> "grpc.aio.Channel":
 
 @lru_cache(maxsize=4)
 def _read_authorities(chosen: str) -> bytes | None:
-    """The certificates that this machine trusts, as for all other connections; None has the library use its own."""
+    """Return the certificates that this machine trusts, as for all other connections. None selects the library's
+    own."""
     file = chosen or ssl.get_default_verify_paths().cafile
     return Path(file).read_bytes() if file else None
