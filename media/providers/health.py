@@ -13,15 +13,17 @@ from media.providers.health_record import HealthPolicy, HealthRecord, is_brief, 
 from media.providers.ports import KeyRefused, ProviderError, ProviderKind, ProviderSlow
 from media.providers.wait_history import UsualWait
 
-# Accounts whose health is known; beyond it, those that are in service and were used longest ago are forgotten.
+# The maximum number of accounts whose health is stored. Beyond it, the least recently used accounts in service are
+# removed.
 MAX_RECORDS: Final = 1_000
-# An ejected account that nobody tried for so long after its cool-down is in no plan any more: its key was replaced.
+# An ejected account without an attempt for this long after its cool-down is no longer in any plan: its key was
+# replaced.
 ABANDONED_S: Final = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
 class HealthKey:
-    """What has a health of its own: a provider with one account and configuration. fingerprint: of these."""
+    """Identifies a health record: a provider with one account and configuration, whose digest is `fingerprint`."""
 
     kind: ProviderKind
     provider: str
@@ -32,11 +34,14 @@ class HealthKey:
 class HealthChange:
     """A change of a provider's health.
 
-    what: "ejected" and "healed" change whether it is in service. "extended": a probe failed. "probed": a probe began.
-    "refuted": another process ejected it, but it has worked since. "forgotten": it was ejected, and nobody has used it
-    since. cool_down_s: from now on, 0 when it works. evidence_s: since the first of the failures that ejected it,
-    since the ejection after which it is probed, or since the useful unit that refutes. shared: learned from another
-    process, or of no interest to others.
+    Attributes:
+        what: "ejected" and "healed" change whether it is in service. "extended": a probe failed. "probed": a probe
+            began. "refuted": another process ejected it, but it has worked since. "forgotten": it was ejected, and
+            nobody has used it since.
+        cool_down_s: The cool-down from now on; 0 if the provider works.
+        evidence_s: The time since the first of the failures that ejected it, since the ejection after which it is
+            probed, or since the useful unit that refutes.
+        shared: The change was reported by another process, or is irrelevant to other processes.
     """
 
     key: HealthKey
@@ -50,8 +55,13 @@ class HealthChange:
 
 @dataclass(frozen=True, slots=True)
 class SharedHealth:
-    """What another process reported. version: grows with each report on the key. age_s: since the report's event.
-    left_s: of the cool-down; None when it works."""
+    """A report of another process.
+
+    Attributes:
+        version: Grows with each report on the key.
+        age_s: The time since the report's event.
+        left_s: The rest of the cool-down; None if the provider works.
+    """
 
     version: int
     age_s: float
@@ -60,7 +70,8 @@ class SharedHealth:
 
 
 class HealthBoard:
-    """All methods on one event loop; none waits. clock: seconds. chance: a random number in 0..1."""
+    """The board of health. Use it on one event loop. `clock` is in seconds; `chance` returns a random number in
+    0..1."""
 
     def __init__(
         self,
@@ -77,65 +88,69 @@ class HealthBoard:
         self._service_watchers: dict[object, Callable[[], None]] = {}
 
     def subscribe(self, listener: Callable[[HealthChange], None]) -> None:
-        """Calls the listener with every change."""
+        """Call the listener with every change."""
         self._listeners.append(listener)
 
     def is_usable(self, key: HealthKey) -> bool:
-        """Whether a request may try this provider before ejected ones."""
+        """Return whether a request may try this provider before ejected ones."""
         record = self._records.get(key)
         is_healthy = record is None or record.is_usable(self._clock())
         return is_healthy and key.provider not in self._out_of_service
 
     def set_out_of_service(self, providers: frozenset[str]) -> None:
-        """Replaces the names of the providers that the staff took out of service: each further request, of running
-        calls too, tries them last. Tells the watchers when there are further ones."""
+        """Replace the names of the providers that the staff took out of service, and notify the watchers of new ones.
+
+        Each further request, even of running calls, tries these providers last.
+        """
         added, self._out_of_service = providers - self._out_of_service, providers
         if added:
             for watcher in tuple(self._service_watchers.values()):
                 watcher()
 
     def is_in_service(self, key: HealthKey) -> bool:
-        """Whether the staff did not take the provider out of service."""
+        """Return whether the provider is in service for the staff."""
         return key.provider not in self._out_of_service
 
     def watch_service(self, watcher: Callable[[], None]) -> Callable[[], None]:
-        """Calls the watcher when providers were taken out of service; returns what ends that."""
+        """Call the watcher when providers are taken out of service. Returns a function that ends this."""
         handle = object()
         self._service_watchers[handle] = watcher
         return lambda: self._service_watchers.pop(handle, None) and None
 
     def usual_wait(self, key: HealthKey) -> UsualWait | None:
-        """How long the provider takes to its first useful unit, a recognizer to its final text; None while this process
-        has seen too few."""
+        """Return how long the provider takes to its first useful unit (a recognizer: to its final text).
+
+        Returns None while this process has seen too few.
+        """
         record = self._records.get(key)
         return None if record is None else record.waits.usual()
 
     def correct_figures(self, key: HealthKey, figures: UsualWait) -> UsualWait:
-        """The vendor's figures for that wait, corrected by the first answers."""
+        """Return the vendor's figures for that wait, corrected by the first answers."""
         record = self._records.get(key)
         return figures if record is None else record.waits.correct(figures)
 
     def usual_gap(self, key: HealthKey) -> UsualWait | None:
-        """The longest time between two units of one stream; None while this process has seen too few."""
+        """Return the longest time between two units of one stream, or None while this process has seen too few."""
         record = self._records.get(key)
         return None if record is None else record.gaps.usual()
 
     def start(self, key: HealthKey, workspace: str = "") -> "ProviderAttempt":
-        """Starts a workspace's attempt at a provider; it is the probe if one is due."""
+        """Start a workspace's attempt at a provider. The attempt is the probe if one is due."""
         record, now = self._records.get(key), self._clock()
         attempt = ProviderAttempt(self, key, workspace)
         if record is not None and record.is_half_open(now):
             record.start_probe(attempt, now)
-            # It says nothing of the provider: where that has worked since its ejection, it stays in service.
+            # This does not affect the provider: if it has worked since its ejection, it stays in service.
             age_s = record.ejected_age(now)
             self._emit(HealthChange(key, "probed", record.ejections, self._policy.probe_s, evidence_s=age_s))
         return attempt
 
     def learn(self, key: HealthKey, shared: SharedHealth) -> None:
-        """Applies what another process reported; a report that was applied already changes nothing.
+        """Apply a report of another process. A report that was applied already changes nothing.
 
-        A provider that this process itself found dead stays ejected when others say that it works, but for no longer
-        than a first cool-down: the fault may be this machine's.
+        A provider that this process itself ejected stays ejected if others report that it works, but at most for a
+        first cool-down, because the fault may be this machine's.
         """
         record, now, policy = self._shared_record(key), self._clock(), self._policy
         if record is None or shared.version <= record.version or not policy.cool_down_s:
@@ -150,19 +165,20 @@ class HealthBoard:
             self._learn_ejected(key, record, now, left_s, shared.ejections)
 
     def forget_versions(self) -> None:
-        """Reports have lower versions from now on, because the clock that numbers them was put back."""
+        """Reports have lower versions from now on, because the clock that numbers them was set back."""
         for record in self._records.values():
             record.version = 0
 
     def recent(self) -> dict[HealthKey, tuple[int, float | None]]:
-        """What other processes should know of the last seconds: doubts, and seconds since the latest useful unit."""
+        """Return what other processes need of the last seconds: doubts, and seconds since the latest useful unit."""
         now = self._clock()
         self._forget_abandoned(now)
         seen = {key: (record.doubts(now), record.useful_age(now)) for key, record in self._records.items()}
         return {key: (doubts, age_s) for key, (doubts, age_s) in seen.items() if doubts or age_s is not None}
 
     def heed(self, key: HealthKey, doubts: int, useful_age_s: float | None) -> None:
-        """Other processes together have so many doubts about the provider, and got a useful unit so long ago."""
+        """Store the doubts about the provider that other processes have together, and the age of their latest useful
+        unit."""
         record = self._shared_record(key)
         if record is not None and self._policy.cool_down_s:
             record.heed(self._clock(), doubts, useful_age_s)

@@ -2,7 +2,7 @@
 
 All audio at the ports is G.711 mu-law, 8 kHz, mono (1 byte = 0.125 ms), as the phone network carries it.
 
-What passes through them is defined in `shared/providers/`, which codecs of vendors use without media.
+The values that pass through the ports are defined in `shared/providers/`, which vendors' codecs use without media.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -88,35 +88,39 @@ class SpeechToTextSession(Protocol):
     """One caller's session. `push`, `started`, `finalize` and `next_turn` run on the frame path: they never block or
     raise.
 
-    Events go to the sink given at `open`, always on the event loop of the call.
+    Events go to the sink given at `open`, always on the call's event loop.
     """
 
     def push(self, ulaw: bytes) -> None:
-        """Takes the next piece of caller audio (usually 160 bytes = 20 ms); silence is pushed too."""
+        """Process the next piece of caller audio (usually 160 bytes = 20 ms), including silence."""
 
     def started(self) -> None:
-        """The caller began to speak a moment ago: a one-shot recognizer may drop audio older than about 500 ms.
-        Called again when the caller continues after a pause within the same turn: then nothing is dropped."""
+        """The caller began to speak a moment ago. A one-shot recognizer may drop audio older than about 500 ms.
+
+        Called again if the caller continues after a pause within the same turn. In that case nothing is dropped.
+        """
 
     def finalize(self, token: int) -> None:
-        """Asks for the final text of all audio pushed so far in this turn.
+        """Request the final text of all audio pushed so far in this turn.
 
-        Answered by one `RecognizedText(final=True, token=token)` (text may be empty), unless a later `finalize` or
-        `next_turn` makes it stale or the session fails. Speculative: the caller may go on speaking."""
+        One `RecognizedText(final=True, token=token)` answers (its text may be empty), unless a later `finalize` or
+        `next_turn` makes the request stale or the session fails. The request is speculative: the caller may continue to
+        speak.
+        """
 
     def next_turn(self) -> None:
-        """The current turn's text has been taken; later text belongs to the next turn."""
+        """The current turn's text was used. Later text belongs to the next turn."""
 
     async def close(self) -> None:
-        """Ends the session; idempotent; no event follows after it returns."""
+        """End the session. Repeated calls change nothing. No event follows after it returns."""
 
 
 @runtime_checkable
 class LanguageFollower(Protocol):
-    """A session that can go on in another language."""
+    """A session that can continue in another language."""
 
     def set_language(self, language: str) -> None:
-        """The caller speaks this language (BCP 47) from now on. Returns at once; no words are lost."""
+        """The caller speaks this language (BCP 47) from now on. Returns at once, without losing words."""
 
 
 class SpeechToText(Protocol):
@@ -125,7 +129,7 @@ class SpeechToText(Protocol):
     name: str
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
-        """Opens a session. Raises ProviderError when the provider cannot be reached."""
+        """Open a session. Raises ProviderError if the provider cannot be reached."""
 
 
 # --- LanguageModel ------------------------------------------------------------------------------------------------
@@ -133,21 +137,23 @@ class SpeechToText(Protocol):
 
 @runtime_checkable
 class LastResort(Protocol):
-    """A provider that answers at once, but worse than a model: it takes over when the others failed, and races none."""
+    """A provider that answers at once, but worse than a model. It takes over after the others failed, and does not race
+    them."""
 
     is_last_resort: bool
 
 
 class LanguageModel(Protocol):
-    """A language model, or anything that answers as one."""
+    """A language model, or anything that answers like one."""
 
     name: str
 
     def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
-        """Streams the reply. Closing the iterator cancels the request. Raises ProviderError.
+        """Stream the reply. Closing the iterator cancels the request. Raises ProviderError.
 
-        TokenUsage may come more than once (add them up). None comes when the stream is closed early: the chain then
-        estimates it, unless one came before."""
+        TokenUsage may come more than once; add the values up. If the stream is closed early and no TokenUsage has come,
+        the chain estimates it.
+        """
 
 
 # --- TextToSpeech -------------------------------------------------------------------------------------------------
@@ -156,9 +162,10 @@ class LanguageModel(Protocol):
 class TextToSpeech(Protocol):
     """A voice.
 
-    streams_text: True when the voice accepts words as they come from the model; False when each item of `text` must be
-    a whole clause or sentence.
-    times_words: True when every word comes with its timing.
+    Attributes:
+        streams_text: The voice accepts words as they come from the model. If it is false, each item of `text` must be a
+            whole clause or sentence.
+        times_words: Every word comes with its time.
     """
 
     name: str
@@ -166,7 +173,9 @@ class TextToSpeech(Protocol):
     times_words: bool
 
     def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
-        """Speaks the text as it arrives and ends after the last audio. An empty item asks the voice to speak what it
-        has so far (more may follow much later). Closing the iterator cancels. Audio may come faster than real time.
-        Text that was read counts as sent to the voice, and is paid for: read it when it can be sent. Raises
-        ProviderError."""
+        """Speak the text as it arrives, and end after the last audio. Raises ProviderError.
+
+        An empty item asks the voice to speak what it has so far (more may follow much later). Closing the iterator
+        cancels. Audio may come faster than real time. Text that was read counts as sent to the voice and is billed, so
+        it must be read only when it can be sent.
+        """

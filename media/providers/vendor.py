@@ -1,4 +1,4 @@
-"""The interface of a vendor's adapter, from which configured providers are made."""
+"""The interface of a vendor's adapter, with which configured providers are made."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping
@@ -24,17 +24,17 @@ T = TypeVar("T")
 P = TypeVar("P", covariant=True)
 
 
-# Accounts, servers and models whose connections a process keeps.
+# The maximum number of accounts, servers and models whose connections a process keeps.
 MAX_ACCOUNTS: Final = 500
 
 
 class ProviderUnusable(ValueError):
-    """A provider that cannot be made; the message begins with the plan's field."""
+    """A provider cannot be made. The message begins with the plan's field."""
 
 
 @dataclass(frozen=True, slots=True)
 class _SharedAccount:
-    """close: of the shared object."""
+    """A shared object. `close` closes it."""
 
     shared: Any
     close: Callable[[], Awaitable[None]]
@@ -43,8 +43,10 @@ class _SharedAccount:
 class VendorResources:
     """What the providers of all calls of one event loop share. The caller closes the HTTP session.
 
-    engine_socket: path at which the local speech engine listens; "" where there is none. tls: of WebSockets. guard: of
-    addresses that customers gave.
+    Attributes:
+        engine_socket: The path at which the local speech engine listens. Empty if there is none.
+        tls: The TLS settings of WebSockets.
+        guard: Guards connections to addresses that customers gave.
     """
 
     def __init__(self, http: ClientSession, engine_socket: str = "", guard: EgressGuard | None = None) -> None:
@@ -53,21 +55,24 @@ class VendorResources:
         self.guard = guard or EgressGuard()
         self.tls = ResumingTlsContext()
         self._shared: dict[Hashable, Any] = {}
-        self._accounts: dict[Hashable, _SharedAccount] = {}  # the one used last at the end
+        self._accounts: dict[Hashable, _SharedAccount] = {}  # the most recently used account is last
         self._ending: set[asyncio.Task[None]] = set()
         self._closing = AsyncExitStack()
 
     def share(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The object of this key, made at the first request and kept. For what there are few of, whatever plans say."""
+        """Return the object of this key, which is made at the first request and kept. The number of keys must be
+        small."""
         if key not in self._shared:
             self._shared[key] = make()
         found: T = self._shared[key]
         return found
 
     def share_account(self, key: Hashable, make: Callable[[], T], close: Callable[[T], Awaitable[None]]) -> T:
-        """As `share`, for what belongs to a key, an address or a model that plans name: of more than MAX_ACCOUNTS, the
-        one that was used longest ago is closed. A call that still has it goes on: so `close` has to end only what is
-        idle."""
+        """Return an object as `share` does, for a key, an address or a model that plans name.
+
+        If there are more than MAX_ACCOUNTS, the least recently used object is closed. A call that still uses it
+        continues, so `close` may end only what is idle.
+        """
         account = self._accounts.pop(key, None) or _make_account(make, close)
         self._accounts[key] = account
         if len(self._accounts) > MAX_ACCOUNTS:
@@ -79,23 +84,24 @@ class VendorResources:
         return found
 
     def guarded_http(self) -> ClientSession:
-        """A session whose connections pass the guard, made at the first request."""
+        """A session whose connections pass the guard. It is made at the first request."""
         return self.share(EgressGuard, self._open_guarded)
 
     def on_close(self, close: Callable[[], Awaitable[None]]) -> None:
-        """Calls this when the process ends."""
+        """Call `close` when the process ends."""
         self._closing.push_async_callback(close)
 
     async def close(self) -> None:
-        """Closes what vendors opened."""
+        """Close what vendors opened."""
         accounts, self._accounts = self._accounts, {}
         ending = (account.close() for account in accounts.values())
         await asyncio.gather(*ending, *self._ending, return_exceptions=True)
         await self._closing.aclose()
 
     def _open_guarded(self) -> ClientSession:
-        # All customers share it: a cookie that one's server sets for ".com" would go to the others' servers.
-        # And nothing is unpacked, because a small answer could become gigabytes; none is asked for packed.
+        # All customers share this session, so cookies are disabled: a cookie that one customer's server sets for ".com"
+        # would go to the servers of others. Answers are not decompressed, because a small answer could become
+        # gigabytes.
         session = ClientSession(
             connector=make_connector(self.guard), cookie_jar=DummyCookieJar(), auto_decompress=False
         )
@@ -105,8 +111,14 @@ class VendorResources:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSetup:
-    """What a provider is made from. name: of the configured instance, as events, metrics and health show it. options:
-    of the vendor's type for the kind. guarded: a customer gave the address. phonemes: of a voice that takes IPA."""
+    """What a provider is made from.
+
+    Attributes:
+        name: The configured instance, as events, metrics and health show it.
+        options: Options of the vendor's type for the kind.
+        guarded: A customer gave the address.
+        phonemes: Pronunciations for a voice that accepts IPA.
+    """
 
     name: str
     options: Any
@@ -125,7 +137,7 @@ class ProviderSetup:
         return self.resources.guard if self.guarded else None
 
     def make_target(self, url: str, headers: Mapping[str, str]) -> SocketTarget:
-        """Where its sockets connect. The options have `connect_s`."""
+        """Return where the provider's sockets connect. The options have `connect_s`."""
         return SocketTarget(
             provider=self.name,
             url=url,
@@ -141,7 +153,7 @@ class Preparable(Protocol):
     """A provider that can make its first request of a call faster."""
 
     def prepare(self) -> None:
-        """Opens in the background what the first request needs; returns at once. A failure shows at the request."""
+        """Open in the background what the first request needs. Returns at once. A failure shows at the request."""
 
 
 def _no_model(options: Struct) -> str:
@@ -154,18 +166,19 @@ def _no_usual_wait(options: Struct) -> UsualWait | None:
 
 @dataclass(frozen=True, slots=True)
 class Adapter(Generic[P]):
-    """How a vendor makes a provider of one kind. Creating one opens nothing; it may raise ProviderUnusable.
+    """How a vendor makes a provider of one kind. Creating one opens nothing, but may raise ProviderUnusable.
 
-    model: the model that the options choose, by the name under which it is priced (of a voice: its model, not the
-    voice); empty where the vendor has none.
-    request_options: names of options that say what is asked, not of whom nor how long to wait: calls that differ only
-    in them share the provider's health.
-    is_guardable: `make` connects through the setup's guard; only then may a customer give the address.
-    usual_wait: what is known of the time to the first useful unit (of a recognizer: to the final text) before calls
-    have measured it.
-    reads_figures: of a voice: it says numbers, dates and addresses well itself, so that it is given them as written.
-    ends_with_blank: of a voice: each text that it is given ends with a blank, which is metered.
-    keyterms: of a recognizer: which words its options make it expect, if it can.
+    Attributes:
+        model: Returns the model that the options choose, by the name under which it is priced (for a voice: its model,
+            not the voice). Empty if the vendor has none.
+        request_options: Names of options that describe the request, but not the server or the time limits. Calls that
+            differ only in these options share the provider's health.
+        is_guardable: `make` connects through the setup's guard. Only then may a customer give the address.
+        usual_wait: The expected time to the first useful unit (for a recognizer: to the final text) before calls have
+            measured it.
+        reads_figures: The voice itself says numbers, dates and addresses well, so it gets them as they are written.
+        ends_with_blank: Each text for the voice ends with a blank, which is metered.
+        keyterms: The recognizer's option for words to expect, if it has one.
     """
 
     make: Callable[[ProviderSetup], P]
@@ -181,7 +194,7 @@ class Adapter(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """One vendor, with an adapter for each kind of provider that it can be."""
+    """One vendor, with an adapter for each kind of provider that it offers."""
 
     name: str
     stt: Adapter[SpeechToText] | None = None
