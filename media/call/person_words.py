@@ -259,5 +259,7 @@ class PersonTranscript:
             await words.finish()
         finally:
             self._awaited -= 1
-            self._on_known()
-            await words.close()
+            try:
+                self._on_known()
+            finally:
+                await words.close()
