@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with TemporaryDirectory(prefix="listened-") as name, serve_valkey(Path(name), durable=False) as valkey:
         settings = {
             "VOCALIZED_REDIS_URL": valkey.url,
-            "VOCALIZED_MEDIA_PASS": authority.enrollment.make_pass(url).text,
+            "VOCALIZED_MEDIA_PASS": authority.enrollment.make_credential(url).text,
             "VOCALIZED_MEDIA_PUBLIC_URL": url,
             "VOCALIZED_MEDIA_STATE": str(Path(name) / "media"),
             "VOCALIZED_MEDIA_MAX_LISTENERS": str(2 * arguments.calls + 10),
