@@ -20,6 +20,7 @@ DOCUMENTS: Final = ("*.md", "docs/**/*.md", "deploy/**/*.md", "clients/**/*.md")
 FOR_DEVELOPERS: Final = ("ARCHITECTURE.md", "CONTRIBUTING.md", "docs/where.md", "docs/develop/*.md")
 THREATS: Final = "docs/evidence/threats.md"
 WALLS: Final = "## Everything else"  # the part of the threats whose tables list attacks that fail
+STOLEN_NODE: Final = "## A stolen media node"
 SECURITY: Final = (THREATS, "docs/evidence/asvs.md", "SECURITY.md")
 # `path/file.py` (`Name`, `Class.method`, `function`); a line may end anywhere between them.
 _FILE: Final = re.compile(
@@ -77,6 +78,15 @@ def _find_anchors(document: Path) -> set[str]:
     return found
 
 
+def find_untested_refusals(text: str) -> Iterator[tuple[int, str]]:
+    """Yield each row on a stolen media node that says "cannot" and names no test."""
+    start = text.index(STOLEN_NODE)
+    for match in _ROW.finditer(text, start, text.index("\n## ", start)):
+        cells = [cell.strip() for cell in match[1].split("|")]
+        if cells[1].startswith("cannot") and not (_FILE.search(cells[-1]) or cells[-1] == "as above"):
+            yield match.start(), "what a stolen node cannot do needs a test"
+
+
 def find_untested_walls(text: str) -> Iterator[tuple[int, str]]:
     """Yield each row of the tables of threats that claims a wall and names no test."""
     start = text.index(WALLS)
@@ -115,6 +125,7 @@ def find_faults(path: Path) -> Iterator[str]:
         faults += find_unchecked_tests(text)
     if document == THREATS:
         faults += find_untested_walls(text)
+        faults += find_untested_refusals(text)
     for offset, fault in sorted(faults):
         yield f"{document}:{text.count(chr(10), 0, offset) + 1}: {fault}"
 
@@ -128,6 +139,8 @@ def _list_files(patterns: tuple[str, ...]) -> list[Path]:
 def main() -> int:
     documents = _list_files(DOCUMENTS)
     assert {path.relative_to(ROOT).as_posix() for path in documents} >= {*SECURITY}
+    threats = (ROOT / THREATS).read_text()  # a pattern that matches nothing would find no fault
+    assert len(_FILE.findall(threats)) > 100, f"{THREATS} names fewer tests than it did"
     faults = [fault for path in documents for fault in find_faults(path)]
     print(*faults, sep="\n", end="\n" if faults else "")
     return bool(faults)

@@ -18,6 +18,8 @@ SECRET_RESULT: Final = "The result was not kept, because it is secret. If you st
 # it is on the agent's side. A node of the previous version treats it as the agent's words.
 _PERSON_SAID: Final = "[A supervisor said to the caller: "
 _PERSON_SPOKE: Final = "[A supervisor spoke with the caller here.]"
+# Whispers and words of a supervisor that one turn keeps: they are in each of the model's requests.
+MOST_ASIDE_CHARACTERS: Final = 4_000
 # A supervisor's text must not end the line that marks it.
 _BRACKETS: Final = str.maketrans("[]", "()")
 
@@ -133,14 +135,14 @@ class Transcript:
     def add_aside(self, text: str) -> None:
         """Add what a supervisor wants or does to the caller's latest turn, or to the first turn if there is none yet.
 
-        Only the model reads it. It is part of no checkpoint.
+        Only the model reads it. It is part of no checkpoint. The latest `MOST_ASIDE_CHARACTERS` are kept for a turn.
         """
         line = f"[{_one_line(text)}]"
         entry = next((entry for entry in reversed(self._entries) if entry.message.role == "user"), None)
         if entry is None:
-            self._aside = _join(self._aside, line)
+            self._aside = _join(self._aside, line)[-MOST_ASIDE_CHARACTERS:]
         else:
-            entry.aside = _join(entry.aside, line)
+            entry.aside = _join(entry.aside, line)[-MOST_ASIDE_CHARACTERS:]
 
     def add_tool_calls(self, entry: TranscriptEntry, calls: Sequence[ToolCall]) -> tuple[ToolResult, ...]:
         """The model called tools at the end of this utterance. Return the places of their results."""

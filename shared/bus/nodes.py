@@ -170,7 +170,8 @@ class NodeState(Struct, frozen=True, omit_defaults=True):
             version do not. The proof does not cover this field, because control of the previous version would reject
             the entry. A forged value only makes control issue a token that no node accepts.
         checks_rights: The node reads `CallPlan.right`, which a node of the previous version would refuse. The proof
-            does not cover it, for the same reason.
+            does not cover it, for the same reason. A forged value makes control issue plans without rights, so that a
+            browser test call goes on after its beginner lost them; the next release covers it.
     """
 
     node_id: str

@@ -26,6 +26,8 @@ _NONCE_BYTES: Final = 12
 _HEAD: Final = re.compile(rb"1\.([0-9a-f]{8})\.([0-9a-z-]{1,48})\.(\d{1,2})")
 _LONGEST_HEAD: Final = 80
 _SEALED: Final = b"1."
+# Programs of all versions derive the same keys: the words must never change.
+_DERIVATION: Final = "stream vouchers"
 
 
 class ForgedEntry(ValueError):
@@ -82,7 +84,7 @@ class StreamCredentialKeys:
     """Control's end. The first of the bus `keys` issues credentials; all of them check."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        masters = Sealer(keys).derive("stream stream credentials")
+        masters = Sealer(keys).derive(_DERIVATION)
         self._masters = {_mark(master): master for master in masters}
         self._newest = _mark(masters[0])
 

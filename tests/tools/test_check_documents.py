@@ -8,6 +8,7 @@ from tools.check_documents import (
     find_broken_links,
     find_missing_names,
     find_unchecked_tests,
+    find_untested_refusals,
     find_untested_walls,
 )
 
@@ -51,6 +52,20 @@ def test_reports_links_to_missing_files_and_headings() -> None:
         "there is no file nowhere.md",
         "there is no heading #nothing in threats.md",
     ]
+
+
+def test_reports_what_a_stolen_node_cannot_do_without_a_test() -> None:
+    row = "| a fault | {} | a wall | {} |\n"
+    text = (
+        "## A stolen media node\n\n| attempt | result | wall | test |\n| --- | --- | --- | --- |\n"
+        + row.format("cannot", "`tests/control/test_rls.py`")
+        + row.format("cannot", "as above")
+        + row.format("**can**", "")
+        + row.format("cannot", "")
+        + "\n## Everything else\n"
+    )
+    found = [text[at:].partition("\n")[0] for at, _ in find_untested_refusals(text)]
+    assert found == [row.format("cannot", "").strip()]
 
 
 def test_reports_walls_without_a_test() -> None:

@@ -19,7 +19,7 @@ class Transcribe(Struct, frozen=True, tag=True):
     is_partial: bool = False
 
 
-class Synthesize(Struct, frozen=True, tag=True):
+class Synthesize(Struct, frozen=True, tag="Synthesise"):  # the tag that older programs know
     """Requests the speech of a text."""
 
     id: int
@@ -39,7 +39,7 @@ class Transcribed(Struct, frozen=True, tag=True):
     transcript: Recognition
 
 
-class Synthesized(Struct, frozen=True, tag=True):
+class Synthesized(Struct, frozen=True, tag="Synthesised"):  # the tag that older programs know
     """Answers Synthesize."""
 
     id: int

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from media.call.call import Call
 from media.call.phrases import phrase_language
 from media.call.recording import RecordingArchive
@@ -38,6 +40,8 @@ from shared.events import (
 )
 from shared.plan import CallPlan
 from shared.refcycles import break_cycle
+
+log = structlog.get_logger()
 
 # A stream that ended for one of these reasons was lost, and the call may be resumed in another one.
 LOST: Final[frozenset[EndReason]] = frozenset({"carrier_error", "media_lost"})
@@ -117,7 +121,10 @@ class BusCallRecord:
             self._watch = asyncio.create_task(self._end_when_revoked(self._right))
 
     async def _end_when_revoked(self, right: str) -> None:
-        await self._services.rights.wait_revoked(self.identity, BROWSER_CALL_CHECK, right)
+        try:
+            await self._services.rights.wait_revoked(self.identity, BROWSER_CALL_CHECK, right)
+        except Exception:  # without checks the call may not go on
+            log.exception("right.check_failed", call_id=self.identity.call_id)
         if self.call is not None:
             self.call.end("admin", polite=False)
 

@@ -28,11 +28,13 @@ class RightsPace:
         every: The time between two checks.
         ask: The time limit of one answer.
         lasts: How long a right is valid after a positive answer.
+        retry: The time until the next check after one without an answer: another API process may know the request.
     """
 
     every: float = 10.0
     ask: float = 5.0
     lasts: float = 25.0
+    retry: float = 2.0
 
 
 PACE: Final = RightsPace()
@@ -66,4 +68,4 @@ class RightChecks:
             if holds is False or now() >= until:
                 log.info("right.revoked", call_id=call.call_id, request=name, is_answered=holds is False)
                 return
-            await asyncio.sleep(min(self._pace.every, until - now()))
+            await asyncio.sleep(min(self._pace.every if holds else self._pace.retry, until - now()))

@@ -45,6 +45,14 @@ def test_no_other_statement_is(fault: str) -> None:
         KEYS.open("call-1", sealed[:-1] + bytes([sealed[-1] ^ 1]), "outcome")
 
 
+def test_credentials_are_those_of_every_version() -> None:
+    """Programs of two versions run at once in an upgrade: for one key both must derive the same secrets."""
+    assert CREDENTIAL.text == (
+        "1.10451e71.0-abc-def.2/64811f0d744eb035b04748360fb31e75df158f2fc6c8638dbbefda1892355de2"
+        "/ea741f0b0fc2d4f08abeba7498cfcb7f22c53f9024da22681340389d1807a79c"
+    )
+
+
 def test_calls_that_began_before_a_rotation_go_on() -> None:
     before, rotated = StreamCredentialKeys([OLD]).issue("c", 0, "n"), StreamCredentialKeys([NEW, OLD])
     assert rotated.check("c", BODY, "event", before.sign(BODY, "event")).leg == 0

@@ -30,6 +30,12 @@ MESSAGES: list[EngineRequest | EngineAnswer] = [
 ]
 
 
+def test_engines_of_every_version_know_the_tags() -> None:
+    """An upgrade replaces the engine while nodes of the previous version still use it."""
+    tags = [type(message).__struct_config__.tag for message in MESSAGES]
+    assert tags == ["Transcribe", "Synthesise", "Cancel", "Transcribed", "Synthesised", "Refused"]
+
+
 def reader_of(data: bytes) -> asyncio.StreamReader:
     reader = asyncio.StreamReader()
     reader.feed_data(data)

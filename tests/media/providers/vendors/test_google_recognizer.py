@@ -180,7 +180,7 @@ async def test_a_stream_that_the_vendor_ends_is_a_failure(harness: Harness) -> N
 async def test_a_stream_without_audio_is_ended_by_us(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = RenewalLimits(idle_s=0.05)
     monkeypatch.setattr(google_speech_media, "LIMITS", limits)
-    harness.a.recognizer.timing = replace(QUICK, idle_s=0.5)
+    harness.a.recognizer.timing = replace(QUICK, idle_s=5.0)
     caller = Caller(8)
     caller.session = await harness.call.build().stt.open("en", caller.sink)
     caller.session.push(SILENCE * 1_600)
