@@ -95,7 +95,7 @@ async def test_message_arrives_by_mail_once_with_the_recordings_link(
             mail = await wait_for_mail(folder, owner, f"Message from {caller.number}")
     assert [event["event_data"]["ok"] for event in record.events if event["event_type"] == "tool.ran"] == [True]
     text = mail.get_content()
-    page = f"{platform.api_url}{platform.workspace.path}/calls/{call_id}"
+    page = f"{platform.api_url}/console{platform.workspace.path}/calls/{call_id}"
     assert f"> {MESSAGE['message']}\n" in text and "Name: Jane Doe\n" in text
     assert f"{page}\n" in text and f"The recording: {page}/recording\n" in text
     assert len(mails(folder, owner, mail["Subject"])) == 1

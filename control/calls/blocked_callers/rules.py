@@ -10,6 +10,8 @@ from control.http.fields import CreatedAt, Id
 
 @dataclass(frozen=True, slots=True)
 class BlockedCaller:
+    """A caller whose calls the workspace refuses."""
+
     id: Id
     caller: Annotated[
         str, Field(description="E.164 number, or `anonymous` for all who withhold theirs.", examples=["+12025550123"])

@@ -224,6 +224,8 @@ class CallReport:
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
+    """An event of a call."""
+
     seq: Annotated[int, Field(description="Sequence number of the event.", examples=[7])]
     event_type: Annotated[str, Field(description="Type of the event.", examples=["caller.said"])]
     event_data: Annotated[

@@ -75,7 +75,7 @@ def test_outlines_leave_out_what_results_do() -> None:
     transcript = all_tools()["get_transcript"]
     assert list(transcript.output_schema["properties"]) == ["turns", "next_offset", "total"]
     turn = transcript.output_schema["properties"]["turns"]["items"]["properties"]
-    assert set(turn) == {"turn", "caller", "agent", "start_ms", "interrupted", "tools"}
+    assert set(turn) == {"turn", "caller", "agent", "person", "start_ms", "interrupted", "tools"}
     assert transcript.title == "What caller and agent said in a call, by turn, in parts"
     call = all_tools()["get_call"].output_schema["properties"]
     assert "transcription" not in call and "turns" not in call["call"]["properties"]
