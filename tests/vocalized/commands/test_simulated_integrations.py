@@ -24,8 +24,8 @@ async def grant_access(session: aiohttp.ClientSession, oauth_url: str) -> str:
         url = answer.headers["Location"]
     async with session.get(url, allow_redirects=False) as answer:
         url = answer.headers["Location"]
-    assert urlsplit(url).path == "/confirm-integration"
-    return parse_qs(urlsplit(url).query)["token"][0]
+    assert urlsplit(url).path == "/console/integrations"
+    return parse_qs(urlsplit(url).fragment)["confirmation"][0]
 
 
 async def connect_calendar(session: aiohttp.ClientSession, api: ApiClient, workspace: str) -> None:

@@ -31,6 +31,7 @@ from vocalized.stack.api_client import ApiClient
 
 ROOT = Path(__file__).resolve().parents[3]
 ACCOUNTS_FILE = "first-accounts.json"
+MOST_CALLS = 3
 
 
 @contextmanager
@@ -201,8 +202,13 @@ async def own_agent_calls(state: Path, taken: str) -> str:
     made = [await vocalized("agent", "Mine", "--prompt", "Be brief.", "--json", "--state", str(state)) for _ in "12"]
     assert made[0] == made[1] and made[0]["number"] != taken
     turns = ("--agent", "Mine", "--say", "Hello there.")
-    answered = await vocalized("answer", "+16465550123", *turns, "--json", "--state", str(state))
-    assert (answered["status"], len(answered["turns"])) == ("completed", 1)
+    # The phone waits 4 s for a greeting, then speaks: on a machine that does much else that can be over the greeting.
+    for _ in range(MOST_CALLS):
+        answered = await vocalized("answer", "+16465550123", *turns, "--json", "--state", str(state))
+        assert answered["status"] == "completed"
+        if answered["turns"]:
+            break
+    assert len(answered["turns"]) == 1
     call_id: str = answered["call_id"]
     return call_id
 

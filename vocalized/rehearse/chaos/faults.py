@@ -88,7 +88,7 @@ _NEIGHBORS: Final[Sequence[tuple[LinkName, str, Promise]]] = (
     ("redis-control", "Redis, of API and worker", _NO_NEW),
     ("redis-media", "Redis, of the nodes", _NO_NEW),
     ("storage", "storage", _USUAL),
-    ("recogniser", "the first recogniser", _NEXT_CHOICE),
+    ("recogniser", "the first recognizer", _NEXT_CHOICE),
     ("model", "the first model", _NEXT_CHOICE),
     ("voice", "the first voice", _NEXT_CHOICE),
     ("carrier", "the carriers' APIs", _NO_NEW),
