@@ -1,7 +1,7 @@
 """Composes the API: all routes, the middleware around them, and their dependencies."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from control.api.routes import CLIENT_ROUTES as CLIENT
 from control.api.system import System
 from control.api_keys.service import ApiKeys
 from control.calls.browser_calls.service import BrowserCallChecks
+from control.calls.feed.service import LiveFeed
 from control.calls.live.tool import SentDigitRuns
 from control.calls.outbound.service import OutboundCalls
 from control.calls.records.service import CallRecords
@@ -194,6 +195,7 @@ async def open_app(
                             console.add_to(app.router)
                             if not options.policies.has_portal:
                                 console.add_returns(app.router)
+                            app.on_shutdown.append(_end_streams(dependencies.services[LiveFeed]))
                             with dependencies.metrics.process.measured():
                                 yield app
                     finally:
@@ -280,6 +282,13 @@ def make_request_reader(
 def make_request_shares(places: int) -> RequestShares:
     """Of so many requests at once. A handler gets three quarters of them, at least one."""
     return RequestShares(places=places, per_handler=max(places * 3 // 4, 1))
+
+
+def _end_streams(feed: LiveFeed) -> Callable[[web.Application], Awaitable[None]]:
+    async def end(_: web.Application) -> None:
+        feed.stop()
+
+    return end
 
 
 def _dead_tasks(reader: RequestReader) -> list[str]:

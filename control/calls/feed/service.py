@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -97,6 +97,11 @@ class LiveFeed:
         self._records, self._media = records, media
         self._places = StreamPlaces(limits)
         self._floors: dict[UUID, tuple[float, str]] = {}  # by call: when it was read, and who had it
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ends all streams. A server that stops would otherwise wait for them until its drain time is over."""
+        self._stopping.set()
 
     def require_room(self, follower: Follower) -> None:
         """Raises TooManyRequests (code too_many_streams)."""
@@ -122,7 +127,7 @@ class LiveFeed:
     async def _follow(self, follower: Follower, state: _Stream, reauthorized: Reauthorized) -> AsyncGenerator[bytes]:
         loop = asyncio.get_running_loop()
         until, quiet_since = loop.time() + LONGEST_S, loop.time()
-        while loop.time() < until:
+        while loop.time() < until and not self._stopping.is_set():
             try:
                 found = await reauthorized(partial(self._read, follower.workspace_id, state))
             except (Unauthorized, Forbidden, NotFound):
@@ -134,7 +139,9 @@ class LiveFeed:
             elif loop.time() - quiet_since >= BEAT_S:
                 quiet_since = loop.time()
                 yield b": beat\n\n"
-            await asyncio.sleep(POLL_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_S):
+                    await self._stopping.wait()
         yield state.message("closed", {"reason": "ending"})
 
     async def _find_floors(self, found: _Reading) -> dict[UUID, str]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, ClientSession
 
 from shared.bus.client import bus_client
 from shared.bus.live import LiveCall, LiveCalls
@@ -119,6 +119,21 @@ async def test_stream_closes_when_the_member_is_removed(workspace: CallWorkspace
         await api.owner.execute("DELETE FROM workspace_members WHERE user_id = $1", UUID(viewer.id))
         assert await next_message(stream) == ("closed", {"reason": "revoked"})
         assert await stream.content.read() == b""
+
+
+async def test_streams_end_when_the_server_stops(database_url: str, valkey_url: str) -> None:
+    async with ClientSession() as client, AsyncExitStack() as server:
+        api = await server.enter_async_context(running_api(database_url, valkey_url))
+        workspace = await make_call_workspace(api)
+        url, headers = (
+            f"{api.url}{workspace.calls_path}/live/events",
+            {"Authorization": f"Bearer {workspace.ann.token}"},
+        )
+        async with client.get(url, headers=headers) as stream:
+            assert (await next_message(stream))[0] == "snapshot"
+            await server.aclose()
+            assert await next_message(stream) == ("closed", {"reason": "ending"})
+            assert await stream.content.read() == b""
 
 
 async def test_calls_of_other_workspaces_are_not_sent(workspace: CallWorkspace, api: Api) -> None:
