@@ -1,1 +1,2 @@
-"""Recognizers, language models and voices behind three ports."""
+"""The three provider ports (speech recognizer, language model and voice) and the code that builds and runs
+providers."""

@@ -9,7 +9,13 @@ from media.providers.ports import ChatRequest, LanguageModelEvent, ProviderError
 
 @dataclass(frozen=True, slots=True)
 class ChatTimeouts:
-    """Time limits in seconds: of a new connection, from the request to the first token, and between two tokens."""
+    """Time limits of a streamed request.
+
+    Attributes:
+        connect_s: Seconds for opening a connection.
+        first_token_s: Seconds from the request to the first token.
+        idle_s: Seconds between two tokens.
+    """
 
     connect_s: float
     first_token_s: float
@@ -20,8 +26,8 @@ class ReplyReader(Protocol):
     """Reads one streamed reply, event by event.
 
     Attributes:
-        has_begun: The model has begun.
-        done: The stream was marked as complete.
+        has_begun: Whether the model has begun its reply.
+        done: Whether the stream was marked as complete.
     """
 
     has_begun: bool
@@ -29,20 +35,29 @@ class ReplyReader(Protocol):
 
     @property
     def is_complete(self) -> bool:
-        """Whether the model has ended the reply. Its usage may still follow."""
+        """Whether the model has ended the reply. Its token usage may still follow."""
 
     def feed(self, data: bytes) -> list[LanguageModelEvent]:
-        """Read the data of one event. Return its events. Raises ProviderError, also for an error in the data."""
+        """Parse the data of one server-sent event and return the model events in it.
+
+        Raises:
+            ProviderError: The data is invalid or reports an error.
+        """
 
     def finish(self, request: ChatRequest) -> list[LanguageModelEvent]:
-        """End the reply. Return its tool calls and its usage. Raises ProviderError if the stream was cut off."""
+        """End the reply and return its tool calls and token usage. Raises ProviderError if the stream was cut off."""
 
     def spent(self, request: ChatRequest) -> TokenUsage:
-        """Return the usage of a stream that broke."""
+        """Return the token usage of a stream that broke."""
 
 
 class ChatApi(Protocol):
-    """One model of a vendor. `url` is for streamed requests. `headers` include the key."""
+    """The HTTP API of one model of a vendor.
+
+    Attributes:
+        url: The address for streamed requests.
+        headers: The headers of each request, including the key.
+    """
 
     provider: str
     url: str
@@ -56,11 +71,12 @@ class ChatApi(Protocol):
         """Return a reader for the next reply."""
 
     def find_refused_field(self, body: bytes) -> str:
-        """Return the field that the model does not accept, from the body of an HTTP error, if a reply is possible
-        without it.
+        """Return the name of the field that the model does not accept, or an empty string.
 
-        Returns an empty text for other errors.
+        Args:
+            body: The body of an HTTP error. The result is empty if the error has another reason, or if the model cannot
+                reply without the field.
         """
 
     def make_error(self, status: int, body: bytes) -> ProviderError:
-        """Map an HTTP answer that is not a stream to our error."""
+        """Convert an HTTP answer that is not a stream to a ProviderError."""

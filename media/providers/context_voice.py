@@ -16,8 +16,8 @@ M_contra = TypeVar("M_contra", contravariant=True)
 # A context that has been silent for this long is ended, because vendors close it after a while (Cartesia: 1 s after its
 # last audio), or limit the number of open contexts (ElevenLabs: 5 per connection).
 IDLE_S: Final = 0.5
-# A vendor that owes audio, or the end of a context, and is silent for this long is out of order. The chain's deadline
-# is shorter, but it does not run while the text pauses.
+# A vendor that has yet to send audio or the end of a context, and is silent for this long, has failed. The chain's
+# deadline is shorter, but it does not run while the text pauses.
 SILENCE_S: Final = 4.0
 
 
@@ -29,7 +29,8 @@ class MessageSender(Protocol):
 
 
 class UtteranceContexts(Protocol[M_contra]):
-    """The contexts of one utterance: outgoing messages (empty: nothing to send) and incoming messages."""
+    """The contexts of one utterance. Creates outgoing messages and reads incoming messages; an empty outgoing message
+    means that there is nothing to send."""
 
     @property
     def is_open(self) -> bool:
@@ -49,10 +50,11 @@ class UtteranceContexts(Protocol[M_contra]):
 
     @property
     def unfinished_id(self) -> str:
-        """The context that is open at the vendor, even after it was cancelled; empty for none."""
+        """The ID of the context that is still open at the vendor, also after a cancellation; empty if no context is
+        open."""
 
     def add_text(self, text: str) -> bytes | tuple[bytes, ...]:
-        """Return the messages that send text. Do not call this while a finished context is not done."""
+        """Return the messages that send the text. Must not be called while a finished context is not done."""
 
     def finish(self) -> bytes:
         """Return the message that ends the context."""
@@ -61,11 +63,11 @@ class UtteranceContexts(Protocol[M_contra]):
         """Return the message that stops the context."""
 
     def read(self, message: M_contra) -> SpeechChunk | None:
-        """Read a message of the connection. Return its audio or words. Raises ProviderError."""
+        """Read a message from the connection and return its audio or words. Raises ProviderError."""
 
 
 class ContextUtterance(Generic[M_contra]):
-    """Text in, audio out, over one connection."""
+    """Sends the text of one utterance over a connection and receives its audio."""
 
     def __init__(self, provider: str, connection: MessageSender, contexts: UtteranceContexts[M_contra]) -> None:
         self._provider = provider
@@ -81,7 +83,7 @@ class ContextUtterance(Generic[M_contra]):
         self._is_usable = True  # whether another utterance can use the connection
 
     async def read(self, text: AsyncIterator[str]) -> None:
-        """Send the text as it arrives."""
+        """Send the text as it arrives, and finish the context at its end."""
         try:
             async for piece in text:
                 await self._wait_for_done()  # otherwise another context would be spoken at the same time
@@ -102,7 +104,7 @@ class ContextUtterance(Generic[M_contra]):
         return chunk
 
     def take(self, message: M_contra) -> None:
-        """Process a message of the connection. Raises ProviderError."""
+        """Process a message from the connection. Raises ProviderError."""
         chunk = self._contexts.read(message)
         self._active_at = self._loop.time()
         if chunk is not None:
@@ -119,14 +121,14 @@ class ContextUtterance(Generic[M_contra]):
 
     @property
     def is_suspect(self) -> bool:
-        """Return whether the connection failed, or may be dead because nothing has arrived for a while."""
+        """Whether the connection failed, or may be dead because nothing has arrived for IDLE_S."""
         is_silent = not self._is_over and self._loop.time() - self._active_at >= IDLE_S
         return not self._is_usable or (is_silent and not self._contexts.heard)
 
     def stop(self) -> bool:
-        """Cancel what is not spoken yet. Return whether the connection can be used again.
+        """Cancel the rest of the utterance. Return whether the connection can be reused.
 
-        It cannot if it was silent since the last text, because it may be dead.
+        A connection that was silent since the last text cannot be reused, because it may be dead.
         """
         self._is_over = True
         if self._timer is not None:
@@ -150,7 +152,7 @@ class ContextUtterance(Generic[M_contra]):
             await self._done.wait()
 
     def _check(self) -> None:
-        """End a context for which no text arrives. Fail if the vendor is silent."""
+        """Finish the context if no more text arrives. Fail if the vendor is silent."""
         self._timer = None
         silent_s = self._loop.time() - self._active_at
         if self._is_over or self._contexts.is_done:
@@ -160,7 +162,8 @@ class ContextUtterance(Generic[M_contra]):
             return
         if silent_s >= IDLE_S and self._contexts.has_audio:
             self._send(self._contexts.finish())
-        due_s = IDLE_S - silent_s if silent_s < IDLE_S else IDLE_S  # a period later would reach the vendor's limit
+        # waiting for another IDLE_S would exceed the vendor's limit
+        due_s = IDLE_S - silent_s if silent_s < IDLE_S else IDLE_S
         self._timer = self._timer or self._loop.call_later(due_s, self._check)
 
     def _end_if_done(self) -> None:
@@ -174,15 +177,15 @@ M = TypeVar("M")
 
 @dataclass(frozen=True, slots=True)
 class VoiceProtocol(Generic[M]):
-    """What all connections to a vendor have in common.
+    """The parts of a vendor's protocol that all its connections share.
 
     Attributes:
-        read: Decodes a message, for a provider. Raises ProviderError.
-        find_ended: Returns the id of the context that a message ends, empty for none.
-        refine_refusal: Makes the error of a refused handshake more specific, from its answer.
-        make_closed: Makes the error for a provider, a close code and its reason.
-        max_contexts: The number of contexts that the vendor allows at once in a connection. None means that a cancelled
-            context no longer counts.
+        read: Decodes a message. Takes the provider's name and the message. Raises ProviderError.
+        find_ended: Returns the ID of the context that a message ends, or an empty string.
+        refine_refusal: Makes the error of a refused handshake more specific, based on the vendor's answer.
+        make_closed: Creates the error for a provider's name, a close code and its reason.
+        max_contexts: The maximum number of contexts that the vendor allows in a connection at once. None means that a
+            canceled context no longer counts.
     """
 
     read: Callable[[str, bytes], M]
@@ -193,7 +196,7 @@ class VoiceProtocol(Generic[M]):
 
 
 class ContextConnection(Generic[M]):
-    """One WebSocket, used by one utterance at a time."""
+    """A WebSocket that serves one utterance at a time."""
 
     def __init__(self, provider: str, protocol: VoiceProtocol[M]) -> None:
         self._provider = provider
@@ -219,16 +222,20 @@ class ContextConnection(Generic[M]):
 
     @property
     def has_room(self) -> bool:
-        """Whether another utterance can open its contexts; it has one at a time."""
+        """Whether another utterance can open a context. An utterance has one context at a time."""
         most = self._protocol.max_contexts
         return most is None or len(self._ending) < most - 1
 
     def use(self, utterance: ContextUtterance[M]) -> None:
-        """Give this utterance all messages from now on."""
+        """Pass all further messages to this utterance."""
         self._utterance = utterance
 
     def release(self, unfinished_id: str) -> None:
-        """Drop further messages. `unfinished_id` is the utterance's context that is not over; empty for none."""
+        """Detach the utterance, so that further messages are dropped.
+
+        Args:
+            unfinished_id: The ID of the utterance's context that is still open at the vendor, or an empty string.
+        """
         self._utterance = None
         if unfinished_id and self._protocol.max_contexts is not None:
             self._ending.add(unfinished_id)
@@ -239,18 +246,20 @@ class ContextConnection(Generic[M]):
             self._socket.send_text(message)
 
     def abort(self) -> None:
-        """End the connection at once."""
+        """Disconnect at once."""
         if self._socket is not None:
             self._socket.abort()
 
     async def close(self) -> None:
-        """Close the connection with only a close frame, because a vendor's own message could make it finish speaking
-        first."""
+        """Close the connection.
+
+        Sends only a close frame, because a vendor's own closing message could make the vendor finish speaking first.
+        """
         if self._socket is not None:
             await self._socket.close()
 
     def on_text(self, message: bytes) -> None:
-        """Read a message for the utterance."""
+        """Decode a message and pass it to the utterance."""
         if self._utterance is None and not self._ending:
             return
         try:
@@ -266,7 +275,7 @@ class ContextConnection(Generic[M]):
         """Ignore a binary message, because the vendor sends none."""
 
     def on_closed(self, code: int, reason: str) -> None:
-        """Fail the utterance."""
+        """Fail the utterance with an error for the close code."""
         if self._utterance is not None:
             self._utterance.fail(self._protocol.make_closed(self._provider, code, reason))
 
@@ -276,11 +285,11 @@ async def speak_contexts(
     begin: Callable[[], tuple[WarmConnections[ContextConnection[M]], UtteranceContexts[M]]],
     text: AsyncIterator[str],
 ) -> AsyncGenerator[SpeechChunk, None]:
-    """Speak whole clauses or sentences over a warm connection, and return the connection. Raises ProviderError.
+    """Speak whole clauses or sentences over a warm connection, and give the connection back. Raises ProviderError.
 
     Args:
         name: The name of the provider.
-        begin: Returns the connections and contexts of this utterance. May raise ProviderError.
+        begin: Returns the connection pool and the contexts of this utterance. May raise ProviderError.
     """
     pool, contexts = begin()
     connection = await pool.take()
@@ -309,8 +318,8 @@ class LanguageConnections(Generic[M]):
     """The connections of all calls with the same voice, address and key, if the address contains the language.
 
     Attributes:
-        make: Makes the connections of a language.
-        latest: The language of the latest utterance. Empty means the vendor's own guess.
+        make: Creates the connection pool for a language.
+        latest: The language of the latest utterance. If it is empty, the vendor detects the language.
     """
 
     make: Callable[[str], WarmConnections[ContextConnection[M]]]
@@ -318,14 +327,14 @@ class LanguageConnections(Generic[M]):
     _by_language: dict[str, WarmConnections[ContextConnection[M]]] = field(default_factory=dict)
 
     def of(self, language: str) -> WarmConnections[ContextConnection[M]]:
-        """Return the connections of a language."""
+        """Return the connection pool for a language."""
         self.latest = language
         if language not in self._by_language:
             self._by_language[language] = self.make(language)
         return self._by_language[language]
 
     def prepare(self) -> None:
-        """Connect in the background if there is no idle connection."""
+        """Connect in the background if no connection for the latest language is idle."""
         self.of(self.latest).prepare()
 
     async def close(self) -> None:
@@ -337,8 +346,8 @@ class ContextTextToSpeech(Generic[M]):
     """A voice that speaks contexts over warm connections.
 
     Args:
-        begin: Returns the connections, which all calls with the same account share, and the contexts of an utterance in
-            a language. Raises ProviderError for a language that the vendor does not speak.
+        begin: Returns the connection pool, which all calls with the same account share, and the contexts of an
+            utterance in a language. Raises ProviderError for a language that the vendor does not speak.
         prepare_one: Connects in the background.
     """
 

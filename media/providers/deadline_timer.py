@@ -1,4 +1,4 @@
-"""A timer for a remote deadline that does not count time in which our event loop was late."""
+"""A timer for a remote deadline that excludes the time by which this process's event loop was late."""
 
 import asyncio
 import math
@@ -6,14 +6,14 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
-# How often the loop's lateness is measured. An answer passes the loop several times before it is seen (socket, TLS,
-# parser, task), so that one measurement at the end would be too few.
+# The interval at which the loop's lateness is measured. An answer passes the loop several times before it is read
+# (socket, TLS, parser, task), so a single measurement at the end would not be enough.
 STEP_S: Final = 1 / 16
-# A timer that fires by this much too late was late; an idle loop needs 1 to 2 ms.
+# A timer that fires this much too late counts as late. An idle loop is 1 to 2 ms late.
 TOLERANCE_S: Final = 0.01
-# So much lateness of ours is left out of one limit, at most: a caller waits whoever is late.
+# The maximum lateness that is added to one limit, because a caller waits no matter which side is late.
 MOST_LATE_S: Final = 2.0
-# Timers fire this much early, or not at all for shorter times.
+# Timers fire up to this much early, because a shorter wait is not worth another step.
 _RESOLUTION_S: Final = 0.001
 
 
@@ -22,12 +22,17 @@ def _do_nothing() -> None:
 
 
 class DeadlineTimer:
-    """Calls `on_expired`, once, when `limit_s` seconds have passed, unless it is cancelled. None: there is no limit
-    until `restart`.
+    """Calls `on_expired` once, `limit_s` seconds after the start, unless the timer is canceled.
 
-    A process that gets too little of its core, or blocks, reads answers late, and would blame that on a healthy
-    provider. So a limit is measured in steps. What a step is late by is added to the limit, and after a late step one
-    more follows, because the answer may be there and unread. late_s: what was added so far.
+    A process that gets too little CPU time, or blocks, reads answers late and would blame a healthy provider.
+    Therefore, a limit is measured in steps: the lateness of each step is added to the limit. After a late step, another
+    step follows, because the answer may have arrived without being read.
+
+    Args:
+        limit_s: The limit in seconds. None means that the timer runs only after `restart`.
+
+    Attributes:
+        late_s: The seconds of lateness that were added to the current limit.
     """
 
     __slots__ = ("_expires_at", "_handle", "_loop", "_on_expired", "_step_ends", "late_s")
@@ -35,14 +40,16 @@ class DeadlineTimer:
     def __init__(self, limit_s: float | None, on_expired: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_expired = on_expired
-        self._handle: asyncio.TimerHandle | None = None  # of the step
+        self._handle: asyncio.TimerHandle | None = None  # the timer of the current step
         self._step_ends = 0.0
         self.restart(limit_s)
 
     def restart(self, limit_s: float | None) -> None:
-        """Sets a limit from now on, in place of the one before. None: there is none. The step that runs goes on where
-        it can, because a new timer of the event loop for each of a stream's items costs more. One that is overdue does
-        not: its lateness was before this limit."""
+        """Replace the limit with one that starts now. None removes the limit.
+
+        The running step continues if possible, because a new event loop timer for each item of a stream would cost
+        more. An overdue step is replaced, because its lateness occurred before this limit.
+        """
         self.late_s = 0.0
         if limit_s is None:
             self._expires_at = math.inf
@@ -54,9 +61,9 @@ class DeadlineTimer:
             self._start_step(now)
 
     def cancel(self) -> None:
-        """Does not expire any more, and is not used any more."""
+        """Stop the timer for good."""
         self._stop_step()
-        self._on_expired = _do_nothing  # it may refer back to this timer
+        self._on_expired = _do_nothing  # the callback may refer back to this timer
 
     def _start_step(self, now: float) -> None:
         self._stop_step()
@@ -66,12 +73,12 @@ class DeadlineTimer:
     def _stop_step(self) -> None:
         if self._handle is not None:
             self._handle.cancel()
-            self._handle = None  # one that has run refers back, too
+            self._handle = None  # a handle that has run also refers back to this timer
 
     def _end_step(self) -> None:
         self._handle = None
         if self._expires_at == math.inf:
-            return  # until `restart`
+            return  # the timer stays stopped until `restart`
         now = self._loop.time()
         late_s = now - self._step_ends
         if late_s > TOLERANCE_S:
@@ -90,7 +97,8 @@ class DeadlineTimer:
 
 
 class DeadlineScope:
-    """As `asyncio.timeout`, by a DeadlineTimer: an asynchronous context that raises TimeoutError. Used once."""
+    """A context manager like `asyncio.timeout`, but with a DeadlineTimer. Raises TimeoutError. Can be used only
+    once."""
 
     __slots__ = ("_limit_s", "_scope", "_timer")
 

@@ -4,7 +4,7 @@ from typing import Final
 
 
 def word_list(text: str) -> tuple[str, ...]:
-    """Splits words written in one string, for tables."""
+    """Split a string of words into a tuple."""
     return tuple(text.split())
 
 

@@ -36,7 +36,11 @@ P = TypeVar("P")
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """One call's providers, each a fallback chain. members: of the chains that a call begins with."""
+    """The providers of a call. Each is a fallback chain.
+
+    Attributes:
+        members: The providers in the chains that the call begins with.
+    """
 
     stt: SpeechToText
     llm: LanguageModel
@@ -44,22 +48,26 @@ class Providers:
     members: tuple[object, ...] = ()
 
     def prepare(self) -> None:
-        """Opens in the background what the members of the chains need for their first requests: a backup is wanted at
-        once when it is wanted."""
+        """Open in the background what all members need for their first requests, because a backup must be ready at
+        once."""
         for member in self.members:
             if isinstance(member, Preparable):
                 member.prepare()
 
     def prepare_language(self, language: str) -> None:
-        """The same for the voices of a language (BCP 47) that the call goes on in."""
+        """Do the same for the voices of a language (BCP 47) to which the call switches."""
         if isinstance(self.tts, LanguageVoices):
             self.tts.prepare_language(language)
 
 
 @dataclass(frozen=True, slots=True)
 class _Members(Generic[P]):
-    """The providers of one chain, and in the same order their adapters, meters and health, and the choice and the
-    options that each was made from. multilingual: places of recognizers that hear all languages of the call."""
+    """The providers of one chain, with lists in the same order that describe each provider.
+
+    Attributes:
+        sources: The plan's choice and the options from which each provider was made.
+        multilingual: The indexes of recognizers that recognize all languages of the call.
+    """
 
     providers: list[P]
     adapters: list[Adapter[P]]
@@ -71,7 +79,7 @@ class _Members(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class _Hooks:
-    """Whom one call's chains report to."""
+    """The callbacks of one call's chains."""
 
     on_failed: OnProviderFailed
     on_usage: OnUsage
@@ -79,8 +87,12 @@ class _Hooks:
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """What a call's recognizers and voices are told to expect. languages: all that the call may be in; empty for one.
-    phonemes: for voices that take them."""
+    """The language and words that a call's recognizers and voices should expect.
+
+    Attributes:
+        languages: All languages that the call may use; empty if it has only one.
+        phonemes: Pronunciations for voices that accept IPA.
+    """
 
     keyterms: Sequence[str] = ()
     languages: Sequence[str] = ()
@@ -88,11 +100,15 @@ class _Expected:
 
 
 class ProviderFactory:
-    """One per event loop; holds what all its calls share. The caller closes the HTTP session.
+    """Builds providers for all calls of an event loop and holds what these calls share. The caller closes the HTTP
+    session.
 
-    vendors: all that a plan may name. engine_socket: path at which the local speech engine listens; "" where there is
-    none: then the vendor `local` is refused. health: the board of all calls, by default one of its own. health_secret:
-    the same in all processes that share health, by default a random one. guard: of addresses that customers gave.
+    Args:
+        vendors: All vendors that a plan may name.
+        engine_socket: The path at which the local speech engine listens. If it is empty, the vendor `local` is refused.
+        health: The health board of all calls. The factory creates its own board by default.
+        health_secret: The secret that all processes with shared health use. Random by default.
+        guard: Guards connections to addresses that customers gave.
     """
 
     def __init__(
@@ -116,9 +132,14 @@ class ProviderFactory:
         self._tts = {vendor.name: vendor.tts for vendor in vendors if vendor.tts is not None}
 
     def build(self, plan: CallPlan, on_failed: OnProviderFailed, on_usage: OnUsage) -> Providers:
-        """A provider that cannot be made (an unknown vendor, options that it does not take) is left out of its chain
-        and reported as failed: the call goes on with the others. Raises PlanError, which names the fields, for a chain
-        of which none is left."""
+        """Build the providers of a call.
+
+        A provider that cannot be made (an unknown vendor or invalid options) is left out of its chain and reported as
+        failed, and the call continues with the other providers.
+
+        Raises:
+            PlanError: No provider of a chain can be made. The message names the fields.
+        """
         hooks = _Hooks(on_failed, on_usage)
         others = [language.language for language in plan.languages]
         expected = _Expected(plan.speech.keyterms, [plan.agent.language, *others] if others else ())
@@ -141,11 +162,11 @@ class ProviderFactory:
         )
 
     def check(self, plan: CallPlan) -> None:
-        """Raises PlanError also if only one provider of a chain cannot be made; opens nothing."""
+        """Raise PlanError if any provider of the plan cannot be made. Opens nothing."""
         self.build(plan, _refuse, lambda usage: None)
 
     def _make_voices(self, plan: CallPlan, hooks: _Hooks) -> VoiceChain:
-        """Raises PlanError for a chain of which no voice can be made."""
+        """Build the voice chain of each language. Raises PlanError if no voice of a chain can be made."""
         main = self._make_voice_chain(plan, plan.tts, hooks, "tts")
         others = {
             one.language: self._make_voice_chain(plan, one.tts, hooks, f"languages[{place}].tts")
@@ -170,7 +191,7 @@ class ProviderFactory:
         return VoiceChain(chain, tuple(tts.providers))
 
     async def close(self) -> None:
-        """Closes what vendors opened for all calls."""
+        """Close everything that vendors opened for all calls."""
         await self._resources.close()
 
     def _make_members(
@@ -184,7 +205,11 @@ class ProviderFactory:
         *,
         at: str = "",
     ) -> _Members[P]:
-        """at: the field of the plan, if it is not the kind's own."""
+        """Make the providers of one chain. Raises PlanError if none can be made.
+
+        Args:
+            at: The field of the plan, if it differs from the kind's name.
+        """
         made: list[P] = []
         used: list[Adapter[P]] = []
         sources: list[tuple[ProviderPlan, Struct]] = []
@@ -225,8 +250,11 @@ class ProviderFactory:
     def _make(
         self, choice: ProviderPlan, adapters: Mapping[str, Adapter[P]], expected: _Expected
     ) -> tuple[P, Struct, bool]:
-        """A provider, its options, and whether it is a recognizer that hears all languages of the call. Raises
-        ProviderUnusable."""
+        """Return a provider, its options, and whether it recognizes all languages of the call.
+
+        Raises:
+            ProviderUnusable: The vendor is unknown, or the options are invalid.
+        """
         adapter = adapters.get(choice.vendor_name)
         if adapter is None:
             field = "vendor" if choice.vendor else "provider"
@@ -251,7 +279,7 @@ def _make_meter(kind: ProviderKind, choice: ProviderPlan, model: str, hooks: _Ho
 
 
 def _add_keyterms(adapter: Adapter[P], options: Struct, keyterms: Sequence[str]) -> Struct:
-    """The provider's options with the call's keyterms, where its model takes them."""
+    """Return the provider's options with the call's keyterms, if its model accepts keyterms."""
     option = adapter.keyterms
     if option is None or not keyterms or not adapter.model(options).startswith(option.models):
         return options
@@ -261,8 +289,13 @@ def _add_keyterms(adapter: Adapter[P], options: Struct, keyterms: Sequence[str])
 def _normalizers(
     voices: _Members[TextToSpeech], pronunciations: Sequence[Pronunciation], language: str
 ) -> Sequence[TextNormalizer]:
-    """A chain gives its voices whole clauses if one of them needs it. Words that a voice is told in IPA stay as they
-    are: "K9" must not become "K nine" before. language: of the agent."""
+    """Return a normalizer for each voice. If any voice needs whole clauses, all voices of the chain get whole clauses.
+
+    Words whose IPA a voice receives stay as they are: "K9" must not become "K nine" first.
+
+    Args:
+        language: The agent's language.
+    """
     whole = not all(voice.streams_text for voice in voices.providers)
     made = []
     for adapter, (choice, _) in zip(voices.adapters, voices.sources, strict=True):
@@ -279,5 +312,5 @@ def _normalizers(
 
 
 def _refuse(failed: ProviderFailed) -> None:
-    """Raises PlanError for a provider that would be left out."""
+    """Raise PlanError for a provider that would be left out."""
     raise PlanError(f"plan: {failed.reason}")

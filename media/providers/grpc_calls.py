@@ -1,6 +1,6 @@
-"""gRPC connections to a vendor that calls share. Maps statuses to our errors.
+"""gRPC connections to a vendor that calls share. Maps statuses to ProviderError.
 
-The library is loaded at the first connection and in a thread, because a process without such a vendor does not need it
+The library is loaded at the first connection and in a thread, because a process without a gRPC vendor does not need it
 (20 MB). Its own threads do the network's work; the event loop only exchanges messages with them.
 """
 
@@ -34,7 +34,7 @@ MAX_MESSAGE_BYTES: Final = 1 << 22
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.use_local_subchannel_pool", 1),  # otherwise all channels to a server share one connection
-    ("grpc.enable_retries", 0),  # the chain has the one loop of retries
+    ("grpc.enable_retries", 0),  # only the chain retries
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -120,7 +120,7 @@ class GrpcLease:
         self.channel = connection.channel
 
     def release(self) -> None:
-        """The stream is over. Repeated calls change nothing."""
+        """Return the place to the connection. Repeated calls change nothing."""
         if self._connection is not None:
             self._connection.streams -= 1
             self._connection = None
@@ -135,12 +135,13 @@ class GrpcStream(Generic[Q, R]):
         self._decode = method.decode
         open_call: Any = lease.channel.stream_stream(method.path, method.encode)
         self._call: Any = open_call(metadata=tuple(metadata))
-        # The call is not awaited directly, because cancelling that would cancel the call.
+        # The call is not awaited directly, because canceling that await would cancel the call.
         self._headers = asyncio.get_running_loop().create_task(self._call.initial_metadata())
         self._call.add_done_callback(lambda _: lease.release())
 
     async def wait_until_accepted(self, limit_s: float) -> None:
-        """Wait for a sign that the server accepts the stream, at most `limit_s`. Raises ProviderError if it does not.
+        """Wait at most `limit_s` for a sign that the server accepts the stream. Raises ProviderError if the server
+        refuses it.
 
         A write before that may lose the server's status: the library replaces it with its own status if the write fails
         (`_AioCall.set_internal_error`). The refusal of a key would then look like a fault.
@@ -150,14 +151,14 @@ class GrpcStream(Generic[Q, R]):
             raise await self._find_error()
 
     async def write(self, message: Q) -> None:
-        """Send a message. Waits while the server accepts none. Raises ProviderError."""
+        """Send a message. Waits while the server accepts no messages. Raises ProviderError."""
         try:
             await self._call.write(message)
         except (load_grpc().AioRpcError, asyncio.InvalidStateError):
             raise await self._find_error() from None
 
     async def finish(self) -> None:
-        """End the writing. Never raises: an error is raised where the stream is read."""
+        """End the client's side of the stream. Never raises, because `read` raises the stream's error."""
         aio = load_grpc()
         with suppress(aio.AioRpcError, aio.InternalError, asyncio.InvalidStateError):
             await self._call.done_writing()
@@ -200,7 +201,7 @@ async def call_once(
 
 
 def _decode(provider: str, decode: Callable[[bytes], R], message: bytes) -> R:
-    """Decode a message. The library does not, because it would log what it cannot read."""
+    """Decode a message. The library's own decoding is not used, because it logs unreadable messages."""
     try:
         return decode(message)
     except DecodeError:
@@ -208,12 +209,12 @@ def _decode(provider: str, decode: Callable[[bytes], R], message: bytes) -> R:
 
 
 def make_error(provider: str, error: "grpc.aio.AioRpcError") -> ProviderError:
-    """Convert the library's error to ours."""
+    """Convert the library's error to a ProviderError."""
     return error_of_status(provider, error.code().name, error.details() or "")
 
 
 def error_of_status(provider: str, name: str, details: str) -> ProviderError:
-    """Return our error for a status. Its message excludes the details, which may quote what was said."""
+    """Return the ProviderError for a status. Its message excludes the details, which may quote the caller."""
     return _error_of_name(provider, name, is_unpaid="billing" in details.lower()).with_answer(details.encode())
 
 
@@ -254,7 +255,7 @@ def _make_channel(address: GrpcAddress) -> "grpc.aio.Channel":
 
 @lru_cache(maxsize=4)
 def _read_authorities(chosen: str) -> bytes | None:
-    """Return the certificates that this machine trusts, as for all other connections. None selects the library's
-    own."""
+    """Return the certificate authorities that this machine trusts for all other connections, or None to use the
+    library's own."""
     file = chosen or ssl.get_default_verify_paths().cafile
     return Path(file).read_bytes() if file else None

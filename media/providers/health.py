@@ -1,7 +1,8 @@
 """The health of all providers in this process, which decides the order in which calls try them.
 
-An ejected provider is out of service until its cool-down is over; then one request at a time probes it. Its first
-useful unit (a token, audio, words while the caller speaks) heals it. An ejected provider is never dropped from a chain.
+An ejected provider is out of service until its cool-down is over. Then one request at a time probes it. The first
+useful unit (a token, audio, or words while the caller speaks) heals the provider. An ejected provider is never dropped
+from a chain.
 """
 
 import random
@@ -16,8 +17,8 @@ from media.providers.wait_history import UsualWait
 # The maximum number of accounts whose health is stored. Beyond it, the least recently used accounts in service are
 # removed.
 MAX_RECORDS: Final = 1_000
-# An ejected account without an attempt for this long after its cool-down is no longer in any plan: its key was
-# replaced.
+# An ejected account without an attempt for this long after its cool-down is assumed to be in no plan, for example
+# because its key was replaced.
 ABANDONED_S: Final = 3_600.0
 
 
@@ -35,12 +36,12 @@ class HealthChange:
     """A change of a provider's health.
 
     Attributes:
-        what: "ejected" and "healed" change whether it is in service. "extended": a probe failed. "probed": a probe
-            began. "refuted": another process ejected it, but it has worked since. "forgotten": it was ejected, and
-            nobody has used it since.
+        what: "ejected" and "healed" change whether the provider is in service. "extended": a probe failed. "probed": a
+            probe began. "refuted": another process ejected the provider, but it has worked since. "forgotten": the
+            provider was ejected, and no request has used it since.
         cool_down_s: The cool-down from now on; 0 if the provider works.
-        evidence_s: The time since the first of the failures that ejected it, since the ejection after which it is
-            probed, or since the useful unit that refutes.
+        evidence_s: The time since the first of the failures that ejected it, since the ejection that the probe follows,
+            or since the useful unit that refutes the ejection.
         shared: The change was reported by another process, or is irrelevant to other processes.
     """
 
@@ -55,12 +56,12 @@ class HealthChange:
 
 @dataclass(frozen=True, slots=True)
 class SharedHealth:
-    """A report of another process.
+    """A report from another process.
 
     Attributes:
-        version: Grows with each report on the key.
-        age_s: The time since the report's event.
-        left_s: The rest of the cool-down; None if the provider works.
+        version: The version of the report, which grows with each report on the key.
+        age_s: The time since the reported event.
+        left_s: The rest of the cool-down, or None if the provider works.
     """
 
     version: int
@@ -70,8 +71,12 @@ class SharedHealth:
 
 
 class HealthBoard:
-    """The board of health. Use it on one event loop. `clock` is in seconds; `chance` returns a random number in
-    0..1."""
+    """Stores the health of all providers. Must be used on one event loop only.
+
+    Args:
+        clock: Returns the time in seconds.
+        chance: Returns a random number from 0 to 1.
+    """
 
     def __init__(
         self,
@@ -88,7 +93,7 @@ class HealthBoard:
         self._service_watchers: dict[object, Callable[[], None]] = {}
 
     def subscribe(self, listener: Callable[[HealthChange], None]) -> None:
-        """Call the listener with every change."""
+        """Call the listener for every change."""
         self._listeners.append(listener)
 
     def is_usable(self, key: HealthKey) -> bool:
@@ -108,30 +113,31 @@ class HealthBoard:
                 watcher()
 
     def is_in_service(self, key: HealthKey) -> bool:
-        """Return whether the provider is in service for the staff."""
+        """Return whether the provider is in service, that is, whether staff has not taken it out of service."""
         return key.provider not in self._out_of_service
 
     def watch_service(self, watcher: Callable[[], None]) -> Callable[[], None]:
-        """Call the watcher when providers are taken out of service. Returns a function that ends this."""
+        """Call the watcher when providers are taken out of service. Return a function that removes the watcher."""
         handle = object()
         self._service_watchers[handle] = watcher
         return lambda: self._service_watchers.pop(handle, None) and None
 
     def usual_wait(self, key: HealthKey) -> UsualWait | None:
-        """Return how long the provider takes to its first useful unit (a recognizer: to its final text).
+        """Return the usual time to the provider's first useful unit (for a recognizer: to the final text).
 
-        Returns None while this process has seen too few.
+        Returns None until this process has measured enough waits.
         """
         record = self._records.get(key)
         return None if record is None else record.waits.usual()
 
     def correct_figures(self, key: HealthKey, figures: UsualWait) -> UsualWait:
-        """Return the vendor's figures for that wait, corrected by the first answers."""
+        """Return the vendor's figures for the usual wait, corrected by the first answers."""
         record = self._records.get(key)
         return figures if record is None else record.waits.correct(figures)
 
     def usual_gap(self, key: HealthKey) -> UsualWait | None:
-        """Return the longest time between two units of one stream, or None while this process has seen too few."""
+        """Return the usual longest time between two units of a stream, or None until this process has measured enough
+        streams."""
         record = self._records.get(key)
         return None if record is None else record.gaps.usual()
 
@@ -141,16 +147,16 @@ class HealthBoard:
         attempt = ProviderAttempt(self, key, workspace)
         if record is not None and record.is_half_open(now):
             record.start_probe(attempt, now)
-            # This does not affect the provider: if it has worked since its ejection, it stays in service.
+            # "probed" does not affect the provider: if it has worked since its ejection, it stays in service.
             age_s = record.ejected_age(now)
             self._emit(HealthChange(key, "probed", record.ejections, self._policy.probe_s, evidence_s=age_s))
         return attempt
 
     def learn(self, key: HealthKey, shared: SharedHealth) -> None:
-        """Apply a report of another process. A report that was applied already changes nothing.
+        """Apply a report from another process. A report that was applied before changes nothing.
 
-        A provider that this process itself ejected stays ejected if others report that it works, but at most for a
-        first cool-down, because the fault may be this machine's.
+        A provider that this process itself ejected stays ejected for at most a first cool-down if another process
+        reports that it works, because the fault may be on this machine.
         """
         record, now, policy = self._shared_record(key), self._clock(), self._policy
         if record is None or shared.version <= record.version or not policy.cool_down_s:
@@ -165,37 +171,37 @@ class HealthBoard:
             self._learn_ejected(key, record, now, left_s, shared.ejections)
 
     def forget_versions(self) -> None:
-        """Reports have lower versions from now on, because the clock that numbers them was set back."""
+        """Reset all versions, because the clock that numbers reports was set back and further reports have lower
+        versions."""
         for record in self._records.values():
             record.version = 0
 
     def recent(self) -> dict[HealthKey, tuple[int, float | None]]:
-        """Return what other processes need of the last seconds: doubts, and seconds since the latest useful unit."""
+        """Return the recent health that other processes need: doubts, and seconds since the latest useful unit."""
         now = self._clock()
         self._forget_abandoned(now)
         seen = {key: (record.doubts(now), record.useful_age(now)) for key, record in self._records.items()}
         return {key: (doubts, age_s) for key, (doubts, age_s) in seen.items() if doubts or age_s is not None}
 
     def heed(self, key: HealthKey, doubts: int, useful_age_s: float | None) -> None:
-        """Store the doubts about the provider that other processes have together, and the age of their latest useful
-        unit."""
+        """Store the total of other processes' doubts about the provider, and the age of their latest useful unit."""
         record = self._shared_record(key)
         if record is not None and self._policy.cool_down_s:
             record.heed(self._clock(), doubts, useful_age_s)
 
     def start_wait(self, attempt: "ProviderAttempt") -> None:
-        """The attempt waits for its first useful unit."""
+        """Record that the attempt waits for its first useful unit."""
         if self._policy.cool_down_s:
             self._record(attempt.key).start_wait(attempt, self._clock())
 
     def cease_wait(self, attempt: "ProviderAttempt") -> None:
-        """The attempt waits no longer; nothing is learned."""
+        """Record that the attempt no longer waits. The wait does not count."""
         record = self._records.get(attempt.key)
         if record is not None:
             record.end_wait(attempt)
 
     def report_useful(self, attempt: "ProviderAttempt") -> None:
-        """The provider gave this attempt its first useful unit."""
+        """Record the attempt's first useful unit, which heals an ejected provider."""
         key, now = attempt.key, self._clock()
         record = self._record(key)
         record.add_useful(now, record.end_wait(attempt), attempt.workspace)
@@ -204,14 +210,18 @@ class HealthBoard:
             self._emit(HealthChange(key, "healed"))
 
     def report_answer(self, attempt: "ProviderAttempt") -> None:
-        """The provider gave this attempt what it waits for; useful or not, its wait is learned."""
+        """Record how long the attempt waited for its answer, whether or not the answer is useful."""
         record = self._record(attempt.key)
         since = record.end_wait(attempt)
         if since is not None:
             record.add_wait(self._clock() - since)
 
     def report_gap(self, attempt: "ProviderAttempt", seconds: float, *, stalled: bool) -> None:
-        """The longest time between two units of this attempt's stream. stalled: nothing followed it."""
+        """Record the longest time between two units of this attempt's stream.
+
+        Args:
+            stalled: No unit followed the gap.
+        """
         gaps = self._record(attempt.key).gaps
         if stalled:
             gaps.add_cut_off(seconds)
@@ -219,7 +229,7 @@ class HealthBoard:
             gaps.add(seconds)
 
     def report_failure(self, attempt: "ProviderAttempt", error: ProviderError) -> None:
-        """The provider failed this attempt. Of an ejected provider only the probe's counts."""
+        """Record a failure. If the provider is ejected, only a failure of the probe counts."""
         record, now = self._record(attempt.key), self._clock()
         since = record.end_wait(attempt)
         if since is not None and isinstance(error, ProviderSlow):
@@ -236,7 +246,7 @@ class HealthBoard:
             self._eject(attempt.key, record, error, "ejected")
 
     def release(self, attempt: "ProviderAttempt") -> None:
-        """The attempt ended without a result."""
+        """End the attempt without a result."""
         record = self._records.get(attempt.key)
         if record is not None:
             record.end_wait(attempt)
@@ -275,29 +285,31 @@ class HealthBoard:
         return cool_down_s * (1.0 + self._policy.jitter * self._chance())
 
     def _record(self, key: HealthKey) -> HealthRecord:
-        """The key's record, made if needed; now the one used last. When all places are taken by ejected ones, it is not
-        kept."""
+        """Return the key's record as the most recently used. A missing record is created, but it is not stored if
+        ejected accounts use all places."""
         record = self._records.pop(key, None) or HealthRecord(self._policy)
         if len(self._records) < MAX_RECORDS or self._forget_one():
             self._records[key] = record
         return record
 
     def _shared_record(self, key: HealthKey) -> HealthRecord | None:
-        """The key's record, made if there is room: what others know displaces nothing that this process uses."""
+        """Return the key's record, or None if it is missing and no place is free. Reports from other processes never
+        displace a record that this process uses."""
         record = self._records.get(key)
         if record is None and len(self._records) < MAX_RECORDS:
             record = self._records[key] = HealthRecord(self._policy)
         return record
 
     def _forget_one(self) -> bool:
-        """Forgets the record in service that was used longest ago; False when there is none."""
+        """Remove the least recently used record that is in service. Return False if all accounts are ejected."""
         oldest = next((key for key, record in self._records.items() if record.ejected_until is None), None)
         if oldest is not None:
             del self._records[oldest]
         return oldest is not None
 
     def _forget_abandoned(self, now: float) -> None:
-        """Else an account whose key was replaced would be reported as ejected for as long as the process lives."""
+        """Remove abandoned accounts. Otherwise, an account whose key was replaced would be reported as ejected until
+        the process ends."""
         latest = now - ABANDONED_S
         for key in [key for key, one in self._records.items() if one.ejected_until is not None]:
             if (self._records[key].ejected_until or now) < latest:
@@ -310,9 +322,10 @@ class HealthBoard:
 
 
 class ProviderAttempt:
-    """One attempt at a provider, from its start to its result: useful, failed, or released without any.
+    """One attempt at a provider, from its start to its result: useful, failed, or released without a result.
 
-    useful: it gave a useful unit.
+    Attributes:
+        useful: Whether the attempt received a useful unit.
     """
 
     __slots__ = ("_board", "key", "useful", "workspace")
@@ -324,36 +337,40 @@ class ProviderAttempt:
         self.useful = False
 
     def start_wait(self) -> None:
-        """Its first useful unit could come from now on; changes nothing after that unit."""
+        """Start the wait for the first useful unit. Does nothing after that unit."""
         if not self.useful:
             self._board.start_wait(self)
 
     def await_answer(self) -> None:
-        """It waits from now on for an answer of its own, whatever came before: a recognizer, for a final text."""
+        """Start the wait for an answer that follows earlier units: a recognizer's final text."""
         self._board.start_wait(self)
 
     def mark_answered(self) -> None:
-        """Records that answer."""
+        """Record that the awaited answer arrived."""
         self._board.report_answer(self)
 
     def cease_waiting(self) -> None:
-        """Nobody waits for that answer any more."""
+        """Stop waiting for the answer without a result."""
         self._board.cease_wait(self)
 
     def add_gap(self, seconds: float, *, stalled: bool) -> None:
-        """Records the longest time between two units of its stream. stalled: nothing followed it."""
+        """Record the longest time between two units of the stream.
+
+        Args:
+            stalled: No unit followed the gap.
+        """
         self._board.report_gap(self, seconds, stalled=stalled)
 
     def mark_useful(self) -> None:
-        """Records the first useful unit; further ones change nothing."""
+        """Record the first useful unit. Further calls change nothing."""
         if not self.useful:
             self._board.report_useful(self)
             self.useful = True
 
     def fail(self, error: ProviderError) -> None:
-        """Records a failure."""
+        """Record a failure of the provider."""
         self._board.report_failure(self, error)
 
     def release(self) -> None:
-        """Ends it without a result, for instance because the caller interrupted."""
+        """End the attempt without a result, for example because the caller interrupted."""
         self._board.release(self)

@@ -14,17 +14,26 @@ _FINGERPRINT_BYTES: Final = 12
 
 
 class HealthKeys:
-    """Two workspaces with keys of their own at one provider must not share its health, so the key holds a fingerprint
-    of the configuration. It leaves the process, so it is keyed with a secret: nobody can test guessed API keys on it.
+    """Creates health keys that contain a fingerprint of the provider's configuration.
 
-    secret: the same in all processes that share health.
+    The fingerprint separates workspaces that have their own keys at the same provider, because they must not share its
+    health. It leaves the process, so it is keyed with a secret, which prevents anyone from testing guessed API keys
+    against it.
+
+    Args:
+        secret: The secret that all processes with shared health use.
     """
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
     def make(self, kind: ProviderKind, choice: ProviderPlan, request_options: Collection[str]) -> HealthKey:
-        """request_options: names of options that say what is asked, not of whom; they are left out."""
+        """Return the health key for a provider of a plan.
+
+        Args:
+            request_options: The names of options that describe the request but not the account. The fingerprint
+                excludes them.
+        """
         options = {name: value for name, value in choice.options.items() if name not in request_options}
         text = msgspec.json.encode((choice.vendor_name, options), order="deterministic")
         fingerprint = hmac.digest(self._secret, text, "sha256")[:_FINGERPRINT_BYTES].hex()

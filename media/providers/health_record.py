@@ -1,4 +1,4 @@
-"""The health of one provider's account, as this process knows it. Pure; times are in seconds."""
+"""The health record of one provider's account in this process. Pure; times are in seconds."""
 
 import math
 from collections import deque
@@ -9,31 +9,38 @@ from media.providers.ports import KeyRefused, ProviderBusy, ProviderError, Reply
 from media.providers.wait_history import WaitHistory
 
 NEVER: Final = -math.inf
-# A cool-down doubles at most this often, so that the number stays finite.
+# The maximum number of times that a cool-down doubles, which keeps the number finite.
 _MOST_DOUBLINGS: Final = 30
-# Longer than any deadline: a request that waits for longer has crashed.
+# Longer than any deadline. A request that waits longer has crashed.
 _LONGEST_WAIT_S: Final = 60.0
-# How long a failure is a reason to doubt, and how long the doubts of others count.
+# How long a failure counts as a doubt.
 _DOUBT_S: Final = 10.0
-_HEED_S: Final = 5.0
+_HEED_S: Final = 5.0  # how long the doubts of other processes count
 
 
 @dataclass(frozen=True, slots=True)
 class HealthPolicy:
-    """When a provider is ejected, and for how long. All times in seconds.
+    """Decides when a provider is ejected, and for how long. All times are in seconds.
 
-    cool_down_s: of the first ejection; it doubles with each further one up to max_cool_down_s. 0 turns the board off.
-    busy_s: cool-down of a provider that was full. jitter: share by which a process lengthens its cool-downs at random,
-    so that not all processes probe at once.
-    failures_in_row: failures without a useful unit between them, here or with other processes, and for silence_s before
-    the last, that eject. While it works otherwise, a row has to be so long that it would come by chance with
-    chance_of_row at most, by the share that failed before; failures_after_success are always enough.
-    refusals_in_row: answers here that the key is not accepted, without a useful unit between them, that eject.
-    window_s, window: age and number of the outcomes that count for the share; min_requests: fewest that it is taken of;
-    failure_share: failures among them that eject.
-    probe_s: how long a probe without a result keeps others from probing.
-    stall_s, stall_factor: requests (failures_in_row of them) that wait for longer than stall_s, and stall_factor times
-    longer than usual, while no useful unit comes, send new requests to the next provider.
+    Attributes:
+        cool_down_s: The cool-down of the first ejection. It doubles with each further ejection up to max_cool_down_s. 0
+            turns the board off.
+        busy_s: The cool-down of a provider that was full.
+        jitter: The share by which a process lengthens its cool-downs at random, so that not all processes probe at
+            once.
+        failures_in_row: The number of failures that eject a provider if no process receives a useful unit between them,
+            or for silence_s before the last failure. A provider that otherwise works needs a longer row: so long that,
+            given the share of earlier failures, it occurs by chance with a probability of chance_of_row at most.
+        refusals_in_row: The number of refusals of the key, without a useful unit in this process between them, that
+            eject a provider.
+        failures_after_success: The number of failures in a row that always ejects a provider.
+        window_s: The maximum age of the outcomes that count for the share of failures.
+        window: The maximum number of these outcomes.
+        min_requests: The minimum number of these outcomes for the share to count.
+        failure_share: The share of failures that ejects a provider.
+        probe_s: How long a probe without a result prevents other requests from probing.
+        stall_s: New requests go to the next provider if failures_in_row requests have waited for a useful unit for
+            longer than stall_s and stall_factor times the usual wait, and no useful unit arrives.
     """
 
     cool_down_s: float = 15.0
@@ -54,49 +61,54 @@ class HealthPolicy:
     stall_factor: float = 3.0
 
     def cool_down(self, ejections: int) -> float:
-        """The cool-down of the ejection of this number, counted from 1."""
+        """Return the cool-down of the nth ejection in a row, counted from 1."""
         doublings = min(max(ejections - 1, 0), _MOST_DOUBLINGS)
         return min(self.cool_down_s * 2.0**doublings, max(self.cool_down_s, self.max_cool_down_s))
 
 
 class HealthRecord:
-    """In service, or ejected until a time; after it half-open: one request at a time may probe it.
+    """The state of one account: in service, or ejected until a time. After that time, one request at a time may probe
+    the provider (half-open).
 
-    ejected_until: None while in service. ejections: in a row; starts anew after max_cool_down_s in service.
-    own_evidence: this process saw the failures itself. version: of the shared state applied last.
+    Attributes:
+        ejected_until: The end of the cool-down, or None while the provider is in service.
+        ejections: The number of ejections in a row. The count restarts after max_cool_down_s in service.
+        own_evidence: Whether this process saw the failures itself.
+        version: The version of the shared state that was applied last.
     """
 
     def __init__(self, policy: HealthPolicy) -> None:
         self.ejected_until: float | None = None
         self.ejections = 0
         self.own_evidence = False
-        self.last_useful = NEVER  # here or with another process
+        self.last_useful = NEVER  # here or in another process
         self.version = 0
         self._policy = policy
         self._ejected_at = self._healed_at = NEVER
         self._probe: object | None = None
         self._probe_until = NEVER
         self._own_useful = NEVER
-        self._failures_in_row = 0  # since the latest useful unit here
-        # Time, whether useful, and whose request it was; None: of another process.
+        self._failures_in_row = 0  # since the latest useful unit in this process
+        # Time, whether the outcome is useful, and the workspace of the request (None: another process's request).
         self._outcomes: deque[tuple[float, bool, str | None]] = deque(maxlen=policy.window)
-        self._refusals: deque[tuple[float, str]] = deque(maxlen=policy.window)  # of the key, and whose request it was
-        self._waiting: dict[object, float] = {}  # requests without a useful unit, by their start, oldest first
+        # time and workspace of each refusal of the key
+        self._refusals: deque[tuple[float, str]] = deque(maxlen=policy.window)
+        self._waiting: dict[object, float] = {}  # requests without a useful unit and their start, oldest first
         self._others, self._others_until = 0, NEVER  # doubts of other processes
-        self._usual_s = 0.0  # wait for the useful unit, as a moving average
-        self.waits = WaitHistory()  # for a first unit; of a recognizer, for a final text
-        self.gaps = WaitHistory()  # the longest of each stream, between two units
+        self._usual_s = 0.0  # moving average of the wait for the first useful unit
+        self.waits = WaitHistory()  # waits for a first unit (of a recognizer: for a final text)
+        self.gaps = WaitHistory()  # the longest gap between two units of each stream
 
     def is_usable(self, now: float) -> bool:
-        """Whether a request may be sent there first."""
+        """Whether a request may try this provider before ejected ones."""
         return self.is_half_open(now) if self.ejected_until is not None else not self._is_doubtful(now)
 
     def is_half_open(self, now: float) -> bool:
-        """Whether its cool-down is over and nobody probes it."""
+        """Whether the cool-down is over and no request probes the provider."""
         return self.ejected_until is not None and self.ejected_until <= now and self._probe_until <= now
 
     def start_probe(self, request: object, now: float) -> None:
-        """Keeps other requests from probing until the result, for probe_s at most."""
+        """Prevent other requests from probing until this request has a result, but at most for probe_s."""
         self._probe, self._probe_until = request, now + self._policy.probe_s
 
     def is_probe(self, request: object) -> bool:
@@ -104,22 +116,26 @@ class HealthRecord:
         return self._probe is request
 
     def end_probe(self, request: object) -> None:
-        """If the request is the latest probe, it had no result: the next request may probe."""
+        """Let the next request probe if this request is the latest probe, because it ended without a result."""
         if self._probe is request:
             self._probe, self._probe_until = None, NEVER
 
     def start_wait(self, request: object, now: float) -> None:
-        """A request waits for its first useful unit."""
+        """Record that a request waits for its first useful unit. Removes crashed requests."""
         while self._waiting and next(iter(self._waiting.values())) < now - _LONGEST_WAIT_S:
             del self._waiting[next(iter(self._waiting))]
         self._waiting[request] = now
 
     def end_wait(self, request: object) -> float | None:
-        """The request waits no longer; returns when it began, None if it did not wait."""
+        """End the request's wait. Return the time at which the wait began, or None if the request did not wait."""
         return self._waiting.pop(request, None)
 
     def add_useful(self, now: float, since: float | None, workspace: str = "") -> None:
-        """Adds a request's first useful unit. since: when it began to wait."""
+        """Record a request's first useful unit.
+
+        Args:
+            since: The time at which the request began to wait, or None if it did not wait.
+        """
         self.last_useful = self._own_useful = now
         self._failures_in_row = 0
         self._refusals.clear()
@@ -128,12 +144,16 @@ class HealthRecord:
             self.add_wait(now - since)
 
     def add_wait(self, seconds: float) -> None:
-        """Adds how long a request waited for what it was answered with."""
+        """Record how long a request waited for its answer."""
         self.waits.add(seconds)
         self._usual_s = 0.8 * self._usual_s + 0.2 * seconds if self._usual_s else seconds
 
     def add_failure(self, now: float, workspace: str = "", *, after_useful: bool) -> bool:
-        """Adds a failure; returns whether it is one too many. after_useful: it replaces the request's success."""
+        """Record a failure. Return whether the provider must be ejected.
+
+        Args:
+            after_useful: The request had succeeded before, so the failure replaces its success.
+        """
         if after_useful:
             self._forget_success()
         self._outcomes.append((now, False, workspace))
@@ -141,8 +161,10 @@ class HealthRecord:
         return (self._is_dead(now) or self._fails_often(now)) and not self._is_confined(now)
 
     def add_refusal(self, now: float, workspace: str = "") -> bool:
-        """Adds an answer that the key is not accepted; returns whether it is one too many. Apart from other failures: a
-        workspace may ask for what the key has no right to, so those of one while others' requests succeed do not count.
+        """Record a refusal of the key. Return whether the provider must be ejected.
+
+        Refusals are counted separately from other failures. Refusals of a single workspace do not count while requests
+        of other workspaces succeed, because a workspace may request something that the key does not permit.
         """
         self._refusals.append((now, workspace))
         oldest = now - self._policy.window_s
@@ -152,7 +174,8 @@ class HealthRecord:
         return len(recent) >= self._policy.refusals_in_row and not is_confined
 
     def doubts(self, now: float) -> int:
-        """Failures and overlong waits that others should know of; none while most recent requests succeeded."""
+        """Return the number of failures and overlong waits that other processes need. Returns 0 while most recent
+        requests succeed."""
         if self.ejected_until is not None or not (self._failures_in_row or self._waiting):
             return 0
         if self._has_worked(now) or self._is_confined(now):
@@ -160,27 +183,33 @@ class HealthRecord:
         return sum(at >= now - _DOUBT_S for at in self._row()) + self._count_stalled(now)
 
     def useful_age(self, now: float) -> float | None:
-        """Seconds since the latest useful unit here; None if that is long ago."""
+        """Return the seconds since the latest useful unit in this process, or None after more than _HEED_S."""
         age_s = now - self._own_useful
         return age_s if age_s <= _HEED_S else None
 
     def heed(self, now: float, doubts: int, useful_age_s: float | None) -> None:
-        """Other processes together have so many doubts, and got a useful unit so long ago."""
+        """Store the total of other processes' doubts and the age of their latest useful unit."""
         self._others, self._others_until = doubts, now + _HEED_S
         if useful_age_s is not None and now - useful_age_s > self.last_useful:
             self.last_useful = now - useful_age_s
             self._outcomes.append((self.last_useful, True, None))
 
     def first_failure(self, now: float) -> float:
-        """When the first of the failures in a row came, or the probe began; `now` without any."""
+        """Return the time of the first failure in a row or of the probe's start. Returns `now` if there was no
+        failure."""
         if self._probe is not None:
             return self._probe_until - self._policy.probe_s
         return min(self._row(), default=now)
 
     def eject(self, now: float, *, brief: bool) -> float:
-        """Counts an ejection and returns its cool-down in seconds; the caller sets ejected_until. brief: a provider
-        that was full comes back soon, however often. Its waits are forgotten: they are of before the fault, and one
-        that only became slower would lose each probe by them."""
+        """Count an ejection and return its cool-down in seconds. The caller sets `ejected_until`.
+
+        The recorded waits are discarded, because they precede the fault: a provider that only became slower would fail
+        each probe against them.
+
+        Args:
+            brief: The provider was only full, so its cool-down stays short even after repeated ejections.
+        """
         policy = self._policy
         self.waits, self.gaps = WaitHistory(), WaitHistory()
         self._forget_old_ejections(now)
@@ -190,7 +219,7 @@ class HealthRecord:
         return min(policy.busy_s, policy.cool_down_s) if brief else policy.cool_down(self.ejections)
 
     def adopt(self, now: float, ejections: int) -> None:
-        """Another process has ejected it so many times in a row."""
+        """Apply another process's ejection, which was the nth in a row (`ejections`)."""
         self.waits, self.gaps = WaitHistory(), WaitHistory()
         self._forget_old_ejections(now)
         self.ejections = max(self.ejections, ejections)
@@ -201,7 +230,7 @@ class HealthRecord:
         return now - self._ejected_at
 
     def heal(self, now: float) -> None:
-        """It is in service again."""
+        """Put the provider back in service."""
         self.ejected_until = None
         self.own_evidence = False
         self._healed_at = now
@@ -226,9 +255,11 @@ class HealthRecord:
         return len(self._row()) + self._heeded(now) >= policy.failures_in_row
 
     def _longest_row(self, now: float) -> int:
-        """How many failures in a row are too many for a provider that works otherwise. The share that failed before is
-        taken a little too high (Laplace's rule of succession), because few outcomes say little. Of other processes only
-        what worked is known, so theirs say nothing of it."""
+        """Return the number of failures in a row that ejects a provider that otherwise works.
+
+        The share of earlier failures is estimated slightly too high (Laplace's rule of succession), because few
+        outcomes are weak evidence. Outcomes of other processes are excluded, because only their successes are known.
+        """
         policy, oldest = self._policy, now - self._policy.window_s
         own = [useful for at, useful, whose in self._outcomes if at >= oldest and whose is not None]
         before = len(own) - self._failures_in_row
@@ -238,7 +269,7 @@ class HealthRecord:
         return min(max(by_chance, policy.failures_in_row), policy.failures_after_success)
 
     def _row(self) -> list[float]:
-        """Times of the failures since the latest useful unit here or with another process."""
+        """Return the times of the failures since the latest useful unit in any process."""
         failures = [at for at, useful, _ in self._outcomes if not useful][-self._failures_in_row :]
         return [at for at in failures if at >= self.last_useful] if self._failures_in_row else []
 
@@ -252,8 +283,8 @@ class HealthRecord:
         return recent.count(False) < self._policy.failure_share * len(recent)
 
     def _is_confined(self, now: float) -> bool:
-        """Whether all recent failures are one workspace's, while another's requests succeed here: then the cause is
-        what it asks for."""
+        """Whether all recent failures belong to one workspace while another workspace's requests succeed in this
+        process. Then the cause is that workspace's requests."""
         oldest = now - self._policy.window_s
         recent = [(useful, workspace) for at, useful, workspace in self._outcomes if at >= oldest]
         failed = {workspace for useful, workspace in recent if not useful}
@@ -271,7 +302,7 @@ class HealthRecord:
                 return
 
     def _is_doubtful(self, now: float) -> bool:
-        """Whether several requests since the last useful unit, here or elsewhere, failed or wait longer than usual."""
+        """Whether several requests in any process have failed or wait longer than usual since the last useful unit."""
         most, others = self._policy.failures_in_row, self._heeded(now)
         return self._count_stalled(now) >= most or (others > 0 and self.doubts(now) + others >= most)
 
@@ -281,20 +312,22 @@ class HealthRecord:
         return sum(oldest <= since < latest_start for since in self._waiting.values())
 
     def _heeded(self, now: float) -> int:
-        """The doubts of others that count here."""
+        """Return the doubts of other processes that count in this process."""
         if self._others_until <= now or now - self.last_useful < self._policy.silence_s or self._has_worked(now):
             return 0
         return self._others
 
 
 def is_evidence(error: ProviderError) -> bool:
-    """Whether a failure says something about the provider's account. One that refuses this request (a bad option) or
-    answers it with nothing concerns the call alone: other calls may bring other requests, and it costs no wait for a
-    deadline."""
+    """Whether a failure is evidence about the provider's account.
+
+    A refused request (a bad option) or an empty reply concerns only its call: other calls may send other requests, and
+    the failure costs no wait for a deadline.
+    """
     is_outage = error.retryable and not isinstance(error, ReplyUnusable)
     return is_outage or isinstance(error, ProviderBusy | KeyRefused)
 
 
 def is_brief(error: ProviderError) -> bool:
-    """Whether the provider was only full; a quota that is used up lasts longer."""
+    """Whether the provider was only full. An exhausted quota lasts longer."""
     return isinstance(error, ProviderBusy) and error.retryable

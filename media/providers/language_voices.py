@@ -9,23 +9,29 @@ from media.providers.vendor import Preparable
 
 @dataclass(frozen=True, slots=True)
 class VoiceChain:
-    """A fallback chain of voices, and what it was made of."""
+    """A fallback chain of voices.
+
+    Attributes:
+        members: The voices from which the chain was made.
+    """
 
     chain: TextToSpeech
     members: tuple[TextToSpeech, ...]
 
     def prepare(self) -> None:
-        """Opens in the background what the members need for their first requests."""
+        """Open in the background what the members need for their first requests."""
         for member in self.members:
             if isinstance(member, Preparable):
                 member.prepare()
 
 
 class LanguageVoices:
-    """A TextToSpeech whose language chooses the chain. It needs its text as the most demanding of them does."""
+    """A TextToSpeech that chooses the chain by language. It requires whole clauses if any of its chains does."""
 
     def __init__(self, main: VoiceChain, others: Mapping[str, VoiceChain]) -> None:
-        """others: by language, as the plan has it; all other languages are those of the main chain."""
+        """Args:
+        others: The chains by language, as the plan names it. All other languages use the main chain.
+        """
         self._main, self._others = main, others
         chains = [main.chain, *(other.chain for other in others.values())]
         self.name = main.chain.name
@@ -33,11 +39,11 @@ class LanguageVoices:
         self.times_words = all(chain.times_words for chain in chains)
 
     def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
-        """As in `TextToSpeech`."""
+        """Speak the text with the voices of the language, as described in `TextToSpeech`."""
         return self._find(language).chain.stream(text, language)
 
     def prepare_language(self, language: str) -> None:
-        """The call is in this language from now on: opens in the background what its voices need."""
+        """Open in the background what the voices of this language need, because the call switches to it."""
         if language in self._others:
             self._others[language].prepare()
 

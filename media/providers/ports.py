@@ -109,7 +109,7 @@ class SpeechToTextSession(Protocol):
         """
 
     def next_turn(self) -> None:
-        """The current turn's text was used. Later text belongs to the next turn."""
+        """Mark the current turn's text as used. Later text belongs to the next turn."""
 
     async def close(self) -> None:
         """End the session. Repeated calls change nothing. No event follows after it returns."""
@@ -120,7 +120,8 @@ class LanguageFollower(Protocol):
     """A session that can continue in another language."""
 
     def set_language(self, language: str) -> None:
-        """The caller speaks this language (BCP 47) from now on. Returns at once, without losing words."""
+        """Continue in another language (BCP 47), which the caller speaks from now on. Returns at once, without losing
+        words."""
 
 
 class SpeechToText(Protocol):
@@ -151,8 +152,8 @@ class LanguageModel(Protocol):
     def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
         """Stream the reply. Closing the iterator cancels the request. Raises ProviderError.
 
-        TokenUsage may come more than once; add the values up. If the stream is closed early and no TokenUsage has come,
-        the chain estimates it.
+        TokenUsage may arrive more than once; the values add up. If the stream is closed early and no TokenUsage has
+        arrived, the chain estimates the usage.
         """
 
 
@@ -163,9 +164,9 @@ class TextToSpeech(Protocol):
     """A voice.
 
     Attributes:
-        streams_text: The voice accepts words as they come from the model. If it is false, each item of `text` must be a
+        streams_text: The voice accepts words as the model produces them. If it is false, each item of `text` must be a
             whole clause or sentence.
-        times_words: Every word comes with its time.
+        times_words: The voice reports the time of every word.
     """
 
     name: str
@@ -175,7 +176,7 @@ class TextToSpeech(Protocol):
     def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
         """Speak the text as it arrives, and end after the last audio. Raises ProviderError.
 
-        An empty item asks the voice to speak what it has so far (more may follow much later). Closing the iterator
-        cancels. Audio may come faster than real time. Text that was read counts as sent to the voice and is billed, so
-        it must be read only when it can be sent.
+        An empty item requests the audio of all text so far; more text may follow much later. Closing the iterator
+        cancels the speech. Audio may arrive faster than real time. Text that was read counts as sent to the voice and
+        is billed, so a voice must read an item only when it can send the item.
         """

@@ -9,80 +9,84 @@ from shared.providers.errors import make_closed
 
 
 class RecognizerLine(Protocol):
-    """What a session does for its dialect. Once the session is over, all of it does nothing."""
+    """The functions of a session that its dialect uses. After the session is over, all of them do nothing."""
 
     @property
     def position_ms(self) -> float:
-        """Audio that was pushed so far."""
+        """The duration of the audio that was pushed so far."""
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the dialect's deadline runs."""
+        """Whether the dialect's deadline is running."""
 
     def flush(self) -> None:
-        """Sends audio that is less than a chunk, if the vendor takes it."""
+        """Send audio that is shorter than a chunk, if the vendor accepts it."""
 
     def take_unsent(self) -> bytes:
-        """Audio that is less than a chunk; the dialect sends it."""
+        """Remove and return audio that is shorter than a chunk, so that the dialect can send it."""
 
     def send(self, message: bytes | str) -> None:
-        """Sends a text message."""
+        """Send a text message."""
 
     def report(self, event: RecognizedText | TurnSignal) -> None:
-        """Passes an event on."""
+        """Pass an event to the session's sink."""
 
     def wait(self, seconds: float) -> None:
-        """Sets the deadline, in place of the one before: then `expire` is called."""
+        """Replace the deadline. `expire` is called when it passes."""
 
     def cancel_wait(self) -> None:
-        """Sets no deadline."""
+        """Remove the deadline."""
 
 
 class RecognizerDialect(Protocol):
-    """What one vendor's messages are and mean, with the transcript of one session."""
+    """Encodes and interprets the messages of one vendor, and holds the transcript of one session."""
 
     @property
     def is_ready(self) -> bool:
-        """Whether the vendor has accepted key and settings; from the start where it does not say so."""
+        """Whether the vendor has accepted the key and the settings. True from the start if the vendor does not confirm
+        them."""
 
     def opened(self, line: RecognizerLine) -> None:
-        """The connection is there: sends what a session begins with."""
+        """Send the first messages of a session on the open connection."""
 
     def pushed(self, line: RecognizerLine) -> None:
-        """A piece of audio came."""
+        """Called after each piece of pushed audio."""
 
     def started(self, line: RecognizerLine) -> None:
-        """The caller began to speak a moment ago."""
+        """Called when the caller has begun to speak."""
 
     def finalize(self, line: RecognizerLine, token: int) -> None:
-        """Asks for the text of all audio pushed so far, as `SpeechToTextSession.finalize`."""
+        """Request the text of all audio pushed so far, as in `SpeechToTextSession.finalize`."""
 
     def next_turn(self, line: RecognizerLine) -> None:
-        """The current turn's text has been taken."""
+        """Called when the current turn's text was used."""
 
     def read(self, line: RecognizerLine, message: bytes) -> None:
-        """Takes a text message, and reports what it says. Raises ProviderError."""
+        """Read a text message and report its content. Raises ProviderError."""
 
     def expire(self, line: RecognizerLine) -> None:
-        """The deadline has passed."""
+        """Called when the deadline has passed."""
 
 
 def unrefined(error: ProviderError) -> ProviderError:
-    """The error of a refused handshake, where its status says all."""
+    """Return the error of a refused handshake unchanged, for vendors whose HTTP status is specific enough."""
     return error
 
 
 @dataclass(frozen=True, slots=True)
 class ListenRules:
-    """What holds for all sessions with a vendor.
+    """The rules that apply to all sessions with a vendor.
 
-    make_closed: the error for a provider, a close code and its reason. refine_refusal: that of a refused handshake, by
-    its answer.
-    chunk_bytes: of mu-law audio in a message, at least; most_bytes: at most. keeps_rest: the vendor takes no less than
-    a chunk, so that the rest stays behind. encode: the text message for audio; None: it goes as it is, in a binary one.
-    keep_alive: the message after keep_alive_s without audio, empty where none is needed.
-    close_message: ends the session; None: the close frame alone does. aborts_politely: sends it also when a session
-    failed, because the vendor bills until then.
+    Attributes:
+        make_closed: Creates the error for a provider's name, a close code and its reason.
+        refine_refusal: Makes the error of a refused handshake more specific, based on the vendor's answer.
+        chunk_bytes: The minimum number of bytes of mu-law audio in a message.
+        most_bytes: The maximum number of bytes of mu-law audio in a message.
+        keeps_rest: The vendor accepts only whole chunks, so a shorter rest is not sent.
+        encode: Returns the text message for audio. If it is None, audio is sent as it is, in a binary message.
+        keep_alive: The message that is sent after keep_alive_s without audio. Empty if the vendor needs none.
+        close_message: The message that ends a session. If it is None, only a close frame is sent.
+        aborts_politely: Send close_message also after a failure, because the vendor bills until it arrives.
     """
 
     make_closed: Callable[[str, int, str], ProviderError] = make_closed

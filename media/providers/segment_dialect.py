@@ -8,25 +8,31 @@ from shared.providers.speech import TurnSignal
 
 
 class SegmentReader(Protocol):
-    """One session's messages."""
+    """Encodes requests and decodes results of one session."""
 
     @property
     def is_ready(self) -> bool:
-        """Whether the vendor has accepted key and settings; from the start where it does not say so."""
+        """Whether the vendor has accepted the key and the settings. True from the start if the vendor does not confirm
+        them."""
 
     def finalize(self, position_ms: float) -> str:
-        """The message that asks for the text up to this position in the audio."""
+        """Return the message that requests the text up to this position in the audio."""
 
     def read(self, message: bytes) -> TranscribedResult | None:
-        """None for a message without a result. Raises ProviderError."""
+        """Return the result in a message, or None if it has none. Raises ProviderError."""
 
     def expire(self, position_ms: float) -> TranscribedResult | None:
-        """The result that an answer which does not come stands for; None: it hangs, and the chain's deadline finds
-        that."""
+        """Return the result that a missing answer implies. None means that the vendor hangs, which the chain's deadline
+        detects."""
 
 
 class SegmentDialect:
-    """One session. answer_s: after `finalize`, when the last known text is the answer if it covers the audio."""
+    """The dialect of one session.
+
+    Args:
+        answer_s: Seconds after `finalize`. If no answer has arrived by then, the last known text is the answer,
+            provided that it covers the audio.
+    """
 
     def __init__(self, reader: SegmentReader, answer_s: float) -> None:
         self._reader = reader
@@ -38,13 +44,13 @@ class SegmentDialect:
         return self._reader.is_ready
 
     def opened(self, line: RecognizerLine) -> None:
-        """Nothing: the address says all."""
+        """Do nothing, because the address contains all settings."""
 
     def pushed(self, line: RecognizerLine) -> None:
-        """Nothing: a text is asked for by `finalize` alone."""
+        """Do nothing, because only `finalize` requests a text."""
 
     def started(self, line: RecognizerLine) -> None:
-        """Nothing: the recognizer hears by itself when somebody speaks."""
+        """Do nothing, because the recognizer detects speech by itself."""
 
     def finalize(self, line: RecognizerLine, token: int) -> None:
         line.flush()
@@ -61,7 +67,7 @@ class SegmentDialect:
         self._transcript.next_turn()
 
     def read(self, line: RecognizerLine, message: bytes) -> None:
-        """Reports the turn's text, and what the vendor believes of its end. Raises ProviderError."""
+        """Report the turn's text and the vendor's estimate of the turn's end. Raises ProviderError."""
         result = self._reader.read(message)
         if result is not None:
             self._take(line, result)

@@ -1,7 +1,8 @@
 """SpeechToText over a vendor's WebSocket, with one connection for each caller.
 
-The session has what all vendors need: the connection and its greeting, chunks of audio, times without audio, one
-deadline, failure and the end. A dialect says what the vendor's messages are and mean; it holds the transcript.
+The session does what all vendors need: it connects, waits for the greeting, divides audio into chunks, keeps idle
+connections alive, runs one deadline, and handles failure and closing. A dialect encodes and interprets the vendor's
+messages and holds the transcript.
 """
 
 import asyncio
@@ -24,10 +25,11 @@ from shared.providers.errors import make_unreadable
 
 
 class SocketSpeechToText:
-    """A recognizer of one account; opens a connection for each session.
+    """A recognizer with one account, which opens a connection for each session.
 
-    make_dialect: for a session in a language. make_target: the address for a language. Both raise ProviderError for one
-    that the model does not know.
+    Args:
+        make_dialect: Returns the dialect for a session in a language. Raises ProviderError for an unsupported language.
+        make_target: Returns the address for a language. Raises ProviderError for an unsupported language.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class SocketSpeechToText:
         self._make_target = make_target
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
-        """Connects. Raises ProviderError, also for settings that the vendor refuses."""
+        """Connect and return the session. Raises ProviderError, also if the vendor refuses the settings."""
         target = self._make_target(language)
         session = _Session(self.name, self._rules, self._make_dialect(language), sink)
         await session.open(target)
@@ -51,7 +53,7 @@ class SocketSpeechToText:
 
 
 class _Session:
-    """One caller's session, its dialect's line, and its socket's handler."""
+    """One caller's session. It is also the line of its dialect and the handler of its socket."""
 
     def __init__(self, name: str, rules: ListenRules, dialect: RecognizerDialect, sink: SpeechToTextSink) -> None:
         self._name = name
@@ -60,16 +62,16 @@ class _Session:
         self._sink: SpeechToTextSink | None = sink  # None once the session is over
         self._loop = asyncio.get_running_loop()
         self._socket: VendorSocket | None = None
-        self._greeted = asyncio.Event()  # or failed
+        self._greeted = asyncio.Event()  # set after the greeting or a failure
         self._error: ProviderError | None = None
-        self._unsent = bytearray()  # less than a chunk
+        self._unsent = bytearray()  # audio that is shorter than a chunk
         self._pushed = 0  # bytes
-        self._is_idle = False  # no audio since the last check
+        self._is_idle = False  # whether no audio arrived since the last check
         self._keep_alive: asyncio.TimerHandle | None = None
         self._timer: DeadlineTimer | None = None
 
     async def open(self, target: SocketTarget) -> None:
-        """Connects, and waits for the vendor's greeting if there is one. Raises ProviderError."""
+        """Connect, and wait for the vendor's greeting if the vendor sends one. Raises ProviderError."""
         try:
             self._socket = await VendorSocket.open(target, self)
             self._dialect.opened(self)
@@ -78,7 +80,7 @@ class _Session:
                     await self._greeted.wait()
         except TimeoutError:
             self._error = self._error or ProviderSlow(self._name, "no greeting in time", may_bill=False)
-        except ProviderError as error:  # the vendor may have said why before it closed
+        except ProviderError as error:  # the vendor may have sent the reason before it closed
             self._error = self._error or self._rules.refine_refusal(error)
         except asyncio.CancelledError:
             self._abort()
@@ -118,7 +120,7 @@ class _Session:
         self._end()
         if socket is None:
             return
-        if self._unsent and not self._rules.keeps_rest:  # has been metered
+        if self._unsent and not self._rules.keeps_rest:  # the rest has been metered
             _send_audio(socket, self._rules, self.take_unsent())
         if self._rules.close_message is not None:
             socket.send_text(self._rules.close_message)
@@ -164,7 +166,7 @@ class _Session:
     # --- the socket's handler ---
 
     def on_text(self, message: bytes) -> None:
-        """Reports what it says, or the vendor's error."""
+        """Read a message for the dialect. An error in the message fails the session."""
         try:
             self._dialect.read(self, message)
         except ProviderError as error:
@@ -174,15 +176,15 @@ class _Session:
             self._greeted.set()
 
     def on_binary(self, message: bytes) -> None:
-        """Fails: a recognizer sends no audio."""
+        """Fail the session, because a recognizer sends no audio."""
         self._fail(make_unreadable(self._name))
 
     def on_closed(self, code: int, reason: str) -> None:
-        """Fails: a vendor ends no session that is wanted."""
+        """Fail the session, because a vendor must not end a session that is in use."""
         self._fail(self._rules.make_closed(self._name, code, reason))
 
     def _send_chunks(self) -> None:
-        """Sends what is a chunk or more, in as few messages as the vendor takes."""
+        """Send the complete chunks in as few messages as the vendor allows."""
         rules = self._rules
         while len(self._unsent) >= rules.chunk_bytes:
             chunk = bytes(self._unsent[: rules.most_bytes])
@@ -212,7 +214,7 @@ class _Session:
             sink(SpeechToTextFailed(error))
 
     def _abort(self) -> None:
-        """Ends the connection at once."""
+        """Disconnect at once."""
         self._end()
         if self._socket is not None:
             if self._rules.aborts_politely:
@@ -220,7 +222,7 @@ class _Session:
             self._socket.abort()
 
     def _end(self) -> None:
-        """No event follows."""
+        """Stop the session's timers and events."""
         self._sink = None
         self.cancel_wait()
         if self._keep_alive is not None:

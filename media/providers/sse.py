@@ -10,7 +10,7 @@ class SseError(ValueError):
 
 
 class SseParser:
-    """Takes chunks of any size. Comments, event names, ids and retry times are ignored."""
+    """Parses server-sent events from chunks of any size. Ignores comments, event names, IDs and retry times."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -18,14 +18,14 @@ class SseParser:
         self._size = 0
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Returns the data of every event that is complete now. Raises SseError for one above a megabyte."""
+        """Return the data of every event that is now complete. Raises SseError for an event larger than a megabyte."""
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         self._check_size(len(self._rest))
         events = [self._line(line.removesuffix(b"\r")) for line in lines]
         return [event for event in events if event is not None]
 
     def end(self) -> list[bytes]:
-        """Ends the stream and returns its last event; many servers omit the blank line after it."""
+        """End the stream and return its last event, because many servers omit the blank line after it."""
         return self.feed(b"\n\n")
 
     def _line(self, line: bytes) -> bytes | None:

@@ -22,11 +22,11 @@ from shared.providers.errors import name_media_type
 
 # The response usually ends with its last event; reading up to its end keeps the connection for the next turn.
 DRAIN_S: Final = 0.2
-# After the reply's last token its usage and the mark of the end follow; without them the reply is whole all the same.
-# Less than the chain waits between two events, else another model would continue it.
+# The token usage and the end mark follow the reply's last token; the reply is complete without them. Shorter than the
+# chain's limit between two events. Otherwise, another model would continue the reply.
 USAGE_S: Final = 0.7
 MAX_ERROR_BYTES: Final = 64_000
-# The vendors publish no figure for the first token: their accounts begin at the bound of all deadlines, then learn.
+# The vendors publish no figure for the first token, so their accounts begin at the bound of all deadlines.
 VENDOR_WAIT: Final = UsualWait(0.5, 0.9)
 _HEADERS: Final = {
     "Accept": "text/event-stream",
@@ -39,20 +39,28 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class ChatServer:
-    """What all calls share of one server and model. refused: fields that the model does not take, learned from its
-    errors. warm: its connections. tls: None for aiohttp's own settings."""
+    """What all calls with the same server and model share.
+
+    Attributes:
+        refused: The fields that the model does not accept, as its errors reported.
+        warm: The server's connections.
+        tls: The TLS settings, or None for aiohttp's defaults.
+    """
 
     refused: set[str] = field(default_factory=set)
     warm: WarmServer | None = None
     tls: ssl.SSLContext | None = None
 
     async def close(self) -> None:
-        """Nothing: the connections are shared with other models."""
+        """Do nothing, because the connections are shared with other models."""
 
 
 class StreamedLanguageModel:
-    """LanguageModel over HTTP. api: the vendor's wire for one model. The caller owns the HTTP session, which pools the
-    connections of all calls."""
+    """A LanguageModel over HTTP. The caller owns the HTTP session, which pools the connections of all calls.
+
+    Args:
+        api: The vendor's API for one model.
+    """
 
     def __init__(self, api: ChatApi, http: aiohttp.ClientSession, server: ChatServer | None = None) -> None:
         self.name = api.provider
@@ -61,14 +69,14 @@ class StreamedLanguageModel:
         self._server = server or ChatServer()
 
     def prepare(self) -> None:
-        """Opens a connection in the background if none is idle."""
+        """Open a connection in the background if none is idle."""
         if self._server.warm is not None:
             self._server.warm.prepare()
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
-        """Streams one reply; tool calls come whole, at its end. Raises ProviderError.
+        """Stream one reply. Tool calls arrive complete, at its end. Raises ProviderError.
 
-        When the stream breaks after the server took the request, an estimate of the tokens comes before the error.
+        If the stream breaks after the server accepted the request, an estimate of the tokens precedes the error.
         """
         reply = self._api.make_reader()
         deadline = asyncio.get_running_loop().time() + self._api.timeouts.first_token_s
@@ -110,10 +118,13 @@ class StreamedLanguageModel:
                 deadline = asyncio.get_running_loop().time() + limit_s
 
     async def _post(self, request: ChatRequest, deadline: float) -> aiohttp.ClientResponse:
-        """The answer's head. A field that the model does not take is left out from then on, and the request is sent
-        again: at most once a field, and nothing was computed or billed."""
+        """Send the request and return the response.
+
+        If the model refuses a field, the request is repeated without it, and further requests omit it. This happens at
+        most once per field. A refused request is neither computed nor billed.
+        """
         while True:
-            left_out = frozenset(self._server.refused)  # another call may learn of a field while this one waits
+            left_out = frozenset(self._server.refused)  # another call may add a field while this one waits
             response = await self._within(deadline, self._request(request, left_out), "no answer came in time")
             if response.status == 200 and response.content_type == "text/event-stream":
                 return response
@@ -124,7 +135,7 @@ class StreamedLanguageModel:
             self._server.refused.add(refused)
 
     async def _read_refusal(self, response: aiohttp.ClientResponse, deadline: float) -> bytes:
-        """The body of an answer that is no stream. Raises ProviderError for one that claims success."""
+        """Return the body of a response that is not a stream. Raises ProviderError if its status is 200."""
         try:
             if response.status == 200:
                 reason = f"answered with {name_media_type(response.content_type)}, no event stream"
@@ -134,8 +145,8 @@ class StreamedLanguageModel:
             response.close()
 
     async def _read_error(self, response: aiohttp.ClientResponse, deadline: float) -> bytes:
-        """The body of an HTTP error, which comes in pieces; what came of one that is cut or late, because its status
-        says more than that."""
+        """Return the body of an HTTP error, or the part that arrived in time, because the status matters more than a
+        complete body."""
         body = bytearray()
         with suppress(ProviderError):
             while len(body) < MAX_ERROR_BYTES:
@@ -157,14 +168,14 @@ class StreamedLanguageModel:
         )
 
     def _payloads(self, parser: SseParser, chunk: bytes) -> list[bytes]:
-        """Returns the data of the events that are complete now; an empty chunk ends the stream."""
+        """Return the data of the events that are now complete. An empty chunk ends the stream."""
         try:
             return parser.feed(chunk) if chunk else parser.end()
         except SseError as error:
             raise ProviderError(self.name, str(error), cause="unreadable") from error
 
     async def _within(self, deadline: float, waiting: Awaitable[T], timeout_reason: str) -> T:
-        """Awaits until `deadline` (the loop's clock). Maps every network error to ProviderError."""
+        """Await `waiting` until `deadline` (in the loop's clock). Maps every network error to ProviderError."""
         try:
             async with asyncio.timeout_at(deadline):
                 return await waiting
@@ -179,7 +190,7 @@ class StreamedLanguageModel:
 
 
 async def _drain(response: aiohttp.ClientResponse) -> bool:
-    """Reads the answer to its end; returns whether its connection can be used again."""
+    """Read the response to its end. Return whether its connection can be reused."""
     try:
         async with asyncio.timeout(DRAIN_S):
             while await response.content.readany():
@@ -190,8 +201,11 @@ async def _drain(response: aiohttp.ClientResponse) -> bool:
 
 
 def share_server(setup: ProviderSetup, api: ChatApi, *key: str) -> ChatServer:
-    """The server that calls share. key: what its model is told apart by at the api's host. A guarded provider has a
-    session, and so connections, apart from the others'."""
+    """Return the server that calls share. A guarded provider has its own session, and so its own connections.
+
+    Args:
+        key: The values that distinguish models at the API's host.
+    """
     resources, parts = setup.resources, urlsplit(api.url)
 
     def make_warm() -> WarmServer:

@@ -1,28 +1,32 @@
 """TLS contexts that resume the last session with a vendor's host.
 
-That saves the certificate's transfer and verification (RFC 8446, 2.2), which at a vendor's distance is most of the time
-of a handshake's computation. Python's event loops take no session, so the context hands it over.
+Resuming a session avoids the transfer and verification of the certificate (RFC 8446, 2.2), which is most of the
+computation of a handshake with a distant vendor. Python's event loops accept no session, so the context supplies it.
 """
 
 import ssl
 from dataclasses import dataclass
 from typing import Any, Final
 
-# Hosts whose sessions are kept, those of customers among them; the oldest is forgotten.
+# The maximum number of hosts, including customers' hosts, whose sessions are kept. The oldest host is removed first.
 MAX_HOSTS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A connection that was begun. resumed: the session that it was given."""
+    """A connection that was started.
+
+    Attributes:
+        resumed: The session that the connection was started with.
+    """
 
     connection: ssl.SSLObject
     resumed: ssl.SSLSession | None
 
     def find_session(self) -> ssl.SSLSession | None:
-        """Its own session, once the server has given it one; else that which it resumes.
+        """Return the session that the server issued on this connection, or else the session that was resumed.
 
-        A handshake that goes on or has failed has no session that Python could copy: it raises ValueError.
+        Before the handshake is complete, and after it failed, Python cannot copy the session and raises ValueError.
         """
         try:
             own = self.connection.session
@@ -32,7 +36,8 @@ class _Begun:
 
 
 class ResumingTlsContext(ssl.SSLContext):
-    """Client settings with the system's authorities (also `SSL_CERT_FILE`), which resume sessions by host name."""
+    """Client TLS settings with the system's certificate authorities (also `SSL_CERT_FILE`) that resume sessions by host
+    name."""
 
     _latest: dict[str, _Begun]
 
@@ -42,7 +47,7 @@ class ResumingTlsContext(ssl.SSLContext):
         context.load_default_certs()
         return context
 
-    def wrap_bio(  # the one place at which asyncio's and uvloop's transports begin TLS
+    def wrap_bio(  # the only function through which the transports of asyncio and uvloop start TLS
         self,
         incoming: ssl.MemoryBIO,
         outgoing: ssl.MemoryBIO,
@@ -50,7 +55,7 @@ class ResumingTlsContext(ssl.SSLContext):
         server_hostname: str | bytes | None = None,
         session: ssl.SSLSession | None = None,
     ) -> ssl.SSLObject:
-        """Begins a connection, with the latest session of the host if there is one."""
+        """Start a connection with the host's latest session, if there is one."""
         host = server_hostname if isinstance(server_hostname, str) else ""
         latest = self._latest.get(host)
         known = session or (latest.find_session() if latest is not None else None)

@@ -7,30 +7,39 @@ from shared.providers.speech import RecognizedText, TurnSignal
 
 
 class VendorTranscript(Protocol):
-    """One session's current turn. Positions are ms of the audio that was pushed."""
+    """The transcript of one session's current turn. Positions are in ms of the pushed audio."""
 
     def started(self, position_ms: float) -> None:
-        """The caller speaks since this position."""
+        """Record that the caller has been speaking since this position."""
 
     def finalize(self, token: int, position_ms: float) -> str:
-        """The message that asks for the text up to this position; empty where there is none to send."""
+        """Return the message that requests the text up to this position, or an empty string if no message is needed."""
 
     def next_turn(self) -> None:
-        """What was said before the last `finalize` has been taken."""
+        """Start the next turn, because the text before the last `finalize` was used."""
 
     def read(self, message: bytes, position_ms: float) -> RecognizedText | None:
-        """Takes a message that came when the audio up to this position was pushed. Raises ProviderError."""
+        """Read a message that arrived when the audio up to this position was pushed. Raises ProviderError."""
 
     def take_signal(self) -> TurnSignal | None:
-        """What the vendor believes of the turn's end, once for each message that tells it."""
+        """Return the vendor's estimate of the turn's end, once for each message that contains it."""
 
     def settle(self, *, is_overdue: bool) -> RecognizedText | None:
-        """The answer to `finalize` if it is known now. is_overdue: the vendor has said nothing new for a while."""
+        """Return the answer to `finalize` if it is known.
+
+        Args:
+            is_overdue: The vendor has sent nothing new for a while.
+        """
 
 
 class TurnDialect:
-    """One session. answer_s: after `finalize`, how long the vendor may say nothing new. greets: whether it says that it
-    has accepted key and settings. first_message: what a session begins with, if it needs anything."""
+    """The dialect of one session.
+
+    Args:
+        answer_s: How many seconds after `finalize` the vendor may send nothing new.
+        greets: The vendor confirms the key and the settings.
+        first_message: The message that begins a session; empty if the vendor needs none.
+    """
 
     def __init__(
         self, transcript: VendorTranscript, answer_s: float, *, greets: bool = True, first_message: bytes = b""
@@ -38,7 +47,7 @@ class TurnDialect:
         self._transcript = transcript
         self._first_message = first_message
         self._answer_s = answer_s
-        self._is_overdue = False  # at the end of the current wait
+        self._is_overdue = False  # whether the current wait ends with an overdue answer
         self._last_text = ""
         self.is_ready = not greets
 
@@ -47,13 +56,13 @@ class TurnDialect:
             line.send(self._first_message)
 
     def pushed(self, line: RecognizerLine) -> None:
-        """Nothing: a text is asked for by `finalize` alone."""
+        """Do nothing, because only `finalize` requests a text."""
 
     def started(self, line: RecognizerLine) -> None:
         self._transcript.started(line.position_ms)
 
     def finalize(self, line: RecognizerLine, token: int) -> None:
-        """Asks for the text; looks whether it is known already where there is nothing to ask."""
+        """Request the text. If no request is needed, use the text that is already known."""
         line.flush()
         message = self._transcript.finalize(token, line.position_ms)
         if message:
@@ -65,7 +74,7 @@ class TurnDialect:
         self._transcript.next_turn()
 
     def read(self, line: RecognizerLine, message: bytes) -> None:
-        """Reports the turn's text, and what the vendor believes of its end. Raises ProviderError."""
+        """Report the turn's text and the vendor's estimate of the turn's end. Raises ProviderError."""
         event = self._transcript.read(message, line.position_ms)
         self.is_ready = True
         if event is not None:
@@ -82,7 +91,7 @@ class TurnDialect:
             self._wait(line, self._answer_s)
 
     def _wait(self, line: RecognizerLine, seconds: float) -> None:
-        """Waits for the vendor, and then settles for what is known."""
+        """Wait for the vendor. After that, the known text is the answer."""
         self._is_overdue = seconds > 0
         line.wait(seconds)
 

@@ -11,10 +11,13 @@ OnUsage = Callable[[UsageRecorded], None]
 
 @dataclass(frozen=True, slots=True)
 class UsageMeter:
-    """Reports what the attempts at one provider consumed.
+    """Reports the consumption of all attempts at one provider.
 
-    provider: the configured instance; vendor: its adapter. model: the one that is priced; empty where the vendor has
-    none. own_key: the vendor bills the workspace.
+    Attributes:
+        provider: The name of the configured instance.
+        vendor: The name of its adapter.
+        model: The model that determines the price. Empty if the vendor has no models.
+        own_key: The vendor bills the workspace.
     """
 
     kind: ProviderKind
@@ -25,7 +28,7 @@ class UsageMeter:
     own_key: bool = False
 
     def record(self, quantity: int, unit: UsageUnit, *, estimated: bool = False) -> None:
-        """Reports a quantity; nothing if there is none."""
+        """Report a quantity, unless it is 0."""
         if quantity > 0:
             self.on_usage(
                 UsageRecorded(
@@ -41,7 +44,7 @@ class UsageMeter:
             )
 
     def record_tokens(self, usage: TokenUsage) -> None:
-        """Reports the tokens of one request, an event for each unit."""
+        """Report the tokens of one request with one event for each unit."""
         self.record(usage.prompt, "prompt_tokens", estimated=usage.estimated)
         self.record(usage.cached, "cached_tokens", estimated=usage.estimated)
         self.record(usage.cache_write, "cache_write_tokens", estimated=usage.estimated)
@@ -49,5 +52,5 @@ class UsageMeter:
 
 
 def discarding_meters(kind: ProviderKind, names: Iterable[str]) -> list[UsageMeter]:
-    """Meters of a chain outside of a call, whose usage nobody pays for."""
+    """Return meters for a chain outside of a call, whose usage is not billed."""
     return [UsageMeter(kind, name, lambda usage: None) for name in names]

@@ -41,10 +41,10 @@ class _SharedAccount:
 
 
 class VendorResources:
-    """What the providers of all calls of one event loop share. The caller closes the HTTP session.
+    """Resources that the providers of all calls of one event loop share. The caller closes the HTTP session.
 
     Attributes:
-        engine_socket: The path at which the local speech engine listens. Empty if there is none.
+        engine_socket: The path at which the local speech engine listens. Empty if no engine runs.
         tls: The TLS settings of WebSockets.
         guard: Guards connections to addresses that customers gave.
     """
@@ -60,8 +60,7 @@ class VendorResources:
         self._closing = AsyncExitStack()
 
     def share(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return the object of this key, which is made at the first request and kept. The number of keys must be
-        small."""
+        """Return the object for this key. `make` creates it on the first request. The number of keys must be small."""
         if key not in self._shared:
             self._shared[key] = make()
         found: T = self._shared[key]
@@ -70,8 +69,8 @@ class VendorResources:
     def share_account(self, key: Hashable, make: Callable[[], T], close: Callable[[T], Awaitable[None]]) -> T:
         """Return an object as `share` does, for a key, an address or a model that plans name.
 
-        If there are more than MAX_ACCOUNTS, the least recently used object is closed. A call that still uses it
-        continues, so `close` may end only what is idle.
+        If there are more than MAX_ACCOUNTS, the least recently used object is closed. A call that still uses this
+        object continues, so `close` may end only idle connections.
         """
         account = self._accounts.pop(key, None) or _make_account(make, close)
         self._accounts[key] = account
@@ -84,7 +83,7 @@ class VendorResources:
         return found
 
     def guarded_http(self) -> ClientSession:
-        """A session whose connections pass the guard. It is made at the first request."""
+        """Return the session whose connections pass the guard. The first request creates it."""
         return self.share(EgressGuard, self._open_guarded)
 
     def on_close(self, close: Callable[[], Awaitable[None]]) -> None:
@@ -92,7 +91,7 @@ class VendorResources:
         self._closing.push_async_callback(close)
 
     async def close(self) -> None:
-        """Close what vendors opened."""
+        """Close everything that vendors opened."""
         accounts, self._accounts = self._accounts, {}
         ending = (account.close() for account in accounts.values())
         await asyncio.gather(*ending, *self._ending, return_exceptions=True)
@@ -111,7 +110,7 @@ class VendorResources:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSetup:
-    """What a provider is made from.
+    """The values from which a provider is made.
 
     Attributes:
         name: The configured instance, as events, metrics and health show it.
@@ -137,7 +136,7 @@ class ProviderSetup:
         return self.resources.guard if self.guarded else None
 
     def make_target(self, url: str, headers: Mapping[str, str]) -> SocketTarget:
-        """Return where the provider's sockets connect. The options have `connect_s`."""
+        """Return the target for the provider's WebSockets. The provider's options must have `connect_s`."""
         return SocketTarget(
             provider=self.name,
             url=url,
@@ -153,7 +152,8 @@ class Preparable(Protocol):
     """A provider that can make its first request of a call faster."""
 
     def prepare(self) -> None:
-        """Open in the background what the first request needs. Returns at once. A failure shows at the request."""
+        """Open in the background what the first request needs. Returns at once. A failure appears at the first
+        request."""
 
 
 def _no_model(options: Struct) -> str:

@@ -1,9 +1,9 @@
-"""Remembers the addresses of vendors' hosts, so that calls continue while name servers are unreachable.
+"""Caches the addresses of vendors' hosts, so that calls continue while name servers are unreachable.
 
-A look-up of the system holds a thread for up to half a minute when no name server answers, and both aiohttp's and
-uvloop's look-ups share a handful of threads with everything else. These have threads of their own, bounded for each
-domain (shared/name_resolver.py). Addresses that were found before are used on while nothing better can be learned
-(RFC 8767, serving stale data).
+A system look-up occupies a thread for up to half a minute if no name server answers, and the look-ups of aiohttp and
+uvloop share a few threads with everything else. The look-ups in this module have their own threads, limited for each
+domain (shared/name_resolver.py). Cached addresses remain in use until a look-up succeeds (RFC 8767, serving stale
+data).
 """
 
 import asyncio
@@ -19,21 +19,21 @@ from shared.name_resolver import AddressInfo, NameResolver
 
 log = structlog.get_logger()
 
-# Addresses count for so long without another look-up.
+# How long addresses are used without another look-up.
 FRESH_S: Final = 60.0
-# For so long they are used while the name servers do not answer. RFC 8767 proposes one to three days.
+# How long addresses are used after that if the name servers do not answer. RFC 8767 proposes one to three days.
 STALE_S: Final = 86_400.0
-# Who has stale addresses waits so long for better ones. The look-up goes on without it.
+# How long a request that has stale addresses waits for a new look-up, which continues in the background.
 PATIENCE_S: Final = 0.3
-# Hosts that are remembered; the one that was looked up first is forgotten.
+# The maximum number of cached hosts. The host that was added first is removed first.
 MOST_HOSTS: Final = 256
 CONNECT_TIMEOUT_S: Final = 3.0
-# The name servers have answered: there is no such name, or none with an address.
+# Errors that are an answer of the name servers: the name does not exist, or it has no address.
 _ANSWERED: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 
 
 class NameServersAway(OSError):
-    """No name server has answered, and no address is remembered."""
+    """No name server answered, and no address is cached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class _Known:
 
 
 class VendorNames:
-    """One for each event loop; see `vendor_names`."""
+    """The address cache of one event loop, as described in `vendor_names`."""
 
     def __init__(self, names: NameResolver | None = None) -> None:
         self._names = names or NameResolver()
@@ -51,7 +51,8 @@ class VendorNames:
         self._running: dict[str, asyncio.Task[list[AddressInfo]]] = {}
 
     async def resolve(self, host: str, port: int) -> list[AddressInfo]:
-        """As getaddrinfo; the ports of remembered addresses are those of the first look-up. Raises OSError."""
+        """Return addresses as `getaddrinfo` does. The ports of cached addresses are from the first look-up. Raises
+        OSError."""
         now = asyncio.get_running_loop().time()
         known = self._known.get(host)
         if known is not None and now - known.at_s < FRESH_S:
@@ -68,7 +69,7 @@ class VendorNames:
             return known.found
 
     async def connect(self, host: str, port: int) -> socket.socket:
-        """A connected socket; the addresses are tried in their order. Raises OSError."""
+        """Return a connected socket. Tries the addresses in order. Raises OSError."""
         failure: OSError = OSError("the host has no address")
         for family, kind, protocol, _, target in await self.resolve(host, port):
             try:
@@ -78,7 +79,8 @@ class VendorNames:
         raise failure
 
     def _look_up(self, host: str, port: int) -> "asyncio.Task[list[AddressInfo]]":
-        """The host's running look-up, or a new one. What it finds is remembered, also once nobody waits any more."""
+        """Return the host's running look-up, or start one. The result is cached even if nothing waits for it any
+        longer."""
         running = self._running.get(host)
         if running is None:
             running = self._running[host] = asyncio.create_task(self._learn(host, port))
@@ -98,7 +100,7 @@ class VendorNames:
     def _end(self, host: str, done: "asyncio.Task[list[AddressInfo]]") -> None:
         del self._running[host]
         if not done.cancelled():
-            done.exception()  # whoever waited has raised it
+            done.exception()  # the waiting request has raised it
 
     def _remember(self, host: str, known: _Known) -> None:
         if host not in self._known and len(self._known) >= MOST_HOSTS:
@@ -107,12 +109,12 @@ class VendorNames:
 
 
 class VendorResolver(AbstractResolver):
-    """The same for aiohttp's connections."""
+    """An aiohttp resolver that uses the address cache."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses, of both families if `family` is unspecified. Raises OSError."""
+        """Return the host's addresses, of both families if `family` is unspecified. Raises OSError."""
         return [
             ResolveResult(hostname=host, host=target[0], port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST)
             for kind, _, _, _, target in await vendor_names().resolve(host, port)
@@ -120,11 +122,11 @@ class VendorResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, because the resolver opens nothing."""
 
 
 def vendor_names() -> VendorNames:
-    """That of the running loop."""
+    """Return the address cache of the running event loop."""
     loop = asyncio.get_running_loop()
     found = _of_loops.get(loop)
     if found is None:

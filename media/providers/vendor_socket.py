@@ -22,33 +22,43 @@ from shared.egress import EgressGuard
 from shared.providers.errors import cause_of_status
 
 MAX_MESSAGE_BYTES: Final = 1 << 20
-# More than this unsent means that the vendor reads nothing. A recognizer that takes over is sent up to 60 s of audio at
-# once (480,000 bytes and what frames them), most of which waits here on a slow line.
+# If more than this is unsent, the vendor has stopped reading. A recognizer that takes over receives up to 60 s of audio
+# at once (480,000 bytes and framing), most of which waits here on a slow line.
 MAX_UNSENT_BYTES: Final = 1 << 20
-# 529: overloaded, by no standard.
+# 529 is a nonstandard status for an overloaded server.
 _BUSY_STATUSES: Final = (402, 429, 503, 529)
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})(?: |\r|$)")
-# Close code when the connection ended without a close frame (RFC 6455, 7.1.5).
+# The close code for a connection that ended without a close frame (RFC 6455, 7.1.5).
 ABNORMAL: Final = 1006
 
 
 class VendorSocketHandler(Protocol):
-    """Callbacks of a socket; none is called after `on_closed`."""
+    """Callbacks of a socket. No callback follows `on_closed`."""
 
     def on_text(self, message: bytes) -> None:
-        """A whole text message came."""
+        """Called for each complete text message."""
 
     def on_binary(self, message: bytes) -> None:
-        """A whole binary message came."""
+        """Called for each complete binary message."""
 
     def on_closed(self, code: int, reason: str) -> None:
-        """The connection is over, whoever ended it. code: of the close frame, `ABNORMAL` without one."""
+        """Called when either side has ended the connection.
+
+        Args:
+            code: The code of the close frame, or `ABNORMAL` without a close frame.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class SocketTarget:
-    """Where to connect. provider: for errors. url: `wss://` or `ws://`, query included. headers: may hold a key. guard:
-    where a customer gave the address."""
+    """The address and settings of a connection.
+
+    Attributes:
+        provider: The provider's name in errors.
+        url: A `wss://` or `ws://` address, including the query.
+        headers: Headers of the handshake, which may contain a key.
+        guard: Guards the connection if a customer gave the address.
+    """
 
     provider: str
     url: str
@@ -59,17 +69,22 @@ class SocketTarget:
 
 
 class VendorSocket:
-    """One open connection, made by `open`."""
+    """An open connection, which `open` creates."""
 
     def __init__(self, handler: VendorSocketHandler) -> None:
         self._listener = _Listener(handler)
 
     @classmethod
     async def open(cls, target: SocketTarget, handler: VendorSocketHandler) -> "VendorSocket":
-        """Connects. Raises ProviderError; HTTP 402, 429, 503 and 529 are ProviderBusy, no answer is ProviderSlow."""
+        """Connect to the target.
+
+        Raises:
+            ProviderError: The connection failed. HTTP 402, 429, 503 and 529 raise ProviderBusy; a missing answer raises
+                ProviderSlow.
+        """
         made = cls(handler)
         with ExitStack() as failure:
-            failure.callback(made.abort)  # also when the caller is cancelled, or the answer comes afterwards
+            failure.callback(made.abort)  # also if the caller is canceled or the answer arrives later
             await made._connect(target)
             failure.pop_all()
         return made
@@ -82,19 +97,20 @@ class VendorSocket:
                     target.url,
                     ssl_context=target.tls if target.url.startswith("wss:") else None,
                     extra_headers=dict(target.headers),
-                    websocket_handshake_timeout=target.timeout_s,  # without it picows never closes what was given up
+                    # without it, picows never closes a connection that was given up
+                    websocket_handshake_timeout=target.timeout_s,
                     max_redirects=0,  # a redirect could lead the key to another host
                     max_frame_size=MAX_MESSAGE_BYTES,
                     socket_factory=_socket_factory(target),
-                    use_aiofastnet=False,  # its TLS resumes no session
+                    use_aiofastnet=False,  # its TLS does not resume sessions
                 )
         except TimeoutError:
             raise ProviderSlow(target.provider, "no connection in time", may_bill=False) from None
         except picows.WSHandshakeError as error:
             raise _map_handshake(target.provider, error).with_answer(error.raw_body) from None
-        except (OSError, picows.WSError, ValueError) as error:  # ValueError: a host or port that cannot be
+        except (OSError, picows.WSError, ValueError) as error:  # ValueError: an invalid host or port
             raise ProviderError(target.provider, f"cannot connect: {type(error).__name__}", cause="refused") from None
-        if not self.is_open:  # picows reports no error when the peer closes in the middle of the handshake
+        if not self.is_open:  # picows reports no error if the peer closes during the handshake
             raise ProviderError(target.provider, "the connection was closed in its handshake", cause="refused")
 
     @property
@@ -104,20 +120,20 @@ class VendorSocket:
 
     @property
     def unsent_bytes(self) -> int:
-        """Bytes that the vendor has not taken yet."""
+        """The number of bytes that the vendor has not accepted yet."""
         transport = self._listener.transport
         return transport.underlying_transport.get_write_buffer_size() if transport is not None else 0
 
     def send_text(self, message: bytes | str) -> None:
-        """Sends a text message; nothing once the connection is over. Never waits."""
+        """Send a text message. Does nothing after the connection is over. Never waits."""
         self._send(picows.WSMsgType.TEXT, message.encode() if isinstance(message, str) else message)
 
     def send_binary(self, message: bytes) -> None:
-        """Sends a binary message; nothing once the connection is over. Never waits."""
+        """Send a binary message. Does nothing after the connection is over. Never waits."""
         self._send(picows.WSMsgType.BINARY, message)
 
     async def close(self) -> None:
-        """Sends a close frame and waits for the end, at most a second; no callback follows."""
+        """Send a close frame and wait at most a second for the end. No callback follows."""
         listener = self._listener
         transport, listener.is_open = listener.transport, False
         if transport is None:
@@ -128,12 +144,12 @@ class VendorSocket:
                 await listener.closed.wait()
         except TimeoutError:
             pass
-        finally:  # also when the caller waits no longer
+        finally:  # also if the caller is canceled
             if not listener.closed.is_set():
                 transport.disconnect(graceful=False)
 
     def abort(self) -> None:
-        """Ends the connection at once; no callback follows."""
+        """Disconnect at once. No callback follows."""
         listener = self._listener
         listener.is_open = listener.is_wanted = False
         if listener.transport is not None:
@@ -148,7 +164,7 @@ class VendorSocket:
 
 
 class _Listener(picows.WSListener):
-    """Puts fragments together and calls the handler."""
+    """Joins fragments into messages and calls the handler."""
 
     def __init__(self, handler: VendorSocketHandler) -> None:
         self._handler = handler
@@ -181,7 +197,7 @@ class _Listener(picows.WSListener):
         self.end(ABNORMAL, "")
 
     def end(self, code: int, reason: str) -> None:
-        """Reports the end, once, and closes what is open."""
+        """Report the end once, and close the connection."""
         if not self.is_open:
             return
         self.is_open = False
@@ -207,21 +223,21 @@ class _Listener(picows.WSListener):
 
 
 def _socket_factory(target: SocketTarget) -> Callable[[object], Awaitable[socket.socket]]:
-    """Opens the socket, by addresses of ours."""
+    """Return a function that opens the target's socket with cached or guarded addresses."""
     guard = target.guard
     return lambda _: _open_socket(target.url) if guard is None else guard.connect_url(target.url)
 
 
 async def _open_socket(url: str) -> socket.socket:
-    """Raises OSError, ValueError for a port that cannot be."""
+    """Connect to the host and port of a URL. Raises OSError, or ValueError for an invalid port."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "wss" else 80)
     return await vendor_names().connect(parts.hostname or "", port)
 
 
 def _read_status(error: picows.WSHandshakeError) -> int:
-    """Return the status of the answer; 0 if its first line is no HTTP. picows parses only the statuses that Python's
-    `HTTPStatus` has."""
+    """Return the status of the answer, or 0 if its first line is not HTTP. picows parses only the statuses in Python's
+    `HTTPStatus`."""
     if error.response is not None:
         return int(error.response.status)
     found = _STATUS_LINE.match(error.raw_header or b"")
@@ -229,10 +245,10 @@ def _read_status(error: picows.WSHandshakeError) -> int:
 
 
 def _map_handshake(provider: str, error: picows.WSHandshakeError) -> ProviderError:
-    """An HTTP answer other than 101. The message has nothing of its body, which may quote the key."""
+    """Convert an HTTP answer other than 101 to an error. The message excludes the body, which may quote the key."""
     status = _read_status(error)
     reason = f"HTTP {status}" if status else "an unreadable answer"
-    if status in _BUSY_STATUSES:  # a quota that is used up lasts longer than a queue that is full
+    if status in _BUSY_STATUSES:  # an exhausted quota lasts longer than a full queue
         return ProviderBusy(provider, reason, retryable=status != 402)
     if status in (401, 403):
         return KeyRefused(provider, reason)

@@ -4,12 +4,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-# The latest waits that count. Of 200 the p99 is the third longest. Of fewer, it is the second longest at most, so that
-# one outlier moves nothing.
+# The maximum number of recorded waits. The p99 of 200 waits is the third longest. The p99 of fewer waits is the second
+# longest at most, so that one outlier has no effect.
 KEPT: Final = 200
-# So many waits are needed before they say more than the vendor's own figures.
+# The minimum number of waits that replace the vendor's own figures.
 FEWEST: Final = 20
-# So many answers correct the vendor's figures upwards.
+# The minimum number of answers that correct the vendor's figures upwards.
 FEWEST_TO_CORRECT: Final = 3
 
 
@@ -22,37 +22,42 @@ class UsualWait:
 
 
 class WaitHistory:
-    """The latest waits of one account. Their quantiles are computed when asked for, and kept until the next."""
+    """The latest waits of one account. The quantiles are computed on request and cached until the next wait."""
 
     __slots__ = ("_answered", "_usual", "_waits")
 
     def __init__(self) -> None:
         self._waits: deque[float] = deque(maxlen=KEPT)
-        self._answered: deque[float] = deque(maxlen=FEWEST)  # the latest of them that ended with a unit
+        self._answered: deque[float] = deque(maxlen=FEWEST)  # the latest waits that ended with a unit
         self._usual: UsualWait | None = None
 
     def add(self, seconds: float) -> None:
-        """Adds one wait that ended with a unit."""
+        """Add a wait that ended with a unit."""
         self._add(seconds)
         self._answered.append(seconds)
 
     def add_cut_off(self, seconds: float) -> None:
-        """Adds a wait that ended without a unit. It counts as the p99 at most: with its whole length a dead provider
-        would raise its own deadline, and without it only waits within the deadline would be learned."""
+        """Add a wait that ended without a unit. The wait counts as the p99 at most.
+
+        With its whole length, a dead provider would raise its own deadline. Without these waits, only waits within the
+        deadline would be recorded.
+        """
         usual = self.usual()
         self._add(seconds if usual is None else min(seconds, usual.p99_s))
 
     def usual(self) -> UsualWait | None:
-        """The quantiles; None while too few waits are known."""
+        """Return the quantiles, or None until FEWEST waits are recorded."""
         if self._usual is None and len(self._waits) >= FEWEST:
             ordered = sorted(self._waits)
             self._usual = UsualWait(_quantile(ordered, 0.5), min(_quantile(ordered, 0.99), ordered[-2]))
         return self._usual
 
     def correct(self, figures: UsualWait) -> UsualWait:
-        """The vendor's figures, which hold while too few waits are known; longer where two of the first answers took
-        longer, because a single slow one says nothing. Waits without an answer change nothing: they would lengthen
-        those of a provider that is dead."""
+        """Return the vendor's figures, lengthened if at least two of the first answers took longer.
+
+        A single slow answer is no evidence. Waits without an answer are excluded, because they would lengthen the
+        figures of a dead provider.
+        """
         if len(self._answered) < FEWEST_TO_CORRECT:
             return figures
         ordered = sorted(self._answered)
@@ -64,6 +69,6 @@ class WaitHistory:
 
 
 def _quantile(ordered: list[float], share: float) -> float:
-    """The smallest value that at least this share of all does not exceed."""
+    """Return the smallest value that is at least as large as this share of all values."""
     rank = -int(-share * len(ordered) // 1)
     return ordered[max(rank, 1) - 1]

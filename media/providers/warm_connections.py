@@ -10,19 +10,19 @@ from media.providers.ports import ProviderError
 
 
 class ReusableConnection(Protocol):
-    """What is kept."""
+    """A connection that can serve several requests in turn."""
 
     @property
     def is_open(self) -> bool:
-        """Whether it can still be used."""
+        """Whether the connection can still be used."""
 
     async def close(self) -> None:
-        """Closes it; idempotent."""
+        """Close the connection. Repeated calls change nothing."""
 
 
 C = TypeVar("C", bound=ReusableConnection)
 
-# A vendor closes idle connections after minutes (Cartesia: 5, reference of its WebSocket).
+# Vendors close idle connections after minutes (Cartesia: 5, according to its WebSocket reference).
 MAX_AGE_S: Final = 240.0
 MAX_IDLE: Final = 4
 
@@ -35,10 +35,13 @@ class _Idle(Generic[C]):
 
 
 class WarmConnections(Generic[C]):
-    """All connections of one vendor, address and key on one event loop; each is used by one request at a time.
+    """All connections with one vendor, address and key on one event loop. Each connection serves one request at a time.
 
-    open: makes one; raises ProviderError. max_idle: so many are kept. max_age_s: since it was opened; an older one is
-    closed when it comes back, or while it is idle.
+    Args:
+        open_one: Opens a connection. Raises ProviderError.
+        max_idle: The maximum number of idle connections.
+        max_age_s: The maximum age of a connection. An older connection is closed when it is given back, or while it is
+            idle.
     """
 
     def __init__(
@@ -48,19 +51,19 @@ class WarmConnections(Generic[C]):
         self._max_idle = max_idle
         self._max_age_s = max_age_s
         self._idle: list[_Idle[C]] = []
-        self._opened_at: dict[int, float] = {}  # by id(), of those in use
+        self._opened_at: dict[int, float] = {}  # by id() of each connection in use
         self._trusted_since = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
-        self._preparing: asyncio.Task[None] | None = None  # until somebody waits for it
+        self._preparing: asyncio.Task[None] | None = None  # until a request waits for it
 
     @property
     def idle_count(self) -> int:
-        """How many are kept."""
+        """The number of idle connections."""
         return len(self._idle)
 
     async def take(self) -> C:
-        """A connection that nobody else uses: the one opened last, else a new one. Raises ProviderError."""
+        """Return a connection for exclusive use: the latest idle connection, or a new one. Raises ProviderError."""
         preparing, self._preparing = self._preparing, None
         if preparing is not None and not self._idle:
             await asyncio.wait({preparing})
@@ -75,7 +78,11 @@ class WarmConnections(Generic[C]):
         return await self._open_new()
 
     def give_back(self, connection: C, *, reusable: bool = True) -> None:
-        """The request is over. reusable: nothing of it can come any more."""
+        """Give a connection back after its request.
+
+        Args:
+            reusable: No further message of the request can arrive.
+        """
         loop, opened_at = asyncio.get_running_loop(), self._opened_at.pop(id(connection), 0.0)
         left_s = opened_at + self._max_age_s - loop.time()
         has_room = len(self._idle) < self._max_idle and not self._closed
@@ -85,12 +92,14 @@ class WarmConnections(Generic[C]):
             self._close_later(connection)
 
     def give_back_when(self, connection: C, is_reusable: Awaitable[bool]) -> None:
-        """The request is over, and what comes of it still is awaited in the background."""
+        """Give a connection back in the background, when `is_reusable` reports whether it can be reused."""
         self._start(self._give_back_when(connection, is_reusable))
 
     def distrust(self) -> None:
-        """A connection failed or fell silent: what was opened before and is idle may be dead, too, and is not used.
-        Else a vendor that is well again would be tried with one dead connection after the other."""
+        """Close all idle connections, because a connection failed or fell silent, and older ones may also be dead.
+
+        Otherwise, requests to a vendor that works again would try one dead connection after another.
+        """
         self._trusted_since = asyncio.get_running_loop().time()
         for idle in self._idle:
             idle.expiry.cancel()
@@ -98,18 +107,18 @@ class WarmConnections(Generic[C]):
         self._idle.clear()
 
     def prepare(self) -> None:
-        """Opens one in the background if none is idle; a failure shows when one is taken."""
+        """Open a connection in the background if none is idle. A failure appears when a connection is taken."""
         if not self._idle and not self._tasks and not self._closed:
             self._preparing = self._start(self._prepare())
 
     async def close(self) -> None:
-        """Closes all that are idle; those in use are closed when they come back."""
+        """Close all idle connections. Connections in use are closed when they are given back."""
         self._closed = True
         for idle in self._idle:
             idle.expiry.cancel()
             self._close_later(idle.connection)
         self._idle.clear()
-        if self._tasks:  # not by gather, which would cancel them with a caller that waits no longer
+        if self._tasks:  # `gather` would cancel the tasks if the caller is canceled
             await asyncio.wait(self._tasks)
 
     async def _open_new(self) -> C:
@@ -127,7 +136,7 @@ class WarmConnections(Generic[C]):
         self.give_back(connection, reusable=is_trusted)
 
     def _expire(self, connection: C) -> None:
-        """Closes an idle connection that grew old."""
+        """Close an idle connection that has reached its maximum age."""
         self._idle = [idle for idle in self._idle if idle.connection is not connection]
         self._close_later(connection)
 

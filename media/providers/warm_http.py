@@ -13,19 +13,19 @@ from yarl import URL
 from media.providers.vendor_names import VendorResolver
 from shared.egress import EgressGuard
 
-# How long the pool keeps an idle connection, seconds. Vendors close idle ones after a minute or more; local servers
-# (uvicorn, llama.cpp) after 5 s, which the pool notices.
+# How long the pool keeps an idle connection, in seconds. Vendors close idle connections after a minute or more. Local
+# servers (uvicorn, llama.cpp) close them after 5 s, which the pool detects.
 KEEP_ALIVE_S: Final = 60.0
-# Connections of all calls of a process, and how long a host's addresses count, seconds.
+# The maximum number of connections of a process, and how long a host's addresses are cached, in seconds.
 MAX_CONNECTIONS: Final = 2_000
 DNS_CACHE_S: Final = 300
-# Limits of a request that only opens a connection: seconds, and bytes of its answer.
+# Limits of a request that only opens a connection: seconds, and bytes of the answer.
 PREPARE_S: Final = 5.0
 MAX_BODY_BYTES: Final = 16_384
 
 
 class GuardedResolver(AbstractResolver):
-    """Resolves the hosts of customers' servers by the guard, in threads apart from those of all other work."""
+    """Resolves the hosts of customers' servers with the guard, in separate threads."""
 
     def __init__(self, guard: EgressGuard) -> None:
         self._guard = guard
@@ -33,7 +33,7 @@ class GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The allowed addresses, of both families. Raises OSError."""
+        """Return the allowed addresses of both families. Raises OSError."""
         try:
             found = await self._guard.resolve(host, port)
         except TimeoutError:
@@ -51,15 +51,18 @@ class GuardedResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, because the resolver opens nothing."""
 
 
 def make_connector(guard: EgressGuard | None = None) -> aiohttp.TCPConnector:
-    """The pool of connections to vendors. guard: of customers' servers: their names are resolved by it, and each
-    address is checked once more before a socket is made for it.
+    """Return a pool of connections to vendors.
 
-    With aiohttp's defaults requests would wait for each other from 100 on, and a connection would be closed after 15 s,
-    which is less than many turns last."""
+    With aiohttp's defaults, requests beyond 100 would wait for each other, and idle connections would close after 15 s,
+    which is shorter than many turns.
+
+    Args:
+        guard: Resolves the names of customers' servers, and checks each address again before a socket is created.
+    """
     return aiohttp.TCPConnector(
         limit=MAX_CONNECTIONS,
         keepalive_timeout=KEEP_ALIVE_S,
@@ -70,17 +73,25 @@ def make_connector(guard: EgressGuard | None = None) -> aiohttp.TCPConnector:
 
 
 def make_session() -> aiohttp.ClientSession:
-    """The HTTP session of all calls of a process. It keeps no cookies: one that a vendor sets in answer to one
-    workspace's key would go out with another's."""
+    """Return the HTTP session of all calls of a process.
+
+    The session stores no cookies: a cookie that a vendor sets for one workspace's key would be sent with another
+    workspace's key.
+    """
     return aiohttp.ClientSession(connector=make_connector(), cookie_jar=aiohttp.DummyCookieJar())
 
 
 class WarmServer:
-    """One server in an HTTP session's pool: counts its idle connections, and opens one in the background if none is.
+    """Counts the idle connections to one server in an HTTP session's pool, and opens a connection in the background if
+    none is idle.
 
-    It is opened by an OPTIONS request without a key, because aiohttp has no call for a connection alone; whatever the
-    answer, the connection stays. (After HEAD it would not: answers to it often lack a length, and aiohttp then closes.)
-    url: of that request, the one that is asked later. tls: the same as of the requests.
+    The connection is opened by an OPTIONS request without a key, because aiohttp cannot open a connection without a
+    request. The connection stays open after any answer. After a HEAD request it would not: its answers often lack a
+    length, which makes aiohttp close the connection.
+
+    Args:
+        url: The address of the later requests.
+        tls: The TLS settings of the later requests.
     """
 
     def __init__(self, http: aiohttp.ClientSession, url: str, tls: ssl.SSLContext | None = None) -> None:
@@ -92,29 +103,29 @@ class WarmServer:
 
     @property
     def idle_count(self) -> int:
-        """Connections that a request would find, as far as we know: a server may have closed them meanwhile."""
+        """The number of idle connections in the pool. A server may have closed some of them."""
         latest = asyncio.get_running_loop().time() - KEEP_ALIVE_S
         while self._idle_since and self._idle_since[0] < latest:
             self._idle_since.popleft()
         return len(self._idle_since)
 
     def take(self) -> None:
-        """A request uses a connection from now on."""
+        """Count one idle connection as used by a request."""
         if self.idle_count:
             self._idle_since.popleft()
 
     def give_back(self) -> None:
-        """A request's answer was read to its end: its connection is idle."""
+        """Count a connection as idle, because a request's answer was read to its end."""
         self._idle_since.append(asyncio.get_running_loop().time())
 
     def prepare(self) -> None:
-        """Opens a connection in the background if none is idle, one at a time; a failure shows at the next request."""
+        """Open a connection in the background if none is idle or opening. A failure appears at the next request."""
         if self._opening is None and not self.idle_count:
             self._opening = asyncio.create_task(self._open())
             self._opening.add_done_callback(self._end_opening)
 
     async def close(self) -> None:
-        """Ends a request that runs."""
+        """Cancel a running request."""
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
@@ -129,7 +140,7 @@ class WarmServer:
                 while left > 0 and (chunk := await response.content.readany()):
                     left -= len(chunk)
                 if left <= 0:
-                    return  # not worth reading: the connection is closed
+                    return  # too long to read: the connection is closed
         except (aiohttp.ClientError, TimeoutError):
             return
         self.give_back()
