@@ -1,4 +1,4 @@
-"""The audio that one session of a recognizer was sent, reported while the call runs."""
+"""Meters the audio that a recognizer's session received, and reports it while the call runs."""
 
 import asyncio
 from typing import Final
@@ -7,16 +7,16 @@ from media.audio.mulaw import BYTES_PER_MS
 from media.providers.chain.replay_buffer import ReplayBuffer
 from media.providers.usage import UsageMeter
 
-# Time between two reports. What was sent since the last one is lost when the process is killed.
+# Seconds between two reports. The audio sent since the last report is lost if the process is killed.
 REPORT_S: Final = 10.0
 
 
 class AudioMeter:
-    """Meters one session, from when it is opened to `stop`.
+    """Meters one session from its opening to `stop`.
 
-    Everything in the buffer is replayed to the session, and everything pushed into the buffer later is sent to it too.
-    So the buffer's position tells the quantity, and a frame costs nothing more. Whole ms are reported; less than one
-    is dropped at the end.
+    All audio in the buffer is replayed to the session, and all audio that is pushed into the buffer later is also sent
+    to it. Therefore, the buffer's position is the quantity, and counting costs nothing per frame. Only whole
+    milliseconds are reported; the rest is dropped at the end.
     """
 
     def __init__(self, meter: UsageMeter, buffer: ReplayBuffer) -> None:
@@ -26,8 +26,11 @@ class AudioMeter:
         self._timer = self._start_timer()
 
     def stop(self, *, is_billed: bool = True) -> None:
-        """The session gets no more audio: reports the rest. is_billed: false for a session that the vendor refused,
-        although it took audio."""
+        """Stop the meter and report the rest, because the session receives no more audio.
+
+        Args:
+            is_billed: False if the vendor refused the session after it received audio.
+        """
         self._timer.cancel()
         if is_billed:
             self._report()

@@ -15,7 +15,7 @@ OnProviderFailed = Callable[[ProviderFailed], None]
 
 
 class NamedProvider(Protocol):
-    """What every provider has."""
+    """The properties that all providers have."""
 
     name: str
 
@@ -24,8 +24,11 @@ P = TypeVar("P", bound=NamedProvider)
 
 
 class Candidates(Generic[P]):
-    """Providers in order of preference. Tried last, but never left out, are those that failed this call less than
-    `demotion_s` seconds ago, and those that are ejected on the board of health, which all calls share."""
+    """The providers of a chain in order of preference.
+
+    Providers that failed this call less than `demotion_s` seconds ago, and providers that are ejected on the shared
+    health board, are tried last but never left out.
+    """
 
     def __init__(
         self,
@@ -36,8 +39,10 @@ class Candidates(Generic[P]):
         health: ChainHealth | None = None,
         return_s: float = 0.0,
     ) -> None:
-        """health: of these providers, in their order; None: a board of the chain's own. return_s: how long a call stays
-        away from a provider that failed it once, for `begin_return`."""
+        """Args:
+        health: The health of these providers, in their order. The chain creates its own board by default.
+        return_s: How long a call avoids a provider after its first failure, for `begin_return`.
+        """
         if not providers:
             raise ValueError(f"{kind}: an empty chain")
         self.providers = tuple(providers)
@@ -52,9 +57,10 @@ class Candidates(Generic[P]):
         self._failures = [0] * len(providers)
 
     def new_attempts(self, start: int | None = None) -> "Attempts[P]":
-        """The attempts for one request: each provider at most once (a lone one may be tried again).
+        """Return the attempts for one request, which try each provider at most once (a single provider twice).
 
-        start: index of the provider that is in use already; it is tried first, and as the last resort once more.
+        Args:
+            start: The index of the provider in use. It is tried first, and once more at the end.
         """
         now = asyncio.get_running_loop().time()
         order = sorted(range(len(self.providers)), key=lambda index: self._is_last(index, now))
@@ -66,36 +72,43 @@ class Candidates(Generic[P]):
         return Attempts(self, order)
 
     def renew(self, attempts: "Attempts[P]") -> "Attempts[P]":
-        """New attempts that begin with the provider in use, in place of those, which end without a result."""
+        """Release the attempts and return new attempts that begin with the provider in use."""
         attempts.release()
         return self.new_attempts(attempts.index)
 
     def demote(self, index: int) -> None:
-        """Records that the provider failed just now: it is tried last for `demotion_s` seconds."""
+        """Try the provider last for `demotion_s` seconds, because it failed."""
         self._demoted_until[index] = asyncio.get_running_loop().time() + self._demotion_s
 
     def delay_return(self, index: int) -> None:
-        """Records that the provider failed just now, or was late: the call does not go back to it for a while."""
+        """Keep the call from returning to the provider for a while, because it failed or was late."""
         self._returns_at[index] = asyncio.get_running_loop().time() + self._return_s * 2 ** self._failures[index]
         self._failures[index] += 1
 
     def begin_return(self, used: int) -> "Attempts[P] | None":
-        """The attempts of a call that goes back to the first provider before the one in use that may be used again: it
-        is usable on the board, and failed this call long enough ago, twice as long after each failure. None if there is
-        no such provider."""
+        """Return attempts at the first provider before the one in use to which the call may return, or None if there is
+        no usable one.
+
+        The provider must be usable on the health board, and enough time must have passed since it failed this call. The
+        time doubles with each failure.
+        """
         now = asyncio.get_running_loop().time()
         ready = (one for one in range(used) if self._returns_at[one] <= now and self.health.is_usable(one))
         preferred = next(ready, None)
         return None if preferred is None else Attempts(self, [preferred])
 
     def restore(self, index: int) -> None:
-        """Records that the provider did its work: it is back at its place in the order."""
+        """Return the provider to its place in the order, because it succeeded."""
         self._demoted_until[index] = 0.0
 
     def report_failure(
         self, error: ProviderError, index: int, following: int | None, *, stage: FailureStage, cost_s: float
     ) -> None:
-        """Reports a failure; following: index of the provider that takes over, None when none does."""
+        """Report a failure.
+
+        Args:
+            following: The index of the provider that takes over, or None.
+        """
         self.health.hide_key(index, error)
         self._on_failed(
             ProviderFailed(
@@ -114,7 +127,7 @@ class Candidates(Generic[P]):
 
 
 class Attempts(Generic[P]):
-    """The attempts of one request, provider by provider."""
+    """The attempts of one request, one provider at a time."""
 
     def __init__(self, candidates: Candidates[P], order: list[int]) -> None:
         self._candidates = candidates
@@ -124,7 +137,7 @@ class Attempts(Generic[P]):
 
     @property
     def index(self) -> int:
-        """Index of the provider in use."""
+        """The index of the provider in use."""
         return self._order[0]
 
     @property
@@ -134,56 +147,57 @@ class Attempts(Generic[P]):
 
     @property
     def has_other(self) -> bool:
-        """Whether another provider is left to be tried."""
+        """Whether another provider has not been tried yet."""
         return any(index != self.index for index in self._order)
 
     @property
     def has_rival(self) -> bool:
-        """Whether the next provider may be asked beside the one in use: a last resort may not, it would always win."""
+        """Whether the next provider may run beside the one in use. A last resort may not, because it would always
+        win."""
         following = next((index for index in self._order if index != self.index), None)
         return following is not None and following not in self._candidates.last_resorts
 
     @property
     def usual_wait(self) -> UsualWait | None:
-        """How long the provider in use takes to its first useful unit, a recognizer to its final text; None where
-        nothing is known."""
+        """The usual time to the first useful unit of the provider in use (for a recognizer: to its final text), or None
+        if it is unknown."""
         return self._candidates.health.usual_wait(self.index)
 
     def correct_figures(self, figures: UsualWait) -> UsualWait:
-        """Figures for the wait for the provider in use, corrected by its first answers."""
+        """Return the figures for the wait, corrected by the first answers of the provider in use."""
         return self._candidates.health.correct_figures(self.index, figures)
 
     @property
     def usual_wait_of_next(self) -> UsualWait | None:
-        """The same of the provider that would take over."""
+        """The usual wait of the provider that would take over, or None if it is unknown."""
         following = next((index for index in self._order if index != self.index), None)
         return None if following is None else self._candidates.health.usual_wait(following)
 
     @property
     def usual_gap(self) -> UsualWait | None:
-        """The longest time between two units of one stream of the provider in use; None where nothing is known."""
+        """The usual longest time between two units of a stream of the provider in use, or None if it is unknown."""
         return self._candidates.health.usual_gap(self.index)
 
     @property
     def is_learned(self) -> bool:
-        """Whether the usual wait of the provider in use was measured, and is not only its vendor's figure."""
+        """Whether the usual wait of the provider in use was measured. Otherwise, it is the vendor's figure."""
         return self._candidates.health.is_learned(self.index)
 
     def split(self) -> "Attempts[P]":
-        """Attempts at the providers after the one in use, beside this one. Needs `has_rival`."""
+        """Return separate attempts at the providers after the one in use, which continues. Requires `has_rival`."""
         others = Attempts(self._candidates, [index for index in self._order[1:] if index != self.index])
         others._failed |= self._failed
         return others
 
     def exclude(self, index: int) -> None:
-        """Another provider is not tried any more: it failed in attempts beside these."""
+        """Remove a provider from these attempts, because it failed in parallel attempts."""
         self._order[1:] = [other for other in self._order[1:] if other != index]
 
     def readmit(self, index: int) -> None:
-        """A provider that lost against the one in use is tried once more, after all but the last resorts."""
+        """Schedule another attempt at a provider that lost against the one in use, before the last resorts only."""
         if index in self._failed:
             return
-        self._failed.add(index)  # to the board that is one failure
+        self._failed.add(index)  # the health board counts both attempts as one failure
         last = self._candidates.last_resorts
         at = next((place for place, other in enumerate(self._order) if place and other in last), len(self._order))
         self._order.insert(at, index)
@@ -198,9 +212,14 @@ class Attempts(Generic[P]):
         cost_s: float = 0.0,
         judged: bool = True,
     ) -> None:
-        """Records that the request is left to another provider, which answered first or still may. winner: its index.
-        demote: the one in use is tried last from now on; without that only the board counts it, because one late answer
-        of many is no fault. judged: the board counts it now; else `judge` has to follow."""
+        """Record that the request is left to another provider, which answered first or still may.
+
+        Args:
+            winner: The index of the other provider.
+            demote: Try the provider in use last from now on. Otherwise, only the health board counts the failure,
+                because a single late answer does not count as a failure of the call.
+            judged: Whether the health board counts the failure now. Otherwise, `judge` must follow.
+        """
         self._candidates.delay_return(self.index)
         if demote:
             self._candidates.demote(self.index)
@@ -209,8 +228,12 @@ class Attempts(Generic[P]):
         self._candidates.report_failure(error, self.index, winner, stage=stage, cost_s=cost_s)
 
     def judge(self, error: ProviderError | None) -> None:
-        """Ends an attempt that has lost. error: None when it has answered meanwhile; then it was only slower than its
-        vendor's figures say, is learned, and is back at its place in the order."""
+        """End an attempt that has lost.
+
+        Args:
+            error: None if the provider has answered meanwhile. It was only slower than its vendor's figures, so its
+                wait is recorded and its place in the order is restored.
+        """
         if error is None:
             self.mark_useful()
             self.succeed()
@@ -218,31 +241,35 @@ class Attempts(Generic[P]):
             self._count(error)
 
     def start_wait(self) -> None:
-        """Records that the provider in use has all that it needs for its first useful unit."""
+        """Record that the provider in use has everything that it needs for its first useful unit."""
         self._attempt.start_wait()
 
     def await_answer(self) -> None:
-        """Records that the recognizer in use was asked for a final text."""
+        """Record that the recognizer in use received a request for a final text."""
         self._attempt.await_answer()
 
     def cease_waiting(self) -> None:
-        """Records that nobody waits for that text any more."""
+        """Record that the final text is no longer needed."""
         self._attempt.cease_waiting()
 
     def mark_answered(self) -> None:
-        """Records that the text came, with words."""
+        """Record that the final text arrived with words."""
         self._attempt.mark_answered()
 
     def add_gap(self, seconds: float, *, stalled: bool = False) -> None:
-        """Records the longest time between two units of this attempt's stream. stalled: nothing followed it."""
+        """Record the longest time between two units of this attempt's stream.
+
+        Args:
+            stalled: No unit followed the gap.
+        """
         self._attempt.add_gap(seconds, stalled=stalled)
 
     def mark_useful(self) -> None:
-        """Records a useful unit of the provider in use: a token, audio, words. A connection is none."""
+        """Record a useful unit of the provider in use: a token, audio or words. An open connection does not count."""
         self._attempt.mark_useful()
 
     def succeed(self) -> None:
-        """Records that the provider in use did its work."""
+        """Record that the provider in use completed the request."""
         self._candidates.restore(self.index)
         self._attempt.release()
 
@@ -254,8 +281,13 @@ class Attempts(Generic[P]):
         stage: FailureStage = "first_unit",
         cost_s: float = 0.0,
     ) -> None:
-        """Moves on to the next provider; raises the error when none is left. running: index of one that goes on beside
-        these attempts, which the report names where none is left. cost_s: how long the caller waited in vain."""
+        """Move on to the next provider. Raises the error if no provider is left.
+
+        Args:
+            running: The index of a provider that continues beside these attempts. The report names it if no provider is
+                left.
+            cost_s: How long the caller waited in vain.
+        """
         failed = self._fail(error)
         self._order.pop(0)
         if self._order and self._order[0] == failed and not _worth_repeating(error):
@@ -267,11 +299,11 @@ class Attempts(Generic[P]):
         self._attempt = self._candidates.health.start(self.index)
 
     def give_up(self, error: ProviderError, *, stage: FailureStage = "stream", cost_s: float = 0.0) -> None:
-        """Records a failure after which no other provider can help."""
+        """Record a failure after which no other provider can help."""
         self._candidates.report_failure(error, self._fail(error), None, stage=stage, cost_s=cost_s)
 
     def release(self) -> None:
-        """Ends the attempts without a result, for instance because the caller interrupted."""
+        """End the attempts without a result, for example because the caller interrupted."""
         self._attempt.release()
 
     def _fail(self, error: ProviderError) -> int:
@@ -283,7 +315,7 @@ class Attempts(Generic[P]):
 
     def _count(self, error: ProviderError) -> None:
         self._candidates.health.hide_key(self.index, error)
-        if self.index in self._failed:  # tried twice: to the board that is one failure
+        if self.index in self._failed:  # a second failure of the same provider does not count on the health board
             self._attempt.release()
         else:
             self._attempt.fail(error)
@@ -295,7 +327,7 @@ def _cause(error: ProviderError, stage: FailureStage) -> FailureCause:
 
 
 def _worth_repeating(error: ProviderError) -> bool:
-    """Whether the same provider may be tried again at once: not when it refused, was full, or missed a deadline."""
+    """Whether the same provider may be retried at once. False if it refused, was full, or missed a deadline."""
     return error.retryable and not isinstance(error, ProviderBusy | ProviderSlow)
 
 

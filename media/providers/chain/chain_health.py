@@ -1,4 +1,4 @@
-"""What a chain knows of the health of its providers: its part of the process's board, by their place in the chain."""
+"""The health of a chain's providers: the part of the process's health board that belongs to the chain."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,10 +8,13 @@ from media.providers.wait_history import UsualWait
 
 
 class ChainHealth:
-    """The health of the providers of one chain, by their place in it. workspace: whose calls the chain is for.
+    """The health of the providers of one chain, addressed by their index in the chain.
 
-    seeds: what the vendors' figures say of each provider's wait for the first useful unit, used until it is learned;
-    None where nothing is known. api_keys: of the providers, which no report tells.
+    Args:
+        workspace: The workspace whose calls the chain serves.
+        seeds: The vendors' figures for each provider's wait for the first useful unit, which are used until enough
+            waits are measured. None if a vendor publishes no figure.
+        api_keys: The API keys of the providers, which are removed from reports.
     """
 
     def __init__(
@@ -29,41 +32,41 @@ class ChainHealth:
         self._api_keys = tuple(api_keys) or ("",) * len(self._keys)
 
     def is_usable(self, index: int) -> bool:
-        """Whether the provider may be tried before ejected ones."""
+        """Return whether the provider may be tried before ejected ones."""
         return self._board.is_usable(self._keys[index])
 
     def must_leave(self, index: int) -> bool:
-        """Whether an open session at this provider moves to another one: the staff took it out of service, and another
-        one of the chain is usable."""
+        """Return whether an open session must leave this provider, because staff took it out of service and another
+        provider of the chain is usable."""
         others = (other for other in range(len(self._keys)) if other != index)
         return not self._board.is_in_service(self._keys[index]) and any(map(self.is_usable, others))
 
     def watch_service(self, watcher: Callable[[], None]) -> Callable[[], None]:
-        """Calls the watcher when providers were taken out of service; returns what ends that."""
+        """Call the watcher when providers are taken out of service. Return a function that removes the watcher."""
         return self._board.watch_service(watcher)
 
     def usual_wait(self, index: int) -> UsualWait | None:
-        """How long the provider takes to its first useful unit, a recognizer to its final text; None where nothing is
-        known."""
+        """Return the usual time to the provider's first useful unit (for a recognizer: to its final text), or None if
+        it is unknown."""
         learned, seed = self._board.usual_wait(self._keys[index]), self._seeds[index]
         return learned if learned is not None or seed is None else self.correct_figures(index, seed)
 
     def correct_figures(self, index: int, figures: UsualWait) -> UsualWait:
-        """Figures for that wait, corrected by the provider's first answers."""
+        """Return the figures for the wait, corrected by the provider's first answers."""
         return self._board.correct_figures(self._keys[index], figures)
 
     def is_learned(self, index: int) -> bool:
-        """Whether that wait was measured often enough, so that the vendor's figures do not count."""
+        """Return whether enough waits were measured to replace the vendor's figures."""
         return self._board.usual_wait(self._keys[index]) is not None
 
     def usual_gap(self, index: int) -> UsualWait | None:
-        """The longest time between two units of one of its streams; None where nothing is known."""
+        """Return the usual longest time between two units of a stream, or None if it is unknown."""
         return self._board.usual_gap(self._keys[index])
 
     def hide_key(self, index: int, error: ProviderError) -> None:
-        """Takes the provider's API key out of the error's message."""
+        """Remove the provider's API key from the error's message."""
         error.hide_key(self._api_keys[index])
 
     def start(self, index: int) -> ProviderAttempt:
-        """Starts an attempt at the provider."""
+        """Start an attempt at the provider."""
         return self._board.start(self._keys[index], self._workspace)

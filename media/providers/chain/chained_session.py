@@ -1,4 +1,5 @@
-"""One caller's session over several recognizers: one in use, and at times the next one beside it."""
+"""One caller's session over several recognizers. One recognizer is in use, and at times another runs beside it as a
+check."""
 
 from collections.abc import Callable, Container, Sequence
 
@@ -62,41 +63,44 @@ class ChainedSession:
         self._replacement = SessionReplacement(self._cleanup, self._report_crash)
         self._lost = LostRecognizers(deadlines, self._cleanup)
         self._earlier_text = ""  # this turn's text from recognizers that have failed since
-        self._final_text = ""  # this turn's text up to where the replay buffer begins
+        self._final_text = ""  # this turn's text before the start of the replay buffer
         self._pending: TextRequest | None = None  # the unanswered `finalize`
-        self._speech_heard = False  # in this turn: text without it may be noise
-        self._check: RecognizerCheck | None = None  # of the one in use, whose answers are held back
+        self._speech_heard = False  # whether speech was detected in this turn; otherwise, text may be noise
+        self._check: RecognizerCheck | None = None  # checks the recognizer in use, whose answers are held back
         self._held_answer: RecognizedText | None = None
         self._unwatch: Callable[[], None] = lambda: None
         self._signals = TurnSignals(sink)
 
     async def open(self, attempts: Attempts[SpeechToText]) -> None:
-        """Opens the next recognizer that can be reached. Raises ProviderError when none is left."""
+        """Open the next recognizer that can be reached. Raises ProviderError if none is left."""
         self._attempts = attempts
         opened = await self._opener.open(attempts)
         self._in_use.begin(opened, attempts.index)
         self._replay(opened)
 
     def renew_attempts(self) -> None:
-        """Every recognizer may be tried again. That one could be opened proves nothing of its health."""
+        """Allow all recognizers to be tried again. A successful open does not prove that the provider is healthy."""
         if self._attempts:
             self._attempts = self._candidates.renew(self._attempts)
             self._leave_service()
 
     def watch_service(self) -> None:
-        """From now on, moves the session when its recognizer is taken out of service: at once, also within a turn,
-        because what has no final text yet is replayed."""
+        """Move the session as soon as its recognizer is taken out of service. This is safe within a turn, because audio
+        without a final text is replayed."""
         self._unwatch = self._candidates.health.watch_service(self._leave_service)
 
     def _leave_service(self) -> None:
         error = leaving_error(self._candidates.health, self._attempts)
         if error is not None and self._in_use.session is not None and self._attempts is not None:
-            self._attempts = self._candidates.renew(self._attempts)  # by what is in service now
+            self._attempts = self._candidates.renew(self._attempts)  # ordered by what is in service now
             self._switch(error)
 
     def set_language(self, language: str) -> None:
-        """As in `LanguageFollower`: a recognizer that hears one language is opened anew, and what has no final text yet
-        is replayed. One that is about to replace another opens in the new language anyway."""
+        """Continue in another language, as in `LanguageFollower`.
+
+        A recognizer for a single language is reopened, and audio without a final text is replayed. A recognizer that is
+        about to replace another one opens in the new language anyway.
+        """
         self._opener.language = language
         used = None if self._replacement.is_due else self._attempts
         if used is not None and used.index not in self._multilingual:
@@ -130,7 +134,7 @@ class ChainedSession:
             self._check.finalize(token, self._buffer.end)
 
     def next_turn(self) -> None:
-        if self._pending and self._check is None:  # what is being checked may still be understood
+        if self._pending and self._check is None:  # a running check may still recognize this audio
             self._buffer.discard_until(self._pending.position)
         self._clear_pending()
         self._unheard.drop()
@@ -138,7 +142,7 @@ class ChainedSession:
         self._earlier_text = self._final_text = ""
         self._in_use.next_turn()
         if self._check is not None and self._check.has_words:
-            self._adopt_answer(self._check)  # as late words
+            self._adopt_answer(self._check)  # the words are reported as late text
         elif self._check is not None and self._check.answer is not None:
             self._end_check()
 
@@ -156,7 +160,8 @@ class ChainedSession:
         self._opener.close()
 
     def handle(self, sink: SessionSink, event: SpeechToTextEvent) -> None:
-        """Handles a recognizer's event; ignores one that was replaced or is still being opened."""
+        """Handle a recognizer's event. Events of replaced recognizers, and of those that are still opening, are
+        ignored."""
         if self._check is not None and sink is self._check.sink:
             self._judge(self._check, event)
         elif not self._in_use.is_heard(sink):
@@ -187,7 +192,8 @@ class ChainedSession:
         self._sink(found)
 
     def _hold_back(self, answer: RecognizedText, request: TextRequest) -> bool:
-        """Whether the answer waits for a check, which is started if it is due, or is replaced by that of one."""
+        """Return whether the answer waits for a check or is replaced by a check's answer. Starts a check if one is
+        due."""
         if self._check is not None and self._check.has_words and not answer.text.strip():
             self._adopt_answer(self._check)
             return True
@@ -215,7 +221,7 @@ class ChainedSession:
             self.renew_attempts()
 
     def _start_check(self, request: TextRequest, cause: CheckCause) -> None:
-        """Lets the next recognizer, if there is one, hear what this one gave no text for."""
+        """Let the next recognizer, if there is one, process the audio for which the current recognizer gave no text."""
         if self._attempts is None or not self._attempts.has_other:
             return
         request.mark_replaced()
@@ -233,7 +239,7 @@ class ChainedSession:
         )
 
     def _judge(self, check: RecognizerCheck, event: SpeechToTextEvent) -> None:
-        """Takes an event of the check."""
+        """Process an event of the checking recognizer."""
         if isinstance(event, SpeechToTextFailed):
             return self._fail_check(event.error)
         if isinstance(event, TurnSignal):
@@ -241,12 +247,12 @@ class ChainedSession:
         is_answer = event.final and event.token == check.token
         has_words = bool(event.text.strip()) and check.is_asked
         if has_words and check.cause == "deaf" and self._is_owed:
-            check.answer = event if is_answer else None  # the other one has its usual time
+            check.answer = event if is_answer else None  # the recognizer in use has its usual time to answer
         elif has_words and (is_answer or check.cause == "deaf"):
             self._adopt_check(check, self._find_fault(check))
             self._take_text(event)
         elif is_answer and check.cause == "late" and self._is_owed:
-            check.answer = event  # a late one may still know better
+            check.answer = event  # the late answer may still be better
             self._take_over_overdue(check)
         elif is_answer:
             if check.cause == "deaf":
@@ -255,7 +261,8 @@ class ChainedSession:
 
     @property
     def _is_owed(self) -> bool:
-        """Whether the recognizer in use may still answer: it was asked, or hears a later turn than the one checked."""
+        """Whether the recognizer in use may still answer: its text is outstanding, or the caller already speaks in a
+        later turn than the one that is checked."""
         return self._unheard.is_speaking if self._pending is None else self._held_answer is None
 
     def _find_fault(self, check: RecognizerCheck) -> ProviderError:
@@ -263,7 +270,7 @@ class ChainedSession:
         return check.find_fault(name, self._pending.waited_s if self._pending else 0.0)
 
     def _adopt_check(self, check: RecognizerCheck, error: ProviderError) -> None:
-        """The recognizer in use is deaf, late or gone: goes on with the one that checks it."""
+        """Continue with the checking recognizer, because the recognizer in use is deaf, late or gone."""
         self._signals.drop()
         if self._attempts:
             lost = LostRecognizer(self._attempts, self._in_use.detach(), self._in_use.sink, self._pending)
@@ -275,22 +282,27 @@ class ChainedSession:
         self._unheard = UnheardSpeech()
         self._earlier_text = self._final_text
         if self._pending is None:
-            self._pending = TextRequest(check.token, check.position)  # its turn may be over: then it is late text
+            self._pending = TextRequest(check.token, check.position)  # if the turn is over, the text is late
         self._await_text(is_learned=False)
 
     def _take_over_overdue(self, check: RecognizerCheck) -> None:
-        """The recognizer in use missed the deadline, and the check heard nothing: that stands."""
+        """Accept the check's empty answer, because the recognizer in use missed the deadline."""
         if self._pending and self._pending.is_overdue:
             self._adopt_answer(check)
 
     def _adopt_answer(self, check: RecognizerCheck) -> None:
-        """Goes on with the recognizer that checks, and takes the answer that it gave before, if any."""
+        """Continue with the checking recognizer and use its earlier answer, if there is one."""
         if check.answer is not None:
             self._adopt_check(check, self._find_fault(check))
             self._take_text(check.answer)
 
     def _fail_check(self, error: ProviderError | None) -> None:
-        """The check found nothing out. error: of its recognizer, then the next one checks; None: there is none."""
+        """Handle a check that failed to find text.
+
+        Args:
+            error: The error of the checking recognizer, after which the next recognizer checks. None if no recognizer
+                could be opened.
+        """
         if self._check is not None and error is not None and self._check.move_on(error):
             return
         if self._check is not None and self._attempts is not None and error is not None:
@@ -299,13 +311,13 @@ class ChainedSession:
         self._end_fruitless_check()
 
     def _end_fruitless_check(self) -> None:
-        """Ends a check after which the recognizer in use goes on, unless it missed its deadline meanwhile."""
+        """End a check after which the recognizer in use continues, unless it has missed its deadline meanwhile."""
         self._release_answer()
         if self._pending and self._pending.is_overdue:
             self._on_deadline()
 
     def _release_answer(self) -> None:
-        """Ends the check, if any; the answer that was held back stands."""
+        """End the check, if there is one. The answer that was held back becomes final."""
         check, held = self._check, self._held_answer
         self._end_check()
         if held is not None and self._pending:
@@ -330,8 +342,11 @@ class ChainedSession:
         self._pending = self._held_answer = None
 
     def _await_text(self, *, is_learned: bool = True) -> None:
-        """Watches the text that is asked for. is_learnt: its wait tells how long this recognizer usually takes; that
-        for replayed audio does not."""
+        """Start the deadlines of the requested text.
+
+        Args:
+            is_learned: The wait counts for this recognizer's usual wait. The wait for replayed audio does not.
+        """
         if self._pending is None or self._attempts is None:
             return
         late_s = self._deadlines.late_after(self._attempts.usual_wait) if is_learned else None
@@ -348,7 +363,8 @@ class ChainedSession:
             self._start_check(self._pending, "late")
 
     def _on_deadline(self) -> None:
-        """Replaces a slow recognizer if another one is left; asking the same one again would only add to its work."""
+        """Replace a slow recognizer if another one is left. A repeated request to the slow recognizer would only add to
+        its work."""
         if not (self._attempts and self._attempts.has_other and self._in_use.session is not None and self._pending):
             return
         if self._check is not None:
@@ -361,7 +377,7 @@ class ChainedSession:
         return "stream" if self._pending is None else "final"
 
     def _switch(self, error: ProviderError | None) -> None:
-        """Goes on with the next recognizer; without an error with the same one, opened anew."""
+        """Continue with the next recognizer, or reopen the same recognizer if there is no error."""
         check = self._check
         if error is not None and check is not None and check.session is not None and check.is_asked:
             self._adopt_check(check, error)
@@ -385,16 +401,16 @@ class ChainedSession:
                 attempts.fail_over(error, stage=stage, cost_s=cost_s)
             await self.open(attempts)
         except ProviderError as last:
-            self._attempts = None  # which have none in use any more
+            self._attempts = None  # no recognizer is in use
             self._sink(SpeechToTextFailed(last))
 
     def _report_crash(self, error: BaseException) -> None:
-        """After an internal error the call must learn that nothing will be recognized."""
+        """Report an internal error as a failure, so that the call knows that it has no recognizer."""
         name, reason = self._attempts.current.name if self._attempts else "", f"internal fault: {type(error).__name__}"
         self._sink(SpeechToTextFailed(ProviderError(name, reason, retryable=False)))
 
     def _replay(self, opened: OpenedSession) -> None:
         replay_into(opened.session, opened.sink, self._buffer)
-        if self._pending and self._in_use.session is opened.session:  # it may have failed meanwhile
+        if self._pending and self._in_use.session is opened.session:  # the session may have failed meanwhile
             self._await_text(is_learned=False)
             opened.session.finalize(self._pending.token)

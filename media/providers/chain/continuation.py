@@ -1,18 +1,18 @@
-"""Joins the text of a second model to that of a first one that stopped in the middle; pure text."""
+"""Joins the text of a second model to that of a first model that stopped midway. Pure text processing."""
 
 import re
 
 from shared.providers.word_timing import word_key
 
-# A last word that may be cut ("appoint") counts as the beginning of another from this many letters on.
+# The minimum number of letters for a last word that may be cut ("appoint") to count as the beginning of another word.
 SHORTEST_FRAGMENT = 3
 _DOTS = re.compile(r"^\s*(?:…|\.\.\.)\s*")
 
 
 class ContinuationJoiner:
-    """Filters the second model's text as it streams: drops what repeats the end (or all) of what was said.
+    """Filters the second model's text as it streams, and drops a repetition of the end (or all) of the earlier text.
 
-    A repetition may differ in case, spacing and punctuation. Text is held back only while it may still be one.
+    A repetition may differ in case, spacing and punctuation. Text is held back only while it may still be a repetition.
     """
 
     def __init__(self, said: str) -> None:
@@ -23,14 +23,15 @@ class ContinuationJoiner:
         self._joined = not self._keys
 
     def feed(self, text: str) -> str:
-        """Takes the next piece of the second model's text; returns what can be spoken now, often nothing."""
+        """Add the next piece of the second model's text. Return the text that can be spoken now, which is often
+        empty."""
         if self._joined:
             return text
         self._held += text
         return "" if self._undecided() else self._join()
 
     def end(self) -> str:
-        """Ends the text; returns what was held back and is to be spoken."""
+        """End the text. Return the text that was held back and still has to be spoken."""
         if self._joined:
             return ""
         words = self._held.split()
@@ -39,7 +40,7 @@ class ContinuationJoiner:
         return self._join()
 
     def _undecided(self) -> bool:
-        """Whether the held words are, or may become, a repetition of the last words said."""
+        """Whether the held words are, or may become, a repetition of the last words that were said."""
         whole, partial = _whole_and_partial(_DOTS.sub("", self._held))
         if not whole and not partial:
             return True
@@ -70,9 +71,10 @@ class ContinuationJoiner:
         return self._cut and len(key) >= SHORTEST_FRAGMENT
 
     def _after(self, held: str, start: int, end: int) -> str:
-        """What follows the repetition, whose last word is held[start:end]: the rest of that word when it was cut."""
+        """Return the text after the repetition, whose last word is held[start:end]. If that word was cut, the text
+        begins with its rest."""
         if not self._cut:
-            return self._spaced(held[end:])  # the word's own punctuation was said, too
+            return self._spaced(held[end:])  # the word's own punctuation was also said
         inside = re.search(re.escape(self._keys[-1]), held[start:end].casefold())
         return held[start + inside.end() :] if inside else held[end:]
 
@@ -87,7 +89,7 @@ def _begins(tail: list[str], words: list[str]) -> bool:
 
 
 def _whole_and_partial(held: str) -> tuple[list[str], str]:
-    """The complete words, and the beginning of the one that may still grow (as its key)."""
+    """Return the complete words, and the key of the last word, which may still grow."""
     words = held.split()
     if not words or held[-1].isspace():
         return words, ""

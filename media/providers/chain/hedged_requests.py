@@ -1,7 +1,8 @@
-"""Hedged requests to models and voices: when the first is late, the next is asked, too, and the first unit decides.
+"""Hedged requests to models and voices: if the first provider is late, the next one is also tried, and the first unit
+decides.
 
-Only before the first unit, so nothing is said twice and no tool is called twice (J. Dean, L. A. Barroso, "The Tail at
-Scale", 2013, "hedged requests").
+A race ends with the first unit, so nothing is said twice and no tool is called twice (J. Dean, L. A. Barroso, "The Tail
+at Scale", 2013, "hedged requests").
 """
 
 import asyncio
@@ -16,37 +17,42 @@ from media.providers.deadline_timer import DeadlineTimer
 from media.providers.ports import ProviderError, ProviderSlow
 from media.providers.wait_history import UsualWait
 
-# So many requests for one reply or speech run at a time, that of one that has lost not counted.
+# The maximum number of simultaneous requests for one reply or speech, excluding a request that has lost.
 MAX_RUNNING: Final = 2
 
 P = TypeVar("P", bound=NamedProvider)
 A = TypeVar("A", bound=StreamedAttempt[Any])
 T = TypeVar("T")
 
-# From the provider in use, and what to call when its first unit is due.
+# Starts an attempt at the provider in use. The callable argument must be called when the first unit is due.
 StartAttempt = Callable[[Attempts[P], Callable[[], None]], A]
 
 
 class HedgedRequests(Generic[P, A, T]):
-    """The attempts at one reply or speech, whose events are of type T. Close it in the end.
+    """The attempts at one reply or speech, whose events have type T. Must be closed.
 
-    unknown_s: how long the first unit of a provider of which nothing is known may take before the next one is asked,
-    too; None: as long as the attempt's own limit.
+    Args:
+        unknown_s: How long a provider without known figures may take to its first unit before the next one is also
+            tried. None means as long as the attempt's own limit.
     """
 
     def __init__(self, deadlines: Deadlines, unknown_s: float | None = None) -> None:
         self._deadlines = deadlines
         self._unknown_s = unknown_s
-        self._running: list[RunningAttempt[P, A, T]] = []  # the one that was asked first comes first
-        # Those that have lost and may still answer.
+        self._running: list[RunningAttempt[P, A, T]] = []  # in the order in which they were started
+        # Attempts that have lost and may still answer.
         self._judged: dict[RunningAttempt[P, A, T], tuple[ProviderError, DeadlineTimer]] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self._late: asyncio.Future[None] | None = None  # an attempt has become late
+        self._late: asyncio.Future[None] | None = None  # set when an attempt becomes late
 
     async def first_unit(self, attempts: Attempts[P], start: StartAttempt[P, A]) -> RunningAttempt[P, A, T]:
-        """The attempt that gave the first unit (or ended without one); the others are cancelled. start: makes one.
+        """Return the attempt with the first unit (or that ended without one), and cancel the others.
 
-        Raises the last ProviderError when all failed.
+        Args:
+            start: Starts an attempt.
+
+        Raises:
+            ProviderError: All attempts failed. The error is that of the last attempt.
         """
         self._ask(attempts, start)
         while True:
@@ -61,7 +67,7 @@ class HedgedRequests(Generic[P, A, T]):
                 self._ask_next(newest, start)
 
     async def close(self) -> None:
-        """Cancels what runs, and waits until it has ended, for a second at most."""
+        """Cancel all attempts and wait at most a second for their end."""
         for one in self._running:
             one.attempts.release()
             self._end(one)
@@ -71,7 +77,7 @@ class HedgedRequests(Generic[P, A, T]):
         await asyncio.gather(*self._ending)
 
     async def _wait(self) -> None:
-        """Until an attempt has a result, or one is late."""
+        """Wait until an attempt has a result or becomes late."""
         self._late = asyncio.get_running_loop().create_future()
         waiting: set[asyncio.Future[Any]] = {self._late, *(one.first for one in self._running)}
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -94,11 +100,11 @@ class HedgedRequests(Generic[P, A, T]):
         return factor * attempts.correct_figures(default).p99_s
 
     def _must_ask_next(self, newest: RunningAttempt[P, A, T]) -> bool:
-        """Whether the newest attempt is late; never while any provider is at work."""
+        """Whether the newest attempt is late. False while any provider shows signs of life."""
         return newest.is_late and not any(one.attempt.has_begun for one in self._running)
 
     def _ask_next(self, late: RunningAttempt[P, A, T], start: StartAttempt[P, A]) -> None:
-        """Asks the provider after the newest one; the oldest is given up when too many run."""
+        """Start an attempt at the provider after the newest one. If too many attempts run, the oldest is given up."""
         others = late.attempts.split()
         late.mark_replaced()
         if len(self._running) == MAX_RUNNING:
@@ -106,7 +112,8 @@ class HedgedRequests(Generic[P, A, T]):
         self._ask(others, start)
 
     def _take_result(self, start: StartAttempt[P, A]) -> RunningAttempt[P, A, T] | None:
-        """The first attempt that has its unit; moves those on that failed. Raises ProviderError."""
+        """Return the first attempt that has its unit, and move failed attempts on to the next provider. Raises
+        ProviderError."""
         for one in tuple(self._running):
             if not one.first.done():
                 continue
@@ -121,8 +128,8 @@ class HedgedRequests(Generic[P, A, T]):
         return None
 
     def _move_on(self, failed: RunningAttempt[P, A, T], error: ProviderError, start: StartAttempt[P, A]) -> None:
-        """Replaces a failed attempt, unless another one runs that is later or races no last resort. Raises the error
-        when nothing is left."""
+        """Replace a failed attempt, unless a newer attempt runs or only a last resort is left. Raises the error if
+        nothing is left."""
         was_newest = failed is self._running[-1]
         self._running.remove(failed)
         for other in self._running:
@@ -134,7 +141,8 @@ class HedgedRequests(Generic[P, A, T]):
         self._ask(failed.attempts, start)
 
     def _drop_others(self, winner: RunningAttempt[P, A, T]) -> None:
-        """Those asked before the winner lost: they are late. Those asked after it have no result."""
+        """End all other attempts. Attempts that started before the winner lost, because they are late. Attempts that
+        started after it have no result."""
         for one in tuple(self._running):
             if one.asked_at < winner.asked_at:
                 self._lose(one, winner.attempts.index)
@@ -145,8 +153,11 @@ class HedgedRequests(Generic[P, A, T]):
                 self._end(one)
 
     def _lose(self, late: RunningAttempt[P, A, T], winner: int) -> None:
-        """Leaves the request to another attempt. One of which only the vendor's figures are known, or nothing, goes on
-        unheard for a while: cancelled at once in each race, it could never show that it is only slower."""
+        """Leave the request to another attempt.
+
+        If only the vendor's figures or no figures are known for the provider, its attempt continues unused for a while.
+        If each lost race canceled it at once, it could never show that it is only slower.
+        """
         usual, waited_s = late.attempts.usual_wait, late.waited_s
         error = ProviderSlow(late.attempts.current.name, f"nothing came for {waited_s:.2g} s, another one was asked")
         demote = usual is None or waited_s >= self._deadlines.bound(usual)
@@ -161,7 +172,7 @@ class HedgedRequests(Generic[P, A, T]):
             late.first.add_done_callback(lambda _: self._judge(late))
 
     def _judge(self, late: RunningAttempt[P, A, T]) -> None:
-        """Ends an attempt that has lost: it has answered, its time is over, or the reply has ended."""
+        """End an attempt that has lost, because it has answered, its time is over, or the reply has ended."""
         if late in self._judged:
             error, timer = self._judged.pop(late)
             timer.cancel()
@@ -169,7 +180,7 @@ class HedgedRequests(Generic[P, A, T]):
             self._end(late)
 
     def _end(self, one: RunningAttempt[P, A, T]) -> None:
-        """Cancels the request; what it used is metered at once, its connection closes in the background."""
+        """Cancel the request. Its usage is metered at once; its connection closes in the background."""
         one.settle()
         one.first.cancel()
         ending = asyncio.create_task(one.wait_for_end())

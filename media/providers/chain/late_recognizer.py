@@ -1,4 +1,4 @@
-"""A recognizer that lost against another one: its answer may still correct its vendor's figures."""
+"""A recognizer that lost against another one. Its answer may still correct its vendor's figures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,11 @@ from shared.provider_failures import FailureStage
 
 @dataclass(frozen=True, slots=True)
 class LostRecognizer:
-    """One that another one replaces. request: the text that it owes, if any."""
+    """A recognizer that was replaced by another one.
+
+    Attributes:
+        request: The outstanding request for a text, if there is one.
+    """
 
     attempts: Attempts[SpeechToText]
     session: SpeechToTextSession | None
@@ -31,18 +35,18 @@ class LostRecognizer:
 
     @property
     def waited_s(self) -> float:
-        """Since that text was asked for."""
+        """How long the outstanding text has been requested, in seconds."""
         return self.request.waited_s if self.request else 0.0
 
     @property
     def cost_s(self) -> float:
-        """How long the caller waited for it alone."""
+        """How long the caller waited for this recognizer alone, in seconds."""
         return self.request.cost_s if self.request else 0.0
 
 
 class LateRecognizer:
-    """Waits unheard for the text that was asked for, for limit_s at most; then the session is closed and the board
-    counts either the answer or the error."""
+    """Waits for the outstanding text, at most for limit_s, without using it. After that, the session is closed, and the
+    health board counts either the answer or the error."""
 
     def __init__(
         self, lost: LostRecognizer, error: ProviderError, limit_s: float, close: Callable[[SpeechToTextSession], None]
@@ -55,7 +59,7 @@ class LateRecognizer:
             lost.sink.redirect(self._take)
 
     def end(self) -> None:
-        """Waits no longer."""
+        """Stop waiting, and count the error."""
         self._judge(self._error)
 
     def _take(self, sink: SessionSink, event: SpeechToTextEvent) -> None:
@@ -81,8 +85,8 @@ class LateRecognizer:
 
 
 class LostRecognizers:
-    """Those of one call. Of a late one of which only its vendor's figures are known, the answer is awaited unheard, as
-    with models and voices; one at a time."""
+    """The lost recognizers of one call. If only the vendor's figures are known for a late recognizer, its answer is
+    awaited, as for models and voices, but only for one recognizer at a time."""
 
     def __init__(self, deadlines: Deadlines, cleanup: SessionCleanup) -> None:
         self._deadlines = deadlines
@@ -90,7 +94,11 @@ class LostRecognizers:
         self._late: LateRecognizer | None = None
 
     def add(self, lost: LostRecognizer, error: ProviderError, winner: int, stage: FailureStage) -> None:
-        """Reports the failure, and closes the session in the background. winner: index of the one that goes on."""
+        """Report the failure, and close the session in the background.
+
+        Args:
+            winner: The index of the recognizer that continues.
+        """
         self.end()
         usual = lost.attempts.usual_wait
         is_late = isinstance(error, ProviderSlow) and usual is not None
@@ -109,7 +117,7 @@ class LostRecognizers:
             self._cleanup.close(lost.session)
 
     def end(self) -> None:
-        """Waits no longer for a late one."""
+        """Stop waiting for the late recognizer."""
         if self._late is not None:
             self._late.end()
             self._late = None

@@ -1,4 +1,4 @@
-"""Fallback between language models: before the first word, or in mid-reply without repeating what was said."""
+"""Fallback between language models, either before the first word or in mid-reply without repeating earlier text."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
@@ -13,7 +13,11 @@ from media.providers.usage import UsageMeter, discarding_meters
 
 
 class LanguageModelChain:
-    """LanguageModel over a list of models in order of preference. meters: one for each model."""
+    """A LanguageModel that tries a list of models in order of preference.
+
+    Args:
+        meters: The usage meters, one for each model.
+    """
 
     def __init__(
         self,
@@ -32,10 +36,10 @@ class LanguageModelChain:
         self.name = models[0].name
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
-        """Streams one reply, by as many models as it takes. Raises the last ProviderError when all failed.
+        """Stream one reply from as many models as it takes. Raises the last ProviderError if all models fail.
 
-        A model that is late with its first unit gets a rival. After a tool call no other model is asked, because the
-        tool may already run and must not run twice.
+        If a model is late with its first unit, a rival is started. After a tool call no other model is tried, because
+        the tool may already run and must not run twice.
         """
         said = ""
         attempts = self._candidates.new_attempts()

@@ -1,4 +1,4 @@
-"""One model's part of a reply: its request, its deadlines, its tokens, and the joint to what was said before it."""
+"""One model's part of a reply: its request, its deadlines, its tokens, and the joint to the earlier text."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -24,10 +24,19 @@ from media.providers.usage import UsageMeter
 
 
 class ModelAttempt:
-    """One attempt at a model. said: the reply's text before it. text: the reply's text with what this model added.
-    has_begun: the model gave a sign of life. called_tool: it called a tool. longest_gap_s: between two events since its
-    first words; None before the second. silent_s: how long nothing had come when it ended. on_due: called when the
-    first unit is due, at once."""
+    """One attempt at a model.
+
+    Args:
+        said: The reply's text before this attempt.
+        on_due: Called at the start of the stream, because the first unit is due at once.
+
+    Attributes:
+        text: The reply's text, including the text of this model.
+        has_begun: The model gave a sign of life.
+        called_tool: The model called a tool.
+        longest_gap_s: The longest time between two events since the first words; None before the second event.
+        silent_s: How long nothing had arrived when the attempt ended.
+    """
 
     def __init__(
         self,
@@ -53,7 +62,7 @@ class ModelAttempt:
         self._on_due = on_due
 
     async def stream(self) -> AsyncIterator[LanguageModelEvent]:
-        """Streams what this model adds to the reply. Raises ProviderError, also for an empty reply."""
+        """Stream what this model adds to the reply. Raises ProviderError, also for an empty reply."""
         tokens = RequestTokens(self._request)
         source = TimedStream(self._model.stream(self._request), self._model.name)
         self._on_due()
@@ -75,15 +84,15 @@ class ModelAttempt:
             raise ReplyUnusable(self._model.name, "an empty reply")
 
     def is_unit(self, event: LanguageModelEvent) -> bool:
-        """Whether the event decides a race: a report of tokens decides none."""
+        """Return whether the event decides a race. A token report does not."""
         return not isinstance(event, TokenUsage)
 
     def is_useful(self, event: LanguageModelEvent) -> bool:
-        """Whether the model did its work; an empty delta only shows that it was reached."""
+        """Return whether the model did its work. An empty delta only shows that the model was reached."""
         return bool(event.text.strip()) if isinstance(event, TextDelta) else isinstance(event, ToolCall)
 
     def felt_since(self, due_at: float) -> float:
-        """When its first unit was due: nothing is known here of audio that is still played."""
+        """Return when the first unit was due. Audio that is still playing is unknown here."""
         return due_at
 
     async def _next(self, source: TimedStream[LanguageModelEvent]) -> LanguageModelEvent | None:
@@ -116,5 +125,5 @@ class ModelAttempt:
 
 
 def continuation_request(request: ChatRequest, said: str) -> ChatRequest:
-    """The request that asks another model to continue after the text `said`."""
+    """Return a request for another model to continue after the text `said`."""
     return replace(request, messages=(*request.messages, Message("assistant", said), Message("user", CONTINUE_PROMPT)))

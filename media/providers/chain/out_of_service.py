@@ -1,4 +1,4 @@
-"""When an open session leaves its provider because the staff took it out of service."""
+"""Decides when an open session leaves its provider because staff took it out of service."""
 
 from typing import Final, TypeVar
 
@@ -12,8 +12,11 @@ P = TypeVar("P", bound=NamedProvider)
 
 
 def leaving_error(health: ChainHealth, attempts: Attempts[P] | None) -> ProviderError | None:
-    """The error with which a session moves on from the provider in use; None if it stays: the provider is in service,
-    or there is no other one to try. It is no evidence against the provider's health."""
+    """Return the error with which a session moves on from the provider in use.
+
+    Returns None if the session stays, because the provider is in service or no other provider can be tried. The error
+    is no evidence about the provider's health.
+    """
     if attempts is None or not attempts.has_other or not health.must_leave(attempts.index):
         return None
     return ProviderError(attempts.current.name, REASON, retryable=False, cause="out_of_service")

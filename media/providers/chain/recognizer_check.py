@@ -1,5 +1,4 @@
-"""A recognizer that gave no text for speech, or is late with it, is checked by the next one, which hears the same audio
-beside it."""
+"""A second recognizer that processes the same audio if the recognizer in use gave no text for speech or is late."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -20,12 +19,22 @@ CheckCause = Literal["deaf", "late"]
 
 
 class RecognizerCheck:
-    """The checking session, from the moment it is wanted. attempts: at the recognizers after the one in use. token,
-    position: of the text that is asked for. session, sink: None until it is open. is_asked: it has the audio so far.
-    cause: why the one in use is checked. answer: of the check, kept while the one in use may still answer.
+    """The checking session, from the moment when it is needed.
 
-    checked: index of the recognizer that is checked. on_error: it failed, or gave no text in time; None: no recognizer
-    could be opened, which is reported already.
+    Args:
+        checked: The index of the recognizer that is checked.
+        on_error: Called if the checking recognizer fails or gives no text in time. The argument is None if no
+            recognizer could be opened, which is already reported.
+
+    Attributes:
+        attempts: The attempts at the recognizers after the one in use.
+        token: The token of the requested text.
+        position: The end of the audio whose text is requested.
+        session: The open session, or None.
+        sink: The sink of the open session, or None.
+        is_asked: Whether the session has received the audio so far and the request for its text.
+        cause: Why the recognizer in use is checked.
+        answer: The check's answer, which is kept while the recognizer in use may still answer.
     """
 
     def __init__(
@@ -62,24 +71,28 @@ class RecognizerCheck:
 
     @property
     def has_words(self) -> bool:
-        """Whether its answer has words."""
+        """Whether the answer has words."""
         return self.answer is not None and bool(self.answer.text.strip())
 
     def finalize(self, token: int, position: int) -> None:
-        """Asks for a further text in place of the one before."""
+        """Request another text in place of the previous one."""
         self.token, self.position = token, position
         self.answer = None
         if self.session is not None and self.is_asked:
             self._ask(self.session)
 
     def find_fault(self, name: str, waited_s: float) -> ProviderError:
-        """What is wrong with the recognizer that is checked, if this one takes over. name: its name."""
+        """Return the error of the checked recognizer, for the case that this one takes over.
+
+        Args:
+            name: The name of the checked recognizer.
+        """
         if self.cause == "deaf":
             return ProviderError(name, "no text for speech that another one understood", cause="deaf")
         return ProviderSlow(name, f"no final text for {waited_s:.2g} s, another one gave it")
 
     def take(self) -> tuple[SpeechToTextSession | None, AudioMeter | None]:
-        """Hands the session and its meter over; nothing else of the check goes on."""
+        """Return the session and its meter, and end the rest of the check."""
         self._task.cancel()
         if self._deadline is not None:
             self._deadline.cancel()
@@ -89,18 +102,18 @@ class RecognizerCheck:
         return taken
 
     def end(self) -> None:
-        """Ends the check, and closes its session in the background."""
+        """End the check, and close its session in the background."""
         self._stop()
         self.attempts.release()
 
     def reopen(self) -> None:
-        """Opens its recognizer anew, in the language that the call is in now, and asks it again."""
+        """Reopen the recognizer in the call's current language, and request the text again."""
         self._stop()
         self.answer = None
         self._task = self._start()
 
     def move_on(self, error: ProviderError) -> bool:
-        """Goes on with the recognizer after this one, which has failed; False when there is none."""
+        """Continue with the next recognizer, because this one failed. Return False if there is none."""
         if not self.attempts.has_other:
             return False
         self._stop()
@@ -122,7 +135,7 @@ class RecognizerCheck:
         return task
 
     def _report_crash(self, task: asyncio.Task[None]) -> None:
-        """After an internal error of the check the call goes on as if there were no other recognizer."""
+        """Report an internal error. The call continues as if there were no other recognizer."""
         error = None if task.cancelled() else task.exception()
         if error is not None:
             context = {"message": "a recognizer crashed", "exception": error}
@@ -138,12 +151,12 @@ class RecognizerCheck:
         self.sink = opened.sink
         self._meter = AudioMeter(self._meters[self.attempts.index], self._buffer)
         replay_into(session, opened.sink, self._buffer)
-        if self.session is session:  # it may have failed meanwhile
+        if self.session is session:  # the session may have failed meanwhile
             self.is_asked = True
             self._ask(session)
 
     async def _open(self) -> OpenedSession | None:
-        """Opens the next recognizer that can be reached; None when there is none."""
+        """Open the next recognizer that can be reached. Return None if there is none."""
         try:
             return await self._opener.open(self.attempts, self._checked)
         except ProviderError:
@@ -157,5 +170,5 @@ class RecognizerCheck:
         session.finalize(self.token)
 
     def _expire(self, limit_s: float) -> None:
-        if self.answer is None:  # one without words is kept until the other one's deadline
+        if self.answer is None:  # an empty answer is kept until the other recognizer's deadline
             self._on_error(ProviderSlow(self.attempts.current.name, f"no final text for {limit_s:g} s"))

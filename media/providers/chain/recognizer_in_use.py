@@ -1,4 +1,4 @@
-"""The session that hears the caller, with the meter of its audio."""
+"""The session that receives the caller's audio, with its meter."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,14 @@ from media.providers.usage import UsageMeter
 
 
 class RecognizerInUse:
-    """Passes on what the caller does; nothing while another recognizer is being opened.
+    """Passes the caller's actions on to the current session. Does nothing while another recognizer is being opened.
 
-    session: None meanwhile. sink: of the latest session. meters: one for each recognizer of the chain.
+    Args:
+        meters: The usage meters, one for each recognizer of the chain.
+
+    Attributes:
+        session: The current session, or None while another recognizer is being opened.
+        sink: The sink of the latest session.
     """
 
     __slots__ = ("_buffer", "_meter", "_meters", "session", "sink")
@@ -25,32 +30,32 @@ class RecognizerInUse:
         self.sink: SessionSink | None = None
 
     def begin(self, opened: OpenedSession, index: int) -> None:
-        """Uses a new session of the recognizer with this index."""
+        """Use a new session of the recognizer with this index."""
         self.session, self.sink = opened.session, opened.sink
         self._meter = AudioMeter(self._meters[index], self._buffer)
 
     def take_over(
         self, sink: SessionSink | None, session: SpeechToTextSession | None, meter: AudioMeter | None
     ) -> None:
-        """Uses a session that has heard the caller already, and its meter."""
+        """Use a session that has already received audio, and its meter."""
         self.session, self.sink, self._meter = session, sink, meter
 
     def is_heard(self, sink: SessionSink) -> bool:
-        """Whether the events of this sink count: it is that of the session in use."""
+        """Return whether this sink belongs to the session in use, so that its events count."""
         return self.session is not None and sink is self.sink
 
     def started(self) -> None:
-        """Passes on that the caller began to speak."""
+        """Notify the session that the caller began to speak."""
         if self.session is not None:
             self.session.started()
 
     def next_turn(self) -> None:
-        """Passes on that the turn's text has been used."""
+        """Notify the session that the turn's text was used."""
         if self.session is not None:
             self.session.next_turn()
 
     def detach(self) -> SpeechToTextSession | None:
-        """Sends no more audio to the session, if there is one, and returns it."""
+        """Stop sending audio to the session, and return it. Returns None if there is no session."""
         session, self.session = self.session, None
         if self._meter is not None:
             self._meter.stop(is_billed=self.sink is None or not self.sink.is_refused)

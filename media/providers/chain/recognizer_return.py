@@ -1,4 +1,4 @@
-"""A call goes back to a recognizer that it prefers to the one in use, some time after that failed."""
+"""Returns a call to a preferred recognizer, some time after that recognizer failed."""
 
 import asyncio
 from typing import Any
@@ -10,9 +10,12 @@ from media.providers.ports import ProviderError, SpeechToText
 
 
 class ReturningSession(ChainedSession):
-    """A chained session that, at the end of a turn, opens a preferred recognizer beside the one in use, if there is one
-    that may be used again (`Candidates.begin_return`). It takes over when it is open, unless the caller speaks by then:
-    then the next turn's end is another chance. Nothing is lost: what has no final text yet is replayed."""
+    """A chained session that can return to a preferred recognizer.
+
+    At the end of a turn, the preferred recognizer is opened beside the one in use if it may be used again
+    (`Candidates.begin_return`). It takes over when it is open, unless the caller is speaking by then; the end of the
+    next turn is another chance. Nothing is lost, because audio without a final text is replayed.
+    """
 
     __slots__ = ("_returning",)
 
@@ -36,7 +39,7 @@ class ReturningSession(ChainedSession):
 
     @property
     def _is_between_turns(self) -> bool:
-        """Whether the recognizer in use owes nothing, and the caller is silent."""
+        """Whether the recognizer in use owes no text, and the caller is silent."""
         is_idle = self._pending is None and self._check is None and self._in_use.session is not None
         return is_idle and not self._speech_heard and not self._unheard.is_speaking
 

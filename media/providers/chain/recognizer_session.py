@@ -33,8 +33,11 @@ def _ignore(sink: "SessionSink", event: SpeechToTextEvent) -> None:
 
 
 class SessionSink:
-    """The sink of one recognizer's session; the chain ignores its events once another recognizer took over. error: that
-    ended the session. begins_ms: where the session's first audio is in the call's, by which times of words are shifted.
+    """The sink of one recognizer's session. The chain ignores its events after another recognizer took over.
+
+    Attributes:
+        error: The error that ended the session.
+        begins_ms: The position of the session's first audio in the call, by which word times are shifted.
     """
 
     def __init__(self, handle: HandleEvent) -> None:
@@ -45,12 +48,11 @@ class SessionSink:
 
     @property
     def is_refused(self) -> bool:
-        """Whether the vendor accepted neither key nor account, and said so with its first message only: such a session
-        is not billed."""
+        """Whether the vendor refused the key or the account in its first message. Such a session is not billed."""
         return isinstance(self.error, _REFUSALS) and not self._has_answered
 
     def redirect(self, handle: HandleEvent) -> None:
-        """Sends further events elsewhere."""
+        """Send further events to another handler."""
         self._handle = handle
 
     def __call__(self, event: SpeechToTextEvent) -> None:
@@ -65,14 +67,18 @@ class SessionSink:
 
 @dataclass(frozen=True, slots=True)
 class OpenedSession:
-    """A session, and the sink that takes its events."""
+    """A session and the sink that receives its events."""
 
     session: SpeechToTextSession
     sink: SessionSink
 
 
 class SessionOpener:
-    """Opens sessions of one call, whose events go to `handle`. language: that they are opened in (BCP 47)."""
+    """Opens sessions of one call, whose events go to `handle`.
+
+    Attributes:
+        language: The language (BCP 47) in which sessions are opened.
+    """
 
     def __init__(self, language: str, deadlines: Deadlines, handle: HandleEvent) -> None:
         self.language = language
@@ -80,12 +86,15 @@ class SessionOpener:
         self._handle = handle
 
     def close(self) -> None:
-        """Nothing is to be handled any more; forgets the call, which refers to this."""
+        """Stop handling events. Drops the reference to the call, which refers to this object."""
         self._handle = _ignore
 
     async def open(self, attempts: Attempts[SpeechToText], running: int | None = None) -> OpenedSession:
-        """Opens the next recognizer that can be reached. Raises ProviderError when none is left. running: index of one
-        that goes on meanwhile."""
+        """Open the next recognizer that can be reached. Raises ProviderError if none is left.
+
+        Args:
+            running: The index of a recognizer that continues meanwhile.
+        """
         clock = asyncio.get_running_loop().time
         while True:
             began = clock()
@@ -95,7 +104,8 @@ class SessionOpener:
                 attempts.fail_over(error, running, stage="connect", cost_s=clock() - began)
 
     async def _open(self, attempts: Attempts[SpeechToText]) -> OpenedSession:
-        """Raises ProviderError, also for a failure that the session reports while it opens."""
+        """Open the recognizer in use. Raises ProviderError, also for a failure that the session reports while it
+        opens."""
         sink, stt = SessionSink(self._handle), attempts.current
         limit_s = self._deadlines.open_limit(attempts.usual_wait, has_other=attempts.has_other)
         try:
@@ -110,30 +120,33 @@ class SessionOpener:
 
 
 class SessionCleanup:
-    """Closes sessions in tasks of their own: neither the next recognizer waits for it, nor does it end with the
-    switch."""
+    """Closes sessions in separate tasks, so that the next recognizer does not wait, and a canceled switch does not stop
+    the closing."""
 
     def __init__(self) -> None:
         self._closing: set[asyncio.Task[None]] = set()
 
     def close(self, session: SpeechToTextSession | None) -> None:
-        """Begins to close a session, if there is one."""
+        """Start to close a session, if there is one."""
         if session is not None:
             self.add(asyncio.create_task(close_within(session.close())))
 
     def add(self, task: asyncio.Task[None]) -> None:
-        """Waits for this task, too."""
+        """Let `wait` wait for this task, too."""
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
     async def wait(self) -> None:
-        """Waits until all is closed."""
+        """Wait until all sessions are closed."""
         await asyncio.gather(*self._closing, return_exceptions=True)
 
 
 class SessionReplacement:
-    """The replacing of a session by another one, once at a time. on_crash: told of an internal error, which the loop's
-    exception handler gets, too."""
+    """Replaces a session by another one, with at most one replacement at a time.
+
+    Args:
+        on_crash: Called for an internal error, which also goes to the loop's exception handler.
+    """
 
     def __init__(self, cleanup: SessionCleanup, on_crash: Callable[[BaseException], None]) -> None:
         self._cleanup, self._on_crash = cleanup, on_crash
@@ -142,11 +155,11 @@ class SessionReplacement:
 
     @property
     def is_due(self) -> bool:
-        """Whether one was started that has not run yet: it will open the next session as all is by then."""
+        """Whether a replacement was started but has not run yet, so that it will use the settings of that time."""
         return self._is_due()
 
     def start(self, replacement: Coroutine[Any, Any, None]) -> None:
-        """Begins to replace; one that is under way is given up."""
+        """Start a replacement, and cancel the running one."""
         if self._task is not None and not self._task.done():
             self._task.cancel()
             self._cleanup.add(self._task)
@@ -155,7 +168,7 @@ class SessionReplacement:
         self._is_due = lambda: getcoroutinestate(replacement) == CORO_CREATED
 
     async def close(self) -> None:
-        """Stops; forgets the session, which refers to this."""
+        """Stop, and drop the reference to the session, which refers to this object."""
         self._on_crash = _ignore_crash
         if self._task is not None:
             self._task.cancel()
@@ -169,4 +182,4 @@ class SessionReplacement:
 
 
 def _ignore_crash(error: BaseException) -> None:
-    """The call is over."""
+    """Do nothing, because the call is over."""

@@ -1,4 +1,4 @@
-"""The caller's audio that no final text covers yet, kept for replay to the next recognizer; bounded, pure."""
+"""A buffer of the caller's audio without a final text, for replay to the next recognizer. Bounded and pure."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -8,21 +8,24 @@ from media.audio.mulaw import BYTES_PER_MS, RATE
 from media.providers.chain.recognizer_session import SessionSink
 from media.providers.ports import SpeechToTextSession
 
-# Most seconds kept once the caller speaks, and while no speech was detected (it may be too quiet for the detector).
+# The maximum number of seconds that are kept after speech was detected, and before (speech may be too quiet for the
+# detector).
 MAX_S: Final = 60
 MAX_QUIET_S: Final = 5
-# Replayed audio comes in pieces of 100 ms.
+# Audio is replayed in pieces of 100 ms.
 PIECE: Final = RATE // 10
-# Bytes that are kept and discarded together.
+# The number of bytes that are kept and discarded together.
 BLOCK: Final = RATE
 
 
 class ReplayBuffer:
-    """Mu-law audio; positions count its bytes (8 per ms) since the beginning of the call. beginning: of the first byte
-    that is kept.
+    """Mu-law audio that can be replayed. Positions count bytes (8 per ms) since the beginning of the call.
 
-    It is kept in blocks of a second: one bytearray of all would be moved as a whole every few frames, and with hundreds
-    of calls no cache holds it.
+    The audio is stored in blocks of a second. A single bytearray would be moved as a whole every few frames, and with
+    hundreds of calls it would not fit into a CPU cache.
+
+    Attributes:
+        beginning: The position of the first byte that is kept.
     """
 
     __slots__ = ("_block", "_filled", "_full", "_full_begin", "_limit", "_max", "_max_quiet", "_speech", "beginning")
@@ -31,20 +34,20 @@ class ReplayBuffer:
         self._max = int(max_s * RATE)
         self._max_quiet = int(max_quiet_s * RATE)
         self._full: deque[bytearray] = deque()
-        self._full_begin = 0  # position of the first of them, or of the block
+        self._full_begin = 0  # position of the first full block, or of the current block
         self._block = bytearray(BLOCK)
-        self._filled = 0  # bytes of the block
+        self._filled = 0  # number of bytes in the current block
         self._speech: int | None = None  # position at which speech was detected
         self._limit = self._max_quiet
         self.beginning = 0
 
     @property
     def end(self) -> int:
-        """Position behind the last byte."""
+        """The position after the last byte."""
         return self._full_begin + len(self._full) * BLOCK + self._filled
 
     def push(self, ulaw: bytes) -> None:
-        """Appends the next audio, on the frame path."""
+        """Append audio. Runs on the frame path."""
         filled = self._filled
         end = filled + len(ulaw)
         if end <= BLOCK:
@@ -58,18 +61,18 @@ class ReplayBuffer:
             self.push(ulaw[room:])
 
     def mark_speech_start(self) -> None:
-        """Marks the present position as the one at which the caller's speech was detected."""
+        """Mark the current position as the start of the caller's speech."""
         if self._speech is None:
             self._speech, self._limit = self.end, self._max
 
     def discard_until(self, position: int) -> None:
-        """Discards the audio before `position`, whose text is final."""
+        """Discard the audio before `position`, whose text is final."""
         self._drop_until(min(position, self.end))
         if self._speech is not None and self._speech < position:
             self._speech, self._limit = None, self._max_quiet
 
     def _begin_block(self) -> None:
-        """Keeps no more than the limit of what is there."""
+        """Start a new block, and drop audio beyond the limit."""
         self._full.append(self._block)
         self._block = bytearray(BLOCK)
         self._filled = 0
@@ -82,7 +85,7 @@ class ReplayBuffer:
             self._full_begin += BLOCK
 
     def replay(self) -> Iterator[bytes | None]:
-        """The audio in pieces, with None where the caller's speech was detected."""
+        """Return the audio in pieces, with None where the caller's speech was detected."""
         speech = None if self._speech is None else max(0, self._speech - self.beginning)
         audio = b"".join((*self._full, self._block[: self._filled]))[self.beginning - self._full_begin :]
         yield from _pieces(audio[:speech])
@@ -92,7 +95,7 @@ class ReplayBuffer:
 
 
 def replay_into(session: SpeechToTextSession, sink: SessionSink, buffer: ReplayBuffer) -> None:
-    """Gives a session all that is kept; its times of words are reckoned from there."""
+    """Replay all buffered audio to a session, and set the offset of its word times."""
     sink.begins_ms = buffer.beginning / BYTES_PER_MS
     for piece in buffer.replay():
         if piece is None:

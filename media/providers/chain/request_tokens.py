@@ -1,4 +1,4 @@
-"""The tokens of one attempt at a language model: as its provider counted them, else estimated."""
+"""The tokens of one attempt at a language model: the provider's count, or an estimate."""
 
 from dataclasses import dataclass, field
 
@@ -16,12 +16,12 @@ from shared.providers import chat as providers_chat
 
 @dataclass(slots=True)
 class RequestTokens:
-    """Takes what the model streams for one request, and the error that ended it, if any.
+    """Collects the events of one request, and the error that ended it.
 
-    An attempt that ends without a report (interrupted, cut, or by a server that reports nothing) is estimated: the
-    whole prompt, and the part of the reply that was received. An attempt that failed before the model began costs
-    nothing, because no vendor bills a refused request, unless the adapter reports what the vendor had accepted; one
-    that was too slow may be billed, so its prompt counts.
+    If an attempt ends without a token report (interrupted, cut, or a server without reports), its tokens are estimated:
+    the whole prompt, and the received part of the reply. An attempt that failed before the model began costs nothing,
+    because no vendor bills a refused request, unless the adapter reports what the vendor had accepted. A request that
+    was too slow may be billed, so its prompt counts.
     """
 
     request: ChatRequest
@@ -30,7 +30,7 @@ class RequestTokens:
     _is_free: bool = False
 
     def add(self, event: LanguageModelEvent) -> None:
-        """Takes the next event."""
+        """Add the next event of the stream."""
         if isinstance(event, TextDelta):
             self._written.append(event.text)
         elif isinstance(event, ToolCall):
@@ -39,12 +39,12 @@ class RequestTokens:
             self._reports.append(event)
 
     def fail(self, error: ProviderError) -> None:
-        """The attempt failed."""
+        """Record that the attempt failed."""
         may_bill = isinstance(error, ProviderSlow) and error.may_bill
         self._is_free = not may_bill and not self._written
 
     def total(self) -> TokenUsage:
-        """The tokens of the attempt."""
+        """Return the tokens of the attempt."""
         if self._reports:
             return _sum(self._reports)
         if self._is_free:

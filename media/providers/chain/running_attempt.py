@@ -1,4 +1,4 @@
-"""An attempt whose first unit is awaited by a task, because it must go on while another provider is asked."""
+"""An attempt whose first unit is awaited by a task, because it must continue while another provider is tried."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -12,27 +12,28 @@ E = TypeVar("E")
 
 
 class StreamedAttempt(Protocol[E]):
-    """What is asked of one provider."""
+    """An attempt at one provider, whose events are streamed."""
 
     @property
     def has_begun(self) -> bool:
-        """Whether it gave a sign of life before its first unit; then no other one is asked."""
+        """Whether the provider gave a sign of life before its first unit. If so, no other provider is tried."""
 
     def stream(self) -> AsyncIterator[E]:
-        """Streams what the provider gives. Raises ProviderError."""
+        """Stream the provider's events. Raises ProviderError."""
 
     def is_unit(self, event: E) -> bool:
-        """Whether an event decides a race."""
+        """Return whether the event decides a race."""
 
     def is_useful(self, event: E) -> bool:
-        """Whether the provider did its work."""
+        """Return whether the event shows that the provider did its work."""
 
     def felt_since(self, due_at: float) -> float:
-        """Since when the caller hears nothing, if the first unit was due then."""
+        """Return since when the caller has heard nothing, if the first unit was due at `due_at`."""
 
 
 class DueSignal:
-    """What an attempt calls when its first unit is due. Its receiver holds the attempt: `end` breaks that cycle."""
+    """Called by an attempt when its first unit is due. The receiver holds the attempt, and `end` breaks that reference
+    cycle."""
 
     __slots__ = ("_receive",)
 
@@ -44,7 +45,7 @@ class DueSignal:
             self._receive()
 
     def end(self) -> None:
-        """Calls nobody any more."""
+        """Remove the receiver."""
         self._receive = None
 
 
@@ -54,9 +55,17 @@ T = TypeVar("T")
 
 
 class RunningAttempt(Generic[P, A, T]):
-    """One attempt. late_after_s: how long its first unit may take before another provider is asked, too; None: as long
-    as it lasts. on_late: called then. Times are the event loop's. asked_at: when it was started. due_at: when its first
-    unit was due, None before. due: to be called when that is; further calls change nothing."""
+    """An attempt whose first unit is read by a task. Times are the event loop's.
+
+    Args:
+        late_after_s: How long the first unit may take before another provider is also tried. None means no limit.
+        on_late: Called when that time has passed.
+
+    Attributes:
+        asked_at: When the attempt was started.
+        due_at: When the first unit was due, or None before.
+        due: Must be called when the first unit is due. Further calls change nothing.
+    """
 
     attempt: A
     first: "asyncio.Task[T | None]"
@@ -70,12 +79,12 @@ class RunningAttempt(Generic[P, A, T]):
         self._on_late = on_late
         self._timer: DeadlineTimer | None = None
         self._has_missed_limit = False
-        self._early: list[T] = []  # what came before the first unit
+        self._early: list[T] = []  # events that arrived before the first unit
         self._is_first_taken = False
         self._replaced_at: float | None = None
 
     def begin(self, attempt: A) -> None:
-        """Starts the request."""
+        """Start the request."""
         self.attempt = attempt
         self._source: AsyncIterator[T] = attempt.stream()
         self.first = asyncio.create_task(self._read_first())
@@ -88,12 +97,12 @@ class RunningAttempt(Generic[P, A, T]):
                 self._timer = DeadlineTimer(self._late_after_s, self._miss_limit)
 
     def mark_replaced(self) -> None:
-        """Records that another provider was asked."""
+        """Record that another provider was started."""
         self._replaced_at = _now()
 
     @property
     def waited_s(self) -> float:
-        """Since the first unit was due, without the time in which our own loop was late."""
+        """The time since the first unit was due, excluding the time by which this process's event loop was late."""
         late_s = self._timer.late_s if self._timer is not None else 0.0
         return 0.0 if self.due_at is None else _now() - self.due_at - late_s
 
@@ -105,19 +114,19 @@ class RunningAttempt(Generic[P, A, T]):
 
     @property
     def is_late(self) -> bool:
-        """Whether another provider should be asked, too."""
+        """Whether another provider should also be tried."""
         return self._has_missed_limit and not self.attempt.has_begun and self.attempts.has_rival
 
     @property
     def is_useful(self) -> bool:
-        """Whether its first unit came, and is useful."""
+        """Whether the first unit arrived and is useful."""
         if not self.first.done() or self.first.cancelled() or self.first.exception() is not None:
             return False
         unit = self.first.result()
         return unit is not None and self.attempt.is_useful(unit)
 
     async def next_event(self) -> T | None:
-        """The next event of the attempt that won, beginning with its first unit; None at the end. Raises
+        """Return the next event of the winning attempt, beginning with its first unit, or None at the end. Raises
         ProviderError."""
         if self._early:
             return self._early.pop(0)
@@ -127,17 +136,17 @@ class RunningAttempt(Generic[P, A, T]):
         return self.first.result()
 
     def settle(self) -> None:
-        """The attempt is over, or its first unit is there: nothing is due any more."""
+        """Stop the deadline, because the attempt is over or its first unit arrived."""
         self.due.end()
         if self._timer is not None:
             self._timer.cancel()
 
     async def close(self) -> None:
-        """Ends the attempt that won."""
+        """End the winning attempt."""
         await close_stream(self._source)
 
     async def wait_for_end(self) -> None:
-        """Waits until the cancelled attempt has ended, for a second at most."""
+        """Wait at most a second for the end of the canceled attempt."""
         await close_within(self._close_cancelled())
 
     def _miss_limit(self) -> None:

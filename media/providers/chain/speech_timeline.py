@@ -1,4 +1,4 @@
-"""One speech by one voice after another, on one timeline; no I/O."""
+"""The timeline of one speech that several voices speak in turn. No I/O."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,13 @@ from shared.providers.word_timing import shift_words
 
 
 class SpeechTimeline:
-    """What has been delivered of a speech. next_character: offset of the first character not spoken yet. played_until:
-    when the audio so far has been played, by `clock` (seconds).
+    """The part of a speech that has been delivered.
 
-    Once a second voice speaks, every word comes with a timing, the first voice's words without timing included.
+    Once a second voice speaks, every word has a time, including words of a first voice without timing.
+
+    Attributes:
+        next_character: The offset of the first unspoken character.
+        played_until: When the audio so far has been played, in seconds of `clock`.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -24,12 +27,12 @@ class SpeechTimeline:
 
     @property
     def is_continued(self) -> bool:
-        """Whether an earlier voice spoke a part of it."""
+        """Whether an earlier voice spoke a part of the speech."""
         return self._base_ms > 0
 
     def place(self, chunk: SpeechChunk) -> SpeechChunk:
-        """The voice's audio with its words on the whole speech's timeline, after the first voice's words that had no
-        timing. It is played when the audio before it has been."""
+        """Return the voice's audio with its words placed on the whole speech's timeline, after any untimed words of the
+        first voice. The audio is played after all earlier audio."""
         if chunk.audio:
             self.played_until = max(self.played_until, self._clock()) + len(chunk.audio) / BYTES_PER_MS / 1_000
         if not self.is_continued:
@@ -39,7 +42,11 @@ class SpeechTimeline:
         return SpeechChunk(chunk.audio, (*untimed, *shift_words(chunk.words, base)))
 
     def stop(self, segment: VoiceSegment, held_ms: float) -> None:
-        """A voice has failed; the next one continues at `next_character`. held_ms: of its audio, not placed."""
+        """Continue at `next_character` with the next voice, because a voice failed.
+
+        Args:
+            held_ms: The length of the voice's audio that was not placed.
+        """
         if not segment.audio_ms:
             return
         if not segment.times_words and not self._base_ms:

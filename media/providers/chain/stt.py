@@ -1,4 +1,4 @@
-"""Fallback between recognizers: audio that was not transcribed yet is replayed to the next one."""
+"""Fallback between recognizers: audio without a final text is replayed to the next recognizer."""
 
 from collections.abc import Container, Sequence
 
@@ -15,9 +15,13 @@ from media.providers.usage import UsageMeter, discarding_meters
 
 
 class SpeechToTextChain:
-    """SpeechToText over a list of recognizers in order of preference. meters: one for each recognizer.
+    """A SpeechToText that tries a list of recognizers in order of preference.
 
-    multilingual: the places of those that hear all of the call's languages, whichever they are opened in."""
+    Args:
+        meters: The usage meters, one for each recognizer.
+        multilingual: The indexes of recognizers that recognize all of the call's languages, whichever language they are
+            opened in.
+    """
 
     def __init__(
         self,
@@ -38,7 +42,7 @@ class SpeechToTextChain:
         self.name = recognizers[0].name
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
-        """Opens the first recognizer that can be reached. Raises the last ProviderError when none can."""
+        """Open the first recognizer that can be reached. Raises the last ProviderError if none can."""
         session = ReturningSession(
             self._candidates,
             language,

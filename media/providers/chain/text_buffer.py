@@ -1,4 +1,4 @@
-"""The text of one speech as it arrives, kept so that another voice can continue from any character of it."""
+"""The text of one speech as it arrives, kept so that another voice can continue from any character."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,25 +7,25 @@ from media.providers.chain.audio_deadline import AudioDeadline, is_speakable
 
 
 class TextBuffer:
-    """Reads the text in its own task, so that cancelling a voice does not cancel the text's source."""
+    """Reads the text in its own task, so that canceling a voice does not cancel the text's source."""
 
     def __init__(self, text: AsyncIterator[str]) -> None:
         self.text = ""
         self.pieces: list[tuple[int, str]] = []  # offset in `text`, text
         self.ended = False
-        self._deadlines: list[AudioDeadline] = []  # of the voices that read it
+        self._deadlines: list[AudioDeadline] = []  # deadlines of the voices that read the text
         self._changed = asyncio.Event()
         self._reader = asyncio.create_task(self._read(text))
 
     async def wait_for_piece(self, known: int) -> bool:
-        """Waits for more than `known` pieces; False when the text ended."""
+        """Wait for more than `known` pieces. Return False if the text ended."""
         while len(self.pieces) <= known and not self.ended:
             self._changed.clear()
             await self._changed.wait()
         return len(self.pieces) > known
 
     async def wait_for_speakable(self, start: int) -> bool:
-        """Waits for speakable text at or after the character `start`; False when the text ended without any."""
+        """Wait for speakable text at or after the character `start`. Return False if the text ended without any."""
         known = len(self.pieces)
         while not is_speakable(self.text[start:]):
             if not await self.wait_for_piece(known):
@@ -34,23 +34,23 @@ class TextBuffer:
         return True
 
     def attach(self, deadline: AudioDeadline, start: int) -> None:
-        """Reports the text from the character `start` on, and all that follows, to this deadline."""
+        """Report the text from the character `start` on, and all further text, to this deadline."""
         self._deadlines.append(deadline)
         deadline.add_text(self.text[start:])
         if self.ended:
             deadline.end_text()
 
     def detach(self, deadline: AudioDeadline) -> None:
-        """Reports no more text to this deadline: its voice has ended."""
+        """Report no more text to this deadline, because its voice has ended."""
         self._deadlines.remove(deadline)
 
     def raise_source_error(self) -> None:
-        """Raises the error that ended the text early, if any."""
+        """Raise the error that ended the text early, if there is one."""
         if self._reader.done():
             self._reader.result()
 
     async def close(self) -> None:
-        """Stops reading."""
+        """Stop reading."""
         self._reader.cancel()
         await asyncio.gather(self._reader, return_exceptions=True)
 
@@ -75,7 +75,9 @@ class TextBuffer:
 class TextReader:
     """One voice's iterator over a TextBuffer, from the character `start` on.
 
-    position: the character up to which the voice has read. finished: it has read to the end.
+    Attributes:
+        position: The offset up to which the voice has read.
+        finished: Whether the voice has read to the end.
     """
 
     def __init__(self, buffer: TextBuffer, start: int) -> None:
@@ -87,7 +89,7 @@ class TextReader:
 
     @property
     def read_characters(self) -> int:
-        """How many characters the voice has read."""
+        """The number of characters that the voice has read."""
         return self.position - self._start
 
     def __aiter__(self) -> "TextReader":

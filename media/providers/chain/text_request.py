@@ -1,4 +1,4 @@
-"""A final text that was asked of a recognizer: when it is late, and when it has failed."""
+"""A request for a final text, with the timers for when it is late and when it has failed."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,8 +7,13 @@ from media.providers.deadline_timer import DeadlineTimer
 
 
 class TextRequest:
-    """token: of the `finalize` request. position: end of the audio whose text is asked for. is_overdue: its deadline
-    has passed, but another recognizer is at work on it."""
+    """A request to a recognizer for the text of the audio so far.
+
+    Attributes:
+        token: The token of the `finalize` request.
+        position: The end of the audio whose text is requested.
+        is_overdue: The deadline has passed, but another recognizer is working on the text.
+    """
 
     def __init__(self, token: int, position: int) -> None:
         self.token = token
@@ -21,7 +26,7 @@ class TextRequest:
 
     @property
     def waited_s(self) -> float:
-        """Since it was asked for."""
+        """The time since the request, in seconds."""
         return self._loop.time() - self._asked_at
 
     @property
@@ -30,20 +35,20 @@ class TextRequest:
         return self.waited_s if self._replaced_at is None else self._replaced_at - self._asked_at
 
     def mark_replaced(self) -> None:
-        """Another recognizer was asked."""
+        """Record that another recognizer was started."""
         self._replaced_at = self._loop.time()
 
     def watch(
         self, late_s: float | None, on_late: Callable[[], None], limit_s: float, on_deadline: Callable[[], None]
     ) -> None:
-        """Calls back when the text is late, if late_s is given, and at its deadline, both from now on."""
+        """Start the timers: `on_late` is called after late_s, if given, and `on_deadline` after limit_s."""
         self.stop()
         if late_s is not None and late_s < limit_s:
             self._timers.append(DeadlineTimer(late_s, on_late))
         self._timers.append(DeadlineTimer(limit_s, on_deadline))
 
     def stop(self) -> None:
-        """Calls back no more."""
+        """Cancel the timers."""
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()

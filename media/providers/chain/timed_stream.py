@@ -1,4 +1,4 @@
-"""A provider's stream, each item of which has a time limit."""
+"""A provider's stream with a time limit for each item."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 class TimedStream(Generic[T]):
-    """Reads a stream of this provider; its items may be awaited by one task after another. Close it in the end.
+    """Reads a provider's stream. Several tasks may await its items, one after another. Must be closed.
 
-    It has one timer for all items, and cancels the task that waits as `asyncio.timeout` does: a timer and a scope for
-    each item were some 8 % of the CPU that a reply costs in the chains.
+    One timer serves all items. On expiry it cancels the waiting task, as `asyncio.timeout` does: a timer and a scope
+    for each item took about 8 % of the CPU that a reply costs in the chains.
     """
 
     def __init__(self, stream: AsyncIterator[T], provider: str) -> None:
@@ -23,14 +23,18 @@ class TimedStream(Generic[T]):
         self._provider = provider
         self._timer = DeadlineTimer(None, self._expire)
         self._limit_s: float | None = None
-        self._task: asyncio.Task[Any] | None = None  # that waits
-        self._ending: asyncio.Handle | None = None  # while the limit is about to end the wait
+        self._task: asyncio.Task[Any] | None = None  # the waiting task
+        self._ending: asyncio.Handle | None = None  # set while the limit is about to end the wait
         self._is_expired = False
 
     async def next(self, limit_s: float | None) -> T | None:
-        """Returns the next item, or None at the end. limit_s: within so many seconds; None: until `set_limit`.
+        """Return the next item, or None at the end.
 
-        Raises ProviderSlow when it does not come in time.
+        Args:
+            limit_s: The limit in seconds. None means no limit until `set_limit`.
+
+        Raises:
+            ProviderSlow: The item did not arrive in time.
         """
         task = asyncio.current_task()
         assert task is not None
@@ -49,18 +53,18 @@ class TimedStream(Generic[T]):
             self._end_wait(task, cancels)
 
     def set_limit(self, limit_s: float | None) -> None:
-        """Sets a limit from now on for the item that is awaited, in place of the one before. None: there is none."""
+        """Replace the limit for the awaited item with one that starts now. None removes the limit."""
         self._limit_s = limit_s
         self._timer.restart(limit_s)
 
     async def close(self) -> None:
-        """Closes the stream, which cancels the request behind it."""
+        """Close the stream, which cancels the request behind it."""
         self._timer.cancel()
         await close_stream(self._stream)
 
     def _expire(self) -> None:
-        self._timer = DeadlineTimer(None, self._expire)  # one expires once
-        if self._task is not None:  # an item that has come in this pass of the loop is taken first
+        self._timer = DeadlineTimer(None, self._expire)  # a timer expires only once
+        if self._task is not None:  # an item that arrived in this pass of the loop is returned first
             self._ending = asyncio.get_running_loop().call_soon(self._cancel, self._task)
 
     def _cancel(self, task: asyncio.Task[Any]) -> None:
@@ -68,8 +72,12 @@ class TimedStream(Generic[T]):
         task.cancel()
 
     def _end_wait(self, task: asyncio.Task[Any], cancels: int) -> bool:
-        """Whether the limit has ended the wait, and nobody else cancels the task (which had been cancelled so often
-        before). Once it has said so, it does not any more."""
+        """Stop the wait. Return whether the limit ended it and nothing else canceled the task. Further calls return
+        False.
+
+        Args:
+            cancels: The number of cancellation requests before the wait.
+        """
         self._timer.restart(None)
         self._task = None
         if self._ending is not None:

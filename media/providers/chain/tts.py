@@ -1,4 +1,4 @@
-"""Fallback between voices: the next one continues at the first word whose audio was not delivered whole."""
+"""Fallback between voices: the next voice continues at the first word whose audio was not delivered completely."""
 
 import asyncio
 import math
@@ -22,10 +22,16 @@ from media.providers.usage import UsageMeter, discarding_meters
 
 
 class TextToSpeechChain:
-    """TextToSpeech over a list of voices in order of preference; it needs its text as the most demanding voice does.
+    """A TextToSpeech that tries a list of voices in order of preference. If any voice needs whole clauses, the chain
+    needs them, too.
 
-    meters: one for each voice. normalizers: the same; without them, every voice is given the text as it is written.
-    levels: the same, kept beyond the chain. A backup that was measured is made as loud as the first choice.
+    A backup whose loudness was measured is made as loud as the first choice.
+
+    Args:
+        meters: The usage meters, one for each voice.
+        normalizers: The text normalizers, one for each voice. By default, every voice receives the text as it is
+            written.
+        levels: The loudness of each voice, which outlives the chain.
     """
 
     def __init__(
@@ -52,9 +58,9 @@ class TextToSpeechChain:
         self.times_words = all(voice.times_words for voice in voices)
 
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
-        """Speaks the text, by as many voices as it takes. Raises the last ProviderError when all failed.
+        """Speak the text with as many voices as it takes. Raises the last ProviderError if all voices fail.
 
-        The text is read as fast as it comes; an error of its source is raised after the text before it was spoken.
+        The text is read as fast as it arrives. An error of its source is raised after the text before it was spoken.
         """
         clock = asyncio.get_running_loop().time
         buffer, speech = TextBuffer(text), SpeechTimeline(clock)
@@ -63,7 +69,7 @@ class TextToSpeechChain:
         start = partial(self._start, buffer, speech, language)
         try:
             while await buffer.wait_for_speakable(speech.next_character):
-                attempts = attempts or self._candidates.new_attempts()  # only now: the text may take long
+                attempts = attempts or self._candidates.new_attempts()  # not earlier, because the text may take long
                 running = await requests.first_unit(attempts, start)
                 attempts, attempt = running.attempts, running.attempt
                 words = WholeWords(
@@ -94,7 +100,7 @@ class TextToSpeechChain:
                 attempts.release()
             try:
                 await requests.close()
-            finally:  # cancelled once more: the source must not be read on
+            finally:  # a second cancellation must not leave the source being read
                 await buffer.close()
 
     def _start(
@@ -121,7 +127,7 @@ class TextToSpeechChain:
     def _make_deadline(
         self, speech: SpeechTimeline, attempts: Attempts[TextToSpeech], on_due: Callable[[], None]
     ) -> AudioDeadline:
-        """The deadline of the voice in use, whose wait begins when its first audio is due."""
+        """Return the deadline of the voice in use. The voice's wait begins when its first audio is due."""
         deadlines = self._deadlines
         limits = deadlines.voice_limits(
             attempts.usual_wait, attempts.usual_gap, has_rival=attempts.has_rival, last=not attempts.has_other
@@ -150,7 +156,7 @@ class TextToSpeechChain:
     ) -> None:
         _learn_gap(attempts, attempt, error)
         if self._is_all_spoken(buffer, attempt):
-            attempts.give_up(error)  # everything was spoken
+            attempts.give_up(error)  # all text was spoken
         else:
             attempts.fail_over(error, stage="stream", cost_s=attempt.silent_s)
 

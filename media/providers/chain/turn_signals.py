@@ -1,4 +1,4 @@
-"""What the recognizer in use signals of the end of the caller's turn, passed on until another one takes its place."""
+"""The turn signals of the recognizer in use, which are passed on until another recognizer takes its place."""
 
 from dataclasses import replace
 
@@ -6,13 +6,15 @@ from media.providers.ports import NO_TURN_SIGNAL, RecognizedText, SpeechToTextSi
 
 
 def join_texts(earlier: str, text: str) -> str:
-    """A turn's text, with that of recognizers which have failed since."""
+    """Return a turn's text, including the text of recognizers that have failed since."""
     return f"{earlier} {text}".strip() if earlier else text
 
 
 def join_result(earlier: str, result: RecognizedText) -> RecognizedText:
-    """A result with the turn's text of recognizers that have failed since. Its language holds for the turn only if it
-    is that of most of it."""
+    """Return a result that includes the turn's text of recognizers that have failed since.
+
+    The result keeps its language only if it contributes most of the text.
+    """
     if not earlier:
         return result
     text = join_texts(earlier, result.text)
@@ -21,19 +23,23 @@ def join_result(earlier: str, result: RecognizedText) -> RecognizedText:
 
 
 class TurnSignals:
-    """The signals of one call's recognizers."""
+    """The turn signals of one call's recognizers."""
 
     def __init__(self, sink: SpeechToTextSink) -> None:
         self._sink = sink
         self._is_one_out = False
 
     def pass_on(self, signal: TurnSignal, earlier_text: str) -> None:
-        """Passes one on. earlier_text: of the turn, by recognizers that have failed since."""
+        """Pass a signal on.
+
+        Args:
+            earlier_text: The turn's text from recognizers that have failed since.
+        """
         self._is_one_out = signal.finished is not None or signal.resumed
         self._sink(replace(signal, text=join_texts(earlier_text, signal.text)))
 
     def drop(self) -> None:
-        """The recognizer is listened to no longer: takes its signal back, if one was passed on."""
+        """Withdraw the last signal, if there is one, because its recognizer is no longer used."""
         if self._is_one_out:
             self._is_one_out = False
             self._sink(NO_TURN_SIGNAL)

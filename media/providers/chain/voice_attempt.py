@@ -17,10 +17,17 @@ from media.providers.usage import UsageMeter
 class VoiceAttempt:
     """One attempt at a voice.
 
-    text, segment: what it speaks. times_all: all words come with a timing, also where the voice reports none.
-    normalizer: makes what the voice is given of the text. level: the voice's loudness; gain_db: what its audio gets.
-    longest_gap_s: time for which audio was due after the first; None before the second. has_begun: a voice gives no
-    sign of life before its audio.
+    Args:
+        text: The text of the whole speech.
+        segment: The part of the speech that this voice speaks.
+        times_all: Give every word a time, even if the voice reports none.
+        normalizer: Converts the text for the voice.
+        level: The voice's loudness.
+        gain_db: The gain of the voice's audio.
+
+    Attributes:
+        longest_gap_s: The longest time for which further audio was due; None before the second audio.
+        has_begun: Always false, because a voice gives no sign of life before its audio.
     """
 
     has_begun = False
@@ -51,7 +58,8 @@ class VoiceAttempt:
         self._spoken = normalizer.open(segment.reader, language)
 
     async def stream(self) -> AsyncIterator[SpeechChunk]:
-        """Streams what this voice adds to the speech, its words timed from its first audio. Raises ProviderError."""
+        """Stream what this voice adds to the speech. Word times are relative to its first audio. Raises
+        ProviderError."""
         self._text.attach(self._deadline, self.segment.start)
         spoken = self._spoken
         voice, text = self.segment.voice, self.segment.reader if spoken is None else spoken
@@ -62,7 +70,7 @@ class VoiceAttempt:
                 chunk = self._adapt(chunk)
                 words = self.segment.add(chunk)
                 yield SpeechChunk(chunk.audio, tuple(words)) if self._times_all else chunk
-                if chunk.audio:  # a voice may send the words apart
+                if chunk.audio:  # a voice may send words separately
                     self._deadline.audio_received()
             if spoken is not None and (begun := spoken.finish()):
                 yield SpeechChunk(b"", tuple(self.segment.add(SpeechChunk(b"", tuple(begun)))))
@@ -70,7 +78,7 @@ class VoiceAttempt:
             if self._times_all and last:
                 yield SpeechChunk(b"", tuple(last))
         except ProviderError as error:
-            # A full account and a refused key may be told behind the text (ElevenLabs); it bills nothing.
+            # A full account or a refused key may be reported after the text (ElevenLabs), and is not billed.
             accepted_nothing = isinstance(error, ProviderBusy | KeyRefused) and not self.segment.audio_ms
             self.silent_s = self._deadline.overdue_s
             raise
@@ -78,32 +86,33 @@ class VoiceAttempt:
             self._text.detach(self._deadline)
             try:
                 await source.close()
-            finally:  # until it is closed, a voice may still read text
+            finally:  # a voice may read text until it is closed
                 sent = self.segment.reader.read_characters if spoken is None else spoken.sent_characters
                 self._meter.record(0 if accepted_nothing else sent, "characters")
 
     def _adapt(self, chunk: SpeechChunk) -> SpeechChunk:
-        """The chunk with the written words, as loud as the chain's first choice."""
+        """Return the chunk with the words as written, and as loud as the chain's first choice."""
         self._level.add(chunk.audio)
         if self._gain and chunk.audio:
             chunk = SpeechChunk(chunk.audio.translate(self._gain), chunk.words)
         return chunk if self._spoken is None else self._spoken.to_written(chunk)
 
     def is_unit(self, event: SpeechChunk) -> bool:
-        """Whether it is audio: words alone decide no race."""
+        """Return whether the event has audio, because words alone do not decide a race."""
         return bool(event.audio)
 
     def is_useful(self, event: SpeechChunk) -> bool:
-        """Whether the voice did its work."""
+        """Return whether the event shows that the voice did its work."""
         return bool(event.audio)
 
     def felt_since(self, due_at: float) -> float:
-        """When its first audio was due, or what an earlier voice had sent was played."""
+        """Return when the first audio was due, or when the audio of an earlier voice had been played, whichever is
+        later."""
         return max(due_at, self._deadline.played_until)
 
     async def _next(self, source: TimedStream[SpeechChunk]) -> SpeechChunk | None:
-        """Returns the next audio, None at the end. Raises ProviderSlow when it comes after the deadline, or all of it
-        comes slower than it is spoken."""
+        """Return the next audio, or None at the end. Raises ProviderSlow if the audio misses the deadline, or all of it
+        arrives slower than real time."""
         clock, deadline = asyncio.get_running_loop().time, self._deadline
         began = clock()
 

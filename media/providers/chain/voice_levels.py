@@ -1,4 +1,4 @@
-"""How loud each voice is, and the gain that makes a backup as loud as the first choice."""
+"""The loudness of each voice, and the gain that makes a backup as loud as the first choice."""
 
 from collections import OrderedDict
 from typing import Final
@@ -10,18 +10,22 @@ from media.audio.mulaw import BYTES_PER_MS
 
 log = structlog.get_logger()
 
-# A voice is measured once, from so much of its audio: its loudness over five seconds varies by about 1 dB.
+# Each voice is measured once, from this much audio. The loudness over five seconds varies by about 1 dB.
 MEASURED_MS: Final = 5_000
-# A difference up to this is not heard as a jump; the gain's steps are half of it.
+# A difference up to this is not audible as a jump. The gain's steps are half of it.
 MIN_GAIN_DB: Final = 1.0
 _STEP_DB: Final = 0.5
 MAX_GAIN_DB: Final = 9.0
-# Voices that a process remembers.
+# The maximum number of voices in a process.
 MOST_VOICES: Final = 500
 
 
 class VoiceLevel:
-    """Of one voice with its options. lufs: None until it was measured."""
+    """The loudness of one voice with its options.
+
+    Attributes:
+        lufs: The loudness, or None before it was measured.
+    """
 
     def __init__(self, provider: str) -> None:
         self.lufs: float | None = None
@@ -29,7 +33,7 @@ class VoiceLevel:
         self._audio = bytearray()
 
     def add(self, ulaw: bytes) -> None:
-        """Adds audio of the voice, before any gain."""
+        """Add audio of the voice, before any gain."""
         if self.lufs is not None:
             return
         self._audio += ulaw
@@ -42,14 +46,18 @@ class VoiceLevel:
 
 
 class VoiceLevels:
-    """One per event loop, for all calls. The voice that was used longest ago makes room."""
+    """The loudness of all voices on an event loop. The least recently used voice is removed first."""
 
     def __init__(self, most: int = MOST_VOICES) -> None:
         self._most = most
         self._levels: OrderedDict[bytes, VoiceLevel] = OrderedDict()
 
     def find(self, provider: str, options: bytes) -> VoiceLevel:
-        """The voice's level. options: all that it is made from, encoded."""
+        """Return the voice's level.
+
+        Args:
+            options: The encoded options from which the voice is made.
+        """
         key = provider.encode() + b"\0" + options
         level = self._levels.setdefault(key, VoiceLevel(provider))
         self._levels.move_to_end(key)
@@ -59,7 +67,8 @@ class VoiceLevels:
 
 
 def gain_db(first: VoiceLevel, backup: VoiceLevel) -> float:
-    """What makes the backup as loud as the first choice, within MAX_GAIN_DB; 0 while one of them was not measured."""
+    """Return the gain that makes the backup as loud as the first choice, within MAX_GAIN_DB. Returns 0 until both were
+    measured."""
     if first.lufs is None or backup.lufs is None:
         return 0.0
     difference = first.lufs - backup.lufs

@@ -1,4 +1,4 @@
-"""What one voice delivered of a speech, and the timing of its words: reported by the voice, or estimated."""
+"""The part of a speech that one voice delivered, and the timing of its words, which is reported or estimated."""
 
 from media.audio.mulaw import BYTES_PER_MS
 from media.providers.chain.audio_deadline import is_speakable
@@ -15,8 +15,12 @@ from shared.providers.word_timing import (
 
 
 class VoiceSegment:
-    """One voice's segment of a speech, from the character `start` on. pace: its ms per character, which count where it
-    reports no timings; None before it has said anything in this call."""
+    """One voice's segment of a speech, from the character `start` on.
+
+    Args:
+        pace: The voice's ms per character, which is used if the voice reports no times. None before its first speech in
+            this call.
+    """
 
     def __init__(self, text: TextBuffer, start: int, voice: TextToSpeech, pace: float | None) -> None:
         self._buffer = text
@@ -26,30 +30,30 @@ class VoiceSegment:
         self._pace = pace or TYPICAL_MS_PER_CHARACTER
         self.reader = TextReader(text, start)
         self.audio_ms = 0.0
-        self.words: list[TimedWord] = []  # known so far, in ms from this voice's first audio
+        self.words: list[TimedWord] = []  # words so far, in ms from this voice's first audio
 
     @property
     def times_words(self) -> bool:
-        """Whether the voice reports timings."""
+        """Whether the voice reports word times."""
         return self.voice.times_words
 
     @property
     def whole_ms(self) -> float:
-        """Where the last word ends whose audio is whole; all audio while its words cannot be told apart."""
+        """The end of the last word whose audio is complete. All audio counts if its words cannot be distinguished."""
         if not self._knows_words:
             return self.audio_ms
         latest = self.audio_ms + MISSING_MS
         return min(self.audio_ms, next((word.end_ms for word in reversed(self.words) if word.end_ms <= latest), 0.0))
 
     def add(self, chunk: SpeechChunk) -> list[TimedWord]:
-        """Adds audio; returns the words that begin in it."""
+        """Add audio, and return the words that begin in it."""
         self.audio_ms += len(chunk.audio) / BYTES_PER_MS
         words = list(chunk.words) if self.voice.times_words else self._estimated()
         self.words.extend(words)
         return words
 
     def finish(self) -> list[TimedWord]:
-        """Ends the segment; returns the words not returned yet. Raises ProviderError when text or audio is missing."""
+        """End the segment, and return the words not returned yet. Raises ProviderError if text or audio is missing."""
         if not self.reader.finished:
             raise ProviderError(self.voice.name, "stopped before the end of the text")
         if not self.audio_ms and is_speakable(self._buffer.text[self.start :]):
@@ -61,7 +65,7 @@ class VoiceSegment:
         return spread_words(left, self._timed_ms(), max(0.0, share))
 
     def next_character(self) -> int:
-        """Offset of the first character that was not spoken."""
+        """Return the offset of the first character that was not spoken."""
         starts, texts = self._starts(), self._texts()
         if self.voice.times_words and self.words:
             count = count_spoken(texts, self.words, self.audio_ms)
@@ -70,7 +74,7 @@ class VoiceSegment:
         return starts[count] if count < len(starts) else self.reader.position
 
     def measured_pace(self) -> float:
-        """Ms per character over the whole segment."""
+        """Return the ms per character over the whole segment."""
         return self.audio_ms / max(1, timing_length(self._texts()))
 
     def _estimated(self) -> list[TimedWord]:

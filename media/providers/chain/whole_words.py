@@ -1,4 +1,4 @@
-"""Passes a voice's audio on word by word, so that the next voice can say the word in which this one breaks off."""
+"""Passes a voice's audio on word by word, so that the next voice can repeat a word that breaks off."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,22 +9,26 @@ from media.providers.chain.voice_segment import VoiceSegment
 from media.providers.ports import SpeechChunk, TimedWord
 from shared.providers.word_timing import MISSING_MS
 
-# What has to go out before it is a whole word goes out so long before the audio in front of it has been played, lest
-# the caller hears a gap.
+# Audio that must be sent before its word is complete is sent this long before the earlier audio has been played, so
+# that the caller hears no gap.
 MARGIN_S: Final = 0.15
-# A pause and a long word. More audio than this without the end of a word has times that came wrong, or not at all.
+# The length of a pause and a long word. If more audio than this has no word end, its word times are wrong or missing.
 LONGEST_MS: Final = 1_500.0
 
 
 class WholeWords:
-    """What one voice delivered, without the part of a word at its end: that is held until the rest of it came, or until
-    the next voice says the word. What was passed on cannot be taken back: a carrier can only forget all that it has not
-    played. Three parts go out when they are needed, lest the caller hears a gap: that of a voice's first word, because
-    the caller waits for the answer; that of a voice which no other one can replace; and audio for which no times come.
+    """Holds back an incomplete word at the end of a voice's audio until its rest arrives or the next voice says the
+    word.
 
-    can_be_replaced: another voice is left.
-    next_event: gives the voice's next audio, None at the end. played_until: when what was passed on has been played, by
-    the event loop's clock. on_audio: called once, when the first audio comes. Close it in the end.
+    Audio that was passed on cannot be taken back, because a carrier can only drop all audio that it has not played.
+    Incomplete words are sent in time to avoid a gap in three cases: a voice's first word, because the caller waits for
+    the answer; a voice that no other voice can replace; and audio without word times. Must be closed.
+
+    Args:
+        next_event: Returns the voice's next audio, or None at the end.
+        can_be_replaced: Another voice is left.
+        played_until: Returns when the audio that was passed on has been played, by the event loop's clock.
+        on_audio: Called once, when the first audio arrives.
     """
 
     def __init__(
@@ -49,11 +53,11 @@ class WholeWords:
 
     @property
     def held_ms(self) -> float:
-        """Length of the audio that is held."""
+        """The length of the audio that is held back."""
         return len(self._audio) / BYTES_PER_MS
 
     async def next(self) -> SpeechChunk | None:
-        """What can be passed on next; None at the end. Raises ProviderError."""
+        """Return the next audio to pass on, or None at the end. Raises ProviderError."""
         while True:
             if self._audio and not await self._comes_in_time():
                 return self.release()
@@ -67,7 +71,7 @@ class WholeWords:
                 return ready
 
     def release(self) -> SpeechChunk | None:
-        """All that is held."""
+        """Return all audio that is held back, or None."""
         chunk = SpeechChunk(bytes(self._audio), tuple(self._words))
         self._passed_ms += self.held_ms
         self._audio.clear()
@@ -75,13 +79,13 @@ class WholeWords:
         return chunk if chunk.audio or chunk.words else None
 
     async def close(self) -> None:
-        """Ends the wait for the voice."""
+        """Stop waiting for the voice."""
         if self._pending is not None:
             self._pending.cancel()
             await asyncio.gather(self._pending, return_exceptions=True)
 
     async def _comes_in_time(self) -> bool:
-        """Whether the voice's next audio, or its end, comes before what is held has to go out."""
+        """Whether the voice's next audio, or its end, arrives before the held audio must be sent."""
         if self._pending is None:
             self._pending = asyncio.ensure_future(self._next_event())
         left_s = self._left_s()
@@ -93,7 +97,7 @@ class WholeWords:
         return await (self._next_event() if pending is None else pending)
 
     def _add(self, chunk: SpeechChunk) -> SpeechChunk | None:
-        """Takes audio; returns what can be passed on."""
+        """Add audio. Return the audio that can be passed on."""
         whole_ms, length_ms = self._segment.whole_ms, len(chunk.audio) / BYTES_PER_MS
         if not self._audio and not self._words and self._passed_ms + length_ms <= whole_ms:
             self._passed_ms += length_ms
@@ -104,13 +108,13 @@ class WholeWords:
         return self.release() if left_s is not None and left_s <= 0 else self._take(whole_ms)
 
     def _left_s(self) -> float | None:
-        """How long what is held may stay; None: until it is a whole word."""
+        """Return how long the held audio may be kept. None means until its word is complete."""
         if self._can_be_replaced and self._segment.whole_ms > 0 and self.held_ms <= LONGEST_MS:
             return None
         return self._played_until() - MARGIN_S - asyncio.get_running_loop().time()
 
     def _take(self, whole_ms: float) -> SpeechChunk | None:
-        """What is held up to the end of the last whole word."""
+        """Return the held audio up to the end of the last complete word."""
         count = min(len(self._audio), max(0, round((whole_ms - self._passed_ms) * BYTES_PER_MS)))
         words = [word for word in self._words if word.end_ms <= whole_ms + MISSING_MS]
         chunk = SpeechChunk(bytes(self._audio[:count]), tuple(words))
