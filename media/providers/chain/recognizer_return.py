@@ -55,7 +55,7 @@ class ReturningSession(ChainedSession):
             else:
                 self._cleanup.close(opened.session)
         except ProviderError:
-            pass  # reported
+            pass  # already reported
         finally:
             self._returning = None
             if attempts is not self._attempts:
