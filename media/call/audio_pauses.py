@@ -28,6 +28,11 @@ class AudioPauses:
     def __init__(self) -> None:
         self._pauses: list[_Pause] = []
 
+    @property
+    def has_any(self) -> bool:
+        """Whether the call has had a pause."""
+        return bool(self._pauses)
+
     def set_paused(self, is_paused: bool, now: float) -> None:
         """Begin a pause, or end it PAUSE_TAIL_MS from now. A repeated value changes nothing."""
         is_in_pause = bool(self._pauses) and self._pauses[-1].end_ms == math.inf

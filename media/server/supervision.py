@@ -130,6 +130,7 @@ class _Session:
         self._has_paused = self._is_speaking = False
         self._told = (False, False, False)  # the latest state that was sent
         self._supervised: SupervisedCall | None = None  # set once the token is redeemed
+        self._timer: asyncio.TimerHandle | None = None
         self._heard_ms = self._dropped_ms = self._untold_ms = 0.0
 
     # --- Receiver ---
@@ -249,9 +250,9 @@ class _Session:
                 {"event": "consent", "at_ms": round(now), "consent": state.consent, "is_paused": state.is_paused}
             )
 
-        # An exception in a tap would end the call, so the session ends instead.
+        # An exception in a tap would end the call, so the session ends instead. Frames of the caller are only stored.
         tap = Tap(
-            caller=self._guarded(audio.add_caller),
+            caller=audio.add_caller,
             agent=self._guarded(audio.add_agent),
             consent=self._guarded(follow_consent),
             ended=lambda: self._call_ended(call, audio, grant),
@@ -274,11 +275,11 @@ class _Session:
         if watch is not None:
             watch.add_done_callback(lambda _: self._end("revoked", CloseCode.POLICY))
         try:
-            while not self._ended.done():
-                self._follow_line(call, grant)
-                self._tick(call, audio)
-                await asyncio.wait({self._ended}, timeout=PERIOD_S)
+            self._follow(call, audio, grant)
+            await asyncio.wait({self._ended})
         finally:
+            if self._timer is not None:
+                self._timer.cancel()
             self._metrics.listeners.dec()
             if watch is not None:
                 watch.cancel()
@@ -291,6 +292,17 @@ class _Session:
                     call.resume_agent(grant.session_id)
                 self._record_end(call, audio, grant, reason)
         return reason, code
+
+    def _follow(self, call: Call, audio: LiveAudio, grant: SupervisionGrant) -> None:
+        """Follow the call now and every PERIOD_S, on a timer, because a task that waits costs several times as much."""
+        try:
+            self._follow_line(call, grant)
+            self._tick(call, audio)
+        except Exception:
+            log.exception("listener.crashed")
+            self._end("fault", CloseCode.INTERNAL)
+        if not self._ended.done():
+            self._timer = asyncio.get_running_loop().call_later(PERIOD_S, self._follow, call, audio, grant)
 
     def _follow_line(self, call: Call, grant: SupervisionGrant) -> None:
         """Take the line back at the end of the call, because the agent says goodbye."""

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from media.audio import mulaw
 from media.audio.wav import read_wav
@@ -142,6 +144,30 @@ def test_burst_after_a_stall_does_not_make_the_listener_later() -> None:
     frames = [frame for now in range(2_060, 2_600, 20) if (frame := audio.take(float(now)))]
     found = next(frame for frame in frames if 0x10 in frame.caller)
     assert found.at_ms <= 2_040 + 200
+
+
+def received(frames: list[tuple[bytes, float]], period: int) -> bytes:
+    """The caller's side, if the listener takes audio after each `period` frames, and once more a second later."""
+    audio, heard = LiveAudio(0.0), bytearray()
+    audio.follow_consent(GIVEN, 0.0)
+    for index, (ulaw, now) in enumerate(frames):
+        audio.add_caller(ulaw, now)
+        if index % period == period - 1 and (due := audio.take(now)):
+            heard += due.caller
+    while due := audio.take(frames[-1][1] + 1_000.0):
+        heard += due.caller
+    return bytes(heard)
+
+
+@given(st.lists(st.integers(0, 39), min_size=20, max_size=60), st.integers(2, 9), st.integers(0, 59))
+def test_rare_takes_move_no_frame_by_more_than_the_jitter(jitter: list[int], period: int, gap_at: int) -> None:
+    late_ms = [400.0 if index >= gap_at else 0.0 for index in range(len(jitter))]
+    times = [20.0 * (index + 1) + late_ms[index] + 0.5 * jitter[index] for index in range(len(jitter))]
+    frames = [(bytes([index + 1]) * 160, time) for index, time in enumerate(times)]
+    seldom, often = received(frames, period), received(frames, 1)
+    for ulaw, _ in frames:
+        assert seldom.count(ulaw[:1]) == often.count(ulaw[:1]) == len(ulaw)
+        assert abs(seldom.index(ulaw) - often.index(ulaw)) <= 8 * 20
 
 
 def test_message_has_a_header_and_both_sides() -> None:
