@@ -92,7 +92,7 @@ def test_stripe_page(checkout: Path) -> None:
 
 
 def test_integrations_page(checkout: Path) -> None:
-    output = run_document(checkout, "docs/develop/simulated-integrations.md")
+    output = run_document(checkout, "docs/use/simulated-integrations.md")
     assert "tool check_availability: done" in output and '"summary": "Closed"' in output
 
 

@@ -220,4 +220,4 @@ def _integration_hints(integrations: IntegrationsAddress | None, state: str) -> 
         yield f"workspaces can connect simulated calendars, CRMs and channels at {integrations.url}"
         yield f"what they have: {integrations.url}/records; their key is {integrations.key}"
         yield f'addresses, tokens and keys as variables of a shell: eval "$({_PROGRAM} env{state})"'
-        yield "docs/develop/simulated-integrations.md connects a calendar, whose free times the agent then says"
+        yield "docs/use/simulated-integrations.md connects a calendar, whose free times the agent then says"

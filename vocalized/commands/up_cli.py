@@ -50,7 +50,7 @@ def up(
     prices; `vendors` lets them fail. Until the next start without the option, agents that name no provider use them
     before real ones that have a key. With --simulated-stripe a subscription can be walked through by hand
     (docs/run/stripe.md). With --simulated-integrations a workspace connects a simulated Google Calendar, HubSpot or
-    Slack, and agents use them (docs/develop/simulated-integrations.md). State is kept between runs; emails become files
+    Slack, and agents use them (docs/use/simulated-integrations.md). State is kept between runs; emails become files
     in DIR/mail. Ctrl-C or SIGTERM stops all of it, exit code 0.
     """
     from vocalized.commands.up import UpOptions, run_up

@@ -1,4 +1,4 @@
-"""docs/use/metrics.md defines the figures of the answers, and no others."""
+"""docs/use/metrics.md and docs/run/platform-metrics.md define the figures of the answers, and no others."""
 
 import json
 import re
@@ -12,7 +12,8 @@ from control.billing.periods.rules import RESOURCE_TYPES
 from control.http.openapi.document import response_schema
 from control.http.route import Route, read_signature
 
-DOCUMENT = (Path(__file__).parents[3] / "docs" / "use" / "metrics.md").read_text()
+DOCS = Path(__file__).parents[3] / "docs"
+DOCUMENT = "\n".join((DOCS / page).read_text() for page in ("use/metrics.md", "run/platform-metrics.md"))
 SCHEMA = (Path(__file__).parents[3] / "control" / "db" / "schema.sql").read_text()
 FIGURES = [route for route in ROUTES if "/analytics/" in route.path and not read_signature(route).streamed]
 # They say which answer it is, and are no figures.
