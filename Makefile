@@ -50,25 +50,25 @@ format: $(STAMP) ## format the code
 	$(PY) -m ruff check --fix .
 
 bench: $(STAMP) ## load benchmarks against pipecat and FastAPI; writes docs/evidence/performance.md and docs/evidence/api-performance.md
-	$(PY) -m benchmarks run
-	$(PY) -m benchmarks vendors
-	$(PY) -m benchmarks api
+	$(PY) -m lab.benchmarks run
+	$(PY) -m lab.benchmarks vendors
+	$(PY) -m lab.benchmarks api
 
 rehearse: $(STAMP) ## 200 calls through the whole stack, then carriers' faults, outages and a killed node; writes docs/evidence/stack.md
-	$(PY) -m vocalized.rehearse
+	$(PY) -m lab
 
 chaos: $(STAMP) ## faults of every neighbour and of the surroundings under 50 calls; as root all of them; writes docs/evidence/chaos.md
-	$(PY) -m vocalized.rehearse chaos --write docs/evidence/chaos.md
+	$(PY) -m lab chaos --write docs/evidence/chaos.md
 
 listen: $(STAMP) ## turn-taking with recorded callers, in virtual time; goes on where it was stopped; writes docs/evidence/listening.md
-	$(PY) -m vocalized.listening fetch
-	$(PY) -m vocalized.listening run --set development --json var/listening/development.json
-	$(PY) -m vocalized.listening run --set held_out --json var/listening/held_out.json
-	$(PY) -m vocalized.listening run --set held_out --families pauses --families natural_turns --llm-ms 300 --tts-ms 150 --json var/listening/slow.json
-	$(PY) -m vocalized.listening run --set second_held_out --families pauses --json var/listening/second.json
-	$(PY) -m vocalized.listening score --set held_out --json var/listening/scores.json
-	-$(PY) -m vocalized.listening peers --set held_out --json var/listening/peers.json
-	$(PY) -m vocalized.listening report var/listening/held_out.json var/listening/slow.json \
+	$(PY) -m lab.listening fetch
+	$(PY) -m lab.listening run --set development --json var/listening/development.json
+	$(PY) -m lab.listening run --set held_out --json var/listening/held_out.json
+	$(PY) -m lab.listening run --set held_out --families pauses --families natural_turns --llm-ms 300 --tts-ms 150 --json var/listening/slow.json
+	$(PY) -m lab.listening run --set second_held_out --families pauses --json var/listening/second.json
+	$(PY) -m lab.listening score --set held_out --json var/listening/scores.json
+	-$(PY) -m lab.listening peers --set held_out --json var/listening/peers.json
+	$(PY) -m lab.listening report var/listening/held_out.json var/listening/slow.json \
 		var/listening/second.json var/listening/development.json --scores var/listening/scores.json --peers var/listening/peers.json
 
 seed-load: $(STAMP) ## 1,000 workspaces and 1,000,000 calls in a database; measures every list and overview

@@ -43,9 +43,9 @@ settings.load_profile("steady")
 TESTS = Path(__file__).parent
 # What users do not run: simulators, laboratory, tools, documents, and the equipment of tests. `make test` omits it.
 EXTENDED = (
-    "benchmarks",
     "deploy",
     "documents",
+    "lab",
     "platform",
     "simulator",
     "test_architecture.py",
@@ -54,16 +54,13 @@ EXTENDED = (
     "test_virtual_time.py",
     "tools",
     "vocalized/caller",
-    "vocalized/capacity",
     "vocalized/commands",
     "vocalized/demo",
-    "vocalized/listening",
-    "vocalized/rehearse",
     "vocalized/stack",
     "vocalized/vendors",
 )
 # Folders of tests that start the platform as processes: up to 50 s each.
-SLOWEST = ("network", "vocalized")
+SLOWEST = ("lab", "network", "vocalized")
 
 # pipecat, once imported, replaces it on Python before 3.12 by one that raises a subclass of CancelledError. That is no
 # time-out to `asyncio.timeout`, which compares the class: a late answer of Redis would end the request instead.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-OURS = ("media", "control", "shared", "vendors", "config", "simulator", "vocalized", "benchmarks", "tests")
+OURS = ("media", "control", "shared", "vendors", "config", "simulator", "vocalized", "lab", "tests")
 
 
 @pytest.mark.parametrize("name", OURS)

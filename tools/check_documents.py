@@ -27,7 +27,7 @@ _FILE: Final = re.compile(
     r"`([\w.]+/[\w./]+\.(?:py|sql|toml|svg))`(?:\s\(((?:`[\w.]+`(?:,\s|\sand\s)?)+)\))?"
 )  # fmt: skip
 _FOLDER: Final = re.compile(
-    r"`((?:media|control|shared|vendors|config|simulator|vocalized|benchmarks|console|tools|tests|docs|deploy)[\w/]*/)`"
+    r"`((?:media|control|shared|vendors|config|simulator|vocalized|lab|console|tools|tests|docs|deploy)[\w/]*/)`"
 )
 _ROW: Final = re.compile(r"^\| (.*) \|$", re.MULTILINE)
 _TEST: Final = re.compile(r"\btest_\w+(?!\w|\.py)\b(?!\.py)")

@@ -24,11 +24,11 @@ import uvloop
 from aiohttp import ClientSession
 from websockets.utils import apply_mask
 
-from benchmarks import frames
-from benchmarks.clip import FRAME, SILENCE, encode, load_phrase
-from benchmarks.delays import PLAN
-from benchmarks.server import ROOT
-from benchmarks.twilio import CONNECTED, Stream
+from lab.benchmarks import frames
+from lab.benchmarks.clip import FRAME, SILENCE, encode, load_phrase
+from lab.benchmarks.delays import PLAN
+from lab.benchmarks.server import ROOT
+from lab.benchmarks.twilio import CONNECTED, Stream
 from media.command import VENDORS
 from media.providers.chain.deadlines import Deadlines
 from media.providers.factory import ProviderFactory

@@ -14,7 +14,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 TARGET: Final = ROOT / "docs" / "develop" / "packages.md"
-PROGRAMS: Final = ("media", "control", "vendors", "shared", "config", "vocalized", "simulator", "benchmarks")
+PROGRAMS: Final = ("media", "control", "vendors", "shared", "config", "vocalized", "simulator", "lab")
 _WITH_MODULES: Final = frozenset(
     {
         "media/call",

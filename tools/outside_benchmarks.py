@@ -5,7 +5,7 @@
     python -m tools.outside_benchmarks pauses FOLDER     # eot-bench's policy sweep over labels.jsonl and its recordings
     python -m tools.outside_benchmarks duplex CHECKOUT   # the example inputs of Full-Duplex-Bench v1
 
-The data is not part of this repository. `ami` needs `python -m vocalized.listening fetch` first.
+The data is not part of this repository. `ami` needs `python -m lab.listening fetch` first.
 """
 
 import io
@@ -20,13 +20,10 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
-from media.turn.completeness import load_completeness_model
-from media.turn.expected_reply import ExpectedReply, expected_reply
-from shared.plan import TurnPlan
-from vocalized.listening.__main__ import CACHE, open_recognitions
-from vocalized.listening.outside_scores import OutsideTool, write_stereo
-from vocalized.listening.overlaps import ANSWER, ANSWER_MS
-from vocalized.listening.sound import (
+from lab.listening.__main__ import CACHE, open_recognitions
+from lab.listening.outside_scores import OutsideTool, write_stereo
+from lab.listening.overlaps import ANSWER, ANSWER_MS
+from lab.listening.sound import (
     RATE,
     USUAL_DB,
     Samples,
@@ -37,8 +34,11 @@ from vocalized.listening.sound import (
     to_frames,
     to_pcm,
 )
-from vocalized.listening.sources import HOTATO, fetch
-from vocalized.listening.virtual_call import CallSetup, ListeningEngines, load_smart_turn, run_call
+from lab.listening.sources import HOTATO, fetch
+from lab.listening.virtual_call import CallSetup, ListeningEngines, load_smart_turn, run_call
+from media.turn.completeness import load_completeness_model
+from media.turn.expected_reply import ExpectedReply, expected_reply
+from shared.plan import TurnPlan
 
 # eot-bench: a score 200 ms into a pause; pauses within a turn of 0.2 to 5 s; the grids of its policies, in seconds.
 SCORED_S, HOLD_S = 0.2, (0.2, 5.0)

@@ -19,8 +19,8 @@ import numpy as np
 import onnxruntime
 import soundfile
 
-from vocalized.listening.short_requests import LIST, read_requests
-from vocalized.listening.sound import RATE, USUAL_DB, at_level, resample, trim
+from lab.listening.short_requests import LIST, read_requests
+from lab.listening.sound import RATE, USUAL_DB, at_level, resample, trim
 
 KOKORO_RATE = 24_000
 # Espeak's phonemes (with "^" as the tie) in the alphabet of Kokoro, in this order.

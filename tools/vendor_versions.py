@@ -21,8 +21,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
-from benchmarks.vendors.conversation import CHAT_MODEL
 from config.catalog_agents import read_providers
+from lab.benchmarks.vendors.conversation import CHAT_MODEL
 from vendors.anthropic import wire as anthropic_wire
 from vendors.assemblyai import wire as assemblyai_wire
 from vendors.cartesia import wire as cartesia_wire

@@ -12,7 +12,7 @@ NUMBERS = [record.name[:4] for record in RECORDS]
 MOST_WORDS = 450
 PARTS = ("Context", "Decision", "Consequences", "Figure that decided")
 ROOMS = (
-    "benchmarks", "clients", "config", "console", "control", "deploy", "docs", "media", "shared", "simulator", "tests",
+    "clients", "config", "console", "control", "deploy", "docs", "lab", "media", "shared", "simulator", "tests",
     "tools", "vendors", "vocalized",
 )  # fmt: skip
 SUFFIXES = {".c", ".js", ".json", ".md", ".py", ".sh", ".sql", ".toml", ".yaml", ".yml"}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest_asyncio
 
+from lab.rehearsals.callers import caller_turns
+from lab.rehearsals.platform import Platform, PlatformShape, running_platform
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.platform.service_folder import make_service_folder
-from vocalized.rehearse.callers import caller_turns
-from vocalized.rehearse.platform import Platform, PlatformShape, running_platform
 
 ROOT = Path(__file__).parents[2]
 TURNS = 2

@@ -8,6 +8,8 @@ from typing import Any, Final
 import pytest
 
 from config.catalog_integrations import shipped_integration_types
+from lab.rehearsals.callers import scripted_caller
+from lab.rehearsals.platform import Platform
 from shared.ids import new_id
 from simulator.carrier.prepared_turn import PreparedTurn
 from simulator.integrations.server import SimulatedIntegrations, running_integrations
@@ -15,8 +17,6 @@ from tests.media.providers.sse_server import sse_server
 from tests.network.call_record import find_call_id, wait_for_record
 from tests.network.test_appointments import events_of, tool_call
 from tests.network.test_messages import MODEL, agent_with, serve_model
-from vocalized.rehearse.callers import scripted_caller
-from vocalized.rehearse.platform import Platform
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import pytest
 
+from lab.rehearsals.callers import RehearsalCaller, scripted_caller
+from lab.rehearsals.platform import Platform
+from lab.rehearsals.tools.workspace_tools import connected_workspace
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.media.providers.sse_server import CHUNKED, DONE, Step, delta, sse_server
 from tests.network.call_record import CallRecord, find_call_id, wait_for_record
 from tests.network.test_messages import MODEL, agent_with, serve_model
-from vocalized.rehearse.callers import RehearsalCaller, scripted_caller
-from vocalized.rehearse.platform import Platform
-from vocalized.rehearse.tools.workspace_tools import connected_workspace
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

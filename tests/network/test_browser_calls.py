@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from lab.rehearsals.callers import read_words
+from lab.rehearsals.platform import Platform
 from simulator.carrier.audio_clip import Clip
 from simulator.carrier.mulaw import decode
 from tests.network.call_record import PATIENCE_S, CallRecord, wait_for_record
 from tests.network.conftest import ROOT
-from vocalized.rehearse.callers import read_words
-from vocalized.rehearse.platform import Platform
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 FRAME_S = 0.02

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 import soundfile  # type: ignore[import-untyped]  # ships no types
 
+from lab.rehearsals.callers import read_words
+from lab.rehearsals.platform import Platform
 from simulator.carrier.audio_clip import Clip
 from simulator.carrier.mulaw import decode
 from tests.console.browser import Person, needs_browser, person, running_browser
@@ -16,8 +18,6 @@ from tests.console.test_console import find_faults
 from tests.network.call_record import CallRecord, wait_for_record
 from tests.network.conftest import ROOT
 from tests.platform.api import Api
-from vocalized.rehearse.callers import read_words
-from vocalized.rehearse.platform import Platform
 
 if TYPE_CHECKING:
     from playwright.async_api import Locator

@@ -9,15 +9,15 @@ import pytest
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from control.voice.catalog.service import KeyChange, set_key
+from lab.rehearsals.callers import scripted_caller
+from lab.rehearsals.platform import Platform
+from lab.rehearsals.workspace import agent_config
 from shared.local_time import format_date, to_local
 from shared.secrets import Sealer
 from simulator.carrier.network.phone_network import Subscriber
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.media.providers.sse_server import CHUNKED, DONE, SseServer, delta, sse_server
 from tests.network.call_record import wait_for_record
-from vocalized.rehearse.callers import scripted_caller
-from vocalized.rehearse.platform import Platform
-from vocalized.rehearse.workspace import agent_config
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

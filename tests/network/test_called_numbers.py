@@ -15,14 +15,14 @@ import pytest
 import pytest_asyncio
 from rich.console import Console
 
+from lab.rehearsals.callers import SAMPLE, WORDS_MS
+from lab.rehearsals.platform import Platform
+from lab.rehearsals.workspace import PASSWORD
 from simulator.carrier.audio_clip import read_clip
 from simulator.carrier.mulaw import decode
 from tests.network.conftest import ROOT
 from vocalized.caller.console import CallPrinter
 from vocalized.commands.call import CallOptions, run_call
-from vocalized.rehearse.callers import SAMPLE, WORDS_MS
-from vocalized.rehearse.platform import Platform
-from vocalized.rehearse.workspace import PASSWORD
 from vocalized.stack.addresses import Addresses, Credentials, write_addresses
 from vocalized.stack.api_client import ApiClient
 

@@ -12,13 +12,13 @@ import pytest
 import pytest_asyncio
 import soundfile  # type: ignore[import-untyped]  # ships no types
 
+from lab.rehearsals.callers import SAMPLE, WORDS_MS, RehearsalCaller, scripted_caller
+from lab.rehearsals.platform import Platform
 from media.server.bus.recovery import SEQ as RECOVERY_SEQ
 from simulator.carrier.network.phone_network import Subscriber
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.network.call_record import CallRecord, find_call_id, wait_for_record
 from tests.network.conftest import ROOT, TURNS
-from vocalized.rehearse.callers import SAMPLE, WORDS_MS, RehearsalCaller, scripted_caller
-from vocalized.rehearse.platform import Platform
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

@@ -14,15 +14,15 @@ import pytest
 import pytest_asyncio
 import soundfile  # type: ignore[import-untyped]  # ships no types
 
+from lab.rehearsals.callers import WORDS_MS, RehearsalCaller, read_words
+from lab.rehearsals.platform import Platform
+from lab.rehearsals.workspace import SPEECH, agent_config
 from simulator.carrier.caller import Caller
 from simulator.carrier.network.phone_network import Subscriber
 from simulator.carrier.prepared_turn import PreparedTurn, prepare_turns
 from simulator.carrier.script import After, AfterAgent, Ending, Press, Script, Turn
 from tests.network.call_record import PATIENCE_S, CallRecord, find_call_id, wait_for_record
 from tests.network.conftest import ROOT
-from vocalized.rehearse.callers import WORDS_MS, RehearsalCaller, read_words
-from vocalized.rehearse.platform import Platform
-from vocalized.rehearse.workspace import SPEECH, agent_config
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

@@ -9,12 +9,12 @@ import pytest
 import pytest_asyncio
 
 from config.catalog import shipped_disclosures
+from lab.rehearsals.callers import RehearsalCaller
+from lab.rehearsals.platform import Platform
 from simulator.carrier.caller import Caller
 from simulator.carrier.prepared_turn import PreparedTurn
 from simulator.carrier.script import Ending
 from tests.network.call_record import find_call_id, wait_for_record
-from vocalized.rehearse.callers import RehearsalCaller
-from vocalized.rehearse.platform import Platform
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

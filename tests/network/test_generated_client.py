@@ -14,12 +14,12 @@ import aiohttp
 import pytest
 from rich.console import Console
 
+from lab.rehearsals.platform import Platform
+from lab.rehearsals.workspace import CONFIG, PASSWORD
 from tests.network.generated_client import GeneratedClient, generate_client
 from tests.network.test_called_numbers import TURNS, make_addresses, voice
 from vocalized.caller.console import CallPrinter
 from vocalized.commands.call import CallOptions, run_call
-from vocalized.rehearse.platform import Platform
-from vocalized.rehearse.workspace import CONFIG, PASSWORD
 from vocalized.stack.addresses import Credentials, write_addresses
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")

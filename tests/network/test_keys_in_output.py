@@ -16,15 +16,15 @@ import aiohttp
 import pytest
 from redis.asyncio import Redis
 
+from lab.rehearsals.callers import scripted_caller
+from lab.rehearsals.platform import Platform
+from lab.rehearsals.workspace import SPEECH, agent_config
 from shared.secrets import Sealer, parse_keys
 from simulator.carrier.network.phone_network import Subscriber
 from simulator.carrier.prepared_turn import PreparedTurn
 from simulator.vendors.entry import load_entries
 from tests.network.call_record import wait_for_record
 from tests.network.leaky_vendor import LeakyVendor, leaky_vendor
-from vocalized.rehearse.callers import scripted_caller
-from vocalized.rehearse.platform import Platform
-from vocalized.rehearse.workspace import SPEECH, agent_config
 from vocalized.stack.api_client import ApiClient, ApiError
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")

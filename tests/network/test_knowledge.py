@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from lab.rehearsals.callers import scripted_caller
+from lab.rehearsals.platform import Platform
+from lab.rehearsals.tools.workspace_tools import add_document
+from lab.rehearsals.workspace import SPEECH
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.network.call_record import find_call_id, wait_for_record
-from vocalized.rehearse.callers import scripted_caller
-from vocalized.rehearse.platform import Platform
-from vocalized.rehearse.tools.workspace_tools import add_document
-from vocalized.rehearse.workspace import SPEECH
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import pytest
 
+from lab.rehearsals.lines.faults import ENDINGS, HARMLESS, REFUSALS, LineCase, all_cases
+from lab.rehearsals.lines.line_call import make_line_call, run_line_call
+from lab.rehearsals.lines.scenario import wait_for_line_records
+from lab.rehearsals.lines.verdict import find_faults
+from lab.rehearsals.platform import Platform
 from simulator.carrier.prepared_turn import PreparedTurn
-from vocalized.rehearse.lines.faults import ENDINGS, HARMLESS, REFUSALS, LineCase, all_cases
-from vocalized.rehearse.lines.line_call import make_line_call, run_line_call
-from vocalized.rehearse.lines.scenario import wait_for_line_records
-from vocalized.rehearse.lines.verdict import find_faults
-from vocalized.rehearse.platform import Platform
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from lab.rehearsals.callers import RehearsalCaller, scripted_caller
+from lab.rehearsals.platform import Platform
 from shared.events import SEQ_PER_LEG
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.network.call_record import find_call_id, wait_for_record
 from tests.network.conftest import NODES, TURNS
-from vocalized.rehearse.callers import RehearsalCaller, scripted_caller
-from vocalized.rehearse.platform import Platform
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

@@ -15,12 +15,12 @@ import pytest
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from control.voice.catalog.service import KeyChange, set_key
+from lab.rehearsals.callers import scripted_caller
+from lab.rehearsals.platform import Platform
 from shared.secrets import Sealer
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.media.providers.sse_server import CHUNKED, DONE, delta, sse_server
 from tests.network.call_record import find_call_id, wait_for_record
-from vocalized.rehearse.callers import scripted_caller
-from vocalized.rehearse.platform import Platform
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

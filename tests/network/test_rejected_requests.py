@@ -10,9 +10,9 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from lab.rehearsals.platform import Platform
 from simulator.carrier.network.telnyx.signature import WebhookSigner
 from simulator.carrier.network.twilio.signature import sign
-from vocalized.rehearse.platform import Platform
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

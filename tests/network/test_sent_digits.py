@@ -10,6 +10,8 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from lab.rehearsals.callers import scripted_caller
+from lab.rehearsals.platform import Platform
 from simulator.carrier.media_stream import Party, PartyOutput
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.dtmf_decoder import decode_keys
@@ -17,8 +19,6 @@ from tests.media.providers.sse_server import DONE, delta
 from tests.network.call_record import CallRecord, find_call_id, wait_for_record
 from tests.network.test_messages import MODEL, agent_with, serve_model
 from tests.network.test_transfers import CARRIERS
-from vocalized.rehearse.callers import scripted_caller
-from vocalized.rehearse.platform import Platform
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from lab.rehearsals.callers import RehearsalCaller, scripted_caller
+from lab.rehearsals.platform import Platform
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.network.call_record import CallRecord, find_call_id, wait_for_record
-from vocalized.rehearse.callers import RehearsalCaller, scripted_caller
-from vocalized.rehearse.platform import Platform
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

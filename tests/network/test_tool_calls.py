@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
+from lab.rehearsals.platform import Platform
+from lab.rehearsals.tools.commands import judge_call
+from lab.rehearsals.tools.scenario import run_tool_calls, tool_rehearsal
 from vocalized.caller.local_speech import load_recognizer
-from vocalized.rehearse.platform import Platform
-from vocalized.rehearse.tools.commands import judge_call
-from vocalized.rehearse.tools.scenario import run_tool_calls, tool_rehearsal
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -16,7 +16,7 @@ NAMES = ("a tool of mcp-server-time", "a tool that answers garbage")
 
 
 async def test_answers_are_said_in_words_and_garbage_is_not(platform: Platform) -> None:
-    """All cases are part of `python -m vocalized.rehearse tools`."""
+    """All cases are part of `python -m lab tools`."""
     async with tool_rehearsal(platform, documents={}) as rehearsal:
         calls = await run_tool_calls(rehearsal, FIRST_NUMBER, NAMES)
     recognize = await asyncio.to_thread(load_recognizer)

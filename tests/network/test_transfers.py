@@ -7,6 +7,9 @@ from dataclasses import replace
 import pytest
 
 from control.calls.announcements import transfer_returned_text
+from lab.rehearsals.callers import scripted_caller
+from lab.rehearsals.lines.line_call import make_line_call, run_line_call
+from lab.rehearsals.platform import Platform
 from simulator.carrier.media_stream import Party, PartyOutput
 from simulator.carrier.network.passive_party import PassiveParty
 from simulator.carrier.network.phone_network import NotAnswered, Ring, Subscriber
@@ -14,9 +17,6 @@ from simulator.carrier.prepared_turn import PreparedTurn
 from tests.dtmf_decoder import decode_keys
 from tests.network.call_record import CallRecord, find_call_id, wait_for_record
 from tests.network.test_lines import find_case
-from vocalized.rehearse.callers import scripted_caller
-from vocalized.rehearse.lines.line_call import make_line_call, run_line_call
-from vocalized.rehearse.platform import Platform
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

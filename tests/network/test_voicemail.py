@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
+from lab.rehearsals.platform import Platform
+from lab.rehearsals.speech_services import running_speech
+from lab.rehearsals.transfers.scenario import CARRIERS
+from lab.rehearsals.voicemail import find_message_faults, leave_message
 from vocalized.caller.local_speech import load_recognizer
-from vocalized.rehearse.platform import Platform
-from vocalized.rehearse.speech_services import running_speech
-from vocalized.rehearse.transfers.scenario import CARRIERS
-from vocalized.rehearse.voicemail import find_message_faults, leave_message
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import pytest
 
+from lab.rehearsals.platform import Platform
+from lab.rehearsals.stored_call import find_call
+from lab.rehearsals.transfers.cases import CASES
+from lab.rehearsals.transfers.scenario import run_transfers
+from lab.rehearsals.transfers.verdict import find_faults
 from simulator.carrier.prepared_turn import PreparedTurn
 from vocalized.caller.local_speech import load_recognizer
-from vocalized.rehearse.platform import Platform
-from vocalized.rehearse.stored_call import find_call
-from vocalized.rehearse.transfers.cases import CASES
-from vocalized.rehearse.transfers.scenario import run_transfers
-from vocalized.rehearse.transfers.verdict import find_faults
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -19,7 +19,7 @@ FIRST_NUMBER = 2_007_600
 
 
 async def test_targets_decide_and_callers_hear_what_follows(platform: Platform, turns: Sequence[PreparedTurn]) -> None:
-    """Mailboxes, and phones that ring for 30 s, are part of `python -m vocalized.rehearse transfers`."""
+    """Mailboxes, and phones that ring for 30 s, are part of `python -m lab transfers`."""
     cases = [case for case in CASES if not case.is_slow]
     calls = await run_transfers(platform, turns, cases, first_number=FIRST_NUMBER)
     recognize = await asyncio.to_thread(load_recognizer)

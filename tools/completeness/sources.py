@@ -125,7 +125,7 @@ def chat_messages(path: Path, count: int = 30_000) -> list[str]:
 def natural_answers(folder: Path) -> Iterator[str]:
     """Yield `kind of question<TAB>text` for the turns of GetGoing's development speakers that do not break off.
 
-    The split is that of vocalized/listening/natural/recordings.py (`split_of`). Calls without a recording have no
+    The split is that of lab/listening/natural/recordings.py (`split_of`). Calls without a recording have no
     speaker; they are in no test.
     """
     recorded = {label["id"] for label in _read_lines(folder / "labels.jsonl")}

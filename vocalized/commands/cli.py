@@ -175,10 +175,19 @@ def demo(state: State = ROOT / "var" / "demo") -> None:
     raise typer.Exit(asyncio.run(run_demo(ROOT, state.resolve(), CallPrinter(Console(highlight=False)))))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@app.command(context_settings=PASSED_ON)
 def bench(ctx: typer.Context) -> None:
-    """Measures load and latency: python -m benchmarks."""
-    raise typer.Exit(subprocess.run([sys.executable, "-m", "benchmarks", *ctx.args], cwd=ROOT).returncode)
+    """Measures load and latency: python -m lab.benchmarks."""
+    raise typer.Exit(subprocess.run([sys.executable, "-m", "lab.benchmarks", *ctx.args], cwd=ROOT).returncode)
+
+
+@app.command(context_settings=PASSED_ON)
+def rehearse(ctx: typer.Context) -> None:
+    """Runs the whole platform under load, faults and upgrades: python -m lab."""
+    raise typer.Exit(subprocess.run([sys.executable, "-m", "lab", *ctx.args], cwd=ROOT).returncode)
 
 
 @app.command()

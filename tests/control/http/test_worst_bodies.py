@@ -14,10 +14,10 @@ from typing import Any, Final
 import pytest
 
 from control.http.server import tune_garbage_collector
+from lab.rehearsals.body_bounds import BodyOperation, fill_path, list_operations, worst_agent, worst_bodies
 from tests.platform.api import running_api
 from tests.platform.clients import Client
 from tests.platform.computation import computation
-from vocalized.rehearse.body_bounds import BodyOperation, fill_path, list_operations, worst_agent, worst_bodies
 
 # The longest pause that is allowed, in computations of about 10 ms (on the machine that the figures are from).
 MOST_COMPUTATIONS: Final = 2.0

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from lab.rehearsals.dead_provider import count_ejections
 from media.providers import health
 from media.providers.health import HealthChange, HealthKey, SharedHealth
 from media.providers.ports import ProviderError
 from tests.media.providers.health_harness import BUSY, DOWN, KEY, OTHER, POLICY, QUOTA, REFUSED, REVOKED, BoardHarness
-from vocalized.rehearse.dead_provider import count_ejections
 
 
 def test_a_dead_provider_is_ejected_by_the_third_failure() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.vendors.markers import make_marker
+from lab.benchmarks.vendors.markers import make_marker
 from simulator.carrier.mulaw import SILENT_FRAME, decode, encode
 from simulator.vendors.audio_markers import MarkedEar, MarkerArrival
 from simulator.vendors.script import DeafEar

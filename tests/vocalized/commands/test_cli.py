@@ -39,7 +39,7 @@ def test_each_command_has_a_help_text(command: list[str]) -> None:
 
 def test_the_help_names_all_commands() -> None:
     output = runner.invoke(app, ["--help"]).output
-    assert all(command in output for command in (*COMMANDS, "bench"))
+    assert all(command in output for command in (*COMMANDS, "bench", "rehearse"))
 
 
 def test_flags_become_turns_in_the_order_typed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,8 @@ def test_a_bad_command_line_names_the_flag_and_exits_with_2(command_line: str, m
     assert "Traceback" not in outcome.output
 
 
-def test_bench_passes_all_arguments_on(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("command", "module"), [("bench", "lab.benchmarks"), ("rehearse", "lab")])
+def test_commands_of_the_lab_receive_all_arguments(monkeypatch: pytest.MonkeyPatch, command: str, module: str) -> None:
     options_seen: list[tuple[list[str], Path]] = []
 
     def run(command: list[str], cwd: Path) -> subprocess.CompletedProcess[bytes]:
@@ -124,8 +125,8 @@ def test_bench_passes_all_arguments_on(monkeypatch: pytest.MonkeyPatch) -> None:
         return subprocess.CompletedProcess(command, 3)
 
     monkeypatch.setattr(subprocess, "run", run)
-    assert runner.invoke(app, ["bench", "--calls", "5", "--help"]).exit_code == 3
-    assert options_seen == [([sys.executable, "-m", "benchmarks", "--calls", "5", "--help"], ROOT)]
+    assert runner.invoke(app, [command, "--calls", "5", "--help"]).exit_code == 3
+    assert options_seen == [([sys.executable, "-m", module, "--calls", "5", "--help"], ROOT)]
 
 
 def test_missing_packages_are_explained() -> None:

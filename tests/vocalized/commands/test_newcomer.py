@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from lab.rehearsals.callers import read_words
 from simulator.carrier.audio_clip import Clip
 from simulator.carrier.mulaw import decode
 from tests.console.browser import needs_browser, running_browser
 from tests.vocalized.commands.test_up import ROOT, ready_line, started
 from tests.vocalized.conftest import temporary_state
 from tests.vocalized.processes import linux_only
-from vocalized.rehearse.callers import read_words
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Locator

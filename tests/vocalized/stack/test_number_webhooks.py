@@ -6,9 +6,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from lab.rehearsals.platform import phone_network
 from simulator.carrier.network.config import make_config
 from vocalized.free_port import free_port
-from vocalized.rehearse.platform import phone_network
 from vocalized.stack.carrier_keys import CarrierKeys, carrier_keys
 from vocalized.stack.number_webhooks import update_number_webhooks
 from vocalized.stack.ports import Ports

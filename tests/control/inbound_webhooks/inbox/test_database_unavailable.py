@@ -7,13 +7,13 @@ from datetime import timedelta
 
 from control.db.pool import Timeouts
 from control.inbound_webhooks.tasks import retry_open_webhooks
+from lab.rehearsals.link import postgres_link
 from shared.bus.checkpoints import StreamOutcome
 from shared.bus.webhook_queue import STREAM, DeferredWebhooks
 from tests.control.inbound_webhooks.twilio.test_callbacks import RECORDING, STATUS, send_status
 from tests.control.inbound_webhooks.twilio.test_continue import HUMAN, ask_continue, checkpoints, start_call
 from tests.platform.webhook_reply import PUBLIC_URL
 from tests.platform.webhooks import WebhookPlatform, running_webhooks
-from vocalized.rehearse.link import postgres_link
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""Rehearsals, listening, capacity and benchmarks: measurements of the platform that its users do not run."""

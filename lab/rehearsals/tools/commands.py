@@ -1,0 +1,57 @@
+"""`python -m lab tools [--write PAGE]`: agents that use tools, warm transfers, messages to machines."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from lab.rehearsals.failover.machine_load import measuring_load
+from lab.rehearsals.platform import Platform, PlatformShape
+from lab.rehearsals.report import ReportRow
+from lab.rehearsals.stored_call import find_call
+from lab.rehearsals.tools.scenario import (
+    REPLY_S,
+    CallWithTools,
+    ToolRehearsal,
+    run_tool_calls,
+    run_uncertain_calls,
+    tool_rehearsal,
+)
+from lab.rehearsals.tools.verdict import find_faults, longest_silence_s
+from lab.rehearsals.transfers.commands import transfers
+from lab.rehearsals.voicemail import voicemail_rows
+from simulator.carrier.prepared_turn import PreparedTurn
+from vocalized.caller.local_speech import Recognize, load_recognizer
+
+# The servers that the workspace connects are on this machine.
+SHAPE: Final = PlatformShape(nodes=2, recorded=True, call_rate=5.0, settings={"VOCALIZED_EGRESS_ALLOW": "127.0.0.0/8"})
+FIRST_NUMBER: Final = 2_010_000
+TITLE: Final = "Rehearsed calls"
+HEAD: Final = f"""Written by `python -m lab tools --write docs/evidence/tools.md`. The platform ran as
+processes, calls came over both simulated carriers, and callers spoke with the local voice; agents heard and spoke by
+the local engine. A model with a script calls the tools and says what their results say; the receptionist answers from
+documents. Each call is judged on its stored recording, which the local recognizer reads, on its record, and on what the
+vendor has afterwards. A silence is measured in both channels, from the caller's first sound to the agent's last; the
+agents' `limits.reply_s` is {REPLY_S:g}."""
+
+
+async def tools(platform: Platform, turns: Sequence[PreparedTurn]) -> list[ReportRow]:
+    """A row for each case and carrier; then those of warm transfers, of messages, and of the machine's load."""
+    recognize = await asyncio.to_thread(load_recognizer)
+    async with measuring_load() as gauge, tool_rehearsal(platform) as rehearsal:
+        calls = await run_tool_calls(rehearsal, FIRST_NUMBER)
+        calls += await run_uncertain_calls(rehearsal, FIRST_NUMBER + 500)
+    rows = [await judge_call(rehearsal, call, recognize) for call in calls]
+    rung = ReportRow("calls to the hostile texts' number", "0", str(len(rehearsal.rung)), not rehearsal.rung)
+    others = [*await transfers(platform, turns), *await voicemail_rows(platform, recognize)]
+    load = ReportRow("the machine meanwhile", "", gauge.load.text if gauge.load is not None else "", None)
+    return [*rows, rung, *others, load]
+
+
+async def judge_call(rehearsal: ToolRehearsal, call: CallWithTools, recognize: Recognize) -> ReportRow:
+    """The row of a call that is over. Raises TimeoutError, ApiError."""
+    stored = await find_call(rehearsal.platform, call.carrier_call_id)
+    faults = await asyncio.to_thread(find_faults, call, stored, recognize)
+    silence_s = await asyncio.to_thread(longest_silence_s, stored.recording)
+    found = "; ".join(faults) or "as demanded"
+    longest = "" if silence_s is None else f"; longest silence {silence_s:.1f} s"
+    return ReportRow(f"{call.case.name}, {call.carrier}", call.case.demanded, f"{found}{longest}", not faults)
