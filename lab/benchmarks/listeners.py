@@ -273,7 +273,7 @@ def _run_pair(phrase: Phrase, calls: int, seconds: float, core: int, *, listened
 
 def _contender(name: str, calls: int, tokens: Path) -> Contender:
     arguments = (
-        *("-m", "lab.rehearsals.listened_node", "--port", "{port}", "--plan", str(PLAN)),
+        *("-m", "lab.stage.listened_node", "--port", "{port}", "--plan", str(PLAN)),
         *("--calls", str(calls), "--tokens", str(tokens)),
     )
     return Contender(name, f"Vocalized media on a bus ({name})", arguments, "/media/twilio")

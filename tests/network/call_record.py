@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from control.calls.records.state import FINAL
-from lab.rehearsals.platform import Platform
+from lab.stage.platform import Platform
 
 PATIENCE_S: Final = 60.0
 _SEQS: Final = "SELECT seq, event_type FROM call_events WHERE call_id::text = $1 ORDER BY seq"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from lab.rehearsals.callers import caller_turns
-from lab.rehearsals.platform import Platform, PlatformShape, running_platform
+from lab.stage.callers import caller_turns
+from lab.stage.platform import Platform, PlatformShape, running_platform
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.platform.service_folder import make_service_folder
 

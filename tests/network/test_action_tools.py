@@ -8,8 +8,8 @@ from typing import Any, Final
 import pytest
 
 from config.catalog_integrations import shipped_integration_types
-from lab.rehearsals.callers import scripted_caller
-from lab.rehearsals.platform import Platform
+from lab.stage.callers import scripted_caller
+from lab.stage.platform import Platform
 from shared.ids import new_id
 from simulator.carrier.prepared_turn import PreparedTurn
 from simulator.integrations.server import SimulatedIntegrations, running_integrations

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import pytest
 
-from lab.rehearsals.callers import RehearsalCaller, scripted_caller
-from lab.rehearsals.platform import Platform
-from lab.rehearsals.tools.workspace_tools import connected_workspace
+from lab.scenarios.tools.workspace_tools import connected_workspace
+from lab.stage.callers import RehearsalCaller, scripted_caller
+from lab.stage.platform import Platform
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.media.providers.sse_server import CHUNKED, DONE, Step, delta, sse_server
 from tests.network.call_record import CallRecord, find_call_id, wait_for_record

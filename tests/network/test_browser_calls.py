@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from lab.rehearsals.callers import read_words
-from lab.rehearsals.platform import Platform
+from lab.stage.callers import read_words
+from lab.stage.platform import Platform
 from simulator.carrier.audio_clip import Clip
 from simulator.carrier.mulaw import decode
 from tests.network.call_record import PATIENCE_S, CallRecord, wait_for_record

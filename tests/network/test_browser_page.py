@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 import soundfile  # type: ignore[import-untyped]  # ships no types
 
-from lab.rehearsals.callers import read_words
-from lab.rehearsals.platform import Platform
+from lab.stage.callers import read_words
+from lab.stage.platform import Platform
 from simulator.carrier.audio_clip import Clip
 from simulator.carrier.mulaw import decode
 from tests.console.browser import Person, needs_browser, person, running_browser

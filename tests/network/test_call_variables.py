@@ -9,9 +9,9 @@ import pytest
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from control.voice.catalog.service import KeyChange, set_key
-from lab.rehearsals.callers import scripted_caller
-from lab.rehearsals.platform import Platform
-from lab.rehearsals.workspace import agent_config
+from lab.stage.callers import scripted_caller
+from lab.stage.platform import Platform
+from lab.stage.workspace import agent_config
 from shared.local_time import format_date, to_local
 from shared.secrets import Sealer
 from simulator.carrier.network.phone_network import Subscriber

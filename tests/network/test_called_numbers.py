@@ -15,9 +15,9 @@ import pytest
 import pytest_asyncio
 from rich.console import Console
 
-from lab.rehearsals.callers import SAMPLE, WORDS_MS
-from lab.rehearsals.platform import Platform
-from lab.rehearsals.workspace import PASSWORD
+from lab.stage.callers import SAMPLE, WORDS_MS
+from lab.stage.platform import Platform
+from lab.stage.workspace import PASSWORD
 from simulator.carrier.audio_clip import read_clip
 from simulator.carrier.mulaw import decode
 from tests.network.conftest import ROOT

@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 import soundfile  # type: ignore[import-untyped]  # ships no types
 
-from lab.rehearsals.callers import SAMPLE, WORDS_MS, RehearsalCaller, scripted_caller
-from lab.rehearsals.platform import Platform
+from lab.stage.callers import SAMPLE, WORDS_MS, RehearsalCaller, scripted_caller
+from lab.stage.platform import Platform
 from media.server.bus.recovery import SEQ as RECOVERY_SEQ
 from simulator.carrier.network.phone_network import Subscriber
 from simulator.carrier.prepared_turn import PreparedTurn

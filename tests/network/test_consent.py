@@ -14,9 +14,9 @@ import pytest
 import pytest_asyncio
 import soundfile  # type: ignore[import-untyped]  # ships no types
 
-from lab.rehearsals.callers import WORDS_MS, RehearsalCaller, read_words
-from lab.rehearsals.platform import Platform
-from lab.rehearsals.workspace import SPEECH, agent_config
+from lab.stage.callers import WORDS_MS, RehearsalCaller, read_words
+from lab.stage.platform import Platform
+from lab.stage.workspace import SPEECH, agent_config
 from simulator.carrier.caller import Caller
 from simulator.carrier.network.phone_network import Subscriber
 from simulator.carrier.prepared_turn import PreparedTurn, prepare_turns

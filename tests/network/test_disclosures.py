@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from config.catalog import shipped_disclosures
-from lab.rehearsals.callers import RehearsalCaller
-from lab.rehearsals.platform import Platform
+from lab.stage.callers import RehearsalCaller
+from lab.stage.platform import Platform
 from simulator.carrier.caller import Caller
 from simulator.carrier.prepared_turn import PreparedTurn
 from simulator.carrier.script import Ending

@@ -14,8 +14,8 @@ import aiohttp
 import pytest
 from rich.console import Console
 
-from lab.rehearsals.platform import Platform
-from lab.rehearsals.workspace import CONFIG, PASSWORD
+from lab.stage.platform import Platform
+from lab.stage.workspace import CONFIG, PASSWORD
 from tests.network.generated_client import GeneratedClient, generate_client
 from tests.network.test_called_numbers import TURNS, make_addresses, voice
 from vocalized.caller.console import CallPrinter

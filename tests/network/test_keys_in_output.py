@@ -16,9 +16,9 @@ import aiohttp
 import pytest
 from redis.asyncio import Redis
 
-from lab.rehearsals.callers import scripted_caller
-from lab.rehearsals.platform import Platform
-from lab.rehearsals.workspace import SPEECH, agent_config
+from lab.stage.callers import scripted_caller
+from lab.stage.platform import Platform
+from lab.stage.workspace import SPEECH, agent_config
 from shared.secrets import Sealer, parse_keys
 from simulator.carrier.network.phone_network import Subscriber
 from simulator.carrier.prepared_turn import PreparedTurn

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from lab.rehearsals.callers import scripted_caller
-from lab.rehearsals.platform import Platform
-from lab.rehearsals.tools.workspace_tools import add_document
-from lab.rehearsals.workspace import SPEECH
+from lab.scenarios.tools.workspace_tools import add_document
+from lab.stage.callers import scripted_caller
+from lab.stage.platform import Platform
+from lab.stage.workspace import SPEECH
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.network.call_record import find_call_id, wait_for_record
 

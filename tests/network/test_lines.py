@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from lab.rehearsals.lines.faults import ENDINGS, HARMLESS, REFUSALS, LineCase, all_cases
-from lab.rehearsals.lines.line_call import make_line_call, run_line_call
-from lab.rehearsals.lines.scenario import wait_for_line_records
-from lab.rehearsals.lines.verdict import find_faults
-from lab.rehearsals.platform import Platform
+from lab.scenarios.lines.line_call import make_line_call, run_line_call
+from lab.scenarios.lines.scenario import wait_for_line_records
+from lab.scenarios.lines.verdict import find_faults
+from lab.stage.line_faults import ENDINGS, HARMLESS, REFUSALS, LineCase, all_cases
+from lab.stage.platform import Platform
 from simulator.carrier.prepared_turn import PreparedTurn
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")

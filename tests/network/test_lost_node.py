@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lab.rehearsals.callers import RehearsalCaller, scripted_caller
-from lab.rehearsals.platform import Platform
+from lab.stage.callers import RehearsalCaller, scripted_caller
+from lab.stage.platform import Platform
 from shared.events import SEQ_PER_LEG
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.network.call_record import find_call_id, wait_for_record

@@ -15,8 +15,8 @@ import pytest
 from control.db.pool import open_pool
 from control.db.scope import enter_platform
 from control.voice.catalog.service import KeyChange, set_key
-from lab.rehearsals.callers import scripted_caller
-from lab.rehearsals.platform import Platform
+from lab.stage.callers import scripted_caller
+from lab.stage.platform import Platform
 from shared.secrets import Sealer
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.media.providers.sse_server import CHUNKED, DONE, delta, sse_server

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from lab.rehearsals.platform import Platform
+from lab.stage.platform import Platform
 from simulator.carrier.network.telnyx.signature import WebhookSigner
 from simulator.carrier.network.twilio.signature import sign
 

@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from lab.rehearsals.callers import scripted_caller
-from lab.rehearsals.platform import Platform
+from lab.stage.callers import scripted_caller
+from lab.stage.platform import Platform
 from simulator.carrier.media_stream import Party, PartyOutput
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.dtmf_decoder import decode_keys

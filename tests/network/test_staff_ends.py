@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from lab.rehearsals.callers import RehearsalCaller, scripted_caller
-from lab.rehearsals.platform import Platform
+from lab.stage.callers import RehearsalCaller, scripted_caller
+from lab.stage.platform import Platform
 from simulator.carrier.prepared_turn import PreparedTurn
 from tests.network.call_record import CallRecord, find_call_id, wait_for_record
 

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from lab.rehearsals.platform import Platform
-from lab.rehearsals.tools.commands import judge_call
-from lab.rehearsals.tools.scenario import run_tool_calls, tool_rehearsal
+from lab.scenarios.tools.scenario import judge_call
+from lab.scenarios.tools.tool_calls import run_tool_calls, tool_rehearsal
+from lab.stage.platform import Platform
 from vocalized.caller.local_speech import load_recognizer
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")

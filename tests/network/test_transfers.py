@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from control.calls.announcements import transfer_returned_text
-from lab.rehearsals.callers import scripted_caller
-from lab.rehearsals.lines.line_call import make_line_call, run_line_call
-from lab.rehearsals.platform import Platform
+from lab.scenarios.lines.line_call import make_line_call, run_line_call
+from lab.stage.callers import scripted_caller
+from lab.stage.platform import Platform
 from simulator.carrier.media_stream import Party, PartyOutput
 from simulator.carrier.network.passive_party import PassiveParty
 from simulator.carrier.network.phone_network import NotAnswered, Ring, Subscriber

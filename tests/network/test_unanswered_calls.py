@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 import pytest_asyncio
 
-from lab.rehearsals.platform import Platform
+from lab.stage.platform import Platform
 from simulator.carrier.network.phone_network import Subscriber
 from tests.network.call_record import CallRecord, wait_for_record
 

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from lab.rehearsals.platform import Platform
-from lab.rehearsals.speech_services import running_speech
-from lab.rehearsals.transfers.scenario import CARRIERS
-from lab.rehearsals.voicemail import find_message_faults, leave_message
+from lab.scenarios.tools.voicemail import find_message_faults, leave_message
+from lab.scenarios.transfers.transfer_calls import CARRIERS
+from lab.stage.platform import Platform
+from lab.stage.speech_services import running_speech
 from vocalized.caller.local_speech import load_recognizer
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from lab.rehearsals.platform import Platform
-from lab.rehearsals.stored_call import find_call
-from lab.rehearsals.transfers.cases import CASES
-from lab.rehearsals.transfers.scenario import run_transfers
-from lab.rehearsals.transfers.verdict import find_faults
+from lab.scenarios.transfers.cases import CASES
+from lab.scenarios.transfers.transfer_calls import run_transfers
+from lab.scenarios.transfers.verdict import find_faults
+from lab.stage.platform import Platform
+from lab.stage.stored_call import find_call
 from simulator.carrier.prepared_turn import PreparedTurn
 from vocalized.caller.local_speech import load_recognizer
 

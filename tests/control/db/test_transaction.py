@@ -8,7 +8,7 @@ import pytest
 
 from control.db.pool import Connection, Timeouts, open_pool
 from control.db.transaction import in_transaction
-from lab.rehearsals.link import postgres_link
+from lab.stage.link import postgres_link
 from shared.errors import Unavailable
 
 # Timeouts that are longer than a test takes, so that only the caller's own timeout can end a wait.

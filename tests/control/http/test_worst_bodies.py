@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from control.http.server import tune_garbage_collector
-from lab.rehearsals.body_bounds import BodyOperation, fill_path, list_operations, worst_agent, worst_bodies
+from lab.scenarios.worst_bodies.body_bounds import BodyOperation, fill_path, list_operations, worst_agent, worst_bodies
 from tests.platform.api import running_api
 from tests.platform.clients import Client
 from tests.platform.computation import computation

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.rehearsals.dead_provider import count_ejections
+from lab.scenarios.dead_provider import count_ejections
 from media.providers import health
 from media.providers.health import HealthChange, HealthKey, SharedHealth
 from media.providers.ports import ProviderError

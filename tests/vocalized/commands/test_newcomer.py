@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from lab.rehearsals.callers import read_words
+from lab.stage.callers import read_words
 from simulator.carrier.audio_clip import Clip
 from simulator.carrier.mulaw import decode
 from tests.console.browser import needs_browser, running_browser

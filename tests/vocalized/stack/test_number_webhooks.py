@@ -6,7 +6,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from lab.rehearsals.platform import phone_network
+from lab.stage.platform import phone_network
 from simulator.carrier.network.config import make_config
 from vocalized.free_port import free_port
 from vocalized.stack.carrier_keys import CarrierKeys, carrier_keys

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from control.db.pool import Timeouts
 from control.inbound_webhooks.tasks import retry_open_webhooks
-from lab.rehearsals.link import postgres_link
+from lab.stage.link import postgres_link
 from shared.bus.checkpoints import StreamOutcome
 from shared.bus.webhook_queue import STREAM, DeferredWebhooks
 from tests.control.inbound_webhooks.twilio.test_callbacks import RECORDING, STATUS, send_status

@@ -1,1 +1,0 @@
-"""Measures what calls cost in the stores, for docs/run/scale.md."""

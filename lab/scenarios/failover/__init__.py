@@ -1,0 +1,1 @@
+"""Calls over simulated vendors that fail: a matrix of roles and faults."""

@@ -1,0 +1,1 @@
+"""Calls during an outage of the first choices of all roles."""

@@ -1,0 +1,1 @@
+"""New calls beside requests with the worst body that each route accepts."""
