@@ -189,7 +189,7 @@ def api(
     out: Annotated[Path, typer.Option(help="Folder for api-performance.md.")] = DOCS,
 ) -> None:
     """Measure the control API and the same endpoints in FastAPI and SQLAlchemy with the same requests."""
-    from benchmarks.api import report, run
+    from lab.benchmarks.api import report, run
 
     os.sched_setaffinity(0, {load_core})
     figures = run.run(run.Cores(server_core, load_core), seconds, console.print)
@@ -227,7 +227,7 @@ def api_compare(
     load_core: Annotated[int, typer.Option(help="The core of the generator, PostgreSQL and Valkey.")] = 0,
 ) -> None:
     """Measure this checkout's API beside another's, on one core: CPU a request."""
-    from benchmarks.api import run
+    from lab.benchmarks.api import run
 
     os.sched_setaffinity(0, {load_core})
     for line in run.compare(run.Cores(server_core, load_core), base.resolve(), seconds, pairs, console.print):

@@ -36,13 +36,13 @@ OURS = Contender("ours", "Vocalized media", ("-m", "media", "--port", "{port}", 
 STOCK = Contender(
     "stock",
     "stock pipecat",
-    ("-m", "benchmarks.peers.pipecat_server", "--mode", "stock", "--port", "{port}"),
+    ("-m", "lab.benchmarks.peers.pipecat_server", "--mode", "stock", "--port", "{port}"),
     "/ws",
 )
 LEAN = Contender(
     "lean",
     "lean pipecat",
-    ("-m", "benchmarks.peers.pipecat_server", "--mode", "lean", "--port", "{port}"),
+    ("-m", "lab.benchmarks.peers.pipecat_server", "--mode", "lean", "--port", "{port}"),
     "/ws",
 )
 

@@ -15,9 +15,9 @@ import uvloop
 
 from lab.engine.page import write_section
 from lab.engine.scenario import CannotRun, Scenario, Stage
-from lab.engine.verdict import Report, make_report
 from lab.stage.callers import caller_turns
 from lab.stage.platform import running_platform
+from lab.verdict import Report, make_report
 
 ROOT: Final = Path(__file__).parents[2]
 SCENARIOS: Final = ROOT / "lab" / "scenarios"

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.engine.verdict import Report, Verdict
 from lab.stage.platform import Platform, PlatformShape
+from lab.verdict import Report, Verdict
 from simulator.carrier.prepared_turn import PreparedTurn
 
 

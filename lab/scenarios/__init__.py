@@ -1,1 +1,1 @@
-"""Scenarios: `NAME.py` or `NAME/scenario.py` defines `SCENARIO`, which `python -m lab NAME` runs."""
+"""Scenarios, a file or folder each, which `python -m lab NAME` runs."""

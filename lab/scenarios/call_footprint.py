@@ -14,9 +14,9 @@ from redis.asyncio import Redis
 
 from lab.benchmarks.meter import Meter
 from lab.engine.scenario import Scenario, Stage
-from lab.engine.verdict import Report
 from lab.scenarios.house import full_load
 from lab.stage.platform import Platform, PlatformShape
+from lab.verdict import Report
 from simulator.carrier.prepared_turn import PreparedTurn
 
 TURNS: Final = 8

@@ -17,10 +17,10 @@ import numpy as np
 from aiohttp import ClientSession
 
 from lab.engine.scenario import Scenario, Stage
-from lab.engine.verdict import Report, Verdict, make_report
 from lab.stage.callers import scripted_caller
 from lab.stage.calls import check_calls, start_calls, wait_for_records
 from lab.stage.platform import Platform, PlatformShape, running_platform
+from lab.verdict import Report, Verdict, make_report
 from media.providers.chain.chain_health import ChainHealth
 from media.providers.factory import ProviderFactory
 from media.providers.health import HealthBoard, HealthKey

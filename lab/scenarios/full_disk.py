@@ -13,12 +13,12 @@ from typing import Final
 import aiohttp
 
 from lab.engine.scenario import Scenario, Stage
-from lab.engine.verdict import Verdict
 from lab.stage.callers import RehearsalCaller, scripted_caller
 from lab.stage.calls import check_calls, start_calls, wait_for_records
 from lab.stage.metrics_page import read_metric
 from lab.stage.platform import Platform, PlatformShape, running_platform
 from lab.stage.small_disk import SmallDisk, small_disk
+from lab.verdict import Verdict
 from media.audio.wav import read_wav
 from shared.storage import ObjectNotFound, Storage
 from simulator.carrier.prepared_turn import PreparedTurn

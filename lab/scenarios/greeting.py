@@ -6,10 +6,10 @@ from typing import Final
 import numpy as np
 
 from lab.engine.scenario import Scenario, Stage
-from lab.engine.verdict import Verdict
 from lab.stage.callers import GreetingCaller, RehearsalCaller
 from lab.stage.calls import CARRIERS, carrier_of, check_calls, start_calls, wait_for_records
 from lab.stage.platform import PlatformShape
+from lab.verdict import Verdict
 
 PER_S: Final = 20.0
 CALLS: Final = 300

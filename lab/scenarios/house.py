@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 
 from lab.engine.scenario import Scenario, Stage
-from lab.engine.verdict import Verdict
 from lab.stage.callers import scripted_caller
 from lab.stage.calls import check_calls, start_calls, wait_for_records
 from lab.stage.platform import Platform, PlatformShape
+from lab.verdict import Verdict
 from simulator.carrier.prepared_turn import PreparedTurn
 
 

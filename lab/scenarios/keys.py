@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final
 
 from lab.engine.scenario import Scenario, Stage
-from lab.engine.verdict import Verdict
 from lab.stage.call_records import RecordedCall, first_carrier_ids
 from lab.stage.callers import RehearsalCaller, scripted_caller
 from lab.stage.calls import calls_on, check_calls, start_calls, wait_for_records
@@ -23,6 +22,7 @@ from lab.stage.load_balancer import LoadBalancer
 from lab.stage.metrics_page import read_metric
 from lab.stage.platform import Platform, PlatformShape, ProgramFactory
 from lab.stage.service import Program
+from lab.verdict import Verdict
 from shared.secrets import new_key
 from simulator.carrier.prepared_turn import PreparedTurn
 from vocalized.free_port import free_port

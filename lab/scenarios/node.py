@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 from lab.engine.scenario import Scenario, Stage
-from lab.engine.verdict import Verdict
 from lab.stage.call_records import first_carrier_ids
 from lab.stage.callers import scripted_caller
 from lab.stage.calls import (
@@ -19,6 +18,7 @@ from lab.stage.calls import (
     wait_for_records,
 )
 from lab.stage.platform import Platform, PlatformShape
+from lab.verdict import Verdict
 
 CALLS: Final = 20
 

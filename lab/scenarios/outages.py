@@ -4,10 +4,10 @@ import asyncio
 from typing import Final
 
 from lab.engine.scenario import Scenario, Stage
-from lab.engine.verdict import Verdict
 from lab.stage.callers import scripted_caller
 from lab.stage.calls import check_calls, draw_faults, fault_row, start_calls, wait_for_records
 from lab.stage.platform import PlatformShape
+from lab.verdict import Verdict
 
 CALLS: Final = 20
 AWAY_S: Final = 20.0

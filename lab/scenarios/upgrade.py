@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from lab.engine.scenario import CannotRun, Scenario, Stage
-from lab.engine.verdict import Verdict
 from lab.stage.call_records import RecordedCall
 from lab.stage.callers import RehearsalCaller, scripted_caller
 from lab.stage.calls import check_calls, start_calls, wait_for_records
@@ -20,6 +19,7 @@ from lab.stage.checkout_environment import SetupFailed, find_python
 from lab.stage.load_balancer import LoadBalancer
 from lab.stage.platform import Platform, PlatformShape, ProgramFactory, running_platform, set_node_rules
 from lab.stage.service import Program
+from lab.verdict import Verdict
 from simulator.carrier.prepared_turn import PreparedTurn
 from vocalized.free_port import free_port
 from vocalized.stack.key_settings import REDIS_URL

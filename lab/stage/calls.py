@@ -5,11 +5,11 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from lab.engine.verdict import Verdict
 from lab.stage.call_records import RecordedCall, recorded_calls, unfinished_calls
 from lab.stage.callers import RehearsalCaller
 from lab.stage.line_faults import NONE, LineFault, draw_harmless
 from lab.stage.platform import NUMBERS, Platform
+from lab.verdict import Verdict
 from vocalized.stack.settings import CarrierName
 
 CARRIERS = tuple(NUMBERS)

@@ -120,7 +120,7 @@ def peer(services: Services, core: int, log: Path) -> Iterator[Server]:
     """Runs the FastAPI and SQLAlchemy peer on one core."""
     port = free_port()
     url = services.database_url.replace("postgresql://", "postgresql+asyncpg://", 1)
-    command = [sys.executable, "-m", "benchmarks.api.peer", "--port", str(port), "--database", url]
+    command = [sys.executable, "-m", "lab.benchmarks.api.peer", "--port", str(port), "--database", url]
     with _pinned(Program(command, os.environ, port, ROOT), core, log) as server:
         yield server
 

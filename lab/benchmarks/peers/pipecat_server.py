@@ -127,7 +127,10 @@ def _services(mode: Mode, settings: Path | None) -> MakeServices:
     """What makes the services of a call. With lean, pipecat is told how soon a final text comes."""
     lean, delays = mode == "lean", read_delays()
     if settings is not None:
-        from benchmarks.peers.vendor_services import make_vendor_services, read_settings  # 900 modules of their SDKs
+        from lab.benchmarks.peers.vendor_services import (  # 900 modules of their SDKs
+            make_vendor_services,
+            read_settings,
+        )
 
         read = read_settings(settings)
         return lambda: make_vendor_services(read, final_s=delays.final / 1000 if lean else None)

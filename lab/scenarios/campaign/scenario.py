@@ -3,10 +3,10 @@
 from typing import Final
 
 from lab.engine.scenario import Scenario, Stage
-from lab.engine.verdict import Verdict
 from lab.scenarios.campaign.campaigns import run_campaigns
 from lab.scenarios.campaign.verdict import make_rows
 from lab.stage.platform import PlatformShape
+from lab.verdict import Verdict
 
 RECIPIENTS: Final = 500
 # Calls of about 620 after which the worker is killed, and the pause begins.

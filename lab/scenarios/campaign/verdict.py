@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from lab.engine.verdict import Verdict
 from lab.scenarios.campaign.campaigns import GAP, MOST_OPEN, PACE, PAUSE_GRACE, CampaignRun
 from lab.scenarios.campaign.recipients import LoggedRing, RehearsalRecipient
 from lab.scenarios.campaign.ring_log import (
@@ -19,6 +18,7 @@ from lab.scenarios.campaign.ring_log import (
     find_overlaps,
 )
 from lab.stage.platform import Platform
+from lab.verdict import Verdict
 from media.call.phrases import phrases_in
 
 # From our last look at the clock to the phone that rings: a request to the carrier.

@@ -4,13 +4,13 @@ from argparse import ArgumentParser
 from typing import Final
 
 from lab.engine.scenario import CannotRun, Scenario, Stage
-from lab.engine.verdict import Report
 from lab.scenarios.chaos.faults import Fault, all_faults
 from lab.scenarios.chaos.host import find_needs
 from lab.scenarios.chaos.page import describe_load, make_body
 from lab.scenarios.chaos.play import run_chaos
 from lab.scenarios.chaos.wave import CALLS
 from lab.stage.machine_load import measuring_load
+from lab.verdict import Report
 
 _MOST_CALLS: Final = 500
 

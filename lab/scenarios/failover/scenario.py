@@ -4,11 +4,11 @@ import time
 from typing import Final
 
 from lab.engine.scenario import Scenario, Stage
-from lab.engine.verdict import Report
 from lab.scenarios.failover.cell_result import CellResult
 from lab.scenarios.failover.cells import Cell, all_cells
 from lab.scenarios.failover.matrix import run_matrix
 from lab.scenarios.failover.page import matrix_section
+from lab.verdict import Report
 
 
 async def _run(stage: Stage) -> Report:

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from control.calls.records.state import FINAL
 from lab.engine.scenario import Scenario, Stage
-from lab.engine.verdict import Verdict
 from lab.scenarios.lines.line_call import FIND_IDS, LineCall, make_line_call, run_line_call
 from lab.scenarios.lines.verdict import count_calls, find_faults
 from lab.stage.call_records import RecordedCall, carrier_ids, records_by_id
 from lab.stage.line_faults import BOTH, ENDINGS, HARMLESS, IN_AND_OUT, REFUSALS, draw_cases
 from lab.stage.platform import Platform, PlatformShape
+from lab.verdict import Verdict
 
 # Of the agents, so that words in English show.
 LANGUAGE: Final = "de"

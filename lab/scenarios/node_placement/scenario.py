@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Final
 
 from lab.engine.scenario import Scenario, Stage
-from lab.engine.verdict import Report
 from lab.scenarios.node_placement.placement import Fleet, simulate
 from lab.scenarios.node_placement.registry_cost import measure_registry
+from lab.verdict import Report
 
 _SAMPLES: Final = {"1 (by chance)": 1, "2": 2, "16 (as it is)": 16, "all": None}
 

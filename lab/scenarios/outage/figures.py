@@ -9,12 +9,12 @@ from typing import Final, Literal
 
 import numpy as np
 
-from lab.engine.verdict import Verdict
 from lab.scenarios.failover.cells import ROLES
 from lab.scenarios.failover.recording import WordErrors, compare_words, heard_words, measure_answer
 from lab.scenarios.outage.outage_calls import CHAIN, OutageCall, OutageRun
 from lab.stage.conversation import FILLERS, expected_reply
 from lab.stage.machine_load import MOST_LAG_MS, MOST_OTHERS, MachineLoad
+from lab.verdict import Verdict
 from shared.events import EventEnvelope
 from simulator.carrier.mulaw import RATE
 from simulator.vendors.faults import Role

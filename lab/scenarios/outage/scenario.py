@@ -3,10 +3,10 @@
 from typing import Final
 
 from lab.engine.scenario import Scenario, Stage
-from lab.engine.verdict import Report, make_report
 from lab.scenarios.outage.figures import measure_turns, outage_rows, read_changes, torn_turns
 from lab.scenarios.outage.outage_calls import OutagePhases, run_outage
 from lab.scenarios.outage.plot import draw_outage
+from lab.verdict import Report, make_report
 
 PLOT: Final = "outage.svg"
 

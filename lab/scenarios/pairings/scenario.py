@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from lab.engine.scenario import Scenario, Stage
-from lab.engine.verdict import Report
 from lab.scenarios.pairings.model_calls import MODELS, find_call_faults, run_model_call
 from lab.scenarios.pairings.platform import running_pairing_platform
 from lab.scenarios.pairings.speech_pairings import all_pairings, find_fault, run_pairings
+from lab.verdict import Report
 
 
 async def _run(stage: Stage) -> Report:

@@ -4,7 +4,6 @@ import asyncio
 from typing import Final
 
 from lab.engine.scenario import Scenario, Stage
-from lab.engine.verdict import Verdict
 from lab.scenarios.tools.tool_calls import (
     REPLY_S,
     CallWithTools,
@@ -19,6 +18,7 @@ from lab.scenarios.transfers.scenario import transfers
 from lab.stage.machine_load import measuring_load
 from lab.stage.platform import PlatformShape
 from lab.stage.stored_call import find_call
+from lab.verdict import Verdict
 from vocalized.caller.local_speech import Recognize, load_recognizer
 
 FIRST_NUMBER: Final = 2_010_000

@@ -3,11 +3,11 @@
 import asyncio
 from typing import Final
 
-from lab.engine.verdict import Verdict
 from lab.scenarios.transfers.transfer_calls import CARRIERS
 from lab.stage.platform import Platform
 from lab.stage.speech_services import running_speech
 from lab.stage.stored_call import StoredCall, agent_channel, read_call
+from lab.verdict import Verdict
 from simulator.carrier.network.phone_network import Subscriber
 from vocalized.caller.local_speech import RATE, Recognize
 from vocalized.demo.readback import read_back

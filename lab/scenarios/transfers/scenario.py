@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from lab.engine.scenario import Scenario, Stage
-from lab.engine.verdict import Verdict
 from lab.scenarios.transfers.cases import CASES
 from lab.scenarios.transfers.transfer_calls import run_transfers
 from lab.scenarios.transfers.verdict import find_faults
 from lab.stage.platform import Platform, PlatformShape
 from lab.stage.stored_call import find_call
+from lab.verdict import Verdict
 from simulator.carrier.prepared_turn import PreparedTurn
 from vocalized.caller.local_speech import load_recognizer
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from control.app import limit_names
 from lab.engine.scenario import Scenario, Stage
-from lab.engine.verdict import Verdict
 from lab.scenarios.worst_bodies.body_sender import SenderJob, SenderReport
 from lab.scenarios.worst_bodies.webhook_probe import ProbeAnswer, WebhookProbe
 from lab.stage.platform import Platform, PlatformShape
+from lab.verdict import Verdict
 from vocalized.stack.process import ServerFailed
 
 ROOT: Final = Path(__file__).parents[3]

@@ -7,7 +7,7 @@ import pytest
 
 from lab.engine import run
 from lab.engine.scenario import CannotRun, Scenario, Stage
-from lab.engine.verdict import Report, Verdict
+from lab.verdict import Report, Verdict
 
 
 def add_scenario(monkeypatch: pytest.MonkeyPatch, scenario: Scenario) -> None:
