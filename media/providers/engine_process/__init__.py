@@ -1,1 +1,1 @@
-"""Messages over a Unix socket for the processes beside the media server, and their server."""
+"""Messages over a Unix socket between the media server and its helper processes, and the helpers' server."""

@@ -1,7 +1,7 @@
 """Length-prefixed msgpack messages over a Unix socket.
 
 Errors:
-    EngineProtocolError   a message that is too large or not of the protocol
+    EngineProtocolError: a message is too large or violates the protocol
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Struct
 
-# Enough for a minute of speech at 48 kHz.
+# Large enough for a minute of speech at 48 kHz.
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
 _LENGTH: Final = struct.Struct("!I")
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -19,11 +19,11 @@ T = TypeVar("T")
 
 
 class EngineProtocolError(Exception):
-    """A message that is too large or not of the protocol."""
+    """A message is too large or violates the protocol."""
 
 
 def encode_frame(message: Struct) -> bytes:
-    """Encodes a message with its length. Raises EngineProtocolError when it is too large."""
+    """Encode a message with its length. Raises EngineProtocolError if the message is too large."""
     body = _ENCODER.encode(message)
     if len(body) > MAX_MESSAGE_BYTES:
         raise EngineProtocolError(f"a message of {len(body)} bytes")
@@ -31,7 +31,7 @@ def encode_frame(message: Struct) -> bytes:
 
 
 async def receive_message(reader: asyncio.StreamReader, decoder: msgspec.msgpack.Decoder[T]) -> T | None:
-    """Reads the next message, None when the other side has closed. Raises EngineProtocolError and OSError."""
+    """Return the next message, or None if the other side has closed. Raises EngineProtocolError and OSError."""
     try:
         (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
         if length > MAX_MESSAGE_BYTES:

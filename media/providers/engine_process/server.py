@@ -1,4 +1,4 @@
-"""The side of the engine process: listens at a Unix socket until it is told to stop, or its parent has ended."""
+"""The server of a helper process. It listens at a Unix socket until it is stopped or its parent process ends."""
 
 import asyncio
 import ctypes
@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-# What the process prints once it listens.
+# The line that the process prints when it listens.
 READY: Final = "ready"
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
@@ -18,8 +18,14 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 async def serve_until_stopped(serve: Serve, path: Path, *, child: bool) -> None:
-    """Serves each connection at the socket until SIGTERM or SIGINT. child: also until the standard input is closed.
-    Raises OSError when the socket cannot be opened, or another process listens there."""
+    """Serve each connection at the socket until SIGTERM or SIGINT.
+
+    Args:
+        child: Also stop when the standard input is closed.
+
+    Raises:
+        OSError: The socket cannot be opened, or another process listens there.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -38,7 +44,7 @@ async def serve_until_stopped(serve: Serve, path: Path, *, child: bool) -> None:
 
 
 def end_with_parent() -> None:
-    """Ends this process when its parent is killed (Linux only; elsewhere the closed standard input ends it)."""
+    """End this process when its parent is killed (Linux only; on other systems the closed standard input ends it)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -50,7 +56,7 @@ def _on_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
 
 
 def _remove_stale(path: Path) -> None:
-    """Removes a socket file without a listener. Raises OSError when a process listens at it."""
+    """Remove a socket file without a listener. Raises OSError if a process listens at the socket."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(path))

@@ -1,4 +1,4 @@
-"""Splits a text into clauses, so that the first one is played while the next one is synthesized."""
+"""Splits a text into clauses, so that the first clause plays while the next one is synthesized."""
 
 from typing import Final
 
@@ -7,12 +7,12 @@ from media.providers.local.normalizer import normalize
 # Characters: the first clause may be short, for early audio; later ones are longer, for better intonation.
 MIN_FIRST: Final = 12
 MIN_LATER: Final = 40
-# A text without punctuation is cut at this length, because one long synthesis would let the caller wait.
+# Text without punctuation is cut at this length, because one long synthesis would make the caller wait.
 MAX_LENGTH: Final = 120
 
 
 def split_clauses(text: str) -> list[str]:
-    """Returns the clauses, whose concatenation is the text; none for a text without words."""
+    """Return the clauses, whose concatenation is the text. Returns an empty list for a text without words."""
     parts: list[str] = []
     clause, has_words = "", False
     for word in normalize(text):
@@ -29,7 +29,7 @@ def split_clauses(text: str) -> list[str]:
 
 
 def pause_ms(clause: str) -> int:
-    """The silence between a clause and the next one."""
+    """Return the silence in ms between a clause and the next one."""
     stop = next((word.stop for word in reversed(normalize(clause)) if word.stop), "")
     return {"": 40, ",": 120}.get(stop, 250)
 

@@ -1,4 +1,4 @@
-"""Client of the engine process, shared by all calls of one event loop."""
+"""A client of the engine process, shared by all calls of one event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -27,16 +27,17 @@ T = TypeVar("T", bound=EngineAnswer)
 
 
 def require_english(language: str) -> None:
-    """Raises ProviderError for a language other than English, the only one of the engines."""
+    """Raise ProviderError unless the language is English, which is the engines' only language."""
     if language.partition("-")[0].lower() != "en":
         raise ProviderError(NAME, f"language {language} is not supported", retryable=False, cause="refused")
 
 
 class EngineClient:
-    """One connection, opened at the first request and again after it broke.
+    """A connection to the engine, opened at the first request and reopened after it breaks.
 
-    All methods raise ProviderError; ProviderBusy for a full queue, ProviderSlow for a deadline that passed. A request
-    that is cancelled is removed from the engine's queue."""
+    All methods raise ProviderError: ProviderBusy if the queue is full, and ProviderSlow after the deadline. A canceled
+    request is removed from the engine's queue.
+    """
 
     def __init__(self, path: Path, *, connect_s: float = 2.0, answer_s: float = 20.0) -> None:
         self._path = path
@@ -49,21 +50,26 @@ class EngineClient:
         self._connect_lock = asyncio.Lock()
 
     async def transcribe(self, pcm: bytes, sample_rate: int, *, is_partial: bool = False) -> Recognition:
-        """Transcribes one utterance: 16-bit little-endian mono, up to 60 s. is_partial: it goes on; raises ProviderBusy
-        unless the engine is idle, and remains so."""
+        """Transcribe one utterance of up to 60 s.
+
+        Args:
+            pcm: 16-bit little-endian mono audio.
+            is_partial: The utterance is not complete. ProviderBusy is raised unless the engine is idle and remains
+                idle.
+        """
         request = await self._request(lambda number: Transcribe(number, pcm, sample_rate, is_partial), Transcribed)
         return request.transcript
 
     async def synthesize(self, text: str) -> SynthesizedSpeech:
-        """Speaks a clause or a short sentence."""
+        """Synthesize a clause or a short sentence."""
         return (await self._request(lambda number: Synthesize(number, text), Synthesized)).speech
 
     async def connect(self) -> None:
-        """Opens the connection, unless it is open."""
+        """Open the connection, unless it is open."""
         await self._ensure_connected()
 
     async def close(self) -> None:
-        """Closes the connection; pending requests fail."""
+        """Close the connection. Pending requests fail."""
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)

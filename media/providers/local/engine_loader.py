@@ -10,9 +10,10 @@ __all__ = ["SpeechModelError", "load_engines"]
 
 
 def load_engines() -> EngineService:
-    """Loads the models, and uses the voice and the recognizer once, so that the first call does not wait.
+    """Load the models, and use the voice and the recognizer once, so that the first call does not wait.
 
-    Raises SpeechModelError, and OSError without room for temporary files."""
+    Raises SpeechModelError, or OSError if there is no room for temporary files.
+    """
     voice, recognizer = Voice(), Recognizer()
     recognizer.transcribe(voice.synthesize("Ready.").pcm, PHONE_RATE)
     return EngineService(recognizer, voice)

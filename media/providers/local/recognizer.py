@@ -1,6 +1,6 @@
-"""The recognizer: transcribes a whole utterance of telephone speech; noise gives no text.
+"""Transcribes whole utterances of telephone speech. Noise gives no text.
 
-A doubtful utterance is heard again by a larger model, a short sound in several ways (`short_sounds`).
+A doubtful utterance is transcribed again by a larger model, and a short sound in several ways (`short_sounds`).
 """
 
 import re
@@ -24,16 +24,17 @@ from media.providers.local.sound import FRAME, at_speed, frame_energy, smoothed,
 from media.providers.local.speech import Recognition, RecognitionStop
 from media.providers.local.whisper import Whisper
 
-# Audio whose loudest frames are below this level (dB of full scale) holds no voice.
+# Audio whose loudest frames are below this level (dB of full scale) contains no voice.
 SILENCE_DB: Final = -52.0
 # Below this mean log probability per token, telephone speech was never recognized correctly.
 MIN_LOG_PROB: Final = -1.0
-# A whole utterance with a lower one (a probability of 0.7 per token; in a noisy place 0.78) is heard again by the
-# larger model. If that hears other words in a noisy place, it hears the utterance once more, 7.5 % faster and without
-# what comes long before the first loud sound, so that it makes other errors; the text that agrees best with the other
-# two is taken. SURENESS: what its own mean log probability counts beside that agreement (0 to 1). REPLY: what a short
-# reply ("uh-huh") counts where all texts are as short. NOISY_DB: between loud frames and the softest tenth; 8 to 21 in
-# babble and noise, 25 and more on a usual line. See docs/decisions/0016.
+# A whole utterance with a lower mean log probability (a probability of 0.7 per token; 0.78 in noise) is transcribed
+# again by the larger model. If the larger model returns other words for noisy audio, it transcribes the utterance once
+# more, 7.5 % faster and without the part long before the first loud sound, so that it makes other errors. The text that
+# agrees best with the other two is used. SURENESS: the weight of a text's own mean log probability beside that
+# agreement (0 to 1). REPLY: the weight of a short reply ("uh-huh") if all texts are as short. NOISY_DB: the difference
+# between loud frames and the softest tenth, which is 8 to 21 in babble and noise, and 25 or more on a usual line. See
+# docs/decisions/0016.
 SURE_LOG_PROB: Final = -0.357
 SURE_IN_NOISE: Final = -0.25
 SURENESS: Final = 0.6
@@ -42,20 +43,22 @@ NOISY_DB: Final = 23.0
 FASTER: Final = 1.075
 LEAD_S: Final = 0.5
 LOUD_DB: Final = 8.0
-# Where the first text was dropped as unreliable, the first model hears it again, as the larger one makes sentences of
-# noise; its text has to be surer than this (0.55), so that noise stays without one (docs/decisions/0016).
+# If the first text was dropped as unreliable, the first model transcribes the utterance again, because the larger model
+# turns noise into sentences. The new text must be surer than this (0.55), so that noise gives no text
+# (docs/decisions/0016).
 RESCUE_LOG_PROB: Final = -0.598
-# The model recognizes best at this level, with this much silence around the speech.
+# The model recognizes best at this level and with this much silence around the speech.
 LEVEL_DB: Final = -20.0
 MARGIN_S: Final = 0.3
-# Longer speech is cut at its quietest moment; up to this length the model transcribes well at once.
+# Longer speech is cut at its quietest moment. Up to this length, the model transcribes well in one pass.
 MAX_PIECE_S: Final = 15.0
 
 _SMOOTHED: Final = 5  # frames
 _WORD: Final = re.compile(r"[\w']+")
 # Frames at the edges that are quieter than the loudest ones by this much are not part of the speech.
 _EDGE_DB: Final = 38.0
-# The model's output for noise, tones, breath and coughs, found by experiment; dropped if it is the whole text.
+# The model's output for noise, tones, breath and coughs, determined by experiment. It is dropped if it is the whole
+# text.
 _NOISE_OUTPUT: Final = re.compile(
     r"(?:you|thank you for watching|(?:(?:ah|uh|um|hm+|er|oh)\W+)*(?:ah|uh|um|hm+|er)|\W*)\W*", re.IGNORECASE
 )
@@ -67,18 +70,19 @@ class RecognizerModel(AlternativesModel, Protocol):
     """A model for speech of up to MAX_PIECE_S."""
 
     def transcribe(self, samples: Floats, stop: RecognitionStop | None) -> Hypothesis:
-        """Transcribes mono samples at RATE, full scale 1. Raises RecognitionAbandoned after `stop` was set."""
+        """Transcribe mono samples at RATE, full scale 1. Raises RecognitionAbandoned after `stop` was set."""
 
 
 class SecondModel(AlternativesModel, Protocol):
-    """A slower model for speech of up to MAX_PIECE_S, which understands more where the first one is in doubt."""
+    """A slower model for speech of up to MAX_PIECE_S, which is better if the first model is unsure."""
 
     def transcribe(self, samples: Floats) -> Hypothesis:
-        """Transcribes mono samples at RATE, full scale 1."""
+        """Transcribe mono samples at RATE, full scale 1."""
 
 
 class Recognizer:
-    """Loads the models when constructed; not thread-safe. Raises SpeechModelError for a missing or wrong model file."""
+    """The loaded recognizer. Not thread-safe. The constructor raises SpeechModelError if a model file is missing or
+    wrong."""
 
     def __init__(self, model: RecognizerModel | None = None, second: SecondModel | None = None) -> None:
         self._model = model or Moonshine()
@@ -92,11 +96,17 @@ class Recognizer:
         *,
         others_wait: Callable[[], bool] = lambda: False,
     ) -> Recognition:
-        """Transcribes one utterance: 16-bit little-endian mono, any length. stop: ends it within some ms. others_wait:
-        asked before a doubtful piece is heard again, which is left if so.
+        """Transcribe one utterance of any length.
 
-        Raises ValueError for half a sample or a sample rate that is not between 8 and 48 kHz, RecognitionAbandoned
-        after `stop` was set. What can be stopped is heard only once."""
+        Args:
+            pcm: 16-bit little-endian mono audio.
+            stop: Ends the transcription within some ms. An utterance that can be stopped is transcribed only once.
+            others_wait: Returns whether other requests are waiting. If so, a doubtful piece is not transcribed again.
+
+        Raises:
+            ValueError: The audio ends in half a sample, or the sample rate is not between 8 and 48 kHz.
+            RecognitionAbandoned: `stop` was set.
+        """
         speech = _speech(_samples(pcm, sample_rate))
         if not len(speech):
             return Recognition("", 0.0)
@@ -119,12 +129,13 @@ class Recognizer:
         return Recognition(" ".join(hypothesis.text for hypothesis in recognized), confidence, hearings)
 
     def _hear_short(self, piece: Floats, first: Hypothesis, others_wait: Callable[[], bool]) -> Hypothesis:
-        """The likeliest text in several hearings, as sure as the first one; the first one if others wait."""
+        """Return the likeliest text in several transcriptions, with the first one's sureness. Returns the first text if
+        others wait."""
         text = likeliest(hear_short(piece, self._model, self._second, others_wait), _NOISE_OUTPUT.fullmatch)
         return Hypothesis(_plain(text) or first.text, first.log_prob)
 
     def _hear_again(self, piece: Floats, first: Hypothesis, others_wait: Callable[[], bool]) -> list[Hypothesis]:
-        """The first text of a piece and one or two others."""
+        """Return the first text of a piece and one or two others."""
         if not first.text:
             again = _checked(self._model.transcribe(with_margins(at_speed(piece, FASTER), MARGIN_S), None))
             return [first, again if again.log_prob >= RESCUE_LOG_PROB else first]
@@ -136,8 +147,11 @@ class Recognizer:
 
 
 def choose_text(heard: Sequence[Hypothesis]) -> Hypothesis:
-    """The text that agrees best with the others; of two, and of equal ones, the surer one, but rather a short reply
-    than other words as short. Without text: the first."""
+    """Return the text that agrees best with the others.
+
+    Between two texts, and between equally good ones, the surer text is returned, but a short reply is preferred to
+    other short texts. If no hypothesis has text, the first is returned.
+    """
     with_text = [one for one in heard if one.text]
     if not with_text:
         return heard[0]
@@ -153,7 +167,7 @@ def choose_text(heard: Sequence[Hypothesis]) -> Hypothesis:
 
 
 def _agreement(one: Hypothesis, other: Hypothesis) -> float:
-    """The share of the words of both that they have in common, in the same order (0 to 1)."""
+    """Return the share of words that both texts have in common, in the same order (0 to 1)."""
     return SequenceMatcher(None, _words(one), _words(other), autojunk=False).ratio()
 
 
@@ -169,7 +183,7 @@ def _is_noisy(piece: Floats) -> bool:
 
 
 def _without_lead(piece: Floats) -> Floats:
-    """Without what comes more than LEAD_S before the first 100 ms near the level of the loud frames."""
+    """Remove the audio more than LEAD_S before the first 100 ms near the level of the loud frames."""
     energy = frame_energy(piece)
     if len(energy) < _SMOOTHED:
         return piece
@@ -179,7 +193,8 @@ def _without_lead(piece: Floats) -> Floats:
 
 
 def _checked(hypothesis: Hypothesis) -> Hypothesis:
-    """A model's text; "" where it is unreliable, or what the model puts out for noise."""
+    """Return a model's text without training artifacts. The text is "" if it is unreliable or typical output for
+    noise."""
     text = _plain(hypothesis.text)
     is_dropped = _is_unreliable(hypothesis) or _NOISE_OUTPUT.fullmatch(text)
     return Hypothesis("" if is_dropped else text, hypothesis.log_prob, hypothesis.looped)
@@ -194,7 +209,7 @@ def _is_unreliable(hypothesis: Hypothesis) -> bool:
 
 
 def _is_doubtful(hypothesis: Hypothesis, piece: Floats) -> bool:
-    """Whether another hearing may be better: not of what the model is sure of, nor of noise."""
+    """Whether another transcription may be better. False if the model is sure, and for noise."""
     if not hypothesis.text:
         return _is_unreliable(hypothesis)
     return hypothesis.log_prob < (SURE_IN_NOISE if _is_noisy(piece) else SURE_LOG_PROB)
@@ -205,13 +220,14 @@ def _is_unsure_if_short(hypothesis: Hypothesis) -> bool:
 
 
 def split_pieces(speech: Floats) -> list[Floats]:
-    """Speech in pieces of at most MAX_PIECE_S, each cut where the second half of that is quietest (RATE)."""
+    """Split speech into pieces of at most MAX_PIECE_S (at RATE). Each piece is cut at the quietest moment of its second
+    half."""
     longest = int(MAX_PIECE_S * RATE)
     cut = []
     while len(speech) > longest:
         half = longest // 2
         quiet = frame_energy(speech[half:longest])
-        # over 100 ms, so that the silence within a plosive is no place to cut
+        # over 100 ms, because the silence within a plosive is not a place to cut
         spot = half + (int(np.argmin(np.convolve(quiet, np.ones(5), "valid"))) + 2) * FRAME
         cut.append(speech[:spot])
         speech = speech[spot:]
@@ -231,7 +247,7 @@ def _samples(pcm: bytes, sample_rate: int) -> Floats:
 
 
 def _speech(samples: Floats) -> Floats:
-    """Returns the part that may hold speech, scaled to LEVEL_DB; empty when all is silent."""
+    """Return the part that may contain speech, scaled to LEVEL_DB. Returns an empty array if all is silent."""
     energy = frame_energy(samples)
     loud = float(np.quantile(energy, 0.95)) if len(energy) else 0.0
     if loud < 10 ** (SILENCE_DB / 10):

@@ -1,4 +1,5 @@
-"""The engine process's server: answers requests of all clients in order of arrival, one queue for each engine."""
+"""The engine process's server, which answers the requests of all clients in order of arrival, with a queue for each
+engine."""
 
 import asyncio
 import logging
@@ -23,12 +24,13 @@ from media.providers.local.wire import (
     make_request_decoder,
 )
 
-# Most requests in a queue, the running one included; more would wait longer than a caller does.
+# The maximum number of requests in a queue, including the running one. Further requests would wait longer than a caller
+# does.
 CAPACITY: Final = 32
-# Bytes; longer requests would delay the others: 60 s at 16 kHz.
+# Bytes of 60 s at 16 kHz. Longer requests would delay the others.
 MAX_PCM_BYTES: Final = 2 * 60 * 16_000
 MAX_TEXT_LENGTH: Final = 600
-# Clauses kept: greetings, fillers and questions are repeated; a clause takes about 50 KB.
+# The number of cached clauses, because greetings, fillers and questions repeat. A clause takes about 50 KB.
 CACHE_SIZE: Final = 128
 
 _log = logging.getLogger(__name__)
@@ -36,20 +38,24 @@ T = TypeVar("T")
 
 
 class SpeechRecognizer(Protocol):
-    """A recognizer; blocking."""
+    """A blocking recognizer."""
 
     def transcribe(
         self, pcm: bytes, sample_rate: int, stop: RecognitionStop | None, *, others_wait: Callable[[], bool]
     ) -> Recognition:
-        """Transcribes one utterance; without what may be left out, if others wait. Raises ValueError;
-        RecognitionAbandoned after `stop` was set."""
+        """Transcribe one utterance, without optional passes if others wait.
+
+        Raises:
+            ValueError: The audio is invalid.
+            RecognitionAbandoned: `stop` was set.
+        """
 
 
 class SpeechSynthesizer(Protocol):
-    """A voice; blocking."""
+    """A blocking voice."""
 
     def synthesize(self, text: str) -> SynthesizedSpeech:
-        """Speaks a text."""
+        """Synthesize a text."""
 
 
 class QueueFull(Exception):
@@ -57,7 +63,7 @@ class QueueFull(Exception):
 
 
 class EngineQueue(Generic[T]):
-    """One engine's thread and its bounded queue. The interpreter's exit waits for running work."""
+    """One engine's thread and its bounded queue. The interpreter waits for running work before it exits."""
 
     def __init__(self, name: str, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
@@ -65,7 +71,8 @@ class EngineQueue(Generic[T]):
         self._jobs: list[Future[T]] = []
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Queues work; a future that is cancelled before its turn is not run. Raises QueueFull."""
+        """Queue work and return its future. Work whose future is canceled before its turn does not run. Raises
+        QueueFull."""
         self._jobs = [job for job in self._jobs if not job.done()]
         if len(self._jobs) >= self._capacity:
             raise QueueFull
@@ -79,11 +86,11 @@ class EngineQueue(Generic[T]):
         return all(job.done() for job in self._jobs)
 
     def has_waiting(self) -> bool:
-        """Whether work is queued behind the running one. May be called by the running work."""
+        """Return whether work is queued behind the running work. The running work may call this."""
         return sum(not job.done() for job in self._jobs) > 1
 
     def close(self) -> None:
-        """Cancels queued work and waits for running work."""
+        """Cancel queued work and wait for running work."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -97,18 +104,20 @@ class EngineService:
         capacity: int = CAPACITY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """clock: in seconds."""
+        """Args:
+        clock: Returns the time in seconds.
+        """
         self._clock = clock
         self._recognizer = recognizer
         self._voice = CachedVoice(voice)
         self._recognizer_queue: EngineQueue[Recognition] = EngineQueue("recogniser", capacity)
         self._voice_queue: EngineQueue[SynthesizedSpeech] = EngineQueue("voice", capacity)
         self._clients: set[asyncio.Task[None]] = set()
-        self._partial_stop = RecognitionStop()  # of the latest utterance that goes on
-        self._rests_until = 0.0  # no utterance that goes on is transcribed before
+        self._partial_stop = RecognitionStop()  # stops the latest partial transcription
+        self._rests_until = 0.0  # no partial transcription runs before this time
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serves one client until it closes or breaks the protocol."""
+        """Serve one client until it closes or violates the protocol."""
         client = asyncio.create_task(_Client(self, writer).run(reader))
         self._clients.add(client)
         try:
@@ -118,7 +127,7 @@ class EngineService:
             self._clients.discard(client)
 
     async def close(self) -> None:
-        """Disconnects all clients and drops their requests."""
+        """Disconnect all clients and drop their requests."""
         for client in self._clients:
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
@@ -126,7 +135,7 @@ class EngineService:
         self._voice_queue.close()
 
     async def answer(self, request: Transcribe | Synthesize) -> EngineAnswer:
-        """Answers a request. Cancelling drops the request, unless it is running."""
+        """Answer a request. A cancellation drops the request, unless it is running."""
         try:
             if isinstance(request, Transcribe):
                 return await self._transcribe(request)
@@ -148,7 +157,8 @@ class EngineService:
         return self._recognizer.transcribe(request.pcm, request.sample_rate, stop, others_wait=others_wait)
 
     async def _transcribe_partial(self, request: Transcribe) -> EngineAnswer:
-        """Uses the recognizer only while nobody else needs it, and for half of the time at most."""
+        """Transcribe an incomplete utterance. Uses the recognizer only while no other request needs it, and at most
+        half of the time."""
         began = self._clock()
         if began < self._rests_until or not self._recognizer_queue.is_idle:
             raise QueueFull
@@ -157,7 +167,7 @@ class EngineService:
         try:
             return await _answer_job(request.id, job, lambda transcript: Transcribed(request.id, transcript))
         except asyncio.CancelledError:
-            stop.set()  # nobody waits for the text any more
+            stop.set()  # no client waits for the text any longer
             raise
         finally:
             ended = self._clock()
@@ -171,7 +181,7 @@ class EngineService:
 
 
 class CachedVoice:
-    """A voice with a cache of its latest speech (least recently used is dropped)."""
+    """A voice with a cache of its speech. The least recently used speech is removed first."""
 
     def __init__(self, voice: SpeechSynthesizer, size: int = CACHE_SIZE) -> None:
         self._voice = voice
@@ -179,7 +189,7 @@ class CachedVoice:
         self._cache: OrderedDict[str, SynthesizedSpeech] = OrderedDict()
 
     def synthesize(self, text: str) -> SynthesizedSpeech:
-        """Returns cached or new speech."""
+        """Return cached or new speech."""
         speech = self._cache.pop(text, None) or self._voice.synthesize(text)
         self._cache[text] = speech
         if len(self._cache) > self._size:
@@ -188,7 +198,7 @@ class CachedVoice:
 
 
 class _Client:
-    """One connection with its unanswered requests."""
+    """A connection and its unanswered requests."""
 
     def __init__(self, service: EngineService, writer: asyncio.StreamWriter) -> None:
         self._service = service
@@ -223,7 +233,8 @@ class _Client:
 
 
 async def _answer_job(request_id: int, job: Future[T], answer: Callable[[T], EngineAnswer]) -> EngineAnswer:
-    """Awaits a job; its result or error becomes the answer. Cancelling cancels the job, unless it is running."""
+    """Await a job and convert its result or error to the answer. A cancellation cancels the job, unless it is
+    running."""
     future = asyncio.wrap_future(job)
     try:
         await asyncio.wait({future})

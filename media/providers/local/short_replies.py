@@ -1,10 +1,10 @@
-"""What callers say most when they say no more than a word or two: where models disagree about a short sound, it is
-rather one of these than "Oh, what?" or "Here"."""
+"""The most frequent utterances of up to three words. If models disagree about a short sound, one of these is more
+likely than "Oh, what?" or "Here"."""
 
 from collections.abc import Sequence
 from typing import Final
 
-# Without "thank you" and "bye", which the larger model makes of noise.
+# Without "thank you" and "bye", which the larger model returns for noise.
 _REPLIES: Final = frozenset(
     (
         *("yeah", "yes", "yes please", "yep", "yup", "oh yeah", "no", "no thanks", "nope"),
@@ -17,5 +17,5 @@ MOST_WORDS: Final = 3
 
 
 def is_short_reply(words: Sequence[str]) -> bool:
-    """Whether these words, lower case and without punctuation, are one of them."""
+    """Return whether the words, lower case and without punctuation, are a short reply."""
     return " ".join(words) in _REPLIES

@@ -1,7 +1,8 @@
-"""A short sound ("Yes.", "CMU"): both models list several texts of it, and the text that is likeliest in all is taken.
+"""Recognizes a short sound ("Yes.", "CMU"): both models list several texts, and the text that is likeliest in all lists
+is used.
 
-One hearing of a single word is half chance: other silence around it, or another speed, gives another word. The right
-word is nearly always among the likeliest four (docs/experiments/local-recognition.md).
+A single transcription of one word is unreliable, because different silence around it or another speed gives another
+word. The right word is nearly always among the likeliest four (docs/experiments/local-recognition.md).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,20 +15,22 @@ from media.providers.local.normalizer import PAUSE, normalize
 from media.providers.local.short_replies import is_short_reply
 from media.providers.local.sound import FRAME, at_speed, frame_energy, smoothed, with_margins
 
-# Seconds of what a call hands over, which has up to 0.7 s before the speech and 0.2 s after it.
+# Maximum length of a short sound in seconds, as a call passes it: with up to 0.7 s before the speech and 0.2 s after
+# it.
 SHORT_S: Final = 2.0
-# A short sound that the first model is surer of (0.8 a token) gains nothing by more hearings.
+# If the first model is surer than this (0.8 per token), more transcriptions of a short sound gain nothing.
 SURE_SHORT_LOG_PROB: Final = -0.223
-# The first model hears the sound with these seconds of silence around it and at these speeds, the larger one in the
-# first way only.
+# Seconds of silence around the sound, and speeds, at which the first model transcribes it. The larger model uses only
+# the first pair.
 WAYS: Final = ((0.3, 1.0), (0.1, 1.0), (0.3, 0.93))
-# All hearings of the first model together count 1, that of the larger model so much.
+# The weight of the larger model. All transcriptions of the first model together weigh 1.
 LARGER_MODEL: Final = 0.5
-# What a usual short reply ("yes", "stop") counts.
+# The log probability that is added for a usual short reply ("yes", "stop").
 REPLY: Final = 1.3
-# A text that a hearing does not list is so much less likely than the last one that it lists.
+# A text that a transcription does not list is this much less likely than the last text that it lists.
 UNLISTED: Final = 1.0
-# The larger model hears the sound from this long before its first frame near the loud ones, to as long after the last.
+# The larger model gets the sound from this long before its first frame near the loud frames to this long after the
+# last.
 _TIGHT_S: Final = 0.12
 _TIGHT_DB: Final = 24.0
 _SMOOTHED: Final = 3  # frames
@@ -37,23 +40,27 @@ Words = tuple[str, ...]
 
 
 def is_short(pcm: bytes, sample_rate: int) -> bool:
-    """Whether 16-bit mono audio lasts less than SHORT_S."""
+    """Return whether 16-bit mono audio is shorter than SHORT_S."""
     return len(pcm) < 2 * SHORT_S * sample_rate
 
 
 class AlternativesModel(Protocol):
-    """A model that tells more than the likeliest text."""
+    """A model that returns several likely texts."""
 
     def alternatives(self, samples: Floats) -> Sequence[Alternative]:
-        """Transcribes mono samples at RATE, full scale 1: some likely texts."""
+        """Return some likely texts of mono samples at RATE, full scale 1."""
 
 
 class Hearing:
-    """What a model heard in one way. weight: what that counts beside other hearings."""
+    """A model's texts for a sound.
+
+    Args:
+        weight: The weight beside other transcriptions.
+    """
 
     def __init__(self, alternatives: Iterable[Alternative], weight: float) -> None:
         self.weight = weight
-        self.texts = dict[Words, str]()  # the likeliest writing of the same words
+        self.texts = dict[Words, str]()  # the likeliest spelling of each sequence of words
         self._log_probs = dict[Words, float]()
         for alternative in alternatives:
             words = spoken_words(alternative.text)
@@ -61,14 +68,15 @@ class Hearing:
             self._log_probs[words] = float(np.logaddexp(self._log_probs.get(words, -np.inf), alternative.log_prob))
 
     def log_prob(self, words: Words) -> float:
-        """Of these words, however they are written."""
+        """Return the log probability of the words, in any spelling."""
         return self._log_probs.get(words, min(self._log_probs.values(), default=0.0) - UNLISTED)
 
 
 def hear_short(
     speech: Floats, first: AlternativesModel, larger: AlternativesModel, others_wait: Callable[[], bool]
 ) -> list[Hearing]:
-    """Hears a short sound in several ways; none if others wait meanwhile, as each takes 30 to 90 ms of a core."""
+    """Transcribe a short sound in several ways. Returns an empty list if others wait meanwhile, because each way takes
+    30 to 90 ms of a core."""
     hearings = []
     for margin_s, speed in WAYS:
         if others_wait():
@@ -82,7 +90,7 @@ def hear_short(
 
 
 def likeliest(hearings: Sequence[Hearing], is_noise: Callable[[str], object]) -> str:
-    """The text that is likeliest in all hearings; "" if there is none that is not noise."""
+    """Return the text that is likeliest in all transcriptions, or "" if all texts are noise."""
     texts = dict[Words, str]()
     for hearing in hearings:
         texts = {words: text for words, text in hearing.texts.items() if not is_noise(text)} | texts
@@ -95,13 +103,13 @@ def likeliest(hearings: Sequence[Hearing], is_noise: Callable[[str], object]) ->
 
 
 def spoken_words(text: str) -> Words:
-    """The words as they are said: "15th" and "Fifteenth!" are the same."""
+    """Return the words as they are spoken: "15th" and "Fifteenth!" are equal."""
     spoken = (word.lower() for token in normalize(text) for word in token.spoken if word != PAUSE)
     return tuple(part for word in spoken for part in _SAME.get(word, word).split())
 
 
 def _with_repeated_once(alternatives: Iterable[Alternative]) -> Iterator[Alternative]:
-    """Adds, for texts that say the same again, these words once: the larger model writes "Nose Nose" for a "nose"."""
+    """Add, for each text that repeats its words, these words once: the larger model writes "Nose Nose" for a "nose"."""
     for alternative in alternatives:
         yield alternative
         tokens = alternative.text.split()
@@ -113,7 +121,7 @@ def _with_repeated_once(alternatives: Iterable[Alternative]) -> Iterator[Alterna
 
 
 def _tight(speech: Floats) -> Floats:
-    """Without what is much softer than the loud frames, before and after."""
+    """Remove the parts at both ends that are much softer than the loud frames."""
     energy = frame_energy(speech)
     if len(energy) < _SMOOTHED:
         return speech

@@ -10,24 +10,28 @@ PHONE_RATE: Final = mulaw.RATE  # samples a second
 
 
 class RecognitionAbandoned(Exception):
-    """The text was not wanted any more while it was recognized."""
+    """The recognition was stopped because its text is no longer needed."""
 
 
 class RecognitionStop:
-    """Ends a recognition from another thread. is_set: it was ended, or will be before it begins."""
+    """Ends a recognition from another thread.
+
+    Attributes:
+        is_set: The recognition was ended, or will be ended before it begins.
+    """
 
     def __init__(self) -> None:
         self.is_set = False
         self._actions: list[Callable[[], None]] = []
 
     def call(self, action: Callable[[], None]) -> None:
-        """Has `action` called when the recognition is to end, which may be now."""
+        """Call `action` when the recognition must end, which may be now."""
         self._actions.append(action)
         if self.is_set:
             action()
 
     def set(self) -> None:
-        """Ends the recognition as soon as its model lets it. Repeated, it changes nothing."""
+        """End the recognition as soon as its model allows. Repeated calls change nothing."""
         self.is_set = True
         for action in self._actions:
             action()
@@ -35,9 +39,14 @@ class RecognitionStop:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """text: "" when nothing was recognized. confidence: 0 to 1, the geometric mean probability of its tokens.
-    hearings: how often its most doubtful part was heard; of these the second and third may take twice as long each. A
-    short sound that was heard in several ways counts as 2, because that takes about as long."""
+    """A recognized utterance.
+
+    Attributes:
+        text: The text; empty if nothing was recognized.
+        confidence: The geometric mean probability of its tokens, 0 to 1.
+        hearings: How often the most doubtful part was transcribed. The second and third transcription may each take
+            twice as long as the first. A short sound counts as 2, because its transcriptions take about as long.
+    """
 
     text: str
     confidence: float
@@ -46,7 +55,7 @@ class Recognition:
 
 @dataclass(frozen=True, slots=True)
 class WordTiming:
-    """A written word with its white space, and when it sounds, in ms from the start of the speech."""
+    """A written word with its white space, and its time in ms from the start of the speech."""
 
     text: str
     start_ms: float
@@ -55,12 +64,17 @@ class WordTiming:
 
 @dataclass(frozen=True, slots=True)
 class SynthesizedSpeech:
-    """pcm: 16-bit little-endian mono at PHONE_RATE. words: all of the text, in order; joined, they are the text."""
+    """Synthesized speech with word times.
+
+    Attributes:
+        pcm: 16-bit little-endian mono audio at PHONE_RATE.
+        words: All words of the text, in order. Their concatenation is the text.
+    """
 
     pcm: bytes
     words: tuple[WordTiming, ...]
 
     @property
     def ms(self) -> float:
-        """The speech's length."""
+        """The length of the speech in ms."""
         return len(self.pcm) / 2 / PHONE_RATE * 1_000

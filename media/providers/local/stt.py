@@ -1,8 +1,8 @@
-"""SpeechToText by the local engine: transcribes a caller's whole turn again each time its text is requested.
+"""SpeechToText with the local engine, which transcribes the caller's whole turn each time its text is requested.
 
-The recognizer is quick, and best with whole utterances. Only a long turn is transcribed in parts: while the caller
-still speaks, the text up to a quiet moment is made final. What the caller has said so far is transcribed about twice a
-second if the engine has nothing else to do: a final text is never delayed by that.
+The recognizer is fast, and best with whole utterances. Only a long turn is transcribed in parts: while the caller
+speaks, the text up to a quiet moment is made final. If the engine is otherwise idle, the turn so far is transcribed
+about twice a second, which never delays a final text.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from media.providers.ports import (
 )
 
 _MS: Final = mulaw.RATE // 1_000  # bytes
-# Audio kept from before the detected start of speech: the first sound is often too soft for the detector.
+# Audio kept from before the detected start of speech, because the first sound is often too soft for the detector.
 LEAD_IN: Final = 700 * _MS
 # Audio kept while no speech is detected, in case its text is requested.
 IDLE_AUDIO: Final = 10_000 * _MS
@@ -33,32 +33,33 @@ LONG_TURN: Final = 10_000 * _MS
 EARLIEST_CUT: Final = 4_000 * _MS
 LATEST_CUT: Final = LONG_TURN - 500 * _MS
 _FRAME: Final = 100 * _MS
-# So much audio from the detected start of speech to its first text, and from one text to the next. Less than 0.8 s
-# holds hardly a word to go by.
+# The length of the audio from the detected start of speech to its first partial text, and from one partial text to the
+# next. Less than 0.8 s rarely contains a word.
 FIRST_PARTIAL: Final = 800 * _MS
 NEXT_PARTIAL: Final = 600 * _MS
 _NEVER: Final = sys.maxsize
 
 
 class TranscriptionEngine(Protocol):
-    """The part of EngineClient that transcribes."""
+    """The transcription methods of EngineClient."""
 
     async def connect(self) -> None:
-        """Raises ProviderError."""
+        """Connect to the engine. Raises ProviderError."""
 
     async def transcribe(self, pcm: bytes, sample_rate: int, *, is_partial: bool = False) -> Recognition:
-        """Raises ProviderError; ProviderBusy for a partial text while the engine has anything else to do."""
+        """Transcribe one utterance. Raises ProviderError, or ProviderBusy for a partial text while the engine has other
+        work."""
 
 
 class LocalSpeechToText:
-    """The local engine's recognizer; English only."""
+    """The local engine's recognizer. English only."""
 
     def __init__(self, engine: TranscriptionEngine, name: str = NAME) -> None:
         self.name = name
         self._engine = engine
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
-        """Raises ProviderError for another language, or when the engine cannot be reached."""
+        """Open a session. Raises ProviderError if the language is not English or the engine cannot be reached."""
         require_english(language)
         await self._engine.connect()
         return _Session(self._engine, sink)
@@ -142,14 +143,14 @@ class _Session:
             self._partial_task.cancel()
 
     def _drop(self, count: int) -> None:
-        """Drops the first `count` bytes, if any."""
+        """Drop the first `count` bytes, if `count` is positive."""
         dropped = max(0, count)
         del self._audio[:dropped]
         self._start += dropped
 
     async def _finalize(self, token: int, end: int) -> None:
         if self._cut_task is not None:
-            await asyncio.wait({self._cut_task})  # it may be about to drop audio
+            await asyncio.wait({self._cut_task})  # a cut may be about to drop audio
         if self._closed:
             return
         try:
@@ -162,8 +163,8 @@ class _Session:
             self._sink(RecognizedText(text, final=True, token=token))
 
     async def _partial(self) -> None:
-        """Reports what was said so far; nothing if the engine has something else to do. A failing engine is reported
-        with the final text."""
+        """Report the text so far, unless the engine has other work. An engine failure is reported with the final
+        text."""
         try:
             text = await self._text(len(self._audio), is_partial=True)
         except ProviderError:
@@ -178,13 +179,13 @@ class _Session:
             self._fail(error)
 
     async def _make_final(self, count: int) -> None:
-        """Makes the text of the first `count` bytes final and drops their audio."""
+        """Make the text of the first `count` bytes final, and drop their audio."""
         end = self._start + count
         self._final_text = await self._text(count)
         self._drop(end - self._start)
 
     async def _text(self, count: int, *, is_partial: bool = False) -> str:
-        """Transcribes the first `count` bytes; returns the turn's text up to there."""
+        """Transcribe the first `count` bytes, and return the turn's text up to there."""
         if count <= 0:
             return self._final_text
         pcm = mulaw.decode(bytes(self._audio[:count]))
@@ -197,7 +198,7 @@ class _Session:
 
 
 def find_quietest(ulaw: bytes) -> int:
-    """Returns where to cut LONG_TURN bytes: in the middle of the quietest 100 ms within the limits."""
+    """Return where to cut LONG_TURN bytes: in the middle of the quietest 100 ms within the limits."""
     linear = np.frombuffer(mulaw.decode(ulaw[EARLIEST_CUT:LATEST_CUT]), "<i2").astype(np.float32)
     energy = np.square(linear[: len(linear) // _FRAME * _FRAME].reshape(-1, _FRAME)).sum(axis=1)
     return EARLIEST_CUT + int(np.argmin(energy)) * _FRAME + _FRAME // 2

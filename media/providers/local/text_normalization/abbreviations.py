@@ -1,4 +1,4 @@
-"""Abbreviations: what is said for them, and whether their full stop may end a sentence."""
+"""Expands abbreviations, and decides whether their full stop may end a sentence."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +10,12 @@ from media.providers.local.text_normalization.dates import SHORT_MONTHS
 
 @dataclass(frozen=True, slots=True)
 class Abbreviation:
-    """spoken: the words said. may_end: the abbreviation may be a sentence's last word."""
+    """An expanded abbreviation.
+
+    Attributes:
+        spoken: The spoken words.
+        may_end: Whether it may be a sentence's last word.
+    """
 
     spoken: tuple[str, ...]
     may_end: bool = False
@@ -55,7 +60,11 @@ _ALWAYS: Final = {"ext": "extension", "vs": "versus", "w/": "with", "blvd": "bou
 
 
 def expand(core: str, tail: str, context: WordContext) -> Abbreviation | None:
-    """Expands an abbreviation; None for any other word. tail: the punctuation after it."""
+    """Return the expanded abbreviation, or None for any other word.
+
+    Args:
+        tail: The punctuation after the word.
+    """
     word, stopped = core.lower(), tail.startswith(".")
     is_time = core.isupper() or context.before[:1].isdecimal()
     if word in ("a.m", "p.m") or (word in ("am", "pm") and is_time):
@@ -76,7 +85,7 @@ def expand(core: str, tail: str, context: WordContext) -> Abbreviation | None:
 
 
 def _saint_or_street(context: WordContext) -> Abbreviation:
-    """Saint (St. Mary's) or street (5th St., Main St. Suite 3)."""
+    """Return "saint" (St. Mary's) or "street" (5th St., Main St. Suite 3)."""
     after_a_name = bool(context.before) and context.before not in ("the", "at", "in", "of", "to", "near", "from")
     if context.next_is_capital and not after_a_name:
         return Abbreviation(("saint",))
@@ -84,7 +93,7 @@ def _saint_or_street(context: WordContext) -> Abbreviation:
 
 
 def _is_short_for(word: str, context: WordContext) -> bool:
-    """Whether the word is an abbreviation here: "no." and "min." are only beside a number."""
+    """Whether the word is an abbreviation in this context: "no." and "min." are abbreviations only beside a number."""
     if word == "no":
         return context.after[:1].isdecimal()
     if word in ("min", "sec", "hr", "est", "mt", "co"):
@@ -93,7 +102,7 @@ def _is_short_for(word: str, context: WordContext) -> bool:
 
 
 def _initials(core: str) -> Abbreviation | None:
-    """Single letters with dots between them (U.S, J.D); None for any other word."""
+    """Return the letters of initials with dots (U.S, J.D), or None for any other word."""
     letters = core.split(".")
     if len(letters) > 1 and all(len(letter) == 1 and letter.isalpha() for letter in letters):
         return Abbreviation(tuple(letter.upper() for letter in letters), may_end=True)

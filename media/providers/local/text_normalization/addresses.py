@@ -1,4 +1,4 @@
-"""E-mail addresses and web addresses."""
+"""Reads e-mail and web addresses."""
 
 import re
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _SIGNS: Final = {
 
 
 def read_address(word: str, context: WordContext) -> Sequence[str] | None:
-    """Says an e-mail or web address; None for any other word."""
+    """Return the words for an e-mail or web address, or None for any other word."""
     if _EMAIL.fullmatch(word):
         return _signs(word)
     if match := _URL.fullmatch(word):
@@ -52,5 +52,6 @@ def _signs(address: str) -> list[str]:
 
 
 def _is_word(part: str) -> bool:
-    """Whether a part is said as a word: it has a vowel and more than two letters ("io", "us" and "www" are spelled)."""
+    """Whether a part is read as a word, because it has a vowel and more than two letters ("io", "us" and "www" are
+    spelled)."""
     return len(part) > 2 and re.search("[aeiouy]", part, re.IGNORECASE) is not None

@@ -1,4 +1,4 @@
-"""Money, percentages, measures, ordinals and plain numbers."""
+"""Reads money, percentages, measures, ordinals and plain numbers."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from media.providers.english import word_list
 from media.providers.local.text_normalization.context import WordContext
 from media.providers.local.text_normalization.numerals import cardinal, decimal, digits, ordinal
 
-# Sign: singular, plural, singular and plural of the hundredth.
+# Names by sign: singular, plural, singular and plural of the hundredth.
 _CURRENCIES: Final = {
     "$": ("dollar", "dollars", "cent", "cents"),
     "€": ("euro", "euros", "cent", "cents"),
@@ -19,7 +19,7 @@ _CURRENCY_NAMES: Final = word_list("dollars euros pounds yen cents")
 _NUMBER: Final = r"(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?"
 _SIGN: Final = "[$€£¥]"
 _SUFFIX: Final = "[kKmMbB]|[mMbBtT]n"
-# -$5, $-5, US$5, $.99, $20k, $2bn; 5€; $5/month. Of a range ($10-15) the sign belongs to both ends.
+# -$5, $-5, US$5, $.99, $20k, $2bn; 5€; $5/month. In a range ($10-15), the sign belongs to both ends.
 _MONEY: Final = re.compile(rf"([-\u2212])?(US|CAD?|C|AUD?|A|NZ)?({_SIGN})([-\u2212])?(?:{_NUMBER}|\.(\d+))({_SUFFIX})?")
 _MONEY_BEHIND: Final = re.compile(rf"([-\u2212])?(\d[\d.,]*)({_SIGN})")
 _PRICE: Final = re.compile(r"(\D{0,5}\d[\d.,]*\D?)/([a-z]+)", re.IGNORECASE)
@@ -60,7 +60,8 @@ _SUFFIXES: Final = {
 }
 # Numbers of this many digits or more (orders, accounts, postal codes) are read digit by digit, in groups of three.
 _LONG_NUMBER: Final = 5
-# Figures after these are read one by one, as of a card or a telephone; after "ends in" a year is one.
+# Figures after these words are read digit by digit, like those of a card or telephone. After "ends in", a year is read
+# as a year.
 _LAST_FIGURES: Final = frozenset(
     (("ending", "in"), ("ending", "with"), ("ends", "in"), ("ends", "with"), ("last", "four"), ("digits", "are"))
 )
@@ -70,7 +71,7 @@ _IDENTIFIER_WORDS: Final = word_list("code ext extension pin suite room apartmen
 
 
 def read_fraction(word: str, context: WordContext) -> Sequence[str] | None:
-    """Says the commonest fractions, which are not dates; None for any other word."""
+    """Return the words for a common fraction (which is not a date), or None for any other word."""
     if match := _MIXED.fullmatch(word):
         return [*cardinal(int(match[1])), *_and_a(_FRACTIONS[_GLYPHS[match[2]]])]
     fraction = _FRACTIONS.get(_GLYPHS.get(word, word))
@@ -78,12 +79,12 @@ def read_fraction(word: str, context: WordContext) -> Sequence[str] | None:
 
 
 def _and_a(fraction: tuple[str, str]) -> list[str]:
-    """And a half, and three quarters."""
+    """Return "and a half", "and three quarters" and so on."""
     return ["and", "a" if fraction[0] == "one" else fraction[0], fraction[1]]
 
 
 def read_amount(word: str, context: WordContext) -> Sequence[str] | None:
-    """Says an amount; None for any other word."""
+    """Return the words for an amount, or None for any other word."""
     if said := read_money(word, context):
         return said
     if match := _ORDINAL.fullmatch(word):
@@ -101,7 +102,8 @@ def read_amount(word: str, context: WordContext) -> Sequence[str] | None:
 
 
 def read_money(word: str, context: WordContext) -> Sequence[str] | None:
-    """Says an amount of money, a range of them, or a price for a unit; None for any other word."""
+    """Return the words for an amount of money, a range of amounts, or a price per unit. Returns None for any other
+    word."""
     if match := _MONEY.fullmatch(word):
         return _money(match, context)
     if match := _MONEY_BEHIND.fullmatch(word):
@@ -126,14 +128,14 @@ def _money_range(match: re.Match[str], context: WordContext) -> list[str] | None
 
 
 def read_number(number: str) -> list[str]:
-    """Says a number without signs: as an amount when it is short, otherwise digit by digit."""
+    """Read a number without signs: as an amount if it is short, otherwise digit by digit."""
     if len(number) < _LONG_NUMBER and (number == "0" or not number.startswith("0")):
         return cardinal(int(number))
     return read_digit_groups(number)
 
 
 def read_digit_groups(number: str) -> list[str]:
-    """Says a number digit by digit with a pause after every third, but leaves no single digit at the end."""
+    """Read a number digit by digit with a pause after every third digit, but without a single digit at the end."""
     if len(number) <= _LONG_NUMBER:
         return digits(number)
     cuts = (
@@ -164,7 +166,7 @@ def _money(match: re.Match[str], context: WordContext) -> list[str]:
 
 
 def _is_spelled(word: str, context: WordContext) -> bool:
-    """Whether a number is read digit by digit, whatever its length."""
+    """Whether a number is read digit by digit regardless of its length."""
     if (context.earlier, context.before) in _LAST_FIGURES:
         return context.earlier != "ends" or _YEARS.fullmatch(word) is None
     return context.before in _IDENTIFIER_WORDS

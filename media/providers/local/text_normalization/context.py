@@ -1,4 +1,4 @@
-"""The neighbors of a written word, as far as they change how it is said."""
+"""The neighbors of a written word that change how it is spoken."""
 
 import re
 from collections.abc import Sequence
@@ -9,11 +9,14 @@ _BARE = re.compile(r"^\W+|\W+$")
 
 @dataclass(frozen=True, slots=True)
 class WordContext:
-    """before, after: the neighboring words, bare and in lower case, "" at the ends. earlier: the one in front of
-    `before`.
+    """The neighbors of a word.
 
-    currency: the sign that the word before begins with ("$" of "$1.5 million"), or "".
-    shouting: the whole text is in capitals, so that capitals do not mark abbreviations.
+    Attributes:
+        before: The previous word, bare and in lower case, or "".
+        after: The next word, bare and in lower case, or "".
+        earlier: The word in front of `before`, or "".
+        currency: The sign that the previous word begins with ("$" of "$1.5 million"), or "".
+        shouting: Whether the whole text is in capitals, so that capitals do not mark abbreviations.
     """
 
     before: str = ""
@@ -26,7 +29,7 @@ class WordContext:
 
     @classmethod
     def of(cls, tokens: Sequence[str], index: int, *, shouting: bool) -> "WordContext":
-        """The context of the token at `index`."""
+        """Return the context of the token at `index`."""
         before = tokens[index - 1] if index else ""
         after = tokens[index + 1] if index + 1 < len(tokens) else ""
         return cls(
@@ -41,11 +44,11 @@ class WordContext:
 
 
 def is_shouting(tokens: Sequence[str]) -> bool:
-    """Whether a text is in capitals."""
+    """Return whether a text is in capitals."""
     letters = [token for token in tokens if token.strip(" .,!?").isalpha()]
     return len(letters) > 1 and all(token.isupper() for token in letters)
 
 
 def strip_punctuation(token: str) -> str:
-    """Removes punctuation and white space around a word."""
+    """Remove punctuation and white space around a word."""
     return _BARE.sub("", token)

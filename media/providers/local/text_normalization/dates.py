@@ -1,4 +1,4 @@
-"""Dates, years and clock times."""
+"""Reads dates, years and clock times."""
 
 import re
 from collections.abc import Sequence
@@ -27,12 +27,12 @@ _CLOCK: Final = re.compile(r"(\d{1,2})(?::(\d{2}))?(?:([ap])\.?m)?", re.IGNORECA
 _RANGE: Final = re.compile(r"([\d:apm.]+)[-\u2013]([\d:apm.]+)", re.IGNORECASE)
 _DECADE: Final = re.compile(r"(\d\d)?([1-9]0|00)s", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"0|[1-9]\d{0,3}")
-# "Mar 3" is a date, "may" and "sun" without a number are words.
+# "Mar 3" is a date; "may" and "sun" without a number are words.
 _BEFORE_YEAR: Final = frozenset(("in", "since", "of", "by", "until", "year", *MONTHS, *SHORT_MONTHS))
 
 
 def read_date_or_time(word: str, context: WordContext) -> Sequence[str] | None:
-    """Says a date, year, range or clock time; None for any other word."""
+    """Return the words for a date, year, range or clock time, or None for any other word."""
     if match := _ISO.fullmatch(word):
         return _date(int(match[2]), int(match[3]), match[1])
     if match := _SLASHED.fullmatch(word):
@@ -71,7 +71,8 @@ def _clock(match: re.Match[str]) -> list[str] | None:
 
 
 def _range(first: str, last: str) -> list[str] | None:
-    """Says a range of times, as "nine to five" for 9-5 (also 9am-5pm, 10:30-12); None for another one (02139-1234)."""
+    """Return the words for a range of times, as "nine to five" for 9-5 (also 9am-5pm, 10:30-12). Returns None for other
+    ranges (02139-1234)."""
     are_years = all(_is_year(end) for end in (first, last))
     ends = []
     for end in (first, last):
@@ -87,7 +88,7 @@ def _range(first: str, last: str) -> list[str] | None:
 
 
 def _decade(match: re.Match[str]) -> list[str] | None:
-    """1990s, 90s (the nineties)."""
+    """Read a decade: 1990s or 90s (the nineties)."""
     if not match[1]:
         *head, last = cardinal(int(match[2]))
     else:
@@ -96,7 +97,7 @@ def _decade(match: re.Match[str]) -> list[str] | None:
 
 
 def _bare_number(word: str, context: WordContext) -> list[str] | None:
-    """A bare number is an ordinal after a month's name; None otherwise."""
+    """Read a number after a month's name as an ordinal. Returns None otherwise."""
     number = int(word)
     if _month(context.before) and 1 <= number <= 31:
         return ordinal(number)

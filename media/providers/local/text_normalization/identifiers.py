@@ -1,4 +1,4 @@
-"""Identifiers of letters and figures: references, flights, license plates."""
+"""Reads identifiers that consist of letters and figures: references, flights, license plates."""
 
 import re
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ _IDENTIFIER: Final = re.compile(r"(?=.*\d)(?=.*[A-Z])[A-Z0-9]+(?:-[A-Z0-9]+)*")
 # 123-45-6789, 02139-1234
 _GROUPS: Final = re.compile(r"\d+(?:-\d+)+")
 _LEAST_DIGITS: Final = 7
-# A shorter one has a number (B12, 5A).
+# Shorter words with a number (B12, 5A) are not identifiers.
 _SHORTEST: Final = 4
 
 
 def read_identifier(word: str, context: WordContext) -> Sequence[str] | None:
-    """Spells an identifier, with a pause at each hyphen; None for any other word."""
+    """Spell an identifier, with a pause at each hyphen. Returns None for any other word."""
     if not _is_identifier(word) or sum(map(str.isalnum, word)) < _SHORTEST or word[-2:] in ("AM", "PM"):
         return None
     spoken: list[str] = []

@@ -1,4 +1,4 @@
-"""Units and currency codes behind a number."""
+"""Reads units and currency codes after a number."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Final
 from media.providers.local.text_normalization.context import WordContext
 from media.providers.local.text_normalization.numerals import decimal
 
-# As it is written: singular, plural.
+# Names by written unit: singular, plural.
 _UNITS: Final = {
     "km": ("kilometer", "kilometers"),
     "cm": ("centimeter", "centimeters"),
@@ -48,7 +48,7 @@ _BARE: Final = re.compile(_NUMBER)
 
 
 def read_measure(word: str, context: WordContext) -> Sequence[str] | None:
-    """Says a unit behind its number (5 km), or both (5km); None for any other word."""
+    """Read a unit after its number (5 km), or both (5km). Returns None for any other word."""
     if word in _UNITS and _BARE.fullmatch(context.before):
         return _say_unit(word, context.before)
     if match := _JOINED.fullmatch(word):

@@ -1,4 +1,4 @@
-"""Numbers as lists of English words."""
+"""Converts numbers to lists of English words."""
 
 from typing import Final
 
@@ -22,7 +22,8 @@ _ORDINALS: Final = {
 
 
 def cardinal(number: int) -> list[str]:
-    """1250 is one thousand two hundred fifty. From 0 up to 999 trillion, digit by digit beyond. ValueError below 0."""
+    """Convert a number: 1250 is "one thousand two hundred fifty". Numbers above 999 trillion are read digit by digit.
+    Raises ValueError below 0."""
     if number < 0:
         raise ValueError(f"no words for {number}")
     if number >= 10**15:
@@ -38,7 +39,7 @@ def cardinal(number: int) -> list[str]:
 
 
 def ordinal(number: int) -> list[str]:
-    """22 is twenty second."""
+    """Convert a number to an ordinal: 22 is "twenty second"."""
     *head, last = cardinal(number)
     if last in _ORDINALS:
         return [*head, _ORDINALS[last]]
@@ -46,7 +47,8 @@ def ordinal(number: int) -> list[str]:
 
 
 def year(number: int) -> list[str]:
-    """1999 is nineteen ninety nine, 2005 two thousand five, 2026 twenty twenty six. Four digits."""
+    """Convert a year of four digits: 1999 is "nineteen ninety nine", 2005 "two thousand five", 2026 "twenty twenty
+    six"."""
     century, rest = divmod(number, 100)
     if century % 10 == 0 and rest < 10:
         return cardinal(number)
@@ -56,12 +58,12 @@ def year(number: int) -> list[str]:
 
 
 def digits(text: str) -> list[str]:
-    """Digit by digit; other characters are ignored."""
+    """Convert each digit. Other characters are ignored."""
     return [_UNITS[int(character)] for character in text if character.isdecimal()]
 
 
 def decimal(text: str) -> list[str]:
-    """ "1,250.05" is one thousand two hundred fifty point zero five."""
+    """Convert a decimal: "1,250.05" is "one thousand two hundred fifty point zero five"."""
     whole, _, fraction = text.replace(",", "").partition(".")
     words = cardinal(int(whole or 0))
     return [*words, "point", *digits(fraction)] if fraction else words

@@ -1,4 +1,4 @@
-"""Finds telephone numbers in a text, and says them digit by digit in groups."""
+"""Finds telephone numbers in a text, and reads them digit by digit in groups."""
 
 import re
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ _AREA: Final = r"(?:\(\d{3}\)\s*|\d{3}[-.\s])"
 _PHONE: Final = re.compile(
     rf"(?<![\w.$€£/-])(?:(?:\+?1[-.\s]?)?{_AREA}\d{{3}}[-.\s]?\d{{4}}|\d{{3}}-\d{{4}}|\+\d{{8,15}})(?![\w/-]|\.\d)"
 )
-# Numbers of other countries in groups: +44 20 7946 0958.
+# Grouped numbers of other countries: +44 20 7946 0958.
 _ABROAD: Final = re.compile(r"(?<![\w.])\+(?!1\b)\d{1,3}(?:[-.\s]\d{1,5}){2,5}(?![\w/-]|\.\d)")
-# Of bank accounts, in groups of four (ISO 13616).
+# Bank account numbers in groups of four (ISO 13616).
 _IBAN: Final = re.compile(r"\b[A-Z]{2}\d\d(?:\s[A-Z0-9]{4}){2,7}(?:\s[A-Z0-9]{1,4})?\b")
 _NORTH_AMERICA: Final = re.compile(r"\+?1?\d{10}")
 
 
 def find_phone_numbers(text: str) -> list[tuple[int, int]]:
-    """Returns the (start, end) of each telephone number in the text, and of each number of an account (IBAN)."""
+    """Return the (start, end) of each telephone number and each bank account number (IBAN) in the text."""
     spans = [match.span() for pattern in (_IBAN, _ABROAD) for match in pattern.finditer(text)]
     for match in _PHONE.finditer(text):
         if all(match.end() <= start or match.start() >= end for start, end in spans):
@@ -28,7 +28,7 @@ def find_phone_numbers(text: str) -> list[tuple[int, int]]:
 
 
 def read_phone_part(token: str, spans: Sequence[tuple[int, int]]) -> list[str]:
-    """Says the (parts of) telephone numbers at these spans of a word, with pauses between groups."""
+    """Read the telephone numbers (or their parts) at these spans of a word, with pauses between groups."""
     spoken: list[str] = []
     for start, end in spans:
         number = token[max(0, start) : end].strip()
@@ -40,7 +40,8 @@ def read_phone_part(token: str, spans: Sequence[tuple[int, int]]) -> list[str]:
 
 
 def _groups(number: str) -> list[str]:
-    """The groups as written; an ungrouped number is split as usual in North America, or by three digits."""
+    """Return the groups as written. An ungrouped number is split as usual in North America, or into groups of three
+    digits."""
     plain = number.replace("+", "")
     if not plain.isdecimal() or len(plain) <= 4:
         return [group for group in re.split(r"[-.\s()]+", number) if group]
