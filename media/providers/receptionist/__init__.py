@@ -1,6 +1,6 @@
 """A LanguageModel with fixed rules and word lists.
 
-It answers from the agent's own facts by lexical retrieval, takes a message and reads it back, notes the wish for an
-appointment, transfers to a person and says goodbye. English only. It never invents: what it says is either one of
-its fixed phrases, a sentence of the prompt, or the caller's own words.
+The receptionist answers from the agent's facts by lexical retrieval, takes a message and reads it back, notes a request
+for an appointment, transfers to a person, and says goodbye. English only. It never invents: each reply is a fixed
+phrase, a sentence of the prompt, or the caller's own words.
 """

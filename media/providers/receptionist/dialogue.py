@@ -1,4 +1,5 @@
-"""One step of the dialogue: the state, the question last heard and the caller's turn give the next reply. Pure."""
+"""Computes the next reply from the dialogue state, the question that the caller heard last, and the caller's turn.
+Pure."""
 
 from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
@@ -25,12 +26,12 @@ from media.providers.receptionist.rules import FREE_TIMES, Intent
 TAKE_MESSAGE: Final = "take_message"
 # A statement of this many words, without greetings, becomes a message when no rule applies.
 STATEMENT_WORDS: Final = 4
-# While a message is expected, a longer utterance is the message, whatever its intent.
+# While a message is expected, a longer utterance is the message, regardless of its intent.
 ASIDE_WORDS: Final = 9
-# Words of the last questions that are kept for a follow-up question.
+# The number of words of the last questions that are kept for a follow-up question.
 MAX_TOPIC_WORDS: Final = 8
 
-# Characters of a question that the tool takes.
+# The maximum number of characters of a question that the tool accepts.
 _LONGEST_QUERY: Final = 500
 
 _SMALL_TALK: Final = {
@@ -56,30 +57,40 @@ _HANDLERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class PromptKnowledge:
-    """The facts and the business name of one agent's prompt."""
+    """The facts and the business name in one agent's prompt."""
 
     index: FactIndex
     business_name: str
 
     @classmethod
     def from_prompt(cls, prompt: str) -> "PromptKnowledge":
-        """Parses a prompt. Takes some milliseconds for a page of facts: cache the result."""
+        """Parse a prompt. This takes some milliseconds for a page of facts, so cache the result."""
         return cls(FactIndex(extract_facts(prompt)), extract_business_name(prompt))
 
 
 class Dialogue:
-    """The dialogue with one agent's knowledge. tools: names of the tools that may be called."""
+    """The dialogue of one agent.
+
+    Args:
+        knowledge: The agent's facts.
+        tools: The names of the tools that may be called.
+    """
 
     def __init__(self, knowledge: PromptKnowledge, tools: Set[str]) -> None:
         self._knowledge = knowledge
         self._tools = tools
 
     def step(self, state: DialogueState, heard: str, said: str) -> Step:
-        """Answers one turn. heard: the text that the caller heard since the last turn. said: the caller's turn."""
+        """Answer one turn.
+
+        Args:
+            heard: The text that the caller heard since the last turn.
+            said: The caller's turn.
+        """
         utterance = CallerUtterance(" ".join(said.split()))
         question = heard_question(state.last, heard)
         if repeat_text(state.last, heard) != state.last.text:
-            state = replace(state, unplaced="")  # another provider's reply was heard
+            state = replace(state, unplaced="")  # the caller heard a reply of another provider
         if utterance.intent is Intent.UNCLEAR:
             state, reply = self._unclear(state, question)
         elif utterance.intent is Intent.REPEAT and (before := repeat_text(state.last, heard)):
@@ -93,27 +104,41 @@ class Dialogue:
         return replace(state, last=reply), reply
 
     def _with_tool(self, reply: ReceptionistReply) -> ReceptionistReply:
-        """What was noted is stored first, where there is a tool for it: its result decides what is said then."""
+        """Call the tool that stores the confirmed data first, if the agent has it, because its result decides the
+        reply."""
         if not reply.noted or TAKE_MESSAGE not in self._tools:
             return reply
         return replace(reply, text="", tool=TAKE_MESSAGE, arguments=reply.noted)
 
     def message_taken(self, last: str) -> ReceptionistReply:
-        """The reply after a message was stored. last: the caller's turn before that."""
+        """Return the reply after a message was stored.
+
+        Args:
+            last: The caller's turn before that.
+        """
         utterance = CallerUtterance(" ".join(last.split()))
         if utterance.intent is Intent.GOODBYE or "bye" in utterance.words:
             return ReceptionistReply(f"{phrases.PASSED_ON} {phrases.GOODBYE}", tool=self._end_call)
         return ReceptionistReply(phrases.NOTED, Question.ELSE)
 
     def knowledge_found(self, last: str, result: str) -> ReceptionistReply:
-        """The reply after a search of the documents. last: the caller's question. result: of the tool."""
+        """Return the reply after a search of the documents.
+
+        Args:
+            last: The caller's question.
+            result: The tool's result.
+        """
         words = content_words(CallerUtterance(" ".join(last.split())).words)
         if quoted := quote_passage(result, words):
             return ReceptionistReply(_with_full_stop(quoted))
         return ReceptionistReply(phrases.DONT_KNOW, Question.OFFER)
 
     def free_times_found(self, result: str) -> ReceptionistReply:
-        """Return the reply after a look into the calendar. result: of the tool."""
+        """Return the reply after a search of the calendar.
+
+        Args:
+            result: The tool's result.
+        """
         if said := say_free_times(result):
             return ReceptionistReply(f"{said} {phrases.DAY_AND_TIME}", Question.SLOTS)
         return ReceptionistReply(
@@ -121,7 +146,7 @@ class Dialogue:
         )
 
     def greeting(self) -> ReceptionistReply:
-        """The reply to an empty conversation."""
+        """Return the reply to an empty conversation."""
         return ReceptionistReply(f"Hello. {phrases.this_is(self._knowledge.business_name)} {phrases.HELP}")
 
     def _understood(self, state: DialogueState, question: Question, utterance: CallerUtterance) -> Step:
@@ -138,7 +163,7 @@ class Dialogue:
         return utterance.intent in _ASIDES and len(utterance.words) <= ASIDE_WORDS
 
     def _aside_question(self, state: DialogueState, question: Question, utterance: CallerUtterance) -> Step | None:
-        """Answers a question from the facts while something is being noted; None if it is not such a question."""
+        """Answer a question from the facts during an intake. Returns None for other utterances."""
         if not utterance.is_question or utterance.yes or utterance.no or len(utterance.words) > ASIDE_WORDS:
             return None
         if utterance.intent not in (Intent.OTHER, Intent.CHANGE):
@@ -147,7 +172,7 @@ class Dialogue:
         return (answered[0], self._then_ask(answered[1].text, state, question)) if answered else None
 
     def _without_intake(self, state: DialogueState, question: Question, utterance: CallerUtterance) -> Step:
-        """Answers while nothing is being noted; an offer may be open."""
+        """Answer outside an intake. An offer may be open."""
         if question in (Question.OFFER, Question.ELSE) and (utterance.yes or utterance.no):
             if utterance.intent is Intent.OTHER and not utterance.rest:
                 return self._answer_offer(state, question, yes=utterance.yes)
@@ -163,7 +188,7 @@ class Dialogue:
         return (state, ReceptionistReply(phrases.HELP)) if yes else self._goodbye(state)
 
     def _by_intent(self, state: DialogueState, question: Question, utterance: CallerUtterance) -> Step | None:
-        """Answers an intent that a rule handles in any state; None for another intent."""
+        """Answer an intent that a rule handles in any state. Returns None for other intents."""
         intent = utterance.intent
         if intent in _SMALL_TALK:
             return state, self._then_ask(_SMALL_TALK[intent], state, question)
@@ -183,7 +208,7 @@ class Dialogue:
         return handlers[intent]() if intent in handlers else None
 
     def _by_facts_or_message(self, state: DialogueState, question: Question, utterance: CallerUtterance) -> Step:
-        """Answers what no rule handles: by the facts, or as a message."""
+        """Answer an utterance without a rule from the facts, or take it as a message."""
         answered = self._answer(state, utterance)
         if answered:
             return answered
@@ -202,7 +227,8 @@ class Dialogue:
         return replace(state, unplaced=utterance.text), ReceptionistReply(text, Question.OFFER)
 
     def _answer(self, state: DialogueState, utterance: CallerUtterance) -> Step | None:
-        """Answers from the facts; None if none fits. A follow-up is searched with the question before it."""
+        """Answer from the facts. Returns None if no fact fits. A follow-up is searched together with the previous
+        question."""
         search_words = content_words(utterance.words)
         search = partial(self._knowledge.index.search, search_words, two_questions=utterance.is_double)
         is_follow_up = utterance.is_follow_up or len(search_words) == 1
@@ -216,7 +242,8 @@ class Dialogue:
         return replace(state, topic=topic[:MAX_TOPIC_WORDS]), ReceptionistReply(text)
 
     def _change(self, state: DialogueState, utterance: CallerUtterance) -> Step:
-        """A change of an appointment cannot be made here: answers from the facts, or takes it as a message."""
+        """Answer a question about changing an appointment from the facts, or take it as a message, because appointments
+        cannot be changed here."""
         answered = self._answer(state, utterance) if utterance.is_question else None
         if answered:
             return answered[0], ReceptionistReply(f"{answered[1].text} {phrases.OFFER}", Question.OFFER)
@@ -243,7 +270,7 @@ class Dialogue:
         return replace(state, unclear_turns=state.unclear_turns + 1), reply
 
     def _then_ask(self, text: str, state: DialogueState, question: Question) -> ReceptionistReply:
-        """The reply to an aside, followed by the question that is still open."""
+        """Return the reply to an aside, followed by the question that is still open."""
         slots = state.slots
         questions = {
             Question.NOTHING: phrases.HELP,
@@ -258,7 +285,7 @@ class Dialogue:
 
 
 def _has_unconfirmed(state: DialogueState) -> bool:
-    """Whether something was noted that is not confirmed yet."""
+    """Whether the state holds data that the caller has not confirmed."""
     is_contact = state.confirming is ReadBack.CONTACT and bool(state.contact)
     return bool(state.draft) or is_contact or (state.slots is not None and bool(state.slots.day and state.slots.time))
 

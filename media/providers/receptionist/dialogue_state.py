@@ -1,4 +1,4 @@
-"""The receptionist's dialogue state, and the question last asked, as far as the caller heard it."""
+"""The state of the receptionist's dialogue, and the last question, as far as the caller heard it."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from media.providers.receptionist.word_forms import split_words
 
 
 class Question(Enum):
-    """What the receptionist's last reply asks for."""
+    """The subject of the question in the receptionist's last reply."""
 
     NOTHING = auto()
     MESSAGE = auto()
@@ -23,7 +23,7 @@ class Question(Enum):
 
 
 class ReadBack(Enum):
-    """What was read back last."""
+    """The kind of data that was read back last."""
 
     MESSAGE = auto()
     CONTACT = auto()
@@ -32,8 +32,14 @@ class ReadBack(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReceptionistReply:
-    """question: what the text asks for. tool: the tool to be called after the text, "" for none. arguments: of the
-    tool; empty: what the caller said last. noted: what was confirmed with this reply, as arguments of take_message."""
+    """A reply to the caller.
+
+    Attributes:
+        question: The subject of the text's question.
+        tool: The tool that is called after the text, or "".
+        arguments: The tool's arguments. If empty, the tool receives the caller's last words.
+        noted: The data that this reply confirms, as arguments of take_message.
+    """
 
     text: str
     question: Question = Question.NOTHING
@@ -44,13 +50,20 @@ class ReceptionistReply:
 
 @dataclass(frozen=True, slots=True)
 class DialogueState:
-    """Rebuilt from the conversation for every reply, turn by turn.
+    """The state of a dialogue, which is rebuilt from the conversation for every reply, turn by turn.
 
-    draft, recipient: the message that is not confirmed yet. slots: the appointment that is not confirmed yet.
-    contact: name and number as the caller gave them. contact_settled: they are known, or the caller refused them.
-    confirming: what was read back last. topic: the words of the last question that a fact answered.
-    unclear_turns, missed_slots: consecutive turns that were not understood, or that held no day or time.
-    unplaced: what the caller said in the turn before, if no rule applied to it. last: the reply as it was planned.
+    Attributes:
+        draft: The message that is not confirmed yet.
+        recipient: The recipient of that message.
+        slots: The appointment that is not confirmed yet.
+        contact: Name and number in the caller's words.
+        contact_settled: The caller gave or refused name and number.
+        confirming: The kind of data that was read back last.
+        topic: The words of the last question that a fact answered.
+        unclear_turns: The number of consecutive turns that were not understood.
+        missed_slots: The number of consecutive turns without a day or time.
+        unplaced: The caller's previous turn, if no rule applied to it.
+        last: The planned text of the last reply.
     """
 
     draft: str = ""
@@ -66,7 +79,7 @@ class DialogueState:
     last: ReceptionistReply = field(default=ReceptionistReply(""))
 
 
-# Patterns of the questions, in the order tried; they also match questions of another language model.
+# Patterns of the questions, in the order in which they are tried. They also match questions of other language models.
 _QUESTION_PATTERNS: Final = (
     (
         Question.CONFIRM,
@@ -85,14 +98,15 @@ _QUESTION_PATTERNS: Final = (
         r"\b(?:what|which|on what|at what) (?:day|time|date)\b|\bwhen would you\b|\bwhen (?:do|can) you\b",
     ),
 )
-# Words at the end of a reply in which its question is searched.
+# The number of words at the end of a reply that are searched for its question.
 _TAIL_WORDS: Final = 16
-# Words of a question that may be missing while the caller still knows what was asked.
+# The number of a question's words that may be missing if the caller still understands the question.
 _MAX_MISSING: Final = 2
 
 
 def heard_question(last: ReceptionistReply, heard: str) -> Question:
-    """Returns what the caller was asked, by what was heard of the planned reply (or of another provider's)."""
+    """Return the question that the caller heard, from the part of the planned (or another provider's) reply that was
+    played."""
     planned, heard_words = split_words(last.text), split_words(heard)
     same = _common_prefix(planned, heard_words)
     if planned and same == len(planned):
@@ -104,7 +118,8 @@ def heard_question(last: ReceptionistReply, heard: str) -> Question:
 
 
 def repeat_text(last: ReceptionistReply, heard: str) -> str:
-    """The text to repeat: the whole last reply, even if it was cut; another provider's words as they were heard."""
+    """Return the text to repeat: the whole last reply, even if it was cut, or another provider's words as they were
+    heard."""
     return last.text if _common_prefix(split_words(last.text), split_words(heard)) else heard
 
 

@@ -1,13 +1,13 @@
-"""Extracts the facts of an agent's prompt, sentence by sentence, and the name of the business."""
+"""Extracts the name of the business and the facts, sentence by sentence, from an agent's prompt."""
 
 import re
 from dataclasses import dataclass
 from typing import Final
 
-# Further facts of a prompt are ignored: the receptionist is made for a page of facts.
+# Further facts of a prompt are ignored. The receptionist is designed for a page of facts.
 MAX_FACTS: Final = 2_000
 
-# Facts stand below this heading; text before it is for the agent alone.
+# Facts follow this heading; the text before it is only for the agent.
 _HEADING: Final = re.compile(r"^[ \t#*]*facts:[ \t*]*$", re.IGNORECASE | re.MULTILINE)
 _BULLET: Final = re.compile(r"^\s*(?:[-*\u2022\u2013]|\d{1,2}[.)])\s+")
 _SENTENCE: Final = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
@@ -33,16 +33,21 @@ _NAMED: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """sentence: what is said. search_text: what a question is compared with (with the question of a Q and A pair)."""
+    """A fact of the prompt.
+
+    Attributes:
+        sentence: The spoken sentence.
+        search_text: The text that is compared with a question. It includes the question of a Q and A pair.
+    """
 
     sentence: str
     search_text: str
 
 
 def extract_facts(prompt: str) -> list[Fact]:
-    """Returns every sentence that states something, in order, without instructions to the agent and headings.
+    """Return every sentence that states something, in order, without headings and instructions to the agent.
 
-    In a prompt with a line "Facts:", only the text below it has facts.
+    If the prompt has a line "Facts:", only the text after it contains facts.
     """
     facts: list[Fact] = []
     question = ""
@@ -59,13 +64,14 @@ def extract_facts(prompt: str) -> list[Fact]:
 
 
 def extract_business_name(prompt: str) -> str:
-    """The name of the business, as in "You are the receptionist of Bright Smile Dental"; "" when it is not given."""
+    """Return the name of the business, as in "You are the receptionist of Bright Smile Dental", or "" if the prompt has
+    none."""
     match = _NAMED.search(prompt)
     return re.split(r"\s+(?:in|who|which|and|where|that)\s", match["name"])[0].strip()[:80] if match else ""
 
 
 def _add(facts: list[Fact], line: str) -> None:
-    """Adds the sentences of one line; one that refers back ("It is free.") is joined to the fact before it."""
+    """Add the sentences of one line. A sentence that refers back ("It is free.") is joined to the previous fact."""
     first = len(facts)
     for sentence in _sentences(line):
         if _INSTRUCTION.match(sentence):

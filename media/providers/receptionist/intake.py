@@ -1,4 +1,4 @@
-"""Notes a message, a name and number, or a wish for an appointment; each is read back until it is confirmed."""
+"""Takes a message, a name and number, or a request for an appointment. All are read back until they are confirmed."""
 
 import re
 from dataclasses import replace
@@ -14,13 +14,13 @@ from media.providers.receptionist.word_forms import split_words
 
 Step = tuple[DialogueState, ReceptionistReply]
 
-# A correction of at least this share of the message's words replaces the message; a shorter one is added to it.
+# A correction with at least this share of the message's words replaces the message. A shorter correction is appended.
 REPLACE_SHARE: Final = 0.5
-# A name or a number seldom has more words than this.
+# Names and numbers rarely have more words than this.
 MAX_NAME_WORDS: Final = 6
-# Least digits (spoken or written) of a phone number.
+# The minimum number of digits (spoken or written) of a phone number.
 MIN_PHONE_DIGITS: Final = 7
-# Longest arguments of the tool take_message.
+# The maximum lengths of the arguments of take_message.
 MAX_ARGUMENT: Final = 4_000
 MAX_NAME: Final = 200
 MAX_NUMBER: Final = 60
@@ -39,7 +39,7 @@ _CORRECTION_PREFIX: Final = re.compile(r"^(?:i said|i meant|it's|it is|it should
 
 
 def start_message(state: DialogueState, utterance: CallerUtterance) -> Step:
-    """Starts a message, whose content the caller may have said already."""
+    """Start a message. The caller may already have said its content."""
     recipient, content = _split_recipient(utterance.text)
     state = replace(state, recipient=recipient or state.recipient)
     if len(split_words(content)) < 2:
@@ -48,7 +48,11 @@ def start_message(state: DialogueState, utterance: CallerUtterance) -> Step:
 
 
 def read_back(state: DialogueState, content: str, before: str = "") -> Step:
-    """Notes the content as a message and reads it back. before: a sentence before it."""
+    """Store the content as a message and read it back.
+
+    Args:
+        before: A sentence that precedes the read-back.
+    """
     state = replace(
         state,
         draft=content,
@@ -60,7 +64,7 @@ def read_back(state: DialogueState, content: str, before: str = "") -> Step:
 
 
 def handle_message(state: DialogueState, utterance: CallerUtterance) -> Step:
-    """Handles the answer to the question for the message."""
+    """Handle the answer to the question for the message."""
     if utterance.intent is Intent.NEVER_MIND or (utterance.no and not utterance.rest):
         return discard(state)
     if utterance.yes and not utterance.rest:
@@ -71,7 +75,7 @@ def handle_message(state: DialogueState, utterance: CallerUtterance) -> Step:
 
 
 def handle_confirmation(state: DialogueState, utterance: CallerUtterance) -> Step:
-    """Handles the answer to a read-back."""
+    """Handle the answer to a read-back."""
     more = utterance.rest if utterance.yes or utterance.no else utterance.text
     if utterance.intent is Intent.NEVER_MIND:
         return discard(state)
@@ -87,7 +91,7 @@ def handle_confirmation(state: DialogueState, utterance: CallerUtterance) -> Ste
 
 
 def handle_contact(state: DialogueState, utterance: CallerUtterance) -> Step:
-    """Handles the answer to the question for name and number."""
+    """Handle the answer to the question for name and number."""
     if utterance.intent is Intent.NEVER_MIND or (utterance.no and len(split_words(utterance.rest)) < 2):
         return finish(state)
     if utterance.yes and len(split_words(utterance.rest)) < 2:
@@ -99,12 +103,12 @@ def handle_contact(state: DialogueState, utterance: CallerUtterance) -> Step:
 
 
 def start_appointment(state: DialogueState, utterance: CallerUtterance) -> Step:
-    """Starts an appointment, whose day and time the caller may have said already."""
+    """Start an appointment. The caller may already have said its day and time."""
     return _slots(replace(state, missed_slots=0), find_slots(utterance.line), phrases.APPOINTMENT)
 
 
 def handle_slots(state: DialogueState, utterance: CallerUtterance) -> Step:
-    """Handles the answer to the question for day or time."""
+    """Handle the answer to the question for day or time."""
     known = state.slots or AppointmentSlots()
     slots = known.updated_with(find_slots(utterance.line, time_asked=not known.time))
     if slots == known and (utterance.intent is Intent.NEVER_MIND or (utterance.no and not utterance.rest)):
@@ -117,14 +121,14 @@ def handle_slots(state: DialogueState, utterance: CallerUtterance) -> Step:
 
 
 def finish(state: DialogueState) -> Step:
-    """Ends the intake with everything confirmed."""
+    """End the intake with all data confirmed."""
     noted = describe_noted(state)
     state = DialogueState(contact=state.contact, contact_settled=True, topic=state.topic)
     return state, ReceptionistReply(phrases.NOTED, Question.ELSE, noted=noted)
 
 
 def describe_noted(state: DialogueState) -> dict[str, str]:
-    """What was noted, as arguments of the tool take_message; empty without anything noted."""
+    """Return the confirmed data as arguments of the tool take_message, or an empty dictionary if there is none."""
     slots = state.slots
     wish = f"An appointment {slots.day} {slots.time}." if slots and slots.day and slots.time else ""
     recipient = f"{state.recipient[:1].upper()}{state.recipient[1:]}: " if state.recipient else ""
@@ -136,7 +140,7 @@ def describe_noted(state: DialogueState) -> dict[str, str]:
 
 
 def split_contact(contact: str) -> tuple[str, str]:
-    """(name, number) as the caller said them; the number is empty if there are too few digits for one."""
+    """Return (name, number) in the caller's words. The number is empty if there are too few digits."""
     words = contact.split()
     for index, word in enumerate(words):
         if _count_digits(word) and _has_phone_number(" ".join(words[index:])):
@@ -145,7 +149,7 @@ def split_contact(contact: str) -> tuple[str, str]:
 
 
 def discard(state: DialogueState) -> Step:
-    """Ends the intake with nothing noted."""
+    """End the intake and discard its data."""
     return DialogueState(contact=state.contact, contact_settled=state.contact_settled), ReceptionistReply(
         phrases.DROPPED, Question.ELSE
     )
@@ -185,20 +189,20 @@ def _other_slots(state: DialogueState, utterance: CallerUtterance) -> Step:
 
 
 def _correct(draft: str, utterance: CallerUtterance, more: str) -> str:
-    """The message with the caller's correction or addition, in the caller's own words."""
+    """Return the message with the caller's correction or addition, in the caller's own words."""
     if utterance.no and len(split_words(more)) >= REPLACE_SHARE * len(split_words(draft)):
         return _CORRECTION_PREFIX.sub("", more).strip() or more
     return _append(draft, utterance.text if utterance.no else more)
 
 
 def _append(before: str, more: str) -> str:
-    """Joins two texts as sentences."""
+    """Join two texts as sentences."""
     stop = "" if not before or before.rstrip().endswith((".", "!", "?", ",")) else "."
     return f"{before.rstrip()}{stop} {more}".strip()
 
 
 def _split_recipient(said: str) -> tuple[str, str]:
-    """Returns (recipient, message) without the request to take a message."""
+    """Return (recipient, message) without the request to take a message."""
     match = _LEAD_IN.match(said)
     if not match:
         return "", said

@@ -1,4 +1,4 @@
-"""Classifies the caller's words: agree, refuse, ask, greet, say goodbye, or one of the other intents of the rules."""
+"""Classifies the caller's words: agree, refuse, ask, greet, say goodbye, or another intent of the rules."""
 
 import re
 from dataclasses import dataclass
@@ -23,20 +23,24 @@ from media.providers.receptionist.rules import (
 from media.providers.receptionist.vocabulary import RULE_WORDS
 from media.providers.receptionist.word_forms import find_nearest, split_words
 
-# Only this much is classified; the caller's words are stored whole.
+# The number of characters that are classified. The caller's words are stored completely.
 MAX_CHARACTERS: Final = 3_000
 LONG_WORDS: Final = 12
 
 
 @dataclass(frozen=True)
 class CallerUtterance:
-    """One turn of the caller. text: the words as recognized, with single spaces."""
+    """One turn of the caller.
+
+    Attributes:
+        text: The recognized words, with single spaces.
+    """
 
     text: str
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """Lower-case words; those that are nearly a word of the rules are replaced by it."""
+        """The words in lower case. Words that nearly match a word of the rules are replaced by it."""
         return tuple(_correct_word(word) for word in split_words(self.text[:MAX_CHARACTERS]))
 
     @cached_property
@@ -46,7 +50,7 @@ class CallerUtterance:
 
     @cached_property
     def core(self) -> tuple[str, ...]:
-        """The words without greetings, thanks, farewells, and hesitation."""
+        """The words without greetings, thanks, farewells and hesitation."""
         bare = FAREWELL.sub(" ", COURTESY.sub(" ", FAREWELL.sub(" ", self.line)))
         return tuple(word for word in bare.split() if word not in HESITATION)
 
@@ -62,43 +66,43 @@ class CallerUtterance:
 
     @cached_property
     def is_question(self) -> bool:
-        """Whether it asks something."""
+        """Whether the utterance is a question."""
         marked = self.text.rstrip().endswith("?") and not self.is_long  # recognizers often add question marks
         return marked or bool(QUESTION.match(self.line) or ASKING.search(self.line))
 
     @property
     def is_long(self) -> bool:
-        """Whether it is longer than a question to a receptionist."""
+        """Whether the utterance is longer than a typical question to a receptionist."""
         return len(self.words) > LONG_WORDS
 
     @cached_property
     def is_double(self) -> bool:
-        """Whether it may ask for two things at once."""
+        """Whether the utterance may contain two questions."""
         return not {"and", "also", "plus"}.isdisjoint(self.words[1:])
 
     @cached_property
     def is_follow_up(self) -> bool:
-        """Whether it can only be understood with the question before it ("and on Sunday?")."""
+        """Whether the utterance depends on the previous question ("and on Sunday?")."""
         return bool(FOLLOW_UP.match(self.line))
 
     @cached_property
     def yes(self) -> bool:
-        """Whether it agrees (more may follow)."""
+        """Whether the utterance agrees. More may follow."""
         return not self.no and bool(YES.match(self.line))
 
     @cached_property
     def no(self) -> bool:
-        """Whether it refuses or contradicts (more may follow)."""
+        """Whether the utterance refuses or contradicts. More may follow."""
         return not AGREES.match(self.line) and bool(NO.match(self.line))
 
     @cached_property
     def says_goodbye(self) -> bool:
-        """Whether it says goodbye (perhaps with more before it)."""
+        """Whether the utterance contains a farewell."""
         return bool(FAREWELL.search(self.line))
 
     @cached_property
     def rest(self) -> str:
-        """The text after the yes or no, verbatim; "" for courtesies alone."""
+        """The text after the yes or no, verbatim. Empty if only courtesies follow."""
         match = NO.match(self.line) if self.no else YES.match(self.line)
         count = len(match.group().split()) if match else 0
         starts = [found.start() for found in re.finditer(r"\S*\w\S*", self.text)]

@@ -1,4 +1,4 @@
-"""The receptionist as a LanguageModel: rebuilds the dialogue from the conversation and answers its last turn."""
+"""The receptionist as a LanguageModel, which rebuilds the dialogue from the conversation and answers its last turn."""
 
 import re
 from collections import OrderedDict
@@ -27,7 +27,7 @@ from media.providers.receptionist.quotation import SEARCH_KNOWLEDGE
 
 # Older messages do not change the next reply.
 MAX_MESSAGES: Final = 40
-# Prompts whose facts are cached; the least recently used is dropped.
+# The maximum number of prompts whose facts are cached. The least recently used prompt is removed first.
 MAX_PROMPTS: Final = 64
 
 _FAILED: Final = re.compile(
@@ -37,7 +37,7 @@ _FAILED: Final = re.compile(
 
 
 class ReceptionistLanguageModel:
-    """Keeps no state of a call, so that a resumed call works and one instance serves all calls of a process."""
+    """A receptionist without state, so that a resumed call works and one instance serves all calls of a process."""
 
     is_last_resort: Final = True
 
@@ -46,13 +46,14 @@ class ReceptionistLanguageModel:
         self._prompts: OrderedDict[str, PromptKnowledge] = OrderedDict()
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
-        """Streams the words without delay, then the tool call, if any. Uses no tokens, never fails, is never empty."""
+        """Stream the words without delay, and then the tool call, if there is one. Uses no tokens, never fails, and is
+        never empty."""
         for event in self.events(request):
             yield event
 
     def events(self, request: ChatRequest) -> Iterator[LanguageModelEvent]:
-        """What `stream` streams."""
-        yield TokenUsage(0, 0)  # first, so that nothing is estimated for a reply that is interrupted
+        """Yield the events of `stream`."""
+        yield TokenUsage(0, 0)  # first, so that no tokens are estimated for an interrupted reply
         reply = self.reply(request)
         for word in re.findall(r"\S+\s*", reply.text):
             yield TextDelta(word)
@@ -63,7 +64,7 @@ class ReceptionistLanguageModel:
             )
 
     def reply(self, request: ChatRequest) -> ReceptionistReply:
-        """The whole reply to the conversation."""
+        """Return the whole reply to the conversation."""
         messages = _without_continuation(request.messages)[-MAX_MESSAGES:]
         dialogue = Dialogue(self._knowledge(request.system), {tool.name for tool in request.tools})
         if reply := _after_tool(messages, dialogue):
@@ -83,8 +84,11 @@ class ReceptionistLanguageModel:
 
 
 def _without_continuation(messages: Sequence[Message]) -> Sequence[Message]:
-    """Removes the request to continue another model's reply: the chain drops what the whole reply repeats; and the one
-    to tell a tool's result, which this program cannot."""
+    """Remove two requests that this program cannot answer.
+
+    After the request to continue another model's reply, the chain drops the repeated part of the reply. The request to
+    report a tool's result has no equivalent here.
+    """
     if messages and messages[-1].role == "user" and messages[-1].text == TOOL_ENDED_PROMPT:
         return messages[:-1]
     if len(messages) >= 2 and messages[-1].role == "user" and messages[-1].text == CONTINUE_PROMPT:
@@ -93,7 +97,7 @@ def _without_continuation(messages: Sequence[Message]) -> Sequence[Message]:
 
 
 def _turns(messages: Sequence[Message]) -> Iterator[tuple[str, str]]:
-    """Yields (text heard by the caller, text then said by the caller); consecutive user messages are one turn."""
+    """Yield (text heard by the caller, caller's next text). Consecutive user messages are one turn."""
     heard: list[str] = []
     said: list[str] = []
     for message in messages:
@@ -109,8 +113,11 @@ def _turns(messages: Sequence[Message]) -> Iterator[tuple[str, str]]:
 
 
 def _after_tool(messages: Sequence[Message], dialogue: Dialogue) -> ReceptionistReply | None:
-    """The reply after a tool's result; None after `end_call`, where only a further turn of the caller is answered, and
-    after what was not carried out, where the caller's last turn is answered again."""
+    """Return the reply after a tool's result.
+
+    Returns None after `end_call`, because only a further turn of the caller is answered, and after a tool that was not
+    executed, because the caller's last turn is answered again.
+    """
     if not messages or messages[-1].role != "tool" or messages[-1].text == NOT_ENDED_RESULT:
         return None
     result = messages[-1]
@@ -144,7 +151,8 @@ def _last_said(messages: Sequence[Message]) -> str:
 
 
 def _arguments(spec: ToolSpec, messages: Sequence[Message], noted: Mapping[str, str]) -> str:
-    """The tool's text arguments: what was noted, else what the caller said last (as a reason, a summary)."""
+    """Return the tool's text arguments: the confirmed data, or else the caller's last words (as a reason or
+    summary)."""
     if noted:
         return msgspec.json.encode(noted).decode()
     properties: dict[str, Any] = dict(spec.parameters.get("properties", {}))

@@ -1,4 +1,4 @@
-"""The receptionist's fixed phrases, short and made to be spoken."""
+"""The receptionist's fixed phrases, which are short because they are spoken."""
 
 from typing import Final
 
@@ -47,12 +47,16 @@ LISTENING: Final = "Go ahead, please."
 
 
 def this_is(business: str) -> str:
-    """Says who answers."""
+    """Return a sentence that introduces the receptionist."""
     return f"This is the automated receptionist of {business}." if business else "This is the automated receptionist."
 
 
 def read_back(words: str, recipient: str = "") -> str:
-    """Reads the caller's words back and asks whether they are right. recipient: "for Doctor Evans"."""
+    """Return a text that repeats the caller's words and asks whether they are right.
+
+    Args:
+        recipient: The recipient, such as "for Doctor Evans".
+    """
     words = words.strip().rstrip(",;:.").rstrip()
     stop = "" if words.endswith(("!", "?")) else "."
     have = f"I have, {recipient}:" if recipient else "I have:"
@@ -60,12 +64,12 @@ def read_back(words: str, recipient: str = "") -> str:
 
 
 def appointment(day: str, time: str) -> str:
-    """Reads the appointment back and asks whether it is right."""
+    """Return a text that repeats the appointment and asks whether it is right."""
     return f"I have: an appointment {day} {time}. {RIGHT}"
 
 
 def ask_slot(day: str, time: str) -> str:
-    """Asks for the missing day or time."""
+    """Return the question for the missing day or time."""
     if day:
         return f"And at what time {day}?"
     return f"And on which day, {time}?" if time else DAY_AND_TIME

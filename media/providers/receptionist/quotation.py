@@ -1,7 +1,8 @@
-"""Answers a question from the passages that the tool `search_knowledge` found: quotes a sentence, names its document.
+"""Answers a question by quoting a sentence from the passages that the tool `search_knowledge` found, with its document.
 
-The receptionist does nothing that a document says: a passage is only compared with the question, and a sentence of it
-is said or not. Pure."""
+The receptionist never follows instructions in a document: a passage is only compared with the question, and a sentence
+is quoted or not. Pure.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -12,7 +13,7 @@ from media.providers.receptionist.facts import extract_facts
 from media.providers.receptionist.retrieval import FactIndex
 
 SEARCH_KNOWLEDGE: Final = "search_knowledge"
-# Characters that are quoted: what one can listen to.
+# The maximum number of quoted characters, so that the caller can follow.
 _LONGEST_QUOTE: Final = 400
 
 
@@ -28,11 +29,16 @@ class _Result(msgspec.Struct, frozen=True):
 
 
 def quote_passage(result: str, question: Sequence[str]) -> str:
-    """What is said: "According to Price list, page 2: A crown costs 480 dollars." Empty if no sentence of a passage
-    answers. result: of the tool. question: its content words."""
+    """Return a quotation: "According to Price list, page 2: A crown costs 480 dollars." Returns "" if no passage
+    answers the question.
+
+    Args:
+        result: The tool's result.
+        question: The content words of the question.
+    """
     try:
         passages = msgspec.json.decode(result, type=_Result).passages
-    except msgspec.DecodeError:  # the tool failed: its result is a sentence
+    except msgspec.DecodeError:  # the tool failed, so its result is a sentence
         return ""
     for passage in passages:
         match = FactIndex(extract_facts(passage.text)).search(question)

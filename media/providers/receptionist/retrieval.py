@@ -1,4 +1,5 @@
-"""Finds the fact that answers a question: by stems and concepts, rare words weighing more (IDF), above a threshold."""
+"""Finds the fact that answers a question by stems and concepts. Rare words weigh more (IDF), and a threshold
+applies."""
 
 import math
 import re
@@ -12,26 +13,28 @@ from media.providers.receptionist.facts import Fact
 from media.providers.receptionist.vocabulary import CONCEPTS_OF, STOP_WORDS
 from media.providers.receptionist.word_forms import find_nearest, split_words, stem
 
-# Quality of a word's match (1 for the word itself): with a word of the same concept, with a similar word.
+# The quality of a match with a word of the same concept, and with a similar word (1 for the word itself).
 SAME_MEANING: Final = 0.8
 SIMILAR_WORD: Final = 0.7
-# A word of the question that is in no fact has this share of the rarest word's weight, since callers use many words.
+# The weight of a question's word that occurs in no fact, as a share of the rarest word's weight, because callers use
+# many words.
 UNKNOWN_WEIGHT: Final = 0.6
-# The least share of the weight that a fact must match, for a question and for a statement.
+# The minimum share of the weight that a fact must match, for a question and for a statement.
 MIN_SHARE_QUESTION: Final = 0.34
 MIN_SHARE_STATEMENT: Final = 0.5
-# A second fact is added when it matches at least this share of the weight, in words that the first does not match.
+# A second fact is added if it matches at least this share of the weight in words that the first fact does not match.
 MIN_SHARE_SECOND: Final = 0.3
-# Weight of the words of the question before, for a follow-up ("and on Sunday?").
+# The weight of the words of the previous question in a follow-up ("and on Sunday?").
 CONTEXT_WEIGHT: Final = 0.6
 
-# Weights: a weekday counts more than an hour, "where" less than the thing searched, an emergency most.
+# Weights: a weekday counts more than an hour, "where" counts less than the searched thing, and an emergency counts
+# most.
 _EMPHASIS: Final = (
     dict.fromkeys(WEEKDAYS, 2.0)
     | {"where": 0.6, "when": 0.6, "time": 0.6}
     | {word: 2.0 for word, concepts in CONCEPTS_OF.items() if "#emergency" in concepts}
 )
-# "24 hours before" is not about opening hours.
+# A duration such as "24 hours before" is not about opening hours.
 _DURATION: Final = re.compile(
     r"\b(?:\d+|an|one|two|three|four|twelve|twenty[ -]four|forty[ -]eight)[ -](?:hours?|times?)\b"
 )
@@ -41,14 +44,19 @@ _DAYS: Final = re.compile(rf"{_DAY}s?\s*(?:to|through|thru|till|until|[-\u2013])
 
 @dataclass(frozen=True, slots=True)
 class FactMatch:
-    """The facts that answer, at most two, and the share of the question's weight that the best one matches."""
+    """The result of a search.
+
+    Attributes:
+        facts: The facts that answer, at most two.
+        share: The share of the question's weight that the best fact matches.
+    """
 
     facts: tuple[Fact, ...] = ()
     share: float = 0.0
 
 
 class FactIndex:
-    """A search index of one agent's facts; immutable, shared by all calls."""
+    """A search index of one agent's facts. Immutable and shared by all calls."""
 
     def __init__(self, facts: Sequence[Fact]) -> None:
         self._facts = facts
@@ -67,10 +75,12 @@ class FactIndex:
         is_question: bool = True,
         two_questions: bool = False,
     ) -> FactMatch:
-        """Searches the facts for the words of a question.
+        """Search the facts for the words of a question.
 
-        context: the words of the question before, if this one is a follow-up. is_question: a lower share has to match.
-        two_questions: it asks for two things, so that a second fact may be added.
+        Args:
+            context: The words of the previous question, if this question is a follow-up.
+            is_question: A lower share suffices.
+            two_questions: The caller asks for two things, so a second fact may be added.
         """
         weighted = self._weigh(question, 1.0) | self._weigh(set(context) - set(question), CONTEXT_WEIGHT)
         total = sum(weight for weight, _ in weighted.values())
@@ -86,7 +96,7 @@ class FactIndex:
         return FactMatch((self._facts[first], self._facts[second]) if more else (self._facts[first],), share)
 
     def _weigh(self, question: Iterable[str], scale: float) -> dict[str, tuple[float, dict[str, float]]]:
-        """Each content word with its weight and its matching terms, which have a quality."""
+        """Return each content word with its weight, and its matching terms with their quality."""
         weighted = {}
         for word in dict.fromkeys(question):
             if word not in STOP_WORDS:
@@ -101,14 +111,14 @@ class FactIndex:
         return known or self._match_similar(word)
 
     def _match_similar(self, word: str) -> dict[str, float]:
-        """Similar terms for a word that is in no fact and may be misrecognized."""
+        """Return terms that are similar to a word in no fact, because the word may be misrecognized."""
         if near := find_nearest(stem(word), self._stems):
             return {near: SIMILAR_WORD}
         concepts = CONCEPTS_OF.get(find_nearest(word, self._meanings), ())
         return {concept: SIMILAR_WORD * SAME_MEANING for concept in concepts if concept in self._idf}
 
     def _best(self, weighted: dict[str, tuple[float, dict[str, float]]]) -> tuple[int, dict[str, float]]:
-        """The best fact (the earlier of equals), and the quality of each word that it matches."""
+        """Return the index of the best fact (the first of equals), and the quality of each word that it matches."""
         best, best_matched, best_score = 0, {}, -1.0
         for index, terms in enumerate(self._terms):
             matched = {
@@ -126,7 +136,7 @@ class FactIndex:
 
 
 def content_words(question: Iterable[str]) -> tuple[str, ...]:
-    """The words of a question that a search uses, without stop words."""
+    """Return the words of a question without stop words."""
     return tuple(word for word in dict.fromkeys(question) if word not in STOP_WORDS)
 
 
@@ -137,7 +147,7 @@ def _fact_terms(text: str) -> frozenset[str]:
 
 
 def _days_between(text: str) -> list[str]:
-    """All days of a range, so that a fact about "Monday to Friday" matches Tuesday."""
+    """Return all days of a range, so that a fact about "Monday to Friday" matches Tuesday."""
     days: list[str] = []
     for first, last in _DAYS.findall(text):
         start, end = WEEKDAYS.index(first), WEEKDAYS.index(last)

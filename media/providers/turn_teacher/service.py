@@ -1,4 +1,4 @@
-"""The server of the teacher's process: one bounded queue for all clients, judged in small batches."""
+"""The server of the teacher's process, with one bounded queue for all clients and small batches."""
 
 import asyncio
 import logging
@@ -13,23 +13,24 @@ from media.providers.engine_process.messages import EngineProtocolError, encode_
 from media.providers.turn_teacher.language_model import MAX_WORDS, SLOTS, TeacherError
 from media.providers.turn_teacher.wire import Judge, JudgeAnswer, Judged, JudgeRefusal, make_judge_decoder
 
-# Texts that wait; a fifth would wait for more than 150 ms.
+# The maximum number of waiting texts. A fifth text would wait for more than 150 ms.
 CAPACITY: Final = 4
-# Clients wait no longer than this for an answer, so a text that has waited for it is not judged.
+# Clients wait no longer than this for an answer, so a text that has waited for this long is not judged.
 DEADLINE_S: Final = 0.15
-# Words that are judged together, at 4 ms each, and 11 ms a text for its mark: more would take longer than the deadline.
+# The maximum number of words in a batch, at 4 ms per word and 11 ms per text for its mark. A larger batch would exceed
+# the deadline.
 BATCH_WORDS: Final = 28
-# A client that reads none of its answers is disconnected.
+# A client that does not read its answers is disconnected.
 _MAX_UNREAD_BYTES: Final = 65_536
 
 _log = logging.getLogger(__name__)
 
 
 class EndJudge(Protocol):
-    """A model; blocking."""
+    """A blocking model."""
 
     def probabilities(self, texts: Sequence[str]) -> list[float]:
-        """For each text the probability (0-1) that it ends here. Raises TeacherError."""
+        """Return the probability (0 to 1) that each text is the end of a turn. Raises TeacherError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class TeacherService:
         self._judging: asyncio.Task[None] | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serves one client until it closes or breaks the protocol."""
+        """Serve one client until it closes or violates the protocol."""
         client = asyncio.create_task(self._read(reader, writer))
         self._clients.add(client)
         try:
@@ -67,7 +68,7 @@ class TeacherService:
             writer.close()
 
     async def close(self) -> None:
-        """Disconnects the clients and waits for the batch that runs."""
+        """Disconnect the clients and wait for the running batch."""
         tasks = [*self._clients, *([self._judging] if self._judging else [])]
         for task in tasks:
             task.cancel()
@@ -93,7 +94,8 @@ class TeacherService:
                 _answer(waiting, answer)
 
     def _next_batch(self) -> list[_Waiting]:
-        """The first of the queue, and what fits beside it; those that have waited too long are refused."""
+        """Return the first text of the queue and the texts that fit beside it. Texts that have waited too long are
+        refused."""
         batch: list[_Waiting] = []
         now = asyncio.get_running_loop().time()
         while self._waiting and len(batch) < SLOTS:

@@ -7,21 +7,30 @@ from msgspec import Struct
 
 
 class Judge(Struct, frozen=True, tag=True):
-    """Requests the probability that a caller's turn ends after these words."""
+    """A request for the probability that a caller's turn ends after these words."""
 
     id: int
     text: str
 
 
 class Judged(Struct, frozen=True, tag=True):
-    """Answers Judge. probability: 0-1."""
+    """The answer to Judge.
+
+    Attributes:
+        probability: The probability, 0 to 1.
+    """
 
     id: int
     probability: float
 
 
 class JudgeRefusal(Struct, frozen=True, tag=True):
-    """full: the queue is. late: the request waited for longer than its caller does. failed: the model failed."""
+    """The refusal of a request.
+
+    Attributes:
+        kind: "full" if the queue is full, "late" if the request waited longer than its deadline, "failed" if the model
+            failed.
+    """
 
     id: int
     kind: Literal["full", "late", "failed"]
@@ -31,10 +40,10 @@ JudgeAnswer = Judged | JudgeRefusal
 
 
 def make_judge_decoder() -> msgspec.msgpack.Decoder[Judge]:
-    """The decoder for `receive_message` in the teacher's process."""
+    """Return the decoder for `receive_message` in the teacher's process."""
     return msgspec.msgpack.Decoder(Judge)
 
 
 def make_judge_answer_decoder() -> msgspec.msgpack.Decoder[JudgeAnswer]:
-    """The decoder for `receive_message` in a client."""
+    """Return the decoder for `receive_message` in a client."""
     return msgspec.msgpack.Decoder(JudgeAnswer)
