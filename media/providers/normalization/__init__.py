@@ -1,1 +1,1 @@
-"""Prepares text for a voice: figures and addresses as words, and the agent's pronunciations."""
+"""Prepares text for a voice: converts figures and addresses to words, and applies the agent's pronunciations."""

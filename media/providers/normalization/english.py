@@ -1,4 +1,4 @@
-"""English: the rules of the local voice, for the words that they change."""
+"""English text for a voice: applies the rules of the local voice, but only to words that they change."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -14,10 +14,13 @@ _CURRENCY_NAMES: Final = frozenset(word_list("dollar dollars euro euros pound po
 
 
 def read_english(text: str) -> list[SpokenSpan]:
-    """A span for each written word. Words of letters stay as they are written: a voice knows more names than we do. So
-    does money in a form that the rules do not know, of which they would say the number only."""
+    """Return a span for each written word.
+
+    Words of letters stay as they are written, because a voice knows more names than these rules. Money in an unknown
+    form also stays, because the rules would read only the number.
+    """
     words = normalize(text)
-    behind: list[Sequence[str]] = [word.spoken for word in words[1:]]  # "$1.5 million": the currency comes with it
+    behind: list[Sequence[str]] = [word.spoken for word in words[1:]]  # "$1.5 million": the currency follows the scale
     return [
         SpokenSpan(word.written, word.written if _loses_currency(word, after) else _speak(word))
         for word, after in zip(words, [*behind, ()], strict=False)

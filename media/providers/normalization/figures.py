@@ -1,4 +1,4 @@
-"""Figures, dates, times, amounts and addresses as words, in languages with decimal commas."""
+"""Converts figures, dates, times, amounts and addresses to words, in languages with decimal commas."""
 
 import re
 from collections.abc import Callable
@@ -20,14 +20,14 @@ from media.providers.normalization.numerals import (
 )
 from media.providers.normalization.spans import SpokenSpan, split_tokens
 
-# What may stand before and behind an expression.
+# Characters that may precede and follow an expression.
 _OPENING: Final = "\"'([\u00ab\u201c\u201e\u2018\u00bf\u00a1"
 _END: Final = r"(?=[.,;:!?)\]\"'\u00bb\u201c\u201d\u2019\u2026]*(?:\s|$))"
 _BLANK: Final = r"[ \u00a0\u202f]"
 _NUMBER: Final = rf"\d{{1,3}}(?:{_BLANK}\d{{3}}){{1,4}}(?:,\d+)?|\d+(?:[.,]\d+)*"
 _CODES: Final = {"EUR": "€", "USD": "$", "GBP": "£", "US$": "$"}
 _MONEY_SIGN: Final = "|".join(("[€$£]", *map(re.escape, _CODES)))
-# Of a bank account (ISO 13616), in groups of four or in one piece.
+# A bank account number (ISO 13616), in groups of four or in one piece.
 _IBAN: Final = r"[A-Z]{2}\d\d(?=[A-Z0-9 ]{11})(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?"
 _TIME: Final = r"(\d\d?)(?::(\d\d)|h(\d\d)?| h)"
 _EMAIL: Final = r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"
@@ -36,20 +36,20 @@ _URL: Final = (
 )
 _ADDRESS_PART: Final = re.compile(r"[^\W\d_]+|\d|[^\w]|_")
 _VOWEL: Final = re.compile("[aeiouyáéíóúäöüàèéêî]", re.IGNORECASE)
-# After these a German ordinal has its weak or its dative ending.
+# After these words, a German ordinal has its weak or dative ending.
 _DATIVE: Final = frozenset(("am", "vom", "zum", "zur", "dem", "den", "des", "ab", "bis", "seit", "im", "beim"))
 _BEFORE_DATIVE: Final = frozenset(("an", "auf", "aus", "ab", "bei", "in", "mit", "nach", "seit", "von", "vor", "zu"))
 _NOMINATIVE: Final = frozenset(("der", "die", "das"))
 _ORDINAL_NOUNS: Final = "Stock|Etage|Obergeschoss|Tag|Monat|Quartal|Jahrhundert|Mal|Platz|Klasse"
-# Spanish nouns in -as of which there are many, and no feminine ones.
+# Masculine Spanish nouns that end in -as in the plural.
 _MASCULINE: Final = frozenset(("dí", "problem", "sistem", "program", "tem", "idiom", "map", "clim"))
 
-# What is said for a match, after the text before it; None: the next rule is asked.
+# Returns the words for a match after the preceding text, or None if the next rule must be tried.
 _Say = Callable[[re.Match[str], str], str | None]
 
 
 class FigureReader:
-    """Of one language."""
+    """Reads the figures of one language."""
 
     def __init__(self, language: NumberLanguage) -> None:
         self._language = language
@@ -95,11 +95,11 @@ class FigureReader:
         self._rules = [(re.compile(f"(?:{rule}){_END}"), say) for rule, say in rules]
 
     def read(self, text: str) -> list[SpokenSpan]:
-        """The text in spans: an expression with the punctuation around it, or a word as it is written."""
+        """Divide the text into spans: an expression with its punctuation, or a word as it is written."""
         spans: list[SpokenSpan] = []
         at = covered = 0
         for token in split_tokens(text):
-            if covered <= at:  # otherwise the span before goes beyond this word
+            if covered <= at:  # otherwise, the previous span includes this word
                 spans.append(self._read_at(text, at, token))
                 covered = at + len(spans[-1].written)
             at += len(token)
@@ -139,7 +139,7 @@ class FigureReader:
         return self._language.date.format(day=self._day(day, before), month=month, year=year)
 
     def _fraction(self, match: re.Match[str], before: str) -> str | None:
-        """The noun behind it is part of it, other words stay as they are."""
+        """Read a fraction with its noun. Other words after it stay as they are."""
         written = fractions.read_fraction(match)
         if written is None:
             return None
@@ -152,11 +152,11 @@ class FigureReader:
         return said and said + (match["behind"] or "")
 
     def _german_date(self, match: re.Match[str], before: str) -> str | None:
-        """3.5.: elsewhere that is a number."""
+        """Read a short date such as "3.5.", which is a date only in German."""
         return self._date(match, before) if self._language.code == "de" else None
 
     def _year(self, written: str) -> str:
-        """With the word before it. Two figures are a year from 1950 to 2049."""
+        """Return the words for a year, with the preposition before it. Two figures are a year from 1950 to 2049."""
         if not written:
             return ""
         number = int(written)
@@ -173,20 +173,20 @@ class FigureReader:
         return self._language.first_day if day == 1 and self._language.first_day else say_integer(self._language, day)
 
     def _whole_clock(self, match: re.Match[str], before: str) -> str | None:
-        """8 Uhr, 20h; in Spanish that is a duration."""
+        """Read a whole hour (8 Uhr, 20h), which is a duration in Spanish."""
         return None if self._language.code == "es" else self._clock(match, before)
 
     def _clock(self, match: re.Match[str], _: str) -> str | None:
         return self._say_clock(int(match[1]), int(match[2] or 0))
 
     def _clock_range(self, match: re.Match[str], _: str) -> str | None:
-        """9:00-17:00, 9h-17h30."""
+        """Read a range of times: 9:00-17:00, 9h-17h30."""
         first = self._say_clock(int(match[1]), int(match[2] or match[3] or 0))
         last = self._say_clock(int(match[4]), int(match[5] or match[6] or 0))
         return f"{first} {self._language.to} {last}" if first and last else None
 
     def _pointed_clock(self, match: re.Match[str], before: str) -> str | None:
-        """9.30 Uhr, las 9.30; else that is a number."""
+        """Read a time with a point (9.30 Uhr, las 9.30). In other contexts it is a number."""
         unit, code = (match[3] or "").strip(), self._language.code
         is_time = unit == "Uhr" or (unit and code != "de") or (code == "es" and _last_word(before) in ("la", "las"))
         return self._clock(match, before) if is_time else None
@@ -201,7 +201,11 @@ class FigureReader:
         return spoken.replace("heures", "heure") if hour <= 1 else spoken
 
     def _money(self, minus: str | None, number: str, sign: str, *, is_behind: bool = False) -> str:
-        """is_behind: "1,459 €" has decimals, also in a language that writes "$1,459"."""
+        """Read an amount of money.
+
+        Args:
+            is_behind: The sign follows the number. "1,459 €" has decimals, even in a language that writes "$1,459".
+        """
         language = self._language
         currency = language.currencies[_CODES.get(sign, sign)]
         whole, fraction = parse_number(language, number, comma_groups=not (is_behind and sign in ("€", "EUR")))
@@ -225,14 +229,15 @@ class FigureReader:
         return f"{units}{language.and_cents}{named}"
 
     def _units(self, many: str, whole: int) -> str:
-        """Of a million they are a part: un millón de euros, un million d'euros."""
+        """Return the number with its unit. After a million, the unit needs a preposition: un millón de euros, un
+        million d'euros."""
         said = say_integer(self._language, whole, before_noun=True)
         if not said.endswith(self._language.millions):
             return f"{said} {many}"
         return f"{said} d'{many}" if self._language.code == "fr" and many[0] == "e" else f"{said} de {many}"
 
     def _amounts(self, match: re.Match[str], before: str) -> str | None:
-        """10-15 €, 2-3 km, 5-10 %: the sign belongs to both."""
+        """Read a range with one sign for both ends: 10-15 €, 2-3 km, 5-10 %."""
         last = self.read(match[2])
         if len(last) != 1 or not last[0].is_changed:
             return None
@@ -264,7 +269,7 @@ class FigureReader:
         return "première" if number == 1 and ending in ("re", "ère") else said
 
     def _account(self, written: str) -> str:
-        """By fours, as it is printed."""
+        """Read a bank account number in groups of four, as it is printed."""
         plain = written.replace(" ", "")
         groups = (plain[at : at + 4] for at in range(0, len(plain), 4))
         return ", ".join(" ".join(self._say_sign(sign) for sign in group) for group in groups)
@@ -273,7 +278,7 @@ class FigureReader:
         return say_digits(self._language, sign) if sign.isdecimal() else sign
 
     def _phone(self, match: re.Match[str], _: str) -> str | None:
-        """A number with a country or area code, or of nine or ten digits in groups (55 1234 5678)."""
+        """Read a telephone number with a country or area code, or with nine or ten digits in groups (55 1234 5678)."""
         written = match[0]
         groups = re.findall(r"\d+", written)
         digits = "".join(groups)
@@ -299,7 +304,7 @@ class FigureReader:
         return f"{first} {self._language.to} {last}"
 
     def _identifier(self, match: re.Match[str], _: str) -> str:
-        """A short one has a number (B12); a longer one is spelled."""
+        """Read an identifier. A short identifier has a number (B12); a longer one is spelled."""
         is_short = sum(map(str.isalnum, match[0])) < LONG_NUMBER - 1
         parts = re.findall(r"[A-Z]|\d+|-", match[0])
         return " ".join(self._say_identifier_part(part, is_short=is_short) for part in parts).replace(" ,", ",")
@@ -315,18 +320,18 @@ class FigureReader:
         if number.isdecimal() and (len(number) >= LONG_NUMBER or (number[0] == "0" and len(number) > 1)):
             return say_digit_groups(self._language, number)
         if re.fullmatch(r"\d+(?:\.\d+){2,}", number) and not re.fullmatch(r"\d{1,3}(?:\.\d{3})+", number):
-            return None  # a version, an IP address
+            return None  # a version or an IP address
         if _last_word(before) in ("version", "versión"):
             return None
         if self._language.counts_one(number) and re.match(r" [^\W\d_]", match.string[match.end() :]):
-            return None  # it agrees with the noun: "1 Person", "21 personnes"
+            return None  # the number agrees with its noun: "1 Person", "21 personnes"
         if len(number) == 4 and number.isdecimal() and not match[1]:
             return say_year(self._language, int(number))
         said = self._signed(match[1], number)
         return _agree(said, match.string[match.end() :]) if self._language.code == "es" else said
 
     def _abbreviation(self, match: re.Match[str], before: str) -> str | None:
-        """With its full stop, or where it is written without one (Mme, nº)."""
+        """Expand an abbreviation with its full stop, or one that is written without a full stop (Mme, nº)."""
         word, stop = re.sub(r"\s", "", match[1].lower()), match[2]
         is_bare = word in ("mme", "mlle", "dr", "bd", "n°", "nº", "c/", "n.º")
         return self._language.abbreviations.get(word) if stop or is_bare else None
@@ -345,7 +350,7 @@ def _german_ordinal(language: NumberLanguage, number: int, before: str) -> str:
 
 
 def _agree(said: str, after: str) -> str:
-    """A Spanish number with the noun behind it: veintiuna personas, treinta y un días, doscientas casas."""
+    """Return a Spanish number that agrees with its noun: veintiuna personas, treinta y un días, doscientas casas."""
     noun = re.match(r" (\w+?)(as|os|es)\b", after)
     if noun is None:
         return said

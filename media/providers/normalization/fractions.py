@@ -1,4 +1,4 @@
-"""Common fractions as words in German, Spanish and French, with the noun behind them where it changes them; pure."""
+"""Reads common fractions in German, Spanish and French, with the noun after them if it changes their form. Pure."""
 
 import re
 import unicodedata
@@ -11,13 +11,13 @@ from media.providers.normalization.languages import NumberLanguage
 from media.providers.normalization.numerals import say_integer
 
 GLYPHS: Final = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
-# 3/4, 2 1/2, ½, 1½; and the word behind it, which may be its noun.
+# 3/4, 2 1/2, ½, 1½, and the next word, which may be the fraction's noun.
 PATTERN: Final = (
     r"(?:(?:(?P<whole>\d{1,3}) )?(?P<parts>[1-9]/(?:10|[2-9]))"
     rf"|(?:(?P<glyph_whole>\d{{1,3}}) ?)?(?P<glyph>[{GLYPHS}]))"
     r"(?P<behind> (?P<noun>[^\W\d_]+))?"
 )
-# After these Spanish and French words 3/4 is a day of April.
+# After these Spanish and French words, 3/4 is a day in April.
 BEFORE_DATES: Final = frozenset(
     (
         *("el", "del", "al", "día", "lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"),
@@ -29,7 +29,7 @@ _PARTS: Final[Mapping[str, Mapping[int, str]]] = {
     "es": {3: "tercio", 4: "cuarto", 5: "quinto", 6: "sexto", 8: "octavo", 10: "décimo"},
     "fr": {3: "tiers", 4: "quart", 5: "cinquième", 6: "sixième", 8: "huitième", 10: "dixième"},
 }
-# Words that are no noun of a fraction. German nouns are known by their capitals.
+# Words that are not the noun of a fraction. German nouns are recognized by their capitals.
 _NO_NOUNS: Final = frozenset(
     (
         *("de", "del", "y", "o", "en", "por", "para", "con", "es", "son", "a", "al", "el", "la", "más", "menos", "que"),
@@ -49,7 +49,12 @@ _FRENCH_MASCULINE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class WrittenFraction:
-    """whole: before it; 0 for none. noun: behind it; empty for none."""
+    """A fraction in a text.
+
+    Attributes:
+        whole: The integer before the fraction, or 0.
+        noun: The noun after the fraction, or "".
+    """
 
     whole: int
     parts: int
@@ -58,7 +63,7 @@ class WrittenFraction:
 
 
 def read_fraction(match: re.Match[str]) -> WrittenFraction | None:
-    """What a match of PATTERN says; None for more than a whole, such as a score."""
+    """Return the fraction of a match of PATTERN, or None if it is greater than a whole, such as a score."""
     found = match.groupdict()
     whole = int(found["whole"] or found["glyph_whole"] or 0)
     if found["glyph"]:
@@ -70,7 +75,7 @@ def read_fraction(match: re.Match[str]) -> WrittenFraction | None:
 
 
 def say_fraction(language: NumberLanguage, written: WrittenFraction) -> str | None:
-    """With the noun behind it, where there is one; None where no words are known."""
+    """Return the words for a fraction with its noun, or None if no words are known."""
     if (written.parts, written.of) != (1, 2) and written.of not in _PARTS[language.code]:
         return None
     one, many = language.units.get(written.noun, ("", ""))
@@ -81,7 +86,7 @@ def say_fraction(language: NumberLanguage, written: WrittenFraction) -> str | No
 
 
 def has_noun(language: NumberLanguage, word: str) -> bool:
-    """Whether the word behind a fraction may be its noun."""
+    """Return whether the word after a fraction may be its noun."""
     if language.code == "de":
         return word[:1].isupper() or word in language.units
     return word.lower() not in _NO_NOUNS
@@ -97,7 +102,7 @@ def _is_feminine(code: str, noun: str) -> bool:
 
 
 def _say_german(language: NumberLanguage, written: WrittenFraction, noun: str, is_feminine: bool) -> str:
-    """Eineinhalb Stunden, eine halbe Tasse, drei Viertel Liter."""
+    """Return German words: eineinhalb Stunden, eine halbe Tasse, drei Viertel Liter."""
     whole = say_integer(language, written.whole, before_noun=True) if written.whole else ""
     if written.of == 2:
         said = f"{whole}einhalb" if whole else "eine halbe" if noun and is_feminine else "ein halb"
@@ -108,7 +113,7 @@ def _say_german(language: NumberLanguage, written: WrittenFraction, noun: str, i
 
 
 def _say_spanish(language: NumberLanguage, written: WrittenFraction, noun: str, is_feminine: bool) -> str:
-    """Media taza, tres cuartos de taza, una hora y media."""
+    """Return Spanish words: media taza, tres cuartos de taza, una hora y media."""
     half = "media" if noun and is_feminine else "medio"
     if written.of == 2 and not written.whole:
         return f"{half} {noun}" if noun else "un medio"
@@ -130,7 +135,7 @@ def _spanish_whole(language: NumberLanguage, whole: int, noun: str, is_feminine:
 
 
 def _say_french(language: NumberLanguage, written: WrittenFraction, noun: str, is_feminine: bool) -> str:
-    """Une demi-heure, trois quarts d'heure, deux heures et demie."""
+    """Return French words: une demi-heure, trois quarts d'heure, deux heures et demie."""
     article = "une" if is_feminine else "un"
     if written.of == 2 and not written.whole:
         return f"{article} demi-{noun}" if noun else "un demi"

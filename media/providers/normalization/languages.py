@@ -1,4 +1,4 @@
-"""The words of languages with decimal commas: Spanish, German, French."""
+"""The words and rules of languages with decimal commas: Spanish, German and French."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,14 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """one, many: "un euro", "euros". cent, cents: the same of its hundredth."""
+    """The names of a currency.
+
+    Attributes:
+        one: One unit, such as "un euro".
+        many: The plural, such as "euros".
+        cent: One hundredth, such as "un céntimo".
+        cents: The plural of the hundredth.
+    """
 
     one: str
     many: str
@@ -18,14 +25,29 @@ class Currency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberLanguage:
-    """code: as num2words names it. comma_groups: "1,250" is a thousand, as in Mexico; otherwise a comma begins
-    decimals. decimal, minus, plus, percent: as they are said. to: between the ends of a range. and_cents: between
-    euros and cents. months: January first. currencies: by sign and code. units: by symbol, (with "one", plural).
-    signs: of addresses. abbreviations: in lower case, without the last full stop. elision: endings of a number that
-    differ before a noun. date: how day, month and year are joined. first_day: the first of a month; empty: its number.
-    clock: before minutes, after whole hours; {hour} and {minute}. whole_hour: the same without minutes. one_hour:
-    one o'clock. pairs: telephone numbers are read by pairs of digits. millions: endings of numbers that a noun follows
-    with "de". ones: numbers in figures that agree with a noun, besides 1 itself, as a pattern; empty: none."""
+    """How a language reads numbers.
+
+    Attributes:
+        code: The language's name in num2words.
+        comma_groups: "1,250" is a thousand, as in Mexico. Otherwise, a comma begins decimals.
+        decimal: The word for the decimal sign.
+        to: The word between the ends of a range.
+        and_cents: The text between euros and cents.
+        months: The names of the months, January first.
+        currencies: The currencies by sign.
+        units: Each symbol's unit, in the singular with "one" and in the plural.
+        signs: The words for the signs in addresses.
+        abbreviations: Expansions by abbreviation, in lower case and without the last full stop.
+        elision: Endings of a number that change before a noun.
+        date: The template that joins day, month and year.
+        first_day: The word for the first of a month. If it is empty, the number is read.
+        clock: The template of a time with {hour} and {minute}.
+        whole_hour: The template of a time without minutes.
+        hours: Hours whose words differ from the number.
+        pairs: Telephone numbers are read in pairs of digits.
+        millions: Endings of numbers that need "de" before a noun.
+        ones: A pattern of numbers in figures that agree with their noun, besides 1 itself. Empty if there are none.
+    """
 
     code: str
     comma_groups: bool = False
@@ -51,7 +73,7 @@ class NumberLanguage:
     ones: str = ""
 
     def counts_one(self, number: str) -> bool:
-        """Whether the word of a number, in figures, has a gender that depends on the noun behind it."""
+        """Return whether the word for a number (in figures) has a gender that depends on its noun."""
         return number == "1" or bool(self.ones and re.fullmatch(self.ones, number))
 
 

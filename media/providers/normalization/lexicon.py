@@ -1,4 +1,4 @@
-"""An agent's pronunciations: words that are written one way and given to the voice another way."""
+"""Applies an agent's pronunciations: words that are written one way and given to the voice another way."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,16 +8,18 @@ from media.providers.local.normalizer import LONGEST_WORD
 from media.providers.normalization.spans import SpanReader, SpokenSpan, split_tokens
 from shared.plan import Pronunciation
 
-# White space and punctuation before the word, the word, a possessive ending, punctuation and white space after it.
+# White space and punctuation, the word, a possessive ending, punctuation and white space.
 _WORD: Final = re.compile(r"([\s\"'(\[\u00ab\u00bf\u00a1\u201c\u201e\u2018]*)(.*?)(['\u2019]s)?(\W*)", re.DOTALL)
 _EDGES: Final = re.compile(r"\W|.*\W\Z", re.DOTALL)
-# A word that begins or ends with a sign, as a pattern with the same groups; and what is said for it.
+# A pattern (with the same groups) for each word that begins or ends with a sign, and its spoken form.
 _Signed = Sequence[tuple[re.Pattern[str], str]]
 
 
 def with_pronunciations(read: SpanReader, pronunciations: Sequence[Pronunciation]) -> SpanReader:
-    """`read`, but for the words that have a pronunciation: they are compared whole and without case. A word with
-    nothing to say stays as it is written."""
+    """Return a reader that applies the pronunciations to the result of `read`.
+
+    Only whole words match, regardless of case. A word without a spoken form stays as it is written.
+    """
     lexicon = {pronunciation.word.casefold(): pronunciation.say for pronunciation in pronunciations}
     signed = [
         (re.compile(rf"(\W*?)({re.escape(pronunciation.word)})(['\u2019]s)?(\W*)", re.IGNORECASE), pronunciation.say)
@@ -32,7 +34,8 @@ def with_pronunciations(read: SpanReader, pronunciations: Sequence[Pronunciation
 
 
 def _replace(span: SpokenSpan, lexicon: Mapping[str, str], signed: _Signed) -> SpokenSpan:
-    """A span of several words, such as a telephone number, stays: its words are not the text's own."""
+    """Apply the pronunciations to a span. A span of several words, such as a telephone number, stays unchanged, because
+    its spoken words are not those of the text."""
     if len(span.written) > LONGEST_WORD or len(split_tokens(span.written)) != 1:
         return span
     for pattern, say in signed:  # before "C" is found in "C++"

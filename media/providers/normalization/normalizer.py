@@ -1,4 +1,5 @@
-"""What a voice is given of an agent's texts: by the agent's language, its pronunciations, and the voice's own skill."""
+"""Prepares an agent's text for one voice, according to the agent's language, its pronunciations and the voice's
+abilities."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,26 +15,31 @@ from media.providers.normalization.text_stream import SpokenTextStream
 from shared.language_codes import base_language
 from shared.plan import Pronunciation
 
-# By the language of a BCP 47 tag. Texts in others are given to the voice as they are written.
+# Readers by the base language of a BCP 47 tag. Texts in other languages reach the voice as they are written.
 READERS: Final[Mapping[str, SpanReader]] = {
     "en": read_english,
     "es": FigureReader(SPANISH).read,
     "de": FigureReader(GERMAN).read,
     "fr": FigureReader(FRENCH).read,
 }
-# Before a number these are dates (Mar 3), rooms and streets.
+# A number after one of these words belongs to a date (Mar 3), a room or a street.
 _OPENING: Final = word_list(
     "jan feb mar apr jun jul aug sep sept oct nov dec eur usd gbp no nos suite room apt z n\u00ba n\u00b0 c/ m"
 )
-# Letters of a bank's code within an account's number: GB29 NWBK 6016 1331 9268 19.
+# The number of letters of a bank code in an account number: GB29 NWBK 6016 1331 9268 19.
 _BANK_CODE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class TextNormalizer:
-    """Of one voice in a call. reads_figures: the voice says them well itself, so that only pronunciations count.
-    whole_pieces, ends_with_blank: as of `SpokenTextStream`. language: that the pronunciations are for (BCP 47); empty:
-    any."""
+    """The text preparation for one voice in a call.
+
+    Attributes:
+        reads_figures: The voice reads figures well, so only pronunciations are applied.
+        whole_pieces: Each piece of text is a whole clause or sentence.
+        language: The language of the pronunciations (BCP 47). If it is empty, they apply to all languages.
+        ends_with_blank: Each piece for the voice must end with a blank.
+    """
 
     reads_figures: bool = False
     pronunciations: Sequence[Pronunciation] = ()
@@ -42,7 +48,7 @@ class TextNormalizer:
     ends_with_blank: bool = False
 
     def open(self, text: AsyncIterator[str], language: str) -> SpokenTextStream | None:
-        """The text for the voice; None where it is given as it is written."""
+        """Return the prepared text for the voice, or None if the voice gets the text as it is written."""
         base = base_language(language)
         known = None if self.reads_figures else READERS.get(base)
         is_theirs = base_language(self.language or language) == base

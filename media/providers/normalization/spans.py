@@ -1,4 +1,4 @@
-"""A written text in spans, each with what a voice is given for it; pure."""
+"""Divides a written text into spans, each with its spoken text for a voice. Pure."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,15 +10,17 @@ _TOKEN: Final = re.compile(r"\s*\S+\s*")
 
 @dataclass(frozen=True, slots=True)
 class SpokenSpan:
-    """A stretch of the written text, of one word or more, and what a voice is given for it, both with their white
-    space. Joined, the `written` of all spans are the text."""
+    """A stretch of the written text, and its spoken text, both with their white space.
+
+    The concatenation of the `written` texts of all spans is the text.
+    """
 
     written: str
     spoken: str
 
     @property
     def is_changed(self) -> bool:
-        """Whether the voice says other words than are written."""
+        """Whether the spoken text differs from the written text."""
         return self.written != self.spoken
 
 
@@ -27,10 +29,10 @@ SpanReader = Callable[[str], Sequence[SpokenSpan]]
 
 
 def split_tokens(text: str) -> list[str]:
-    """The words of a text with the white space around them; joined they are the text."""
+    """Return the words of a text with the white space around them. Their concatenation is the text."""
     return _TOKEN.findall(text) or ([text] if text else [])
 
 
 def read_as_written(text: str) -> list[SpokenSpan]:
-    """A span for each word, none changed."""
+    """Return an unchanged span for each word."""
     return [SpokenSpan(token, token) for token in split_tokens(text)]

@@ -1,4 +1,4 @@
-"""A voice's text on its way: read as it is written, given to the voice as it is spoken; and the timings back."""
+"""Converts a stream of written text to spoken text for a voice, and maps the word times back to the written words."""
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -9,25 +9,28 @@ from media.providers.normalization.spans import SpanReader, SpokenSpan, split_to
 from media.providers.normalization.word_map import SpokenWordMap
 from media.providers.ports import SpeechChunk, TimedWord
 
-# Words that are kept back at most, because the next one may belong to them: the longest numbers of telephones and
-# accounts have nine groups (an IBAN of 34 characters in fours).
+# The maximum number of words that are held back because the next word may belong to them. The longest telephone and
+# account numbers have nine groups (an IBAN of 34 characters in fours).
 MOST_HELD: Final = 12
 LONGEST_HELD: Final = 120  # characters
-# A longer abbreviation with a full stop is a sentence's end.
+# A longer word with a full stop is the end of a sentence.
 _LONGEST_ABBREVIATION: Final = 7
 _SIGNS: Final = frozenset("$\u20ac\u00a3+(#<>\u2264\u2265" + GLYPHS)
 _ENDS: Final = (",", ";", "!", "?", ":")
 
-# Whether the word after this one (bare) may change how it is said, though it has no figure.
+# Returns whether the next word may change how this word (bare) is read, although it contains no figure.
 Opens = Callable[[str], bool]
 
 
 class SpokenTextStream:
-    """Iterates what the voice is given. A number, an amount or an address that comes piece by piece is given whole.
+    """Iterates over the text for the voice. A number, amount or address that arrives in pieces is joined.
 
-    whole_pieces: every piece of the source is a clause or sentence, so that nothing is kept back at its end.
-    ends_with_blank: each piece gets a blank at its end where it has none.
-    sent_characters: how many the voice was given.
+    Args:
+        whole_pieces: Every piece of the source is a clause or sentence, so nothing is held back at its end.
+        ends_with_blank: A blank is added to each piece without one at its end.
+
+    Attributes:
+        sent_characters: The number of characters that the voice received.
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class SpokenTextStream:
         self._whole_pieces = whole_pieces
         self._ends_with_blank = ends_with_blank
         self._held = ""
-        self._before = ""  # the last words that were given: they are the context of the next ones
+        self._before = ""  # the last words for the voice, which are the context of the next words
         self._ready: deque[str] = deque()
         self._has_ended = False
         self._map = SpokenWordMap()
@@ -70,13 +73,13 @@ class SpokenTextStream:
         return piece
 
     def to_written(self, chunk: SpeechChunk) -> SpeechChunk:
-        """The voice's audio with its words as they are written."""
+        """Return the voice's audio with the written words."""
         if not chunk.words or not self._map.has_changes:
             return chunk
         return SpeechChunk(chunk.audio, tuple(self._map.take(chunk.words)))
 
     def finish(self) -> list[TimedWord]:
-        """The written words that the voice began and did not report to their ends."""
+        """Return the written words that the voice began but did not report to their ends."""
         return self._map.finish()
 
     def _take(self, piece: str) -> None:
@@ -88,7 +91,7 @@ class SpokenTextStream:
             self._give(len(self._held) if self._whole_pieces else self._complete_length())
 
     def _complete_length(self) -> int:
-        """How much of the held text no further word can change."""
+        """Return the length of the held text that no further word can change."""
         tokens = split_tokens(self._held)
         if not tokens:
             return 0
@@ -106,7 +109,7 @@ class SpokenTextStream:
         return (token.endswith(".") and len(token) <= _LONGEST_ABBREVIATION) or self._opens(token)
 
     def _give(self, length: int) -> None:
-        """Gives the voice so much of the held text; less where an expression may go on beyond it."""
+        """Pass this length of the held text to the voice, or less if an expression may continue after it."""
         if not length:
             return
         is_last = length == len(self._held)
@@ -123,12 +126,12 @@ class SpokenTextStream:
             self._ready.append("".join(span.spoken for span in spans) or text)
 
     def _spans(self, text: str, after: str) -> Sequence[SpokenSpan]:
-        """Reads the text between its neighbors; the spans that lie in it, up to the first that goes beyond it."""
+        """Read the text between its neighbors. Return the spans in it, up to the first that extends beyond it."""
         spans: list[SpokenSpan] = []
         at, end = -len(self._before), len(text)
         for span in self._read(self._before + text + after):
             begins, at = at, at + len(span.written)
-            if begins < 0 < at:  # it began in what was given already
+            if begins < 0 < at:  # the span begins in text that the voice already received
                 return list(self._read(text))
             if begins >= 0 and at <= end:
                 spans.append(span)

@@ -1,4 +1,4 @@
-"""The timings of spoken words as timings of the written ones; pure."""
+"""Maps the times of spoken words to the written words. Pure."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -9,13 +9,13 @@ from media.providers.normalization.spans import SpokenSpan
 from media.providers.ports import TimedWord
 from shared.providers.word_timing import spread_words
 
-# A voice may write a word its own way, or leave it out: the next one that agrees is searched so many letters ahead.
+# How many letters ahead the next matching word is searched, because a voice may write a word differently or omit it.
 LOOK_AHEAD: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A changed span that the voice has begun to say."""
+    """A changed span that the voice has begun to speak."""
 
     index: int
     start_ms: float
@@ -24,32 +24,36 @@ class _Begun:
 
 
 class SpokenWordMap:
-    """Follows a voice through the spans that it was given, by the letters of the words that it reports.
+    """Follows a voice through its spans, by the letters of the words that it reports.
 
-    A span that the voice was given as it is written keeps the voice's own words. has_changes: another one was given.
+    An unchanged span keeps the voice's own words.
+
+    Attributes:
+        has_changes: Whether any span was changed.
     """
 
     def __init__(self) -> None:
         self.has_changes = False
         self._spans: list[SpokenSpan] = []
-        self._ends: list[int] = []  # of each span, in letters
+        self._ends: list[int] = []  # end of each span, in letters
         self._letters = ""
         self._at = 0
         self._begun: _Begun | None = None
 
     def add(self, span: SpokenSpan) -> None:
-        """Adds what the voice is given next."""
+        """Add the next span for the voice."""
         self.has_changes = self.has_changes or span.is_changed
         self._letters += _letters(span.spoken)
         self._spans.append(span)
         self._ends.append(len(self._letters))
 
     def take(self, words: Iterable[TimedWord]) -> list[TimedWord]:
-        """The written words that these end, with their times. A changed span is one word of the voice's last time."""
+        """Return the written words that end with these spoken words, with their times. A changed span counts as one
+        word."""
         return [written for word in words for written in self._take(word)]
 
     def finish(self) -> list[TimedWord]:
-        """Those of a span that the voice has begun only."""
+        """Return the words of a span that the voice has only begun."""
         return list(self._end_begun())
 
     def _take(self, word: TimedWord) -> Iterator[TimedWord]:
@@ -77,7 +81,7 @@ class SpokenWordMap:
         return self._letters.find(key, self._at, self._at + LOOK_AHEAD + len(key))
 
     def _end_begun(self) -> Iterator[TimedWord]:
-        """The words of the span, which share its time by their lengths."""
+        """Yield the words of the span, which share its time by their lengths."""
         begun, self._begun = self._begun, None
         if begun is None:
             return

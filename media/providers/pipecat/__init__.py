@@ -1,1 +1,1 @@
-"""pipecat's services behind our ports: a client, and an engine process that imports pipecat."""
+"""Implements the provider ports with pipecat's services, by a client and an engine process that imports pipecat."""

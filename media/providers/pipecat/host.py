@@ -1,6 +1,6 @@
 """The engine process of pipecat (`python -m media.providers.pipecat.host --socket PATH`).
 
-pipecat's own log is switched off: it holds what callers and agents say.
+pipecat's own log is disabled, because it contains the words of callers and agents.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from media.providers.engine_process.server import end_with_parent, serve_until_s
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 0 after a clean stop, 1 when the socket cannot be opened."""
+    """Run the engine. Return the exit code: 0 after a clean stop, 1 if the socket cannot be opened."""
     parser = argparse.ArgumentParser(prog="python -m media.providers.pipecat.host", description="Runs pipecat.")
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket to listen at")
     parser.add_argument("--child", action="store_true", help="end when the parent process or the standard input does")
@@ -43,7 +43,7 @@ async def _serve(path: Path, child: bool) -> None:
 
 
 def _configure_logs() -> None:
-    """Our own warnings go to the standard error; libraries, whose messages may hold texts and keys, are silent."""
+    """Send our own warnings to the standard error, and silence libraries, whose messages may contain texts and keys."""
     pipecat_logger.remove()
     logging.captureWarnings(True)
     logging.getLogger().addHandler(logging.NullHandler())

@@ -1,4 +1,4 @@
-"""LanguageModel by one of pipecat's services."""
+"""A LanguageModel that uses a pipecat service."""
 
 from collections.abc import AsyncGenerator
 
@@ -10,20 +10,25 @@ from vendors.openai.wire import make_messages, make_tools
 
 
 class PipecatLanguageModel:
-    """A model of pipecat. sessions: those of all calls with the same service, settings and key."""
+    """A pipecat language model.
+
+    Args:
+        sessions: The sessions of all calls with the same service, settings and key.
+    """
 
     def __init__(self, name: str, sessions: WarmConnections[PipecatSession]) -> None:
         self.name = name
         self._sessions = sessions
 
     def prepare(self) -> None:
-        """Opens a session in the background if none is idle."""
+        """Open a session in the background if none is idle."""
         self._sessions.prepare()
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[LanguageModelEvent, None]:
-        """Streams one reply; tool calls come whole, at its end. Raises ProviderError.
+        """Stream one reply. Tool calls arrive complete, at its end. Raises ProviderError.
 
-        A session whose reply was given up is closed, which cancels the vendor's request."""
+        A session with an abandoned reply is closed, which cancels the vendor's request.
+        """
         session, is_complete = await self._sessions.take(), False
         try:
             session.send(ChatTurn(make_messages(request), make_tools(request.tools)))

@@ -1,4 +1,5 @@
-"""The engine process of one media process: started when a plan first needs it, and started again when it has ended."""
+"""The engine process of one media process. It is started when a plan first needs it, and restarted after it has
+ended."""
 
 import asyncio
 import os
@@ -24,17 +25,17 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 MODULE: Final = "media.providers.pipecat.host"
 START_S: Final = 30.0  # pipecat's packages are read from disk
 STOP_S: Final = 5.0
-NOT_STARTED: Final = -1  # in place of an exit code
+NOT_STARTED: Final = -1  # used instead of an exit code
 MOST_OUTPUT: Final = 65_536
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
-# A process that ran so long has started well: the next pause is the first one again.
+# A process that ran for this long started successfully, so the next pause is the first one again.
 STEADY_S: Final = 60.0
-# Settings of ours hold keys of the whole platform, which pipecat's services have no use for. Those of AWS are for the
-# storage of recordings (`shared/storage.py`); services of AWS have the machine's role.
+# Environment variables with keys of the whole platform, which pipecat's services do not need. The AWS variables are for
+# the storage of recordings (`shared/storage.py`); AWS services use the machine's role.
 _PRIVATE_PREFIXES: Final = ("VOCALIZED_", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-# A process is asked so often whether it still serves. Its event loop may be held up by a service that computes, but not
-# for longer than ANSWER_S: then it is ended and started again.
+# The interval at which the process is checked. A service may block the process's event loop, but at most for ANSWER_S.
+# After that, the process is killed and restarted.
 CHECK_EVERY_S: Final = 10.0
 ANSWER_S: Final = 20.0
 
@@ -42,8 +43,13 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class PipecatProcess:
-    """Runs the engine process and connects to it. start_s: limit of a start. check_every_s, answer_s: see
-    CHECK_EVERY_S."""
+    """Runs the engine process and connects to it.
+
+    Args:
+        start_s: The limit of a start, in seconds.
+        check_every_s: The interval of checks, in seconds.
+        answer_s: The limit of a check's answer, in seconds.
+    """
 
     def __init__(
         self,
@@ -60,23 +66,23 @@ class PipecatProcess:
         self._folder: Path | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._process: Process | None = None
-        self._ready: asyncio.Future[None] | None = None  # of the start that is under way or done
+        self._ready: asyncio.Future[None] | None = None  # the result of the current start
         self._closed = False
 
     @property
     def pid(self) -> int | None:
-        """The running process, if there is one."""
+        """The process ID, or None if no process runs."""
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Begins to start the process, unless it was started before; returns at once."""
+        """Start the process in the background, unless it was started before."""
         if self._supervisor is None and not self._closed:
             self._ready = asyncio.get_running_loop().create_future()
             self._supervisor = asyncio.get_running_loop().create_task(self._supervise())
 
     async def connect(self, provider: str) -> Streams:
-        """Opens a connection, once the process is ready. Raises ProviderError, at once while it is about to be started
-        again."""
+        """Open a connection when the process is ready. Raises ProviderError, immediately if the process waits for its
+        restart."""
         self.start()
         if self._ready is None:
             raise ProviderError(provider, "the engine of pipecat is not running")
@@ -90,7 +96,7 @@ class PipecatProcess:
             raise ProviderError(provider, f"the engine of pipecat cannot be reached: {error.strerror}") from error
 
     async def close(self) -> None:
-        """Ends the process and waits for it."""
+        """End the process and wait for its end."""
         self._closed = True
         if self._supervisor is not None:
             self._supervisor.cancel()
@@ -119,12 +125,12 @@ class PipecatProcess:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _run_once(self) -> int:
-        """Runs the process until it ends, or serves no more; returns its exit code."""
+        """Run the process until it ends or stops serving. Return its exit code."""
         command = [sys.executable, "-W", "ignore", "-m", MODULE, "--socket", str(self._socket), "--child"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE_PREFIXES)}
         try:
             process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdin=PIPE, stdout=PIPE)
-        except OSError as error:  # no memory or process is left: there may be later
+        except OSError as error:  # out of memory or processes, which may be temporary
             log.error("pipecat_engine.start_failed", error=error.strerror)
             self._fail_start()
             return NOT_STARTED
@@ -149,7 +155,7 @@ class PipecatProcess:
                 reading.cancel()
 
     async def _watch(self, process: Process) -> None:
-        """Returns once the process has ended; ends one that serves no more."""
+        """Return when the process has ended. Kills a process that stopped serving."""
         ended = asyncio.get_running_loop().create_task(process.wait())
         try:
             while not (await asyncio.wait({ended}, timeout=self._check_every_s))[0]:
@@ -161,14 +167,14 @@ class PipecatProcess:
             ended.cancel()
 
     async def _serves(self) -> bool:
-        """Whether the process answers in time. What keeps us from asking is no fault of it."""
+        """Whether the process answers in time. An error on this side does not count against the process."""
         writer: asyncio.StreamWriter | None = None
         try:
             async with asyncio.timeout(self._answer_s):
                 reader, writer = await asyncio.open_unix_connection(self._socket)
                 writer.write(encode_frame(EngineCheck()))
                 await receive_message(reader, make_output_decoder())
-        except (TimeoutError, BlockingIOError):  # the second one: it takes no connection
+        except (TimeoutError, BlockingIOError):  # BlockingIOError: the process accepts no connection
             return False
         except (OSError, EngineProtocolError):
             return True
@@ -178,15 +184,15 @@ class PipecatProcess:
         return True
 
     def _fail_start(self) -> None:
-        """Whoever waits for the process, or asks for it now, is told that there is none."""
+        """Fail all waits for the process, and further ones until it is restarted."""
         if self._ready is None or self._ready.done():
             self._ready = asyncio.get_running_loop().create_future()
         self._ready.set_exception(ConnectionRefusedError(0, "it has ended"))
-        self._ready.exception()  # nobody may be waiting
+        self._ready.exception()  # there may be no waiting task
 
 
 async def _is_ready(output: asyncio.StreamReader) -> bool:
-    """Whether the process says that it listens, before it ends. Other packages may print something before."""
+    """Return whether the process reports that it listens before it ends. Other packages may print something first."""
     text = "\n"
     while part := await output.read(4_096):
         text = text[-MOST_OUTPUT:] + part.decode(errors="replace")
@@ -196,13 +202,13 @@ async def _is_ready(output: asyncio.StreamReader) -> bool:
 
 
 async def _discard(output: asyncio.StreamReader) -> None:
-    """Reads what packages print: a full pipe would hold up the process."""
+    """Read what packages print, because a full pipe would block the process."""
     while await output.read(MOST_OUTPUT):
         pass
 
 
 async def _stop(process: Process) -> None:
-    """Ends a process; waits for it, at most STOP_S before it is killed."""
+    """End a process and wait at most STOP_S before it is killed."""
     if process.returncode is not None:
         return
     with suppress(ProcessLookupError):

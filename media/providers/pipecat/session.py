@@ -1,4 +1,4 @@
-"""One session of a service in the engine process, seen from the media server."""
+"""The media server's side of one session in the engine process."""
 
 import asyncio
 from typing import Final
@@ -15,14 +15,14 @@ from media.providers.pipecat.wire import (
 )
 from media.providers.ports import ProviderBusy, ProviderError, ProviderSlow
 
-# Messages that wait to be read; then the engine waits, and a vendor's audio with it.
+# The maximum number of unread messages. Beyond it, the engine waits, and so does a vendor's audio.
 MAX_UNREAD: Final = 64
-# What the engine has not read: 8 s of a caller's audio.
+# The maximum number of bytes that the engine has not read: 8 s of a caller's audio.
 MAX_UNSENT_BYTES: Final = 64 * 1024
 
 
 class PipecatSession:
-    """An open session. A reusable connection, too: `is_open` says whether the service still works."""
+    """An open session. It can be kept as a reusable connection; `is_open` is false after the service failed."""
 
     def __init__(self, provider: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.provider = provider
@@ -34,7 +34,7 @@ class PipecatSession:
     async def open(
         cls, process: PipecatProcess, provider: str, wanted: OpenService, timeout_s: float
     ) -> "PipecatSession":
-        """Opens a session of the service. Raises ProviderError."""
+        """Open a session with the service. Raises ProviderError."""
         session: PipecatSession | None = None
         try:
             async with asyncio.timeout(timeout_s):
@@ -52,11 +52,11 @@ class PipecatSession:
 
     @property
     def is_open(self) -> bool:
-        """Whether the service works and nothing of it is unread."""
+        """Whether the service works and all its messages were read."""
         return not self._listener.done() and self._unread.empty() and not self._writer.is_closing()
 
     def send(self, message: SessionInput) -> None:
-        """Sends a message; never blocks. Raises ProviderError when the session is over, or the engine reads nothing."""
+        """Send a message. Never blocks. Raises ProviderError if the session is over or the engine does not read."""
         if self._writer.is_closing():
             raise ProviderError(self.provider, "the session is over")
         if self._writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
@@ -64,7 +64,7 @@ class PipecatSession:
         self._write(_encode(self.provider, message))
 
     async def receive(self) -> SessionOutput:
-        """The next message. Raises ProviderError for a failure of the service or of its process."""
+        """Return the next message. Raises ProviderError if the service or its process failed."""
         message = await self._unread.get()
         if isinstance(message, ServiceFailed):
             raise make_error(self.provider, message)
@@ -73,7 +73,7 @@ class PipecatSession:
         return message
 
     async def close(self) -> None:
-        """Ends the session; idempotent."""
+        """End the session. Repeated calls change nothing."""
         self._listener.cancel()
         self._writer.close()
         await asyncio.wait({self._listener})
@@ -94,7 +94,7 @@ class PipecatSession:
 
 
 def make_error(provider: str, failed: ServiceFailed) -> ProviderError:
-    """Maps a failure in the engine to our error."""
+    """Convert a failure in the engine to a ProviderError."""
     match failed.cause:
         case "busy":
             return ProviderBusy(provider, failed.reason)

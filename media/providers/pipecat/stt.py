@@ -1,4 +1,4 @@
-"""SpeechToText by one of pipecat's recognizers: a session of the engine for each caller."""
+"""A SpeechToText that uses a pipecat recognizer, with an engine session for each caller."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,12 @@ OpenSession = Callable[[str], Awaitable[PipecatSession]]
 
 
 class PipecatSpeechToText:
-    """A recognizer of pipecat. open_session: opens the service for a language; raises ProviderError."""
+    """A pipecat recognizer.
+
+    Args:
+        open_session: Opens the service for a language. Raises ProviderError.
+        start_engine: Starts the engine process in the background.
+    """
 
     def __init__(self, name: str, open_session: OpenSession, start_engine: Callable[[], None]) -> None:
         self.name = name
@@ -25,11 +30,11 @@ class PipecatSpeechToText:
         self._start_engine = start_engine
 
     def prepare(self) -> None:
-        """Begins to start the engine process, if it does not run."""
+        """Start the engine process in the background if it does not run."""
         self._start_engine()
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
-        """Raises ProviderError."""
+        """Open a session. Raises ProviderError."""
         return _Session(await self._open_session(language), sink)
 
 
@@ -65,7 +70,7 @@ class _Session:
         try:
             self._session.send(message)
         except ProviderError as error:
-            # Not at once: the caller is on the frame path, and may be about to send more.
+            # Later, because the caller is on the frame path and may be about to send more.
             asyncio.get_running_loop().call_soon(self._fail, error)
 
     async def _listen(self) -> None:

@@ -1,32 +1,32 @@
-"""A caller's turn put together from the transcripts of one of pipecat's recognizers; no I/O and no clock.
+"""Assembles a caller's turn from the transcripts of a pipecat recognizer, without I/O and clock.
 
-pipecat gives a text for each segment, interim ones first, and says of some finals that nothing follows. Our turn is all
-segments since the last one was taken, and its text is asked for once or more.
+pipecat reports interim texts and a final text for each segment, and marks some final texts as the last. A turn consists
+of all segments since the last turn was taken, and its text may be requested several times.
 """
 
 from typing import Final
 
 from media.providers.pipecat.wire import RecognizedTurn
 
-# Speech without a word for so long: the recognizer hangs, and no text is given in its name. Then the chain's deadline
-# finds out; a cough, of which there is no transcript, still has its empty answer.
+# If speech produces no word for this long, the recognizer hangs, and no empty answer is given, so that the chain's
+# deadline detects the failure. A cough, which has no transcript, still gets an empty answer.
 UNHEARD_MS: Final = 1_500.0
 
 
 class SegmentedTurn:
-    """The turn now, and the request for its text that is not answered."""
+    """The current turn, and the unanswered request for its text."""
 
     def __init__(self) -> None:
         self._segments: list[str] = []
         self._interim = ""
         self._token: int | None = None
-        self._unheard_ms = 0.0  # speech since the latest news
+        self._unheard_ms = 0.0  # speech since the latest text
         self._is_speaking = False
-        self._may_come_late = False  # finals of the turn before, which ended without them
+        self._may_come_late = False  # whether late finals of the previous turn may arrive
 
     @property
     def is_speaking(self) -> bool:
-        """Whether the caller spoke since the text was asked for last."""
+        """Whether the caller spoke since the last request."""
         return self._is_speaking
 
     @property
@@ -35,24 +35,28 @@ class SegmentedTurn:
         return self._token is not None
 
     def started(self) -> None:
-        """The caller began to speak, or went on."""
+        """Record that the caller began to speak, or continued."""
         self._is_speaking = True
         self._may_come_late = False
 
     def add_audio(self, ms: float) -> None:
-        """Counts audio of the caller."""
+        """Count audio of the caller."""
         if self._is_speaking:
             self._unheard_ms += ms
 
     def add_interim(self, text: str) -> RecognizedTurn | None:
-        """An interim text of the segment; returns what to report."""
+        """Add an interim text of the segment. Return the text to report, or None."""
         if self._may_come_late or not text.strip():
             return None
         self._interim, self._unheard_ms = text.strip(), 0.0
         return RecognizedTurn(self._text(), False)
 
     def add_final(self, text: str, *, is_last: bool) -> RecognizedTurn | None:
-        """The final text of a segment; returns what to report. is_last: nothing follows of what was asked for."""
+        """Add the final text of a segment. Return the text to report, or None.
+
+        Args:
+            is_last: No further text follows for the request.
+        """
         if self._may_come_late:
             return None
         self._unheard_ms, self._interim = 0.0, ""
@@ -61,16 +65,17 @@ class SegmentedTurn:
         return self._answer() if is_last and self.is_pending else RecognizedTurn(self._text(), False)
 
     def request(self, token: int) -> None:
-        """The turn's text is asked for."""
+        """Store a request for the turn's text."""
         self._token = token
         self._is_speaking = False
 
     def expire(self) -> RecognizedTurn | None:
-        """The wait for a final is over: what is known is the answer, unless the recognizer seems to hang."""
+        """End the wait for a final text. Return the known text as the answer, or None if the recognizer seems to
+        hang."""
         return self._answer() if self.is_pending and self._unheard_ms < UNHEARD_MS else None
 
     def next_turn(self) -> None:
-        """The turn's text was taken."""
+        """Start the next turn, because the turn's text was taken."""
         self._may_come_late = bool(self._interim) or self.is_pending
         self._segments, self._interim, self._token, self._unheard_ms = [], "", None, 0.0
 

@@ -1,4 +1,4 @@
-"""TextToSpeech by one of pipecat's voices."""
+"""A TextToSpeech that uses a pipecat voice."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -13,9 +13,14 @@ SessionsOf = Callable[[str], WarmConnections[PipecatSession]]
 
 
 class PipecatTextToSpeech:
-    """A voice of pipecat. sessions_of: those of all calls with the same service, settings and key, by language.
+    """A pipecat voice.
 
-    Word timings are not asked for, because only some of the services have them."""
+    Word times are not requested, because only some services provide them.
+
+    Args:
+        sessions_of: Returns the sessions of all calls with the same service, settings and key, for a language.
+        start_engine: Starts the engine process in the background.
+    """
 
     streams_text = False
     times_words = False
@@ -26,13 +31,15 @@ class PipecatTextToSpeech:
         self._start_engine = start_engine
 
     def prepare(self) -> None:
-        """Begins to start the engine process, if it does not run. The language of an utterance is not known yet."""
+        """Start the engine process in the background if it does not run. No session is opened, because the language is
+        unknown."""
         self._start_engine()
 
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncGenerator[SpeechChunk, None]:
-        """Speaks whole clauses or sentences, each at once. Raises ProviderError.
+        """Speak whole clauses or sentences as they arrive. Raises ProviderError.
 
-        A session whose utterance was given up is closed, which ends the vendor's."""
+        A session with an abandoned utterance is closed, which also ends the vendor's utterance.
+        """
         sessions = self._sessions_of(language)
         session, is_complete = await sessions.take(), False
         reading = asyncio.get_running_loop().create_task(_send(session, text))
@@ -48,11 +55,11 @@ class PipecatTextToSpeech:
             await asyncio.wait({reading})
             sessions.give_back(session, reusable=is_complete)
             if not is_complete:
-                sessions.prepare()  # a barge-in's answer should not wait for a new connection
+                sessions.prepare()  # the answer after a barge-in should not wait for a new connection
 
 
 async def _receive(session: PipecatSession, reading: "asyncio.Task[None]") -> SpeechChunk | UtteranceSpoken:
-    """The next audio, or the end. Raises ProviderError, and what reading the text raised."""
+    """Return the next audio, or the end. Raises ProviderError, and any error from reading the text."""
     receiving = asyncio.ensure_future(session.receive())
     try:
         if not reading.done():
@@ -70,7 +77,8 @@ async def _receive(session: PipecatSession, reading: "asyncio.Task[None]") -> Sp
 
 
 async def _send(session: PipecatSession, text: AsyncIterator[str]) -> None:
-    """Sends each clause as it comes. What has no letter or digit makes no sound, and some vendors refuse it."""
+    """Send each clause as it arrives. A clause without letters and digits is skipped, because it is silent and some
+    vendors refuse it."""
     async for piece in text:
         if is_speakable(piece):
             session.send(ClauseText(piece))

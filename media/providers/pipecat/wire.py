@@ -1,7 +1,7 @@
-"""Messages between the media server and the engine process of pipecat: one connection is one session of a service.
+"""Messages between the media server and the engine process of pipecat. Each connection is one session with a service.
 
-The first message is OpenService, answered by ServiceOpened or ServiceFailed. ServiceFailed ends a session at any time;
-closing the connection does, too.
+The first message is OpenService, which is answered by ServiceOpened or ServiceFailed. A session ends with
+ServiceFailed, which may arrive at any time, or when the connection is closed.
 """
 
 from typing import Any, Final, Literal
@@ -13,16 +13,21 @@ FailureCause = Literal["busy", "slow", "refused", "failed"]
 
 
 class EngineCheck(Struct, frozen=True, tag=True):
-    """Asks whether the engine process still serves, in place of OpenService; answered by EngineServes."""
+    """Checks whether the engine process still serves. It is sent instead of OpenService, and answered by
+    EngineServes."""
 
 
 class EngineServes(Struct, frozen=True, tag=True):
-    """The answer to EngineCheck; the connection is over."""
+    """The answer to EngineCheck, after which the connection ends."""
 
 
 class OpenService(Struct, frozen=True, tag=True):
-    """Requests a service of pipecat. service: the full name of its class. language: of the call, where the settings
-    name none; may be empty."""
+    """A request for a pipecat service.
+
+    Attributes:
+        service: The full name of its class.
+        language: The call's language, which is used if the settings contain none. May be empty.
+    """
 
     kind: Literal["stt", "llm", "tts"]
     service: str
@@ -32,27 +37,32 @@ class OpenService(Struct, frozen=True, tag=True):
 
 
 class CallerAudio(Struct, frozen=True, tag=True):
-    """The next audio of a recognizer: mu-law at 8 kHz."""
+    """The next audio for a recognizer: mu-law at 8 kHz."""
 
     ulaw: bytes
 
 
 class SpeechStart(Struct, frozen=True, tag=True):
-    """The caller began to speak, or went on after a pause."""
+    """The caller began to speak, or continued after a pause."""
 
 
 class FinalRequest(Struct, frozen=True, tag=True):
-    """Requests the final text of the turn so far."""
+    """A request for the final text of the turn so far."""
 
     token: int
 
 
 class TurnTaken(Struct, frozen=True, tag=True):
-    """The turn's text was taken; what comes later is the next turn's."""
+    """The turn's text was taken. Later text belongs to the next turn."""
 
 
 class ChatTurn(Struct, frozen=True, tag=True):
-    """Requests a model's reply. messages, tools: as OpenAI's chat completions have them."""
+    """A request for a model's reply.
+
+    Attributes:
+        messages: Messages in the format of OpenAI's chat completions.
+        tools: Tools in the format of OpenAI's chat completions.
+    """
 
     messages: list[dict[str, Any]]
     tools: list[dict[str, Any]]
@@ -65,7 +75,7 @@ class ClauseText(Struct, frozen=True, tag=True):
 
 
 class UtteranceEnd(Struct, frozen=True, tag=True):
-    """No more text comes for this utterance; answered by UtteranceSpoken."""
+    """The end of an utterance's text. It is answered by UtteranceSpoken."""
 
 
 class ServiceOpened(Struct, frozen=True, tag=True):
@@ -73,15 +83,23 @@ class ServiceOpened(Struct, frozen=True, tag=True):
 
 
 class ServiceFailed(Struct, frozen=True, tag=True):
-    """The service failed, or was refused; the session is over. cause: `refused`: it would fail again. reason:
-    safe to log."""
+    """The service failed or was refused, so the session is over.
+
+    Attributes:
+        cause: The kind of failure. After "refused", another attempt would fail again.
+        reason: The reason, which is safe to log.
+    """
 
     cause: FailureCause
     reason: str
 
 
 class RecognizedTurn(Struct, frozen=True, tag=True):
-    """The text of the caller's turn so far. token: of the request that it answers."""
+    """The text of the caller's turn so far.
+
+    Attributes:
+        token: The token of the answered request, or None.
+    """
 
     text: str
     is_final: bool
@@ -89,13 +107,17 @@ class RecognizedTurn(Struct, frozen=True, tag=True):
 
 
 class ReplyText(Struct, frozen=True, tag=True):
-    """The next piece of a model's reply; an empty one is a sign of life."""
+    """The next piece of a model's reply. An empty piece is a sign of life."""
 
     text: str
 
 
 class ReplyToolCall(Struct, frozen=True, tag=True):
-    """The model calls a tool. arguments: JSON."""
+    """A tool call of the model.
+
+    Attributes:
+        arguments: The arguments as JSON.
+    """
 
     id: str
     name: str
@@ -103,7 +125,7 @@ class ReplyToolCall(Struct, frozen=True, tag=True):
 
 
 class ReplyTokens(Struct, frozen=True, tag=True):
-    """What a reply used, as TokenUsage has it."""
+    """The token usage of a reply, as in TokenUsage."""
 
     prompt: int
     completion: int
@@ -111,7 +133,7 @@ class ReplyTokens(Struct, frozen=True, tag=True):
 
 
 class ReplyEnd(Struct, frozen=True, tag=True):
-    """The reply is complete; the session can be used again."""
+    """The reply is complete, and the session can be reused."""
 
 
 class SpeechAudio(Struct, frozen=True, tag=True):
@@ -121,7 +143,7 @@ class SpeechAudio(Struct, frozen=True, tag=True):
 
 
 class UtteranceSpoken(Struct, frozen=True, tag=True):
-    """All audio of the utterance was sent; the session can be used again."""
+    """All audio of the utterance was sent, and the session can be reused."""
 
 
 SessionInput = CallerAudio | SpeechStart | FinalRequest | TurnTaken | ChatTurn | ClauseText | UtteranceEnd
@@ -138,15 +160,16 @@ SessionOutput = (
     | SpeechAudio
     | UtteranceSpoken
 )
-# Sessions of one engine process. A recognizer takes 10 ms of CPU a second: so many fill a core.
+# The maximum number of sessions in one engine process. A recognizer takes 10 ms of CPU per second, so this many fill a
+# core.
 MAX_SESSIONS: Final = 100
 
 
 def make_request_decoder() -> msgspec.msgpack.Decoder[SessionRequest]:
-    """The decoder of the engine process."""
+    """Return the decoder of the engine process."""
     return msgspec.msgpack.Decoder(SessionRequest)
 
 
 def make_output_decoder() -> msgspec.msgpack.Decoder[SessionOutput]:
-    """The decoder of a client."""
+    """Return the decoder of a client."""
     return msgspec.msgpack.Decoder(SessionOutput)

@@ -1,1 +1,1 @@
-"""The engine process: one small pipecat pipeline for each session."""
+"""The engine process, with one small pipecat pipeline per session."""

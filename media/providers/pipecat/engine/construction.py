@@ -1,4 +1,4 @@
-"""Makes one of pipecat's services from its class's name and its settings."""
+"""Creates a pipecat service from the name of its class and its settings."""
 
 import dataclasses
 import importlib
@@ -17,14 +17,14 @@ _LANGUAGE = "language"
 
 
 def import_service(name: str) -> None:
-    """Imports the module of a service of the catalog, which may take a second. Blocking; raises ServiceRefused."""
+    """Import the module of a catalog service, which may take a second. Blocking. Raises ServiceRefused."""
     found = find_service(name)
     if found is not None:
         _import(found[0])
 
 
 def make_service(wanted: OpenService, http: ClientSession) -> FrameProcessor:
-    """The service, not started. Only classes of the catalog are imported. Raises ServiceRefused."""
+    """Return the service without starting it. Imports only classes of the catalog. Raises ServiceRefused."""
     found = find_service(wanted.service)
     for field, reason in find_faults(wanted.kind, wanted.service, wanted.settings, has_key=bool(wanted.api_key)):
         raise _refuse(f"{field}: {reason}")
@@ -39,7 +39,7 @@ def make_service(wanted: OpenService, http: ClientSession) -> FrameProcessor:
         raise
     except ImportError as error:
         raise _refuse(f"service: a package is missing: {error.name}") from error
-    except Exception as error:  # vendors' constructors raise errors of their own
+    except Exception as error:  # vendors' constructors raise their own errors
         raise _refuse(f"settings: {type(error).__name__} of the service's constructor") from error
     _end_own_retries(service)
     made: FrameProcessor = service
@@ -50,14 +50,15 @@ def _import(full_name: str) -> Any:
     module, _, name = full_name.rpartition(".")
     try:
         return getattr(importlib.import_module(module), name)
-    except ImportError as error:  # pipecat replaces the original error by its own
+    except ImportError as error:  # pipecat replaces the original error
         cause = error.__cause__ or error.__context__ or error
         missing = getattr(cause, "name", None) or "of its vendor"
         raise _refuse(f"service: a package is missing: {missing}") from error
 
 
 def _arguments(service_class: Any, service: PipecatService, wanted: OpenService) -> dict[str, Any]:
-    """What the constructor gets: fields of its `Settings` in such an object, other settings by name."""
+    """Return the constructor's arguments. Fields of the service's `Settings` are passed in a `Settings` object, and
+    other settings by name."""
     settings_class = getattr(service_class, "Settings", None)
     fields = {field.name for field in dataclasses.fields(settings_class)} if settings_class else set()
     own = {name: value for name, value in wanted.settings.items() if name in fields}
@@ -73,8 +74,8 @@ def _arguments(service_class: Any, service: PipecatService, wanted: OpenService)
 
 
 def _hints(annotated: Any, classes: tuple[type, ...], member: str) -> Mapping[str, Any]:
-    """Types by name. Where some cannot be read, because a package for type checkers is missing, those of the classes
-    that can."""
+    """Return types by name. If some types cannot be read, because a package for type checkers is missing, only the
+    readable ones are returned."""
     try:
         return get_type_hints(annotated)
     except (NameError, TypeError):
@@ -84,7 +85,7 @@ def _hints(annotated: Any, classes: tuple[type, ...], member: str) -> Mapping[st
 
 
 def _convert(values: Mapping[str, Any], hints: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON values as the service's types: enumerations, models of pydantic. Raises ServiceRefused."""
+    """Convert JSON values to the service's types: enumerations and pydantic models. Raises ServiceRefused."""
     return {name: _convert_value(name, value, hints.get(name)) for name, value in values.items()}
 
 
@@ -100,10 +101,10 @@ def _convert_value(name: str, value: Any, hint: Any) -> Any:
 
 
 def _end_own_retries(service: Any) -> None:
-    """The chain's loop of retries is the only one: a call's providers are tried in its order."""
+    """Disable the service's own retries, because only the chain retries, in the order of the call's providers."""
     if hasattr(service, "_reconnect_on_error"):
         service._reconnect_on_error = False
-    client: Any = getattr(service, "_client", None)  # of the vendor's SDK
+    client: Any = getattr(service, "_client", None)  # the client of the vendor's SDK
     if client is not None and hasattr(client, "max_retries"):
         client.max_retries = 0
 

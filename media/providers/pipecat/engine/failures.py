@@ -1,4 +1,5 @@
-"""Maps pipecat's errors to failures of a session; the vendors' own words are left out, since they may hold a key."""
+"""Maps pipecat's errors to failures of a session. The vendors' messages are excluded, because they may contain a
+key."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -19,7 +20,11 @@ _UNAVAILABLE: Final = 503
 
 
 class ServiceRefused(Exception):
-    """A service that cannot be opened. failure: what the client is told."""
+    """A service cannot be opened.
+
+    Attributes:
+        failure: The message for the client.
+    """
 
     def __init__(self, failure: ServiceFailed) -> None:
         super().__init__(failure.reason)
@@ -27,7 +32,7 @@ class ServiceRefused(Exception):
 
 
 def make_failure(error: ErrorFrame) -> ServiceFailed:
-    """The failure that an error of a service stands for."""
+    """Return the failure for a service's error."""
     status = None if error.exception is None else extract_http_status_code(error.exception)
     category = error.category or ErrorCategory.UNKNOWN
     cause: FailureCause = _CAUSES.get(category, "failed")

@@ -1,4 +1,4 @@
-"""A session of one of pipecat's language models."""
+"""A session with a pipecat language model."""
 
 from typing import Any, Final
 
@@ -28,22 +28,22 @@ from media.providers.pipecat.wire import (
     SessionInput,
 )
 
-# Of the call's own tools: they run in the media server, and pipecat has nothing to do with their results.
+# The result of all tools, which run in the media server: pipecat does not need their results.
 NO_RESULT: Final = ""
 
 
 class ModelSession:
-    """Turns a request into a context, and the service's frames into a reply."""
+    """Converts a request to a context, and the service's frames to a reply."""
 
     def __init__(self, service: Any, send: Send) -> None:
         self._send = send
         service.register_function(None, _ignore_call)
 
     async def prepare(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def make_frames(self, message: SessionInput) -> list[Frame]:
-        """The frames of a message."""
+        """Return the frames for a message."""
         if not isinstance(message, ChatTurn):
             return []
         tools = [_function(tool["function"]) for tool in message.tools]
@@ -52,7 +52,7 @@ class ModelSession:
         return [LLMContextFrame(context)]
 
     def on_frame(self, frame: Frame) -> None:
-        """Reports what a frame of the service says."""
+        """Report the content of a frame from the service."""
         if isinstance(frame, LLMTextFrame):
             self._send(ReplyText(frame.text))
         elif isinstance(frame, LLMThoughtTextFrame):
@@ -69,12 +69,15 @@ class ModelSession:
             self._send(ReplyEnd())
 
     def close(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
 def make_tokens(usage: LLMTokenUsage) -> ReplyTokens:
-    """What a reply used. pipecat's count of prompt tokens holds the cached ones at some vendors and not at others, but
-    the total always does (documentation of LLMTokenUsage)."""
+    """Return the token usage of a reply.
+
+    pipecat's count of prompt tokens includes the cached ones for some vendors only, but the total always includes them
+    (documentation of LLMTokenUsage).
+    """
     prompt = max(usage.prompt_tokens, usage.total_tokens - usage.completion_tokens)
     cached = min(usage.cache_read_input_tokens or 0, prompt)
     return ReplyTokens(prompt - cached, usage.completion_tokens, cached)

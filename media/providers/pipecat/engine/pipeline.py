@@ -13,7 +13,7 @@ from pipecat.workers.runner import WorkerRunner
 from media.providers.pipecat.engine.failures import ServiceRefused, make_failure
 from media.providers.pipecat.wire import ServiceFailed
 
-# pipecat's own defaults, which every service knows; the setting `sample_rate` says otherwise.
+# pipecat's defaults, which every service supports. The setting `sample_rate` overrides them.
 RATE_IN: Final = 16_000
 RATE_OUT: Final = 24_000
 START_S: Final = 10.0
@@ -24,7 +24,7 @@ OnFailure = Callable[[ServiceFailed], None]
 
 
 class _Outlet(FrameProcessor):
-    """The end of the pipeline: hands each frame of the service on."""
+    """The end of the pipeline, which passes each frame of the service to a callback."""
 
     def __init__(self, on_frame: OnFrame) -> None:
         super().__init__()
@@ -38,8 +38,12 @@ class _Outlet(FrameProcessor):
 
 
 class ServicePipeline:
-    """A pipeline of one service. on_frame: gets what the service pushes. on_failure: gets errors of a running service.
-    Neither may raise."""
+    """A pipeline with one service.
+
+    Args:
+        on_frame: Receives the service's frames. Must not raise.
+        on_failure: Receives errors of the running service. Must not raise.
+    """
 
     def __init__(self, service: FrameProcessor, on_frame: OnFrame, on_failure: OnFailure) -> None:
         self._on_failure = on_failure
@@ -63,7 +67,7 @@ class ServicePipeline:
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Starts the service. Raises ServiceRefused."""
+        """Start the service. Raises ServiceRefused."""
         runner = WorkerRunner(handle_sigint=False)
         await runner.add_workers(self._worker)
         self._running = asyncio.create_task(runner.run())
@@ -77,11 +81,12 @@ class ServicePipeline:
             raise ServiceRefused(ServiceFailed("slow", f"the service did not start within {START_S:g} s"))
 
     async def queue(self, frame: Frame) -> None:
-        """Gives the service a frame."""
+        """Send a frame to the service."""
         await self._worker.queue_frame(frame)
 
     async def close(self) -> None:
-        """Cancels the service, which closes its connections; waits at most STOP_S."""
+        """Cancel the service, which closes its connections, and wait for its end. Each of two waits takes at most
+        STOP_S."""
         if self._running is None:
             return
         await self._worker.cancel()

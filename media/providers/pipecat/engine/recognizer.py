@@ -1,4 +1,4 @@
-"""A session of one of pipecat's recognizers."""
+"""A session with a pipecat recognizer."""
 
 import asyncio
 from typing import Any, Final
@@ -21,17 +21,17 @@ from media.providers.pipecat.engine.session import Send
 from media.providers.pipecat.transcript import SegmentedTurn
 from media.providers.pipecat.wire import CallerAudio, FinalRequest, RecognizedTurn, SessionInput, SpeechStart, TurnTaken
 
-# The text is asked for after so much silence.
+# Seconds of silence before a text is requested.
 STOP_S: Final = 0.2
-# The wait for a final text is what pipecat knows of the service, within these limits; the chain's deadline is 2 s.
+# Limits of the wait for a final text, which is pipecat's latency for the service. The chain's deadline is 2 s.
 LEAST_WAIT_S: Final = 0.3
 LONGEST_WAIT_S: Final = 1.5
-# After a final text that may not be the last one.
+# Seconds to wait after a final text that may not be the last one.
 SETTLE_S: Final = 0.2
 
 
 class RecognizerSession:
-    """Turns a session's messages into frames, and the service's frames into texts of turns."""
+    """Converts a session's messages to frames, and the service's frames to texts of turns."""
 
     def __init__(self, service: Any, send: Send) -> None:
         self._service = service
@@ -42,11 +42,11 @@ class RecognizerSession:
         self._transcoder: Transcoder | None = None
 
     async def prepare(self) -> None:
-        """The service has started. Raises ValueError for audio that cannot be converted."""
+        """Prepare the conversion of audio for the started service. Raises ValueError for an unsupported sample rate."""
         self._transcoder = Transcoder("L16", self._service.sample_rate)
 
     def make_frames(self, message: SessionInput) -> list[Frame]:
-        """The frames of a message."""
+        """Return the frames for a message."""
         match message:
             case CallerAudio(ulaw):
                 assert self._transcoder is not None
@@ -65,7 +65,7 @@ class RecognizerSession:
         return []
 
     def on_frame(self, frame: Frame) -> None:
-        """Reports the texts in a frame of the service."""
+        """Report the texts in a frame from the service."""
         if isinstance(frame, InterimTranscriptionFrame):
             self._report(self._turn.add_interim(frame.text))
         elif isinstance(frame, TranscriptionFrame):
@@ -76,11 +76,12 @@ class RecognizerSession:
             self._wait_s = min(max(frame.ttfs_p99_latency, LEAST_WAIT_S), LONGEST_WAIT_S)
 
     def close(self) -> None:
-        """Nothing is reported any more."""
+        """Stop reporting."""
         self._cancel()
 
     def _request(self, token: int) -> list[Frame]:
-        """Without speech since the last request, there is nothing more that the service could be asked for."""
+        """Request the final text. Without speech since the last request, the service receives no frame, because it has
+        no further text."""
         had_speech = self._turn.is_speaking
         self._turn.request(token)
         self._wait(self._wait_s)

@@ -1,4 +1,4 @@
-"""The engine's server: a bounded number of sessions, each with a service of its own."""
+"""The engine's server, which limits the number of sessions. Each session has its own service."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ MAKERS: Final[dict[str, MakeSession]] = {"stt": RecognizerSession, "llm": ModelS
 
 
 class SessionServer:
-    """An async context; `serve` is the callback of `asyncio.start_unix_server`."""
+    """An async context manager that serves sessions. `serve` is the callback of `asyncio.start_unix_server`."""
 
     def __init__(self, max_sessions: int = MAX_SESSIONS) -> None:
         self._max_sessions = max_sessions
@@ -27,7 +27,7 @@ class SessionServer:
 
     @property
     def session_count(self) -> int:
-        """How many sessions there are."""
+        """The number of sessions."""
         return len(self._sessions)
 
     async def __aenter__(self) -> "SessionServer":
@@ -35,7 +35,7 @@ class SessionServer:
         return self
 
     async def __aexit__(self, *raised: object) -> None:
-        """Ends all sessions."""
+        """End all sessions."""
         for session in self._sessions:
             session.cancel()
         await asyncio.gather(*self._sessions, return_exceptions=True)
@@ -43,7 +43,7 @@ class SessionServer:
             await self._http.close()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serves one session; refuses it when there are too many."""
+        """Serve one session, or refuse it if there are too many."""
         assert self._http is not None
         if len(self._sessions) >= self._max_sessions:
             writer.write(encode_frame(ServiceFailed("busy", f"the engine has {self._max_sessions} sessions")))
@@ -58,5 +58,5 @@ class SessionServer:
             session.cancel()
 
     def report(self, context: dict[str, Any]) -> None:
-        """Logs an error that no session caught: its type only, because its message may hold texts and keys."""
+        """Log the type of an error that no session caught. Its message may contain texts and keys."""
         _log.error("pipecat_engine.error_raised error=%s", type(context.get("exception")).__name__)

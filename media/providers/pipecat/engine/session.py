@@ -1,4 +1,4 @@
-"""One session of the engine: a connection, a service and its pipeline."""
+"""A session in the engine: a connection, a service and its pipeline."""
 
 import asyncio
 import logging
@@ -24,32 +24,36 @@ from media.providers.pipecat.wire import (
 )
 
 _log = logging.getLogger(__name__)
-# What a client has not read: two minutes of speech.
+# The maximum number of bytes that a client has not read: two minutes of speech.
 MAX_UNREAD_BYTES: Final = 1_000_000
 Send = Callable[[SessionOutput], None]
 
 
 class ServiceSession(Protocol):
-    """What is particular to a kind of service."""
+    """The part of a session that depends on the kind of service."""
 
     async def prepare(self) -> None:
-        """The service has started. Raises ValueError."""
+        """Called after the service has started. Raises ValueError."""
 
     def make_frames(self, message: SessionInput) -> list[Frame]:
-        """The frames that a message stands for."""
+        """Return the frames for a message."""
 
     def on_frame(self, frame: Frame) -> None:
-        """Reports what a frame of the service says. Raises ValueError."""
+        """Report the content of a frame from the service. Raises ValueError."""
 
     def close(self) -> None:
-        """Nothing is reported any more."""
+        """Stop reporting."""
 
 
 MakeSession = Callable[[Any, Send], ServiceSession]
 
 
 class EngineSession:
-    """Serves one connection. makers: of each kind's session."""
+    """Serves one connection.
+
+    Args:
+        makers: The constructors of the sessions, by kind of service.
+    """
 
     def __init__(self, makers: dict[str, MakeSession], http: ClientSession, writer: asyncio.StreamWriter) -> None:
         self._makers = makers
@@ -59,7 +63,7 @@ class EngineSession:
         self._session: ServiceSession | None = None
 
     async def run(self, reader: asyncio.StreamReader) -> None:
-        """Until the client closes the connection or breaks the protocol, or the service fails."""
+        """Serve until the client closes the connection or violates the protocol, or the service fails."""
         decoder = make_request_decoder()
         try:
             wanted = await receive_message(reader, decoder)
@@ -81,8 +85,8 @@ class EngineSession:
             await self._close()
 
     async def _open(self, wanted: OpenService) -> None:
-        """Raises ServiceRefused."""
-        await asyncio.to_thread(import_service, wanted.service)  # other sessions go on meanwhile
+        """Open the service. Raises ServiceRefused."""
+        await asyncio.to_thread(import_service, wanted.service)  # other sessions continue meanwhile
         service = make_service(wanted, self._http)
         session = self._session = self._makers[wanted.kind](service, self._send)
         self._pipeline = ServicePipeline(service, self._on_frame, self._fail)
@@ -114,7 +118,7 @@ class EngineSession:
             self._writer.write(encode_frame(message))
 
     def _fail(self, failure: ServiceFailed) -> None:
-        """Tells the client, and ends the connection, which ends `run`."""
+        """Send the failure to the client and close the connection, which ends `run`."""
         if self._session is not None:
             self._session.close()
         self._send(failure)

@@ -1,4 +1,4 @@
-"""A session of one of pipecat's voices."""
+"""A session with a pipecat voice."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +12,12 @@ from media.providers.pipecat.wire import ClauseText, SessionInput, SpeechAudio, 
 
 @dataclass
 class _EndMark(ControlFrame):
-    """Follows all speech of an utterance through the service, which keeps the order of such frames and its audio."""
+    """Follows all speech of an utterance through the service, which preserves the order of its audio and these
+    frames."""
 
 
 class VoiceSession:
-    """Has each clause spoken as a turn of its own, so that the service waits for no other one."""
+    """Speaks each clause as a separate turn, so that the service does not wait for another clause."""
 
     def __init__(self, service: Any, send: Send) -> None:
         self._send = send
@@ -24,10 +25,10 @@ class VoiceSession:
         self._rate = 0
 
     async def prepare(self) -> None:
-        """Nothing to do: the rate is known with the first audio."""
+        """Do nothing, because the first audio determines the rate."""
 
     def make_frames(self, message: SessionInput) -> list[Frame]:
-        """The frames of a message."""
+        """Return the frames for a message."""
         match message:
             case ClauseText(text):
                 return [TTSSpeakFrame(text, append_to_context=False)]
@@ -36,7 +37,7 @@ class VoiceSession:
         return []
 
     def on_frame(self, frame: Frame) -> None:
-        """Reports the audio in a frame of the service. Raises ValueError for audio that cannot be converted."""
+        """Report the audio in a frame from the service. Raises ValueError for audio that cannot be converted."""
         if isinstance(frame, TTSAudioRawFrame):
             if self._transcoder is None or frame.sample_rate != self._rate:
                 self._transcoder, self._rate = Transcoder("L16", frame.sample_rate), frame.sample_rate
@@ -46,4 +47,4 @@ class VoiceSession:
             self._send(UtteranceSpoken())
 
     def close(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
