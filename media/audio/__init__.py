@@ -1,1 +1,1 @@
-"""Audio formats without network I/O: G.711, resampling, framing, WAV files."""
+"""Audio processing without network I/O: G.711, resampling, framing, tones, loudness and WAV files."""

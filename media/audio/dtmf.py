@@ -1,7 +1,8 @@
-"""DTMF: the tones of a telephone's keys (ITU-T Q.23) as mu-law at 8 kHz, and their share of a frame.
+"""DTMF: the tones of a telephone's keys (ITU-T Q.23) as mu-law at 8 kHz, and their share of a frame's energy.
 
-Each key has two tones. They last 100 ms with 100 ms of silence after them, twice what a receiver needs (40 ms, ETSI ES
-201 235-3), at -9 and -7 dBm0. The higher tone is 2 dB stronger, because lines weaken high frequencies more.
+Each key has two tones. They last 100 ms, followed by 100 ms of silence, which is twice what a receiver needs (40 ms,
+ETSI ES 201 235-3). Their levels are -9 and -7 dBm0. The higher tone is 2 dB stronger, because lines attenuate high
+frequencies more.
 """
 
 import math
@@ -39,12 +40,12 @@ def frequencies(key: str) -> tuple[int, int]:
     low = next((hertz for keys, hertz in _ROWS if key in keys and len(key) == 1), 0)
     high = next((hertz for keys, hertz in _COLUMNS if key in keys), 0)
     if not low:
-        raise ValueError(f"{key!r} is no key of a telephone")
+        raise ValueError(f"{key!r} is not a telephone key")
     return low, high
 
 
 def duration_ms(dial_string: str) -> int:
-    """Return how long the tones and pauses of a dial string last."""
+    """Return the duration of a dial string's tones and pauses in ms."""
     return sum(PAUSES_MS.get(character, TONE_MS + GAP_MS) for character in dial_string)
 
 
@@ -56,11 +57,7 @@ def make_tones(dial_string: str) -> bytes:
 
 
 def tone_share(pcm: bytes, key: str) -> float:
-    """Return the share (0 to 1) of the energy of a piece of audio that is in the two tones of a key; 0 for silence.
-
-    Args:
-        pcm: 16-bit samples at 8 kHz, at least 20 ms, so that the tones of two keys can be distinguished (50 Hz).
-    """
+    """Return the share (0 to 1) of the energy of a piece of audio that is in the two tones of a key; 0 for silence."""
     samples = np.frombuffer(pcm, "<i2").astype(np.float64)
     energy = float(samples @ samples)
     if not energy:
@@ -83,6 +80,7 @@ def _amplitude(dbm0: float) -> float:
 
 @cache
 def _waves(key: str, count: int) -> NDArray[np.float64]:
-    """Return cosine and sine of both tones. Callers use one length, that of a frame: 16 keys, 80 KB in total."""
+    """Return cosine and sine of both tones. Callers use a single length, that of a frame, so the cache holds 16 keys in
+    80 KB."""
     angles = np.outer(frequencies(key), np.arange(count) * (2.0 * math.pi / RATE))
     return np.concatenate((np.cos(angles), np.sin(angles)))

@@ -11,12 +11,12 @@ FRAME_PCM: Final = 2 * FRAME  # bytes of 16-bit samples
 
 
 def fill_frames(audio: bytes) -> bytes:
-    """Return mu-law, filled up with silence to whole frames."""
+    """Return the audio (mu-law), padded with silence to whole frames."""
     return audio.ljust(-(-len(audio) // FRAME) * FRAME, SILENCE)
 
 
 class Framer:
-    """Cuts audio into frames. It buffers less than one frame."""
+    """Cuts audio into frames. Buffers less than one frame."""
 
     __slots__ = ("_rest",)
 

@@ -1,7 +1,7 @@
 """G.722 at 64 kbit/s, the codec of HD voice between phone networks, decoded to the telephone band.
 
-Only the lower of its two sub-bands is decoded. It contains what the 16 kHz signal has below 4 kHz, sampled at 8 kHz
-(ITU-T G.722, 1.4). Libg722 computes it bit-exactly, in 4 us per frame.
+Only the lower of its two sub-bands is decoded. This sub-band contains the part of the 16 kHz signal below 4 kHz,
+sampled at 8 kHz (ITU-T G.722, 1.4). Libg722 computes it bit-exactly, in 4 us per frame.
 """
 
 from G722 import G722  # type: ignore[import-not-found, import-untyped, unused-ignore]  # ships no types

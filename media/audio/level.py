@@ -1,4 +1,4 @@
-"""Where sound begins in mu-law audio."""
+"""Finds where sound begins in mu-law audio."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from media.audio import mulaw
 from media.audio.mulaw import BYTES_PER_MS
 from media.audio.pcm import audioop
 
-# Sound below -48 dB of full scale (RMS) is the breath or noise before the words, or a carrier's comfort noise.
+# Sound below -48 dB of full scale (RMS) is breath or noise before the words, or a carrier's comfort noise.
 AUDIBLE_RMS: Final = 130
 BLOCK_MS: Final = 10
 _BLOCK: Final = BLOCK_MS * BYTES_PER_MS

@@ -1,4 +1,4 @@
-"""The input of Whisper's encoder and of smart-turn: the logarithm of 80 mel bands every 10 ms."""
+"""Computes the input of Whisper's encoder and of smart-turn: the logarithm of 80 mel bands every 10 ms."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class LogMel:
-    """The window and the bands, computed once. Threads may share it."""
+    """Computes mel bands. The window and the bands are computed once. Threads may share an instance."""
 
     def __init__(self) -> None:
         self._window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
@@ -33,8 +33,8 @@ class LogMel:
 
 
 def _mel_bands() -> npt.NDArray[np.float64]:
-    """Return triangles of equal area, evenly spaced in mel (Slaney's: linear to 1 kHz, logarithmic above): bins by
-    bands."""
+    """Return triangles of equal area, evenly spaced on Slaney's mel scale (linear to 1 kHz, logarithmic above), with
+    the shape (bins, bands)."""
     edges = _hertz(np.linspace(0.0, _mel(RATE / 2), BANDS + 2))
     bins = np.linspace(0.0, RATE / 2, WINDOW // 2 + 1)[:, np.newaxis]
     low, middle, high = edges[:-2], edges[1:-1], edges[2:]

@@ -12,8 +12,7 @@ _FULL_SCALE: Final = 32_768.0
 
 
 def measure_loudness(ulaw: bytes) -> float | None:
-    """Return the loudness in LUFS, or None without speech or for less than a block of 0.4 s. Five seconds take 0.3
-    ms."""
+    """Return the loudness in LUFS, or None without speech or for less than half a second. Five seconds take 0.3 ms."""
     samples = np.frombuffer(mulaw.decode(ulaw), dtype="<i2").astype(np.float32) / _FULL_SCALE
     if len(samples) < mulaw.RATE // 2:
         return None

@@ -1,4 +1,5 @@
-"""G.711 mu-law, the phone network's 8-bit code in North America and Japan, to and from 16-bit little-endian."""
+"""G.711 mu-law, the phone network's 8-bit code in North America and Japan, converted to and from 16-bit
+little-endian."""
 
 from functools import lru_cache
 from typing import Final
@@ -15,12 +16,12 @@ _LOWER: Final = audioop.lin2ulaw(audioop.mul(audioop.ulaw2lin(bytes(range(256)),
 
 
 def lower(ulaw: bytes) -> bytes:
-    """Return the audio 12 dB (to a quarter of the amplitude) lower."""
+    """Return the audio lowered by 12 dB, to a quarter of the amplitude."""
     return ulaw.translate(_LOWER)
 
 
 def lower_early(ulaw: bytes) -> bytes:
-    """Return the audio 20 dB (to a tenth of the amplitude) lower."""
+    """Return the audio lowered by 20 dB, to a tenth of the amplitude."""
     return ulaw.translate(gain_table(-20.0))
 
 

@@ -1,10 +1,11 @@
-"""16-bit little-endian samples: the C routines of audioop, and chunks of any size cut into whole samples."""
+"""16-bit little-endian samples: the C routines of audioop, and the alignment of chunks to whole samples."""
 
 import sys
 import warnings
 
 with warnings.catch_warnings():
-    # Python 3.11 and 3.12 deprecate the module, and 3.13 drops it; there the package audioop-lts has the same code.
+    # Python 3.11 and 3.12 deprecate the module, and 3.13 removes it. The package audioop-lts contains the same code for
+    # 3.13.
     warnings.filterwarnings("ignore", message="'audioop' is deprecated", category=DeprecationWarning)
     import audioop
 

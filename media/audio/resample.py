@@ -27,7 +27,7 @@ class Decimator:
         self._factor = factor
         self._whole = WholeSamples()
         self._past = np.zeros(len(self._taps) - 1, np.float32)
-        self._skip = 0  # samples of the next chunk before the first one to keep
+        self._skip = 0  # samples to skip at the start of the next chunk
 
     def process(self, pcm: bytes) -> bytes:
         """Process 16-bit little-endian mono samples. The output is delayed by DELAY_MS."""

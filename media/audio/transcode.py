@@ -14,8 +14,8 @@ class Transcoder:
     """Converts both directions of one stream. Each direction has its own state, so its audio must be processed in
     order.
 
-    For PCMU both directions return their input. L16 above 8 kHz is delayed by 2 ms each way; the number of samples
-    stays the same. Raises ValueError for other formats.
+    For PCMU, both directions return their input. L16 above 8 kHz is delayed by 2 ms in each direction; the number of
+    samples stays the same. The constructor raises ValueError for other formats.
 
     Args:
         encoding: "PCMU", "PCMA", "G722" (all 8,000 bytes per second) or "L16" (little-endian; 8, 16, 24, 32 or 48 kHz).

@@ -1,7 +1,7 @@
-"""WAV files: a writer whose file is readable at every moment of a call, and a reader for uploaded files.
+"""WAV files: a writer whose file is readable at any time during a call, and a reader for uploaded files.
 
 Errors:
-    WavError    a file that is not a WAV file, is broken, or has an unsupported format
+    WavError: a file is not a WAV file, is broken, or has an unsupported format
 """
 
 import struct
@@ -53,9 +53,9 @@ class Wav:
 
 
 class WavWriter:
-    """Writes 16-bit PCM into a seekable binary file that it does not own.
+    """Writes 16-bit PCM into a seekable binary file. The caller owns the file.
 
-    After each `sync` the header covers exactly what was written until then, so a crash loses only later audio.
+    After each `sync`, the header covers exactly the data written until then, so a crash loses only later audio.
     """
 
     def __init__(self, file: BinaryIO, channels: int, sample_rate: int = mulaw.RATE) -> None:
@@ -71,7 +71,8 @@ class WavWriter:
         return self.data_bytes // (2 * self._channels)
 
     def write(self, pcm: bytes) -> None:
-        """Append little-endian samples, interleaved. Raises ValueError for a part of a frame, WavError too_long."""
+        """Append interleaved little-endian samples. Raises ValueError for an incomplete frame, and WavError
+        too_long."""
         if len(pcm) % (2 * self._channels):
             raise ValueError(f"{len(pcm)} bytes are no whole frames of {self._channels} channels")
         if self.data_bytes + len(pcm) > _MAX_DATA_BYTES:
@@ -80,7 +81,7 @@ class WavWriter:
         self.data_bytes += len(pcm)
 
     def write_silence(self, frames: int) -> None:
-        """Append zeros as a hole of a sparse file. Raises WavError too_long."""
+        """Append zeros, stored as a hole of a sparse file. Raises WavError too_long."""
         size = frames * 2 * self._channels
         if self.data_bytes + size > _MAX_DATA_BYTES:
             raise WavError("too_long", "a WAV file holds at most 4 GiB")
@@ -96,12 +97,12 @@ class WavWriter:
         self._file.flush()
 
     def forget_after(self, frames: int) -> None:
-        """Discard everything after this number of frames. `rewind` then removes it from the file."""
+        """Discard all data after this number of frames. `rewind` then removes the data from the file."""
         self.data_bytes = min(self.data_bytes, frames * 2 * self._channels)
 
     def rewind(self) -> None:
-        """Remove what a failed `write` has left, so that the next write continues after the last whole one. Raises
-        OSError."""
+        """Remove the partial data of a failed `write`, so that the next write continues after the last complete one.
+        Raises OSError."""
         self._file.truncate(HEADER_BYTES + self.data_bytes)
         self._file.seek(HEADER_BYTES + self.data_bytes)
 
@@ -119,8 +120,8 @@ class WavWriter:
 
 
 def header_duration_ms(file: BinaryIO) -> int:
-    """Return the duration of a WavWriter's file by its header, because later data may be incomplete; 0 for a cut
-    header."""
+    """Return the duration of a WavWriter's file according to its header, because later data may be incomplete. Returns
+    0 if the header is cut off."""
     header = file.read(HEADER_BYTES)
     if len(header) < HEADER_BYTES:
         return 0
@@ -217,7 +218,7 @@ def _bounded(data: bytes, kind: str) -> Samples:
     return bounded
 
 
-# By format and width: functions that decode interleaved samples, with full scale 1.0.
+# Decoders of interleaved samples to full scale 1.0, by format and width.
 _DECODERS: Final[dict[tuple[int, int], Callable[[bytes], Samples]]] = {
     (_PCM, 8): _unsigned,
     (_PCM, 16): lambda data: _scaled(data, "<i2"),

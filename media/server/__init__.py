@@ -1,1 +1,1 @@
-"""The media server: accepts carrier sockets and gives each a call."""
+"""The media server, which accepts carriers' sockets and runs a call for each."""

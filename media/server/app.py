@@ -34,7 +34,7 @@ class HttpEndpoints:
         """Create the endpoints of a worker.
 
         Args:
-            bus_unavailable: Returns whether the bus, from which plans come, cannot be reached.
+            bus_unavailable: Returns whether the bus, which supplies plans, cannot be reached.
             dead_tasks: Returns the names of the long-lived tasks that do not run.
         """
         self._worker = worker
@@ -118,7 +118,8 @@ def _read_text(path: Path) -> str | None:
 
 
 async def _tail(path: Path) -> AsyncGenerator[bytes, None]:
-    """Yield whole lines of a growing file, or b"", until the call's last event. Another worker may write the file."""
+    """Yield complete lines of a growing file, or b"", until the call's last event. Another worker may write the
+    file."""
     offset, rest = 0, b""
     for _ in range(round(FOLLOW_LIMIT_S / FOLLOW_EVERY_S)):
         chunk = await asyncio.to_thread(_read_from, path, offset)

@@ -17,30 +17,33 @@ class CallRecord(EventSink, Protocol):
     """The record of one media stream.
 
     Attributes:
-        recording: The file of the recording.
-        archive: Where the complete file goes.
+        recording: The path of the recording.
+        archive: Stores the complete recording.
     """
 
     recording: Path
     archive: RecordingArchive
 
     def attach(self, call: Call) -> None:
-        """The call has started."""
+        """Called when the call has started."""
 
     def conversation_changed(self) -> None:
-        """A turn of the caller has ended and will be answered."""
+        """Called when a turn of the caller has ended and will be answered."""
 
     async def stream_ended(self, reason: EndReason, number: str, words: str, conference: str) -> None:
-        """The stream has ended. Called before the socket is closed, because the carrier then asks for its next step.
+        """Called when the stream has ended, before the socket is closed, because the carrier then requests its next
+        step.
 
         Args:
-            number: The number to which the caller is transferred; empty for no transfer.
-            words: What the carrier says first.
-            conference: Where the target waits for the caller; empty if the target has not been called yet.
+            number: The number to which the caller is transferred, or "".
+            words: The words that the carrier speaks first.
+            conference: The conference in which the target waits for the caller, or "" if the target has not been called
+                yet.
         """
 
     async def stream_refused(self) -> None:
-        """The stream gets no call, and no other stream of the call would. Called before the socket is closed."""
+        """Called if the stream gets no call and no other stream of the call would get one, before the socket is
+        closed."""
 
 
 class CallRecordStore(Protocol):
@@ -56,7 +59,9 @@ class FolderCallRecordStore:
     def __init__(
         self, folder: StateFolder, disk: Executor, count_lost: Callable[[float], object] = lambda count: None
     ) -> None:
-        """Create the store. `count_lost` is called with the number of events that the disk did not accept."""
+        """Args:
+        count_lost: Called with the number of events that the disk did not accept.
+        """
         self._folder = folder
         self._files = EventFiles(folder, disk, count_lost)
 

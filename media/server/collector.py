@@ -1,8 +1,8 @@
-"""Collects garbage in small steps, because all calls of the process wait meanwhile.
+"""Collects garbage in small steps, because all calls of the process wait during a collection.
 
 The objects of a call are freed with their last reference (`shared/refcycles.py`). The collector is for unknown cycles,
-for instance in libraries. It runs after a number of new objects that still exist: with 400 calls 500 a second, because
-conversations grow. Looking at an object takes 1 to 6 us, because most objects are in no cache.
+for example in libraries. It runs whenever a number of new objects still exist: 400 calls create 500 such objects per
+second, because conversations grow. Checking an object takes 1 to 6 us, because most objects are in no CPU cache.
 """
 
 import asyncio
@@ -11,20 +11,24 @@ from collections.abc import Callable
 from typing import Final
 
 CHECK_S: Final = 1.0
-# The collector looks at new objects once there are this many, which takes up to 7 ms with 400 calls.
+# New objects are collected when there are this many, which takes up to 7 ms with 400 calls.
 YOUNG: Final = 1_000
 # Objects that survive this many collections of young objects are checked once more and then frozen, so that they are
 # not checked again during calls.
 AGEING: Final = 10
 NEVER: Final = 1_000_000
-# All objects are checked while there are no calls, if there were any since the last check. A node that always has calls
-# stops for about 0.3 s.
+# All objects are checked while no call runs, if calls ran since the last check. A node that always has calls pauses for
+# about 0.3 s.
 IDLE_S: Final = 60.0
 BUSY_S: Final = 3_600.0
 
 
 class CycleCollector:
-    """The collector of this process. Create it on the running loop. `is_idle` returns whether there are no calls."""
+    """The garbage collector of this process. Must be created on the running loop.
+
+    Args:
+        is_idle: Returns whether no call runs.
+    """
 
     def __init__(self, is_idle: Callable[[], bool]) -> None:
         self._is_idle = is_idle
@@ -34,7 +38,7 @@ class CycleCollector:
         self._looked_at = 0.0
 
     def start(self) -> None:
-        """Freeze what was loaded so far. From now on only young objects are collected, except by `_check`."""
+        """Freeze all loaded objects. From now on, only young objects are collected, except by `_check`."""
         self._collect_all()
         gc.set_threshold(YOUNG, AGEING, NEVER)
         self._timer = self._loop.call_later(CHECK_S, self._check)

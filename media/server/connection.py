@@ -34,20 +34,20 @@ from shared.events import EndReason
 
 log = structlog.get_logger()
 
-# The checks run once a second. If a check is later than this, the event loop or the whole machine stood still.
+# The checks run once a second. If a check is later than this, the event loop or the whole machine was blocked.
 HELD_UP_S: Final = 2.0
 CODES = {"too_large": CloseCode.TOO_BIG, "binary_message": CloseCode.UNSUPPORTED}
 
 
 @dataclass(frozen=True, slots=True)
 class AttachedCall:
-    """A call and what its connection needs for it.
+    """A call with the functions that its connection needs.
 
     Attributes:
         encode: Converts the call's audio (mu-law, 8 kHz) to the stream's encoding.
-        on_stream_end: Awaited before the socket is closed, because the carrier asks for its next step as soon as the
-            socket is closed. Its arguments are those of `CallRecord.stream_ended`.
-        release: Called at the very end. Frees what the call used.
+        on_stream_end: Awaited before the socket is closed, because the carrier then requests its next step. Its
+            arguments are those of `CallRecord.stream_ended`.
+        release: Frees the call's resources. Called at the very end.
     """
 
     call: Call
@@ -57,17 +57,17 @@ class AttachedCall:
 
 
 class CallConnector(Protocol):
-    """Makes calls for connections. The worker implements this."""
+    """Creates calls for connections. Implemented by the worker."""
 
     async def connect(self, started: StreamStarted, connection: "StreamConnection") -> AttachedCall:
-        """Make the call of a stream that has started. Raises StreamRefused."""
+        """Create the call of a stream that has started. Raises StreamRefused."""
 
     def count_protocol_error(self, code: str) -> None:
         """Count a violation of the media protocol or of WebSocket by the carrier."""
 
 
 class StreamRefused(Exception):
-    """The stream gets no call. The message, which the carrier sees, says why."""
+    """The stream gets no call. The message contains the reason, and the carrier receives it."""
 
     def __init__(self, reason: str, close_code: CloseCode = CloseCode.POLICY) -> None:
         super().__init__(reason)
@@ -76,10 +76,11 @@ class StreamRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """Why a socket is closed. The exception is not kept, because its frames would hold the connection.
+    """The reason why a socket is closed. The exception itself is not stored, because its frames would keep the
+    connection alive.
 
     Attributes:
-        protocol_error: The error's code if the far side violated the protocol.
+        protocol_error: The error's code if the peer violated the protocol, or "".
     """
 
     close_code: CloseCode
@@ -88,11 +89,11 @@ class _Failure:
 
 
 class StreamConnection:
-    """Implements `MediaStream` for its call and `Receiver` for its socket. Ends the call once, whichever side ends
-    first.
+    """Connects a carrier's socket with its call, and ends the call once, whichever side ends first. Implements
+    `MediaStream` for the call and `Receiver` for the socket.
 
-    Frames are handled as they arrive. Only slow work runs in a task (`run`): claiming the plan, while frames wait in
-    the kernel, and the end.
+    Frames are processed as they arrive. Only slow work runs in a task (`run`): claiming the plan, during which frames
+    wait in the kernel, and the end.
 
     Attributes:
         messages: The number of messages received so far.
@@ -113,14 +114,15 @@ class StreamConnection:
         self._checked_frames = 0
         self._reason: EndReason = "caller_hangup"
         self._detail = ""
-        self._started: asyncio.Future[StreamStarted | None] = loop.create_future()  # None if it ended before it started
+        # None if the stream ended before it started
+        self._started: asyncio.Future[StreamStarted | None] = loop.create_future()
         self._ended: asyncio.Future[_Failure | None] = loop.create_future()
         self._claim: asyncio.Timeout | None = None  # while the plan is being claimed
         self._early: list[tuple[bytes, bool]] = []  # messages that arrived in one chunk with the start
-        self._live = True  # whether the stream can still take commands
+        self._live = True  # whether the stream can still accept commands
         self._paced = PacedOutput(socket.send, codec.messages_per_s) if codec.messages_per_s else None
-        # Set from the call's set-up until its end. It has no default in the class, because CPython does not specialize
-        # attributes that the class has as well, which would slow down the frame path.
+        # Set from the call's set-up until its end. The class has no default for it, because CPython does not specialize
+        # attributes that also exist in the class, which would slow down the frame path.
         self._attached: AttachedCall | None = None
         self.messages = 0
 
@@ -152,19 +154,19 @@ class StreamConnection:
         self._send(Mark(name))
 
     def clear(self) -> None:
-        """Empty the carrier's buffer. Waiting marks are dropped, because no mark from before a clear comes back."""
+        """Empty the carrier's buffer. Waiting marks are dropped, because no mark from before a clear is returned."""
         if self._paced is not None:
             self._paced.discard()
         self._send(Clear())
 
     def hang_up(self) -> None:
-        """Close the socket after what was sent, once the outcome of the stream is published."""
+        """Close the socket after all sent data, when the outcome of the stream is published."""
         self._end(None)
 
     # --- Receiver ---
 
     def on_message(self, payload: bytes, is_text: bool) -> None:
-        """Process a message. This is the frame path."""
+        """Process a message. Runs on the frame path."""
         self.messages += 1
         if self._live and self._attached is None and self._started.done():
             self._early.append((payload, is_text))
@@ -172,12 +174,12 @@ class StreamConnection:
             self._receive(payload, is_text)
 
     def on_fault(self, error: FrameError) -> None:
-        """The far side violated the WebSocket protocol."""
+        """End the stream because the peer violated the WebSocket protocol."""
         code = "too_large" if error.close_code is CloseCode.TOO_BIG else "bad_frame"
         self._end(_Failure(error.close_code, f"{code}: {error}", code))
 
     def on_closed(self, broke: bool) -> None:
-        """The far side is gone."""
+        """End the stream because the peer has disconnected."""
         if broke and self._live:
             self._reason, self._detail = "carrier_error", "the socket broke"
         self._end(None)
@@ -201,14 +203,14 @@ class StreamConnection:
             await self._finish()
 
     def tick(self) -> None:
-        """Let the call check what depends on time. Called about four times a second."""
+        """Let the call check its timers. Called about four times a second."""
         if self._attached is None or not self._live:
             return
         try:
             if self._attached.call.paused_ms >= PAUSE_MS:
                 self._receive_held()
             self._attached.call.tick()
-        except Exception as error:  # the same error would come with every tick, so it ends the call
+        except Exception as error:  # the error would repeat with every tick, so it ends the call
             log.exception("call.crashed")
             self._abort(f"internal fault: {type(error).__name__}")
 
@@ -219,11 +221,12 @@ class StreamConnection:
         check gets a ping.
         """
         if not self._live:
-            return  # the end has its own time limits
+            return  # the closing has its own time limits
         if now - self._last_check > HELD_UP_S:
             self._exclude_stall(now, now - self._last_check)
         limits, received = self._limits, self.messages + self._socket.other_frames
-        # On a busy machine the check may be late and delayed messages arrive in a burst, which is not a flood.
+        # On a busy machine, the check may be late and delayed messages arrive in a burst, which does not count as a
+        # flood.
         allowed = limits.max_messages_per_s * max(1.0, now - self._last_check)
         has_call = self._attached is not None
         if received != self._checked_frames or not has_call:
@@ -241,17 +244,16 @@ class StreamConnection:
         self._checked_frames, self._last_check = received, now
 
     def _exclude_stall(self, now: float, seconds: float) -> None:
-        """Exclude time in which the event loop did not run, because the far side could neither send nor receive
-        anything.
+        """Exclude time in which the event loop was blocked, because the peer could neither send nor receive anything.
 
-        What it sent meanwhile waits to be read.
+        Data that the peer sent meanwhile waits to be read.
         """
         self._opened = min(now, self._opened + seconds)
         self._last_received = min(now, self._last_received + seconds)
         self._socket.forgive(seconds)
 
     def end_call(self, reason: EndReason, detail: str) -> None:
-        """End the call from our side, unless it is ending."""
+        """End the call from this side, unless it is already ending."""
         if self._live:
             self._reason, self._detail = reason, detail
             self.hang_up()
@@ -292,7 +294,7 @@ class StreamConnection:
                 self._attached = await connector.connect(started, self)
         except TimeoutError:
             if not claim.expired():
-                raise  # a time-out of the connector
+                raise  # a timeout inside the connector
         finally:
             self._claim = None
 
@@ -303,7 +305,7 @@ class StreamConnection:
             attached = self._attached
             for event in self._codec.receive(payload, is_text):
                 if type(event) is InboundAudio and attached is not None:
-                    take_audio = attached.call.on_audio  # likewise
+                    take_audio = attached.call.on_audio  # a local name, as in `InboundPath.push`
                     take_audio(event.payload, event.at_ms)
                 else:
                     self._handle(event)
@@ -314,7 +316,7 @@ class StreamConnection:
             self._end(_Failure(CloseCode.INTERNAL, f"internal fault: {type(error).__name__}"))
 
     def _receive_held(self) -> None:
-        """Process audio that the codec holds back because earlier audio is missing, if that audio does not arrive."""
+        """Process audio that the codec held back while it waited for earlier audio."""
         for event in self._codec.release():
             if type(event) is InboundAudio and self._attached is not None:
                 self._attached.call.on_audio(event.payload, event.at_ms)
@@ -375,7 +377,7 @@ class StreamConnection:
             attached.call.end_stream()
             following = (termination.transfer_number, termination.unsaid_words, termination.conference)
             await attached.on_stream_end(reason, *following)
-        finally:  # otherwise its recognizer would stay open, and no event would report its end
+        finally:  # otherwise, the call's recognizer would stay open, and no event would report its end
             self._socket.close(CloseCode.NORMAL, "")
             try:
                 await attached.call.finish(self._reason, self._detail)

@@ -18,7 +18,7 @@ MAX_REASON_BYTES: Final = 123
 
 
 class CloseCode(IntEnum):
-    """The close codes that we send."""
+    """The close codes that the server sends."""
 
     NORMAL = 1000
     PROTOCOL_ERROR = 1002
@@ -46,13 +46,12 @@ class FrameError(Exception):
 
 
 class FrameReader:
-    """Splits a client's bytes into messages and joins fragments. No extension is supported.
+    """Splits a client's bytes into messages and joins fragments. Supports no extensions.
 
     At most one message of `max_bytes` and one chunk are buffered.
 
     Attributes:
-        fault: Set if the bytes violate the protocol. Earlier messages are still returned, and what follows is
-            discarded.
+        fault: The protocol violation, or None. Earlier messages are still returned, and later bytes are discarded.
         other_frames: The number of control frames and fragments so far, to detect floods.
     """
 
@@ -90,7 +89,7 @@ class FrameReader:
                 self._accept(data[at], payload, messages)
                 at = start + size
         except FrameError as fault:
-            self.fault = without_traceback(fault)  # its frames hold this reader
+            self.fault = without_traceback(fault)  # the traceback's frames hold this reader
         if self.fault is None:
             self._rest = data[at:]
         return messages
@@ -115,7 +114,7 @@ class FrameReader:
         return (start, size) if len(data) >= start else None
 
     def _check(self, first: int, second: int, size: int) -> None:
-        """Raise FrameError for a frame that is not allowed, or not allowed now (sections 5.2, 5.4 and 5.5)."""
+        """Raise FrameError if the frame is not allowed, or not allowed at this point (sections 5.2, 5.4 and 5.5)."""
         opcode, final = first & 0x0F, first & 0x80
         if first & 0x70:
             raise FrameError(CloseCode.PROTOCOL_ERROR, "a reserved bit is set")

@@ -11,7 +11,7 @@ def append_whole(file: FileIO, data: bytes) -> None:
     A partial write to a full disk is removed; otherwise the next line would continue in the middle of this one.
 
     Args:
-        file: Opened for appending.
+        file: A file that was opened for appending.
     """
     written = file.write(data)
     if written != len(data):

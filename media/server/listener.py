@@ -39,7 +39,7 @@ log = structlog.get_logger()
 MEDIA: Final = b"GET /media/"
 END_OF_HEAD: Final = b"\r\n\r\n"
 MAX_HEAD_BYTES: Final = 16_384
-# aiohttp's own default for a connection that it accepted. Proxies may keep connections open for an hour.
+# aiohttp's default for a connection that it accepted itself. Proxies may keep connections open for an hour.
 KEEPALIVE_S: Final = 3_630.0
 LINGER_S: Final = 10.0
 _PATH: Final = re.compile(r"/media/(twilio|telnyx|browser)(?:/([A-Za-z0-9_-]{1,128}))?")
@@ -66,8 +66,7 @@ class ListenerBackend:
     supervisors: Supervisors | None = None
 
     def capacity_error(self) -> str:
-        """Return why no further socket is accepted ("draining", "full", "crowded"), or an empty text if it is
-        accepted."""
+        """Return why no further socket is accepted ("draining", "full", "crowded"), or "" if a socket is accepted."""
         worker = self.worker
         if worker.is_draining:
             return "draining"
@@ -76,10 +75,10 @@ class ListenerBackend:
         return "crowded" if worker.is_pending_full else ""
 
     def authentication_error(self, route: SocketRoute, request: Request) -> str:
-        """Return why a request does not come from a carrier that was routed here, judged from its headers alone.
+        """Return why a request cannot come from a carrier that control routed here, judged from its headers alone.
 
         Returns:
-            "no_token", "unsigned" or "forged"; empty if the request may be genuine.
+            "no_token", "unsigned" or "forged", or "" if the request may be genuine.
         """
         if route.carrier != "twilio":
             return "no_token" if self.requires_token and not route.token else ""
@@ -113,8 +112,8 @@ def parse_route(path: str) -> SocketRoute | None:
 
 @asynccontextmanager
 async def listen(backend: ListenerBackend, host: str, port: int, *, shared_port: bool = False) -> AsyncIterator[int]:
-    """Listen while the context is open. Yields the port (chosen by the system for 0). Raises OSError if it is in
-    use."""
+    """Listen while the context is open. Yields the port, which the system chooses for 0. Raises OSError if the port is
+    in use."""
     runner = web.AppRunner(backend.app, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     make_handler = make_protocol_factory(runner, keepalive_s=KEEPALIVE_S, linger_s=LINGER_S)
@@ -135,7 +134,8 @@ async def listen(backend: ListenerBackend, host: str, port: int, *, shared_port:
 
 
 class ConnectionDispatcher(asyncio.Protocol):
-    """A connection until its first request is complete, which is limited by `start_timeout_s` and `MAX_HEAD_BYTES`."""
+    """A connection until its first request is complete. The time and the size of the request are limited
+    (`start_timeout_s`, `MAX_HEAD_BYTES`)."""
 
     _transport: asyncio.Transport
     _timer: asyncio.TimerHandle
@@ -146,17 +146,17 @@ class ConnectionDispatcher(asyncio.Protocol):
         self._bytes = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A connection was accepted."""
+        """Start the time limit of the accepted connection."""
         self._transport = cast(asyncio.Transport, transport)
         limit = self._backend.limits.start_timeout_s
         self._timer = asyncio.get_running_loop().call_later(limit, self._transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection was closed before it was dispatched, or was refused."""
+        """Cancel the time limit, because the connection was closed or refused before it was dispatched."""
         self._timer.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """The first bytes were received."""
+        """Collect bytes until the head is complete, and dispatch the connection."""
         if self._transport.is_closing():
             return
         self._bytes += data
@@ -221,7 +221,7 @@ class ConnectionDispatcher(asyncio.Protocol):
         return response
 
     def _parse_supervision(self, path: str) -> str:
-        """Return a listener's token. Empty for other paths, and if nobody can listen."""
+        """Return a listener's token, or "" for other paths and if listening is unavailable."""
         match = _SUPERVISION_PATH.fullmatch(path) if self._backend.supervisors is not None else None
         return match[1] if match else ""
 
@@ -243,7 +243,7 @@ class ConnectionDispatcher(asyncio.Protocol):
 
 
 def _without_quotes(handshake: ServerProtocol, response: Response) -> Response:
-    """Return a refusal of the library with its status alone, because its text quotes the request's headers."""
+    """Return the library's refusal with its status alone, because its text quotes the request's headers."""
     if response.status_code == 101:
         return response
     plain = handshake.reject(response.status_code, f"{response.status_code}: {response.reason_phrase}\n")

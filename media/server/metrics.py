@@ -18,7 +18,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """The worker's metrics. With PROMETHEUS_MULTIPROC_DIR, each of several workers answers with the metrics of all."""
+    """The metrics of a worker. With PROMETHEUS_MULTIPROC_DIR, every worker process returns the metrics of all."""
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
@@ -37,8 +37,8 @@ class Metrics:
         )
         text = "End of caller speech to first agent audio, by stage"
         self.latency = self._histogram("answer_seconds", text, "stage", buckets=LATENCY_BUCKETS_S)
-        # Several events of each turn change these metrics. Each child is looked up once, because `labels` costs more
-        # than the change itself.
+        # Several events of each turn update these metrics. Each child is looked up once, because `labels` costs more
+        # than the update itself.
         self.latency_of = cache(self.latency.labels)
         self.calls = self._counter("calls", "Calls ended", "carrier", "end_reason")
         self.refused = self._counter("refused", "Streams refused", "reason")
@@ -81,13 +81,13 @@ class Metrics:
 
     @cached_property
     def teacher_requests(self) -> Counter:
-        """The counter of requests to the teacher. It is created when a teacher is used."""
+        """The counter of requests to the teacher. It is created only if a teacher is used."""
         text = "Requests to the language model that judges callers' words"
         return self._counter("turn_teacher_requests", text, "outcome")
 
     @cached_property
     def teacher_answer(self) -> Histogram:
-        """The histogram of the teacher's answers. It is created when a teacher is used."""
+        """The histogram of the teacher's answers. It is created only if a teacher is used."""
         text = "Answers of the language model that judges callers' words"
         return self._histogram("turn_teacher_answer_seconds", text, buckets=TEACHER_BUCKETS_S)
 
@@ -100,8 +100,11 @@ class Metrics:
         )
 
     def count_prepared_answer(self, is_used: bool) -> None:
-        """Count an answer that was requested before the turn's end: it is used, or dropped because the caller
-        continues."""
+        """Count an answer that was requested before the end of the turn.
+
+        Args:
+            is_used: The answer was used. Otherwise, it was dropped because the caller continued.
+        """
         self.prepared_answers.labels("used" if is_used else "dropped").inc()
 
     def render(self) -> bytes:

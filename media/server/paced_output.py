@@ -11,9 +11,9 @@ _PERIOD_S: Final = 0.04
 
 
 class PacedOutput:
-    """Passes messages on in order: BURST_S worth of them at once, then `per_s` in each second.
+    """Passes messages on in order: up to BURST_S worth of messages at once, and then `per_s` per second.
 
-    A voice delivers faster than it speaks, so a sentence of ten seconds may arrive as a hundred messages at once.
+    A voice is faster than real time, so a sentence of ten seconds may arrive as a hundred messages at once.
 
     Attributes:
         waiting_bytes: The total length of the waiting messages in characters.
@@ -22,7 +22,9 @@ class PacedOutput:
     def __init__(
         self, send: Callable[[str | bytes], None], per_s: int, loop: asyncio.AbstractEventLoop | None = None
     ) -> None:
-        """Create an output. `loop` defaults to the running loop."""
+        """Args:
+        loop: The event loop. Defaults to the running loop.
+        """
         self.waiting_bytes = 0
         self._send, self._per_s, self._loop = send, per_s, loop or asyncio.get_running_loop()
         self._waiting: deque[str | bytes] = deque()
@@ -31,7 +33,7 @@ class PacedOutput:
         self._timer: asyncio.TimerHandle | None = None
 
     def send(self, message: str | bytes) -> None:
-        """Send a message now, or after the messages that wait."""
+        """Send a message now, or after all waiting messages."""
         if not self._waiting and self._take():
             self._send(message)
             return
@@ -41,7 +43,7 @@ class PacedOutput:
             self._timer = self._loop.call_later(_PERIOD_S, self._send_waiting)
 
     def discard(self) -> None:
-        """Drop the messages that wait."""
+        """Drop all waiting messages."""
         self._waiting.clear()
         self.waiting_bytes = 0
         if self._timer is not None:

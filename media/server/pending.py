@@ -1,6 +1,6 @@
 """Sockets that have no call yet.
 
-Anybody can open a socket, so sockets without a call have their own limit and use no capacity for calls.
+Anyone can open a socket, so sockets without a call have their own limit and use no capacity for calls.
 """
 
 from media.server.connection import StreamConnection
@@ -8,7 +8,7 @@ from media.server.metrics import Metrics
 
 
 class PendingSockets:
-    """The sockets in the order in which they were opened, at most `most`.
+    """The sockets without a call, in the order in which they were opened, with a maximum number (`most`).
 
     At the limit, a new socket evicts the oldest socket that has sent nothing. A carrier sends its start within a round
     trip, so an attacker who holds silent sockets open cannot block calls.
@@ -24,7 +24,7 @@ class PendingSockets:
         return len(self._waiting) >= self._most and self._silent() is None
 
     def add(self, connection: StreamConnection) -> None:
-        """Add a socket that was opened."""
+        """Add a newly opened socket."""
         if len(self._waiting) >= self._most and (silent := self._silent()) is not None:
             self.remove(silent)
             silent.evict()
@@ -33,7 +33,7 @@ class PendingSockets:
         self._metrics.pending_sockets.inc()
 
     def remove(self, connection: StreamConnection) -> None:
-        """Remove a socket that has its call or was closed. Unknown sockets are ignored."""
+        """Remove a socket that got its call or was closed. Unknown sockets are ignored."""
         if connection in self._waiting:
             del self._waiting[connection]
             self._metrics.pending_sockets.dec()

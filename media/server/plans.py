@@ -8,7 +8,7 @@ from shared.plan import CallPlan
 
 
 class PlanRefused(Exception):
-    """The stream gets no plan and is refused. The carrier sees the reason.
+    """The stream gets no plan and is refused. The carrier receives the reason.
 
     Attributes:
         code: The label in metrics.
@@ -22,11 +22,11 @@ class PlanRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SocketRoute:
-    """The path of a socket.
+    """The route of a carrier's socket, from its path.
 
     Attributes:
         carrier: "twilio", "telnyx" or "browser".
-        token: The path's last part, or empty.
+        token: The last part of the path, or "".
     """
 
     carrier: str
@@ -41,7 +41,7 @@ class PlanSource(Protocol):
 
 
 class SinglePlan:
-    """Stand-alone mode: every stream gets the same plan."""
+    """The plan source of stand-alone mode, which returns the same plan for every stream."""
 
     def __init__(self, plan: CallPlan) -> None:
         self._plan = plan

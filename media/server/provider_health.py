@@ -9,13 +9,13 @@ log = structlog.get_logger()
 
 
 class ProviderHealthReporter:
-    """Listens to the board of providers' health."""
+    """Reports changes of the providers' health as metrics and log lines."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
     def __call__(self, change: HealthChange) -> None:
-        """Count and log a change that an operator should see."""
+        """Count and log a change that is relevant for operators."""
         kind, provider = change.key.kind, change.key.provider
         match change.what:
             case "ejected":

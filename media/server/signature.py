@@ -6,7 +6,7 @@ from typing import Final
 
 from shared.twilio_signature import HMAC_SHA1, is_signed, parse_settings
 
-# Twilio signs the URL that it was configured with. Its documentation says wss://; https:// occurs as well.
+# Twilio signs the URL with which it was configured. Its documentation uses wss://, but https:// also occurs.
 _SCHEMES: Final = {"wss": ("wss", "https"), "ws": ("ws", "http"), "https": ("wss", "https"), "http": ("ws", "http")}
 
 
@@ -27,14 +27,15 @@ class SignatureCheck:
     shared_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def error(self, path: str, signatures: Sequence[str], settings: Sequence[str] = ()) -> str:
-        """Return why the upgrade has no valid signature: "unsigned" or "forged"; empty if it has one.
+        """Return why the upgrade has no valid signature: "unsigned" or "forged". Returns "" if the signature is valid.
 
-        Without keys nothing can be checked: any signature is "forged" if signatures are required, else valid.
+        Without any key, signatures cannot be checked: a signature is "forged" if signatures are required, and accepted
+        otherwise.
 
         Args:
-            path: Path of the request with its query.
-            signatures: Values of X-Twilio-Signature.
-            settings: Values of SETTINGS_HEADER.
+            path: The path of the request with its query.
+            signatures: The values of X-Twilio-Signature.
+            settings: The values of SETTINGS_HEADER.
         """
         if not signatures:
             return "unsigned"

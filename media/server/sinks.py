@@ -1,4 +1,4 @@
-"""The files of a stand-alone server: JSON lines for each call, and an index by stream."""
+"""The files of a stand-alone server: a JSON lines file for each call, and an index by stream."""
 
 import asyncio
 import re
@@ -16,15 +16,16 @@ from shared.open_file import is_in_place
 
 log = structlog.get_logger()
 
-# How long events wait, in seconds, to be written together.
+# How long events wait, in seconds, so that several are written together.
 FLUSH_S: Final = 0.25
-# The maximum number of events that wait for a disk that hangs. Further ones are lost and counted.
+# The maximum number of events that wait for a slow disk. Further events are lost and counted.
 MAX_WAITING: Final = 50_000
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]{0,127}")
 
 
 class StateFolder:
-    """STATE/calls/<call_id>.jsonl, STATE/streams/<stream_id> (holding the call id), STATE/recordings/<call_id>.wav."""
+    """The paths STATE/calls/<call_id>.jsonl, STATE/streams/<stream_id> (which contains the call ID) and
+    STATE/recordings/<call_id>.wav."""
 
     def __init__(self, state: Path) -> None:
         self.state = state
@@ -43,35 +44,37 @@ class StateFolder:
         return self.state / "recordings" / f"{call_id}.wav"
 
     def stream(self, stream_id: str) -> Path | None:
-        """Return the path of the index entry of a stream id, or None if the id is not safe as a file name."""
+        """Return the path of a stream's index entry, or None if the stream ID is not safe as a file name."""
         return self.state / "streams" / stream_id if _SAFE_NAME.fullmatch(stream_id) else None
 
 
 class EventFiles:
     """Appends events to the files of their calls, on the disk thread.
 
-    The events of all calls are written together every `FLUSH_S`, because a job for each event costs more CPU than the
-    event itself. A call's end is written at once with all waiting events, so that no event waits after the last call
-    has ended.
+    The events of all calls are written together every `FLUSH_S`, because a job for each event costs more CPU time than
+    the event itself. When a call ends, all waiting events are written at once, so that no event waits after the last
+    call has ended.
     """
 
     def __init__(
         self, folder: StateFolder, disk: Executor, count_lost: Callable[[float], object] = lambda count: None
     ) -> None:
-        """Create the files. `count_lost` gets the number of events that the disk did not accept, on the disk thread or
-        the loop's."""
+        """Args:
+        count_lost: Called with the number of events that the disk did not accept, on the disk thread or on the
+            event loop.
+        """
         self._folder = folder
         self._disk = disk
         self._count_lost = count_lost
-        self._waiting: list[tuple[str, EventEnvelope | None]] = []  # None means that the call has no further event
-        self._added = self._taken = 0  # numbers of events: the event loop counts the first, the disk thread the second
+        self._waiting: list[tuple[str, EventEnvelope | None]] = []  # None means that the call has no further events
+        self._added = self._taken = 0  # numbers of events: the event loop updates the first, the disk thread the second
         self._timer: asyncio.TimerHandle | None = None
-        # These belong to the disk thread. By call id: files, and streams whose index entry is not written yet.
+        # The next two belong to the disk thread. Both are by call ID: open files, and streams without an index entry.
         self._files: dict[str, tuple[FileIO, str]] = {}  # each with its path
         self._unindexed: dict[str, str] = {}
 
     def append(self, call_id: str, envelope: EventEnvelope) -> None:
-        """Write the event soon."""
+        """Schedule the event to be written."""
         if self._added - self._taken >= MAX_WAITING:
             return self._lose(call_id, envelope, "the disk is too slow")
         self._added += 1
@@ -114,7 +117,7 @@ class EventFiles:
         self._index(call_id)
 
     def _write_or_lose(self, call_id: str, envelopes: list[EventEnvelope]) -> None:
-        """Write events. Errors are logged here, because no caller awaits this work."""
+        """Write events. Errors are logged here, because nothing awaits this work."""
         try:
             self._write(call_id, b"".join(encode_event(envelope) + b"\n" for envelope in envelopes))
         except OSError as error:
@@ -128,8 +131,8 @@ class EventFiles:
         log.error("event.lost", call_id=call_id, seq=envelope.seq, error=reason)
 
     def _write(self, call_id: str, lines: bytes) -> None:
-        """Write lines. Raises OSError. If somebody removed the file, its content is lost, and the lines go into a new
-        file."""
+        """Write lines. If the file was removed from outside, its content is lost, and the lines go into a new file.
+        Raises OSError."""
         file, path = self._files.get(call_id) or self._open(call_id)
         if not is_in_place(file, path):
             log.error("event.file_vanished", call_id=call_id)
@@ -155,12 +158,13 @@ class EventFiles:
             log.error("stream.index_lost", call_id=call_id)
 
     def _index(self, call_id: str) -> None:
-        """Write the index entry of the call's stream. While the disk is full, repeat this with each write."""
+        """Write the index entry of the call's stream. If the disk is full, the next write tries again."""
         stream_id = self._unindexed.get(call_id)
         path = self._folder.stream(stream_id) if stream_id is not None else None
         try:
             if path is not None:
-                temporary = path.with_name(f".{call_id}")  # renamed, so that a reader never finds an empty entry
+                # renamed into place, so that a reader never finds an empty entry
+                temporary = path.with_name(f".{call_id}")
                 temporary.write_text(call_id)
                 temporary.replace(path)
         except OSError:
@@ -177,7 +181,7 @@ class FileSink:
         self._is_closed = False
 
     def write(self, envelope: EventEnvelope) -> None:
-        """Write the event soon. A late event, after the call's end, is written at once."""
+        """Schedule the event to be written. A late event, after the call's end, is written at once."""
         self._files.append(self._call_id, envelope)
         if self._is_closed:
             self._files.close(self._call_id)

@@ -1,6 +1,6 @@
 """Serves the WebSockets of people who listen to running calls (docs/use/supervision.md).
 
-A listener cannot delay a frame of a call: the call's taps only append to buffers, the listener's own timer sends audio,
+A listener cannot delay a call's frames: the call's taps only append to buffers, the listener's own timer sends audio,
 and audio that the connection does not accept in time is dropped.
 """
 
@@ -31,20 +31,20 @@ from shared.json_text import decode_json
 log = structlog.get_logger()
 
 PERIOD_S: Final = 0.1
-# Audio waits here only while the kernel accepts no more. Two seconds of it are kept for a slow listener.
+# The maximum number of audio messages that wait for a slow listener (two seconds), while the kernel accepts no more.
 MOST_WAITING: Final = 20
-# No audio is given to the transport while this many bytes wait in it, so that old audio can still be dropped.
+# No audio is passed to the transport while this many bytes wait in it, so that old audio can still be dropped.
 MOST_UNSENT_BYTES: Final = 4_096
-# Size of the kernel's buffer: a large one would hold minutes of audio for a slow listener. Linux doubles it.
+# The size of the kernel's buffer, which Linux doubles. A large buffer would hold minutes of audio for a slow listener.
 KERNEL_BYTES: Final = 8_192
-# The budget for messages of one session with the person's voice or with a request. The call itself limits the audio.
+# The budget of one session for messages with the person's voice or a request. The call itself limits the audio.
 MESSAGES_AT_ONCE: Final = 200
 MESSAGES_PER_S: Final = 100
 MAX_MESSAGE_BYTES: Final = 4_096
 
 
 class SupervisionRefused(Exception):
-    """The token grants nothing here. The message is the reason in the close frame and contains no token."""
+    """The token grants nothing here. The message is the reason in the close frame and does not contain the token."""
 
     def __init__(self, reason: str, close_code: CloseCode = CloseCode.POLICY) -> None:
         super().__init__(reason)
@@ -53,10 +53,10 @@ class SupervisionRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SupervisedCall:
-    """A running call, and what the token grants in it.
+    """A running call, and the rights that the token grants in it.
 
     Attributes:
-        wait_revoked: Returns when the session must end. None if the session needs no renewal.
+        wait_revoked: Returns when the session must end. None if the rights need no renewal.
     """
 
     grant: SupervisionGrant
@@ -77,7 +77,8 @@ class Supervisors:
     def __init__(self, source: SupervisionSource, limits: WorkerLimits, metrics: Metrics) -> None:
         self._source, self._limits, self._metrics = source, limits, metrics
         self._tasks: set[asyncio.Task[None]] = set()
-        self._closing = 0  # of these: a peer that does not close its socket must not take the place of a listener
+        # tasks that only wait for the peer to close its socket, which must not use a listener's place
+        self._closing = 0
 
     @property
     def is_full(self) -> bool:
@@ -104,7 +105,7 @@ class Supervisors:
 
 # The right that each request needs.
 _NEEDED: Final = {"whisper": "whisper", "pause": "pause", "resume": "pause", "speak": "speak", "stop": "speak"}
-# Requests with a rate limit. Requests that let the agent continue have none.
+# Requests with a rate limit. Requests that let the agent continue have no limit.
 _LIMITED: Final = frozenset({"whisper", "pause", "speak"})
 
 
@@ -117,7 +118,7 @@ class _Request(Struct):
 
 
 class _Session:
-    """One listener. Implements `Receiver` of its socket."""
+    """A listener's session. Implements `Receiver` for its socket."""
 
     def __init__(self, socket: WebSocket, limits: WorkerLimits, metrics: Metrics) -> None:
         self._socket, self._limits, self._metrics = socket, limits, metrics
@@ -129,14 +130,14 @@ class _Session:
         self._spoken_ms = 0
         self._has_paused = self._is_speaking = False
         self._told = (False, False, False)  # the latest state that was sent
-        self._supervised: SupervisedCall | None = None  # set once the token is redeemed
+        self._supervised: SupervisedCall | None = None  # set after the token is redeemed
         self._timer: asyncio.TimerHandle | None = None
         self._heard_ms = self._dropped_ms = self._untold_ms = 0.0
 
     # --- Receiver ---
 
     def on_message(self, payload: bytes, is_text: bool) -> None:
-        """Process a request of the person, or the person's voice."""
+        """Process a request or the voice of the person."""
         if not self._messages.take(asyncio.get_running_loop().time()):
             return self._end("fault", CloseCode.POLICY)
         self._take_request(payload) if is_text else self._take_voice(payload)
@@ -175,7 +176,7 @@ class _Session:
         return f"whispers, pauses and takings of the line: {at_once} at once and {per_s:g} in each second"
 
     def _carry_out(self, request: "_Request", call: Call, session_id: str) -> bool:
-        """Carry out a request. Return whether it was done: only one person has the line."""
+        """Carry out a request. Return False if another person has the line."""
         match request.event:
             case "whisper":
                 call.whisper(session_id, request.text)
@@ -206,11 +207,11 @@ class _Session:
         return self._has_paused, self._is_speaking, call.has_person
 
     def on_fault(self, error: FrameError) -> None:
-        """The listener violated the WebSocket protocol."""
+        """End the session because the listener violated the WebSocket protocol."""
         self._end("fault", error.close_code)
 
     def on_closed(self, broke: bool) -> None:
-        """The listener has left."""
+        """End the session because the listener has left."""
         self._end("left", CloseCode.NORMAL)
 
     # --- running ---
@@ -238,7 +239,7 @@ class _Session:
 
     async def _listen(self, supervised: SupervisedCall) -> tuple[str, CloseCode]:
         call, grant = supervised.call, supervised.grant
-        if self._ended.done():  # while the token was redeemed
+        if self._ended.done():  # ended while the token was redeemed
             return self._ended.result()
         if "listen" not in grant.rights:
             return "not_granted", CloseCode.POLICY
@@ -250,7 +251,7 @@ class _Session:
                 {"event": "consent", "at_ms": round(now), "consent": state.consent, "is_paused": state.is_paused}
             )
 
-        # An exception in a tap would end the call, so the session ends instead. Frames of the caller are only stored.
+        # An exception in a tap would end the call, so taps end the session instead. Frames of the caller are only stored.
         tap = Tap(
             caller=audio.add_caller,
             agent=self._guarded(audio.add_agent),
@@ -294,7 +295,7 @@ class _Session:
         return reason, code
 
     def _follow(self, call: Call, audio: LiveAudio, grant: SupervisionGrant) -> None:
-        """Follow the call now and every PERIOD_S, on a timer, because a task that waits costs several times as much."""
+        """Follow the call now and every PERIOD_S. A timer is used, because a waiting task costs several times as much."""
         try:
             self._follow_line(call, grant)
             self._tick(call, audio)
@@ -305,7 +306,7 @@ class _Session:
             self._timer = asyncio.get_running_loop().call_later(PERIOD_S, self._follow, call, audio, grant)
 
     def _follow_line(self, call: Call, grant: SupervisionGrant) -> None:
-        """Take the line back at the end of the call, because the agent says goodbye."""
+        """Return the line when the call ends, because the agent says goodbye, and report changes of the state."""
         if call.termination.is_final:
             self._give_line_back(call, grant.session_id)
         if self._state(call) != self._told:
@@ -336,7 +337,7 @@ class _Session:
         self._untold_ms += due.length_ms
 
     def _call_ended(self, call: Call, audio: LiveAudio, grant: SupervisionGrant) -> None:
-        """End the session before the call's last event, so that the end of the session is in the call's events."""
+        """End the session before the call's last event, so that the call's events include the end of the session."""
         if not self._ended.done():
             self._give_line_back(call, grant.session_id)
             self._record_end(call, audio, grant, "call_ended")

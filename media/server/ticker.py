@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 PERIOD_S = 0.02
-# Every member is ticked once in this many periods, and its neighbors in other periods, so that each period is short.
+# Each member is ticked once in this many periods, and different members in different periods, so that each period is
+# short.
 SLOTS = 12
 CHECK_PERIODS = 50
 
@@ -27,7 +28,7 @@ class CallTicker:
         self._timer = loop.call_at(self._next, self._on_timer, loop)
 
     def stop(self) -> None:
-        """Stop the ticker. Harmless before the start."""
+        """Stop the ticker. May be called before the start."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -41,7 +42,7 @@ class CallTicker:
             slot.pop(key, None)
 
     def _on_timer(self, loop: asyncio.AbstractEventLoop) -> None:
-        # Missed periods are skipped: the next period begins a full period after now.
+        # Missed periods are skipped: the next period begins a full period after the current time.
         self._next += PERIOD_S
         if self._next <= loop.time():
             self._next = loop.time() + PERIOD_S

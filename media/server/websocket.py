@@ -1,4 +1,4 @@
-"""One WebSocket after its handshake, without a task, queue or future per message."""
+"""A WebSocket after its handshake, without a task, queue or future per message."""
 
 import asyncio
 from socket import SO_SNDBUF, SOL_SOCKET
@@ -23,28 +23,32 @@ class Receiver(Protocol):
     """Callbacks of a socket. No callback follows `on_closed`."""
 
     def on_message(self, payload: bytes, is_text: bool) -> None:
-        """A message was received."""
+        """Called for each message."""
 
     def on_fault(self, error: FrameError) -> None:
-        """The peer violated the WebSocket protocol. No further callback follows."""
+        """Called if the peer violated the WebSocket protocol. No further callback follows."""
 
     def on_closed(self, broke: bool) -> None:
-        """The peer closed the connection. `broke` means without a close frame."""
+        """Called when the peer has closed the connection.
+
+        Args:
+            broke: The connection ended without a close frame.
+        """
 
 
-# A ping is not answered above this number of unsent bytes, as a defense against a peer that sends pings and reads
-# nothing (RFC 6455, section 5.5.3: only the latest ping must be answered).
+# Above this number of unsent bytes, pings are not answered, as a defense against a peer that sends pings without
+# reading (RFC 6455, section 5.5.3: only the latest ping must be answered).
 MAX_UNSENT_BEFORE_PONG = 65_536
 
 
 class WebSocket(asyncio.Protocol):
     """Reads, writes and closes one socket.
 
-    What is sent in one pass of the event loop is written together by the next pass. What cannot be written then waits
-    in the transport's buffer.
+    Messages that are sent in one pass of the event loop are written together in the next pass. Data that cannot be
+    written then waits in the transport's buffer.
 
     Attributes:
-        receiver: Set by the creator before the first byte.
+        receiver: The callbacks, which the creator must set before the first byte.
     """
 
     __slots__ = (
@@ -62,15 +66,16 @@ class WebSocket(asyncio.Protocol):
         self._batch: list[bytes] = []  # the messages of this pass of the event loop
         self._batch_bytes = 0
         self._written = 0
-        # How many bytes had been sent at the latest check, and since when this number has not changed.
+        # The number of bytes that had been sent at the latest check, and the time since which this number has not
+        # changed.
         self._flushed = (-1, 0.0)
-        self._closing = False  # our close frame was sent
-        self._end_reported = False  # whether no further callback follows
+        self._closing = False  # whether our close frame was sent
+        self._end_reported = False  # whether the last callback was made
         self._lost = loop.create_future()
 
     @property
     def other_frames(self) -> int:
-        """The number of control frames and fragments received."""
+        """The number of received control frames and fragments."""
         return self._reader.other_frames
 
     @property
@@ -97,7 +102,7 @@ class WebSocket(asyncio.Protocol):
             self._write(encode_frame(PING, b""))
 
     def stalled_for(self, now: float) -> float:
-        """Return for how many seconds, between calls of this method, the peer has accepted nothing while bytes were
+        """Return for how many seconds, between calls of this method, the peer has accepted no data while bytes were
         waiting."""
         self._flush()  # offers the latest bytes to the peer first
         waiting = self.unsent_bytes
@@ -108,12 +113,12 @@ class WebSocket(asyncio.Protocol):
         return now - since
 
     def forgive(self, seconds: float) -> None:
-        """Exclude this much of the time in which the peer has accepted nothing."""
+        """Exclude this many seconds from the time in which the peer has accepted no data."""
         flushed, since = self._flushed
         self._flushed = (flushed, since + seconds)
 
     def pause(self) -> None:
-        """Stop reading. Data stays in the kernel's buffer."""
+        """Stop reading. Incoming data stays in the kernel's buffer."""
         self._transport.pause_reading()
 
     def resume(self) -> None:
@@ -122,7 +127,7 @@ class WebSocket(asyncio.Protocol):
             self._transport.resume_reading()
 
     def close(self, code: CloseCode, reason: str) -> None:
-        """Start the closing handshake after everything sent so far. Further messages are discarded."""
+        """Start the closing handshake after all data sent so far. Further messages are discarded."""
         self._end_reported = True
         if not self._closing:
             self._closing = True
@@ -144,7 +149,7 @@ class WebSocket(asyncio.Protocol):
     # --- asyncio.Protocol ---
 
     def data_received(self, data: bytes) -> None:
-        """Bytes were received."""
+        """Process received bytes."""
         reader = self._reader
         for opcode, payload in reader.feed(data):
             if opcode <= BINARY:
@@ -157,11 +162,11 @@ class WebSocket(asyncio.Protocol):
             self.receiver.on_fault(reader.fault)
 
     def eof_received(self) -> None:
-        """The peer sends no more data: the transport closes after what was sent before."""
+        """Flush, because the peer sends no more data and the transport closes after all sent data."""
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection was closed."""
+        """Report the closed connection and release the receiver."""
         self._closing = True
         self._clear_batch()
         if not self._lost.done():
@@ -186,9 +191,10 @@ class WebSocket(asyncio.Protocol):
             self.receiver.on_closed(broke)
 
     def _write(self, data: bytes) -> None:
-        """Queue data. What is sent in one pass of the event loop, such as audio and its marks, is written together.
+        """Queue data. All data that is sent in one pass of the event loop, such as audio and its marks, is written
+        together.
 
-        A separate write for each message would cost more than the message.
+        A separate write for each message would cost more than the message itself.
         """
         self._written += len(data)
         if not self._batch:
@@ -198,7 +204,7 @@ class WebSocket(asyncio.Protocol):
 
     def _flush(self) -> None:
         if not self._batch:
-            return  # flushed before, or lost
+            return  # already flushed, or the connection was lost
         data = self._batch[0] if len(self._batch) == 1 else b"".join(self._batch)
         self._clear_batch()
         self._transport.write(data)

@@ -1,4 +1,4 @@
-"""Runs the calls of one event loop: makes them, ticks them and drains them."""
+"""Runs the calls of one event loop: creates, ticks and drains them."""
 
 import asyncio
 import time
@@ -45,18 +45,18 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class WorkerResources:
-    """What a worker's calls share.
+    """The resources that a worker's calls share.
 
     Attributes:
-        disk: One thread for file work.
-        pool: For models.
-        smart_turn: Maps 16-bit 8 kHz PCM to 0..1 = finished. Takes about 45 ms of CPU and runs on `pool`. None if it is
-            disabled.
-        completeness: Judges from a caller's words whether they have finished, in at most 1 ms on the event loop. If it
-            is None, only silence and sound decide.
-        second_judge: Judges the words as well, and answers later. May be None.
+        disk: A single thread for file work.
+        pool: The executor for models.
+        smart_turn: Maps 16-bit 8 kHz PCM to 0..1 = finished. Takes about 45 ms of CPU time and runs on `pool`. None if
+            it is disabled.
+        completeness: Estimates from a caller's words whether the caller has finished, in at most 1 ms on the event
+            loop. If it is None, only silence and sound decide.
+        second_judge: Also judges the words, but answers later. May be None.
         remote_tools: Runs tools of control. None in stand-alone mode.
-        phrases: Audio of fixed sentences. If it is None, there is none.
+        phrases: Cached audio of fixed sentences. May be None.
     """
 
     limits: WorkerLimits
@@ -91,22 +91,22 @@ class Worker:
 
     @property
     def connections(self) -> tuple[StreamConnection, ...]:
-        """The sockets that are open now."""
+        """All open sockets."""
         return tuple(self._connections)
 
     @property
     def call_count(self) -> int:
-        """How many sockets have a call, which is this node's load."""
+        """The number of sockets with a call, which is this node's load."""
         return len(self._calls)
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no room for another call."""
+        """Whether the worker has no room for another call."""
         return len(self._calls) >= self._resources.limits.max_calls
 
     @property
     def is_pending_full(self) -> bool:
-        """Whether there is no room for another socket, though there may be room for a call."""
+        """Whether the worker has no room for another socket, although it may have room for a call."""
         return self._pending.is_full
 
     def start(self) -> None:
@@ -135,7 +135,7 @@ class Worker:
                 self._idle.set()
 
     async def drain(self) -> None:
-        """Accept no new calls and wait for the running ones, within the limit. Then end them."""
+        """Accept no new calls and wait for the running calls, up to the limit. After that, end them."""
         self.is_draining = True
         self._resources.metrics.draining.set(1)
         try:
@@ -153,7 +153,7 @@ class Worker:
             connection.end_call(reason, detail)
 
     async def connect(self, started: StreamStarted, connection: StreamConnection, route: SocketRoute) -> AttachedCall:
-        """Claim the plan of a stream and make its call. Raises StreamRefused."""
+        """Claim the plan of a stream and create its call. Raises StreamRefused."""
         resources = self._resources
         plan = await self._claim(started, route)
         self._pending.remove(connection)
@@ -194,7 +194,7 @@ class Worker:
     async def _claim(self, started: StreamStarted, route: SocketRoute) -> CallPlan:
         """Claim the plan. Raises StreamRefused."""
         try:
-            if self.is_full:  # since the socket was opened; the ticket stays valid
+            if self.is_full:  # the worker became full after the socket was opened; the ticket stays valid
                 raise PlanRefused("no plan: no room for another call", "full", retryable=True)
             return await self._resources.plans.claim(started, route)
         except PlanRefused as error:
@@ -254,12 +254,12 @@ class Worker:
             return AttachedCall(call, transcoder.from_ulaw, record.stream_ended, release=undo.pop_all().close)
 
     def _second_judge(self) -> SecondJudge | None:
-        """Return the second judge for a new call, or None if too many calls are running for it."""
+        """Return the second judge for a new call, or None if too many calls run."""
         resources = self._resources
         return resources.second_judge if len(self._calls) <= resources.limits.teacher_calls else None
 
     def _report_unknown(self, unknown: UnknownMessages, route: SocketRoute) -> None:
-        """Count what a socket's codec has skipped, with at most one log line per call."""
+        """Count the messages that a socket's codec has skipped, with at most one log line per call."""
         if not unknown.events and not unknown.digits and not unknown.malformed:
             return
         self._resources.metrics.unknown_messages.labels("event").inc(unknown.events)
@@ -316,7 +316,7 @@ def _first_event(
         lost_ms = round(gap_ms(plan.resume, time.time() * 1000)) if plan.resume else 0
         return CallResumed(round(now), lost_ms, plan.leg, started.stream_id)
     return CallStarted(
-        route.carrier,  # type: ignore[arg-type]  # one of the three names that the routes give
+        route.carrier,  # type: ignore[arg-type]  # one of the three names that the routes contain
         started.carrier_call_id,
         started.stream_id,
         plan.agent.name,
@@ -339,7 +339,7 @@ def _emit_failure(emitter: EventEmitter, error: Exception, now: float) -> None:
 
 
 class _CountingSink:
-    """Counts events for the metrics on their way to the sink."""
+    """Counts events for the metrics and passes them on to the sink."""
 
     def __init__(self, sink: EventSink, metrics: Metrics, carrier: str) -> None:
         self._sink = sink

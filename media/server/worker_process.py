@@ -1,4 +1,4 @@
-"""Runs one worker process: event loop, server, signals."""
+"""Runs one worker process with its event loop, server and signal handlers."""
 
 import asyncio
 import secrets
@@ -54,12 +54,12 @@ class WorkerBusOptions:
     """How a worker reaches control.
 
     Attributes:
-        node_credential: With it control accepts the worker.
-        node_key: The private key of the machine's processes. If it is empty, the worker makes a new one.
-        unsigned_keys: The one set of keys of the previous version. If it is empty, control of that version is not
+        node_credential: The credential with which control accepts the worker.
+        node_key: The private key of the machine's processes. If it is empty, the worker creates a new key.
+        unsigned_keys: The secret keys of the previous release. If they are empty, control of that release is not
             accepted.
-        storage_url: If it is empty, recordings stay on this machine.
-        name: The prefix of the node id. If it is empty, the machine's name.
+        storage_url: The URL of the storage for recordings. If it is empty, recordings stay on this machine.
+        name: The prefix of the node ID. If it is empty, the machine's name is used.
         beat_s: The time between heartbeats in seconds.
         timeout_s: The timeout of Redis in seconds.
         max_requests: The maximum number of requests to control that wait for a reply.
@@ -79,18 +79,18 @@ class WorkerBusOptions:
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """How one worker runs: with one plan for every stream, or on the bus.
+    """How one worker runs: with a single plan for every stream, or on the bus.
 
     Attributes:
         vendors: The adapters that plans may name.
-        public_url: The base URL of the sockets as carriers reach them. If it is empty, the listening address.
+        public_url: The base URL of the sockets as carriers reach them. If it is empty, the listening address is used.
         shared_port: Other workers listen on the same port (SO_REUSEPORT).
-        health: When a provider is ejected.
-        egress_allow: Networks besides the public internet that customers' addresses may use.
-        shared_keys: Twilio's shared keys: secrets by id.
-        completeness: Replaces the shipped model.
-        teacher_socket: The socket of a language model that judges words as a second judge. If it is empty, there is
-            none.
+        health: The policy that decides when a provider is ejected.
+        egress_allow: Networks that customers' addresses may use besides the public internet.
+        shared_keys: Twilio's shared keys: secrets by ID.
+        completeness: A model that replaces the shipped one.
+        teacher_socket: The socket of a language model that acts as second judge. If it is empty, calls run without a
+            second judge.
     """
 
     host: str
@@ -124,7 +124,11 @@ def make_url(public_url: str, host: str, port: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StreamBackend:
-    """Where plans come from, and where events and recordings go. `node` is None in stand-alone mode."""
+    """The source of plans and the destination of events and recordings.
+
+    Attributes:
+        node: The node's services. None in stand-alone mode.
+    """
 
     plans: PlanSource
     records: CallRecordStore
@@ -134,7 +138,7 @@ class StreamBackend:
 def run_worker(options: WorkerOptions) -> None:
     """Serve until SIGTERM or SIGINT, drain, and return.
 
-    Raises OSError if the port is in use or the state folder cannot be used, ValueError for an invalid storage URL.
+    Raises OSError if the port is in use or the state folder cannot be used, and ValueError for an invalid storage URL.
     """
     uvloop.run(_serve(options))
 
@@ -148,7 +152,7 @@ async def _serve(options: WorkerOptions) -> None:
     folder.prepare()
     metrics = Metrics()
     board = _health_board(options, metrics)
-    # One thread each: files are written in order, and smart-turn never uses more than one core.
+    # One thread each, because files must be written in order, and smart-turn must not use more than one core.
     with ThreadPoolExecutor(1, "disk") as disk, ThreadPoolExecutor(1, "smart-turn") as pool:
         async with (
             make_session() as session,
@@ -177,7 +181,7 @@ async def _serve(options: WorkerOptions) -> None:
             listener = make_listener(resources, folder, signatures, backend.node)
             shared = options.shared_port
             collector = CycleCollector(lambda: not listener.worker.connections)
-            # Measured until the end of the drain, because calls depend on the loop then, too.
+            # Measured until the end of the drain, because running calls still depend on the loop.
             with metrics.process.measured():
                 async with running_listener(listener, backend.node, options.host, options.port, shared_port=shared):
                     collector.start()
@@ -191,7 +195,11 @@ async def _serve(options: WorkerOptions) -> None:
 def make_listener(
     resources: WorkerResources, folder: StateFolder, signatures: SignatureCheck, node: NodeServices | None
 ) -> ListenerBackend:
-    """Make the worker with its HTTP routes and the checks of its sockets. `node` is set in bus mode."""
+    """Create the worker with its HTTP routes and the checks of its sockets.
+
+    Args:
+        node: The node's services in bus mode, or None.
+    """
     worker, limits, metrics = Worker(resources), resources.limits, resources.metrics
     app = HttpEndpoints(worker, limits, metrics, folder)
     if node is not None:
@@ -252,7 +260,7 @@ async def _stream_backend(
 
 @asynccontextmanager
 async def _teacher(socket_path: str, metrics: Metrics) -> AsyncIterator[TeacherClient | None]:
-    """Connect to the teacher in the background, so that calls begin without it."""
+    """Connect to the teacher in the background, so that calls can begin without it."""
     if not socket_path:
         yield None
         return
@@ -283,7 +291,7 @@ def _node_options(options: WorkerOptions, bus: WorkerBusOptions) -> NodeOptions:
 async def _factory(
     session: ClientSession, options: WorkerOptions, board: HealthBoard
 ) -> AsyncIterator[ProviderFactory]:
-    """Make the factory of providers. Raises PlanError for a plan whose providers cannot be created."""
+    """Create the provider factory. Raises PlanError for a plan whose providers cannot be created."""
     factory = ProviderFactory(
         options.vendors,
         session,
@@ -301,22 +309,22 @@ async def _factory(
 
 
 def _health_board(options: WorkerOptions, metrics: Metrics) -> HealthBoard:
-    """Return the board of this process. In bus mode the node shares it."""
+    """Return the health board of this process. In bus mode, the node shares it with other nodes."""
     board = HealthBoard(asyncio.get_running_loop().time, options.health)
     board.subscribe(ProviderHealthReporter(metrics))
     return board
 
 
 def _health_secret(options: WorkerOptions) -> bytes:
-    """Return the key of the fingerprints of accounts: on the bus the same for all nodes, else empty."""
+    """Return the key for account fingerprints, which is the same for all nodes on the bus. Empty in stand-alone
+    mode."""
     return options.bus.node_credential.fingerprints if options.bus else b""
 
 
 def _judge(plan: CallPlan | None) -> Callable[[bytes], float] | None:
-    """Return the smart-turn model, or None.
+    """Return the smart-turn model, or None if the plan does not use it.
 
-    It takes 139 MB, so it is loaded only if the plan uses it. On the bus, plans are known only when calls come, so it
-    is loaded on first use.
+    The model takes 139 MB. On the bus, it is loaded on first use, because plans are unknown before calls arrive.
     """
     if plan is None:
         return _LazySmartTurn()

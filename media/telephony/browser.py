@@ -1,4 +1,4 @@
-"""Our own protocol for test calls from a browser: JSON text messages, audio as binary ones.
+"""Our protocol for test calls from a browser, with JSON text messages and binary audio messages.
 
 The protocol is documented in docs/use/browser-socket.md.
 """
@@ -29,8 +29,8 @@ from media.telephony.session import StreamSession
 
 # The maximum number of characters of a typed turn.
 LONGEST_TEXT: Final = 1_000
-# A caller speaks in real time and types no faster than this. Vendors would bill more, and it would block the event loop
-# for other calls.
+# Callers speak in real time and type no faster than these limits. Faster input would cause higher vendor bills and
+# block the event loop for other calls.
 MOST_AHEAD_MS: Final = 5_000
 TYPED_AT_ONCE: Final = 5_000  # characters
 TYPED_PER_S: Final = 50
@@ -74,7 +74,8 @@ _RATES: Final = (8000, 16000)  # Hz
 
 
 class BrowserCodec:
-    """The `Codec` for a browser. `call_id`, which we choose, is both the stream id and the carrier's call id."""
+    """The `Codec` for a browser. The server chooses `call_id`, which is both the stream ID and the carrier's call
+    ID."""
 
     __slots__ = (
         "_began", "_call_id", "_clock", "_max_bytes", "_pressed", "_reader", "_sample_rate", "_samples", "_session",
@@ -82,7 +83,9 @@ class BrowserCodec:
     )  # fmt: skip
 
     def __init__(self, call_id: str, clock: Callable[[], float], max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
-        """Create the codec. `clock` returns real time in seconds."""
+        """Args:
+        clock: Returns real time in seconds.
+        """
         self.accepted = 0  # audio messages passed on
         self.unknown = UnknownMessages()
         self.messages_per_s = 0  # no limit, because the protocol is our own
@@ -91,7 +94,7 @@ class BrowserCodec:
         self._session = StreamSession()
         self._reader: JsonReader[_Message] = JsonReader(_DECODER, max_message_bytes)
         self._sample_rate = _RATES[0]
-        self._samples = 0  # the number received so far, which is the stream's clock
+        self._samples = 0  # number of received samples, which is the stream's clock
         self._clock = clock
         self._began = 0.0
         self._typed = 0  # characters
@@ -112,8 +115,8 @@ class BrowserCodec:
         return ()
 
     def encode(self, command: OutboundCommand) -> str | bytes:
-        """Encode audio as bytes, and everything else as text. Raises MediaProtocolError out_of_order unless the stream
-        runs."""
+        """Encode audio as bytes, and all other commands as text. Raises MediaProtocolError out_of_order unless the
+        stream runs."""
         self._session.check("a command", self._call_id)
         if isinstance(command, Play):
             return command.payload
@@ -129,7 +132,7 @@ class BrowserCodec:
             raise MediaProtocolError("bad_format", "an audio message ends in half a sample")
         at_ms = self._samples * 1000 // self._sample_rate
         if at_ms > (self._clock() - self._began) * 1000 + MOST_AHEAD_MS:
-            raise MediaProtocolError("too_fast", "audio comes faster than it is spoken")
+            raise MediaProtocolError("too_fast", "audio arrives faster than real time")
         self._samples += len(payload) // 2
         self.accepted += 1
         return InboundAudio(payload, at_ms)

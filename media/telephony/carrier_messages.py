@@ -1,4 +1,4 @@
-"""The common parts of Twilio's and Telnyx's media messages. Pure functions that both codecs use."""
+"""Shared functions for the media messages of Twilio and Telnyx. Pure."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -11,9 +11,9 @@ from media.telephony.session import StreamSession
 
 # The end of a media message, after the payload in base64.
 MEDIA_END: Final = b'"}}'
-# Errors that do not end a running stream. The only events that can be out of order then are `connected` and `start`.
+# Errors that do not end a running stream. While a stream runs, only `connected` and `start` can be out of order.
 _HARMLESS: Final = frozenset({"missing_field", "bad_type", "bad_base64", "binary_message", "out_of_order"})
-# The maximum number of messages in a row that are not JSON: as many as one second of audio has.
+# The maximum number of consecutive messages that are not JSON, which is the number of messages in one second of audio.
 MAX_NOT_JSON_RUN: Final = 50
 
 
@@ -30,7 +30,7 @@ class MarkPart(msgspec.Struct, gc=False):
 
 
 def media_start(stream: bytes = b"") -> bytes:
-    """Return a media message up to its payload in base64.
+    """Return the part of a media message before its base64 payload.
 
     Args:
         stream: The carrier's field for the stream, such as `,"streamSid":"…"`. Empty if the carrier has none.
@@ -39,7 +39,11 @@ def media_start(stream: bytes = b"") -> bytes:
 
 
 def encode_control(command: Mark | Clear, stream: bytes = b"") -> str:
-    """Encode a mark or a clear. `stream` is as in `media_start`."""
+    """Encode a mark or a clear command.
+
+    Args:
+        stream: The carrier's field for the stream, as in `media_start`.
+    """
     if isinstance(command, Mark):
         name = msgspec.json.encode(command.name)
         return (b'{"event":"mark"' + stream + b',"mark":{"name":' + name + b"}}").decode()
@@ -53,12 +57,11 @@ def require_running(session: StreamSession) -> None:
 
 
 def pass_over(session: StreamSession, unknown: UnknownMessages, error: MediaProtocolError, accepted: int) -> bool:
-    """Count a message that the stream can do without, and return True.
-
-    Return False and close the session if the message ends the stream.
+    """Count a message that the stream can do without, and return True. If the message ends the stream, close the
+    session and return False.
 
     Args:
-        accepted: Number of media messages that the codec has passed on.
+        accepted: The number of media messages that the codec has passed on.
     """
     if error.code == UNKNOWN_EVENT:
         unknown.add_event(error.detail.strip("'"))
@@ -78,8 +81,8 @@ def pass_over(session: StreamSession, unknown: UnknownMessages, error: MediaProt
 def read_digit(
     session: StreamSession, unknown: UnknownMessages, stream_id: str, part: DtmfPart
 ) -> Sequence[DigitReceived]:
-    """Return the key. An unknown key is counted and skipped. Raises MediaProtocolError unless the stream with this id
-    runs."""
+    """Return the pressed key. An unknown key is counted and skipped. Raises MediaProtocolError unless the stream with
+    this ID runs."""
     session.check("dtmf", stream_id)
     if isinstance(part.digit, str) and part.digit in DIGITS:
         return (DigitReceived(part.digit),)
@@ -88,12 +91,12 @@ def read_digit(
 
 
 def read_mark(session: StreamSession, stream_id: str, part: MarkPart) -> MarkReached:
-    """Return the mark. Raises MediaProtocolError unless the stream with this id runs."""
+    """Return the mark. Raises MediaProtocolError unless the stream with this ID runs."""
     session.check("mark", stream_id)
     return MarkReached(part.name)
 
 
 def format_error(encoding: str, sample_rate: int, channels: int, field: str) -> MediaProtocolError:
-    """Return the error for a media format that we do not support."""
+    """Return the error for an unsupported media format."""
     declared = f"{encoding[:40]} at {sample_rate} Hz with {channels} channels"
     return MediaProtocolError("bad_format", declared, field)

@@ -1,7 +1,7 @@
-"""The codec of a media socket: incoming events and outgoing commands, the same for every carrier.
+"""The codec of a media socket: incoming events and outgoing commands, which are the same for every carrier.
 
 Errors:
-    MediaProtocolError    a message that violates the carrier's protocol; ends only this call
+    MediaProtocolError: a message violates the carrier's protocol; ends only this call
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ import msgspec
 
 
 class Encoding(StrEnum):
-    """How the audio on the socket is encoded."""
+    """The encoding of the audio on the socket."""
 
     PCMU = "PCMU"  # G.711 mu-law, 8 kHz
     PCMA = "PCMA"  # G.711 A-law, 8 kHz
@@ -23,12 +23,12 @@ class Encoding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StreamStarted:
-    """The stream's start: caller, called number, and the encoding of the audio.
+    """The start of the stream, with caller, called number and audio encoding.
 
     Attributes:
-        sample_rate: In Hz. For G722 it is 8,000, its RTP clock (RFC 3551, 4.5.2).
-        sent_encoding: The encoding of the audio that we send, at 8 kHz. None means the received encoding.
-        client_state: The value that control asked the carrier to return (Telnyx).
+        sample_rate: The rate in Hz. For G722 it is 8,000, its RTP clock (RFC 3551, 4.5.2).
+        sent_encoding: The encoding of outgoing audio, at 8 kHz. None means the received encoding.
+        client_state: The value that the carrier returns because control has set it (Telnyx).
         fault: Why no call can use this audio. If it is set, `encoding` has no meaning.
     """
 
@@ -48,9 +48,12 @@ class StreamStarted:
 # InboundAudio and Play are created fifty times per second and call. Creating a Struct takes a third of the time of a
 # frozen dataclass.
 class InboundAudio(msgspec.Struct, frozen=True, gc=False):
-    """Caller audio in the stream's encoding. `at_ms` is the carrier's timestamp, counted from the stream's start.
+    """Caller audio in the stream's encoding.
 
-    The carrier chooses the length, usually 20 ms. It may be empty, but it always contains whole samples.
+    The carrier chooses the length, usually 20 ms. The audio may be empty, but it always contains whole samples.
+
+    Attributes:
+        at_ms: The carrier's timestamp, counted from the stream's start.
     """
 
     payload: bytes
@@ -73,7 +76,7 @@ class TextReceived:
 
 @dataclass(frozen=True, slots=True)
 class MarkReached:
-    """A mark came back: everything before it was played, or a clear discarded it."""
+    """A returned mark. All audio before the mark was played, or a clear command discarded it."""
 
     name: str
 
@@ -85,7 +88,7 @@ class StreamStopped:
 
 @dataclass(frozen=True, slots=True)
 class CarrierReportedError:
-    """The carrier reports an error in something that we sent (Telnyx's `error` event)."""
+    """The carrier reports an error in a message from this server (Telnyx's `error` event)."""
 
     code: int
     title: str
@@ -105,14 +108,14 @@ class Play(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Requests a MarkReached once everything sent before it has been played."""
+    """Requests a MarkReached event after all audio before the mark has been played."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Clear:
-    """Discards what the carrier has buffered; every pending mark then comes back."""
+    """Discards the audio in the carrier's buffer. The carrier then returns every pending mark."""
 
 
 OutboundCommand = Play | Mark | Clear
@@ -120,8 +123,8 @@ OutboundCommand = Play | Mark | Clear
 
 @dataclass(slots=True)
 class UnknownMessages:
-    """The messages that a codec has skipped. Carriers add events and values without notice, and violate their own
-    formats.
+    """Counts the messages that a codec has skipped, because carriers add events and values without notice, and violate
+    their own formats.
 
     Attributes:
         events: Messages with an unknown event name. The first name is `first_event`.
@@ -129,7 +132,7 @@ class UnknownMessages:
         malformed: Messages that a running stream can do without, such as a second `start`, audio without a payload, a
             binary message or text that is not JSON. `first_malformed` is the error of the first one, without its
             content.
-        not_json_run: Messages in a row, without audio between them, that were not JSON.
+        not_json_run: Consecutive messages, without audio between them, that were not JSON.
     """
 
     events: int = 0
@@ -146,7 +149,7 @@ class UnknownMessages:
         self.first_event = self.first_event or name
 
     def add_malformed(self, error: "MediaProtocolError") -> None:
-        """Count a known message that is malformed or comes twice."""
+        """Count a known message that is malformed or repeated."""
         self.malformed += 1
         self.first_malformed = self.first_malformed or f"{error.code} {error.field}".strip()
 
@@ -154,8 +157,8 @@ class UnknownMessages:
         """Count a message that is not JSON.
 
         Args:
-            accepted: The number of media messages so far. A new number ends the run. Comparing numbers costs valid
-                frames nothing.
+            accepted: The number of media messages so far. A new number ends the run. This comparison costs nothing for
+                valid frames.
         """
         self.not_json_run = self.not_json_run + 1 if accepted == self._accepted else 1
         self._accepted = accepted
@@ -163,21 +166,25 @@ class UnknownMessages:
 
 
 class MediaProtocolError(Exception):
-    """A message that violates the protocol. code: stable, a metric label. field: the invalid field.
+    """A message violates the protocol.
 
     Codes:
         binary_message  bytes where text is expected
         too_large       longer than the codec's `max_message_bytes`
-        too_fast        audio or typed text faster than anybody speaks or types
+        too_fast        audio or typed text faster than a person speaks or types
         not_json        not valid JSON
-        unknown_event   an unknown event name (of a browser; those of carriers are passed over)
+        unknown_event   an unknown event name (from a browser; a carrier's unknown events are skipped)
         missing_field   a required field is absent
         bad_type        a field has another type or is out of range
         bad_base64      a payload is not valid base64
-        bad_params      too many custom parameters, or too long ones
+        bad_params      too many or too long custom parameters
         bad_format      an unsupported audio format, or half a sample
-        out_of_order    an event that is not allowed now (and `encode` while no stream runs)
+        out_of_order    an event that is not allowed at this stage (or `encode` while no stream runs)
         wrong_stream    an event of another stream than the started one
+
+    Attributes:
+        code: A stable code, which is a metric label.
+        field: The invalid field, or "".
     """
 
     def __init__(self, code: str, detail: str, field: str = "") -> None:
@@ -188,13 +195,13 @@ class MediaProtocolError(Exception):
 
 
 class Codec(Protocol):
-    """The protocol state of one socket, without I/O: messages in, events out; commands in, messages out.
+    """The protocol state of one socket, without I/O. Converts received messages to events, and commands to messages.
 
-    `str` is a text message and `bytes` a binary one, in both directions.
+    A `str` is a text message and `bytes` are a binary message, in both directions.
 
     Attributes:
         unknown: The messages that were skipped so far.
-        messages_per_s: How many messages per second the carrier accepts; 0 means no limit.
+        messages_per_s: The maximum number of messages per second that the carrier accepts. 0 means no limit.
     """
 
     unknown: UnknownMessages
@@ -204,11 +211,11 @@ class Codec(Protocol):
         """Decode one WebSocket message. Raises MediaProtocolError, after which the codec cannot be used.
 
         Args:
-            is_text: The bytes are a text message that was not decoded, which saves the decoding.
+            is_text: The bytes are the undecoded content of a text message, which saves decoding them.
         """
 
     def release(self) -> Sequence[InboundEvent]:
-        """Return audio that is held back until earlier audio arrives. Called if nothing has arrived for a while."""
+        """Return audio that was held back until earlier audio arrives. Called if no audio has arrived for a while."""
 
     def encode(self, command: OutboundCommand) -> str | bytes:
         """Encode one command as a WebSocket message. Raises MediaProtocolError if the stream is not running."""

@@ -6,22 +6,22 @@ from typing import Final
 
 from media.telephony.codec import InboundAudio
 
-# This many frames in a row with old numbers (half a second) are not late: the carrier has restarted its numbers.
+# After this many consecutive frames with old numbers (half a second), the carrier has restarted its numbers.
 RESTART_AFTER: Final = 25
 
 
 class JitterBuffer:
     """Accepts numbered frames and returns them in ascending order, each once.
 
-    The expected frame is returned at once. An early frame is held until the missing ones arrive, or until more than
-    `bound` frames are held; then the gap is skipped. The first number should be 1; a stream that starts at 0 or beyond
-    `bound` starts with the number of its first frame. A stream whose numbers restart does so after RESTART_AFTER
-    frames; otherwise the caller would no longer be heard.
+    The expected frame is returned at once. An early frame is held until the missing frames arrive, or until more than
+    `bound` frames are held; then the gap is skipped. The first number should be 1. A stream that starts at 0 or beyond
+    `bound` starts with the number of its first frame. If a carrier restarts its numbers, the buffer restarts after
+    RESTART_AFTER frames; otherwise, all later frames would be dropped.
 
     Attributes:
-        lost: Numbers that were skipped.
-        late: Frames that arrived after they were skipped, and were dropped.
-        duplicates: Duplicate frames that were dropped.
+        lost: The number of skipped frames.
+        late: The number of dropped frames that arrived after they were skipped.
+        duplicates: The number of dropped duplicate frames.
     """
 
     __slots__ = ("_behind", "_behind_at", "_bound", "_gaps", "_held", "_next", "duplicates", "late", "lost")
@@ -36,11 +36,11 @@ class JitterBuffer:
         self._gaps: deque[range] = deque(
             maxlen=16
         )  # the latest skipped numbers, to distinguish late frames from duplicates
-        self._behind = 0  # the number of old frames in a row while `_next` equals `_behind_at`
+        self._behind = 0  # consecutive old frames while `_next` equals `_behind_at`
         self._behind_at = -1
 
     def push(self, number: int, frame: InboundAudio) -> Sequence[InboundAudio]:
-        """Accept a frame with its number (>= 0). Return the frames that are in order now."""
+        """Accept a frame with its number (>= 0). Return the frames that are now in order."""
         if number == self._next and not self._held:
             self._next = number + 1
             return (frame,)

@@ -10,7 +10,7 @@ from media.telephony.codec import MediaProtocolError
 MAX_MESSAGE_BYTES = 64 * 1024  # neither carrier documents a limit; a 20 ms frame has about 400 bytes
 UNKNOWN_EVENT: Final = "unknown_event"  # the code of a MediaProtocolError
 MAX_PARAMS = 100
-MAX_PARAM_CHARACTERS = 499  # Twilio: name and value together stay under 500
+MAX_PARAM_CHARACTERS = 499  # Twilio: name and value together must be shorter than 500 characters
 
 # Carriers send numbers as strings; the decoders accept either form (`strict=False`).
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -22,7 +22,7 @@ Event = TypeVar("Event")
 
 
 class JsonReader(Generic[Event]):
-    """The reader of one socket. Sockets may share its decoder (of a union of Structs tagged by `event`)."""
+    """The reader of one socket. Sockets may share a decoder (of a union of Structs tagged by `event`)."""
 
     __slots__ = ("_decode", "_max_bytes")
 
@@ -31,17 +31,21 @@ class JsonReader(Generic[Event]):
         self._max_bytes = max_bytes
 
     def read(self, message: str | bytes, is_text: bool = False) -> Event:
-        """Decode a message. `is_text` means that the bytes are the undecoded content of a text message.
+        """Decode a message.
 
-        Raises MediaProtocolError: binary_message, too_large, not_json, unknown_event, missing_field, bad_type,
-        bad_base64.
+        Args:
+            is_text: The bytes are the undecoded content of a text message.
+
+        Raises:
+            MediaProtocolError: With the code binary_message, too_large, not_json, unknown_event, missing_field,
+                bad_type or bad_base64.
         """
         decode = self._decode  # a local name, as in `InboundPath.push`
         if isinstance(message, str):
             check_size(message, self._max_bytes)
         elif not is_text:
             raise MediaProtocolError("binary_message", "text was expected")
-        elif len(message) > self._max_bytes:  # as `check_size`; a call a frame less
+        elif len(message) > self._max_bytes:  # like `check_size`, but without a function call per frame
             raise _too_large(len(message), self._max_bytes)
         try:
             event: Event = decode(message)
@@ -53,7 +57,7 @@ class JsonReader(Generic[Event]):
 
 
 def check_size(message: str | bytes, max_bytes: int) -> None:
-    """Raises MediaProtocolError too_large above `max_bytes`; text is measured as UTF-8."""
+    """Raise MediaProtocolError too_large above `max_bytes`. Text is measured as UTF-8."""
     size = len(message)
     if isinstance(message, str) and size <= max_bytes and not message.isascii():
         size = len(message.encode("utf-8", "surrogatepass"))
@@ -66,7 +70,7 @@ def _too_large(size: int, max_bytes: int) -> MediaProtocolError:
 
 
 def check_params(params: Mapping[str, str], field: str) -> dict[str, str]:
-    """Copies custom parameters. Raises MediaProtocolError bad_params when they are too many or too long."""
+    """Return a copy of the custom parameters. Raises MediaProtocolError bad_params if they are too many or too long."""
     if len(params) > MAX_PARAMS:
         raise MediaProtocolError("bad_params", f"{len(params)} parameters, at most {MAX_PARAMS} are accepted", field)
     if any(len(name) + len(value) > MAX_PARAM_CHARACTERS for name, value in params.items()):
@@ -75,14 +79,14 @@ def check_params(params: Mapping[str, str], field: str) -> dict[str, str]:
 
 
 def _protocol_error(text: str) -> MediaProtocolError:
-    """Maps msgspec's message, "what is wrong - at `$.path`", to our error."""
+    """Convert msgspec's message, "what is wrong - at `$.path`", to a MediaProtocolError."""
     what, _, path = text.rpartition(" - at `$") if " - at `$" in text else (text, "", "")
     field = path.rstrip("`").lstrip(".")
     if what.startswith("Object missing required field `"):
         name = what.split("`")[1]
         return MediaProtocolError("missing_field", "a required field is absent", f"{field}.{name}" if field else name)
     if what.startswith("Invalid base64"):
-        return MediaProtocolError("bad_base64", "the payload is no base64", field)
+        return MediaProtocolError("bad_base64", "the payload is not base64", field)
     if field == "event" and what.startswith("Invalid value"):
         return MediaProtocolError(UNKNOWN_EVENT, what.removeprefix("Invalid value ")[:60], field)
     return MediaProtocolError("bad_type", what[:120], field)

@@ -1,4 +1,4 @@
-"""The state of a media stream: connected, running, closed. Every codec has one."""
+"""The state of a media stream, which every codec tracks: new, connected, running, closed."""
 
 from enum import StrEnum
 
@@ -18,7 +18,7 @@ class StreamSession:
     """Rejects events that are out of order or belong to another stream.
 
     Attributes:
-        stream_id: Set only while the stream runs, so that a media frame only has to compare it.
+        stream_id: The stream's ID while the stream runs, or None. A media frame only has to compare this ID.
     """
 
     __slots__ = ("stage", "stream_id")
@@ -28,25 +28,25 @@ class StreamSession:
         self.stream_id: str | None = None
 
     def connect(self) -> None:
-        """Accept `connected` before `start`. It is optional, and harmless if repeated, because its content is not
+        """Accept `connected` before `start`. The event is optional, and may be repeated, because its content is not
         used."""
         self._require("connected", StreamStage.NEW, StreamStage.CONNECTED)
         self.stage = StreamStage.CONNECTED
 
     def start(self, stream_id: str) -> None:
-        """Accept `start` once."""
+        """Accept `start`. Raises MediaProtocolError if the stream has already started."""
         self._require("start", StreamStage.NEW, StreamStage.CONNECTED)
         self.stage = StreamStage.RUNNING
         self.stream_id = stream_id
 
     def check(self, event: str, stream_id: str) -> None:
-        """Raise MediaProtocolError unless the stream runs (out_of_order) and has this id (wrong_stream)."""
+        """Raise MediaProtocolError unless the stream runs (out_of_order) and has this ID (wrong_stream)."""
         self._require(event, StreamStage.RUNNING)
         if stream_id != self.stream_id:
             raise MediaProtocolError("wrong_stream", f"{event} of another stream than the one started")
 
     def check_open(self, event: str, stream_id: str | None) -> None:
-        """Raise MediaProtocolError if the stream is closed, or runs and has another id. None matches any stream."""
+        """Raise MediaProtocolError if the stream is closed, or if it runs with another ID. None matches any stream."""
         self._require(event, StreamStage.NEW, StreamStage.CONNECTED, StreamStage.RUNNING)
         if self.stream_id is not None and stream_id is not None:
             self.check(event, stream_id)

@@ -1,8 +1,8 @@
 """Telnyx media streaming (bidirectional mode "rtp"): JSON text messages in snake_case.
 
-We send PCMU and receive PCMU, PCMA, G.722 or L16.
+The server sends PCMU and receives PCMU, PCMA, G.722 or L16.
 
-Source: Telnyx's page "Stream call media over WebSocket". Numbers are sent as strings there.
+Source: Telnyx's page "Stream call media over WebSocket". Telnyx sends numbers as strings.
 """
 
 from binascii import a2b_base64, b2a_base64
@@ -42,7 +42,7 @@ from media.telephony.session import StreamSession
 
 
 class _Event(msgspec.Struct, tag_field="event", gc=False):
-    """A message. Fields that we do not use are not declared, so they are not validated."""
+    """A message. Unused fields are not declared, so they are not validated."""
 
 
 class _ConnectedMessage(_Event, tag="connected"):
@@ -67,7 +67,7 @@ class _StartPart(msgspec.Struct, gc=False):
     client_state: str | None = None
     caller: str | None = msgspec.field(name="from", default=None)
     called: str | None = msgspec.field(name="to", default=None)
-    # The commands take a list of pairs. The form in which `start` returns them is not documented.
+    # The commands accept a list of pairs. Telnyx does not document the form in which `start` returns them.
     custom_parameters: dict[str, str] | list[_Param] | None = None
 
 
@@ -80,7 +80,7 @@ class _MediaPart(msgspec.Struct, gc=False):
     track: str
     chunk: Count
     timestamp: Count  # ms since the stream's start
-    payload: bytes  # of the RTP packet, without its header
+    payload: bytes  # payload of the RTP packet, without its header
 
 
 class _MediaMessage(_Event, tag="media"):
@@ -119,10 +119,10 @@ _Message = (
 _DECODER: Final = msgspec.json.Decoder(_Message, strict=False)
 _MEDIA_START: Final = media_start()  # Telnyx's outgoing messages do not name the stream
 
-# Telnyx rejects floods (error 100005, rate_limit_reached) and does not document the limit (docs: media-streaming).
-# Audio in single frames with marks is 55 messages a second; this allows twice real time.
+# Telnyx rejects floods (error 100005, rate_limit_reached) but does not document the limit (docs: media-streaming).
+# Audio in single frames with marks needs 55 messages per second, so this allows twice real time.
 MESSAGES_PER_S: Final = 110
-# Telnyx documents L16 with 16 kHz only. Streams that declare 8 kHz occur, and the declared rate is correct.
+# Telnyx documents L16 only at 16 kHz. Streams that declare 8 kHz occur, and their declared rate is correct.
 _FORMATS: Final = {
     ("PCMU", 8000): Encoding.PCMU,
     ("PCMA", 8000): Encoding.PCMA,
@@ -136,12 +136,14 @@ _FORMATS: Final = {
 class TelnyxCodec:
     """The `Codec` for Telnyx.
 
-    Only the inbound track is passed on, sorted by its chunk numbers, because Telnyx does not promise their order. The
-    two directions are independent. `start` declares the codec that we receive, which is the call's own codec unless
-    Telnyx transcodes it; Telnyx does so only between PCMU and PCMA (docs: texml-verbs/stream). We send PCMU, which
-    `stream_bidirectional_codec` must declare, and which is its default. Telnyx's documentation and public agents
-    disagree about the byte order of L16: `l16_order` is the socket's byte order, and the payloads of InboundAudio are
-    always little-endian.
+    Only the inbound track is passed on, sorted by its chunk numbers, because Telnyx does not guarantee their order.
+
+    The two directions are independent. `start` declares the received codec, which is the call's own codec unless Telnyx
+    transcodes it; Telnyx transcodes only between PCMU and PCMA (docs: texml-verbs/stream). Outgoing audio is PCMU,
+    which `stream_bidirectional_codec` must declare, and which is its default.
+
+    Telnyx's documentation and public agents disagree about the byte order of L16: `l16_order` is the socket's byte
+    order, and the payloads of InboundAudio are always little-endian.
     """
 
     __slots__ = (
@@ -154,8 +156,8 @@ class TelnyxCodec:
         reorder_frames: int = 5,
         l16_order: Literal["little", "big"] = "little",
     ) -> None:
-        self.accepted = 0  # the number of media messages passed on
-        self.ignored = 0  # the number of media messages of the other track
+        self.accepted = 0  # number of media messages passed on
+        self.ignored = 0  # number of media messages of the other track
         self.unknown = UnknownMessages()
         self.messages_per_s = MESSAGES_PER_S
         self.jitter = JitterBuffer(reorder_frames)
@@ -180,7 +182,7 @@ class TelnyxCodec:
             raise
 
     def release(self) -> Sequence[InboundEvent]:
-        """Return the frames that wait for a missing frame. The gaps count as lost."""
+        """Return the frames that are held until a missing frame arrives. The gaps count as lost."""
         frames = tuple(self.jitter.flush())
         self.accepted += len(frames)
         return frames
@@ -246,7 +248,7 @@ class TelnyxCodec:
         )
 
     def _stop(self) -> Sequence[InboundEvent]:
-        """Return the frames that waited for a missing frame, then the end."""
+        """Return the frames that were held until a missing frame arrives, and the end of the stream."""
         self._session.close()
         return (*self.release(), StreamStopped())
 
@@ -263,7 +265,7 @@ def _encoding(form: _Format) -> Encoding | None:
 
 
 def _decode_state(state: str) -> str:
-    """Decode client_state from base64. Returns an empty text if it is not base64, because it is not ours."""
+    """Decode client_state from base64. Returns "" if the value is not base64, because control did not set it."""
     try:
         return a2b_base64(state, strict_mode=True).decode()
     except ValueError:

@@ -1,6 +1,6 @@
 """Twilio Media Streams (bidirectional, `<Connect><Stream>`): JSON text messages, mu-law at 8 kHz.
 
-Source: Twilio's page "Media Streams - WebSocket Messages". Numbers are sent as strings there.
+Source: Twilio's page "Media Streams - WebSocket Messages". Twilio sends numbers as strings.
 """
 
 from binascii import b2a_base64
@@ -41,7 +41,7 @@ class _Part(msgspec.Struct, rename="camel", gc=False):
 
 
 class _Event(msgspec.Struct, tag_field="event", rename="camel", gc=False):
-    """A message. Fields that we do not use are not declared, so they are not validated."""
+    """A message. Unused fields are not declared, so they are not validated."""
 
 
 class _ConnectedMessage(_Event, tag="connected"):
@@ -101,14 +101,14 @@ class TwilioCodec:
     """The `Codec` for Twilio.
 
     Only the inbound track is passed on. Outgoing audio is raw mu-law, because a WAV header would be audible as noise. A
-    mark that comes back does not prove that its audio was played, because `clear` returns every pending mark.
+    returned mark does not prove that its audio was played, because `clear` returns every pending mark.
     """
 
     __slots__ = ("_media_start", "_reader", "_session", "_stream", "accepted", "ignored", "messages_per_s", "unknown")
 
     def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
-        self.accepted = 0  # the number of media messages passed on
-        self.ignored = 0  # the number of media messages of the other track
+        self.accepted = 0  # number of media messages passed on
+        self.ignored = 0  # number of media messages of the other track
         self.unknown = UnknownMessages()
         self.messages_per_s = 0
         self._session = StreamSession()

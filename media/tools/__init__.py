@@ -1,1 +1,1 @@
-"""The tools of agents in calls, and their runs."""
+"""The tools of agents in calls, and the runner that executes them."""

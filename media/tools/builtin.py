@@ -1,4 +1,4 @@
-"""The built-in tools that end the stream: hang up and transfer."""
+"""The built-in tools that end the stream: `end_call` and `transfer`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,14 +16,18 @@ class _Reason(Struct):
 
 
 def end_call(end: Callable[[], None]) -> Tool:
-    """Make the tool that hangs up after everything said so far was played."""
+    """Return the tool that hangs up after all speech so far was played."""
     description = "Hang up. Say goodbye in the same answer; it is played out before the line closes."
     spec = ToolSpec("end_call", description, _reason_parameters("Why the conversation is over."))
     return _make_ending_tool(spec, end, "The call ends when your last words have been played.")
 
 
 def transfer(start_transfer: Callable[[], None], language: str = "en") -> Tool:
-    """Make the tool that transfers the caller to a person after everything was played. `language` is the filler's."""
+    """Return the tool that transfers the caller to a person after all speech was played.
+
+    Args:
+        language: The language of the filler.
+    """
     description = "Put the caller through to a person. Say so in the same answer; it is played out first."
     spec = ToolSpec("transfer", description, _reason_parameters("What the caller wants from a person."))
     result = "The caller is put through when your last words have been played."
@@ -35,8 +39,12 @@ def _reason_parameters(description: str) -> dict[str, Any]:
 
 
 def _make_ending_tool(spec: ToolSpec, end: Callable[[], None], result: str, filler: str = "") -> Tool:
-    """Make a tool that ends the stream. `end` is called at once and takes effect after the speech. The model gets
-    `result`."""
+    """Return a tool that ends the stream.
+
+    Args:
+        end: Called at once. The stream ends after the speech.
+        result: The text that the model receives.
+    """
 
     async def run(arguments: bytes, run_id: str) -> str:
         msgspec.json.decode(arguments, type=_Reason)

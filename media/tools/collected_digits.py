@@ -1,4 +1,4 @@
-"""The tool `collect_digits`."""
+"""The tool `collect_digits`, which waits for digits that the caller presses or says."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,29 +16,29 @@ DigitKind = Literal["", "phone", "card"]
 MOST_TRIES: Final = 3
 MOST_DIGITS: Final = 64
 LONGEST_PROMPT: Final = 300
-# The number of tries if the model specifies none and the caller may say that the digits are wrong.
+# The number of tries if the model specifies none and the caller can reject the digits.
 CONFIRMED_TRIES: Final = 2
-# Sent to the model after all tries of spoken digits have failed.
+# Sent to the model if all tries of spoken digits failed.
 OFFER_KEYPAD: Final = "If you ask again, offer the phone's keypad."
-# Three tries of up to 64 digits, and the words before them.
+# Enough for three tries with up to 64 digits, and the words before them.
 TIMEOUT_S: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class DigitRequest:
-    """The digits for which a tool waits.
+    """The parameters of a request for digits.
 
     Attributes:
         least: The minimum number of digits.
         most: The maximum number of digits.
-        terminator: A key that ends the input; empty for none.
+        terminator: The key that ends the input, or "".
         first_ms: The longest wait for the first digit.
         next_ms: The longest wait for each further digit.
-        spoken: Words count as well as keys.
+        spoken: Spoken digits count as well as keys.
         kind: A phone number or a card, whose length shows its end.
         tries: The number of tries.
-        retry_prompts: What the agent says before each further try.
-        confirm: The call reads the digits back and the caller confirms them. Spoken digits are always confirmed.
+        retry_prompts: The agent's words before each further try.
+        confirm: The digits are read back, and the caller confirms them. Spoken digits are always confirmed.
     """
 
     least: int = 1
@@ -126,17 +126,17 @@ def collect_digits(
     collect: Callable[[DigitRequest], Awaitable[CollectedDigits]],
     takes_speech: Callable[[], bool] = lambda: False,
 ) -> Tool:
-    """Make the tool that waits for digits that the caller presses, or says if the model allows it.
+    """Return the tool that waits for digits that the caller presses, or says if the model allows it.
 
-    The tool stops at a barge-in, unless words count: a caller who talks instead of pressing keys gets an answer, and is
-    not told later that nothing was pressed.
+    The tool stops at a barge-in, unless spoken digits count. A caller who talks instead of pressing keys gets an
+    answer, without a later report that nothing was pressed.
 
     Args:
         takes_speech: Returns whether the caller's words belong to a run.
     """
 
     async def run(arguments: bytes, run_id: str) -> str:
-        ask = msgspec.json.decode(arguments, type=_Arguments, strict=False)  # models write numbers as strings, too
+        ask = msgspec.json.decode(arguments, type=_Arguments, strict=False)  # models also write numbers as strings
         first_s = ask.timeout_s if ask.first_timeout_s is None else ask.first_timeout_s
         request = DigitRequest(
             least=ask.min_digits,
@@ -162,7 +162,7 @@ def collect_digits(
 
 
 def _describe(collected: CollectedDigits, least: int) -> str:
-    """Return the result for the model, without unconfirmed digits, because the model might use them."""
+    """Return the result for the model. Unconfirmed digits are excluded, because the model might use them."""
     if collected.outcome == "nothing":
         return "The caller pressed nothing."
     if collected.outcome == "unconfirmed":

@@ -1,4 +1,4 @@
-"""Sentences that the agent says while the caller waits, in each language."""
+"""Filler sentences that the agent says while the caller waits, by language."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -26,7 +26,7 @@ _FILLERS: Final[Mapping[str, Sequence[str]]] = {
     ),
 }
 
-# Replaces the first filler if that was said last.
+# Replaces the first filler if that filler was said last.
 _OTHER_FIRST: Final[Mapping[str, str]] = {
     "en": "Just a second, please.",
     "de": "Eine Sekunde, bitte.",
@@ -36,19 +36,20 @@ _OTHER_FIRST: Final[Mapping[str, str]] = {
 
 
 def first_filler(language: str) -> str:
-    """Return the first words, unless the tool has its own. In English if there are none."""
+    """Return the first filler for tools without their own. Languages without fillers use English."""
     return (_fillers(language) or _FILLERS["en"])[0]
 
 
 def more_fillers(language: str) -> Sequence[str]:
-    """Return what is said in turn after the first words. Empty if there is nothing in this language."""
+    """Return the fillers that follow the first one, in order. Returns an empty sequence for languages without
+    fillers."""
     return _fillers(language)[1:]
 
 
 def late_fillers(language: str) -> tuple[Sequence[str], Sequence[str]]:
-    """Return what is said when an answer is late: short first words, said in turn, and what follows them.
+    """Return the fillers for a late answer: alternating short first fillers, and the fillers that follow them.
 
-    In English if there are none in this language.
+    Languages without fillers use English.
     """
     language = language if _fillers(language) else "en"
     return (first_filler(language), _OTHER_FIRST[_base(language)]), more_fillers(language)

@@ -1,4 +1,4 @@
-"""Tools that control runs: the port for requests, and a tool made from the plan."""
+"""Tools that control runs: the port for requests, and the tool for an entry of the plan."""
 
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -13,10 +13,10 @@ DEFAULT_REMOTE_TIMEOUT_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ToolRequest:
-    """One request to run a tool.
+    """A request to run a tool.
 
     Attributes:
-        arguments: JSON as the model wrote it.
+        arguments: The JSON that the model wrote.
         run_id: The idempotency key. A repeated request with this key, even from another node, gets the first outcome.
     """
 
@@ -33,12 +33,12 @@ class RemoteTools(Protocol):
     """Runs the tools that media cannot run itself."""
 
     async def run(self, call: ToolRequest) -> str:
-        """Run a tool. Raises ToolError."""
+        """Run a tool and return its result as text for the model. Raises ToolError."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallIdentity:
-    """The call, with its workspace and agent."""
+    """The IDs of a call, its workspace and its agent."""
 
     call_id: str
     workspace_id: str
@@ -46,13 +46,13 @@ class CallIdentity:
 
 
 def make_remote_tool(plan: ToolPlan, remote: RemoteTools | None, call: CallIdentity, language: str) -> Tool:
-    """Make a tool that control runs.
+    """Return a tool that control runs.
 
-    It is repeatable whatever the plan says, because control runs each run id only once. The plan's `repeatable` is for
-    control, which may then repeat a tool whose outcome it has lost.
+    The tool is always repeatable, because control runs each run ID only once. The plan's `repeatable` is for control,
+    which may then repeat a tool whose outcome it has lost.
 
     Args:
-        remote: None in a stand-alone server.
+        remote: Runs the tool. None in a stand-alone server.
         language: The language of the filler.
     """
     timeout_s = DEFAULT_REMOTE_TIMEOUT_S if plan.timeout_s is None else plan.timeout_s

@@ -12,25 +12,25 @@ from media.providers.ports import ToolCall, ToolSpec
 from media.tools.tool import MAY_BE_DONE, Tool, ToolError
 from shared.events import Event, ToolRan, ToolStarted
 
-# The outcome of a run that was cancelled, and of a run that failed because of an internal error.
+# The results of a canceled run, and of a run that failed because of an internal error.
 CANCELLED_RESULT: Final = "No result: it was given up before it was done."
 FAILED_RESULT: Final = "No result: an internal error."
-# The maximum number of concurrent runs of a call. A model that calls more gets an error.
+# The maximum number of concurrent runs of a call. A model that starts more runs gets an error.
 MOST_RUNNING: Final = 8
 # The maximum length of a result in characters, because every request to the model and every checkpoint contain all
 # results.
 LONGEST_RESULT: Final = 16_000
-# Derives run ids (`make_run_id`). It must never change, because every version of the program must derive the same ids.
+# The namespace of run IDs (`make_run_id`). It must never change, because all releases must derive the same IDs.
 _RUN_IDS: Final = uuid.UUID("7b2d0c1e-5f0a-4d52-9a55-0c0f6d1f7a10")
 
 
 @dataclass(frozen=True, slots=True)
 class ToolOutcome:
-    """How a run ended.
+    """The result of a run.
 
     Attributes:
-        text: For the model.
-        is_cancelled: The run was cancelled, because nothing waits for it any longer.
+        text: The text for the model.
+        is_cancelled: The run was canceled, because its result is no longer needed.
     """
 
     ok: bool
@@ -43,13 +43,13 @@ OutcomeTaker = Callable[[ToolOutcome], None]
 
 @dataclass(slots=True, eq=False)
 class ToolRun:
-    """One run.
+    """A run of a tool.
 
     Attributes:
-        key: The tool and its arguments, however the model spaced and ordered them.
+        key: The tool and its arguments, normalized regardless of the model's spacing and order.
         turn: The caller's turn in which the model called the tool.
-        began_ms: On the call's clock.
-        takers: Called with the outcome before it is reported.
+        began_ms: The start on the call's clock.
+        takers: Callbacks that receive the outcome before it is reported.
     """
 
     tool: Tool
@@ -63,7 +63,7 @@ class ToolRun:
 
 
 class ToolRunner:
-    """The runs of one call, which belong to the call and not to their callers. Use it on the event loop."""
+    """The runs of one call. They belong to the call, not to their callers. Must be used on the event loop."""
 
     def __init__(
         self, tools: Mapping[str, Tool], call_id: str, clock: Callable[[], float], emit: Callable[[Event], None]
@@ -78,10 +78,10 @@ class ToolRunner:
         return bool(self._running)
 
     def start(self, call: ToolCall, number: int, turn: int, take: OutcomeTaker) -> ToolRun:
-        """Start a run, or join a current run of the same tool with the same arguments.
+        """Start a run, or join a running run of the same tool with equal arguments.
 
         Args:
-            number: The number of the call among all tool calls of the conversation, from 1. The run's id is derived
+            number: The number of the call among all tool calls of the conversation, from 1. The run's ID is derived
                 from it.
             take: Called once with the outcome.
         """
@@ -100,7 +100,7 @@ class ToolRunner:
         return run
 
     def cancel(self, run: ToolRun) -> None:
-        """Cancel a run. A run that has ended stays unchanged."""
+        """Cancel a run. Does nothing if the run has ended."""
         if task := self._running.get(run):
             task.cancel()
 
@@ -125,14 +125,14 @@ class ToolRunner:
             took_ms = round(self._clock() - run.began_ms)
             public = "" if run.tool.secret else outcome.text
             self._emit(ToolRan(run.turn, run.tool.spec.name, outcome.ok, public, took_ms, run.run_id))
-        finally:  # whatever fails here, no caller may wait forever
+        finally:  # even if a callback fails, no caller may wait forever
             run.ended.set()
 
 
 def make_run_id(call_id: str, number: int, name: str, arguments: bytes) -> str:
-    """Derive a run's idempotency key from what a checkpoint keeps, so that a resumed call finds the run again.
+    """Derive a run's idempotency key from data that a checkpoint keeps, so that a resumed call finds the run again.
 
-    The ids that models give to their tool calls are unsuitable, because some models count from 0 in each answer. Name
+    The IDs that models give to their tool calls are unsuitable, because some models count from 0 in each answer. Name
     and arguments are part of the key, so that a call whose last checkpoint was lost never gets another tool's outcome.
     """
     parts = msgspec.json.encode((call_id, number, name, arguments.decode("utf-8", "replace")))
@@ -153,7 +153,8 @@ async def _carry_out(run: ToolRun) -> ToolOutcome:
 
 
 def _outcome(task: asyncio.Task[ToolOutcome]) -> ToolOutcome:
-    """Return the outcome. An internal error ends only this run, and the loop's exception handler logs the traceback."""
+    """Return the outcome of a run's task. An internal error ends only this run; the loop's exception handler logs its
+    traceback."""
     if task.cancelled():
         return ToolOutcome(False, CANCELLED_RESULT, is_cancelled=True)
     error = task.exception()
@@ -164,7 +165,7 @@ def _outcome(task: asyncio.Task[ToolOutcome]) -> ToolOutcome:
 
 
 def _canonical(arguments: bytes) -> bytes:
-    """Return the same bytes for the same arguments. Invalid arguments stay unchanged."""
+    """Return equal bytes for equal arguments. Invalid arguments stay unchanged."""
     try:
         return msgspec.json.encode(msgspec.json.decode(arguments), order="deterministic")
     except (msgspec.MsgspecError, OverflowError, RecursionError):

@@ -1,7 +1,7 @@
 """The tool `send_digits`, with which the agent presses keys, for example in a phone menu.
 
-The keys reach only the party that is already on the line; they dial no number. An outside phone system handles the keys
-as it does for any caller.
+The keys reach only the party that is already on the line; they do not dial a number. An outside phone system handles
+the keys like those of any caller.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ from media.providers.ports import ToolSpec
 from media.tools.tool import Tool, ToolFunction
 from shared.plan import LONGEST_KEYS, SEND_DIGITS
 
-# 64 keys last 13 s, 64 pauses of a second 64 s, and the agent's words precede them.
+# 64 keys last 13 s, 64 pauses of a second last 64 s, and the agent's words precede them.
 TIMEOUT_S: Final = 100.0
 SENT_RESULT: Final = "The keys were pressed. Wait for what the other side says."
 _KEYS_PATTERN: Final = r"^[0-9A-D*#wW,]*[0-9A-D*#][0-9A-D*#wW,]*$"
@@ -25,23 +25,24 @@ class _Arguments(Struct):
 
 
 class KeyPresser(Protocol):
-    """Presses keys. The call's `SentKeys` implement this."""
+    """Presses keys. Implemented by the call's `SentKeys`."""
 
     async def press(
         self, keys: str, run_id: str, *, is_secret: bool, ask_carrier: Callable[[], Awaitable[object]] | None = None
     ) -> None:
-        """Press keys, and return once the last key has sounded."""
+        """Press keys, and return after the last key has sounded."""
 
 
 def make_send_digits(keypad: KeyPresser, carrier: ToolFunction | None = None, *, is_secret: bool = False) -> Tool:
-    """Make the tool that presses keys.
+    """Return the tool that presses keys.
 
-    A run is never repeated, even after the call was resumed, because it is unknown which keys were heard. The answer
-    ends with the run, because further words of the agent would answer the menu.
+    A run is never repeated, even after the call was resumed, because it is unknown which keys the other party received.
+    The answer ends with the run, because further words of the agent would answer the menu.
 
     Args:
-        carrier: Asks control to have the carrier make the tones. None puts the tones into the agent's audio.
-        is_secret: The record contains no digits.
+        carrier: Requests the tones from the carrier through control. If it is None, the tones are mixed into the
+            agent's audio.
+        is_secret: Events contain no digits.
     """
 
     async def run(arguments: bytes, run_id: str) -> str:

@@ -1,4 +1,4 @@
-"""A tool of an agent with its traits, and the error that goes back to the model."""
+"""A tool of an agent with its traits, and the error that the model receives."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -6,22 +6,22 @@ from typing import Final
 
 from media.providers.ports import ToolSpec
 
-# The time limit of a tool that has no limit of its own.
+# The time limit of a tool without its own limit.
 DEFAULT_TIMEOUT_S: Final = 60.0
 
-# For the model, if a run was begun and its outcome is unknown. Otherwise the model would call the tool again, which is
-# a new run, and book twice.
+# The text for the model if a run was started and its outcome is unknown. Otherwise, the model would call the tool
+# again, which is a new run, and could book twice.
 MAY_BE_DONE: Final = (
     "It may have been done. Tell the caller so; call it again only if that does no harm or the caller wants it."
 )
 
-# Accepts the arguments (JSON as the model wrote it) and the run's id, and returns text for the model. Raises ToolError,
-# and msgspec.MsgspecError for invalid arguments.
+# A function that accepts the arguments (the JSON that the model wrote) and the run's ID, and returns text for the
+# model. Raises ToolError, and msgspec.MsgspecError for invalid arguments.
 ToolFunction = Callable[[bytes, str], Awaitable[str]]
 
 
 class ToolError(Exception):
-    """A tool could not be run. The model gets the message."""
+    """A tool could not be run. The model receives the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +29,16 @@ class Tool:
     """A tool: its description for the model, its function, and its traits.
 
     Attributes:
-        timeout_s: After this time the run is cancelled, and the model gets an error.
-        filler: Said while a run keeps the caller waiting in silence, and before the end of a call if the model says
-            nothing. Empty means that the silence is intended, because the caller presses keys.
-        ends_call: The model gets no further request, because the stream is closed, unless the caller has interrupted
-            the sentence that called the tool.
-        secret: The result is left out of events (digits may be a card number or a PIN).
-        ends_answer: After success the model is asked again only once the other side has said something.
+        timeout_s: After this time the run is canceled, and the model gets an error.
+        filler: Spoken while a run keeps the caller waiting in silence, and before the end of a call if the model says
+            nothing. If it is empty, the silence is intended, because the caller presses keys.
+        ends_call: After the run, the stream is closed without a further request to the model, unless the caller has
+            interrupted the sentence that called the tool.
+        secret: Events exclude the result (digits may be a card number or a PIN).
+        ends_answer: After a successful run, the next request to the model waits until the other side has spoken.
         repeatable: A run that was lost with its node may be repeated.
-        stops_at_barge_in: A run is part of the sentence that called it, and is cancelled with it.
-        takes_speech: Called at a barge-in: returns whether the caller's words belong to the run, which then continues.
+        stops_at_barge_in: A run is part of the sentence that called it, and is canceled with it.
+        takes_speech: Called at a barge-in. Returns whether the caller's words belong to the run, which then continues.
     """
 
     spec: ToolSpec

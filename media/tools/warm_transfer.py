@@ -1,4 +1,4 @@
-"""The tool `transfer` for warm transfers: control calls the target and asks whether it accepts."""
+"""The tool `transfer` for warm transfers: control calls the target and asks the target to accept the call."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -18,7 +18,7 @@ TRANSFER_FAILED_RESULT: Final = (
     "Help them yourself as far as you can, for example by taking a message."
 )
 ACCEPTED_RESULT: Final = "The person has taken the call. The caller is connected now."
-# The reasons why the target of a transfer was not reached, for the model.
+# The reasons why the target of a transfer was not reached, as text for the model.
 _FAILURES: Final[Mapping[TransferFailure, str]] = {
     "busy": "the line is busy",
     "no_answer": "nobody answered the phone",
@@ -33,14 +33,14 @@ class _Arguments(Struct):
 
 
 class _Decision(Struct):
-    """Control's answer: a conference in which the target waits, or the reason why it does not."""
+    """Control's answer: the conference in which the target waits, or the reason why there is no conference."""
 
     conference: str = ""
     failure: TransferFailure = "failed"
 
 
 def transfer_failed_result(failure: TransferFailure) -> str:
-    """What the model is told of a transfer whose target was not reached."""
+    """Return the text for the model about a transfer whose target was not reached."""
     return TRANSFER_FAILED_RESULT.format(reason=_FAILURES[failure])
 
 
@@ -53,8 +53,13 @@ def make_warm_transfer(
     language: str,
     join: Callable[[str], None],
 ) -> Tool:
-    """number: the target's. join: has the caller join this conference at once, whoever speaks. The caller may talk with
-    the agent until the target has decided."""
+    """Return the tool that transfers the caller to a target that accepts the call. The caller may talk with the agent
+    until the target has decided.
+
+    Args:
+        number: The number of the target.
+        join: Moves the caller into this conference at once, even while someone speaks.
+    """
     tool = make_remote_tool(plan, remote, call, language)
 
     async def run(arguments: bytes, run_id: str) -> str:

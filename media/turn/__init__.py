@@ -1,1 +1,1 @@
-"""Turn-taking. Its clock is the received audio."""
+"""Turn-taking: detects the caller's speech and decides who has the floor. Its clock is the received audio."""

@@ -1,4 +1,4 @@
-"""Determines what the agent's last words ask of the caller."""
+"""Determines which kind of reply the agent's last words ask for."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ _AMERICAN = "US"
 
 @dataclass(frozen=True, slots=True)
 class AgentQuestion:
-    """What the agent's last words ask.
+    """The question or request in the agent's last words.
 
     Attributes:
         expect: The likely kind of reply.
-        asks: Whether there is a question or a request at all.
-        dictated: What the caller is asked to dictate, if anything.
+        asks: Whether the words contain a question or a request.
+        dictated: The text that the caller is asked to dictate, or None.
     """
 
     expect: ExpectedReply = ExpectedReply.REPLY
@@ -26,11 +26,12 @@ class AgentQuestion:
 
 
 def read_question(agent_text: str, language: str) -> AgentQuestion:
-    """Return what an agent that has just said this asks.
+    """Return the question in the agent's last words.
 
     Args:
-        language: The language of the call. Its region ("GB" of "en-GB") decides which country's telephone numbers are
-            usual; without a region those of the US are.
+        agent_text: The agent's last words.
+        language: The language of the call. Its region ("GB" of "en-GB") determines the usual telephone numbers. The
+            default region is the US.
     """
     sentence, expect = asked_sentence(agent_text), expected_reply(agent_text)
     if not sentence or expect not in _DICTATED:

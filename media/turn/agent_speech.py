@@ -17,9 +17,9 @@ class AgentSpeech:
     """The agent's latest words.
 
     Attributes:
-        expect: As in `AgentQuestion`. Stays set after the words are over.
-        dictated: As `expect`.
-        asks: As `expect`.
+        expect: The likely kind of reply, as in `AgentQuestion`. Kept after the words are over.
+        dictated: The text that the caller is asked to dictate. Kept after the words are over.
+        asks: Whether the words contain a question or a request. Kept after the words are over.
         ends_ms: The end of the words, if known.
         is_last: The call ends with the words.
         is_audible: The words have begun and are not over.
@@ -45,34 +45,34 @@ class AgentSpeech:
         return self.settles_at != NEVER
 
     def awaits_answer(self, onset: int, near_end_ms: int) -> bool:
-        """Return whether the words are a question that is so near its end that any word may answer it."""
+        """Return whether the words are a question so near its end that any word may answer it."""
         return self.asks and self.ends_ms is not None and self.ends_ms - onset <= near_end_ms
 
     def may_be_lowered(self, t: int, near_end_ms: int) -> bool:
-        """Return whether speech over the words may be a backchannel, and not a continued turn or an answer.
+        """Return whether speech over the words may be a backchannel instead of a continued turn or an answer.
 
-        Nobody gives a backchannel to words that have just begun.
+        People do not give backchannels to words that have just begun.
         """
         is_open = self.leaves_turn_open or self.is_last or self.awaits_answer(t, near_end_ms)
         return self.is_audible and not is_open and t - self.began_at >= JUST_BEGUN_MS
 
     def sound(self, t: int) -> None:
-        """The words become audible."""
+        """Record that the words became audible."""
         self.is_audible = True
         self.began_at = t
 
     def open_turn(self, t: int, settle_ms: int) -> None:
-        """The words became audible at `t`, and leave the caller's turn open for `settle_ms`."""
+        """Record that the words became audible at `t` and leave the caller's turn open for `settle_ms`."""
         self.open_until = t + settle_ms
         self.settles_at = self.open_until + (NOTICED_MS if settle_ms else 0)
 
     def begin(self) -> None:
-        """The agent prepares other words, about which nothing is known yet."""
+        """Reset the state, because the agent prepares new words."""
         self.is_audible = self.asks = self.is_last = False
         self.ends_ms = None
         self.settles_at = NEVER
 
     def stop(self) -> None:
-        """The words are over or were cut off."""
+        """Record that the words are over or were cut off."""
         self.is_audible = False
         self.settles_at = NEVER

@@ -7,7 +7,7 @@ _LONGEST = 3
 
 
 def phrase_set(text: str) -> frozenset[str]:
-    """Split a list that is written with bars: "a|b c" becomes a, b c."""
+    """Split a list that is separated by bars: "a|b c" becomes a, b c."""
     return frozenset(text.split("|"))
 
 
@@ -18,14 +18,14 @@ _BACKCHANNELS = phrase_set(
     "cool|nice|fine|perfect|exactly|absolutely|of course|true|that's right|sounds good|makes sense|go on|go ahead|"
     "really|wow|no problem|no worries|you're right|sí|si|claro|vale|ajá|ja|genau|stimmt|oui|d'accord|ouais|certo"
 )
-# What recognizers write for "yeah", "mhm" and "right" if they hear nothing else.
+# What recognizers write for "yeah", "mhm" and "right" if they recognize nothing else.
 _MISHEARD = phrase_set("here|hear|year|ear|her|him|hum|home|yet|white|write|you")
-# Words that interrupt the agent at once, however many words an interruption otherwise needs.
+# Words that interrupt the agent at once, regardless of the number of words that an interruption otherwise needs.
 _DEMANDS = phrase_set("no|nope|stop|wait|hold on|hang on|actually|excuse me|pardon|sorry|one moment|one second")
 
 
 def word_list(text: str) -> list[str]:
-    """Split a list that is written with spaces, in its order."""
+    """Split a list that is separated by spaces, in its order."""
     return text.split()
 
 

@@ -1,4 +1,4 @@
-"""The caller's voice as the floor sees it, without speech that has stalled."""
+"""The caller's voice as the floor uses it, excluding speech that has stalled."""
 
 from collections.abc import Callable
 
@@ -26,12 +26,10 @@ class CallerVoice:
     def __init__(
         self, others_may_talk: Callable[[], bool] | None = None, onset_ms: Callable[[], int] | None = None
     ) -> None:
-        """Create the voice of a caller who is silent.
-
-        Args:
-            others_may_talk: Returns whether a sound that adds no words may come from other people behind the caller.
-                None means never.
-            onset_ms: Returns the true start of the current speech. None means that it begins when it is noticed.
+        """Args:
+        others_may_talk: Returns whether a sound that adds no words may come from other people behind the caller.
+            None means never.
+        onset_ms: Returns the true start of the current speech. None means that speech starts when it is noticed.
         """
         self._others_may_talk = others_may_talk
         self._onset_ms = onset_ms
@@ -50,7 +48,7 @@ class CallerVoice:
         return self._words_end if self._is_others else self.last_ms
 
     def take_frame(self, t: int, speaking: bool, last_voice_ms: int) -> None:
-        """Process one frame, as the detector sees it."""
+        """Process one frame, as reported by the detector."""
         if self.stalled.is_hidden:
             last_voice_ms, speaking = self.stalled.hide(last_voice_ms, speaking=speaking), False
         if speaking is not self.is_heard:
@@ -66,17 +64,18 @@ class CallerVoice:
         return self.since if self._onset_ms is None else self._onset_ms()
 
     def ask_for_words(self) -> None:
-        """The recognizer is asked for the words until now."""
+        """Record that the words until now are requested from the recognizer."""
         self._asked_end = self.last_ms
 
     def take_words(self, t: int, words: int, *, is_changed: bool, answers: bool) -> None:
-        """The recognizer has sent the words of the turn.
+        """Process the recognizer's words of the turn.
 
         If others may talk and the number of words has not grown since the last request, the sound in between came from
         others.
 
         Args:
             words: The number of words.
+            is_changed: The words differ from the earlier ones.
             answers: The words answer the latest request.
         """
         self.stalled.tell(t, is_changed=is_changed, answers=answers)
@@ -93,7 +92,7 @@ class CallerVoice:
         return self.stalled.hide_if_stalled(t, self.since)
 
     def end_turn(self) -> None:
-        """The words were answered. The voice may continue."""
+        """Start a new turn, because the words were answered. The voice may continue."""
         self.stalled.end_turn()
         self._words, self._words_end, self._asked_end = 0, NEVER, NEVER
         self._is_others = False

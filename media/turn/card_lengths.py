@@ -23,7 +23,7 @@ _USUAL: Final = frozenset({16})
 
 
 def card_lengths(digits: str) -> frozenset[int]:
-    """Return the possible lengths of a card number that begins with these digits; 16 if the brand is not known yet."""
+    """Return the possible lengths of a card number that begins with these digits, or 16 if the brand is unknown."""
     for first, last, lengths in _BRANDS:
         if len(digits) >= len(first) and first <= digits[: len(first)] <= last:
             return frozenset(lengths)

@@ -1,4 +1,4 @@
-"""The model of completeness: the probability, from the words alone, that the caller has finished.
+"""A model that estimates from the words alone the probability that the caller has finished.
 
 The model is a small network over hashed words (docs/develop/turn-model.md). It takes about 0.2 ms for a text, in numpy,
 and needs no thread and no file after it is loaded. Punctuation at the end is ignored, because recognizers end nearly
@@ -60,14 +60,14 @@ class CompletenessModel:
     def probabilities(
         self, texts: Sequence[str], *, language: str = "en", asked: ExpectedReply = ExpectedReply.REPLY
     ) -> list[float]:
-        """Return, for each text of a caller's turn, the probability (0-1) that the words end here; 0 for a text without
-        words.
+        """Return, for each text of a caller's turn, the probability (0 to 1) that the words end here. Returns 0 for a
+        text without words.
 
         The model is calibrated for equal numbers of finished and unfinished texts, and reads the last 1,000 characters
         of a text.
 
         Args:
-            asked: What the agent expects to hear.
+            asked: The kind of reply that the agent expects.
 
         Raises:
             ValueError: The language is not supported.

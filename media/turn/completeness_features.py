@@ -1,7 +1,7 @@
 """The features of the completeness model: hashed words and endings, and a few counts.
 
 The mark at the end is dropped, because recognizers put one after every fragment. Marks between sentences are kept,
-because the recognizer knew the words that follow.
+because the recognizer placed them with the following words available.
 
 A change here invalidates every trained file: raise `FORMAT` and train again (docs/develop/turn-model.md).
 """
@@ -20,7 +20,7 @@ MAX_CHARS, MAX_WORDS = 1_000, 32
 NGRAM_BUCKETS, WORD_BUCKETS, ENDING_BUCKETS = 1 << 18, 1 << 15, 1 << 12
 LAST_WORDS, FIRST_WORDS, ENDINGS = 6, 3, 3
 START = "^"
-# These stand for punctuation between two sentences, and between two parts of one.
+# Tokens for punctuation between two sentences, and between two parts of a sentence.
 STOP, COMMA = ".", ","
 NGRAMS = 23
 COUNTS = 26

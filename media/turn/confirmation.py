@@ -1,4 +1,4 @@
-"""Detects whether a caller confirms what was read back."""
+"""Detects whether a caller confirms digits or text that was read back."""
 
 from enum import StrEnum
 from typing import Final
@@ -7,11 +7,11 @@ from media.turn.backchannels import phrase_set, split_words
 
 
 class CallerConfirmation(StrEnum):
-    """What an answer to "Is that right?" means."""
+    """The meaning of an answer to "Is that right?"."""
 
     YES = "yes"
     NO = "no"
-    UNCLEAR = "unclear"  # few words that mean neither or both: the question is repeated
+    UNCLEAR = "unclear"  # few words that mean neither or both, so the question is repeated
     OTHER = "other"  # the caller says something else
 
 
@@ -30,12 +30,12 @@ _DOUBTS: Final = phrase_set(
     "but|except|almost|nearly|actually|wait|aber|fast|au\u00dfer|moment|pero|casi|excepto|menos|mais|sauf|presque|"
     "attendez"
 )
-# The maximum number of words of an unclear answer. A longer text without a yes or a no says something else.
+# The maximum number of words of an unclear answer. A longer text without a yes or a no has another meaning.
 _MOST_WORDS: Final = 3
 
 
 def read_confirmation(text: str) -> CallerConfirmation:
-    """Return what the caller's words mean.
+    """Return the meaning of the caller's words.
 
     A no takes precedence over a yes, because asking again is better than storing a wrong number.
     """

@@ -1,7 +1,4 @@
-"""The decisions of the floor.
-
-Times are in ms on the call's audio clock.
-"""
+"""The decisions of the floor. Times are in ms on the call's audio clock."""
 
 from dataclasses import dataclass
 
@@ -10,7 +7,11 @@ from media.turn.end_reason import EndReason
 
 @dataclass(frozen=True, slots=True)
 class CallerStarted:
-    """The caller began to speak and has the floor. `again` means after a pause within the same turn."""
+    """The caller began to speak and has the floor.
+
+    Attributes:
+        again: The caller continues after a pause within the same turn.
+    """
 
     t: int
     again: bool = False
@@ -18,8 +19,8 @@ class CallerStarted:
 
 @dataclass(frozen=True, slots=True)
 class CallerOverlaps:
-    """The caller speaks over words that cannot be interrupted: notify the recognizer. The words are answered when the
-    agent is done."""
+    """The caller speaks over words that cannot be interrupted: notify the recognizer. The caller's words are answered
+    when the agent is done."""
 
     t: int
 
@@ -55,7 +56,7 @@ class CallerDone:
         text: The whole turn, including what an interrupted reply should have answered.
         due_ms: When the silence was long enough and no sound kept the turn open. The time from there to `t` was spent
             waiting for the text.
-        reason: What decided the required length of the silence.
+        reason: The evidence that decided the required length of the silence.
     """
 
     t: int
@@ -115,8 +116,11 @@ class HoldAgent:
 
 @dataclass(frozen=True, slots=True)
 class ResumeAgent:
-    """The speech was nothing or a backchannel: continue where the agent was held. `lowered`: it was only lowered, never
-    silent."""
+    """The speech was nothing or a backchannel: continue where the agent was held.
+
+    Attributes:
+        lowered: The agent was only lowered, never silent.
+    """
 
     t: int
     lowered: bool = False

@@ -54,7 +54,7 @@ class DictationState:
     """How far a dictation has progressed.
 
     Attributes:
-        digits: What was dictated so far, with UNCLEAR for each digit that was not understood. For a reference also
+        digits: The dictated digits so far, with UNCLEAR for each digit that was not understood. References also contain
             letters. Empty for dates and e-mail addresses.
         missing: The minimum number of missing digits; 0 if there is no count.
         may_continue: The dictation is whole, but could be longer.
@@ -73,11 +73,11 @@ _EMPTY: Final = DictationState(Progress.EMPTY)
 
 
 def dictation_state(text: str, expected: ExpectedDictation | None) -> DictationState:
-    """Return how far the caller's words have progressed with what was asked.
+    """Return how far the caller's dictation has progressed.
 
     Args:
-        expected: What was asked. If it is None, a run of digits at the end is read as a US phone number (3-3-4), and an
-            address as an e-mail address.
+        expected: The text that the agent asked for. If it is None, a run of digits at the end is read as a US phone
+            number (3-3-4), and an address as an e-mail address.
     """
     if expected is None:
         return _volunteered(text)
@@ -98,8 +98,8 @@ def _phone_state(text: str, expected: ExpectedDictation) -> DictationState:
 
 
 def _card_state(text: str, expected: ExpectedDictation) -> DictationState:
-    """Return the state of a card number. If a brand has several lengths, the check digit decides; it is right by chance
-    in 10 %."""
+    """Return the state of a card number. If a brand has several lengths, the check digit decides, which is right by
+    chance in 10 % of cases."""
     digits = read_digits(text)
     lengths = expected.lengths or card_lengths(digits)
     is_right = UNCLEAR not in digits and passes_luhn(digits)
@@ -185,7 +185,7 @@ def _digits(word: str, before: str) -> int:
     if word.isdecimal():
         return len(word)
     if word in _UNITS:
-        # "twenty five" is two digits, which were counted with "twenty".
+        # "twenty five" is two digits, which are counted with "twenty".
         return 0 if before in _TENS else 1
     if word in _TEENS or word in _TENS:
         return 2

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class EndReason(StrEnum):
-    """What decided the length of the silence that ended a turn."""
+    """The evidence that decided the length of the silence that ended a turn."""
 
     WORDS = "words"
     SOUND = "sound"

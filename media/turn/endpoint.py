@@ -77,8 +77,8 @@ _GOES_ON = phrase_set(
     "and|but|or|because|cause|if|when|while|although|unless|until|than|that's|um|uh|er|erm|hmm|the|a|an|my|your|our|"
     "their|its|i|i'm|i'd|i'll|i've|we're|we'd|they're|he's|she's|it's|there's|plus"
 )
-# Last words after which it usually continues ("I want to speak to", "The bus is"), except "What is it for?" and "Yes,
-# it is."
+# Last words after which a sentence usually continues ("I want to speak to", "The bus is"), except "What is it for?" and
+# "Yes, it is."
 _PREPOSITIONS = phrase_set("to|of|with|for|at|from|in|on|by|about|into")
 _AUXILIARIES = phrase_set("is|are|was|were|am|will|would|can|could")
 _PRONOUNS = phrase_set("i|you|he|she|it|we|they|that|this|there|what|who|where|how")
@@ -103,7 +103,7 @@ _THAT_IS_ALL = re.compile(
 
 
 def is_unfinished(text: str) -> bool:
-    """Return whether the text certainly breaks off: a trailing comma or dash, a conjunction, an article, a
+    """Return whether the text certainly breaks off: after a comma, a dash, a conjunction, an article or a
     hesitation."""
     spoken = split_words(text)
     return bool(spoken) and (text.rstrip().endswith(_BROKEN_OFF) or spoken[-1] in _GOES_ON)

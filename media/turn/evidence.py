@@ -33,7 +33,8 @@ _SPELLS: Final = DictationState(Progress.PARTIAL)
 
 
 class CompletenessJudge(Protocol):
-    """Judges from the words alone whether a caller has finished. At most 1 ms for a text, because calls wait for it."""
+    """Estimates from the words alone whether a caller has finished. May take at most 1 ms per text, because calls wait
+    for the result."""
 
     def supports(self, language: str) -> bool:
         """Return whether the judge supports the language."""
@@ -41,8 +42,8 @@ class CompletenessJudge(Protocol):
     def probabilities(
         self, texts: Sequence[str], *, language: str = _ENGLISH, asked: ExpectedReply = ExpectedReply.REPLY
     ) -> list[float]:
-        """Return, for each text of a caller's turn, the probability (0-1) that it ends there, whatever its last mark
-        is."""
+        """Return, for each text of a caller's turn, the probability (0 to 1) that the turn ends there, regardless of
+        the final mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,11 @@ class TurnEvidence:
     """The evidence in a pause. None means that there is no evidence of that kind.
 
     Attributes:
-        text: The probability (0-1) that the words end here.
+        text: The probability (0 to 1) that the words end here.
         second: The same probability from a second judge of the words.
         sound: The same probability from the sound (smart-turn).
         vendor: The same probability from the recognizer itself, if it is trained for that.
-        asked: What the agent's last words expect.
+        asked: The kind of reply that the agent's last words expect.
         dictation: How far the caller's dictation has progressed.
         hesitation: How much the caller's earlier pauses in this call lower the log-odds of the end.
     """
@@ -72,19 +73,19 @@ class EvidenceCollector:
     """Collects the evidence of one call's pauses.
 
     Args:
-        judge: The model; None if no model is loaded.
+        judge: The model of the words, or None if no model is loaded.
 
     Attributes:
-        sound: As in `TurnEvidence`, for the present pause. The floor sets it when it arrives.
-        is_dictating: The text that was collected last is part of a number or the like.
+        sound: The probability from the sound (see `TurnEvidence`) for the current pause. The floor sets it on arrival.
+        is_dictating: The latest collected text is part of a dictation, such as a number.
     """
 
     def __init__(self, rules: TurnRules, judge: CompletenessJudge | None = None) -> None:
         self._is_used = rules.adaptive
         self._judges = judge
         self.set_language(rules.language)
-        self._long_pauses = 0.0  # the weighted number in this call; older pauses count less
-        self._unproven = 0  # long pauses after which no new words have come yet: the sound may be somebody else's
+        self._long_pauses = 0.0  # weighted number of long pauses in this call; older pauses count less
+        self._unproven = 0  # long pauses without new words so far, whose sound may belong to other people
         self._is_by_model = False  # whether the model judged the text, and not a rule
         self._opinion: tuple[str, float] | None = None  # the second judge's text and probability
         self.sound: float | None = None
@@ -92,7 +93,7 @@ class EvidenceCollector:
         self.is_dictating = False
 
     def set_language(self, language: str) -> None:
-        """Judge the caller's words in this language (BCP 47) from now on."""
+        """Interpret the caller's words in this language (BCP 47) from now on."""
         judge = self._judges
         self._language = language.partition("-")[0].lower()
         self._judge = judge if judge is not None and judge.supports(self._language) else None
@@ -101,7 +102,7 @@ class EvidenceCollector:
 
     @property
     def judged_once(self) -> tuple[str, float]:
-        """The latest text with the model's probability. Empty if a rule decided it, or if a second judge has
+        """The latest text with the model's probability. Empty if a rule decided the text, or if a second judge has
         answered."""
         text, known = self._judged[0], self._probability
         is_open = known is not None and self._is_by_model and self._second() is None
@@ -112,9 +113,9 @@ class EvidenceCollector:
         self._opinion = (text, finished)
 
     def add_signal(self, text: str, finished: float | None) -> None:
-        """Add the recognizer's probability (0-1) that the caller has finished after this text.
+        """Add the recognizer's probability (0 to 1) that the caller has finished after this text.
 
-        It counts as long as the words are the same. A value that is not a probability is ignored.
+        The probability counts until the words change. A value that is not a probability is ignored.
         """
         words = split_words(text)
         is_known = finished is not None and 0 <= finished <= 1 and bool(words)
@@ -134,12 +135,13 @@ class EvidenceCollector:
         self._unproven = 0
 
     def collect(self, text: str, asked: ExpectedReply, dictated: ExpectedDictation | None = None) -> TurnEvidence:
-        """Return the evidence for a pause after these words; none if the rules are not adaptive.
+        """Return the evidence for a pause after these words, or no evidence if the rules are not adaptive.
 
-        The model is asked only if the words are new.
+        The model runs only if the words are new.
 
         Args:
-            dictated: What the agent has asked the caller to dictate.
+            asked: The kind of reply that the agent expects.
+            dictated: The text that the agent has asked the caller to dictate.
         """
         if not self._is_used:
             return TurnEvidence()
@@ -199,5 +201,5 @@ def _judge_dictation(text: str, asked: ExpectedReply, dictated: ExpectedDictatio
     state = dictation_state(text, dictated)
     is_day = dictated is not None and dictated.kind is DictationKind.DATE and not dictated.needs_year
     if state.progress is Progress.EMPTY or (is_day and state.progress is Progress.PARTIAL):
-        return None  # "on the fifteenth" is enough unless a date of birth was asked for
+        return None  # "on the fifteenth" is enough, unless the agent asked for a date of birth
     return state

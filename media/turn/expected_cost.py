@@ -32,7 +32,7 @@ NOTICED_MS: Final = 200
 MOST_MS: Final = 2_000
 # How long the model and the voice take if the answer is not prepared during the silence.
 ANSWER_MS: Final = 280
-# The default of the plan's `silence_ms`. Another value is the silence without evidence, and scales the other silences.
+# The default of the plan's `silence_ms`. Another value is the silence without evidence, and scales all other silences.
 DEFAULT_SILENCE_MS: Final = 600
 
 # The silence after incomplete dictated symbols, and the maximum after a complete number.
@@ -57,7 +57,7 @@ class PausePrior:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceWeights:
-    """How much each judge's log-odds contribute to the log-odds of the posterior.
+    """The weights of the judges' log-odds in the posterior log-odds.
 
     Attributes:
         most: The maximum by which a judge other than the model of the words moves the posterior.
@@ -72,22 +72,22 @@ class EvidenceWeights:
 
 @dataclass(frozen=True, slots=True)
 class EndSilence:
-    """The silence that ends a turn, in ms from the true end of speech, and what decided its length."""
+    """The silence that ends a turn, in ms from the true end of speech, and the evidence that decided its length."""
 
     ms: int
     reason: EndReason
 
 
-# By what the agent has asked for. Fitted on noticed pauses and ends in the natural calls of the development set.
+# Priors by the expected kind of reply, fitted on noticed pauses and ends in the natural calls of the development set.
 PRIORS: Final[dict[ExpectedReply, PausePrior]] = {
     ExpectedReply.REPLY: PausePrior(end_log_odds=0.0),
     # People who leave a message pause between their sentences.
     ExpectedReply.MESSAGE: PausePrior(end_log_odds=-1.5),
 }
 WEIGHTS: Final = EvidenceWeights(text=0.6, second=0.25, sound=0.4, vendor=0.5, most=1.5)
-# The neutral probability of the second judge. It is asked about pauses of which half are not ends.
+# The neutral probability of the second judge. Half of the pauses that it judges are not ends.
 SECOND_NEUTRAL: Final = 0.35
-# Evidence that moves the posterior by less than this decides nothing.
+# Evidence that moves the posterior by less than this has no effect on the reason.
 _NOTHING: Final = 0.1
 _LEAST: Final = 1e-4
 
@@ -111,7 +111,7 @@ def end_silence(evidence: TurnEvidence, rules: TurnRules) -> EndSilence:
 
 
 def words_log_odds(evidence: TurnEvidence) -> float:
-    """Return what the words, judged by one or two models, add to the log-odds of the end."""
+    """Return how much the words, judged by one or two models, add to the log-odds of the end."""
     if evidence.text is None:
         return 0.0
     first = WEIGHTS.text * log_odds(evidence.text)
@@ -122,14 +122,14 @@ def words_log_odds(evidence: TurnEvidence) -> float:
 
 
 def sound_log_odds(evidence: TurnEvidence) -> float:
-    """Return what smart-turn and the recognizer's own signal add to the log-odds of the end."""
+    """Return how much smart-turn and the recognizer's own signal add to the log-odds of the end."""
     sound = 0.0 if evidence.sound is None else WEIGHTS.sound * log_odds(evidence.sound)
     vendor = 0.0 if evidence.vendor is None else WEIGHTS.vendor * log_odds(evidence.vendor)
     return _limited(sound) + _limited(vendor)
 
 
 def log_odds(probability: float) -> float:
-    """Return ln(p / (1 - p)), finite also for 0 and 1."""
+    """Return ln(p / (1 - p)), which is finite for 0 and 1, too."""
     inside = min(1 - _LEAST, max(_LEAST, probability))
     return math.log(inside / (1 - inside))
 
@@ -157,7 +157,7 @@ def _whole_ms(rules: TurnRules) -> int:
 
 
 def _reason(words: float, sound: float) -> EndReason:
-    """Return what lengthened the silence most, or TIMER if nothing did."""
+    """Return the evidence that lengthened the silence most, or TIMER if no evidence did."""
     if words + sound > -_NOTHING:
         return EndReason.TIMER
     return EndReason.WORDS if words <= sound else EndReason.SOUND

@@ -1,4 +1,4 @@
-"""Derives from the agent's question what the caller will dictate and how long it is. English only."""
+"""Derives from the agent's question which text the caller will dictate and how long it is. English only."""
 
 import re
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class DictationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExpectedDictation:
-    """What the caller is asked to dictate.
+    """The text that the caller is asked to dictate.
 
     Attributes:
         lengths: The possible numbers of digits (for a reference: characters). Empty if unknown.
-        country: Two letters, for phone numbers.
+        country: The two-letter country code for phone numbers.
         needs_year: A date needs a year.
     """
 
@@ -77,8 +77,11 @@ _CODE_LENGTHS: Final = (
 
 
 def expected_dictation(question: str, country: str = "US") -> ExpectedDictation | None:
-    """Return what the agent's question asks the caller to dictate, or None. `country` decides which phone numbers are
-    usual."""
+    """Return the text that the agent's question asks the caller to dictate, or None.
+
+    Args:
+        country: The country whose phone numbers are usual.
+    """
     plain = question.lower()
     kind = next((kind for kind, pattern in _KINDS if pattern.search(plain)), None)
     count = _COUNT.search(plain)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class ExpectedReply(StrEnum):
-    """What the caller is likely to say next."""
+    """The likely kind of the caller's next words."""
 
     REPLY = "reply"
     YES_NO = "yes_no"
@@ -66,14 +66,14 @@ _AUXILIARY = re.compile(
 
 
 def expected_reply(agent_text: str) -> ExpectedReply:
-    """Return what an agent that just said `agent_text` expects. The last question or request of its last two sentences
-    decides."""
+    """Return the kind of reply that an agent expects after it said `agent_text`. The last question or request in its
+    last two sentences decides."""
     sentence = asked_sentence(agent_text)
     return _expected(sentence) if sentence else ExpectedReply.REPLY
 
 
 def asked_sentence(agent_text: str) -> str:
-    """Return the last question or request in the last two sentences of `agent_text` in lower case, or an empty text."""
+    """Return the last question or request in the last two sentences of `agent_text`, in lower case, or ""."""
     return next((sentence for sentence in reversed(_last_sentences(agent_text)) if _is_asking(sentence)), "")
 
 

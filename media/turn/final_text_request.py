@@ -7,15 +7,17 @@ NEVER: Final = -1
 
 
 class FinalTextRequest:
-    """The latest request. `token` counts the requests of the call. `at` is in ms of audio, or NEVER without a
-    request."""
+    """The latest request for a final text.
+
+    Attributes:
+        token: The number of requests in the call.
+        at: The time of the request in ms of audio, or NEVER without a request.
+    """
 
     def __init__(self, clock: Callable[[], float] | None) -> None:
-        """Create the state without a request.
-
-        Args:
-            clock: Returns ms of real time. Delayed audio arrives faster than real time, so a recognizer gets its time
-                on both clocks.
+        """Args:
+        clock: Returns ms of real time. Delayed audio arrives faster than real time, so a recognizer gets its time
+            on both clocks.
         """
         self._clock = clock
         self._clock_ms = 0.0

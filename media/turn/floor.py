@@ -9,8 +9,8 @@ The floor receives events and returns decisions. Every turn is decided here.
     SPEAKING   the agent is audible                 speech -> HELD, all was played             -> LISTENING
     HELD       the caller speaks over the agent     words -> CALLER or PAUSED, backchannel, none -> back
 
-In HELD, an audible agent is lowered first, and silenced once the speech is too long for a backchannel; see
-docs/decisions/0013. The caller's turn and its text are committed when the reply becomes audible (`agent_speaking`) or
+In HELD, an audible agent is lowered first, and silenced when the speech is too long for a backchannel; see
+docs/decisions/0013. The caller's turn and its text are committed when the reply becomes audible (`agent_speaking`),
 ends without sound (`agent_done`), or with NothingSaid: `turn` increases, and the recognizer needs a `next_turn`. Until
 then the text is cumulative.
 """
@@ -70,15 +70,18 @@ class Floor:
         may_be_speech: Callable[[], bool] | None = None,
         onset_ms: Callable[[], int] | None = None,
     ) -> None:
-        """Create the floor. `judge` is asked in each pause if the rules are adaptive. See `TurnPause`, `CallerVoice`
-        and `Hold`."""
+        """Create the floor of a call. For the other callables, see `TurnPause`, `CallerVoice` and `Hold`.
+
+        Args:
+            judge: The model of the words, which is used in each pause if the rules are adaptive.
+        """
         self._rules = rules
         self._request = FinalTextRequest(clock)
         self._pause = TurnPause(rules, self._request, judge, may_begin)
         self._pause_ms = min(rules.pause_ms, max(rules.silence_ms, 0) // 2)
         self.state, self.turn = FloorState.LISTENING, 0
         self._voice = CallerVoice(others_may_talk, onset_ms)
-        # The caller's words, and when the latest words came that the detector had missed.
+        # The caller's words, and the time of the latest words that the detector had missed.
         self._text, self._unseen = TurnText(), NEVER
         self._overlap_open = self._interrupted = self._over_agent = False
         self.agent, self._hold, self._interruptible = AgentSpeech(), Hold(rules, may_be_speech), True
@@ -91,7 +94,7 @@ class Floor:
 
     @property
     def is_overlapped(self) -> bool:
-        """Whether the turn stays open beyond words that the caller speaks over: they cannot be interrupted or are not
+        """Whether the turn stays open because the caller speaks over words that cannot be interrupted or are not
         audible yet."""
         is_early = self.state is FloorState.HELD and not self.agent.is_audible
         return is_early or (self._overlap_open and not self._may_interrupt())
@@ -103,8 +106,8 @@ class Floor:
     # --- the caller ---
 
     def frame(self, t: int, speaking: bool, last_voice_ms: int) -> Decisions:
-        """Process one frame of caller audio, as the voice track sees it. Runs for each frame: allocates only for a
-        decision."""
+        """Process one frame of caller audio, as reported by the voice track. Runs for each frame, so it allocates only
+        for a decision."""
         voice, state = self._voice, self.state
         # While the caller is silent, nothing changes, which saves a call per frame.
         if speaking is not voice.is_heard or last_voice_ms != voice.last_ms or voice.stalled.is_hidden:
@@ -143,18 +146,19 @@ class Floor:
         return NOTHING
 
     def hint(self, t: int, token: int, finished: float, text: str | None = None) -> Decisions:
-        """Process smart-turn's (with `text` the second judge's) probability (0-1) that the pause is the end."""
+        """Process smart-turn's probability (0 to 1) that the pause is the end of the turn. With `text`, the probability
+        is from the second judge."""
         if token != self._request.token or self.state is not FloorState.PAUSED:
             return NOTHING
         self._pause.add_hint(finished, text)
         return self._update_need(t, more_unseen=False)
 
     def turn_signal(self, t: int, text: str, finished: float | None) -> Decisions:
-        """Process the recognizer's own probability (0-1) that the caller has finished with this text; None means that
-        it has none.
+        """Process the recognizer's own probability (0 to 1) that the caller has finished with this text. None withdraws
+        it.
 
-        It counts for these words until the caller's next sound. The detector may still report speech when the first
-        signals arrive.
+        The probability counts for these words until the caller's next sound. The detector may still report speech when
+        the first signals arrive.
         """
         self._pause.add_signal(t, self._text.with_carried(text), finished)
         return self._update_need(t, more_unseen=False) if self.state is FloorState.PAUSED else NOTHING
@@ -178,8 +182,8 @@ class Floor:
     # --- the agent ---
 
     def agent_thinking(self, t: int, *, interruptible: bool = True) -> Decisions:
-        """The agent prepares words. InterruptAgent if the caller has the floor and the words can be interrupted: drop
-        them."""
+        """Record that the agent prepares words. Returns InterruptAgent, after which the words must be dropped, if the
+        caller has the floor and the words can be interrupted."""
         if interruptible and self.state in CALLER_TALKS:
             return (InterruptAgent(t),)
         if self.state is FloorState.LISTENING or not interruptible:
@@ -201,13 +205,14 @@ class Floor:
         dictated: ExpectedDictation | None = None,
         is_last: bool = False,
     ) -> Decisions:
-        """The reply became audible (after `settle_ms` this commits the caller's turn), or the facts about it changed.
+        """Record that the reply became audible (after `settle_ms` this commits the caller's turn), or that the facts
+        about it changed.
 
         Args:
             expect: The kind of reply that the agent expects.
             asks: The agent asks a question.
             ends_ms: The end of the reply's audio, if known.
-            dictated: What the agent asks the caller to dictate.
+            dictated: The text that the agent asks the caller to dictate.
             is_last: The call ends with this reply.
 
         Returns:
@@ -229,13 +234,14 @@ class Floor:
         return self._settle(t) if self.state is FloorState.SPEAKING and t >= agent.settles_at else NOTHING
 
     def agent_sounded(self, t: int) -> None:
-        """The first audible audio of the reply was played at `t`, as the carrier reports. `settle_ms` count from
-        there."""
+        """Record that the first audible audio of the reply was played at `t`, as the carrier reports. The `settle_ms`
+        count from there."""
         if self.agent.leaves_turn_open:
             self.agent.open_turn(t, self._rules.settle_ms)
 
     def agent_done(self, t: int) -> Decisions:
-        """Everything was played, or the reply ended without audio, which also commits the caller's turn."""
+        """Record that all audio was played, or that the reply ended without audio, which also commits the caller's
+        turn."""
         if self.state is FloorState.LISTENING or self.state in CALLER_TALKS:
             return NOTHING
         if (not self.agent.is_audible and not self.is_overlapped) or self.agent.leaves_turn_open:
@@ -288,7 +294,11 @@ class Floor:
         return self._finish(t, end) if self._pause.may_end(t) else NOTHING
 
     def _finish(self, t: int, end: int) -> Decisions:
-        """Finish the turn. `end` is the end of the caller's speech."""
+        """Finish the turn.
+
+        Args:
+            end: The end of the caller's speech.
+        """
         self._unseen = NEVER
         if self._over_agent and not self._text.needs_answer:
             self._text.mark_handled()
@@ -301,7 +311,8 @@ class Floor:
         return (CallerDone(t, end, self._text.text, self._pause.due_ms(end), self._pause.reason),)
 
     def _words_while_listening(self, t: int, answers: bool) -> Decisions:
-        """Handle words while nobody seemed to speak: late words, or speech that is too quiet for the detector."""
+        """Handle words while nobody seemed to speak: late words, or words from speech that is too quiet for the
+        detector."""
         if not self._text.new_words:
             return NOTHING
         if answers:
@@ -314,7 +325,7 @@ class Floor:
     # --- speech over the agent ---
 
     def _overlap(self, t: int) -> Decisions:
-        """The caller speaks while the agent has the floor. After each false hold, the next one needs more speech."""
+        """Handle speech while the agent has the floor. After each false hold, the next hold needs more speech."""
         is_new = not self._overlap_open or t == self._voice.since
         self._overlap_open = True
         if not self._may_interrupt():
@@ -353,7 +364,8 @@ class Floor:
         return NOTHING
 
     def _words_over_agent(self, t: int, answers: bool) -> Decisions:
-        """Handle final words while the agent continues: late words, or speech that is too quiet for the detector."""
+        """Handle final words while the agent continues: late words, or words from speech that is too quiet for the
+        detector."""
         self._overlap_open = self._overlap_open and not answers
         if not self._may_interrupt() or not self._over.takes_floor(t, is_held=False):
             return NOTHING
@@ -395,11 +407,11 @@ class Floor:
         self._hold.reset()
 
     def _lose_floor(self, *, by_key: bool = False) -> None:
-        """The agent was interrupted, so the words that it would have answered need an answer again.
+        """Handle an interruption of the agent. The words that it would have answered need an answer again.
 
         Args:
-            by_key: A key interrupted, which the call answers. A caller who interrupts with sounds must get a response
-                even if no words arrive.
+            by_key: A pressed key interrupted, which the call answers. A caller who interrupts with sounds must get a
+                response even if no words arrive.
         """
         self._text.reopen()
         self.agent.stop()
@@ -407,7 +419,7 @@ class Floor:
         self._interrupted, self._interruptible = not by_key, True
 
     def _settle(self, t: int) -> Decisions:
-        """Commit the turn that the audible reply answers, unless that has already happened."""
+        """Commit the turn that the audible reply answers, unless it is already committed."""
         if not self.agent.leaves_turn_open:
             return NOTHING
         self._commit()

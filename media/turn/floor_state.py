@@ -5,7 +5,7 @@ from typing import Final
 
 
 class FloorState(Enum):
-    """Who has the floor."""
+    """The party that has the floor."""
 
     LISTENING = auto()
     CALLER = auto()

@@ -7,8 +7,8 @@ from media.turn.endpoint import TurnRules
 
 # After this many false holds, the required speech no longer grows.
 _MAX_FALSE_HOLDS: Final = 4
-# Sounds that may become speech lower the agent at most this often, and only a limited number of times during one
-# utterance.
+# Limits for lowering the agent because of sounds that may become speech: the minimum interval, and the maximum number
+# during one utterance.
 _SUSPICIONS_APART_MS: Final = 1_000
 _MAX_SUSPICIONS: Final = 2
 # This long after a suspicion, in ms, the detector has decided whether the sound is speech.
@@ -21,13 +21,14 @@ class Hold:
     Attributes:
         at: When the hold began.
         pause_before_ms: The silence before its speech.
-        word_count: The number of the caller's words that were not answered at that time.
-        is_lowered: The agent is not silent, only lowered.
+        word_count: The number of the caller's unanswered words at that time.
+        is_lowered: The agent is only lowered, not silent.
     """
 
     def __init__(self, rules: TurnRules, may_be_speech: Callable[[], bool] | None = None) -> None:
-        """Create the state. `may_be_speech` returns whether the caller's latest sound may be speech, long before that
-        is certain."""
+        """Args:
+        may_be_speech: Returns whether the caller's latest sound may be speech, long before that is certain.
+        """
         self._rules = rules
         self._may_be_speech = may_be_speech
         self._suspected_at, self._suspicions = -_SUSPICIONS_APART_MS, 0
@@ -38,11 +39,11 @@ class Hold:
 
     @property
     def extra_ms(self) -> int:
-        """Return how much more speech a hold needs. It grows with each false hold until `reset`."""
+        """How much more speech a hold needs. The value grows with each false hold until `reset`."""
         return min(self._false_count, _MAX_FALSE_HOLDS) * self._rules.false_hold_ms
 
     def suspects_speech(self, t: int) -> bool:
-        """Return whether to lower the agent because the caller may begin to speak. Called for each frame."""
+        """Return whether the agent must be lowered because the caller may begin to speak. Called for each frame."""
         if self._may_be_speech is None or not self._may_be_speech():
             return False
         if t - self._suspected_at < _SUSPICIONS_APART_MS or self._suspicions == _MAX_SUSPICIONS:
@@ -56,14 +57,14 @@ class Hold:
         return t - self._suspected_at < _UNDECIDED_MS
 
     def begin(self, t: int, pause_before_ms: int, word_count: int, *, is_lowered: bool) -> None:
-        """The agent is silenced or lowered."""
+        """Start a hold, because the agent is silenced or lowered."""
         self.at = self._segment = t
         self.pause_before_ms, self.word_count = pause_before_ms, word_count
         self.is_lowered = is_lowered
-        self._suspicions = 0  # the sound was speech
+        self._suspicions = 0  # the suspected sound was speech
 
     def speak_again(self, t: int) -> None:
-        """The caller speaks again after a pause, which restarts the count."""
+        """Restart the count, because the caller speaks again after a pause."""
         self._segment = t
 
     def end_falsely(self, word_count: int) -> bool:
@@ -81,13 +82,13 @@ class Hold:
         return was_lowered
 
     def end(self) -> bool:
-        """The agent is silent, or the hold ended in another way. Return whether the agent was only lowered until
-        now."""
+        """End the lowered phase, because the agent is silenced or the hold ends in another way. Return whether the
+        agent was only lowered until now."""
         was_lowered, self.is_lowered = self.is_lowered, False
         return was_lowered
 
     def reset(self) -> None:
-        """The agent says something new."""
+        """Reset the counts, because the agent starts new words."""
         self._false_count = self._suspicions = 0
         self.is_lowered = False
 
@@ -100,7 +101,11 @@ class Hold:
         return self.is_lowered and last_voice_ms - self._segment >= self._rules.nod_ms
 
     def is_interruption(self, t: int, last_voice_ms: int) -> bool:
-        """Return whether the speech interrupts by its length alone. `last_voice_ms` is as in `is_too_long_for_nod`."""
+        """Return whether the speech interrupts by its length alone.
+
+        Args:
+            last_voice_ms: The latest sound of the speech, as in `is_too_long_for_nod`.
+        """
         return last_voice_ms - self._segment >= self._rules.commit_ms or self.is_at_limit(t)
 
     def is_at_limit(self, t: int) -> bool:

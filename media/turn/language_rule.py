@@ -12,9 +12,9 @@ from typing import Final
 
 from media.turn.backchannels import split_words, without_backchannels
 
-# The number of words in another language that switch the call at once; a sentence has as many.
+# The number of words in another language that switches the call at once. A short sentence has this many.
 ENOUGH_AT_ONCE: Final = 4
-# Fewer words than this are ignored. As many switch the call with the second turn in the same language.
+# Fewer words than this are ignored. This many words switch the call with the second turn in the same language.
 ENOUGH_FOR_A_SIGN: Final = 2
 
 _SIGN_OF_WORD: Final = re.compile(r"\w")
@@ -30,7 +30,7 @@ class LanguageState:
 
     Attributes:
         current: The code of the call's language ("es").
-        sign: The other language of the last turn that had enough words; empty for none.
+        sign: The other language of the last turn that had enough words, or "".
     """
 
     current: str
@@ -43,10 +43,10 @@ def hear_turn(
     """Return the state after a turn of the caller.
 
     Args:
-        spoken: The code of the turn's language as the recognizer reported it; empty if it reported none.
+        spoken: The code of the turn's language as reported by the recognizer, or "".
         allowed: The codes of the languages that the call may use.
-        is_dictated: The agent has asked for something that is spelled or dictated. Most of it may be a street or a
-            name, so the turn is at most a sign.
+        is_dictated: The agent has asked for spelled or dictated text. Most of the turn may be a street or a name, so
+            the turn is at most a sign.
     """
     if spoken not in allowed or state == LanguageState(spoken):  # nothing can change, so nothing is counted
         return state
@@ -74,29 +74,36 @@ def count_telling_words(text: str) -> int:
 
 
 def _begins_after(token: str, begins: bool) -> bool:
-    """Return whether a sentence begins after a token. `begins` is whether one began before it."""
+    """Return whether a sentence begins after a token.
+
+    Args:
+        begins: Whether a sentence began before the token.
+    """
     *before, tail = _SIGN_OF_WORD.split(token)
     return not _ENDS_SENTENCE.isdisjoint(tail) or (begins and not before)
 
 
 def _plain_words(token: str) -> list[str]:
-    """Return the words as `split_words` does, which would treat the marks of scripts such as Devanagari as word
-    ends."""
+    """Return the words of a token. In scripts such as Devanagari, the token itself is the word, because `split_words`
+    would treat the script's marks as word ends."""
     has_marks = any(unicodedata.category(sign).startswith("M") for sign in token)
     return [token] if has_marks else split_words(token)
 
 
 def _weight(word: str) -> int:
-    """Return 1, or the estimated number of words in letters that no spaces separate."""
+    """Return 1, or the estimated number of words in letters without spaces."""
     unparted = len(_UNPARTED.findall(word))
     return max(1, unparted // _LETTERS_OF_A_WORD)
 
 
 class LanguageRule:
-    """Applies the rule to the turns of one call. A turn that was continued is judged again with all its words."""
+    """Applies the rule to the turns of one call. A continued turn is evaluated again with all its words."""
 
     def __init__(self, allowed: Container[str], current: str) -> None:
-        """Create the rule. `allowed` and `current` are codes without regions."""
+        """Args:
+        allowed: The codes of the allowed languages, without regions.
+        current: The code of the call's language, without a region.
+        """
         self._allowed = allowed
         self._before = self._state = LanguageState(current)
         self._turn = 0
@@ -112,7 +119,8 @@ class LanguageRule:
         return hear_turn(before, spoken, text, self._allowed, is_dictated=is_dictated)
 
     def take_turn(self, turn: int, spoken: str, text: str, *, is_dictated: bool = False) -> None:
-        """A turn of the caller has ended, or was continued and has ended again. See `hear_turn`."""
+        """Apply the rule to a turn of the caller that has ended, or that was continued and has ended again. See
+        `hear_turn`."""
         after = self.preview(turn, spoken, text, is_dictated=is_dictated)
         if turn != self._turn:
             self._turn, self._before = turn, self._state

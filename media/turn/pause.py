@@ -20,7 +20,7 @@ class TurnPause:
 
     Attributes:
         needed_ms: The silence that ends the turn according to the latest evidence.
-        reason: What decided the length of `needed_ms`.
+        reason: The evidence that decided the length of `needed_ms`.
     """
 
     __slots__ = (
@@ -58,7 +58,7 @@ class TurnPause:
         self._evidence.set_language(language)
 
     def begin(self, t: int, voice_end_ms: int, words: str, agent: AgentSpeech) -> int:
-        """Begin a pause: the final text must be requested. Return the request's token."""
+        """Begin a pause, for which the final text must be requested. Return the request's token."""
         token = self._request.make(t)
         if self._signal_at <= voice_end_ms:
             self.drop_signal()
@@ -67,20 +67,24 @@ class TurnPause:
         return token
 
     def weigh(self, words: str, agent: AgentSpeech) -> None:
-        """Calculate the silence that new words or new evidence need. `agent` is what the agent said before."""
+        """Calculate the silence that new words or new evidence need.
+
+        Args:
+            agent: The state of the agent's previous words.
+        """
         found = end_silence(self._evidence.collect(words, agent.expect, agent.dictated), self._rules)
         self.needed_ms, self.reason = found.ms, found.reason
 
     @property
     def open_text(self) -> str:
-        """The latest words for which a second judge could change the result. Empty if none could, or it has answered
-        already."""
+        """The latest words for which a second judge could change the result. Empty if it could not, or has already
+        answered."""
         text, first = self._evidence.judged_once
         return text if is_uncertain(first) else ""
 
     def add_hint(self, finished: float, text: str | None) -> None:
-        """Add smart-turn's probability (0-1) that the caller has finished, or with `text` the second judge's for these
-        words.
+        """Add smart-turn's probability (0 to 1) that the caller has finished. With `text`, the probability is from the
+        second judge and is for these words.
 
         A value that is not a probability is ignored.
         """
@@ -92,7 +96,8 @@ class TurnPause:
             self._evidence.add_opinion(text, finished)
 
     def add_signal(self, t: int, text: str, finished: float | None) -> None:
-        """Add the recognizer's own probability (0-1) that the caller has finished with this text; None withdraws it."""
+        """Add the recognizer's own probability (0 to 1) that the caller has finished with this text. None withdraws
+        it."""
         self._signal_at = t
         self._evidence.add_signal(text, finished)
 
@@ -129,8 +134,11 @@ class TurnPause:
         return max(end + self.needed_ms, self._open_until)
 
     def prepare(self, t: int, silent_ms: int, text: TurnText, *, over_agent: bool) -> Decisions:
-        """Return PrepareAnswer shortly before the silence is long enough. `over_agent`: the caller spoke over the
-        agent."""
+        """Return PrepareAnswer shortly before the silence is long enough.
+
+        Args:
+            over_agent: The caller spoke over the agent.
+        """
         self._onset_at = self._open_until = NEVER
         if self.has_words and self._preparation.is_due(silent_ms, self.needed_ms):
             return self._preparation.decide(t, text, over_agent=over_agent)
@@ -141,11 +149,11 @@ class TurnPause:
         self._preparation.drop()
 
     def continued(self, pause_ms: int) -> None:
-        """The caller continued the same turn after this pause."""
+        """Record that the caller continued the same turn after this pause."""
         self._evidence.went_on(pause_ms)
 
     def end_turn(self) -> None:
-        """Another turn begins."""
+        """Start a new turn."""
         self._evidence.end_turn()
         self._preparation.end_turn()
         self.drop_signal()

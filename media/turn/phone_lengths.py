@@ -15,7 +15,7 @@ class PhoneLengths:
     Attributes:
         code: The country's code (ITU-T E.164).
         trunk: The prefix of a number that is dialed inside the country.
-        lengths: The lengths of numbers as people say them, without code and trunk prefix.
+        lengths: The lengths of numbers as people say them, without country code and trunk prefix.
     """
 
     code: str
@@ -57,7 +57,7 @@ def dialed_lengths(digits: str, country: str, *, is_international: bool = False)
     """Return the possible lengths of a number that begins with these digits, including its prefixes.
 
     Args:
-        country: Two letters. A country that is not in the table has numbers of 7 to 15 digits (E.164).
+        country: The two-letter country code. A country that is not in the table has numbers of 7 to 15 digits (E.164).
         is_international: A plus preceded the digits.
     """
     plan = PHONE_LENGTHS.get(country)

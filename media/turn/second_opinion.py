@@ -12,9 +12,10 @@ class SecondJudge(Protocol):
     """A judge that answers later, or never."""
 
     def request(self, text: str, on_probability: Callable[[float], None]) -> None:
-        """Ask for the probability (0-1) that a caller's turn ends after this text; return at once.
+        """Request the probability (0 to 1) that a caller's turn ends after this text. Returns at once.
 
-        `on_probability` is called later, or never.
+        Args:
+            on_probability: Called later, or never.
         """
 
 

@@ -1,4 +1,4 @@
-"""Smart-turn v3.2: judges from the last seconds of sound whether the caller has finished.
+"""Smart-turn v3.2, a model that estimates from the last seconds of sound whether the caller has finished.
 
 The input is that of a Whisper encoder: 8 s at 16 kHz, normalized to zero mean and unit variance.
 """
@@ -16,18 +16,18 @@ PHONE_SAMPLES = SECONDS * RATE // 2
 
 
 class SmartTurn:
-    """The model, which threads may share. Raises ModelError if it cannot be opened."""
+    """The loaded model, which threads may share. The constructor raises ModelError if the model cannot be opened."""
 
     def __init__(self, model_path: Path, *, threads: int = 1) -> None:
         self._session = open_session(model_path, {"input_features"}, threads)
         self._log_mel = LogMel()
 
     def finished(self, pcm8k: bytes) -> float:
-        """Return the probability (0-1) that speech with this ending is a finished turn.
+        """Return the probability (0 to 1) that speech with this ending is a finished turn.
 
         Args:
-            pcm8k: 16-bit little-endian audio at 8 kHz that ends now. The last 8 s count; shorter audio is preceded by
-                silence.
+            pcm8k: 16-bit little-endian audio at 8 kHz that ends now. Only the last 8 s count. Shorter audio is preceded
+                by silence.
         """
         answer = self._session.run(None, {"input_features": self.features(pcm8k)[np.newaxis]})[0]
         return float(answer[0, 0])

@@ -1,4 +1,4 @@
-"""Turns the model's probabilities into speech with a start and an end."""
+"""Converts the model's probabilities to speech with a start and an end."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from media.turn.speech_suspicion import SpeechSuspicion
 
 WINDOW_MS = 32
 BLOCK_MS = 8
-# Levels are in dB of full scale. Lower levels count as this.
+# Levels are in dB of full scale. Lower levels are raised to this value.
 SILENCE_DB = -90.0
 
 
@@ -89,10 +89,10 @@ _USUAL_UP, _USUAL_DOWN, _USUAL_LEAK_DB = 0.25, 0.001, 0.01
 _LOW_UP_DB = 0.3
 # The number of windows for which chatter is expected after it was noticed.
 _CHATTER_LASTS = 600
-# Speech that begins again within this time belongs to the same stretch of speech.
+# Speech that resumes within this time belongs to the same stretch of speech.
 _SAME_MS = 250
-# This many windows after speech show the noise level. The end is then searched in the last _RECENT_WINDOWS, which are
-# at least as many as a tail has.
+# This many windows after speech show the noise level. After that, the end is searched in the last _RECENT_WINDOWS,
+# which cover the longest tail.
 _QUIET_WINDOWS, _RECENT_WINDOWS = 2, 16
 _SURE, _NO_SPEECH = 0.5, 0.2
 # Windows in which others may speak are counted in thirds.
@@ -100,7 +100,7 @@ _WHOLE = 3
 
 
 class SpeechDetector:
-    """One caller's speech, from windows of 32 ms. Times are in ms of the caller's audio.
+    """Detects one caller's speech from windows of 32 ms. Times are in ms of the caller's audio.
 
     Attributes:
         speaking: The caller speaks now.
@@ -156,7 +156,7 @@ class SpeechDetector:
         self._model_end = 0
         self._quiet = 0
         self._just_ended = False
-        self._tail = 0  # the number of further windows in which sound after speech may belong to it
+        self._tail = 0  # number of further windows in which sound after speech may belong to it
         self._is_new = True
 
     @property
@@ -170,13 +170,13 @@ class SpeechDetector:
         return self._usual - self._low >= self._tuning.quiet_db
 
     def on_gate_open(self) -> None:
-        """Sound follows silence: measure the noise level again from the next window on."""
+        """Measure the noise level again from the next window on, because sound follows silence."""
         self._before = ()
         self._is_new = True
         self.suspicion.begin()
 
     def on_gate_shut(self) -> None:
-        """Silence begins: speech is over, or was too short to count."""
+        """End the speech, because silence begins. Speech that was too short does not count."""
         if (self.speaking or self._just_ended) and self._is_distinct(self._level_after()):
             self._correct_end()
         self._stop()
@@ -204,7 +204,7 @@ class SpeechDetector:
     # --- beginning ---
 
     def _gather(self, start_ms: int, probability: float, levels: Sequence[float]) -> None:
-        """Before speech: add up evidence until there is enough, and drop it if there is none."""
+        """Before speech, add up evidence until there is enough, and drop it if there is none."""
         tuning = self._tuning
         evidence = self._evidence + min(tuning.most, probability - tuning.threshold)
         if evidence <= 0:
@@ -235,8 +235,8 @@ class SpeechDetector:
         self.suspicion.end()
 
     def _find_begin(self, start_ms: int, levels: Sequence[float]) -> int:
-        """Return the first loud block of the run that leads up to the end of this window, searched from the previous
-        window on."""
+        """Return the start of the loud run that leads up to the end of this window, searched from the previous window
+        on."""
         loud = self._loud()
         both = [*self._before, *levels]
         at = len(both)
@@ -252,7 +252,7 @@ class SpeechDetector:
         self._misses = 0
 
     def _continue(self, start_ms: int, probability: float, levels: Sequence[float]) -> None:
-        """During speech: end it if the model or the level shows none for some windows."""
+        """During speech, end it if the model or the level shows no speech for some windows."""
         tuning = self._tuning
         is_loud = self._find_end(start_ms, levels)
         is_distinct = not is_loud and self._is_distinct(sum(levels) / len(levels))
@@ -277,8 +277,8 @@ class SpeechDetector:
                 self._correct_end()
 
     def _correct_end(self) -> None:
-        """Correct the end of speech: the first windows after it show the noise level, and so which of the last sounds
-        were voice."""
+        """Correct the end of speech. The first windows after it show the noise level, and thereby which of the last
+        sounds were voice."""
         self._just_ended = False
         noise, tuning = self._level_after(), self._tuning
         is_distinct = self._is_distinct(noise)
@@ -294,9 +294,10 @@ class SpeechDetector:
         self.last_voice_ms = max(self._begun, min(self.last_voice_ms, max(ends)))
 
     def _watch_tail(self) -> None:
-        """After speech: once it is quiet, treat the sound that continued until then as the end of the speech.
+        """After speech, when it is quiet, treat the sound that continued until then as the end of the speech.
 
-        The model does not report vowels that are held for 0.2 s as speech. If others chatter, such a sound is theirs.
+        The model does not report vowels that are held for 0.2 s as speech. If others chatter, the sound is attributed
+        to them.
         """
         if self._tail:
             self._tail -= 1
@@ -356,7 +357,7 @@ class SpeechDetector:
         return self._usual - self._low >= self._tuning.clean_db
 
     def _is_far(self, top: float) -> bool:
-        """Return whether a sound is too soft to be the caller's. The model cannot distinguish other people."""
+        """Return whether a sound is too soft to come from the caller. The model cannot distinguish other people."""
         tuning = self._tuning
         limit = tuning.near_db if self._chatter and not self._is_clean() else tuning.far_db
         return top < max(tuning.least_db, self._usual - limit)
@@ -366,7 +367,7 @@ class SpeechDetector:
         return top < self._usual - (tuning.far_db if self._is_clean() else tuning.below_usual_db)
 
     def _weigh_soft(self, top: float) -> int:
-        """Return how much a window counts as somebody else's, in thirds."""
+        """Return the weight, in thirds, with which a window counts as another person's speech."""
         if not self._is_soft(top):
             return 0
         may_fade = self.has_quiet_pauses and top >= self._usual - self._tuning.fading_db
@@ -394,9 +395,10 @@ class SpeechDetector:
             self._usual += (top - self._usual) * (_USUAL_UP if top > self._usual else _USUAL_DOWN)
 
     def _detect_chatter(self, weight: int, *, is_speech: bool) -> None:
-        """Detect chatter: much soft speech is not the caller's. Once noticed, chatter is expected for a while.
+        """Detect chatter, which is much soft speech from other people. After it was detected, chatter is expected for a
+        while.
 
-        Silence between the words of others does not show whose words they are; only the caller's own speech does.
+        Silence between the words of others does not show who speaks; only the caller's own speech does.
 
         Args:
             weight: The weight of this window.
@@ -413,7 +415,7 @@ class SpeechDetector:
 
 
 def _last_loud(start_ms: int, levels: Sequence[float], loud: float) -> int | None:
-    """Return where the last block of a window ends that is at least as loud as `loud`."""
+    """Return the end of the last block of a window that is at least as loud as `loud`, or None."""
     for at in range(len(levels), 0, -1):
         if levels[at - 1] >= loud:
             return start_ms + at * BLOCK_MS

@@ -2,13 +2,13 @@
 
 from typing import Final
 
-# Each of the model's probabilities over _THRESHOLD adds up, at most by the second figure, until the sum is the third.
-# Chosen on the development set: see docs/experiments/interruptions.md.
+# The model's probabilities above _THRESHOLD add up, each by at most _MOST, until the sum reaches _ENOUGH. Chosen on the
+# development set: see docs/experiments/interruptions.md.
 _THRESHOLD: Final = 0.03
 _MOST: Final = 0.45
 _ENOUGH: Final = 0.2
-# The suspicion uses this many of a sound's first windows of 32 ms. They must be louder than the silence before by the
-# second figure. After these windows the detector has decided, and noise that never ends raises no suspicion.
+# The suspicion uses the first _WINDOWS windows (of 32 ms) of a sound. They must be louder than the silence before by
+# _RISE_DB. After these windows, the detector has decided, and endless noise raises no suspicion.
 _WINDOWS: Final = 6
 _RISE_DB: Final = 12.0
 
@@ -28,12 +28,12 @@ class SpeechSuspicion:
         return self._evidence >= _ENOUGH
 
     def begin(self) -> None:
-        """A sound begins after silence."""
+        """Start the suspicion of a sound after silence."""
         self._evidence = 0.0
         self._left = _WINDOWS
 
     def end(self) -> None:
-        """The sound is over, or is known to be speech."""
+        """Clear the suspicion, because the sound is over or is known to be speech."""
         self._evidence = 0.0
         self._left = 0
 

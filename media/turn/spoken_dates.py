@@ -1,6 +1,6 @@
-"""Finds which parts of a date the caller said.
+"""Finds the parts of a date in the caller's words.
 
-English: "the fifth of June nineteen eighty", "06/05/1980", "tomorrow".
+English only: "the fifth of June nineteen eighty", "06/05/1980", "tomorrow".
 """
 
 import re
@@ -30,7 +30,7 @@ _LAST_DAY: Final = 31
 
 @dataclass(frozen=True, slots=True)
 class SpokenDate:
-    """The parts of a date that were said."""
+    """The parts of a date that the caller said."""
 
     has_day: bool = False
     has_month: bool = False
@@ -42,7 +42,7 @@ class SpokenDate:
 
 
 def read_date(text: str) -> SpokenDate:
-    """Return which parts of a date a text contains. A relative day ("tomorrow") has a day and a month."""
+    """Return the parts of a date in a text. A relative day ("tomorrow") has a day and a month."""
     words = split_words(text)
     if _RELATIVE.search(text.lower()):
         return SpokenDate(has_day=True, has_month=True)
@@ -64,7 +64,8 @@ def _day_length(digits: str) -> int:
 
 
 def _numeric(digits: str, *, has_ordinal: bool) -> SpokenDate:
-    """Read a date of digits alone: a day has up to two, a month up to two, a year two or four ("five six eighty")."""
+    """Read a date that consists only of digits: up to two for the day, up to two for the month, and two or four for the
+    year ("five six eighty")."""
     count = len(digits)
     has_short_year = count in (4, 5) and digits[-2:].isdecimal() and int(digits[-2:]) > _LAST_DAY
     is_year_alone = count == _YEAR_DIGITS and digits[:2] in _CENTURIES

@@ -51,7 +51,7 @@ def read_digits(text: str) -> str:
 
 
 def is_dictated(text: str) -> bool:
-    """Return whether a text gives digits, and does not only mention some ("one moment", "could you call me at
+    """Return whether a text gives digits instead of only mentioning some ("one moment", "could you call me at
     five")."""
     words = split_words(text)
     given = sum(_count_digits(words, at) for at in range(len(words)))
@@ -68,13 +68,13 @@ def _count_digits(words: Sequence[str], at: int) -> int:
 
 
 def is_digit_word(words: Sequence[str], at: int) -> bool:
-    """Return whether a word (of `split_words`) is one or more digits by itself."""
+    """Return whether a word (from `split_words`) is one or more digits by itself."""
     word = words[at] if 0 <= at < len(words) else ""
     return word.isdecimal() or word in _UNITS or word in _TEENS or word in _TENS or word in _REPEATS or word in _ZEROS
 
 
 def ends_open(text: str) -> bool:
-    """Return whether the last word needs another one, such as "double"."""
+    """Return whether the last word, such as "double", needs another word."""
     return split_words(text)[-1:] in ([word] for word in _REPEATS)
 
 
@@ -107,7 +107,7 @@ def _read(words: Sequence[str], at: int) -> tuple[str, int]:
 
 
 def _misheard(words: Sequence[str], at: int) -> str:
-    """Return the digit for which a word stands, judged by its neighbors."""
+    """Return the digit that a word stands for, according to its neighbors."""
     word, before, after = words[at], is_digit_word(words, at - 1), is_digit_word(words, at + 1)
     if word in _SOUNDS_LIKE:
         is_last = at + 1 == len(words)
@@ -135,8 +135,8 @@ def _corrected(parts: Sequence[str]) -> str:
 
 
 def _kept(digits: str, tail: str) -> int:
-    """Return how many digits a correction keeps. It repeats correct digits before the wrong one, or only replaces the
-    wrong one."""
+    """Return how many digits a correction keeps. A correction repeats correct digits before the wrong one, or only
+    replaces the wrong one."""
     if not tail:
         return len(digits)
     for place in range(len(digits) - 1):

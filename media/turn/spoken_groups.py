@@ -1,4 +1,4 @@
-"""Groups digits and references to read them back: "4 1 5, 5 5 5, 0 1 2 3"."""
+"""Groups digits and references for reading them back: "4 1 5, 5 5 5, 0 1 2 3"."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -26,8 +26,8 @@ def speak_groups(characters: str, kind: DictationKind) -> str:
 def group_sizes(characters: str, kind: DictationKind) -> Sequence[int]:
     """Return the sizes of the groups.
 
-    Phone numbers have 3-3-4, cards as printed. Other texts have groups of nearly equal size with up to four characters,
-    the larger ones last.
+    Phone numbers are grouped 3-3-4, and cards as printed. Other texts have groups of nearly equal size with up to four
+    characters, the larger ones last.
     """
     count = len(characters)
     if kind is DictationKind.PHONE and count in (10, 11):

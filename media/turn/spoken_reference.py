@@ -24,7 +24,7 @@ _LIKE: Final = (("as", "in"), ("like", "in"), ("for",), ("like",))
 
 
 def read_reference(text: str) -> str:
-    """Return the characters of a reference in a text, with letters in upper case, or an empty text."""
+    """Return the characters of a reference in a text, with letters in upper case, or ""."""
     words = split_words(text)
     return "".join(_parts(words))
 

@@ -4,14 +4,14 @@ from typing import Final
 
 from media.turn.final_text_request import NEVER
 
-# Words that have not changed for this long end a turn if the recognizer sent a text this recently, because that shows
-# that it hears no other words.
+# A turn ends if its words have not changed for STALLED_MS and the recognizer sent a text within LATEST_TEXT_MS, which
+# shows that it recognizes no other words.
 STALLED_MS: Final = 2_500
 LATEST_TEXT_MS: Final = 1_500
 
 
 class StalledWords:
-    """Hides from the floor a voice that the detector hears without a pause. Times are in ms of audio.
+    """Hides a voice without pauses from the floor. Times are in ms of audio.
 
     Attributes:
         is_hidden: The voice counts as silence since the last change of the words, until it pauses or adds words.
@@ -23,9 +23,10 @@ class StalledWords:
         self.is_hidden = False
 
     def tell(self, t: int, *, is_changed: bool, answers: bool) -> None:
-        """The recognizer has sent the words of the turn.
+        """Record the recognizer's words of the turn.
 
         Args:
+            is_changed: The words differ from the earlier ones.
             answers: The words answer a request, so they may differ from earlier words without being new.
         """
         self._told_at = t
@@ -35,10 +36,10 @@ class StalledWords:
             self.is_hidden = False
 
     def hide_if_stalled(self, t: int, since: int) -> bool:
-        """Hide the voice from now on if the words no longer change. Return whether they no longer change.
+        """Hide the voice from now on if the words no longer change. Return whether it is hidden.
 
         Args:
-            since: The start of the voice, which has been heard without a pause. Words that came before do not count.
+            since: The start of the voice, which has continued without a pause. Earlier words do not count.
         """
         if NEVER in (self._told_at, self._changed_at):
             return False
@@ -47,10 +48,10 @@ class StalledWords:
         return self.is_hidden
 
     def hide(self, last_voice_ms: int, *, speaking: bool) -> int:
-        """Return the end of the voice as the floor should see it. A pause ends the hiding."""
+        """Return the end of the voice for the floor. A pause ends the hiding."""
         self.is_hidden = speaking
         return self._stalled_at if speaking else last_voice_ms
 
     def end_turn(self) -> None:
-        """The words were answered. The voice may continue."""
+        """Start a new turn, because the words were answered. The voice may continue."""
         self._told_at = self._changed_at = NEVER

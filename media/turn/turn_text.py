@@ -4,10 +4,11 @@ from media.turn.backchannels import demands_floor, is_misheard_backchannel, spli
 
 
 class TurnText:
-    """The text of one turn so far. The recognizer replaces it as a whole; a count shows how many words are handled.
+    """The text of one turn so far. The recognizer replaces it as a whole, and a count tracks how many words are
+    handled.
 
     Attributes:
-        is_answered_again: An answer was cancelled, and no words were added since then.
+        is_answered_again: An answer was canceled, and no words were added since then.
     """
 
     __slots__ = (
@@ -21,12 +22,12 @@ class TurnText:
         self._handled = 0
         self._handled_questions = 0
         self._answered = 0  # words that had an answer, including backchannels
-        self._owed = 0  # the words among them whose answer was cancelled
+        self._owed = 0  # words among them whose answer was canceled
         self.is_answered_again = False
 
     @property
     def text(self) -> str:
-        """The whole turn, including words that were said before the last commit and never answered."""
+        """The whole turn, including unanswered words from before the last commit."""
         return self.with_carried(self._text)
 
     @property
@@ -67,27 +68,26 @@ class TurnText:
         return self._words != before
 
     def with_carried(self, text: str) -> str:
-        """Return a text of the recognizer, preceded by words that were said before the last commit and never
-        answered."""
+        """Return a text of the recognizer, preceded by unanswered words from before the last commit."""
         return f"{self._carried} {text}".strip()
 
     def is_older(self, text: str) -> bool:
-        """Return whether `text` has fewer words than are already known."""
+        """Return whether `text` has fewer words than the stored text."""
         return len(split_words(f"{self._carried} {text}")) < len(self._words)
 
     def mark_handled(self) -> None:
-        """Mark everything so far as answered, or as needing no answer."""
+        """Mark all words so far as answered, or as needing no answer."""
         self._handled = len(self._words)
         self._handled_questions = self.text.count("?")
 
     def mark_answered(self) -> None:
-        """Mark everything so far as having an answer that was requested."""
+        """Mark all words so far as having a requested answer."""
         self.mark_handled()
         self._answered = self._handled
         self.is_answered_again = 0 < self._answered <= self._owed
 
     def reopen(self) -> None:
-        """The answer was cancelled, so everything so far needs an answer again."""
+        """Mark all words so far as needing an answer again, because the answer was canceled."""
         self._handled = self._handled_questions = 0
         self._owed = self._answered
 
@@ -102,7 +102,8 @@ class TurnText:
         self.is_answered_again = False
 
     def interrupts(self, min_words: int) -> bool:
-        """Return whether the new words over the agent take the floor: enough of them, a demand or a question."""
+        """Return whether the new words over the agent take the floor, because there are enough of them, or they contain
+        a demand or a question."""
         counted = without_backchannels(self.new_words)
         if len(counted) >= min_words or demands_floor(counted):
             return True

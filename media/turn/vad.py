@@ -1,8 +1,8 @@
-"""Voice activity detection: a cheap gate for every frame, and one batched model for all callers.
+"""Voice activity detection with a cheap gate for every frame, and one batched model for all callers.
 
 The gate (`media/turn/sound_gate.py`) takes about 2 us per frame and lets noise through. The model (Silero) is accurate
-and costs many times as much. Silence therefore costs only the gate, and the windows with sound of all callers share one
-run of the model.
+but costs many times as much. Therefore, silence costs only the gate, and the windows with sound of all callers share
+one run of the model.
 """
 
 from collections import deque
@@ -20,7 +20,7 @@ from media.turn.speech_detector import BLOCK_MS, WINDOW_MS, SpeechDetector, VadT
 WINDOW = WINDOW_MS * RATE // 1_000
 WINDOW_BYTES = 2 * WINDOW
 BLOCKS = WINDOW_MS // BLOCK_MS
-# The model sees each window together with the end of the previous one, and keeps a state between them.
+# The model receives each window together with the end of the previous one, and keeps a state between them.
 CONTEXT = 32
 STATE = 128
 FULL_SCALE = 32_768.0
@@ -31,9 +31,10 @@ SOFT_DB = -36.0
 SOFT_GAIN = 8.0
 # The model may not report the first consonant of a word as speech within this time of the gate's opening.
 ONSET_MS = 100
-# While the agent speaks, the windows in this first part of a sound do not wait for the next run.
+# While the agent speaks, windows in this first part of a sound do not wait for the next run.
 FIRST_MS = 160
-# If more windows of one caller wait, they run at once. The gate's opening adds three windows, a period at most two.
+# If more windows of one caller wait, they run at once. The opening of the gate adds three windows, and a period at most
+# two.
 MAX_WAITING = 6
 # The maximum number of early windows. Alone, each window costs four times as much as in a batch. If all callers are
 # behind because the event loop was blocked, early runs would keep it behind.
@@ -43,11 +44,11 @@ Floats = npt.NDArray[np.float32]
 
 
 class VoiceTrack:
-    """One caller's voice activity, made by `VadEngine.track`. Times are in ms of the audio pushed so far.
+    """The voice activity of one caller, created by `VadEngine.track`. Times are in ms of the audio pushed so far.
 
     Windows wait for the engine's next run. A burst (after a delay of the loop or the carrier) is an exception: if more
-    than MAX_WAITING windows wait, they and each later window until the next run are run at once, because speech that
-    begins and ends within the burst must be seen at its frames. No window is dropped.
+    than MAX_WAITING windows wait, these and each later window until the next run are run at once, because speech that
+    begins and ends within the burst must be detected at its frames. No window is dropped.
     """
 
     __slots__ = (
@@ -111,7 +112,7 @@ class VoiceTrack:
 
         Returns False if it is never quiet behind the caller, because sounds begin all the time there.
         """
-        is_fresh = self._is_open and self.window_ms - self._opened_ms < ONSET_MS  # of the sound that was judged
+        is_fresh = self._is_open and self.window_ms - self._opened_ms < ONSET_MS  # age of the latest processed sound
         return self.speech.has_quiet_pauses and (is_fresh or self.speech.is_undecided)
 
     def others_may_talk(self) -> bool:
@@ -121,8 +122,8 @@ class VoiceTrack:
     def may_be_speech(self) -> bool:
         """Return whether the caller's latest sound may be speech, long before this is certain.
 
-        The method is called for each frame while the agent speaks. As long as it is called, the model judges the first
-        windows of a sound at once.
+        The method is called for each frame while the agent speaks. As long as it is called, the model processes the
+        first windows of a sound at once.
         """
         self._watched_ms = self.now_ms
         return self.speech.suspicion.is_raised
@@ -156,7 +157,7 @@ class VoiceTrack:
 
     def _close(self) -> None:
         self._is_open = False
-        self._buffer.clear()  # less than a window, which the gate judged as silence
+        self._buffer.clear()  # less than a window, which the gate classified as silence
         if self.windows:
             self._engine.run_track(self)
         self.speech.on_gate_shut()
@@ -184,7 +185,8 @@ class VoiceTrack:
 
 
 class VadEngine:
-    """The model for all callers of one worker; not thread-safe. Raises ModelError if the model cannot be opened."""
+    """The model for all callers of one worker. Not thread-safe. The constructor raises ModelError if the model cannot
+    be opened."""
 
     def __init__(
         self, model_path: Path, *, max_batch: int = 256, threads: int = 1, tuning: VadTuning | None = None
@@ -206,14 +208,14 @@ class VadEngine:
         return sum(len(track.windows) for track in self.waiting)
 
     def track(self) -> VoiceTrack:
-        """Make the track of a new caller."""
+        """Return the track of a new caller."""
         if not self._free:
             self._grow()
         slot = self._free.pop()
         return VoiceTrack(self, slot, self._tuning)
 
     def release(self, track: VoiceTrack) -> None:
-        """Free the track of a caller who has left. Do not push to it afterwards."""
+        """Free the track of a caller who has left. The track must not be used afterwards."""
         track.windows.clear()
         self._free.append(track.slot)
 
@@ -271,7 +273,8 @@ class VadEngine:
             track.window_ms += WINDOW_MS
 
     def _amplify(self, samples: Floats, levels: Floats, slots: list[int]) -> None:
-        """Amplify the samples, (callers, CONTEXT + WINDOW), of callers who were soft since their gate opened."""
+        """Amplify the samples, with shape (callers, CONTEXT + WINDOW), of callers who were soft since their gate
+        opened."""
         gains = self._gains[slots]
         gains[levels.max(axis=1) > SOFT_DB] = 1
         self._gains[slots] = gains

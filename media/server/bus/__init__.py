@@ -1,1 +1,1 @@
-"""A worker as a node on the bus: receives plans, and sends events, checkpoints and recordings."""
+"""A worker as a node on the bus, which receives plans and sends events, checkpoints and recordings."""

@@ -30,14 +30,14 @@ class HeartbeatSource(Protocol):
 
     @property
     def floor(self) -> Floor:
-        """Return who has the floor now."""
+        """The holder of the floor."""
 
     def live_call(self) -> LiveCall | None:
         """Return the call's entry on the bus, or None once the stream has ended."""
 
 
 class CallHeartbeats:
-    """The running calls by call id. If a call was resumed on the same node, its later stream counts."""
+    """The running calls by call ID. If a call was resumed on the same node, only its later stream is reported."""
 
     def __init__(self, live: LiveCalls, metrics: Metrics) -> None:
         self._live, self._metrics = live, metrics
@@ -60,7 +60,7 @@ class CallHeartbeats:
             async with asyncio.timeout(within_s):
                 await self._report()
         except (BusUnavailable, TimeoutError):
-            pass  # their entries expire
+            pass  # the entries expire
 
     def add(self, record: HeartbeatSource) -> None:
         """Add a call that has started. It is reported at once."""
@@ -79,7 +79,7 @@ class CallHeartbeats:
             self._wake.set()
 
     def find(self, call_id: str) -> Call | None:
-        """Return a running call by its id."""
+        """Return a running call by its ID, or None."""
         record = self._calls.get(call_id)
         return record.call if record else None
 
@@ -89,19 +89,19 @@ class CallHeartbeats:
         return record.identity if record else None
 
     def running(self) -> dict[str, Call]:
-        """Return all running calls by their ids."""
+        """Return all running calls by their IDs."""
         return {call_id: record.call for call_id, record in self._calls.items() if record.call is not None}
 
     def stream_credential(self, call_id: str) -> StreamCredential | None:
         """Return the stream credential of a running call.
 
-        Returns None if the call is over, or began at control of the previous version.
+        Returns None if the call is over, or if control of the previous release started it.
         """
         record = self._calls.get(call_id)
         return record.stream_credential if record else None
 
     def stream_credentials(self, call_ids: Sequence[str]) -> dict[str, StreamCredential]:
-        """Return the stream credentials of these calls by call id."""
+        """Return the stream credentials of these calls by call ID."""
         return {call_id: found for call_id in call_ids if (found := self.stream_credential(call_id)) is not None}
 
     async def _step(self) -> None:
@@ -128,7 +128,7 @@ class CallHeartbeats:
         return {call_id: None for call_id, record in self._calls.items() if floors.get(call_id) != record.floor}
 
     async def _refresh(self, call_ids: Sequence[str]) -> None:
-        """Report a batch without calls that have ended in the meantime, and yield to the event loop."""
+        """Report a batch, except for calls that have ended in the meantime, and yield to the event loop."""
         records = [self._calls[call_id] for call_id in call_ids if call_id in self._calls]
         self._floors.update({record.call_id: record.floor for record in records})
         lives = [live for record in records if (live := record.live_call())]

@@ -43,20 +43,20 @@ from shared.refcycles import break_cycle
 
 log = structlog.get_logger()
 
-# A stream that ended for one of these reasons was lost, and the call may be resumed in another one.
+# A stream that ended for one of these reasons was lost, and the call may be resumed in another stream.
 LOST: Final[frozenset[EndReason]] = frozenset({"carrier_error", "media_lost"})
 # Events after which the checkpoint is out of date.
 _CONVERSATION: Final = (
     *(CallerSaid, AgentSaid, PersonSaid, ToolStarted, ToolRan),
     *(AnnouncementHeard, RecordingRefused, LanguageSwitched),
 )
-# How long the closing of a socket may wait for Redis to store the outcome.
+# How long the closing of a socket may wait until Redis has stored the outcome.
 OUTCOME_WAIT_S: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class RecordServices:
-    """What the records of a node share."""
+    """The services that all records of a node share."""
 
     node_id: str
     identity: NodeIdentity
@@ -76,12 +76,15 @@ class BusCallRecordStore:
         self._services = services
 
     def open(self, plan: CallPlan, call_id: str) -> "BusCallRecord":
-        """Opens the record of a stream that starts."""
+        """Open the record of a stream that starts."""
         return BusCallRecord(self._services, plan, call_id)
 
 
 class BusCallRecord:
-    """Refers to the call only while the stream runs, so that no reference cycle is left for the collector."""
+    """The record of one media stream.
+
+    It refers to the call only while the stream runs, so that no reference cycle is left for the garbage collector.
+    """
 
     call: Call | None = None
 
@@ -103,18 +106,19 @@ class BusCallRecord:
     # --- CallRecord ---
 
     def write(self, envelope: EventEnvelope) -> None:
-        """Publishes an event; a new utterance, or the start or end of a tool, schedules a checkpoint too."""
+        """Publish an event. After a new utterance, or the start or end of a tool, a checkpoint is scheduled, too."""
         self._services.publisher.publish(prove_line(encode_event(envelope), self.stream_credential))
         if isinstance(envelope.event, _CONVERSATION):
             self.conversation_changed()
 
     def close(self) -> None:
-        """Keeps the stream credential of a recording that is not stored yet, whose event may come later."""
+        """Remove the stream credential, unless the recording is still on disk and its event may follow."""
         if self._keeps_stream_credential:
             self._services.disk.submit(forget_stream_credential, self.recording)
 
     def attach(self, call: Call) -> None:
-        """Lets commands from the bus reach the call, and the loss of its beginner's rights end it."""
+        """Make the call reachable for commands from the bus, and end it if the person who started it loses the
+        right."""
         self.call = call
         self._services.heartbeats.add(self)
         if self._right:
@@ -123,18 +127,20 @@ class BusCallRecord:
     async def _end_when_revoked(self, right: str) -> None:
         try:
             await self._services.rights.wait_revoked(self.identity, BROWSER_CALL_CHECK, right)
-        except Exception:  # without checks the call may not go on
+        except Exception:  # without checks, the call must not continue
             log.exception("right.check_failed", call_id=self.identity.call_id)
         if self.call is not None:
             self.call.end("admin", polite=False)
 
     def conversation_changed(self) -> None:
-        """Schedules a checkpoint."""
+        """Schedule a checkpoint."""
         self._services.checkpoints.mark_changed(self)
 
     async def stream_ended(self, reason: EndReason, number: str, words: str, conference: str) -> None:
-        """Stores the outcome of the call; of a lost stream, or one before a transfer, the checkpoint to resume it
-        from."""
+        """Store the outcome of the stream.
+
+        For a lost stream, and before a transfer, the checkpoint from which the call can be resumed is stored, too.
+        """
         services = self._services
         if self._watch is not None:
             self._watch.cancel()
@@ -156,14 +162,14 @@ class BusCallRecord:
         await asyncio.wait({write}, timeout=OUTCOME_WAIT_S)
 
     async def stream_refused(self) -> None:
-        """Stores that no stream of the call can be used."""
+        """Store that no stream of the call can be used."""
         outcome = StreamOutcome(self._leg, is_refused=True)
         await asyncio.wait({self._services.checkpoints.write_outcome(self, outcome)}, timeout=OUTCOME_WAIT_S)
 
     # --- CheckpointSource, HeartbeatSource ---
 
     def checkpoint(self) -> Checkpoint | None:
-        """What another node needs to resume the call; None once the stream has ended."""
+        """Return the data that another node needs to resume the call, or None after the stream has ended."""
         if self.call is None:
             return None
         snapshot = self.call.snapshot()
@@ -183,11 +189,11 @@ class BusCallRecord:
 
     @property
     def floor(self) -> Floor:
-        """Who has the floor now."""
+        """The holder of the floor."""
         return self.call.floor if self.call is not None else "none"
 
     def live_call(self) -> LiveCall | None:
-        """The call's entry on the bus; None once the stream has ended."""
+        """Return the call's entry on the bus, or None after the stream has ended."""
         if self.call is None:
             return None
         card = self._services.identity.card if self.stream_credential is not None else ""

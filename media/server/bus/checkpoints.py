@@ -19,14 +19,16 @@ class CheckpointSource(Protocol):
     stream_credential: StreamCredential | None
 
     def checkpoint(self) -> Checkpoint | None:
-        """Return what another node needs to resume the call, or None once the stream has ended."""
+        """Return the data that another node needs to resume the call, or None after the stream has ended."""
 
 
 class CheckpointWriter:
-    """Writes checkpoints. Call all methods on the event loop."""
+    """Writes checkpoints. All methods must be called on the event loop."""
 
     def __init__(self, checkpoints: Checkpoints, gate: asyncio.Semaphore, metrics: Metrics) -> None:
-        """Create a writer. `gate` limits the number of concurrent final writes."""
+        """Args:
+        gate: Limits the number of concurrent final writes.
+        """
         self._checkpoints, self._gate, self._metrics = checkpoints, gate, metrics
         self._changed: dict[CheckpointSource, None] = {}  # in order of the changes
         self._wake = asyncio.Event()
@@ -49,18 +51,17 @@ class CheckpointWriter:
         self._wake.set()
 
     def write_final(self, record: CheckpointSource) -> asyncio.Task[None]:
-        """Write the checkpoint of a lost stream. The task never fails."""
+        """Write the checkpoint of a lost stream. The returned task never fails."""
         self._changed.pop(record, None)
         return self._start_final_write(self._put(record.checkpoint(), record.stream_credential))
 
     def write_transfer(self, record: CheckpointSource, outcome: StreamOutcome) -> asyncio.Task[None]:
-        """Write that the caller is transferred, and the checkpoint in case the target is not reached. The task never
-        fails."""
+        """Write the transfer, and the checkpoint in case the target is not reached. The returned task never fails."""
         self._changed.pop(record, None)
         return self._start_final_write(self._put_transfer(record.checkpoint(), outcome, record.stream_credential))
 
     def write_outcome(self, record: CheckpointSource, outcome: StreamOutcome) -> asyncio.Task[None]:
-        """Write how the call ended. The task never fails."""
+        """Write how the call ended. The returned task never fails."""
         write = self._checkpoints.put_outcome(record.call_id, outcome, stream_credential=record.stream_credential)
         return self._start_final_write(write)
 

@@ -11,7 +11,7 @@ from shared.bus.commands import DONE, OUTCOME_UNKNOWN, CallCommand, CommandStrea
 from shared.events import CallCommanded
 from shared.supervised_task import SupervisedTask
 
-# The number of ids of executed commands that are remembered to answer repeats.
+# The number of executed commands whose outcomes are stored to answer repeated commands.
 MAX_REMEMBERED: Final = 2_000
 UNKNOWN_CALL: Final = "unknown_call"
 ENDING: Final = "ending"
@@ -27,7 +27,7 @@ class CommandConsumer:
         self._commands, self._node_id, self._heartbeats = commands, node_id, heartbeats
         self._metrics, self._wait_s = metrics, wait_s
         self._position = "0"
-        self._outcomes: OrderedDict[str, str] = OrderedDict()  # by command id
+        self._outcomes: OrderedDict[str, str] = OrderedDict()  # by command ID
         self.task: SupervisedTask | None = None
 
     def start(self) -> None:
@@ -47,8 +47,8 @@ class CommandConsumer:
         self._position = position
 
     async def _outcome(self, command: CallCommand) -> str:
-        """Carry out a command. A refused command is not claimed, so it may be sent again and carried out by any
-        node."""
+        """Carry out a command and return its outcome. A refused command is not claimed, so it may be sent again and
+        carried out by any node."""
         known = self._outcomes.get(command.id)
         if known is not None:
             return known
@@ -56,7 +56,7 @@ class CommandConsumer:
             return refusal
         if not await self._commands.claim(command):
             return OUTCOME_UNKNOWN
-        call = self._find_call(command)  # because its end may have begun in the meantime
+        call = self._find_call(command)  # the call may have begun to end in the meantime
         return self._remember(command.id, call if isinstance(call, str) else _execute(call, command))
 
     def _remember(self, command_id: str, outcome: str) -> str:

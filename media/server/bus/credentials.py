@@ -19,7 +19,7 @@ class CredentialsFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BusCredentials:
-    """The credentials of a node. See `WorkerBusOptions`."""
+    """The credentials of a node, as described in `WorkerBusOptions`."""
 
     node_credential: NodeCredential
     node_key: bytes = field(default=b"", repr=False)
@@ -35,13 +35,13 @@ class CredentialSettings(Protocol):
 
     @property
     def bus_unsigned(self) -> str:
-        """Whether control of the previous version is trusted."""
+        """ "accept" if control of the previous release is trusted."""
 
 
 def make_credentials(settings: CredentialSettings, url: str) -> BusCredentials:
-    """Make the credentials of the node at `url`.
+    """Return the credentials of the node at `url`.
 
-    Without a node credential, the keys of the previous version make one. Raises CredentialsFault.
+    Without a node credential, the secret keys of the previous release are used to create one. Raises CredentialsFault.
     """
     keys = _parse_keys("SECRET_KEYS", settings.secret_keys)
     node_key = _parse_keys("MEDIA_NODE_KEY", settings.media_node_key)

@@ -16,14 +16,14 @@ class BusHealth:
         self._outage_logged = False
 
     def report_up(self) -> None:
-        """Redis answered."""
+        """Record that Redis answered."""
         if self.unavailable:
             log.info("bus.connected")
         self.unavailable = self._outage_logged = False
         self._metrics.bus_up.set(1)
 
     def report_down(self, error: str) -> None:
-        """Redis did not answer."""
+        """Record that Redis did not answer."""
         if not self._outage_logged:
             log.warning("bus.disconnected", error=error)
         self.unavailable = self._outage_logged = True

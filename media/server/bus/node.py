@@ -45,10 +45,10 @@ from shared.supervised_task import SupervisedTask
 
 log = structlog.get_logger()
 
-# The number of claims and final writes that may use Redis at once. The client has 64 connections.
+# The maximum number of claims and final writes that use Redis at once. The client has 64 connections.
 AT_ONCE: Final = 24
 LEAVE_S: Final = 2.0
-# At the end of a process, events and recordings have this long to reach Redis and storage. The rest stays on disk.
+# When a process ends, events and recordings have this long to reach Redis and storage. The rest stays on disk.
 FLUSH_S: Final = 10.0
 
 
@@ -57,13 +57,13 @@ class NodeOptions:
     """The settings of a node.
 
     Attributes:
-        node_id: Unique to this process.
+        node_id: An ID that is unique to this process.
         url: The base URL of the node's sockets as carriers reach them.
         capacity: The maximum number of calls.
         state: The folder of the node's files.
         bus_timeout_s: The timeout of the Redis client.
         max_requests: The maximum number of requests to control that wait for a reply.
-        supervision: Whether listeners' sockets are certain to reach this process. False if processes share a port.
+        supervision: Whether listeners' sockets always reach this process. False if processes share a port.
         rights: How often the rights of people's sockets are checked.
     """
 
@@ -81,10 +81,11 @@ class NodeOptions:
 
 @dataclass(frozen=True, slots=True)
 class NodeResources:
-    """What a node uses. The creator closes the resources.
+    """The resources of a node. The creator closes them.
 
     Attributes:
-        unsigned: For control of the previous version. If it is None, only what is sealed for this node is accepted.
+        unsigned: Decrypts messages from control of the previous release. If it is None, only messages that are sealed
+            for this node are accepted.
     """
 
     redis: BusClient
@@ -97,7 +98,8 @@ class NodeResources:
 
 
 class NodeServices:
-    """All services of one node. Create it on the running loop. Raises OSError if the state folder cannot be used."""
+    """All services of one node. Must be created on the running loop. The constructor raises OSError if the state folder
+    cannot be used."""
 
     def __init__(self, options: NodeOptions, resources: NodeResources) -> None:
         redis, identity, unsigned = resources.redis, resources.identity, resources.unsigned
@@ -166,7 +168,11 @@ class NodeServices:
         )
 
     def start(self, calls: Callable[[], int]) -> None:
-        """Start all tasks once the sockets are open. `calls` returns the number of calls."""
+        """Start all tasks after the sockets are open.
+
+        Args:
+            calls: Returns the number of calls.
+        """
         self._calls = calls
         for service in self._services:
             service.start()
@@ -184,7 +190,8 @@ class NodeServices:
         self._beat_now.set()
 
     async def close(self) -> None:
-        """After the last call: send events and store recordings within time limits, and leave the registry."""
+        """Close the node after its last call: send events and store recordings within time limits, and leave the
+        registry."""
         await self._recovery.close()
         await self._commands.close()
         await self._time_limits.close()

@@ -14,7 +14,7 @@ from shared.supervised_task import SupervisedTask
 EVERY_S: Final = 1.0
 # If Redis's time goes back by more than this, its clock was set back, or another Redis took over.
 CLOCK_BACK_MS: Final = 1_000
-# The maximum number of changes that wait for Redis, one for each key. Beyond it, the oldest is dropped.
+# The maximum number of changes (at most one per key) that wait for Redis. Beyond it, the oldest is dropped.
 MAX_PENDING: Final = 1_000
 
 
@@ -89,7 +89,7 @@ def _name(key: HealthKey) -> str:
 
 
 def _parse(name: str) -> HealthKey | None:
-    """Parse a key. Returns None for a name that another version of this program wrote."""
+    """Parse a key. Returns None for a name that another release wrote."""
     kind, _, rest = name.partition(":")
     fingerprint, separator, provider = rest.partition(":")
     if kind not in ("stt", "llm", "tts") or not separator:

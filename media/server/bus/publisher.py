@@ -35,8 +35,8 @@ MAX_WAITING: Final = 50_000
 
 
 class EventPublisher:
-    """Publishes the events of one event loop. `publish` and the task run on that loop, file work on `disk` (one
-    thread)."""
+    """Publishes the events of one event loop. `publish` and the task run on that loop, and file work runs on `disk`
+    (one thread)."""
 
     def __init__(self, stream: EventStream, file: EventFile, disk: Executor, metrics: Metrics) -> None:
         self._stream, self._file, self._disk, self._metrics = stream, file, disk, metrics
@@ -55,7 +55,7 @@ class EventPublisher:
         self.task = start_bus_task("events", self._step, self._metrics)
 
     def publish(self, line: bytes) -> None:
-        """Queue an event as `prove_line` wrote it. Never blocks."""
+        """Queue an event in the form that `prove_line` returns. Never blocks."""
         if len(self._waiting) >= MAX_WAITING:
             self._count_lost([line])
             return
@@ -64,7 +64,7 @@ class EventPublisher:
         self._wake.set()
 
     async def wait_durable(self) -> None:
-        """Wait until everything published so far is in Redis or on disk, so that it survives this process."""
+        """Wait until all events published so far are in Redis or on disk, so that they survive this process."""
         published = self._published
         while self._durable < published:
             self._progress.clear()
@@ -172,7 +172,7 @@ class EventPublisher:
         self._lost.update(decode_event(split_line(line)[1]).call_id for line in lines)
 
     def _count_vanished(self) -> None:
-        """Count the events in a file that somebody removed. They cannot be reported by call."""
+        """Count the events in a file that was removed from outside. They cannot be reported by call."""
         if vanished := self._file.take_vanished():
             self._metrics.events_lost.inc(vanished)
             log.error("spool.vanished", lost=vanished)

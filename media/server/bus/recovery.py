@@ -26,13 +26,14 @@ log = structlog.get_logger()
 
 # How often abandoned folders are searched, because a process may die while others run.
 EVERY_S: Final = 15.0
-# The number of a recovered recording's event: in the range of the lost stream, far above the numbers that it used.
+# The sequence number of a recovered recording's event. It is in the range of the lost stream, far above the stream's
+# own numbers.
 SEQ: Final = 99_000
 _NAME: Final = re.compile(r"(.+)-(\d+)")
 
 
 class SpoolRecovery:
-    """Looks for abandoned folders at the start and every EVERY_S."""
+    """Recovers abandoned folders at the start and every EVERY_S."""
 
     def __init__(
         self,
@@ -44,8 +45,9 @@ class SpoolRecovery:
         metrics: Metrics,
         own: NodeFolder | None = None,
     ) -> None:
-        """Create the recovery. `own` is the folder of this process, which is created again if somebody has removed
-        it."""
+        """Args:
+        own: The folder of this process, which is created again if it was removed from outside.
+        """
         self._own = own
         self._spool, self._stream, self._publisher, self._uploads = spool, stream, publisher, uploads
         self._disk, self._metrics = disk, metrics
@@ -71,7 +73,8 @@ class SpoolRecovery:
                 _log_failure(path, error)
 
     async def _step(self) -> None:
-        """Recover once and wait EVERY_S, even after an unavailable bus or a failed disk, which are reported elsewhere.
+        """Recover once and wait EVERY_S, even if the bus is unavailable or the disk failed, because both are reported
+        elsewhere.
 
         Raises internal errors.
         """

@@ -28,12 +28,12 @@ from shared.supervised_task import SupervisedTask
 
 MAX_REQUESTS: Final = 400
 _BEFORE_LIMIT_S: Final = 0.1
-# Refusals by control after which a run may have had its effect.
+# Refusals by control after which the request may have been carried out.
 _UNKNOWN_OUTCOMES: Final = frozenset({"failed", "timed_out", "outcome_unknown"})
 
 
 class RequestClient:
-    """Sends requests and hands each reply to the caller that waits for it. Use it on the event loop."""
+    """Sends requests and passes each reply to the waiting caller. Must be used on the event loop."""
 
     def __init__(
         self,
@@ -75,16 +75,16 @@ class RequestClient:
     async def ask(
         self, call: CallIdentity, name: str, arguments: bytes, *, deadline_s: float, run_id: str = ""
     ) -> bytes:
-        """Return control's answer as JSON.
+        """Send a request and return control's answer as JSON.
 
         Args:
-            arguments: JSON.
+            arguments: The arguments as JSON.
             deadline_s: The time limit, at most LONGEST_DEADLINE_S.
             run_id: The idempotency key. A request that has an effect is carried out once for each key.
 
         Raises:
             RequestRefused: The request was refused.
-            RequestTimedOut, BusUnavailable: There is no answer. The request may have been carried out.
+            RequestTimedOut, BusUnavailable: No answer arrived. The request may have been carried out.
         """
         try:
             answer = await self._ask(call, name, arguments, deadline_s, run_id)
@@ -140,7 +140,11 @@ class RequestClient:
     async def _send(
         self, request_id: str, call: CallIdentity, name: str, arguments: bytes, run_id: str, *, until: float
     ) -> None:
-        """Send a request. `until` is the deadline on the loop's clock."""
+        """Send a request.
+
+        Args:
+            until: The deadline on the loop's clock.
+        """
         now_ms = await self._stream.now_ms()
         left_ms = round((until - asyncio.get_running_loop().time()) * 1000)
         request = MediaRequest(
@@ -167,7 +171,7 @@ class RequestClient:
         ids, replies = await self._stream.read_replies(self._node_id, self._wait_s)
         for reply in replies:
             waiting = self._waiting.get(reply.request_id)
-            # No caller waits for a late reply or for a copy of a reply.
+            # No caller waits for a late or repeated reply.
             if waiting is not None and not waiting.done():
                 waiting.set_result(reply)
         if ids:
@@ -175,7 +179,7 @@ class RequestClient:
 
 
 class BusRemoteTools:
-    """Runs tools in control: the port RemoteTools on the bus."""
+    """Runs tools in control. Implements the port RemoteTools on the bus."""
 
     def __init__(self, requests: RequestClient) -> None:
         self._requests = requests

@@ -1,4 +1,4 @@
-"""Asks control whether sockets that people opened may stay open (docs/decisions/0054)."""
+"""Queries control whether sockets that people opened may stay open (docs/decisions/0054)."""
 
 import asyncio
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from media.tools.remote import CallIdentity
 from shared.bus.client import BusUnavailable
 from shared.bus.requests import RequestRefused, RequestTimedOut, RightCheck
 
-# Control's answer for a call that is over by its record, which ends all rights in the call.
+# Control's answer if its record shows that the call is over, which ends all rights in the call.
 CALL_OVER: Final = "call_not_running"
 
 log = structlog.get_logger()
@@ -22,13 +22,14 @@ log = structlog.get_logger()
 class RightsPace:
     """How often rights are checked, in seconds.
 
-    A socket whose right is gone ends after `every` and an answer. Without answers it ends after at most `lasts + ask`.
+    A socket whose right is gone is closed after `every` and one answer. Without answers, it is closed after at most
+    `lasts + ask`.
 
     Attributes:
         every: The time between two checks.
         ask: The time limit of one answer.
         lasts: How long a right is valid after a positive answer.
-        retry: The time until the next check after one without an answer: another API process may know the request.
+        retry: The time until the next check after an unanswered one. Another API process may answer it.
     """
 
     every: float = 10.0
@@ -41,13 +42,17 @@ PACE: Final = RightsPace()
 
 
 class RightChecks:
-    """Checks the rights of this node's sockets separately."""
+    """Checks the rights of this node's sockets, each with its own requests."""
 
     def __init__(self, requests: RequestClient, pace: RightsPace) -> None:
         self._requests, self._pace = requests, pace
 
     async def ask(self, call: CallIdentity, name: str, right: str) -> bool | None:
-        """Return whether the right holds, or None if control does not answer. `name` is the name of the request."""
+        """Return whether the right is valid, or None if control does not answer.
+
+        Args:
+            name: The name of the request.
+        """
         arguments = msgspec.json.encode(RightCheck(right))
         try:
             return await self._requests.ask(call, name, arguments, deadline_s=self._pace.ask) == b"true"
@@ -57,7 +62,7 @@ class RightChecks:
             return None
 
     async def wait_revoked(self, call: CallIdentity, name: str, right: str) -> None:
-        """Return once the right is gone, or could not be confirmed for too long."""
+        """Return when the right is gone, or could not be confirmed for too long."""
         now = asyncio.get_running_loop().time
         until = now() + self._pace.lasts
         while True:

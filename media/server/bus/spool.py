@@ -56,10 +56,10 @@ class NodeFolder:
         return None
 
     def restore(self) -> bool:
-        """Create the folder and its lock again if somebody has removed them. Return whether that was necessary. Raises
-        OSError.
+        """Create the folder and its lock again if they were removed from outside. Return whether that was necessary.
+        Raises OSError.
 
-        Otherwise no process would ever recover what is written there from now on.
+        Otherwise, no process would recover the files that are written there from now on.
         """
         lock = self.path / "lock"
         if lock.exists() and os.path.samestat(os.fstat(self._lock), lock.stat()):
@@ -71,7 +71,7 @@ class NodeFolder:
 
     @property
     def events(self) -> Path:
-        """The file of events."""
+        """The path of the events file."""
         return self.path / "events.jsonl"
 
     def recording(self, workspace_id: str, call_id: str, leg: int) -> Path:
@@ -90,7 +90,7 @@ class NodeFolder:
         """
         try:
             if not self.events.exists() and not any(self.recordings()):
-                with suppress(FileNotFoundError):  # somebody has removed it
+                with suppress(FileNotFoundError):  # the folder was removed from outside
                     self._remove()
         finally:
             os.close(self._lock)
@@ -147,7 +147,7 @@ def _stream_credential_path(recording: Path) -> Path:
 
 
 def list_folders(spool: Path) -> list[Path]:
-    """Return all node folders by name. Those of dead processes can be taken over."""
+    """Return all node folders, ordered by name. Folders of dead processes can be taken over."""
     try:
         return sorted(path for path in spool.iterdir() if not path.name.startswith("."))
     except FileNotFoundError:
@@ -157,7 +157,7 @@ def list_folders(spool: Path) -> list[Path]:
 class EventFile:
     """A queue of lines in a file, for one thread at a time.
 
-    If somebody removes or truncates the file, its lines are lost. Further lines go into a new file.
+    If the file is removed or truncated from outside, its lines are lost, and further lines go into a new file.
     """
 
     def __init__(self, path: Path, max_bytes: int) -> None:
@@ -169,7 +169,7 @@ class EventFile:
 
     @property
     def has_unsent(self) -> bool:
-        """Whether there are lines to send."""
+        """Whether the file has unsent lines."""
         return self._start < self._end
 
     def take_vanished(self) -> int:
@@ -178,7 +178,8 @@ class EventFile:
         return count
 
     def append(self, lines: Sequence[bytes]) -> int:
-        """Append lines up to the size limit. Return their number. Raises OSError, and appends no lines in that case."""
+        """Append lines up to the size limit. Return the number of appended lines. Raises OSError without appending any
+        line."""
         self._forget_vanished()
         room, data = self._max_bytes - self._end, bytearray()
         count = 0
@@ -203,7 +204,7 @@ class EventFile:
             while b"\n" not in data and (more := file.read(_CHUNK)):
                 data += more
         if b"\n" not in data:
-            self._end = self._start  # only a line that was cut off is left
+            self._end = self._start  # the rest is only a line that was cut off
         return data.split(b"\n")[:-1][:most]
 
     def remove_oldest(self, lines: Sequence[bytes]) -> None:
@@ -220,7 +221,7 @@ class EventFile:
             self._start = self._end = self._count = 0
 
     def _write(self, data: bytes) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have removed the folder
+        self._path.parent.mkdir(parents=True, exist_ok=True)  # the folder may have been removed from outside
         with self._path.open("ab", buffering=0) as file:
             append_whole(file, data)
         self._end += len(data)

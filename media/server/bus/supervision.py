@@ -1,4 +1,4 @@
-"""Tokens of listeners from the bus, each for one running call of this node."""
+"""Redeems listeners' tokens from the bus. Each token is for one running call of this node."""
 
 import asyncio
 from functools import partial
@@ -23,12 +23,14 @@ class TicketSupervision:
         gate: asyncio.Semaphore,
         rights: RightChecks,
     ) -> None:
-        """gate: limits how many claims run at once."""
+        """Args:
+        gate: Limits the number of concurrent claims.
+        """
         self._tickets, self._node_id, self._heartbeats, self._gate = tickets, node_id, heartbeats, gate
         self._rights = rights
 
     async def claim(self, token: str) -> SupervisedCall:
-        """Return the call of the token and use the token up. Raises SupervisionRefused."""
+        """Return the call of the token and consume the token. Raises SupervisionRefused."""
         try:
             async with self._gate:
                 grant = await self._tickets.claim_supervision(token, self._node_id)
@@ -40,7 +42,8 @@ class TicketSupervision:
         if identity is None:
             raise SupervisionRefused("call_not_live")
         ask = (identity, SUPERVISION_CHECK, grant.right)
-        # The right may be gone since the token was issued. If control does not answer now, it is asked again soon.
+        # The right may have been revoked since the token was issued. If control does not answer now, it is queried
+        # again soon.
         if grant.right and await self._rights.ask(*ask) is False:
             raise SupervisionRefused("revoked")
         call = self._heartbeats.find(grant.call_id)

@@ -12,11 +12,11 @@ PAUSE_S: Final = 0.5
 
 
 def start_bus_task(part: str, step: Callable[[], Awaitable[None]], metrics: Metrics) -> SupervisedTask:
-    """Start a task that repeats a step. If the task ends, it is started again.
+    """Start a task that repeats a step, and restart the task if it ends.
 
     Args:
         part: The name in metrics and logs.
-        step: Must wait by itself.
+        step: A step that waits by itself.
     """
     return SupervisedTask(part, lambda: run_forever(part, step, metrics), metrics.process.count_death)
 
@@ -24,8 +24,7 @@ def start_bus_task(part: str, step: Callable[[], Awaitable[None]], metrics: Metr
 async def run_forever(part: str, step: Callable[[], Awaitable[None]], metrics: Metrics) -> NoReturn:
     """Repeat a step, which must wait by itself. Pauses for PAUSE_S while Redis is unavailable.
 
-    Raises the step's internal errors, because a part that fails at each step does not work any more than one that has
-    ended.
+    Raises the step's internal errors, because a part that fails at every step is as dead as one that has ended.
 
     Args:
         part: The name in metrics.
@@ -49,6 +48,6 @@ async def wait_and_clear(event: asyncio.Event, within_s: float | None) -> None:
 
 
 async def stop_task(task: SupervisedTask | None) -> None:
-    """Stop a task. None stands for a task that was never started."""
+    """Stop a task. Does nothing for None, which means that the task was never started."""
     if task is not None:
         await task.stop()

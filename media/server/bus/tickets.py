@@ -13,10 +13,12 @@ PARAM: Final = "token"
 
 
 class TicketPlans:
-    """Claims plans. The token is the last part of the path, or the parameter `token` of the stream's start."""
+    """Claims plans with the token in the last part of the path, or in the parameter `token` of the stream's start."""
 
     def __init__(self, tickets: Tickets, gate: asyncio.Semaphore) -> None:
-        """Create a source of plans. `gate` limits the number of concurrent claims."""
+        """Args:
+        gate: Limits the number of concurrent claims.
+        """
         self._tickets, self._gate = tickets, gate
 
     async def claim(self, started: StreamStarted, route: SocketRoute) -> CallPlan:
@@ -26,7 +28,7 @@ class TicketPlans:
             raise PlanRefused("no plan: the stream brings no token", "no_token")
         try:
             async with self._gate:
-                # Telnyx returns the client state that control has set: our id of the call, after a colon or alone.
+                # Telnyx returns the client state that control has set: our call ID, after a colon or alone.
                 call_id = started.client_state.rpartition(":")[2]
                 return await self._tickets.claim(token, cast(Carrier, route.carrier), _call_id(started, route), call_id)
         except TicketRefused as error:
@@ -36,5 +38,5 @@ class TicketPlans:
 
 
 def _call_id(started: StreamStarted, route: SocketRoute) -> str:
-    """Return the carrier's call id. Empty for a browser, whose ticket is not bound to a carrier's call id."""
+    """Return the carrier's call ID, or "" for a browser, whose ticket is not bound to a carrier's call ID."""
     return "" if route.carrier == "browser" else started.carrier_call_id

@@ -15,7 +15,8 @@ from shared.bus.granted_time import GrantedTime, GrantedTimes
 from shared.supervised_task import SupervisedTask
 
 EVERY_S: Final = 2.0
-# A call's entry is read each time once this much of its granted time is left. Control renews it 20 s before its end.
+# When this much of a call's granted time is left, the call's entry is read in every step. Control renews it 20 s before
+# its end.
 ASKED_BEFORE_S: Final = 25.0
 # The interval before that, and for calls without an entry, because a limit may be set or lifted while they run.
 ASKED_EVERY_S: Final = 15.0
@@ -27,13 +28,17 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class CallTime:
-    """The granted time of one call, and `ask_s`, when its entry is read next, in seconds from the call's beginning."""
+    """The granted time of one call.
+
+    Attributes:
+        ask_s: When the call's entry is read next, in seconds from the beginning of the call.
+    """
 
     granted: GrantedTime | None = None
     ask_s: float = 0.0
 
     def update(self, found: GrantedTime | None, elapsed_s: float) -> None:
-        """Store the entry that was found. Without an entry, the earlier one stays valid, because Redis may have lost
+        """Store the entry that was found. Without an entry, the earlier entry stays valid, because Redis may have lost
         its data."""
         self.granted = found or self.granted
         self.ask_s = elapsed_s + ASKED_EVERY_S
@@ -41,7 +46,7 @@ class CallTime:
             self.ask_s = min(self.ask_s, max(elapsed_s, self.granted.seconds - ASKED_BEFORE_S))
 
     def is_over(self, elapsed_s: float) -> bool:
-        """Return whether the last words are due."""
+        """Return whether the call must end now."""
         return self.granted is not None and elapsed_s >= self.granted.ends_s
 
 
@@ -49,7 +54,9 @@ class TimeLimits:
     """Reads and applies the granted times of a node's calls."""
 
     def __init__(self, granted: GrantedTimes, heartbeats: CallHeartbeats, metrics: Metrics) -> None:
-        """Create the limits. `heartbeats` have the running calls."""
+        """Args:
+        heartbeats: The running calls.
+        """
         self._granted, self._heartbeats, self._metrics = granted, heartbeats, metrics
         self._times: dict[str, CallTime] = {}
         self.task: SupervisedTask | None = None

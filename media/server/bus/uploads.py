@@ -41,16 +41,21 @@ class RecordingUploads:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def store(self, path: Path, on_stored: Callable[[str], None], on_lost: Callable[[], None]) -> None:
-        """Start to store a finished recording, and wait at most WAIT_S for it. `on_stored` gets its key."""
+        """Start to store a finished recording, and wait at most WAIT_S.
+
+        Args:
+            on_stored: Called with the recording's key in storage.
+            on_lost: Called if the recording cannot be read.
+        """
         task = asyncio.create_task(self._upload_with_retries(path, on_stored, on_lost))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         await asyncio.wait({task}, timeout=WAIT_S)
 
     async def upload(self, path: Path, on_stored: Callable[[str], None]) -> None:
-        """Store a recording, report its key, and remove the file once the event is durable, as far as the disk permits.
+        """Store a recording and report its key. Remove the file after the event is durable, if the disk permits.
 
-        Raises StorageUnavailable, and OSError for a file that cannot be read.
+        Raises StorageUnavailable, or OSError if the file cannot be read.
         """
         if self._storage is None:
             await run_on_disk(self._disk, _move, path, self._local_folder)
