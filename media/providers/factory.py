@@ -55,7 +55,7 @@ class Providers:
                 member.prepare()
 
     def prepare_language(self, language: str) -> None:
-        """Do the same for the voices of a language (BCP 47) to which the call switches."""
+        """Open in the background what the voices of a language (BCP 47) need, because the call switches to it."""
         if isinstance(self.tts, LanguageVoices):
             self.tts.prepare_language(language)
 

@@ -127,7 +127,7 @@ class GrpcLease:
 
 
 class GrpcStream(Generic[Q, R]):
-    """One stream with messages in both directions. Releases its lease when it is cancelled or has ended."""
+    """A stream with messages in both directions. Releases its lease when the stream is canceled or ends."""
 
     def __init__(self, provider: str, lease: GrpcLease, method: GrpcMethod[Q, R], metadata: Metadata) -> None:
         self._provider = provider

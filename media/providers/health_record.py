@@ -226,7 +226,7 @@ class HealthRecord:
         self._ejected_at = now
 
     def ejected_age(self, now: float) -> float:
-        """Seconds since the latest ejection or failed probe."""
+        """Return the seconds since the latest ejection or failed probe."""
         return now - self._ejected_at
 
     def heal(self, now: float) -> None:

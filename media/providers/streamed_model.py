@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class ChatServer:
-    """What all calls with the same server and model share.
+    """The state that all calls with the same server and model share.
 
     Attributes:
         refused: The fields that the model does not accept, as its errors reported.

@@ -1,4 +1,4 @@
-"""Reports what providers consume as events, with one meter for each provider of a chain."""
+"""Reports the consumption of providers as events, with one meter for each provider of a chain."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

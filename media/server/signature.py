@@ -15,7 +15,7 @@ class SignatureCheck:
     """Checks the signatures of upgrade requests.
 
     Attributes:
-        url: The base URL of this server's sockets as Twilio knows it, without a path.
+        url: The base URL of this server's sockets as configured at Twilio, without a path.
         tokens: The tokens of the accounts. Any of them is accepted.
         required: A socket without a valid signature is refused. Otherwise only the ticket protects it.
         shared_keys: Secrets by id, which sign if a Webhook Rule of Twilio uses them.

@@ -92,7 +92,7 @@ class ChainedSession:
     def _leave_service(self) -> None:
         error = leaving_error(self._candidates.health, self._attempts)
         if error is not None and self._in_use.session is not None and self._attempts is not None:
-            self._attempts = self._candidates.renew(self._attempts)  # ordered by what is in service now
+            self._attempts = self._candidates.renew(self._attempts)  # ordered by the current service state
             self._switch(error)
 
     def set_language(self, language: str) -> None:
@@ -405,7 +405,7 @@ class ChainedSession:
             self._sink(SpeechToTextFailed(last))
 
     def _report_crash(self, error: BaseException) -> None:
-        """Report an internal error as a failure, so that the call knows that it has no recognizer."""
+        """Report an internal error as a failure, because the call has no recognizer any longer."""
         name, reason = self._attempts.current.name if self._attempts else "", f"internal fault: {type(error).__name__}"
         self._sink(SpeechToTextFailed(ProviderError(name, reason, retryable=False)))
 

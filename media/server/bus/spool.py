@@ -129,7 +129,7 @@ def keep_stream_credential(recording: Path, text: str) -> None:
 
 
 def read_stream_credential(recording: Path) -> StreamCredential | None:
-    """Read the stream credential next to a recording. Returns None if there is none. Blocks."""
+    """Read the stream credential next to a recording. Returns None if no valid credential is stored. Blocks."""
     try:
         return StreamCredential.parse(_stream_credential_path(recording).read_text())
     except (OSError, ValueError):
