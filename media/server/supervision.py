@@ -251,7 +251,7 @@ class _Session:
                 {"event": "consent", "at_ms": round(now), "consent": state.consent, "is_paused": state.is_paused}
             )
 
-        # An exception in a tap would end the call, so taps end the session instead. Frames of the caller are only stored.
+        # An exception in a tap would end the call, so taps end the session instead. `add_caller` only stores frames.
         tap = Tap(
             caller=audio.add_caller,
             agent=self._guarded(audio.add_agent),
@@ -295,7 +295,7 @@ class _Session:
         return reason, code
 
     def _follow(self, call: Call, audio: LiveAudio, grant: SupervisionGrant) -> None:
-        """Follow the call now and every PERIOD_S. A timer is used, because a waiting task costs several times as much."""
+        """Follow the call now and every PERIOD_S, on a timer, because a waiting task costs several times as much."""
         try:
             self._follow_line(call, grant)
             self._tick(call, audio)

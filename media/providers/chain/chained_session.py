@@ -160,8 +160,7 @@ class ChainedSession:
         self._opener.close()
 
     def handle(self, sink: SessionSink, event: SpeechToTextEvent) -> None:
-        """Handle a recognizer's event. Events of replaced recognizers, and of those that are still opening, are
-        ignored."""
+        """Handle a recognizer's event. Events of replaced or still opening recognizers are ignored."""
         if self._check is not None and sink is self._check.sink:
             self._judge(self._check, event)
         elif not self._in_use.is_heard(sink):

@@ -119,7 +119,7 @@ def heard_question(last: ReceptionistReply, heard: str) -> Question:
 
 def repeat_text(last: ReceptionistReply, heard: str) -> str:
     """Return the text to repeat: the whole last reply, even if it was cut, or another provider's words as they were
-    heard."""
+    played."""
     return last.text if _common_prefix(split_words(last.text), split_words(heard)) else heard
 
 
