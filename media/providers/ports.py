@@ -95,8 +95,8 @@ class SpeechToTextSession(Protocol):
         """Process the next piece of caller audio (usually 160 bytes = 20 ms), including silence."""
 
     def started(self) -> None:
-        """Notify the recognizer that the caller began to speak a moment ago. A one-shot recognizer may drop audio older than
-        about 500 ms.
+        """Notify the recognizer that the caller began to speak a moment ago. A one-shot recognizer may drop audio older
+        than about 500 ms.
 
         Called again if the caller continues after a pause within the same turn. In that case nothing is dropped.
         """

@@ -104,7 +104,7 @@ class LowerAgent:
 
 @dataclass(frozen=True, slots=True)
 class HoldAgent:
-    """The caller speaks over the agent: silence it at once, keep the audio that was not played, and notify the recognizer.
+    """The caller speaks over the agent: silence it at once, keep the unplayed audio, and notify the recognizer.
 
     Attributes:
         lowered: The agent was lowered for the same speech until now, and the recognizer was notified at that time.

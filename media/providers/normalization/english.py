@@ -16,8 +16,8 @@ _CURRENCY_NAMES: Final = frozenset(word_list("dollar dollars euro euros pound po
 def read_english(text: str) -> list[SpokenSpan]:
     """Return a span for each written word.
 
-    Words of letters stay as they are written, because a voice pronounces names better than these rules. Money in an unknown
-    form also stays, because the rules would read only the number.
+    Words of letters stay as they are written, because a voice pronounces names better than these rules. Money in an
+    unknown form also stays, because the rules would read only the number.
     """
     words = normalize(text)
     behind: list[Sequence[str]] = [word.spoken for word in words[1:]]  # "$1.5 million": the currency follows the scale
