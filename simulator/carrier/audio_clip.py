@@ -40,7 +40,7 @@ class Clip:
 
 
 def read_clip(path: Path) -> Clip:
-    """Reads a recording of any rate and number of channels. Raises ClipError naming the file."""
+    """Read a recording of any rate and number of channels. Raises ClipError naming the file."""
     try:
         with soundfile.SoundFile(path) as file:
             if file.frames > _LONGEST_S * file.samplerate:
@@ -55,7 +55,7 @@ def read_clip(path: Path) -> Clip:
 
 
 def make_clip(samples: NDArray[np.float32], rate: int, name: str = "clip") -> Clip:
-    """Converts samples of shape (n,) or (n, channels) at `rate` Hz. Raises ClipError if there are none."""
+    """Convert samples of shape (n,) or (n, channels) at `rate` Hz. Raises ClipError if there are none."""
     mono = samples if samples.ndim == 1 else samples.mean(axis=1)
     if not len(mono) or not np.isfinite(mono).all():
         raise ClipError(
@@ -69,12 +69,12 @@ def make_clip(samples: NDArray[np.float32], rate: int, name: str = "clip") -> Cl
 
 
 def clip_of_pcm(pcm: bytes, rate: int = RATE, name: str = "voice") -> Clip:
-    """Converts 16-bit little-endian mono samples. Raises ClipError if there are none."""
+    """Convert 16-bit little-endian mono samples. Raises ClipError if there are none."""
     return make_clip(to_float(np.frombuffer(pcm, dtype="<i2")), rate, name)
 
 
 def _amplify_soft(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Amplifies a recording that is too soft to be heard, without clipping."""
+    """Amplify a recording that is too soft to be heard, without clipping."""
     level = speech_level(samples)
     if dbfs(samples) <= -110 or level >= _TOO_SOFT_DBFS:
         return samples

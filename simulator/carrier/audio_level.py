@@ -94,7 +94,7 @@ def _reach(soft: NDArray[np.bool_], clear: NDArray[np.bool_]) -> int:
 
 
 def _in_runs(flags: NDArray[np.bool_], shortest: int) -> NDArray[np.bool_]:
-    """Keeps only runs of at least `shortest` set flags."""
+    """Keep only runs of at least `shortest` set flags."""
     edges = np.flatnonzero(np.diff(np.pad(flags.astype(np.int8), 1)))
     kept = np.zeros_like(flags)
     for start, end in zip(edges[::2], edges[1::2], strict=True):

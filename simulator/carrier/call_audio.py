@@ -17,7 +17,7 @@ class CallAudio:
         self.agent = bytearray()
 
     def add(self, caller: bytes, agent: bytes) -> None:
-        """Appends to both sides. Raises ValueError when the lengths differ."""
+        """Append to both sides. Raises ValueError when the lengths differ."""
         if len(caller) != len(agent):
             raise ValueError(f"caller and agent audio differ in length: {len(caller)} and {len(agent)} samples")
         self.caller += caller
@@ -33,7 +33,7 @@ class CallAudio:
         return np.stack([decode(self.caller), decode(self.agent)], axis=1)
 
     def write_wav(self, path: Path) -> None:
-        """Writes 16-bit stereo at 8 kHz; creates the folder. Raises OSError."""
+        """Write 16-bit stereo at 8 kHz; creates the folder. Raises OSError."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with wave.open(str(path), "wb") as file:
             file.setnchannels(2)

@@ -118,7 +118,7 @@ class Caller:
         return PartyOutput(frame, turn.digits.get(at, ""), at in turn.held, turn.hangs_up)
 
     def _record_answer(self) -> None:
-        """Assigns the answer to the latest turn that ended: audio heard during a turn answers the turn before it."""
+        """Assign the answer to the latest turn that ended: audio heard during a turn answers the turn before it."""
         if self.reports and self.reports[-1].speech_ended_ms is not None:
             self.reports[-1].answer_arrived_ms = self._agent_speech.arrived_ms
             self.reports[-1].answer_heard_ms = self._agent_speech.heard_ms

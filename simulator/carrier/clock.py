@@ -12,7 +12,7 @@ class Clock(Protocol):
         """Seconds of call time."""
 
     async def wait_until(self, moment: float) -> None:
-        """Returns at `moment`. If it is past, returns after other tasks had a turn."""
+        """Return at `moment`. If it is past, return after other tasks had a turn."""
 
 
 class RealTimeClock:
@@ -27,5 +27,5 @@ class RealTimeClock:
         return (time.monotonic() - self._origin) * self._speed
 
     async def wait_until(self, moment: float) -> None:
-        """Sleeps until `moment`."""
+        """Sleep until `moment`."""
         await asyncio.sleep(max(0.0, (moment - self.now()) / self._speed))

@@ -48,7 +48,7 @@ async def call_number(
     limit_s: float = 3_600.0,
     on_ringing: OnRinging | None = None,
 ) -> CompletedCall:
-    """Calls a number of the network at `base_url` (http://…) and returns when the call has ended.
+    """Call a number of the network at `base_url` (http://…) and return when the call has ended.
 
     In the result, identity.call is the carrier's call id, identity.account the carrier's name, and audio what this
     phone sent and heard. on_ringing: called with the identity as soon as it is known.
@@ -71,7 +71,7 @@ async def answer_call(
     on_ready: Callable[[], None] | None = None,
     on_ringing: OnRinging | None = None,
 ) -> CompletedCall:
-    """Waits for a call to `number` and returns when that call has ended. ready: set when the phone can be called, when
+    """Wait for a call to `number` and return when that call has ended. ready: set when the phone can be called, when
     on_ready is called, too. on_ringing: called with the call's identity.
 
     Raises CannotConnect, and CallRefused when nobody called within `wait_s` ("not_called"), another phone waits at this
@@ -113,7 +113,7 @@ class _Call:
         self._end: StreamEnd | None = None
 
     async def run(self) -> CompletedCall:
-        """Returns when the call has ended. Raises CallRefused, and CannotConnect when the network went before the call
+        """Return when the call has ended. Raises CallRefused, and CannotConnect when the network went before the call
         began."""
         try:
             await self._exchange_messages()

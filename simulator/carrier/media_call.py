@@ -53,7 +53,7 @@ class CompletedCall:
 
 
 def check_url(url: str) -> str:
-    """Returns the URL. Raises BadUrl unless it is a ws or wss URL that a carrier accepts.
+    """Return the URL. Raises BadUrl unless it is a ws or wss URL that a carrier accepts.
 
     Twilio drops a query string or fails with error 31920 (docs: api/errors/31920), so none is allowed.
     """
@@ -82,7 +82,7 @@ async def dial(
     headers: Mapping[str, str] | None = None,
     limit_s: float = 3_600.0,
 ) -> CompletedCall:
-    """Runs one call to its end. Raises BadUrl and CannotConnect."""
+    """Run one call to its end. Raises BadUrl and CannotConnect."""
     socket = await connect(session, check_url(url), headers)
     messages: StreamMessages = TelnyxStreamMessages(identity) if carrier == "telnyx" else TwilioStreamMessages(identity)
     stream = MediaStream(socket, messages, party, clock or RealTimeClock(), limit_s=limit_s)
@@ -93,7 +93,7 @@ async def dial(
 async def connect(
     session: aiohttp.ClientSession, url: str, headers: Mapping[str, str] | None = None
 ) -> "AiohttpSocket":
-    """Opens the WebSocket. Raises BadUrl and CannotConnect; the message names the cause."""
+    """Open the WebSocket. Raises BadUrl and CannotConnect; the message names the cause."""
     closing = aiohttp.ClientWSTimeout(ws_close=_CLOSE_S)
     try:
         async with asyncio.timeout(_CONNECT_S):
@@ -142,5 +142,5 @@ class AiohttpSocket:
         return None
 
     async def close(self) -> None:
-        """Sends a close frame and waits at most two seconds for the answer."""
+        """Send a close frame and wait at most two seconds for the answer."""
         await self._socket.close()

@@ -29,13 +29,13 @@ class Socket(Protocol):
         """The close frame's code, 1005 when it carried none, 1006 when the connection broke; None while it is open."""
 
     async def send(self, text: str) -> None:
-        """Sends a text message. Raises SocketClosed."""
+        """Send a text message. Raises SocketClosed."""
 
     async def receive(self) -> str | bytes | None:
         """The next message; None when the socket is closed."""
 
     async def close(self) -> None:
-        """Closes the socket; idempotent."""
+        """Close the socket; idempotent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +136,17 @@ class MessageExchange:
         self._number = self._chunk = 0
 
     def finish(self, end: StreamEnd) -> None:
-        """Ends the stream, unless it has ended."""
+        """End the stream, unless it has ended."""
         self.end = self.end or end
         self.ended.set()
 
     def connection_lost(self, error: SocketClosed) -> None:
-        """Ends the stream because the socket did not accept a message; without a close frame the code is 1006 (RFC
+        """End the stream because the socket did not accept a message; without a close frame the code is 1006 (RFC
         6455, 7.1.5)."""
         self.finish(StreamEnd("broken", self._socket.close_code or 1006, str(error)))
 
     async def begin(self) -> None:
-        """Sends connected and start. Raises SocketClosed."""
+        """Send connected and start. Raises SocketClosed."""
         await self._send(self._messages.connected())
         await self._send(self._messages.start())
 
@@ -157,7 +157,7 @@ class MessageExchange:
         return played.audio
 
     async def push(self, output: PartyOutput) -> None:
-        """Sends the marks that were reached and what the party did. Raises SocketClosed."""
+        """Send the marks that were reached and what the party did. Raises SocketClosed."""
         for name in self._reached_marks:
             await self._send(self._messages.mark(name))
         at_ms = self._number * FRAME_MS
@@ -172,11 +172,11 @@ class MessageExchange:
             await self._send(self._messages.dtmf(digit))
 
     async def stop(self) -> None:
-        """Sends stop. Raises SocketClosed."""
+        """Send stop. Raises SocketClosed."""
         await self._send(self._messages.stop())
 
     async def listen(self) -> None:
-        """Handles the agent's messages until the socket is closed."""
+        """Handle the agent's messages until the socket is closed."""
         while (message := await self._socket.receive()) is not None:
             try:
                 await self._handle(message)
@@ -186,7 +186,7 @@ class MessageExchange:
         self.finish(StreamEnd("agent" if code in _ORDERLY else "broken", code))
 
     async def close(self) -> None:
-        """Closes the socket; idempotent."""
+        """Close the socket; idempotent."""
         await self._socket.close()
 
     async def _handle(self, message: str | bytes) -> None:
@@ -264,11 +264,11 @@ class MediaStream:
         return self._exchange.clears
 
     def hang_up(self) -> None:
-        """Ends the stream at the next frame, as when the call is ended by REST."""
+        """End the stream at the next frame, as when the call is ended by REST."""
         self._exchange.finish(StreamEnd("caller"))
 
     async def run(self) -> StreamEnd:
-        """Sends connected and start, runs the call to its end and closes the socket."""
+        """Send connected and start, run the call to its end and close the socket."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 reader = tasks.create_task(self._exchange.listen())

@@ -35,21 +35,21 @@ class PlayoutBuffer:
         return len(self._queue)
 
     def play(self, payload: bytes) -> int:
-        """Queues audio; returns when it will begin to sound, in samples of the call."""
+        """Queue audio; return when it will begin to sound, in samples of the call."""
         begins = self.clock + len(self._queue)
         self._queue += payload
         self._received += len(payload)
         return begins
 
     def mark(self, name: str) -> tuple[str, ...]:
-        """Queues a mark; returns its name if it is echoed at once."""
+        """Queue a mark; return its name if it is echoed at once."""
         if not self._queue and not self._playing and not self._marks:
             return (name,)
         self._marks.append((self._received, name))
         return ()
 
     def clear(self) -> tuple[str, ...]:
-        """Discards queued audio; returns every pending mark, in order."""
+        """Discard queued audio; return every pending mark, in order."""
         names = tuple(name for _, name in self._marks)
         self._marks.clear()
         self._queue.clear()
@@ -57,7 +57,7 @@ class PlayoutBuffer:
         return names
 
     def advance(self, samples: int) -> PlayedAudio:
-        """Marks the audio of the previous call as played and returns the next `samples` samples."""
+        """Mark the audio of the previous call as played and return the next `samples` samples."""
         self._played += self._playing
         self._playing = min(samples, len(self._queue))
         audio = bytes(self._queue[: self._playing]).ljust(samples, SILENCE)

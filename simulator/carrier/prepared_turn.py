@@ -38,7 +38,7 @@ class PreparedTurn:
 
 
 async def prepare_turns(script: Script, voice: Voice | None = None) -> tuple[PreparedTurn, ...]:
-    """Reads every recording and synthesizes every text. Raises ClipError, ScriptError, and what the voice raises."""
+    """Read every recording and synthesizes every text. Raises ClipError, ScriptError, and what the voice raises."""
     return tuple([await _prepare_turn(turn, voice) for turn in script.turns])
 
 
@@ -102,7 +102,7 @@ def _keys_turn(digits: str, gap_ms: int, when: When) -> PreparedTurn:
 
 
 def _add_stall(turn: PreparedTurn, stall: Stall | None) -> PreparedTurn:
-    """Marks the frames that are held back; if the stall outlasts the turn, silence is appended and held back too."""
+    """Mark the frames that are held back; if the stall outlasts the turn, silence is appended and held back too."""
     if stall is None:
         return turn
     start = stall.at_ms // FRAME_MS

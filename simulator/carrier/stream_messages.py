@@ -77,7 +77,7 @@ class StreamMessages(Protocol):
         """The last message."""
 
     def read(self, message: str | bytes) -> AgentMessage:
-        """Reads a message of the agent's side. Raises ProtocolFault."""
+        """Read a message of the agent's side. Raises ProtocolFault."""
 
     def error_message(self, fault: ProtocolFault) -> str | None:
         """The carrier's answer to a fault; None without one."""
@@ -108,7 +108,7 @@ def read_json_object(message: str | bytes) -> dict[str, Any]:
 
 
 def read_agent_message(body: Mapping[str, Any]) -> AgentMessage:
-    """Reads media, mark or clear, which both carriers define alike. Raises ProtocolFault."""
+    """Read media, mark or clear, which both carriers define alike. Raises ProtocolFault."""
     match body.get("event"):
         case "media":
             return AgentAudio(_payload(_part(body, "media").get("payload")))

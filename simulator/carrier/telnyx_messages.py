@@ -77,7 +77,7 @@ class TelnyxStreamMessages:
         return self._message("dtmf", {"occurred_at": now, "dtmf": {"digit": digit}})
 
     def mark(self, name: str) -> str:
-        """Echoes the agent's mark."""
+        """Echo the agent's mark."""
         return self._message("mark", {"mark": {"name": name}})
 
     def stop(self) -> str:
@@ -86,7 +86,7 @@ class TelnyxStreamMessages:
         return self._message("stop", {"stop": {"user_id": identity.account, "call_control_id": identity.call}})
 
     def read(self, message: str | bytes) -> AgentMessage:
-        """Reads media, mark or clear. Raises ProtocolFault, also for audio that is too short or too long for one
+        """Read media, mark or clear. Raises ProtocolFault, also for audio that is too short or too long for one
         message, and for too many messages within a second."""
         command = read_agent_message(read_json_object(message))
         now = self._clock()

@@ -51,7 +51,7 @@ class TwilioStreamMessages:
         return self._message("dtmf", {"track": "inbound_track", "digit": digit})
 
     def mark(self, name: str) -> str:
-        """Echoes the agent's mark."""
+        """Echo the agent's mark."""
         return self._message("mark", {"name": name})
 
     def stop(self) -> str:
@@ -59,7 +59,7 @@ class TwilioStreamMessages:
         return self._message("stop", {"accountSid": self._identity.account, "callSid": self._identity.call})
 
     def read(self, message: str | bytes) -> AgentMessage:
-        """Reads media, mark or clear. Raises ProtocolFault, also when it names another stream."""
+        """Read media, mark or clear. Raises ProtocolFault, also when it names another stream."""
         body = read_json_object(message)
         command = read_agent_message(body)
         if body.get("streamSid") != self._identity.stream:

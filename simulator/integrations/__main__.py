@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def _serve(config: IntegrationsConfig, port: int, state: Path) -> None:
-    """Serves until SIGTERM or SIGINT. Raises OSError."""
+    """Serve until SIGTERM or SIGINT. Raises OSError."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)

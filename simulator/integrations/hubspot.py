@@ -38,7 +38,7 @@ class HubSpotContacts:
         return contact_id
 
     def change(self, contact_id: str, **properties: str) -> None:
-        """Changes some properties."""
+        """Change some properties."""
         self.now_ms += 1
         contact = self.contacts[contact_id]
         contact["properties"] |= {**properties, "lastmodifieddate": self._now()}
@@ -50,7 +50,7 @@ class HubSpotContacts:
         return f"{datetime.fromtimestamp(self.now_ms / 1_000, UTC):%Y-%m-%dT%H:%M:%S}.{self.now_ms % 1_000:03}Z"
 
     def archive(self, contact_id: str) -> None:
-        """Deletes a contact: neither list nor search return it."""
+        """Delete a contact: neither list nor search return it."""
         self.contacts[contact_id]["archived"] = True
 
     def run(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:

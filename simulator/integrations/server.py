@@ -63,7 +63,7 @@ class SimulatedIntegrations:
     retry_after_s: int = 1
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answers one request."""
+        """Answer one request."""
         self.requests.append(f"{request.method} {request.path}")
         fault = self.faults.popleft() if self.faults else None
         token = read_bearer(request)
@@ -138,7 +138,7 @@ async def running_integrations(
     accepts: Callable[[str], bool] = lambda token: False,
     routes: Iterable[web.RouteDef] = (),
 ) -> AsyncIterator[SimulatedIntegrations]:
-    """Runs them on 127.0.0.1. port: 0 takes a free one. token, accepts: see SimulatedIntegrations. routes: further
+    """Run them on 127.0.0.1. port: 0 takes a free one. token, accepts: see SimulatedIntegrations. routes: further
     ones, before those of the vendors. Raises OSError for a port that is taken."""
     vendors = SimulatedIntegrations(token, accepts)
     app = web.Application()

@@ -32,7 +32,7 @@ class StripeConfig:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 0 after a clean stop, 1 for an OS error (listening, state), 2 for a bad config."""
+    """Return the exit code: 0 after a clean stop, 1 for an OS error (listening, state), 2 for a bad config."""
     arguments = _parser().parse_args(argv)
     try:
         config = StripeConfig(**json.loads(arguments.config.read_text()))
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def _serve(config: StripeConfig, port: int, state: Path) -> None:
-    """Serves until SIGTERM or SIGINT. Raises OSError."""
+    """Serve until SIGTERM or SIGINT. Raises OSError."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)

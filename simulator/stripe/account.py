@@ -29,15 +29,15 @@ class StripeAccount:
         self._ids = self._invoices = 0
 
     def advance(self, seconds: float) -> None:
-        """Moves the clock."""
+        """Move the clock."""
         self.now += seconds
 
     def listen(self, listener: Callable[[StripeObject], None]) -> None:
-        """Calls it with each event."""
+        """Call it with each event."""
         self._listeners.append(listener)
 
     def add(self, prefix: str, kind: str, fields: StripeObject) -> StripeObject:
-        """Stores a new object."""
+        """Store a new object."""
         self._ids += 1
         made = {
             "id": f"{prefix}_{self._number:04}{self._ids:010}",
@@ -71,7 +71,7 @@ class StripeAccount:
         }
 
     def restore(self, stored: StripeObject) -> None:
-        """Takes what `dump` returned."""
+        """Take what `dump` returned."""
         self._number, self._ids, self._invoices = stored["number"], stored["ids"], stored["invoices"]
         self.declining, self._objects = set(stored["declining"]), stored["objects"]
         self.events = list(self._objects.get("event", {}).values())
@@ -82,7 +82,7 @@ class StripeAccount:
         return f"SIM{self._number:04}-{self._invoices:04}"
 
     def emit(self, kind: str, subject: StripeObject, before: StripeObject | None = None) -> None:
-        """Adds an event with the object as it is now. before: attributes that changed, as they were."""
+        """Add an event with the object as it is now. before: attributes that changed, as they were."""
         data = {"object": deepcopy(subject)} | ({"previous_attributes": before} if before else {})
         fields = {"type": kind, "api_version": API_VERSION, "pending_webhooks": 1, "data": data}
         event = self.add("evt", "event", fields)

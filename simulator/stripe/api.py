@@ -84,7 +84,7 @@ OPERATIONS: Final = (
 
 
 def run_operation(account: StripeAccount, method: str, path: str, params: dict[str, Any]) -> StripeObject:
-    """Runs the operation of a request. Raises StripeFailure, also for parameters that the operation does not take."""
+    """Run the operation of a request. Raises StripeFailure, also for parameters that the operation does not take."""
     for operation in OPERATIONS:
         match = re.fullmatch(operation.path.replace("*", "([A-Za-z0-9_]+)"), path)
         if match is not None and operation.method == method:

@@ -7,7 +7,7 @@ from simulator.stripe.invoices import create_refund, find_invoice, settle_invoic
 
 
 def create_credit_note(account: StripeAccount, params: StripeObject) -> StripeObject:
-    """Takes `amount` from what is to be paid. What a paid invoice is credited is paid back to the card (refund_amount),
+    """Take `amount` from what is to be paid. What a paid invoice is credited is paid back to the card (refund_amount),
     credited to the customer's balance (credit_amount), or paid back elsewhere (out_of_band_amount)."""
     invoice = find_invoice(account, read_text(params, "invoice"), "open", "paid", verb="credited", status=400)
     amount = read_integer(params, "amount")

@@ -129,7 +129,7 @@ def finalize_invoice(account: StripeAccount, params: StripeObject, invoice_id: s
 
 
 def pay_invoice(account: StripeAccount, params: StripeObject, invoice_id: str) -> StripeObject:
-    """Charges the customer's default payment method, or marks it as paid elsewhere (paid_out_of_band)."""
+    """Charge the customer's default payment method, or mark it as paid elsewhere (paid_out_of_band)."""
     if account.find("invoice", invoice_id)["status"] == "paid":
         raise StripeFailure("Invoice is already paid", code="invoice_already_paid")
     invoice = find_invoice(account, invoice_id, "open", "uncollectible", verb="paid")

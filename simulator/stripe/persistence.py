@@ -8,14 +8,14 @@ from simulator.stripe.account import StripeAccount
 
 
 def save_account(account: StripeAccount, path: Path) -> None:
-    """Replaces the file at once, so that a kill leaves the old one or the new one."""
+    """Replace the file at once, so that a kill leaves the old one or the new one."""
     part = path.with_suffix(".part")
     part.write_text(json.dumps(account.dump()))
     part.replace(path)
 
 
 def load_account(account: StripeAccount, path: Path) -> None:
-    """Fills an account that is new. A file that is missing leaves it empty."""
+    """Fill an account that is new. A file that is missing leaves it empty."""
     try:
         stored: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:

@@ -45,7 +45,7 @@ class SimulatedStripe:
     requests: list[str] = field(default_factory=list)
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Answers one request."""
+        """Answer one request."""
         self.requests.append(f"{request.method} {request.path}")
         fault = self.faults.take(request.method, request.path)
         if fault == "reset":
@@ -98,7 +98,7 @@ async def running_stripe(
     routes: Sequence[web.AbstractRouteDef] = (),
     middlewares: Sequence[Middleware] = (),
 ) -> AsyncIterator[SimulatedStripe]:
-    """Runs it on 127.0.0.1. port: 0 takes a free one. routes: beside the API's. Raises OSError for a port that is
+    """Run it on 127.0.0.1. port: 0 takes a free one. routes: beside the API's. Raises OSError for a port that is
     taken."""
     stripe = SimulatedStripe(account)
     app = web.Application(middlewares=middlewares)

@@ -33,18 +33,18 @@ class StripeWebhooks:
         account.listen(self.waiting.append)
 
     def lose(self) -> list[StripeObject]:
-        """Forgets the waiting events, as when the endpoint was unreachable for days; returns them."""
+        """Forget the waiting events, as when the endpoint was unreachable for days; return them."""
         lost = list(self.waiting)
         self.waiting.clear()
         return lost
 
     async def deliver(self, session: ClientSession, events: Iterable[StripeObject] | None = None) -> list[int]:
-        """Sends the events in this order, by default all that wait, in theirs; returns the statuses of the answers."""
+        """Send the events in this order, by default all that wait, in theirs; return the statuses of the answers."""
         chosen = list(self.waiting if events is None else events)
         return [await self.send(session, event) for event in chosen]
 
     async def send(self, session: ClientSession, event: StripeObject, *, at: float | None = None) -> int:
-        """Sends one event. at: the signature's time; by default the account's. What was answered with 2xx waits no
+        """Send one event. at: the signature's time; by default the account's. What was answered with 2xx waits no
         longer."""
         body = json.dumps(event, indent=2).encode()
         signature = sign_payload(body, self._secrets, self._account.now if at is None else at)

@@ -32,7 +32,7 @@ class ServerCertificate:
 def make_certificate(
     folder: Path, hosts: tuple[str, ...] = ("localhost", "127.0.0.1"), *, valid: timedelta = _VALID
 ) -> ServerCertificate:
-    """Writes an authority and a server's certificate for these hosts into the folder. The authority can vouch for no
+    """Write an authority and a server's certificate for these hosts into the folder. The authority can vouch for no
     other host (RFC 5280, 4.2.1.10), so that nothing else depends on how its key is kept. Raises OSError."""
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority_name, server_name = _name("Simulated vendors"), _name("simulated vendor")

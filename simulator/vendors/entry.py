@@ -81,7 +81,7 @@ class ModelServer(SimulatedServer, Protocol):
 async def run_routes(
     server: SimulatedServer, certificate: ServerCertificate | None, port: int, cancels: bool
 ) -> AsyncIterator[str]:
-    """Runs a server of HTTP and WebSockets; yields host and port. Raises OSError for a port that is taken."""
+    """Run a server of HTTP and WebSockets; yield host and port. Raises OSError for a port that is taken."""
     assert isinstance(server, RoutedServer)
     async with running_vendor(server.routes(), certificate, cancels=cancels, port=port) as address:
         yield address

@@ -48,11 +48,11 @@ class FaultBoard:
         self._open: dict[Role, WeakSet[FaultInjector]] = {}
 
     def queue(self, role: Role, fault: Fault, connections: int = 1) -> None:
-        """Gives the fault to this many further connections (requests, where a vendor has no connections)."""
+        """Give the fault to this many further connections (requests, where a vendor has no connections)."""
         self._queued.setdefault(role, deque()).extend([fault] * connections)
 
     def keep(self, role: Role, *faults: Fault) -> None:
-        """Gives a fault, of several each in its turn, to every further connection until `clear`."""
+        """Give a fault, of several each in its turn, to every further connection until `clear`."""
         self._standing[role] = cycle(faults)
 
     def strike(self, role: Role, *faults: Fault) -> None:
@@ -92,7 +92,7 @@ class FaultInjector:
         self._units = 0
 
     def begin(self, fault: Fault) -> None:
-        """Strikes the open connection with a fault; its units are counted from now on."""
+        """Strike the open connection with a fault; its units are counted from now on."""
         self.fault, self._units = fault, 0
         if self.on_begin is not None:
             self.on_begin(fault)
@@ -117,7 +117,7 @@ class FaultInjector:
         return self.has("half_open") and self.is_due
 
     async def wait(self, seconds: float, waited: float = 0.0) -> None:
-        """Waits as the vendor would before a unit. waited: seconds that have passed of it."""
+        """Wait as the vendor would before a unit. waited: seconds that have passed of it."""
         slow = self.fault.factor if self.fault is not None and self.fault.kind == "slow" else 1.0
         await self._sleep(max(0.0, seconds * slow - waited))
 

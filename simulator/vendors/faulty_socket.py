@@ -22,11 +22,11 @@ class FaultySocket:
     faults: FaultInjector
 
     def reset(self) -> None:
-        """Ends the connection without a close frame."""
+        """End the connection without a close frame."""
         reset_connection(self.request)
 
     async def ignore_client(self) -> None:
-        """Reads nothing until the client has gone."""
+        """Read nothing until the client has gone."""
         await wait_until_gone(self.request)
 
 
@@ -43,7 +43,7 @@ def end_by_refusals(request: web.Request, faults: FaultInjector, ends: Collectio
 async def accept_socket(
     request: web.Request, faults: FaultInjector, ends: Collection[FaultKind] = REFUSALS
 ) -> web.WebSocketResponse:
-    """Answers a handshake. ends: as of `end_by_refusals`."""
+    """Answer a handshake. ends: as of `end_by_refusals`."""
     end_by_refusals(request, faults, ends)
     socket = web.WebSocketResponse(compress=False)
     await socket.prepare(request)

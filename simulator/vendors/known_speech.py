@@ -92,7 +92,7 @@ class Ear:
         return tuple(self._words)
 
     def feed(self, ulaw: bytes) -> list[HeardWord]:
-        """Takes the next audio; returns the words that ended in it."""
+        """Take the next audio; return the words that ended in it."""
         self._audio += ulaw
         before, whole = len(self._words), len(self._audio) // KEY_BYTES * KEY_BYTES
         for at in range(0, whole, KEY_BYTES):

@@ -41,15 +41,15 @@ class ListeningSession:
     # --- the vendor's ---
 
     async def _hear(self, audio: bytes) -> None:
-        """Works on a message of audio."""
+        """Work on a message of audio."""
         raise NotImplementedError
 
     async def _obey(self, command: str) -> None:
-        """Works on a message of text."""
+        """Work on a message of text."""
         raise NotImplementedError
 
     async def _fail(self) -> None:
-        """Tells a fault of the vendor's, and ends the session."""
+        """Report a fault of the vendor, and end the session."""
         raise NotImplementedError
 
     async def _receive(self) -> WSMessage | None:
@@ -59,13 +59,13 @@ class ListeningSession:
     # --- shared ---
 
     async def _accept(self) -> None:
-        """Answers the handshake."""
+        """Answer the handshake."""
         end_by_refusals(self._request, self._faults)
         await self.socket.prepare(self._request)
 
     @asynccontextmanager
     async def _working(self) -> AsyncIterator[None]:
-        """Works on what is read while the block lasts."""
+        """Work on what is read while the block lasts."""
         worker = asyncio.create_task(self._work_off())
         worker.add_done_callback(self._end_crashed)
         try:
@@ -75,14 +75,14 @@ class ListeningSession:
             await asyncio.gather(worker, return_exceptions=True)
 
     def _end_crashed(self, worker: asyncio.Task[None]) -> None:
-        """Ends the connection after an internal error, which would look like a deaf vendor otherwise."""
+        """End the connection after an internal error, which would look like a deaf vendor otherwise."""
         error = None if worker.cancelled() else worker.exception()
         if error is not None:
             worker.get_loop().call_exception_handler({"message": "a simulated vendor crashed", "exception": error})
             reset_connection(self._request)
 
     async def _read(self) -> bytes | str | None:
-        """Takes one message, which is returned; None at the end."""
+        """Take one message, which is returned; None at the end."""
         if self._faults.reads_nothing:
             await wait_until_gone(self._request)
             return None

@@ -83,7 +83,7 @@ class ProtocolFront:
 
     @asynccontextmanager
     async def running(self, port: int = 0) -> AsyncIterator[int]:
-        """Yields the port. port: 0 takes a free one. Raises OSError for one that is taken."""
+        """Yield the port. port: 0 takes a free one. Raises OSError for one that is taken."""
         server = await asyncio.start_server(self._accept, "127.0.0.1", port)
         try:
             yield server.sockets[0].getsockname()[1]
@@ -131,5 +131,5 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def _abort(writer: asyncio.StreamWriter) -> None:
-    """Ends a connection at once; idempotent."""
+    """End a connection at once; idempotent."""
     writer.transport.abort()

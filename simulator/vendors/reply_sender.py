@@ -46,7 +46,7 @@ class ReplySender:
     is_free: bool = False
 
     async def send(self, request: web.Request, reply: StreamableReply, faults: FaultInjector) -> web.StreamResponse:
-        """Streams the reply; a client that goes away pays for what was computed."""
+        """Stream the reply; a client that goes away pays for what was computed."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         is_failed = False
         try:
@@ -69,7 +69,7 @@ class ReplySender:
         return response
 
     def bill(self, reply: StreamableReply) -> None:
-        """Bills what the reply cost until now."""
+        """Bill what the reply cost until now."""
         self.state.bill("llm", reply.model, "prompt_tokens", reply.prompt_tokens - reply.cached - reply.written)
         self.state.bill("llm", reply.model, "cached_tokens", reply.cached)
         self.state.bill("llm", reply.model, "cache_write_tokens", reply.written)
@@ -87,7 +87,7 @@ class ReplySender:
 
 
 async def drop_request(request: web.Request, faults: FaultInjector) -> web.StreamResponse:
-    """Resets the connection, or keeps it without a word where it is half open."""
+    """Reset the connection, or keep it without a word where it is half open."""
     if faults.has("half_open"):
         await faults.begin_unit()
     reset_connection(request)

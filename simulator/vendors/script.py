@@ -17,7 +17,7 @@ class Hearing(Protocol):
         """How much audio came."""
 
     def feed(self, ulaw: bytes) -> list[HeardWord]:
-        """Takes the next audio; returns the words that ended in it."""
+        """Take the next audio; return the words that ended in it."""
 
 
 class ScriptedEar:

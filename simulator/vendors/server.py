@@ -40,12 +40,12 @@ class VendorState:
     opened: dict[Role, int] = field(default_factory=lambda: {"stt": 0, "llm": 0, "tts": 0})
 
     def open(self, role: Role) -> FaultInjector:
-        """Counts a connection that begins, and takes its fault."""
+        """Count a connection that begins, and take its fault."""
         self.opened[role] += 1
         return self.faults.take(role)
 
     def bill(self, role: Role, model: str, unit: BilledUnit, quantity: float) -> None:
-        """Bills a quantity, if there is any."""
+        """Bill a quantity, if there is any."""
         if quantity > 0:
             self.billed.append(BilledItem(role, model, unit, quantity))
 
@@ -55,13 +55,13 @@ class VendorState:
 
 
 def reset_connection(request: web.Request) -> None:
-    """Resets the client's connection, without an answer or a close frame."""
+    """Reset the client's connection, without an answer or a close frame."""
     if request.transport is not None:
         request.transport.abort()
 
 
 async def wait_until_gone(request: web.Request) -> None:
-    """Reads nothing until the client has gone."""
+    """Read nothing until the client has gone."""
     while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(_GONE_S)
 
@@ -74,7 +74,7 @@ async def running_vendor(
     cancels: bool = False,
     port: int = 0,
 ) -> AsyncIterator[str]:
-    """Runs a vendor's routes; yields `127.0.0.1:PORT`. certificate: None serves without TLS. cancels: a request whose
+    """Run a vendor's routes; yield `127.0.0.1:PORT`. certificate: None serves without TLS. cancels: a request whose
     client goes away is cancelled. port: 0 takes a free one. Raises OSError for a port that is taken."""
     app = web.Application()
     app.add_routes(routes)

@@ -17,6 +17,6 @@ class SilenceMeter:
         self.quiet_ms = 0.0
 
     def feed(self, ulaw: bytes) -> None:
-        """Takes the next audio."""
+        """Take the next audio."""
         is_loud = bool(ulaw.translate(None, _QUIET))
         self.quiet_ms = 0.0 if is_loud else self.quiet_ms + len(ulaw) / _PER_MS

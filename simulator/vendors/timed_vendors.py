@@ -84,7 +84,7 @@ class TimedVendors:
 
     @asynccontextmanager
     async def running(self, folder: Path) -> AsyncIterator[VendorAddresses]:
-        """Serves; the folder takes the certificates. Raises OSError."""
+        """Serve; the folder takes the certificates. Raises OSError."""
         certificate = make_certificate(folder)
         beating = asyncio.create_task(self._beat())
         async with AsyncExitStack() as stack:
@@ -137,7 +137,7 @@ class TimedVendors:
         return KnownSpeech([spread_words(recording, self.config.heard, 0.0, len(recording) / 8)])
 
     async def _beat(self) -> None:
-        """Measures how late the loop is."""
+        """Measure how late the loop is."""
         while True:
             due = perf_counter() + _BEAT_S
             await asyncio.sleep(_BEAT_S)
@@ -146,7 +146,7 @@ class TimedVendors:
 
 
 async def _serve(config: TimedVendorsConfig, folder: Path) -> None:
-    """Serves until SIGTERM or SIGINT. Raises OSError."""
+    """Serve until SIGTERM or SIGINT. Raises OSError."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
@@ -160,7 +160,7 @@ async def _serve(config: TimedVendorsConfig, folder: Path) -> None:
 
 
 def main() -> int:
-    """Returns the exit code: 0 after a clean stop, 2 for a bad config."""
+    """Return the exit code: 0 after a clean stop, 2 for a bad config."""
     parser = argparse.ArgumentParser(prog="timed_vendors", description="Simulated vendors with fixed delays.")
     parser.add_argument("--config", type=Path, required=True, help="a JSON file: TimedVendorsConfig")
     parser.add_argument("--folder", type=Path, required=True, help="takes the certificates and the figures")

@@ -110,7 +110,7 @@ def find_words(samples: NDArray[np.int16], vocabulary: Iterable[str]) -> list[Sp
 
 
 def _find(spectrum: NDArray[np.complex128], word: str, count: int, size: int) -> Iterator[SpokenWord]:
-    """Looks for one word. spectrum: of a recording of `count` samples, padded to `size`."""
+    """Look for one word. spectrum: of a recording of `count` samples, padded to `size`."""
     length = len(clip_samples(word))
     share = np.fft.irfft(spectrum * _matched_filter(word, size), size)[:count]
     while (at := int(np.argmax(share))) >= 0 and share[at] > FOUND:

@@ -196,7 +196,7 @@ def parse_error(body: bytes) -> AnthropicError:
 
 
 def make_http_error(provider: str, status: int, body: bytes) -> ProviderError:
-    """Maps an HTTP status other than 200 to our error."""
+    """Map an HTTP status other than 200 to our error."""
     error = parse_error(body)
     reason = f"HTTP {status} {_code(error)}".strip()
     return _map_error(provider, status, error, reason).with_answer(body)
@@ -278,7 +278,7 @@ class MessageReader:
         return bool(self._stop_reason)
 
     def feed(self, data: bytes) -> list[LanguageModelEvent]:
-        """Takes the data of one event. Raises ProviderError."""
+        """Take the data of one event. Raises ProviderError."""
         event = self._decode(data)
         match event.type:
             case "message_start":

@@ -72,13 +72,13 @@ class UniversalSession(ListeningSession):
         self.is_terminated = False
 
     async def refuse(self, reason: SessionEnded) -> web.WebSocketResponse:
-        """Ends a session that is not accepted."""
+        """End a session that is not accepted."""
         await self.socket.prepare(self._request)
         await self._end(reason)
         return self.socket
 
     async def run(self) -> web.WebSocketResponse:
-        """Serves the connection until it is over."""
+        """Serve the connection until it is over."""
         await self._accept()
         async with self._working():
             await self._send({"type": "Begin", "id": str(uuid.uuid4()), "expires_at": int(time.time()) + 10_800})
@@ -117,7 +117,7 @@ class UniversalSession(ListeningSession):
             await self._judge()
 
     async def _judge(self) -> None:
-        """Ends the turn, or tells how sure its end is, once in a silence."""
+        """End the turn, or tell how sure its end is, once in a silence."""
         quiet_ms = self._silence.quiet_ms
         is_sure = not self._is_universal_3 and self._confidence >= self._threshold and quiet_ms >= self._min_ms
         if is_sure or quiet_ms >= self._max_ms:

@@ -207,7 +207,7 @@ class UniversalTranscript:
         }
 
     def read(self, message: bytes, position_ms: float = 0.0) -> RecognizedText | None:
-        """Takes a message; returns the turn's text when it may be new. position_ms: is not needed, because the vendor
+        """Take a message; return the turn's text when it may be new. position_ms: is not needed, because the vendor
         times its words. Raises ProviderError."""
         found = read_message(self.provider, message)
         if found.type != "Turn" or not self._add(found):
@@ -272,7 +272,7 @@ class UniversalTranscript:
             self._over_ms = end_ms
 
     def _judge(self, found: TurnMessage) -> None:
-        """Makes a signal of what the vendor believes."""
+        """Make a signal of what the vendor believes."""
         was_forced = found.end_of_turn and self._is_forced
         if found.end_of_turn:
             self._is_forced = False

@@ -77,7 +77,7 @@ class AzureVoiceConnection:
 
     @classmethod
     async def open(cls, target: SocketTarget) -> "AzureVoiceConnection":
-        """Connects. Raises ProviderError."""
+        """Connect. Raises ProviderError."""
         made = cls(target.provider)
         try:
             made._socket = await VendorSocket.open(target, made)
@@ -92,16 +92,16 @@ class AzureVoiceConnection:
         return self._socket is not None and self._socket.is_open
 
     def use(self, utterance: ContextUtterance[AzureMessage]) -> None:
-        """Gives what comes from now on to this utterance."""
+        """Give what comes from now on to this utterance."""
         self._utterance = utterance
 
     def release(self, unfinished_id: str) -> None:
-        """Drops what still comes. unfinished_id: the turn that the service has not ended; empty for none."""
+        """Drop what still comes. unfinished_id: the turn that the service has not ended; empty for none."""
         self._utterance, self._stopping_id = None, unfinished_id
         self._stopped.clear()
 
     async def wait_stopped(self) -> bool:
-        """Waits for the end of the turn that was stopped. Returns whether the connection can be used again."""
+        """Wait for the end of the turn that was stopped. Return whether the connection can be used again."""
         try:
             async with asyncio.timeout(STOP_S):
                 await self._stopped.wait()
@@ -110,30 +110,30 @@ class AzureVoiceConnection:
         return self.is_open
 
     def send(self, message: bytes) -> None:
-        """Sends a message, unless it is empty."""
+        """Send a message, unless it is empty."""
         if message and self._socket is not None:
             self._socket.send_text(message)
 
     def abort(self) -> None:
-        """Ends it at once."""
+        """End it at once."""
         if self._socket is not None:
             self._socket.abort()
 
     async def close(self) -> None:
-        """Closes it; idempotent."""
+        """Close it; idempotent."""
         if self._socket is not None:
             await self._socket.close()
 
     def on_text(self, message: bytes) -> None:
-        """Reads a message."""
+        """Read a message."""
         self._read(read_text, message)
 
     def on_binary(self, message: bytes) -> None:
-        """Reads audio."""
+        """Read audio."""
         self._read(read_binary, message)
 
     def on_closed(self, code: int, reason: str) -> None:
-        """Fails the utterance."""
+        """Fail the utterance."""
         self._stopped.set()
         if self._utterance is not None:
             self._utterance.fail(make_closed(self._provider, code, reason))
@@ -168,11 +168,11 @@ class AzureTextToSpeech:
         self._make_turns = make_turns
 
     def prepare(self) -> None:
-        """Connects in the background, so that the first speech needs no handshake."""
+        """Connect in the background, so that the first speech needs no handshake."""
         self._connections.prepare()
 
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncGenerator[SpeechChunk, None]:
-        """Speaks whole clauses or sentences. Raises ProviderError."""
+        """Speak whole clauses or sentences. Raises ProviderError."""
         turns = self._make_turns(language)
         connection = await self._connections.take()
         self._connections.prepare()  # one is ready for the next caller's first word
@@ -191,7 +191,7 @@ class AzureTextToSpeech:
     def _release(
         self, connection: AzureVoiceConnection, turns: SpokenTurns, utterance: ContextUtterance[AzureMessage]
     ) -> None:
-        """Stops what is not spoken yet, and gives the connection back once the service has ended the turn."""
+        """Stop what is not spoken yet, and give the connection back once the service has ended the turn."""
         if utterance.is_suspect:
             self._connections.distrust()
         connection.release(turns.unfinished_id)
@@ -273,12 +273,12 @@ class AudioRequests:
         return self._request is not None and self._request.request_id == request_id
 
     def push(self, ulaw: bytes) -> None:
-        """Sends the audio, or keeps it until the service takes it."""
+        """Send the audio, or keep it until the service takes it."""
         self._waiting += ulaw
         self._send()
 
     def ask(self) -> bool:
-        """Asks for the text of all audio. False: there is nothing that the service has not answered."""
+        """Ask for the text of all audio. False: there is nothing that the service has not answered."""
         if self._request is None and not self._waiting:
             return False
         is_asked_already = self._position in self._ends or (self.is_asked and not self._waiting)
@@ -306,11 +306,11 @@ class AudioRequests:
         return EndedRequest(request.end / BYTES_PER_MS, length_ms)
 
     def resume(self) -> None:
-        """Sends what waits."""
+        """Send what waits."""
         self._send()
 
     def flush(self) -> None:
-        """Sends what is less than a chunk, unless the service owes a text."""
+        """Send what is less than a chunk, unless the service owes a text."""
         if self._request is not None and self._request.end is None and self._waiting and not self._ends:
             self._send_audio(self._request, len(self._waiting))
 
@@ -339,7 +339,7 @@ class AudioRequests:
         self._request = None
 
     def _send(self) -> None:
-        """Sends whole chunks, or what is left before the end of a request."""
+        """Send whole chunks, or what is left before the end of a request."""
         if self.is_asked:
             return
         end = self._ends[0] if self._ends else None
@@ -360,7 +360,7 @@ class AudioRequests:
         return request
 
     def _send_audio(self, request: _Request, length: int) -> None:
-        """Sends so much of what waits, and keeps it until it is recognized."""
+        """Send so much of what waits, and keep it until it is recognized."""
         for at in range(0, length, MOST_BYTES):
             self._send_binary(make_audio(request.request_id, bytes(self._waiting[at : min(length, at + MOST_BYTES)])))
         request.sent += self._waiting[:length]
@@ -370,7 +370,7 @@ class AudioRequests:
 
     @staticmethod
     def _drop(request: _Request, length: int) -> None:
-        """Forgets so much of the request's oldest audio; less than 0 is nothing, and more than there is all."""
+        """Forget so much of the request's oldest audio; less than 0 is nothing, and more than there is all."""
         dropped = max(0, min(length, len(request.sent)))
         del request.sent[:dropped]
         request.sent_from += dropped
@@ -404,7 +404,7 @@ class AzureSpeechToText:
         self._listener = listener
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
-        """Connects. Raises ProviderError."""
+        """Connect. Raises ProviderError."""
         settings = self._listener.make_settings(language)
         session = _Session(self.name, self._listener, settings, sink)
         await session.open()
@@ -421,7 +421,7 @@ class _Link:
 
     @classmethod
     async def open(cls, session: "_Session", target: SocketTarget) -> "_Link":
-        """Connects. Raises ProviderError."""
+        """Connect. Raises ProviderError."""
         made = cls(session)
         try:
             made.socket = await VendorSocket.open(target, made)
@@ -431,15 +431,15 @@ class _Link:
         return made
 
     def on_text(self, message: bytes) -> None:
-        """Hands it on."""
+        """Hand it on."""
         self._session.hear(self, message)
 
     def on_binary(self, message: bytes) -> None:
-        """Fails: a recognizer sends no audio."""
+        """Fail: a recognizer sends no audio."""
         self._break(make_unreadable(self._session.name))
 
     def on_closed(self, code: int, reason: str) -> None:
-        """Fails the session, if it uses this connection."""
+        """Fail the session, if it uses this connection."""
         self._break(make_closed(self._session.name, code, reason))
 
     def _break(self, error: ProviderError) -> None:
@@ -467,7 +467,7 @@ class _Session:
         self._was_short = False
 
     async def open(self) -> None:
-        """Connects. Raises ProviderError."""
+        """Connect. Raises ProviderError."""
         self._link = await _Link.open(self, self._listener.make_target(self._settings))
         self._renew_after(self._listener.renew_s)
 
@@ -497,7 +497,7 @@ class _Session:
         await asyncio.gather(*(socket.close() for socket in sockets), *self._tasks, return_exceptions=True)
 
     def hear(self, link: _Link, message: bytes) -> None:
-        """Takes a message of a connection: what it says of the request that runs."""
+        """Take a message of a connection: what it says of the request that runs."""
         if link is not self._link:
             return
         try:
@@ -566,7 +566,7 @@ class _Session:
             self._renewal = self._loop.call_later(seconds, lambda: self._start(self._renew()))
 
     async def _renew(self) -> None:
-        """Opens the connection that takes over; the old one goes on if that fails."""
+        """Open the connection that takes over; the old one goes on if that fails."""
         try:
             self._next = await _Link.open(self, self._listener.make_target(self._settings))
         except ProviderError:
@@ -575,7 +575,7 @@ class _Session:
         self._replace_link()
 
     def _replace_link(self) -> None:
-        """Changes to the new connection, unless the old one owes a text or has words that may change."""
+        """Change to the new connection, unless the old one owes a text or has words that may change."""
         if self._next is None or self._link is None or self._requests.is_asked or self._reader.has_interim:
             return
         old, self._link, self._next = self._link, self._next, None

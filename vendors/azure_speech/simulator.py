@@ -78,7 +78,7 @@ class AzureSocket(FaultySocket):
     """A WebSocket whose handshake is over."""
 
     async def end(self, code: int, reason: str) -> None:
-        """Closes with a code."""
+        """Close with a code."""
         if not self.socket.closed:
             await self.socket.close(code=code, message=reason.encode()[:_REASON_BYTES])
 
@@ -109,7 +109,7 @@ def refuse_key() -> web.Response:
 async def open_azure_socket(
     state: VendorState, request: web.Request, role: Role, limits: VendorLimits
 ) -> AzureSocket | web.Response:
-    """Answers a handshake; a response when it is refused, or the connection is reset."""
+    """Answer a handshake; a response when it is refused, or the connection is reset."""
     faults = state.open(role)
     if faults.has("refuse"):
         reset_connection(request)
@@ -329,7 +329,7 @@ class _ListeningConnection:
         return self._ear.heard_ms
 
     async def run(self) -> None:
-        """Serves the connection until it is over."""
+        """Serve the connection until it is over."""
         worker = asyncio.create_task(self._work_off())
         ends_at = time.monotonic() + self._recognizer.limits.lifetime_s
         try:
@@ -342,7 +342,7 @@ class _ListeningConnection:
             await asyncio.gather(worker, return_exceptions=True)
 
     async def _read(self, left_s: float) -> bool:
-        """Takes one message; false at the end. Raises ProtocolBroken."""
+        """Take one message; false at the end. Raises ProtocolBroken."""
         if self._faults.reads_nothing:
             await self._opened.ignore_client()
             return False
@@ -597,7 +597,7 @@ class _SpeakingConnection:
         self._request_id = ""
 
     async def run(self) -> None:
-        """Reads until the connection is over."""
+        """Read until the connection is over."""
         ends_at = time.monotonic() + self._speech.limits.lifetime_s
         try:
             while await self._read(ends_at - time.monotonic()):
@@ -610,7 +610,7 @@ class _SpeakingConnection:
             await self._cancel()
 
     async def _read(self, left_s: float) -> bool:
-        """Takes one message; false at the end. Raises ProtocolBroken."""
+        """Take one message; false at the end. Raises ProtocolBroken."""
         if self._faults.reads_nothing:
             await self._opened.ignore_client()
             return False

@@ -542,7 +542,7 @@ class SpokenTurns:
         return make_json("synthesis.control", self._id, {"action": "stop"})
 
     def read(self, message: AzureMessage) -> SpeechChunk | None:
-        """Takes a message of the connection; returns the audio or the words in it. Raises ProviderError."""
+        """Take a message of the connection; return the audio or the words in it. Raises ProviderError."""
         if message.request_id != self._id or not self._id:
             return None  # of a turn that was stopped
         self.heard = True

@@ -86,13 +86,13 @@ class AcceptedConnection(FaultySocket):
     request_id: str
 
     async def send_failure(self, failure: CartesiaFailure, **more: Any) -> None:
-        """Sends an error as an event."""
+        """Send an error as an event."""
         body = error_body(failure, self.version, self.request_id)
         await self.socket.send_json({"type": "error", "status_code": failure.status, **body, **more})
 
 
 async def accept(state: VendorState, request: web.Request, role: Role) -> AcceptedConnection | web.Response:
-    """Answers a handshake; a response when it is refused."""
+    """Answer a handshake; a response when it is refused."""
     faults = state.open(role)
     if faults.has("refuse"):
         reset_connection(request)
@@ -211,7 +211,7 @@ class _Session:
         self._billed = 0  # bytes of mu-law
 
     async def run(self) -> None:
-        """Reads until the connection is over."""
+        """Read until the connection is over."""
         failure = self._find_failure()
         if failure is not None:
             await self._accepted.send_failure(failure)
@@ -227,7 +227,7 @@ class _Session:
             self._state.bill("stt", self._query["model"], "ms", self._billed / _PER_MS)
 
     async def _read(self) -> bool:
-        """Takes one message; false at the end."""
+        """Take one message; false at the end."""
         if self._faults.reads_nothing:
             await self._accepted.ignore_client()
             return False
@@ -271,17 +271,17 @@ class _Session:
         return None
 
     async def _greet(self) -> None:
-        """Says that the settings are accepted."""
+        """Say that the settings are accepted."""
 
     async def _hear(self, ulaw: bytes) -> None:
         raise NotImplementedError
 
     async def _obey(self, command: str) -> bool:
-        """Obeys a command; returns whether the session is over."""
+        """Obey a command; return whether the session is over."""
         raise NotImplementedError
 
     async def _send_unit(self, message: dict[str, Any]) -> None:
-        """Sends one result, or the error in its place."""
+        """Send one result, or the error in its place."""
         if self._faults.reports_error:
             await self._accepted.send_failure(FAILED)
             await self._accepted.socket.close()
@@ -400,7 +400,7 @@ class _TurnsSession(_Session):
         await self._send_unit(self._event("turn.update"))
 
     async def _judge(self) -> None:
-        """Decides whether the turn may be over, is over, or goes on."""
+        """Decide whether the turn may be over, is over, or goes on."""
         quiet_ms = self._silence.quiet_ms
         if quiet_ms >= self._timing.end_ms:
             await self._end_turn()
@@ -526,7 +526,7 @@ class _Context:
     task: "asyncio.Task[None] | None" = None
 
     def release_buffer(self) -> None:
-        """Hands what was buffered to the voice."""
+        """Hand what was buffered to the voice."""
         if self.flush is not None:
             self.flush.cancel()
             self.flush = None
@@ -547,7 +547,7 @@ class _SpeechConnection:
         self._over: set[str] = set()  # finished, cancelled or forgotten
 
     async def run(self) -> None:
-        """Reads until the connection is over."""
+        """Read until the connection is over."""
         try:
             while await self._read():
                 pass
@@ -558,7 +558,7 @@ class _SpeechConnection:
             self._speech.active.difference_update(self._contexts)
 
     async def _read(self) -> bool:
-        """Takes one message; false at the end."""
+        """Take one message; false at the end."""
         if self._faults.reads_nothing:
             await self._accepted.ignore_client()
             return False
@@ -630,7 +630,7 @@ class _SpeechConnection:
         return context
 
     def _buffer(self, context: _Context, text: str, *, is_last: bool, flush: bool) -> None:
-        """Buffers text until it ends a sentence or the delay is over; without a delay it is spoken at once."""
+        """Buffer text until it ends a sentence or the delay is over; without a delay it is spoken at once."""
         delay = context.fields.get("max_buffer_delay_ms")
         delay = self._speech.timing.max_buffer_ms if delay is None else float(delay)
         context.buffered += text
@@ -662,7 +662,7 @@ class _SpeechConnection:
         self._speech.active.discard(context_id)
 
     async def _generate(self, context_id: str, context: _Context) -> None:
-        """Speaks a context's inputs in order."""
+        """Speak a context's inputs in order."""
         limit_s = None
         try:
             while True:

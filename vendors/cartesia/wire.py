@@ -124,7 +124,7 @@ _DECODER: Final = msgspec.json.Decoder(SpeechMessage)
 
 
 def read_message(provider: str, message: bytes) -> SpeechMessage:
-    """Reads a message. Raises ProviderError."""
+    """Read a message. Raises ProviderError."""
     try:
         return _DECODER.decode(message)
     except DECODE_ERRORS:
@@ -193,7 +193,7 @@ class SpokenContexts(SpeechContext):
         return msgspec.json.encode({"context_id": self._id, "cancel": True})
 
     def read(self, message: SpeechMessage) -> SpeechChunk | None:
-        """Takes a message of the connection; returns the audio or the words in it. Raises ProviderError for an error
+        """Take a message of the connection; return the audio or the words in it. Raises ProviderError for an error
         of this context or of the whole connection."""
         if message.context_id != self._id and not (message.type == "error" and message.context_id is None):
             return None  # of an utterance that was cancelled
@@ -298,7 +298,7 @@ class TurnsTranscript:
         self._answered, self._token = (0, self._taken), None
 
     def read(self, message: bytes, position_ms: float) -> RecognizedText | None:
-        """Takes a message; returns the turn's text when it may be new. Raises ProviderError."""
+        """Take a message; return the turn's text when it may be new. Raises ProviderError."""
         try:
             found = _TURN_DECODER.decode(message)
         except DECODE_ERRORS:
@@ -353,7 +353,7 @@ class TurnsTranscript:
             self._is_over = found.type == "turn.eager_end"
 
     def _end_turn(self, words: list[str]) -> None:
-        """Keeps what was in the last answer apart from what was not, because `next_turn` may come later."""
+        """Keep what was in the last answer apart from what was not, because `next_turn` may come later."""
         ended, answered = self._answered
         count = max(0, answered - self._taken)
         self._ended += [" ".join(part) for part in (words[:count], words[count:]) if part]
@@ -432,7 +432,7 @@ class FinalizedTranscript:
             self._interim = ""
 
     def read(self, message: bytes, position_ms: float) -> RecognizedText | None:
-        """Takes a message; returns the turn's text when it may be new. Raises ProviderError."""
+        """Take a message; return the turn's text when it may be new. Raises ProviderError."""
         try:
             found = _FINALIZE_DECODER.decode(message)
         except DECODE_ERRORS:

@@ -64,7 +64,7 @@ class AuraConnection:
 
     @classmethod
     async def open(cls, target: SocketTarget) -> "AuraConnection":
-        """Connects. Raises ProviderError."""
+        """Connect. Raises ProviderError."""
         made = cls(target.provider)
         made._socket = await VendorSocket.open(target, made)
         return made
@@ -85,7 +85,7 @@ class AuraConnection:
         return self._speech is not None and self.is_reusable
 
     async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[bytes, None]:
-        """Sends the text as it comes; yields the audio. Ends before the text does, with has_read_all False, when the
+        """Send the text as it comes; yield the audio. End before the text does, with has_read_all False, when the
         vendor takes no more flushes on this connection. Raises ProviderError."""
         self.has_read_all = False
         self._queue = queue = asyncio.Queue[bytes | ProviderError]()
@@ -107,7 +107,7 @@ class AuraConnection:
             await asyncio.gather(reader, return_exceptions=True)
 
     async def clear(self) -> bool:
-        """Stops the speech that was interrupted. Returns whether nothing of it can come any more."""
+        """Stop the speech that was interrupted. Return whether nothing of it can come any more."""
         self._speech = None
         self._is_clear = asyncio.get_running_loop().create_future()
         self._send([CLEAR])
@@ -119,25 +119,25 @@ class AuraConnection:
         return self.is_reusable
 
     async def close(self) -> None:
-        """Closes the connection; idempotent."""
+        """Close the connection; idempotent."""
         if self._socket is not None:
             self._send([CLOSE])
             await self._socket.close()
 
     def on_text(self, message: bytes) -> None:
-        """Takes an acknowledgement or a warning."""
+        """Take an acknowledgement or a warning."""
         try:
             self._handle(message)
         except ProviderError as error:
             self._fail(error)
 
     def on_binary(self, message: bytes) -> None:
-        """Takes audio; what comes after the speech's end is dropped."""
+        """Take audio; what comes after the speech's end is dropped."""
         if self._queue is not None and message:
             self._queue.put_nowait(message)
 
     def on_closed(self, code: int, reason: str) -> None:
-        """Fails the speech that is running."""
+        """Fail the speech that is running."""
         self._fail(map_close(self._provider, code, reason))
 
     def _handle(self, message: bytes) -> None:
@@ -165,7 +165,7 @@ class AuraConnection:
         self.has_read_all = True
 
     def _end_text(self, reader: "asyncio.Task[None]") -> None:
-        """Speaks what is left, also when the text's source has failed; not when the speech was interrupted."""
+        """Speak what is left, also when the text's source has failed; not when the speech was interrupted."""
         if reader.cancelled() or self._speech is None:
             return
         try:
@@ -206,11 +206,11 @@ class DeepgramTextToSpeech:
         self._check_language = check_language
 
     def prepare(self) -> None:
-        """Connects in the background, so that the first speech needs no handshake."""
+        """Connect in the background, so that the first speech needs no handshake."""
         self._connections.prepare()
 
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
-        """Speaks each clause as it comes; connects before it reads the text. Raises ProviderError."""
+        """Speak each clause as it comes; connect before it reads the text. Raises ProviderError."""
         self._check_language(language)
         has_text = True
         while has_text:
@@ -233,7 +233,7 @@ class DeepgramTextToSpeech:
             self._connections.give_back(connection, reusable=connection.is_reusable)
 
     async def _clear(self, connection: AuraConnection) -> bool:
-        """Stops the speech on a connection; returns whether it can be used again. One that does not answer is dead."""
+        """Stop the speech on a connection; return whether it can be used again. One that does not answer is dead."""
         is_clear = await connection.clear()
         if not is_clear:
             self._connections.distrust()

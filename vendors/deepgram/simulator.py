@@ -160,7 +160,7 @@ class SimulatedSocket:
         self._outgoing: asyncio.Queue[tuple[float, Outgoing | _Close]] = asyncio.Queue()
 
     async def serve(self, receive: Callable[[str | bytes], Awaitable[None]]) -> web.WebSocketResponse:
-        """Runs the connection until either side ends it. receive: takes each message."""
+        """Run the connection until either side ends it. receive: takes each message."""
         await self._socket.prepare(self.request)
         sender = asyncio.create_task(self._send_all())
         reader = asyncio.create_task(self._read_all(receive))
@@ -176,15 +176,15 @@ class SimulatedSocket:
         return self._socket
 
     def send(self, message: Outgoing) -> None:
-        """Sends a message when those before it are sent."""
+        """Send a message when those before it are sent."""
         self._outgoing.put_nowait((asyncio.get_running_loop().time(), message))
 
     def close(self, code: int, reason: str = "") -> None:
-        """Closes the connection when the messages before are sent."""
+        """Close the connection when the messages before are sent."""
         self._outgoing.put_nowait((0.0, _Close(code, reason)))
 
     def discard(self, is_unwanted: Callable[[Outgoing], bool]) -> None:
-        """Drops messages that wait to be sent."""
+        """Drop messages that wait to be sent."""
         waiting = [self._outgoing.get_nowait() for _ in range(self._outgoing.qsize())]
         for sent_at, message in waiting:
             if isinstance(message, _Close) or not is_unwanted(message):
@@ -308,7 +308,7 @@ class NovaSession:
         return self._ear.heard_ms
 
     async def run(self) -> web.WebSocketResponse:
-        """Serves the connection until it ends."""
+        """Serve the connection until it ends."""
         self._check_idle()
         try:
             return await self._socket.serve(self._receive)
@@ -359,7 +359,7 @@ class NovaSession:
             self._socket.send(Outgoing(started, is_unit=False))
 
     def _send_due(self) -> None:
-        """Sends what is due after the audio so far."""
+        """Send what is due after the audio so far."""
         now, quiet = self._ear.heard_ms, self._silence.quiet_ms
         if self._words and self._endpointing_ms is not None and quiet >= self._endpointing_ms:
             self._finish(speech_final=True)
@@ -373,7 +373,7 @@ class NovaSession:
             self._socket.send(Outgoing(end, is_unit=False))
 
     def _finish(self, *, speech_final: bool = False, from_finalize: bool = False) -> None:
-        """Makes the segment final and begins the next one."""
+        """Make the segment final and begin the next one."""
         final = self._result(is_final=True, speech_final=speech_final, from_finalize=from_finalize)
         interim = self._result(is_final=False)
         self._send(final)
@@ -425,7 +425,7 @@ class NovaSession:
         self._socket.close(1000)
 
     def _check_idle(self) -> None:
-        """Closes the connection when neither audio nor KeepAlive came."""
+        """Close the connection when neither audio nor KeepAlive came."""
         left_s = self._alive_at + self._timing.idle_s - self._loop.time()
         if left_s <= 0:
             self._socket.close(1011, "NET-0001: no audio or KeepAlive within the timeout window")
@@ -515,7 +515,7 @@ class FluxSession:
         return self._ear.heard_ms
 
     async def run(self) -> web.WebSocketResponse:
-        """Serves the connection until it ends."""
+        """Serve the connection until it ends."""
         self._send({"type": "Connected"}, is_unit=False)
         return await self._socket.serve(self._receive)
 
@@ -561,7 +561,7 @@ class FluxSession:
             self._send_turn("Update")
 
     def _judge(self) -> None:
-        """Ends the turn, or predicts its end, if the silence suffices."""
+        """End the turn, or predict its end, if the silence suffices."""
         confidence = self._confidence
         if not self._words:
             return
@@ -654,7 +654,7 @@ class AuraSession:
         self._flushes: deque[float] = deque()
 
     async def run(self) -> web.WebSocketResponse:
-        """Serves the connection until it ends."""
+        """Serve the connection until it ends."""
         metadata = {
             "type": "Metadata",
             "request_id": self._socket.request_id,
@@ -698,7 +698,7 @@ class AuraSession:
             self._speak(text, now)
 
     def _speak(self, text: str, now: float) -> None:
-        """Sends the audio of a text after that of the texts before it."""
+        """Send the audio of a text after that of the texts before it."""
         size = self._timing.chunk_ms * RATE // 1_000
         audio = b"".join(piece.ulaw for piece in self._timing.voice(text))
         begins = max(now + self._timing.first_s, self._busy_until)

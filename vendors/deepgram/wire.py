@@ -299,7 +299,7 @@ _aura_decoder: Final = msgspec.json.Decoder(AuraMessage)
 
 
 def read_aura(provider: str, message: bytes) -> AuraMessage:
-    """Reads a message. Raises ProviderError for one that cannot be read."""
+    """Read a message. Raises ProviderError for one that cannot be read."""
     try:
         return _aura_decoder.decode(message)
     except DECODE_ERRORS:
@@ -321,7 +321,7 @@ class FlushBudget:
         return MAX_FLUSHES - len(self._used)
 
     def use(self) -> None:
-        """Records a flush."""
+        """Record a flush."""
         self._used.append(self._clock())
 
 

@@ -99,7 +99,7 @@ class ScribeDialect:
         """Nothing: the address says all."""
 
     def pushed(self, line: RecognizerLine) -> None:
-        """Commits what would otherwise become too long."""
+        """Commit what would otherwise become too long."""
         if self._transcript.needs_commit(line.position_ms):
             self._commit(line)
 
@@ -116,13 +116,13 @@ class ScribeDialect:
         self._transcript.next_turn()
 
     def read(self, line: RecognizerLine, message: bytes) -> None:
-        """Reports the turn's text. Raises ProviderError."""
+        """Report the turn's text. Raises ProviderError."""
         event = self._transcript.read(message)
         self._await_times(line)
         _report(line, event)
 
     def expire(self, line: RecognizerLine) -> None:
-        """Settles for what is known."""
+        """Settle for what is known."""
         line.cancel_wait()
         _report(line, self._transcript.settle())
 
@@ -131,7 +131,7 @@ class ScribeDialect:
         line.send(make_chunk(line.take_unsent(), commit=True))
 
     def _await_times(self, line: RecognizerLine) -> None:
-        """Waits for the times of a text that came, unless that is done already."""
+        """Wait for the times of a text that came, unless that is done already."""
         if not self._transcript.is_plain:
             line.cancel_wait()
         elif not line.is_waiting:

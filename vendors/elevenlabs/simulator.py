@@ -58,7 +58,7 @@ class OpenedSocket(FaultySocket):
     key: str
 
     async def end(self, last: dict[str, Any] | None, reason: str) -> NoReturn:
-        """Sends a last message, if any, and closes. Raises ConnectionEnded."""
+        """Send a last message, if any, and close. Raises ConnectionEnded."""
         if not self.socket.closed:
             if last is not None:
                 await self.socket.send_json(last)
@@ -67,7 +67,7 @@ class OpenedSocket(FaultySocket):
 
 
 async def open_elevenlabs_socket(state: VendorState, request: web.Request, role: Role) -> OpenedSocket | web.Response:
-    """Answers a handshake; a response when the connection is reset."""
+    """Answer a handshake; a response when the connection is reset."""
     faults = state.open(role)
     if faults.has("refuse"):
         reset_connection(request)
@@ -146,7 +146,7 @@ class _ScribeSession:
         self._received = 0  # bytes of mu-law, also those that are not heard yet
 
     async def run(self) -> None:
-        """Serves the connection until it ends."""
+        """Serve the connection until it ends."""
         try:
             await self._check()
         except ConnectionEnded:
@@ -196,7 +196,7 @@ class _ScribeSession:
         return self._query.get("include_timestamps") == "true"
 
     async def _read(self) -> bool:
-        """Takes one message; false at the end. Raises ConnectionEnded."""
+        """Take one message; false at the end. Raises ConnectionEnded."""
         if self._faults.reads_nothing:
             await self._opened.ignore_client()
             return False
@@ -282,7 +282,7 @@ class _ScribeSession:
         return " ".join(word.text for word in self._words)
 
     async def _send_unit(self, message: dict[str, Any]) -> None:
-        """Sends one result, or the error in its place. Raises ConnectionEnded, FaultCut."""
+        """Send one result, or the error in its place. Raises ConnectionEnded, FaultCut."""
         if self._faults.reports_error:
             await self._fail("transcriber_error", "An error occurred while transcribing the audio.")
         if await self._faults.begin_unit():
@@ -374,7 +374,7 @@ class _SpokenContext:
     task: "asyncio.Task[None] | None" = None
 
     def add(self, text: str, *, at_once: bool) -> None:
-        """Buffers text until there is enough of it."""
+        """Buffer text until there is enough of it."""
         self.buffered += text
         if not self.buffered.strip() or not (at_once or len(self.buffered) >= self.schedule[0]):
             return
@@ -409,7 +409,7 @@ class _SpokenConnection:
         self._key = opened.key
 
     async def run(self) -> None:
-        """Reads until the connection is over."""
+        """Read until the connection is over."""
         try:
             while await self._read():
                 pass
@@ -421,7 +421,7 @@ class _SpokenConnection:
                     context.task.cancel()
 
     async def _read(self) -> bool:
-        """Takes one message; false at the end. Raises ConnectionEnded."""
+        """Take one message; false at the end. Raises ConnectionEnded."""
         if self._faults.reads_nothing:
             await self._opened.ignore_client()
             return False
@@ -500,14 +500,14 @@ class _SpokenConnection:
         await self._opened.end(last, message)
 
     async def _finish(self) -> None:
-        """Speaks what was handed on, and closes."""
+        """Speak what was handed on, and close."""
         for context in self._contexts.values():
             context.close()
         await asyncio.gather(*(one.task for one in self._contexts.values() if one.task), return_exceptions=True)
         await self._socket.close()
 
     async def _generate(self, context_id: str, context: _SpokenContext) -> None:
-        """Speaks a context's texts in order."""
+        """Speak a context's texts in order."""
         try:
             while (text := await context.inputs.get()) is not None:
                 self._speech.generating += 1

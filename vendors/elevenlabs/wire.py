@@ -232,7 +232,7 @@ class ScribeTranscript:
         return self._plain is not None
 
     def commit(self, position_ms: float) -> None:
-        """Records that the audio up to this position was committed."""
+        """Record that the audio up to this position was committed."""
         self._committed_ms = position_ms
         self._asked += 1
 
@@ -242,7 +242,7 @@ class ScribeTranscript:
         return is_long and not self._interim and not self._asked
 
     def finalize(self, token: int, position_ms: float) -> bool:
-        """Asks for the text up to this position. Returns whether a commit is needed: not for audio that is too short to
+        """Ask for the text up to this position. Return whether a commit is needed: not for audio that is too short to
         hold a word; then `settle` knows the answer, or the commit before has it."""
         self._token = token
         return position_ms - self._committed_ms >= MIN_COMMIT_MS
@@ -257,7 +257,7 @@ class ScribeTranscript:
             self._interim = ""
 
     def read(self, message: bytes) -> RecognizedText | None:
-        """Takes a message; returns the turn's text when it may be new. Raises ProviderError."""
+        """Take a message; return the turn's text when it may be new. Raises ProviderError."""
         try:
             found = _DECODER.decode(message)
         except DECODE_ERRORS:
@@ -312,7 +312,7 @@ class ScribeTranscript:
         return self._take(_Segment(text, _timed(words), language))
 
     def _take(self, segment: _Segment | None) -> RecognizedText | None:
-        """Takes what answers the earliest commit, or what the vendor committed by itself."""
+        """Take what answers the earliest commit, or what the vendor committed by itself."""
         is_stale = self._stale > 0
         self._asked, self._stale = max(0, self._asked - 1), max(0, self._stale - 1)
         if segment is not None and not is_stale:
@@ -395,7 +395,7 @@ _SPEECH_DECODER: Final = msgspec.json.Decoder(SpeechOutput)
 
 
 def read_output(provider: str, message: bytes) -> SpeechOutput:
-    """Reads a message. Raises ProviderError."""
+    """Read a message. Raises ProviderError."""
     try:
         return _SPEECH_DECODER.decode(message)
     except DECODE_ERRORS:
@@ -452,7 +452,7 @@ class FlushedContexts(SpeechContext):
         return message
 
     def read(self, message: SpeechOutput) -> SpeechChunk | None:
-        """Takes a message of the connection; returns the audio and the words in it. Raises ProviderError for an error
+        """Take a message of the connection; return the audio and the words in it. Raises ProviderError for an error
         of this context or of the whole connection."""
         if message.error is not None and message.context_id in (None, "", self._id):
             raise make_error(self._provider, message.error)

@@ -203,7 +203,7 @@ def parse_error(body: bytes) -> GeminiError:
 
 
 def make_http_error(provider: str, status: int, body: bytes) -> ProviderError:
-    """Maps an HTTP status other than 200 to our error."""
+    """Map an HTTP status other than 200 to our error."""
     error = parse_error(body)
     return _map_error(provider, status, error, f"HTTP {status}").with_answer(body)
 
@@ -285,7 +285,7 @@ class ContentReader:
         return bool(self._finish)
 
     def feed(self, data: bytes) -> list[LanguageModelEvent]:
-        """Takes the data of one event. Raises ProviderError."""
+        """Take the data of one event. Raises ProviderError."""
         chunk = self._decode(data)
         if chunk.usage_metadata is not None:
             self._usage = _token_usage(chunk.usage_metadata)  # of the whole reply until now

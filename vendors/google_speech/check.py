@@ -13,7 +13,7 @@ _VOICES: Final = "/v1/voices?languageCode=en-US"
 
 
 def _find_document(options: Mapping[str, Any], key: str) -> KeyDocument:
-    """Computes for about 60 ms."""
+    """Compute for about 60 ms."""
     headers = {"Authorization": f"Bearer {read_account(key).token()}"}
     return KeyDocument(str(options.get(BASE_URL) or _URL).rstrip("/") + _VOICES, headers)
 

@@ -103,7 +103,7 @@ class RecognitionStream:
         on_response: Callable[["RecognitionStream", pb.StreamingRecognizeResponse], None],
         on_ended: Callable[["RecognitionStream", ProviderError | None], None],
     ) -> None:
-        """Opens it. on_ended: called once, unless it is cancelled."""
+        """Open it. on_ended: called once, unless it is cancelled."""
 
         async def run() -> None:
             error = await self._run(on_response)
@@ -116,11 +116,11 @@ class RecognitionStream:
         self._task = asyncio.get_running_loop().create_task(run())
 
     async def wait_until_accepted(self) -> None:
-        """Waits until the vendor takes audio, or the stream has ended."""
+        """Wait until the vendor takes audio, or the stream has ended."""
         await self._accepted
 
     def send(self, audio: bytes) -> None:
-        """Sends audio; never waits."""
+        """Send audio; never waits."""
         self._unsent_bytes += len(audio)
         for at in range(0, len(audio), MESSAGE_BYTES):
             self._outgoing.put_nowait(audio[at : at + MESSAGE_BYTES])
@@ -142,13 +142,13 @@ class RecognitionStream:
         return 0.0 if self._finished_at is None else asyncio.get_running_loop().time() - self._finished_at
 
     def cancel(self) -> None:
-        """Ends it at once; no callback follows."""
+        """End it at once; no callback follows."""
         self._is_wanted = self.is_open = False
         if self._task is not None:
             self._task.cancel()
 
     async def close(self) -> None:
-        """Sends what is unsent and waits for the end, at most CLOSE_S; no callback follows."""
+        """Send what is unsent and wait for the end, at most CLOSE_S; no callback follows."""
         self._is_wanted = False
         if self._task is None:
             return
@@ -239,7 +239,7 @@ class GoogleSpeechToText:
         self._listener = listener
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
-        """Begins the first stream. Raises ProviderError."""
+        """Begin the first stream. Raises ProviderError."""
         session = _Session(self.name, self._listener, sink)
         await session.open(self._listener.make_opener(language))
         return session
@@ -266,7 +266,7 @@ class _Session:
         self._overdue: DeadlineTimer | None = None
 
     async def open(self, opener: StreamOpener) -> None:
-        """Begins the first stream. Raises ProviderError, also for a key or settings that the vendor refuses."""
+        """Begin the first stream. Raises ProviderError, also for a key or settings that the vendor refuses."""
         self._opener, sink, self._sink = opener, self._sink, None
         try:
             await self._begin(0.0).wait_until_accepted()
@@ -349,14 +349,14 @@ class _Session:
             self._fail(ProviderSlow(self._name, f"the last texts of {MAX_ENDING} streams do not come"))
 
     def _keep(self, audio: bytes) -> None:
-        """Keeps what a new stream would have to hear: from the last final word on, or a little before now."""
+        """Keep what a new stream would have to hear: from the last final word on, or a little before now."""
         self._kept += audio
         most_s = self._limits.most_kept_s if self._reader.is_pending else self._limits.kept_s
         wanted_ms = min(most_s * 1_000, max(0.0, self._sent_ms - self._reader.settled_ms))
         del self._kept[: max(0, len(self._kept) - round(wanted_ms * BYTES_PER_MS))]
 
     def _renew(self) -> None:
-        """Replaces a stream before the vendor ends it. The new one hears again what has no final words yet."""
+        """Replace a stream before the vendor ends it. The new one hears again what has no final words yet."""
         current = self._current
         if current is None or len(self._streams) > 1:
             return
@@ -375,7 +375,7 @@ class _Session:
         self._idle = self._loop.call_later(self._limits.idle_s, self._end_stream)
 
     def _on_response(self, stream: RecognitionStream, response: StreamingRecognizeResponse) -> None:
-        """Takes what the first stream tells; that of later ones waits until it has ended."""
+        """Take what the first stream tells; that of later ones waits until it has ended."""
         if self._streams and stream is self._streams[0]:
             for result in self._reader.read(response, stream.start_ms, was_asked=not stream.is_open):
                 self._take(result)
@@ -393,7 +393,7 @@ class _Session:
                 self._begin_reading(self._streams[0])
 
     def _abandon_stuck(self) -> None:
-        """Reads on behind a stream whose end does not come."""
+        """Read on behind a stream whose end does not come."""
         while len(self._streams) > 1 and self._streams[0].waited_s >= self._limits.ending_s:
             stuck = self._streams.popleft()
             stuck.cancel()
@@ -496,7 +496,7 @@ class GoogleTextToSpeech:
         self._preparing: asyncio.Task[None] | None = None
 
     def prepare(self) -> None:
-        """Connects in the background."""
+        """Connect in the background."""
         if self._preparing is None or self._preparing.done():
             self._preparing = asyncio.get_running_loop().create_task(self._prepare())
 
@@ -509,7 +509,7 @@ class GoogleTextToSpeech:
         (await self._speaker.server.connect(self.name, self._speaker.connect_s)).release()
 
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncGenerator[SpeechChunk, None]:
-        """Speaks the text. Raises ProviderError."""
+        """Speak the text. Raises ProviderError."""
         await self._connect()  # before the text is read, because what was read counts as sent and is billed
         if not self._streams:
             async for piece in text:
@@ -525,7 +525,7 @@ class GoogleTextToSpeech:
             pieces.close()
 
     async def _speak(self, pieces: "_Pieces", language: str) -> AsyncGenerator[SpeechChunk, None]:
-        """Begins anew without the pronunciations that the vendor refuses: one of a sound that the language lacks costs
+        """Begin anew without the pronunciations that the vendor refuses: one of a sound that the language lacks costs
         the whole stream, whatever its text."""
         is_mute = True
         while True:
@@ -586,7 +586,7 @@ class _Utterance:
         self._listener: asyncio.Task[None] | None = None
 
     async def read(self, pieces: "_Pieces") -> None:
-        """Sends the text as it comes; what fails is told to whoever waits for audio."""
+        """Send the text as it comes; what fails is told to whoever waits for audio."""
         try:
             while (piece := await pieces.next(None if self._call is None else IDLE_S)) is not None:
                 if piece:
@@ -607,7 +607,7 @@ class _Utterance:
         return chunk
 
     def stop(self) -> None:
-        """Cancels what is not spoken yet."""
+        """Cancel what is not spoken yet."""
         if self._listener is not None:
             self._listener.cancel()
         if self._call is not None:
@@ -640,7 +640,7 @@ class _Utterance:
             self._call = None
 
     async def _listen(self, call: _SpeakCall) -> None:
-        """Takes the audio of a stream. It is never open for long without owing some."""
+        """Take the audio of a stream. It is never open for long without owing some."""
         try:
             while (response := await self._read(call)) is not None:
                 if response.audio_content:
@@ -683,11 +683,11 @@ class _Pieces:
         return piece
 
     def rewind(self) -> None:
-        """Gives all of the text again."""
+        """Give all of the text again."""
         self._again = deque(self._given)
 
     def close(self) -> None:
-        """Awaits none any more."""
+        """Await none any more."""
         if self._next is not None:
             self._next.cancel()
 

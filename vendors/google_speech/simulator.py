@@ -74,7 +74,7 @@ class GoogleCall:
         self._state = state
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Does the call's work; a refusal that strikes the open call ends it."""
+        """Do the call's work; a refusal that strikes the open call ends it."""
         task = asyncio.create_task(work)
         struck: list[str] = []
 
@@ -94,7 +94,7 @@ class GoogleCall:
         await self.fail(*_REFUSALS[struck[0]])
 
     async def admit(self) -> None:
-        """Refuses a call with a fault of that kind, and one without a valid token."""
+        """Refuse a call with a fault of that kind, and one without a valid token."""
         fault = self.faults.fault
         if fault is not None and fault.kind in _REFUSALS:
             await self._refuse(fault.kind)
@@ -107,17 +107,17 @@ class GoogleCall:
         await self.fail(*_REFUSALS[kind])
 
     async def fail(self, code: grpc.StatusCode, details: str) -> NoReturn:
-        """Ends the call with this status."""
+        """End the call with this status."""
         await self.context.abort(code, details)
         raise AssertionError  # abort raises
 
     async def refuse_argument(self, details: str) -> NoReturn:
-        """Ends the call because of its request."""
+        """End the call because of its request."""
         await asyncio.sleep(ROUND_TRIP_S)
         await self.fail(grpc.StatusCode.INVALID_ARGUMENT, details)
 
     async def send(self, message: bytes) -> None:
-        """Sends one result, or the fault in its place."""
+        """Send one result, or the fault in its place."""
         if self.faults.reports_error:
             await self.fail(grpc.StatusCode.INTERNAL, "Internal error encountered.")
         try:
@@ -195,7 +195,7 @@ class _Stream:
         self._is_speaking = False
 
     async def configure(self, request: speech.StreamingRecognizeRequest | None) -> None:
-        """Takes the first message."""
+        """Take the first message."""
         if request is None or "streaming_config" not in request:
             await self._call.refuse_argument("Streaming config is missing in the first request.")
         config = request.streaming_config
@@ -219,7 +219,7 @@ class _Stream:
         self._features = config.streaming_features
 
     async def serve(self, requests: AsyncIterator[speech.StreamingRecognizeRequest]) -> None:
-        """Hears the audio until its end, then tells the last words."""
+        """Hear the audio until its end, then tell the last words."""
         while (request := await self._next(requests)) is not None:
             if "streaming_config" in request or len(request.audio) > _MAX_BYTES:
                 size = len(request.audio)
@@ -472,7 +472,7 @@ class SimulatedGoogleSpeech:
 
 @asynccontextmanager
 async def running_google_speech(vendor: SimulatedGoogleSpeech, certificate: ServerCertificate) -> AsyncIterator[str]:
-    """Runs it on a free port; yields `localhost:PORT`."""
+    """Run it on a free port; yield `localhost:PORT`."""
     pem = (certificate.authority.parent / NAMED_SERVER_FILE).read_bytes()
     server = aio.server()
     server.add_generic_rpc_handlers(_handlers(vendor))
@@ -488,7 +488,7 @@ async def running_google_speech(vendor: SimulatedGoogleSpeech, certificate: Serv
 async def running_google_address(
     vendor: SimulatedGoogleSpeech, certificate: ServerCertificate, port: int
 ) -> AsyncIterator[None]:
-    """Runs it on this port of `localhost`, with the documents that are read over HTTP there, as at Google. Raises
+    """Run it on this port of `localhost`, with the documents that are read over HTTP there, as at Google. Raises
     OSError for a port that is taken."""
     async with AsyncExitStack() as running:
         grpc_address = await running.enter_async_context(running_google_speech(vendor, certificate))
@@ -538,7 +538,7 @@ def _make(state: VendorState, setting: ServerSetting) -> SimulatedGoogleSpeech:
 async def _run(
     server: SimulatedServer, certificate: ServerCertificate | None, port: int, cancels: bool
 ) -> AsyncIterator[str]:
-    """Runs it; on a port that is named with its documents, too. Clients of gRPC always use TLS."""
+    """Run it; on a port that is named with its documents, too. Clients of gRPC always use TLS."""
     assert isinstance(server, SimulatedGoogleSpeech) and certificate is not None
     if not port:
         async with running_google_speech(server, certificate) as address:

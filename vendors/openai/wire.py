@@ -118,7 +118,7 @@ def parse_error(body: bytes) -> VendorError:
 
 
 def make_http_error(provider: str, status: int, body: bytes) -> ProviderError:
-    """Maps an HTTP status other than 200 to our error."""
+    """Map an HTTP status other than 200 to our error."""
     return _map_error(provider, status, parse_error(body)).with_answer(body)
 
 
@@ -217,7 +217,7 @@ class StreamedReply:
         self.has_failed = False
 
     def feed(self, data: bytes) -> list[LanguageModelEvent]:
-        """Takes the data of one event; returns what it holds. Raises ProviderError, also for an error in the data."""
+        """Take the data of one event; return what it holds. Raises ProviderError, also for an error in the data."""
         if data.strip() == DONE:
             self.done = True
             return []
@@ -233,7 +233,7 @@ class StreamedReply:
         return bool(self._finish)
 
     def finish(self, request: ChatRequest) -> list[LanguageModelEvent]:
-        """Ends the reply; returns its tool calls and its usage. Raises ProviderError when the stream was cut."""
+        """End the reply; return its tool calls and its usage. Raises ProviderError when the stream was cut."""
         if not (self.done or self._finish):
             raise ProviderError(self._provider, "the stream was cut", cause="cut")
         if self._calls and self._finish == "length":

@@ -170,7 +170,7 @@ class _Connection:
         await self._send({"type": "timestamps", "word_timestamps": times, "contextId": context})
 
     async def _send_audio(self, context: str, piece: SpokenText) -> bool:
-        """Returns whether the connection goes on."""
+        """Return whether the connection goes on."""
         try:
             async for chunk in pace_chunks(piece, self._vendor.timing, self._faults):
                 if chunk.is_garbage:

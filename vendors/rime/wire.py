@@ -166,7 +166,7 @@ class RimeContexts(SpeechContext):
         return CLEAR
 
     def read(self, message: RimeMessage) -> SpeechChunk | None:
-        """Takes a message of the connection; returns the audio or the words in it. Raises ProviderError for an error of
+        """Take a message of the connection; return the audio or the words in it. Raises ProviderError for an error of
         this context or of the whole connection."""
         is_own = message.context_id == self._id and not self.is_done
         if message.type == "error" and (is_own or not message.context_id):

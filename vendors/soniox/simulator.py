@@ -102,7 +102,7 @@ class SonioxSession(ListeningSession):
         return self._received / (_BYTES_PER_MS * self.step * (2 if self.is_linear else 1))
 
     async def open(self) -> dict[str, Any] | None:
-        """Answers the handshake; the first message, None where there is none that can be read."""
+        """Answer the handshake; the first message, None where there is none that can be read."""
         await self._accept()
         message = await self.socket.receive()
         try:
@@ -115,13 +115,13 @@ class SonioxSession(ListeningSession):
         return None
 
     async def refuse(self, refusal: SonioxRefusal) -> None:
-        """Tells an error, and ends the session."""
+        """Tell an error, and end the session."""
         error = {"error_code": refusal.code, "error_type": refusal.kind, "error_message": refusal.text}
         await self._send({"tokens": [], **error, "request_id": str(uuid.uuid4())})
         await self.socket.close()
 
     async def run(self, start: dict[str, Any]) -> web.WebSocketResponse:
-        """Serves the session until it is over."""
+        """Serve the session until it is over."""
         self.is_linear = start["audio_format"] == "pcm_s16le"
         self.step = start["sample_rate"] // RATE
         self._has_endpoints = bool(start.get("enable_endpoint_detection"))
@@ -190,7 +190,7 @@ class SonioxSession(ListeningSession):
         return self._tokens(words, is_final=True)
 
     async def _tell(self, finals: Sequence[dict[str, Any]]) -> None:
-        """Sends what became final, and after it what may change."""
+        """Send what became final, and after it what may change."""
         message = self._message([*finals, *self._tokens(self._open_words, is_final=False)])
         await self._send_unit(message, self._timing.result_s)
 
@@ -299,7 +299,7 @@ class _Connection:
         self._streams: dict[str, _Stream] = {}
 
     async def run(self) -> None:
-        """Reads until the connection is over."""
+        """Read until the connection is over."""
         end_by_refusals(self._request, self._faults)
         await self.socket.prepare(self._request)
         try:
@@ -311,7 +311,7 @@ class _Connection:
                     stream.task.cancel()
 
     async def _read(self) -> bool:
-        """Takes one message; false at the end."""
+        """Take one message; false at the end."""
         if self._faults.reads_nothing:
             await wait_until_gone(self._request)
             return False
@@ -390,7 +390,7 @@ class _Connection:
             stream.task.cancel()
 
     async def _generate(self, stream_id: str, stream: _Stream) -> None:
-        """Speaks a stream's texts in order."""
+        """Speak a stream's texts in order."""
         timing = self._speech.timing
         try:
             while (text := await stream.inputs.get()) is not None:

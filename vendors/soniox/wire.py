@@ -165,7 +165,7 @@ _OUTPUT_DECODER: Final = msgspec.json.Decoder(StreamOutput)
 
 
 def read_output(provider: str, message: bytes) -> StreamOutput:
-    """Reads a message. Raises ProviderError."""
+    """Read a message. Raises ProviderError."""
     try:
         return _OUTPUT_DECODER.decode(message)
     except DECODE_ERRORS:
@@ -214,7 +214,7 @@ class SonioxStreams(SpeechContext):
         return self._encode({"cancel": True})
 
     def read(self, message: StreamOutput) -> SpeechChunk | None:
-        """Takes a message of the connection; returns the audio and the words in it. Raises ProviderError for an error
+        """Take a message of the connection; return the audio and the words in it. Raises ProviderError for an error
         of this stream or of the whole connection."""
         is_own = message.stream_id == self._id and not self.is_done
         if message.error_code is not None and (is_own or not message.stream_id):
@@ -294,7 +294,7 @@ class SonioxTranscript:
             self._interim.clear()
 
     def read(self, message: bytes, position_ms: float) -> RecognizedText | None:
-        """Takes a message; returns the turn's text when it may be new. Raises ProviderError."""
+        """Take a message; return the turn's text when it may be new. Raises ProviderError."""
         found = read_message(self._provider, message)
         tokens, self._heard_ms = found.tokens, max(self._heard_ms, found.total_audio_proc_ms or 0.0)
         if not tokens:
@@ -324,7 +324,7 @@ class SonioxTranscript:
         return self._answer() if is_known else None
 
     def _add(self, token: SonioxToken) -> None:
-        """Takes a token of the current turn; drops one that may change and comes after those that took its place."""
+        """Take a token of the current turn; drop one that may change and comes after those that took its place."""
         if self._stale:
             return
         if token.is_final:

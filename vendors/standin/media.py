@@ -38,7 +38,7 @@ class StandinSpeechToText:
         self._options = options
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
-        """Opens at once."""
+        """Open at once."""
         if self._options.fail == "open":
             raise ProviderError(self.name, "configured to fail")
         return _StandinSession(self.name, self._options, sink)
@@ -56,7 +56,7 @@ class _StandinSession:
     __slots__ = ("_loop", "_name", "_options", "_sink", "_spoke", "_timer")
 
     def push(self, ulaw: bytes) -> None:
-        """Ignores the audio."""
+        """Ignore the audio."""
 
     def started(self) -> None:
         self._spoke = True
@@ -95,7 +95,7 @@ class StandinLanguageModel:
         self._words = re.findall(r"\s*\S+\s*", options.text)
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
-        """Streams the words on a fixed schedule, without drift."""
+        """Stream the words on a fixed schedule, without drift."""
         options, loop = self._options, asyncio.get_running_loop()
         if options.fail == "open":
             raise ProviderError(self.name, "configured to fail")
@@ -126,7 +126,7 @@ class StandinTextToSpeech:
         self._pattern = pattern
 
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
-        """Speaks faster than real time; the last piece waits for the end of the text."""
+        """Speak faster than real time; the last piece waits for the end of the text."""
         if self._options.fail == "open":
             raise ProviderError(self.name, "configured to fail")
         speech_text = _SpeechText(text)
@@ -189,7 +189,7 @@ class _SpeechText:
             self.ended.set()
 
     def _add(self, piece: str) -> None:
-        """Adds text; a word is complete when a space follows it."""
+        """Add text; a word is complete when a space follows it."""
         *whole, self._partial = re.split(r"\s+", self._partial + piece)
         self.words.extend(filter(None, whole))
         if self.words or self._partial:
@@ -197,7 +197,7 @@ class _SpeechText:
             self.begun.set()
 
     def take_words(self, end_ms: int, audio_ms: int) -> tuple[TimedWord, ...]:
-        """Removes and returns the words that begin in this piece, if all known words share the rest of the audio."""
+        """Remove and return the words that begin in this piece, if all known words share the rest of the audio."""
         pace = (audio_ms - self.at_ms) / max(1, timing_length(self.words))
         timed = spread_words(self.words, self.at_ms, pace)
         count = len(timed) if end_ms == audio_ms else sum(word.start_ms < end_ms for word in timed)
@@ -212,7 +212,7 @@ class _SpeechText:
             self._reader.result()
 
     async def close(self) -> None:
-        """Stops reading."""
+        """Stop reading."""
         self._reader.cancel()
         await asyncio.gather(self._reader, return_exceptions=True)
 

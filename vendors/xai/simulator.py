@@ -110,7 +110,7 @@ class _Session(ListeningSession):
         self._is_told = False  # in this silence
 
     async def run(self) -> web.WebSocketResponse:
-        """Serves the connection until it is over."""
+        """Serve the connection until it is over."""
         await self._accept()
         async with self._working():
             await self._send({"type": "transcript.created", "id": str(uuid.uuid4())})
@@ -138,7 +138,7 @@ class _Session(ListeningSession):
             await self._tell(self._partial(self._words, self._chunk_ms))
 
     async def _judge(self) -> None:
-        """Ends the utterance after enough silence, or tells how likely its end is."""
+        """End the utterance after enough silence, or tell how likely its end is."""
         quiet_ms, is_smart = self._silence.quiet_ms, self._smart_turn is not None
         is_sure = not is_smart or self._confidence >= (self._smart_turn or 0.0)
         if (quiet_ms >= self._endpointing_ms and is_sure) or quiet_ms >= self._timeout_ms:

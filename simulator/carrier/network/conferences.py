@@ -22,7 +22,7 @@ class Conference:
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def join(self, line: Line) -> None:
-        """Takes part until this line or the other one leaves; alone, the participant hears silence. Hangs up neither.
+        """Take part until this line or the other one leaves; alone, the participant hears silence. Hangs up neither.
         Cancelled, it leaves. Raises ConferenceFull."""
         if self.first is None:
             self.first = line

@@ -46,7 +46,7 @@ class NetworkConfig:
 
 
 def read_config(path: Path, listens_at: str = "") -> NetworkConfig:
-    """Reads the file. listens_at: the public URL if the file has none. Raises ConfigError and OSError."""
+    """Read the file. listens_at: the public URL if the file has none. Raises ConfigError and OSError."""
     try:
         fields = json.loads(path.read_text())
     except ValueError as error:
@@ -55,7 +55,7 @@ def read_config(path: Path, listens_at: str = "") -> NetworkConfig:
 
 
 def make_config(fields: Mapping[str, object], listens_at: str = "") -> NetworkConfig:
-    """Reads parsed JSON. Raises ConfigError."""
+    """Read parsed JSON. Raises ConfigError."""
     _check_fields(fields, "the file", "public_url", "twilio", "telnyx", "numbers", "default")
     public = (_text(fields, "public_url", "", "") or listens_at).rstrip("/")
     default = _text(fields, "default", "", "")

@@ -31,7 +31,7 @@ class HandsetServer:
         self._open: set[HandsetConnection] = set()
 
     async def open(self, request: web.Request) -> web.StreamResponse:
-        """Serves one handset; 400 without `from` and `to`, or `answer`; 409 when another one waits at the number."""
+        """Serve one handset; 400 without `from` and `to`, or `answer`; 409 when another one waits at the number."""
         query = request.query
         if "answer" not in query and not ("from" in query and "to" in query):
             return web.json_response({"error": "from and to, or answer, must be given"}, status=400)
@@ -46,7 +46,7 @@ class HandsetServer:
         return socket
 
     async def hang_up(self, _: web.Application) -> None:
-        """Hangs up all handsets when the network shuts down."""
+        """Hang up all handsets when the network shuts down."""
         for handset in self._open:
             handset.hang_up()
 
@@ -90,7 +90,7 @@ class HandsetServer:
             self._network.subscribers[number] = before
 
     async def _run_handset(self, handset: HandsetConnection, call: Coroutine[Any, Any, None]) -> None:
-        """Reads and writes during the call. A handset that disconnects during it hangs up."""
+        """Read and write during the call. A handset that disconnects during it hangs up."""
         reading = asyncio.create_task(handset.read())
         writing = asyncio.create_task(handset.write())
         calling = asyncio.ensure_future(call)
@@ -113,7 +113,7 @@ class HandsetServer:
 
 
 async def _run_answered_call(handset: HandsetConnection, phone: RemotePhone, party: RemoteParty) -> None:
-    """Runs the call that comes; returns without one when the handset disconnects first."""
+    """Run the call that comes; return without one when the handset disconnects first."""
     disconnected = asyncio.ensure_future(handset.hung_up.wait())
     try:
         waiting: set[asyncio.Future[Any]] = {phone.line, disconnected}

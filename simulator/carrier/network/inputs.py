@@ -21,7 +21,7 @@ _REST = ("twilio_rest", "telnyx_rest", "twilio_lost", "telnyx_lost")
 
 
 def read_subscriber(body: object) -> Subscriber:
-    """Reads a subscriber. Raises ValueError, which names the field."""
+    """Read a subscriber. Raises ValueError, which names the field."""
     if not isinstance(body, dict):
         raise ValueError("the body must be an object")
     behavior = body.get("behaviour", "answer")
@@ -44,7 +44,7 @@ def read_subscriber(body: object) -> Subscriber:
 
 
 def read_faults(body: object) -> tuple[DeliveryFaults, Mapping[str, list[int]]]:
-    """Reads webhook faults, and by field the statuses of failing REST requests. Raises ValueError, naming the field."""
+    """Read webhook faults, and by field the statuses of failing REST requests. Raises ValueError, naming the field."""
     if not isinstance(body, dict):
         raise ValueError("the body must be an object")
     known = ("duplicate", "shuffle_s", "delay_s", "drop_first", *_TELNYX, *_REST)
@@ -61,7 +61,7 @@ def read_faults(body: object) -> tuple[DeliveryFaults, Mapping[str, list[int]]]:
 
 
 def read_telnyx_faults(body: Mapping[str, object]) -> TelnyxFaults:
-    """Reads the account's faults, see TelnyxFaults. Raises ValueError, naming the field."""
+    """Read the account's faults, see TelnyxFaults. Raises ValueError, naming the field."""
     refused = body.get("telnyx_refuses", {})
     if not isinstance(refused, dict) or not all(isinstance(tag, str) for tag in refused.values()):
         raise ValueError("telnyx_refuses must be an object with texts")

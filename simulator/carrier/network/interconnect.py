@@ -18,13 +18,13 @@ class InterconnectEnd:
         self._frames: deque[bytes] = deque(maxlen=_MAX_AHEAD)
 
     def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
-        """Passes the heard frame to the other end; returns what the other end heard."""
+        """Pass the heard frame to the other end; return what the other end heard."""
         if self.other is not None:
             self.other.queue(heard)
         return PartyOutput(self._frames.popleft() if self._frames else SILENT_FRAME, hang_up=self.ended)
 
     def queue(self, frame: bytes) -> None:
-        """Queues this end's next 20 ms."""
+        """Queue this end's next 20 ms."""
         self._frames.append(frame)
 
     def arrived(self, payload: bytes, at_ms: float, begins_ms: float) -> None:

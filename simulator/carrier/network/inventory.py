@@ -48,19 +48,19 @@ class Inventory:
         return next((owned for owned in self.of(carrier) if owned.id == id), None)
 
     def add(self, owned: OwnedNumber) -> None:
-        """Adds a number. Raises NumberTaken."""
+        """Add a number. Raises NumberTaken."""
         if owned.phone_number in self._owned:
             raise NumberTaken(owned.phone_number)
         self._owned[owned.phone_number] = owned
         self._save()
 
     def change(self, owned: OwnedNumber, settings: Mapping[str, Setting]) -> None:
-        """Updates the given settings."""
+        """Update the given settings."""
         owned.settings.update(settings)
         self._save()
 
     def remove(self, number: str) -> None:
-        """Removes a number; does nothing when nobody owns it."""
+        """Remove a number; do nothing when nobody owns it."""
         if self._owned.pop(number, None) is not None:
             self._save()
 

@@ -64,7 +64,7 @@ class Line:
         headers: Mapping[str, str] | None = None,
         send_stop: bool = True,
     ) -> StreamEnd:
-        """Connects the line to an agent's media socket until the socket, the network or the line ends the stream.
+        """Connect the line to an agent's media socket until the socket, the network or the line ends the stream.
 
         Raises BadUrl and CannotConnect. The line stays up in silence then, as after a stream.
         """
@@ -85,22 +85,22 @@ class Line:
         return exchange.end or StreamEnd("broken")
 
     async def play(self, ulaw: bytes) -> None:
-        """Plays audio; returns when it was played, `interrupt` was called, or the line ended."""
+        """Play audio; return when it was played, `interrupt` was called, or the line ended."""
         if ulaw:
             self._party.arrived(ulaw, self.now_ms(), float(self.at_ms))
         await self._run_sound(SoundEndpoint(ulaw, math.ceil(len(ulaw) / FRAME)))
 
     def overlay(self, ulaw: bytes) -> None:
-        """Mixes audio into what the party hears from now on, whatever is at the other end."""
+        """Mix audio into what the party hears from now on, whatever is at the other end."""
         self._party.arrived(ulaw, self.now_ms(), float(self.at_ms))
         self._overlay += ulaw
 
     async def wait(self, seconds: float) -> None:
-        """Waits in silence, in media time; ends early at `interrupt` or the end of the line."""
+        """Wait in silence, in media time; ends early at `interrupt` or the end of the line."""
         await self._run_sound(SoundEndpoint(b"", math.ceil(seconds * 1_000 / FRAME_MS)))
 
     async def gather(self, ulaw: bytes, wait_s: float, most: int) -> str:
-        """Plays audio and waits for up to `most` keys, `wait_s` after the sound or the last key; returns them."""
+        """Play audio and wait for up to `most` keys, `wait_s` after the sound or the last key; return them."""
         return (await self.gather_input(ulaw, wait_s, most, takes_words=False))[0]
 
     async def gather_input(self, ulaw: bytes, wait_s: float, most: int, *, takes_words: bool) -> tuple[str, str]:
@@ -112,7 +112,7 @@ class Line:
         return endpoint.keys, endpoint.words
 
     async def bridge(self, other: "Line") -> None:
-        """Connects two lines until one of them ends or `interrupt` is called. Hangs up neither."""
+        """Connect two lines until one of them ends or `interrupt` is called. Hangs up neither."""
         mine, theirs = make_bridge()
         try:
             self._attach(mine)
@@ -123,23 +123,23 @@ class Line:
             other._detach(theirs)
 
     def end_stream(self) -> None:
-        """Ends the stream, also one that is being opened; does nothing without one."""
+        """End the stream, also one that is being opened; do nothing without one."""
         self._cancel_connect()
         if isinstance(self._endpoint, StreamEndpoint):
             self._endpoint.finish("network")
 
     def interrupt(self) -> None:
-        """Ends the current stream, playback, wait or bridge."""
+        """End the current stream, playback, wait or bridge."""
         self.end_stream()
         if self._endpoint is not None:
             self._endpoint.finish("network")
 
     def hang_up(self) -> None:
-        """Ends the line from the network's side."""
+        """End the line from the network's side."""
         self._end("network")
 
     async def closed(self) -> None:
-        """Waits until the line has ended and its frames have stopped. Raises what the party raised."""
+        """Wait until the line has ended and its frames have stopped. Raises what the party raised."""
         await self._task
 
     def now_ms(self) -> float:

@@ -20,10 +20,10 @@ class LineEndpoint(Protocol):
         """The next 160 bytes that the party hears."""
 
     async def push(self, output: PartyOutput) -> None:
-        """Receives what the party did in these 20 ms."""
+        """Receive what the party did in these 20 ms."""
 
     def finish(self, by: EndedBy) -> None:
-        """Ends the endpoint: the party hung up, or the network ended it. Idempotent."""
+        """End the endpoint: the party hung up, or the network ended it. Idempotent."""
 
 
 class StreamEndpoint:
@@ -38,7 +38,7 @@ class StreamEndpoint:
         return self._exchange.next_audio() if self.started else SILENT_FRAME
 
     async def push(self, output: PartyOutput) -> None:
-        """Sends the frame; a socket that does not accept it ends the stream, not the line."""
+        """Send the frame; a socket that does not accept it ends the stream, not the line."""
         if not self.started or self._exchange.end is not None:
             return
         try:
@@ -47,7 +47,7 @@ class StreamEndpoint:
             self._exchange.connection_lost(error)
 
     def finish(self, by: EndedBy) -> None:
-        """Ends the stream."""
+        """End the stream."""
         self._exchange.finish(StreamEnd(by))
 
 
@@ -71,10 +71,10 @@ class SoundEndpoint:
         return piece if len(piece) == FRAME else piece.ljust(FRAME, SILENCE)
 
     async def push(self, output: PartyOutput) -> None:
-        """Discards the frame."""
+        """Discard the frame."""
 
     def finish(self, by: EndedBy) -> None:
-        """Stops the sound."""
+        """Stop the sound."""
         self.done.set()
 
 
@@ -102,7 +102,7 @@ class KeypadEndpoint:
         return SILENT_FRAME
 
     async def push(self, output: PartyOutput) -> None:
-        """Takes the keys, or the words."""
+        """Take the keys, or the words."""
         if output.words and self._takes_words and not self.keys:
             self.words = output.words
             self.done.set()
@@ -113,7 +113,7 @@ class KeypadEndpoint:
                 self.done.set()
 
     def finish(self, by: EndedBy) -> None:
-        """Stops waiting."""
+        """Stop waiting."""
         self.done.set()
 
 
@@ -130,12 +130,12 @@ class BridgeEndpoint:
         return self.waiting.popleft() if self.waiting else SILENT_FRAME
 
     async def push(self, output: PartyOutput) -> None:
-        """Queues the frame for the other line."""
+        """Queue the frame for the other line."""
         if self.other is not None:
             self.other.waiting.append(output.received)
 
     def finish(self, by: EndedBy) -> None:
-        """Ends the bridge for both lines."""
+        """End the bridge for both lines."""
         self.done.set()
 
 

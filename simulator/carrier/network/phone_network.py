@@ -45,7 +45,7 @@ class Phone(Protocol):
     """A phone whose owner decides whether to answer."""
 
     async def ring(self, ring: Ring) -> Party:
-        """Returns the party that answered. Raises NotAnswered. Cancelled when the caller gives up."""
+        """Return the party that answered. Raises NotAnswered. Cancelled when the caller gives up."""
 
     def answered(self, line: Line) -> None:
         """Called with the line after the phone was answered."""
@@ -133,7 +133,7 @@ class Carrier(Protocol):
         """Whether the number was bought from this carrier."""
 
     async def incoming(self, call: "IncomingCall") -> None:
-        """Handles a call to one of its numbers; returns when the call has ended."""
+        """Handle a call to one of its numbers; return when the call has ended."""
 
 
 class IncomingCall:
@@ -168,7 +168,7 @@ class IncomingCall:
         self._report(CallEvent("ringing", self._carrier, call_id))
 
     async def answer(self) -> Line:
-        """Answers the call and returns the caller's line. Raises NotAnswered when the caller hung up or was refused."""
+        """Answer the call and return the caller's line. Raises NotAnswered when the caller hung up or was refused."""
         if self.hung_up.is_set() or self.reason:
             raise NotAnswered("cancelled")
         if self.line is None:
@@ -179,7 +179,7 @@ class IncomingCall:
         return self.line
 
     def refuse(self, reason: str) -> None:
-        """Ends the call unanswered. reason: "busy", "rejected", "failed"…"""
+        """End the call unanswered. reason: "busy", "rejected", "failed"…"""
         if self.line is None and not self.reason:
             self.reason = reason
             self._report(CallEvent("refused", self._carrier, self.call_id, reason))
@@ -207,7 +207,7 @@ class PhoneNetwork:
     _awaited: dict[str, asyncio.Event] = field(default_factory=dict)
 
     def add(self, carrier: Carrier) -> None:
-        """Adds a carrier."""
+        """Add a carrier."""
         self.carriers.append(carrier)
 
     def subscriber(self, number: str) -> Subscriber:
@@ -218,7 +218,7 @@ class PhoneNetwork:
         return found
 
     def connect_phone(self, number: str, subscriber: Subscriber) -> None:
-        """Sets the subscriber at this number; a call that rings there without a phone rings at this one."""
+        """Set the subscriber at this number; a call that rings there without a phone rings at this one."""
         self.subscribers[number] = subscriber
         if number in self._awaited:
             self._awaited[number].set()
@@ -237,7 +237,7 @@ class PhoneNetwork:
         carrier: str = "",
         call_id: str = "",
     ) -> AnsweredPhone:
-        """Rings a phone for a carrier. ringing: called when it rings. Raises NotAnswered.
+        """Ring a phone for a carrier. ringing: called when it rings. Raises NotAnswered.
 
         Cancel it to give up. The carrier must hang up the returned line. carrier, call_id: shown in the journal.
         """
@@ -270,7 +270,7 @@ class PhoneNetwork:
         return AnsweredPhone(line, subscriber.behavior == "machine", subscriber.greeting_s)
 
     async def _await_phone(self, number: str) -> Subscriber:
-        """Waits until a phone is connected at this number."""
+        """Wait until a phone is connected at this number."""
         connected = self._awaited.setdefault(number, asyncio.Event())
         try:
             await connected.wait()
@@ -289,7 +289,7 @@ class PhoneNetwork:
         hung_up: asyncio.Event | None = None,
         patience_s: float = RING_LIMIT_S,
     ) -> CallOutcome:
-        """Places a person's call and returns when it has ended. Raises what the carrier or the party raised.
+        """Place a person's call and return when it has ended. Raises what the carrier or the party raised.
 
         hung_up: set it to give up while it rings. patience_s: gives up after this time without an answer.
         """
@@ -314,7 +314,7 @@ class PhoneNetwork:
     async def _ring_owned_number(
         self, ring: Ring, timeout_s: float, ringing: Callable[[], None] | None
     ) -> AnsweredPhone:
-        """Rings a number that a carrier owns: the far end of an interconnect calls it as a person would."""
+        """Ring a number that a carrier owns: the far end of an interconnect calls it as a person would."""
         near, far = make_interconnect()
         answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         gave_up = asyncio.Event()
@@ -353,7 +353,7 @@ class PhoneNetwork:
 async def _end_together(
     line: Line, near: InterconnectEnd, far: InterconnectEnd, calling: asyncio.Task[CallOutcome]
 ) -> None:
-    """Ends one end of an interconnect when the other has ended."""
+    """End one end of an interconnect when the other has ended."""
     over = asyncio.create_task(line.over.wait())
     waiting: set[asyncio.Task[Any]] = {over, calling}
     try:

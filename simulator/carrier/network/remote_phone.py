@@ -34,7 +34,7 @@ class RemoteParty:
         self._hung_up = False
 
     def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
-        """Queues the heard frame for the handset; returns the handset's oldest frame."""
+        """Queue the heard frame for the handset; return the handset's oldest frame."""
         self.off_hook = True
         if self.outgoing.qsize() > _MAX_UNSENT:
             self._hung_up = True
@@ -44,15 +44,15 @@ class RemoteParty:
         return PartyOutput(output.frame, digits, output.hold, hang_up=self._hung_up)
 
     def arrived(self, payload: bytes, at_ms: float, begins_ms: float) -> None:
-        """Sends the event to the handset."""
+        """Send the event to the handset."""
         self.send(event="arrived", at_ms=at_ms, begins_ms=begins_ms, payload=b64encode(payload).decode("ascii"))
 
     def cleared(self, at_ms: float) -> None:
-        """Sends the event to the handset."""
+        """Send the event to the handset."""
         self.send(event="cleared", at_ms=at_ms)
 
     def send(self, **message: object) -> None:
-        """Queues a text message."""
+        """Queue a text message."""
         self.outgoing.put_nowait(json.dumps(message, separators=(",", ":")))
 
     def frame(self, payload: bytes) -> None:
@@ -70,7 +70,7 @@ class RemoteParty:
         self._hold = True
 
     def hang_up(self) -> None:
-        """Hangs up at the next frame."""
+        """Hang up at the next frame."""
         self._hung_up = True
 
 
@@ -86,7 +86,7 @@ class HandsetConnection:
         self._socket, self._party = socket, party
 
     async def read(self) -> None:
-        """Handles the handset's messages until the socket closes, then hangs up."""
+        """Handle the handset's messages until the socket closes, then hang up."""
         async for message in self._socket:
             if message.type is WSMsgType.BINARY:
                 self._party.frame(message.data)
@@ -95,13 +95,13 @@ class HandsetConnection:
         self.hang_up()
 
     async def write(self) -> None:
-        """Sends the party's messages, without end."""
+        """Send the party's messages, without end."""
         while True:
             item = await self._party.outgoing.get()
             await self._send(item)
 
     async def flush(self) -> None:
-        """Sends the messages that are left."""
+        """Send the messages that are left."""
         while not self._party.outgoing.empty():
             await self._send(self._party.outgoing.get_nowait())
 
@@ -128,7 +128,7 @@ class HandsetConnection:
                 self._decide(False)
 
     def hang_up(self) -> None:
-        """Hangs up at the next frame; idempotent."""
+        """Hang up at the next frame; idempotent."""
         self._party.hang_up()
         if not self._party.off_hook:
             self.hung_up.set()
@@ -154,7 +154,7 @@ class RemotePhone:
         return not self.line.done() and not self._handset.hung_up.is_set()
 
     async def ring(self, ring: Ring) -> Party:
-        """Rings until the handset's owner decides. Raises NotAnswered."""
+        """Ring until the handset's owner decides. Raises NotAnswered."""
         if self._handset.decided is not None or self._handset.hung_up.is_set():
             raise NotAnswered("busy")
         self._handset.decided = asyncio.get_running_loop().create_future()
@@ -169,14 +169,14 @@ class RemotePhone:
         return self._party
 
     def answered(self, line: Line) -> None:
-        """Notifies the handset of the answer."""
+        """Notify the handset of the answer."""
         self._party.send(event="answered")
         if not self.line.done():
             self.line.set_result(line)
 
 
 def send_call_event(party: RemoteParty, event: CallEvent, caller: str, called: str) -> None:
-    """Sends a call's progress to the handset of the caller."""
+    """Send a call's progress to the handset of the caller."""
     match event.event:
         case "ringing":
             fields = {"carrier": event.carrier, "call_id": event.call_id, "from": caller, "to": called}

@@ -39,7 +39,7 @@ class RunningNetwork:
 async def running_network(
     config: NetworkConfig, numbers: Path | None = None, make_clock: Callable[[], Clock] = RealTimeClock
 ) -> AsyncIterator[RunningNetwork]:
-    """Runs a network. numbers: the file that stores the bought numbers. Raises OSError and ValueError."""
+    """Run a network. numbers: the file that stores the bought numbers. Raises OSError and ValueError."""
     default = None if config.default is None else Subscriber(config.default)
     phone_network = PhoneNetwork(make_clock, default, inventory=Inventory(numbers))
     # A new connection per webhook: a kept-alive connection that died would look like a fault of the receiver.
@@ -97,7 +97,7 @@ def _app(
 
 
 def _seed(phone_network: PhoneNetwork, config: NetworkConfig, number: SeededNumber) -> None:
-    """Adds a number of the config file, unless the inventory has it."""
+    """Add a number of the config file, unless the inventory has it."""
     if phone_network.inventory.get(number.phone_number) is not None:
         return
     if number.carrier == "twilio":
@@ -128,7 +128,7 @@ class _ControlApi:
         )
 
     async def health(self, request: web.Request) -> web.Response:
-        """Reports that the server runs."""
+        """Report that the server runs."""
         return web.json_response({"status": "ok"})
 
     async def calls(self, request: web.Request) -> web.Response:
@@ -136,7 +136,7 @@ class _ControlApi:
         return web.json_response({"calls": [self._entry_json(entry) for entry in self._network.journal]})
 
     async def set_subscriber(self, request: web.Request) -> web.Response:
-        """Sets a subscriber: {behaviour, ring_ms, say: the path of a recording or "", greeting_ms}."""
+        """Set a subscriber: {behaviour, ring_ms, say: the path of a recording or "", greeting_ms}."""
         try:
             body = await request.json()
             subscriber = await asyncio.to_thread(read_subscriber, body)
@@ -146,7 +146,7 @@ class _ControlApi:
         return web.Response(status=204)
 
     async def set_faults(self, request: web.Request) -> web.Response:
-        """Replaces all faults. Of webhooks: {duplicate, shuffle_s, delay_s, drop_first}. {twilio_rest, telnyx_rest}:
+        """Replace all faults. Of webhooks: {duplicate, shuffle_s, delay_s, drop_first}. {twilio_rest, telnyx_rest}:
         the next REST requests fail with these statuses; {twilio_lost, telnyx_lost}: the same, but they are executed.
         {telnyx_refuses}: Call Control commands and the tag of the reason; {telnyx_silent_closes,
         telnyx_underscores, telnyx_changes_ids, telnyx_refuses_repeats}: see TelnyxFaults."""

@@ -99,7 +99,7 @@ class WebhookClient:
     async def deliver(
         self, make: Callable[[int], WebhookRequest], policy: DeliveryPolicy, phone: str = ""
     ) -> WebhookResponse:
-        """Delivers and returns the response (2xx or 3xx). make: builds attempt n, from 1. phone: whose call it is
+        """Deliver and return the response (2xx or 3xx). make: builds attempt n, from 1. phone: whose call it is
         about. Raises DeliveryFailed."""
         faults = self._faults_of(phone)
         attempt = 0
@@ -114,7 +114,7 @@ class WebhookClient:
                 await asyncio.sleep(policy.pause_s)
 
     def send(self, make: Callable[[int], WebhookRequest], policy: DeliveryPolicy, phone: str = "") -> None:
-        """Delivers in the background, with the faults. A failure shows only in `deliveries`. phone: see `deliver`."""
+        """Deliver in the background, with the faults. A failure shows only in `deliveries`. phone: see `deliver`."""
         for _ in range(2 if self._faults_of(phone).duplicate else 1):
             if len(self._tasks) >= _MAX_PENDING:
                 return
@@ -123,12 +123,12 @@ class WebhookClient:
             task.add_done_callback(self._tasks.discard)
 
     async def drain(self) -> None:
-        """Waits until every delivery has succeeded or failed."""
+        """Wait until every delivery has succeeded or failed."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
     async def close(self) -> None:
-        """Cancels pending deliveries."""
+        """Cancel pending deliveries."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -192,7 +192,7 @@ class WebhookClient:
 
 
 async def _read_body(response: aiohttp.ClientResponse) -> bytes:
-    """Reads at most the first MiB of the body, to bound the memory."""
+    """Read at most the first MiB of the body, to bound the memory."""
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk

@@ -71,7 +71,7 @@ class CallActions:
         }
 
     def execute(self, control_id: str, command: str, body: Body) -> Result:
-        """Executes a command; returns `data` of the response. Raises TelnyxError.
+        """Execute a command; return `data` of the response. Raises TelnyxError.
 
         A command_id that is repeated within a minute has no effect."""
         leg = self._calls.leg(control_id)

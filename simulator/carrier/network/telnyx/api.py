@@ -184,7 +184,7 @@ class TelnyxApi:
         return {"data": self._recordings.json(self._recordings.delete(request.match_info["recording"]))}
 
     async def _media(self, request: web.Request) -> web.Response:
-        """Serves a recording without an API key, since its URL is signed."""
+        """Serve a recording without an API key, since its URL is signed."""
         query = request.query
         try:
             content = self._recordings.media(
@@ -210,7 +210,7 @@ class TelnyxApi:
         return handle
 
     def _authenticate(self, request: web.Request) -> None:
-        """Checks the API key. Raises TelnyxError."""
+        """Check the API key. Raises TelnyxError."""
         value = request.headers.get("Authorization", "").encode()
         if not hmac.compare_digest(value, f"Bearer {self._config.api_key}".encode()):
             raise unauthorized()

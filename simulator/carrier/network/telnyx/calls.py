@@ -64,7 +64,7 @@ class Calls:
         self._dialed: dict[str, Leg] = {}
 
     def leg(self, control_id: str) -> Leg:
-        """Finds a leg. Raises TelnyxError."""
+        """Find a leg. Raises TelnyxError."""
         found = self.legs.get(control_id)
         if found is None:  # the legs are filed under their first id
             found = next((leg for leg in self.legs.values() if control_id == leg.control_id), None)
@@ -73,7 +73,7 @@ class Calls:
         return found
 
     async def close(self) -> None:
-        """Hangs up all legs and waits for their end."""
+        """Hang up all legs and wait for their end."""
         for leg in self.legs.values():
             self.hang_up(leg)
         if self._tasks:
@@ -82,7 +82,7 @@ class Calls:
     # --- Incoming calls -------------------------------------------------------------------------------------------
 
     async def incoming(self, call: IncomingCall) -> None:
-        """Handles a call to one of the account's numbers. It rings until a command answers or refuses it."""
+        """Handle a call to one of the account's numbers. It rings until a command answers or rejects it."""
         leg = self._add(
             Leg(
                 direction="incoming",
@@ -113,7 +113,7 @@ class Calls:
         await self._lifecycle.finish(leg, cause)
 
     async def _wait_for_command(self, leg: Leg, call: IncomingCall) -> HangupCause | None:
-        """Waits for a command; why the call is not answered, None when it is."""
+        """Wait for a command; why the call is not answered, None when it is."""
         waiting = [asyncio.create_task(event.wait()) for event in (leg.commanded, call.hung_up)]
         try:
             await asyncio.wait(waiting, timeout=self._config.park_s, return_when=asyncio.FIRST_COMPLETED)
@@ -162,7 +162,7 @@ class Calls:
             self._dialed[command_id] = leg
 
     def transfer(self, leg: Leg, body: Body) -> None:
-        """Dials a new leg and bridges it with this one when it is answered. Raises TelnyxError."""
+        """Dial a new leg and bridge it with this one when it is answered. Raises TelnyxError."""
         called = destination(body, "to")
         new = Leg(
             direction="outgoing",
@@ -206,7 +206,7 @@ class Calls:
         await self._lifecycle.run(leg, reached.line, options, reached)
 
     async def _ring(self, leg: Leg, options: LegOptions, origin: Leg | None) -> AnsweredPhone:
-        """Rings until the answer. Raises NotAnswered, with "cancelled" when the leg or the transferred leg hangs up."""
+        """Ring until the answer. Raises NotAnswered, with "cancelled" when the leg or the transferred leg hangs up."""
         ringing = asyncio.create_task(
             self._network.ring_phone(
                 leg.caller, leg.called, timeout_s=options.ring_s, carrier=CARRIER, call_id=leg.control_id
@@ -227,7 +227,7 @@ class Calls:
     # --- Active calls --------------------------------------------------------------------------------------------
 
     def hang_up(self, leg: Leg) -> None:
-        """Ends a leg, also one that rings."""
+        """End a leg, also one that rings."""
         if leg.line is not None:
             leg.line.hang_up()
         elif leg.alive:
@@ -235,7 +235,7 @@ class Calls:
             leg.commanded.set()
 
     def bridge(self, leg: Leg, body: Body) -> None:
-        """Bridges two answered legs. Raises TelnyxError."""
+        """Bridge two answered legs. Raises TelnyxError."""
         other = self.leg(text(body, "call_control_id"))
         if not other.alive:
             raise ended()

@@ -70,12 +70,12 @@ class TelnyxCarrier:
         return self.numbers.owns(number)
 
     async def incoming(self, call: IncomingCall) -> None:
-        """Handles a call to one of its numbers. A call to a number without the app's connection fails."""
+        """Handle a call to one of its numbers. A call to a number without the app's connection fails."""
         if not self.numbers.connected(call.called):
             return call.refuse("failed")
         await self.calls.incoming(call)
 
     async def close(self) -> None:
-        """Hangs up every call and waits for their end, not for their webhooks."""
+        """Hang up every call and wait for their end, not for their webhooks."""
         await self.calls.close()
         await self.numbers.close()

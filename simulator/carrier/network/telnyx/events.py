@@ -59,7 +59,7 @@ class TelnyxWebhooks:
         return self._signer.public_key
 
     def publish(self, url: str, event_type: str, payload: Mapping[str, object], phone: str = "") -> None:
-        """Delivers in the background: three attempts, then three at the failover URL if there is one. phone: whose call
+        """Deliver in the background: three attempts, then three at the failover URL if there is one. phone: whose call
         it is about."""
         shown_type = event_type.replace(".", "_") if self._config.faults.of(phone).underscores else event_type
         event = make_event(shown_type, payload)

@@ -28,7 +28,7 @@ class TelnyxFaults:
     by_phone: dict[str, "TelnyxFaults"] = field(default_factory=dict)
 
     def set(self, faults: "TelnyxFaults") -> None:
-        """Takes over the values of others."""
+        """Take over the values of others."""
         self.refused, self.refused_once, self.lost = faults.refused, faults.refused_once, faults.lost
         self.silent_closes = faults.silent_closes
         self.underscores, self.changes_ids = faults.underscores, faults.changes_ids

@@ -107,11 +107,11 @@ class Leg:
         return self.line.audio.duration_ms / 1_000 if self.line is not None else self._final_s
 
     def change_id(self) -> None:
-        """Gives it another control_id; commands take the former one, too."""
+        """Give it another control_id; commands take the former one, too."""
         self.former_id, self.control_id = self.control_id, _new_control_id()
 
     def drop_line(self) -> None:
-        """Drops the line of an ended leg to free its audio; keeps its length and faults."""
+        """Drop the line of an ended leg to free its audio; keep its length and faults."""
         if self.line is not None:
             self._final_s = self.seconds
             self.faults = tuple(self.line.faults)
@@ -126,19 +126,19 @@ class Leg:
         return executed is not None and asyncio.get_running_loop().time() - executed < _COMMAND_ID_S
 
     def remember(self, command_id: str) -> None:
-        """Remembers the id of an executed command."""
+        """Remember the id of an executed command."""
         if command_id:
             self._commands[command_id] = asyncio.get_running_loop().time()
 
     def spawn(self, work: Coroutine[None, None, None], name: str) -> None:
-        """Starts a task; the leg's end waits for it."""
+        """Start a task; the leg's end waits for it."""
         task = asyncio.create_task(work, name=name)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
 
 def publish_event(webhooks: TelnyxWebhooks, leg: Leg, event_type: str, **content: object) -> None:
-    """Publishes an event of this leg, with the fields that the SDK's type of the event has."""
+    """Publish an event of this leg, with the fields that the SDK's type of the event has."""
     payload: dict[str, object] = {
         "call_leg_id": leg.leg_id,
         "call_session_id": leg.session_id,

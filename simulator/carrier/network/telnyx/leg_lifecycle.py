@@ -27,7 +27,7 @@ class LegLifecycle:
         self._detector = MachineDetector(webhooks, config.detect_s)
 
     async def bridge(self, leg: Leg, other: Leg) -> None:
-        """Bridges two legs. A stream or sound ends when the bridge begins, because a line has one endpoint at a time.
+        """Bridge two legs. A stream or sound ends when the bridge begins, because a line has one endpoint at a time.
 
         When one leg ends, the other is hung up, unless it parks. When one of them is bridged already (by a second
         transfer), only `other` is hung up."""
@@ -47,7 +47,7 @@ class LegLifecycle:
             _hang_up_unless_parked(one)
 
     async def run(self, leg: Leg, line: Line, options: LegOptions, reached: AnsweredPhone | None = None) -> None:
-        """Runs a leg from the answer to its end."""
+        """Run a leg from the answer to its end."""
         leg.line, leg.state, leg.codec = line, "answered", options.codec
         if self._config.faults.of(leg.phone).changes_ids:
             leg.change_id()
@@ -70,7 +70,7 @@ class LegLifecycle:
             await self.finish(leg, cause)
 
     async def _wait_for_end(self, line: Line, limit_s: float) -> bool:
-        """Waits for the end of the line; True when the time limit ended it."""
+        """Wait for the end of the line; True when the time limit ended it."""
         try:
             async with asyncio.timeout(limit_s):
                 await line.over.wait()
@@ -80,7 +80,7 @@ class LegLifecycle:
         return False
 
     async def finish(self, leg: Leg, cause: HangupCause) -> None:
-        """Publishes call.hangup and call.cost, after the events of the leg's running tasks."""
+        """Publish call.hangup and call.cost, after the events of the leg's running tasks."""
         leg.ended_at = datetime.now(UTC)
         if leg.tasks:
             await asyncio.wait(set(leg.tasks))
@@ -105,7 +105,7 @@ class LegLifecycle:
     # --- Events --------------------------------------------------------------------------------------------------
 
     def initiated(self, leg: Leg) -> None:
-        """Publishes call.initiated."""
+        """Publish call.initiated."""
         content: Mapping[str, object] = {
             "direction": leg.direction,
             "state": "parked" if leg.direction == "incoming" else "bridging",

@@ -44,7 +44,7 @@ class LegOptions:
 
 
 def read_leg_options(body: Body, config: TelnyxConfig, offered: str, *, takes_token: bool) -> LegOptions:
-    """Reads the parameters. offered: codecs of the other side. Raises TelnyxError."""
+    """Read the parameters. offered: codecs of the other side. Raises TelnyxError."""
     codec = negotiate(text(body, "preferred_codecs"), offered)
     return LegOptions(
         codec,
@@ -57,7 +57,7 @@ def read_leg_options(body: Body, config: TelnyxConfig, offered: str, *, takes_to
 
 
 def read_recording_options(body: Body) -> RecordingOptions:
-    """Reads record_start's parameters; channels and format are required. Raises TelnyxError."""
+    """Read record_start's parameters; channels and format are required. Raises TelnyxError."""
     for name in ("channels", "format"):
         if not body.get(name):
             raise missing(name)

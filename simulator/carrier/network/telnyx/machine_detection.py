@@ -17,7 +17,7 @@ class MachineDetector:
         self._webhooks, self._listens_s = webhooks, listens_s
 
     def start(self, leg: Leg, line: Line, reached: AnsweredPhone, kind: str) -> None:
-        """Starts detection; publishes nothing after the call's end."""
+        """Start detection; publish nothing after the call's end."""
         if kind != "disabled":
             leg.spawn(self._detect(leg, line, reached, kind), "telnyx detection")
 
@@ -36,7 +36,7 @@ class MachineDetector:
 
 
 async def _wait_on_line(line: Line, seconds: float) -> bool:
-    """Waits until the line has been up this long in media time; False when it ends first."""
+    """Wait until the line has been up this long in media time; False when it ends first."""
     while line.at_ms < seconds * 1_000:
         if line.over.is_set():
             return False

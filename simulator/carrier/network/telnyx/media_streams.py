@@ -23,18 +23,18 @@ class TelnyxMediaStreams:
         self._config, self._webhooks, self._session, self._user_id = config, webhooks, session, user_id
 
     def start(self, leg: Leg, settings: StreamSettings) -> None:
-        """Connects in the background; publishes streaming.started or streaming.failed."""
+        """Connect in the background; publish streaming.started or streaming.failed."""
         leg.stream = settings
         leg.spawn(self._run(leg, settings), "telnyx stream")
 
     def stop(self, leg: Leg) -> None:
-        """Ends the stream, if there is one; streaming.stopped is published."""
+        """End the stream, if there is one; streaming.stopped is published."""
         leg.stream = None
         if leg.line is not None:
             leg.line.end_stream()
 
     async def _run(self, leg: Leg, settings: StreamSettings) -> None:
-        """Runs the stream after the sound that is playing, if any."""
+        """Run the stream after the sound that is playing, if any."""
         stream_id = str(uuid.uuid4())
         async with leg.line_lock:
             line = leg.up
@@ -74,7 +74,7 @@ class TelnyxMediaStreams:
     def _publish_end(
         self, leg: Leg, settings: StreamSettings, stream_id: str, outcome: StreamEnd | str, started: bool
     ) -> None:
-        """Publishes streaming.stopped after an orderly close by either side, streaming.failed after a broken socket.
+        """Publish streaming.stopped after an orderly close by either side, streaming.failed after a broken socket.
 
         The documentation (voice/programmable-voice/media-streaming) names both events, but not which belongs to a
         broken socket. streaming.failed is the default because it carries a reason; `broken_stream` changes it."""

@@ -32,7 +32,7 @@ class NumberSearch:
 
 
 def read_number_search(query: Mapping[str, str]) -> NumberSearch:
-    """Reads the query of GET /available_phone_numbers; filters that this network lacks are ignored.
+    """Read the query of GET /available_phone_numbers; filters that this network lacks are ignored.
 
     Raises TelnyxError.
     """
@@ -70,7 +70,7 @@ def search_numbers(query: NumberSearch, free: Callable[[str], bool]) -> list[Ava
 
 
 def find_available_number(number: str) -> AvailableNumber | None:
-    """Finds a number; None when it does not exist."""
+    """Find a number; None when it does not exist."""
     for country, kind in itertools.product(_COUNTRIES, get_args(NumberKind)):
         code = number[2:5] if country in ("US", "CA") else ""
         for available in list_available_numbers(country, kind, code):

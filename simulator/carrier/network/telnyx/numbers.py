@@ -32,7 +32,7 @@ class AccountNumbers:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
-        """Cancels the settlement of pending orders."""
+        """Cancel the settlement of pending orders."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -96,7 +96,7 @@ class AccountNumbers:
         return order
 
     def find_order(self, order_id: str) -> NumberOrder:
-        """Finds an order. Raises TelnyxError."""
+        """Find an order. Raises TelnyxError."""
         found = self._orders.get(order_id)
         if found is None:
             raise not_found()
@@ -168,7 +168,7 @@ class AccountNumbers:
         return group_id
 
     def approve(self, order_id: str) -> None:
-        """Completes an order that waits for documents."""
+        """Complete an order that waits for documents."""
         order = self.find_order(order_id)
         self._require(order, "")
         self._complete(order)
@@ -186,7 +186,7 @@ class AccountNumbers:
             self._require(order, f"requirement-info-{'pending' if group is None else 'under-review'}")
 
     def _require(self, order: NumberOrder, requirement: str) -> None:
-        """Sets the requirement of an order and of its numbers, "" for none."""
+        """Set the requirement of an order and of its numbers, "" for none."""
         order.requirement = requirement
         for _, number in order.numbers:
             owned = self._inventory.get(number)
@@ -211,7 +211,7 @@ class AccountNumbers:
     # --- Owned numbers --------------------------------------------------------------------------------------------
 
     def add(self, number: str, connection_id: str, customer_reference: str = "") -> OwnedNumber:
-        """Adds a number to the account. Raises NumberTaken."""
+        """Add a number to the account. Raises NumberTaken."""
         owned = OwnedNumber(
             CARRIER,
             number,
@@ -251,7 +251,7 @@ class AccountNumbers:
         return [one for one in self._inventory.of(CARRIER) if all(test(one) for test in tests)][::-1]
 
     def get(self, number_id: str) -> OwnedNumber:
-        """Finds an owned number by id, or by the number itself. Raises TelnyxError."""
+        """Find an owned number by id, or by the number itself. Raises TelnyxError."""
         found = self._inventory.by_id(CARRIER, number_id)
         if found is None and self.owns(number_id):
             found = self._inventory.get(number_id)

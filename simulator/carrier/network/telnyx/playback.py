@@ -54,23 +54,23 @@ class Playback:
         self._voice = voice or silence_for_text
 
     def speak(self, leg: Leg, text: str) -> None:
-        """Speaks a text; publishes call.speak.started and call.speak.ended."""
+        """Speak a text; publish call.speak.started and call.speak.ended."""
         leg.said.append(text)
         leg.spawn(self._speak(leg, text), "telnyx speak")
 
     def gather(self, leg: Leg, text: str, wanted: Gathering) -> None:
-        """Speaks a text and takes keys; publishes call.gather.ended."""
+        """Speak a text and take keys; publish call.gather.ended."""
         leg.said.append(text)
         leg.spawn(self._gather(leg, text, wanted), "telnyx gather")
 
     def stop_gather(self, leg: Leg) -> None:
-        """Ends a gather, which is reported as cancelled; does nothing without one."""
+        """End a gather, which is reported as cancelled; do nothing without one."""
         if leg.gathers and leg.line is not None:
             leg.gathers = False
             leg.line.interrupt()
 
     def start_transcription(self, leg: Leg, line: Line) -> None:
-        """Reports what the leg's party says as call.transcription, final results only."""
+        """Report what the leg's party says as call.transcription, final results only."""
 
         def publish(words: str) -> None:
             data = {"transcript": words, "confidence": 0.9, "is_final": True, "transcription_track": "inbound"}
@@ -79,17 +79,17 @@ class Playback:
         line.on_words = publish
 
     def play(self, leg: Leg, url: str) -> None:
-        """Plays a file; publishes call.playback.started and call.playback.ended."""
+        """Play a file; publish call.playback.started and call.playback.ended."""
         leg.spawn(self._play(leg, url), "telnyx playback")
 
     def press(self, leg: Leg, tones: bytes) -> None:
-        """Plays tones; while a stream runs, beside what it plays."""
+        """Play tones; while a stream runs, beside what it plays."""
         if leg.stream is not None and leg.line is not None:
             return leg.line.overlay(tones)
         leg.spawn(self._play_tones(leg, tones), "telnyx dtmf")
 
     def stop(self, leg: Leg) -> None:
-        """Stops the sound that plays, if any."""
+        """Stop the sound that plays, if any."""
         if leg.sounding and leg.line is not None:
             leg.sounding = False
             leg.line.interrupt()
@@ -147,7 +147,7 @@ class Playback:
                 await line.play(tones)
 
     async def _play_sound(self, leg: Leg, line: Line, ulaw: bytes) -> bool:
-        """Plays a sound; whether it was played to its end."""
+        """Play a sound; whether it was played to its end."""
         leg.sounding = True
         await line.play(ulaw)
         complete = leg.sounding
@@ -155,7 +155,7 @@ class Playback:
         return complete
 
     async def _fetch(self, url: str) -> bytes:
-        """Fetches and decodes a file. Raises PlaybackFailed."""
+        """Fetch and decode a file. Raises PlaybackFailed."""
         try:
             async with self._session.get(url, timeout=_FETCH) as response:
                 if response.status != 200:
@@ -174,7 +174,7 @@ class Playback:
 
 
 async def _unless_hung_up(line: Line, fetching: Coroutine[None, None, bytes]) -> bytes:
-    """Awaits `fetching`. Raises what it raises, and PlaybackFailed when the call ends first."""
+    """Await `fetching`. Raises what it raises, and PlaybackFailed when the call ends first."""
     work, over = asyncio.create_task(fetching), asyncio.create_task(line.over.wait())
     try:
         await asyncio.wait({work, over}, return_when=asyncio.FIRST_COMPLETED)
@@ -187,7 +187,7 @@ async def _unless_hung_up(line: Line, fetching: Coroutine[None, None, bytes]) ->
 
 
 def _decode(content: bytes | bytearray) -> bytes:
-    """Decodes a sound file to mu-law. Raises ClipError."""
+    """Decode a sound file to mu-law. Raises ClipError."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sound"
         path.write_bytes(content)

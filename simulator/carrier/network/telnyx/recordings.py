@@ -49,7 +49,7 @@ class Recordings:
         self._all: dict[str, TelnyxRecording] = {}
 
     def start(self, leg: Leg, line: Line, options: RecordingOptions, recording_id: str = "") -> TelnyxRecording:
-        """Starts a recording."""
+        """Start a recording."""
         recording = TelnyxRecording(
             id=recording_id or str(uuid.uuid4()),
             leg=leg,
@@ -62,7 +62,7 @@ class Recordings:
         return recording
 
     def stop(self, leg: Leg, recording_id: str = "") -> None:
-        """Ends this recording of the leg, or all of them; publishes call.recording.saved for each."""
+        """End this recording of the leg, or all of them; publish call.recording.saved for each."""
         for recording in list(self._all.values()):
             if recording.leg is leg and recording.audio is None and recording_id in ("", recording.id):
                 self._save(recording)
@@ -78,14 +78,14 @@ class Recordings:
         return list(matching)[::-1]
 
     def get(self, recording_id: str) -> TelnyxRecording:
-        """Finds an ended recording. Raises TelnyxError."""
+        """Find an ended recording. Raises TelnyxError."""
         found = self._all.get(recording_id)
         if found is None or found.audio is None:
             raise not_found()
         return found
 
     def delete(self, recording_id: str) -> TelnyxRecording:
-        """Deletes a recording. Raises TelnyxError."""
+        """Delete a recording. Raises TelnyxError."""
         return self._all.pop(self.get(recording_id).id)
 
     def media(self, recording_id: str, expires: str, signature: str) -> bytes:
@@ -140,7 +140,7 @@ class Recordings:
         self._delete_oldest()
 
     def _delete_oldest(self) -> None:
-        """Deletes the oldest recordings above 256 MiB in total."""
+        """Delete the oldest recordings above 256 MiB in total."""
         sizes = {
             recording.id: len(recording.audio.caller) * 2
             for recording in self._all.values()

@@ -51,7 +51,7 @@ class AccountRequirements:
         ]
 
     def add_group(self, country: str, kind: str, status: GroupStatus = "approved") -> RequirementGroup:
-        """Adds a group."""
+        """Add a group."""
         group = RequirementGroup(country, kind, status)
         self.groups[group.id] = group
         return group

@@ -15,7 +15,7 @@ class WebhookSigner:
     """An account's key pair. public_key: base64 of 32 bytes, as the portal shows it."""
 
     def __init__(self, seed: str) -> None:
-        """Takes the base64 of a 32-byte seed. Raises ValueError."""
+        """Take the base64 of a 32-byte seed. Raises ValueError."""
         self._key = Ed25519PrivateKey.from_private_bytes(_bytes(seed))
         self.public_key = base64.b64encode(self._key.public_key().public_bytes_raw()).decode("ascii")
 

@@ -39,7 +39,7 @@ class StreamSettings:
 
 
 def read_settings(body: Body, call_codec: Encoding, *, takes_token: bool, takes_parameters: bool) -> StreamSettings:
-    """Reads the `stream_…` parameters of a command; those that the command lacks are ignored, as Telnyx does.
+    """Read the `stream_…` parameters of a command; those that the command lacks are ignored, as Telnyx does.
 
     Raises TelnyxError, also for codecs and tracks that Telnyx offers and this network does not.
     """

@@ -35,16 +35,16 @@ class CallRegistry:
         self._watchers: set[asyncio.Task[None]] = set()
 
     def open(self, call: TwilioCall) -> None:
-        """Adds a call."""
+        """Add a call."""
         self.calls[call.sid] = call
 
     def ringing(self, call: TwilioCall) -> None:
-        """Sets the status to ringing."""
+        """Set the status to ringing."""
         self._set_status(call, "ringing")
         self._webhooks.progress(call, "ringing")
 
     def answered(self, call: TwilioCall, line: Line) -> None:
-        """Sets the status to in-progress; from now on the end of the line interrupts the call."""
+        """Set the status to in-progress; from now on the end of the line interrupts the call."""
         call.line = line
         call.answered = datetime.now(UTC)
         self._set_status(call, "in-progress")
@@ -54,7 +54,7 @@ class CallRegistry:
         self._webhooks.progress(call, "answered")
 
     def finish(self, call: TwilioCall, status: Status, sip_code: int = 200) -> None:
-        """Sets the final status; does nothing if there is one."""
+        """Set the final status; do nothing if there is one."""
         if call.over:
             return
         if call.line is not None:

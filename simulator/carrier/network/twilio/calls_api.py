@@ -182,7 +182,7 @@ def _read_call_request(fields: MultiDict[str]) -> CallRequest:
 
 
 def _source(fields: MultiDict[str]) -> DocumentSource:
-    """Reads Url, or Twiml if there is no Url. Raises RestError."""
+    """Read Url, or Twiml if there is no Url. Raises RestError."""
     if url := fields.get("Url"):
         fallback = fields.get("FallbackUrl", "")
         return DocumentSource(url, fields.get("Method", "POST"), fallback, fields.get("FallbackMethod", "POST"))

@@ -68,20 +68,20 @@ class TwilioCarrier:
         return self._number(number) is not None
 
     def add_number(self, phone_number: str, settings: dict[str, str]) -> OwnedNumber:
-        """Adds a number to the account. settings: by Twilio's names, such as VoiceUrl. Raises NumberTaken."""
+        """Add a number to the account. settings: by Twilio's names, such as VoiceUrl. Raises NumberTaken."""
         owned = new_number(phone_number, settings)
         self._network.inventory.add(owned)
         return owned
 
     async def incoming(self, call: IncomingCall) -> None:
-        """Handles a call to one of the account's numbers; returns when it has ended."""
+        """Handle a call to one of the account's numbers; return when it has ended."""
         owned = self._number(call.called)
         if owned is None:
             return call.refuse("unknown_number")
         await _InboundCall(self, call, owned).run()
 
     def place(self, call: TwilioCall, call_request: CallRequest) -> None:
-        """Starts a call by REST."""
+        """Start a call by REST."""
         self.calls.open(call)
         self._start_task(self._outbound_calls.place(call, call_request))
 
@@ -97,7 +97,7 @@ class TwilioCarrier:
         return [*(route for api in apis for route in api.routes()), rest]
 
     async def close(self) -> None:
-        """Ends every call; waits at most 5 s for the end of those placed by REST."""
+        """End every call; wait at most 5 s for the end of those placed by REST."""
         for call in list(self.calls.calls.values()):
             if not call.over:
                 call.end("failed")
@@ -160,7 +160,7 @@ class _InboundCall:
         self._carrier, self._incoming = carrier, incoming
 
     async def run(self) -> None:
-        """Runs the call to its final status."""
+        """Run the call to its final status."""
         call = self._call
         self._carrier.calls.open(call)
         self._incoming.ringing(call.sid)

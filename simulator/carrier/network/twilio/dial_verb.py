@@ -1,4 +1,4 @@
-"""Executes `<Dial>` (docs: voice/twiml/dial): rings a second leg and bridges it with the first."""
+"""Executes `<Dial>` (docs: voice/twiml/dial): rings a second leg and bridge it with the first."""
 
 import asyncio
 import re
@@ -35,7 +35,7 @@ class DialExecutor:
         )
 
     async def dial(self, call: TwilioCall, verb: DialVerb, answer: Callable[[], Awaitable[Line]]) -> Fields:
-        """Returns when the second leg has ended or was not answered.
+        """Return when the second leg has ended or was not answered.
 
         Cancelled when the first leg ends or is redirected.
         """
@@ -80,7 +80,7 @@ class DialExecutor:
 
 
 async def _bridge(line: Line, other: Line, limit_s: float) -> None:
-    """Bridges two lines until one of them ends or the time limit is reached."""
+    """Bridge two lines until one of them ends or the time limit is reached."""
     timer = asyncio.get_running_loop().call_later(limit_s, other.hang_up)
     try:
         await line.bridge(other)

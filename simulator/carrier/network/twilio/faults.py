@@ -13,7 +13,7 @@ class TwilioFaults:
     not_permitted: set[str] = field(default_factory=set)
 
     def clear(self) -> None:
-        """Ends all of them."""
+        """End all of them."""
         self.too_many.clear()
         self.not_permitted.clear()
 

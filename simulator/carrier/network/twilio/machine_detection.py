@@ -29,7 +29,7 @@ async def detect_machine(
     webhooks: TwilioWebhooks,
     make_clock: Callable[[], Clock],
 ) -> None:
-    """Sets `answered_by` after the time of detection, in media time, and sends the callback of asynchronous detection.
+    """Set `answered_by` after the time of detection, in media time, and send the callback of asynchronous detection.
 
     Does nothing when the line ends first.
     """

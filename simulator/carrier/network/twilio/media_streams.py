@@ -28,7 +28,7 @@ class TwilioMediaStreams:
         self._config, self._client, self._webhooks = config, client, webhooks
 
     async def connect(self, call: TwilioCall, line: Line, verb: ConnectStreamVerb, base: str) -> None:
-        """Runs a stream; returns when it has ended."""
+        """Run a stream; return when it has ended."""
         url = urljoin(base.replace("http", "ws", 1), verb.url)
         sid = fresh_sid("MZ")
         identity = CallIdentity(self._config.account_sid, call.sid, sid, call.caller, call.called, verb.params)

@@ -151,17 +151,17 @@ class TwilioCall:
         return f"-{-(-self.duration_s // 60) * _MINUTE_PRICE[self.direction]:.5f}"
 
     def write_log(self, kind: str, text: str = "", code: int = 0) -> None:
-        """Appends to the log, up to 200 entries."""
+        """Append to the log, up to 200 entries."""
         if len(self.log) < _MAX_LOG:
             self.log.append(CallLogEntry(kind, text, code))
 
     def redirect_to(self, source: DocumentSource) -> None:
-        """Continues the call with another document, at once."""
+        """Continue the call with another document, at once."""
         self.redirect = source
         self._interrupt()
 
     def end(self, status: Status = "completed") -> None:
-        """Ends the call. status: its final status if it was not answered."""
+        """End the call. status: its final status if it was not answered."""
         self.cancelled = self.cancelled or status
         if self.line is not None:
             self.line.hang_up()

@@ -109,7 +109,7 @@ class NumbersApi:
         return web.json_response(self._json(self._owned(request)))
 
     async def update(self, request: web.Request) -> web.Response:
-        """Changes the given settings; a blank value clears one."""
+        """Change the given settings; a blank value clears one."""
         owned, fields = self._owned(request), await form(request)
         self._network.inventory.change(owned, {name: fields[name] for name in _SETTINGS if name in fields})
         return web.json_response(self._json(owned))

@@ -56,7 +56,7 @@ class OutboundCalls:
         self._next = 0.0
 
     async def place(self, call: TwilioCall, call_request: CallRequest) -> None:
-        """Runs a call to its final status."""
+        """Run a call to its final status."""
         try:
             reached = await run_unless_interrupted(call, self._ring(call, call_request))
         except NotAnswered as failure:
@@ -103,7 +103,7 @@ class OutboundCalls:
                 detection_task.cancel()
 
     async def _wait_for_slot(self) -> None:
-        """Waits until the account's rate allows the next call."""
+        """Wait until the account's rate allows the next call."""
         now = asyncio.get_running_loop().time()
         begins = max(now, self._next)
         self._next = begins + self._gap_s

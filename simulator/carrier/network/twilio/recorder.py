@@ -19,7 +19,7 @@ class Recorder:
         self._config, self._webhooks = config, webhooks
 
     def start(self, call: TwilioCall, source: str, *, dual: bool, callback: StatusCallback) -> TwilioRecording:
-        """Starts a recording of a call. Raises ValueError unless the call is in progress."""
+        """Start a recording of a call. Raises ValueError unless the call is in progress."""
         if call.line is None:
             raise ValueError("the call is not in progress")
         recording = TwilioRecording(fresh_sid("RE"), call.sid, source, dual, callback, datetime.now(UTC))
@@ -30,7 +30,7 @@ class Recorder:
         return recording
 
     def change(self, call: TwilioCall, recording: TwilioRecording, status: str) -> None:
-        """Sets the status: paused, in-progress or stopped. Raises ValueError for others, and after its end."""
+        """Set the status: paused, in-progress or stopped. Raises ValueError for others, and after its end."""
         if recording.status not in _RUNNING or status not in ("paused", "in-progress", "stopped"):
             raise ValueError(f"a recording that is {recording.status} cannot become {status}")
         if status == "stopped":
@@ -42,13 +42,13 @@ class Recorder:
         recording.status = status
 
     def finish(self, call: TwilioCall) -> None:
-        """Completes the recordings of an ended call."""
+        """Complete the recordings of an ended call."""
         for recording in call.recordings:
             if recording.status in _RUNNING:
                 self._complete(call, recording)
 
     def delete(self, sid: str) -> bool:
-        """Deletes a recording; False when it does not exist."""
+        """Delete a recording; False when it does not exist."""
         return self.all.pop(sid, None) is not None
 
     def _complete(self, call: TwilioCall, recording: TwilioRecording) -> None:

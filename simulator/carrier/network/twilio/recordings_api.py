@@ -81,7 +81,7 @@ class RecordingsApi:
         return web.json_response(self._json(self._recording(request)))
 
     async def delete(self, request: web.Request) -> web.Response:
-        """Deletes a recording; 204."""
+        """Delete a recording; 204."""
         if not self._recorder.delete(request.match_info["sid"]):
             raise not_found(request)
         return web.Response(status=204)
@@ -137,7 +137,7 @@ class RecordingsApi:
 
 
 def _encode(recording: TwilioRecording, dual: bool, kind: str) -> bytes:
-    """Encodes a recording. Channel 1 is the phone at the other end, channel 2 what it heard; mono is their sum."""
+    """Encode a recording. Channel 1 is the phone at the other end, channel 2 what it heard; mono is their sum."""
     stereo = np.stack([decode(recording.caller), decode(recording.agent)], axis=1)
     audio = stereo if dual else np.clip(stereo.astype(np.int32).sum(axis=1), -32_768, 32_767).astype(np.int16)
     file = io.BytesIO()

@@ -52,7 +52,7 @@ class Regulation:
         self.bundles: dict[str, TwilioBundle] = {}
 
     def add_bundle(self, country: str, number_type: str, status: BundleStatus, *addresses: str) -> TwilioBundle:
-        """Adds a bundle with these addresses in its supporting document, as if it was made in Twilio's console."""
+        """Add a bundle with these addresses in its supporting document, as if it was made in Twilio's console."""
         bundle = TwilioBundle(f"BU{secrets.token_hex(16)}", country, number_type, status, addresses)
         self.bundles[bundle.sid] = bundle
         return bundle
@@ -63,7 +63,7 @@ class Regulation:
         return "none" if rule is None else rule.address
 
     def check(self, number: str, address_sid: str, bundle_sid: str) -> None:
-        """Checks a purchase: the address first, then the bundle.
+        """Check a purchase: the address first, then the bundle.
 
         Raises RestError: 21631 without an address, 21613 for one that the account lacks, 21615 for one in a country
         that does not count, 21649 without a bundle, or with one that is not approved or is for other numbers, 21651 for

@@ -15,7 +15,7 @@ class RequestRate:
         self._times: deque[float] = deque()
 
     def admit(self) -> None:
-        """Counts a request. Raises RestError (429, 20429) for one too many, which is not counted."""
+        """Count a request. Raises RestError (429, 20429) for one too many, which is not counted."""
         if self._per_second is None:
             return
         now = asyncio.get_running_loop().time()

@@ -47,7 +47,7 @@ class RequestGuard:
         self._config = config
 
     def guarded(self, handler: Handler) -> Handler:
-        """Wraps a handler: checks the credentials, and returns errors in Twilio's format."""
+        """Wrap a handler: check the credentials, and return errors in Twilio's format."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
@@ -94,7 +94,7 @@ def integer(fields: Mapping[str, str], name: str, default: int, least: int, most
 
 
 def rfc2822(moment: datetime | None) -> str | None:
-    """Formats a time as "Tue, 24 Nov 2026 10:00:00 +0000"."""
+    """Format a time as "Tue, 24 Nov 2026 10:00:00 +0000"."""
     return None if moment is None else format_datetime(moment.astimezone(UTC).replace(microsecond=0))
 
 

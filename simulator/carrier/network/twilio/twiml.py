@@ -159,7 +159,7 @@ class TwimlDocument:
 
 
 def read_twiml(text: str | bytes, base: str = "") -> TwimlDocument:
-    """Parses a document. Raises TwimlError."""
+    """Parse a document. Raises TwimlError."""
     if len(text) > _MAX_BYTES:
         raise TwimlError("a document is at most 64 KiB")
     if (b"<!DOCTYPE" if isinstance(text, bytes) else "<!DOCTYPE") in text:  # type: ignore[operator]

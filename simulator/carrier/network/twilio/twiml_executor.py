@@ -48,7 +48,7 @@ class CallInterrupted(Exception):
 
 
 async def run_unless_interrupted(call: TwilioCall, operation: Coroutine[Any, Any, T]) -> T:
-    """Awaits `operation`. Cancels it and raises CallInterrupted when the call is ended or redirected first."""
+    """Await `operation`. Cancels it and raises CallInterrupted when the call is ended or redirected first."""
     work = asyncio.ensure_future(operation)
     stop = asyncio.ensure_future(call.stop.wait())
     try:
@@ -87,7 +87,7 @@ class TwimlExecutor:
         self._dial, self._answer = dial, answer
 
     async def run(self, source: DocumentSource) -> None:
-        """Runs to the last verb or the end of the line. Raises CallRejected, and what `answer` raises."""
+        """Run to the last verb or the end of the line. Raises CallRejected, and what `answer` raises."""
         following: DocumentSource | None = source
         for _ in range(_MAX_DOCUMENTS):
             if following is None:
@@ -119,7 +119,7 @@ class TwimlExecutor:
         return None
 
     async def _execute_verb(self, verb: Verb, document: TwimlDocument) -> DocumentSource | None:
-        """Executes a verb; returns the source of the document that follows, None to continue with the next verb."""
+        """Execute a verb; return the source of the document that follows, None to continue with the next verb."""
         match verb:
             case RedirectVerb():
                 return DocumentSource(urljoin(document.base, verb.url), verb.method)
@@ -174,7 +174,7 @@ class TwimlExecutor:
         return self._action_source(verb.action, verb.method, document, (("DialCallStatus", "answered"),))
 
     async def _gather(self, verb: GatherVerb, document: TwimlDocument) -> DocumentSource | None:
-        """Speaks in silence, as `_speak`, and takes keys and words meanwhile."""
+        """Speak in silence, as `_speak`, and take keys and words meanwhile."""
         line = await self._answer()
         silent_s = sum(max(0.5, len(prompt.text) / _LETTERS_PER_S) for prompt in verb.prompts)
         for prompt in verb.prompts:
@@ -187,7 +187,7 @@ class TwimlExecutor:
         return self._action_source(verb.action, verb.method, document, heard)
 
     async def _speak(self, verb: SayVerb) -> None:
-        """Waits in silence as long as the text would take: this network has no voice."""
+        """Wait in silence as long as the text would take: this network has no voice."""
         line = await self._answer()
         if not can_speak(verb.voice, verb.language):
             return self._call.write_log("warning", f"{verb.voice} {verb.language}", _BAD_VOICE)

@@ -47,7 +47,7 @@ class TwilioWebhooks:
         self._config, self._client = config, client
 
     async def fetch(self, call: TwilioCall, source: DocumentSource) -> TwimlDocument:
-        """Fetches a document; errors are logged in the call. Raises DocumentUnavailable."""
+        """Fetch a document; errors are logged in the call. Raises DocumentUnavailable."""
         if source.document is not None:
             return source.document
         try:
@@ -64,7 +64,7 @@ class TwilioWebhooks:
             raise
 
     def progress(self, call: TwilioCall, event: str) -> None:
-        """Sends the status callback of initiated, ringing, answered or completed (any end), if it is subscribed."""
+        """Send the status callback of initiated, ringing, answered or completed (any end), if it is subscribed."""
         callback = call.callback
         if not callback.url or event not in callback.events:
             return
@@ -83,7 +83,7 @@ class TwilioWebhooks:
         self.send_callback(callback, fields, call.phone)
 
     def send_callback(self, callback: StatusCallback, fields: Fields, phone: str = "") -> None:
-        """Sends a callback in the background. phone: whose call it is about."""
+        """Send a callback in the background. phone: whose call it is about."""
         if callback.url:
             token = secrets.token_hex(16)
             self._client.send(
