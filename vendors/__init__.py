@@ -1,1 +1,1 @@
-"""One folder per vendor; `registry.py` lists them."""
+"""Vendor adapters: one folder per vendor, listed in `registry.py`."""

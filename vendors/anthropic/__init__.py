@@ -1,1 +1,1 @@
-"""Anthropic: language models."""
+"""Adapter for Anthropic's language models."""

@@ -1,4 +1,7 @@
-"""Anthropic's Messages API as control asks it. Sheet: docs/develop/vendors/anthropic.md."""
+"""How control calls Anthropic's Messages API, to check a key or to get a JSON reply.
+
+The API is described in docs/develop/vendors/anthropic.md.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,7 +15,7 @@ from shared.providers.options import BASE_URL
 from vendors.anthropic.facts import ANTHROPIC_URL, AnthropicOptions
 from vendors.anthropic.wire import choose_thinking, drop_sampling, is_out_of_credit, make_headers, make_messages_url
 
-# Of a reply, where the provider sets none: media's.
+# Limit for replies of providers without `max_tokens`. Media uses the same default.
 _DEFAULT_LIMIT: Final = AnthropicOptions("").max_tokens
 _CUT_AT_LIMIT: Final = ("max_tokens", "model_context_window_exceeded")
 
@@ -36,7 +39,11 @@ class _Reply(Struct):
 
 
 class AnthropicChat:
-    """CompletionApi of the Messages API. options: of a provider, as a plan or the catalog has them."""
+    """CompletionApi for the Messages API.
+
+    Args:
+        options: The provider's options, as in a call plan or the catalog.
+    """
 
     def __init__(self, options: Mapping[str, Any], key: str) -> None:
         self.word_url = self.reply_url = make_messages_url(str(options.get(BASE_URL) or ANTHROPIC_URL))
@@ -44,32 +51,30 @@ class AnthropicChat:
         self._options = options
 
     def make_word_body(self, text: str) -> dict[str, Any]:
-        """As media asks."""
+        """Return the body of the short streamed request that checks a key."""
         limit = self._options.get("max_tokens", _DEFAULT_LIMIT)
         return {**self._fields(limit), "messages": [{"role": "user", "content": text}], "stream": True}
 
     def has_word(self, event: Any) -> bool:
-        """Whether an event has a part of the answer."""
+        """Return whether a streamed event contains part of the answer."""
         return any(event["delta"].get(field) for field in ("text", "thinking"))
 
     def find_refused_field(self, error: Mapping[str, Any]) -> str:
-        """None: what the API refuses of our requests, a reply cannot do without."""
+        """Return "", because a request needs every field that the API could refuse."""
         return ""
 
     def drop_field(self, body: dict[str, Any], name: str) -> None:
-        """A reply can do without it."""
         del body[name]
 
     def is_key_refused(self, status: int, error: Mapping[str, Any]) -> bool:
-        """By the status."""
         return status in (401, 403)
 
     def is_quota_used(self, status: int, error: Mapping[str, Any]) -> bool:
-        """By the status, or the error's words."""
+        """Return whether the account has no credit left, according to the status or the error's text."""
         return status == 402 or is_out_of_credit(error)
 
     def make_body(self, question: ChatQuestion) -> dict[str, Any]:
-        """With the schema as the format of the reply."""
+        """Return a request whose reply must match the question's JSON schema."""
         fields = self._fields(question.max_tokens)
         system = [message["content"] for message in question.messages if message["role"] == "system"]
         output = {**fields.get("output_config", {}), "format": {"type": "json_schema", "schema": question.schema}}
@@ -81,7 +86,11 @@ class AnthropicChat:
         }
 
     def loosen_format(self, body: dict[str, Any], error: Mapping[str, Any]) -> bool:
-        """Models before 4.5 take no schema, and others not every schema; the prompt has it as well."""
+        """Drop the schema from the request if the error refuses it. Returns False for other errors.
+
+        Models before 4.5 accept no schema, and later models do not accept every schema. The prompt contains the schema,
+        too.
+        """
         text = str(error.get("message")).lower()
         if "format" not in body["output_config"] or not any(word in text for word in ("output_config", "schema")):
             return False
@@ -89,7 +98,7 @@ class AnthropicChat:
         return True
 
     def read(self, body: bytes, question: ChatQuestion) -> ChatCompletion:
-        """Raises ChatFailed."""
+        """Read the reply. Raises ChatFailed if the reply is unreadable, declined or cut at the token limit."""
         try:
             read = msgspec.json.decode(body, type=_Reply)
         except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""What Anthropic's models can do and be asked; pure."""
+"""Options and features of Anthropic's models; no I/O."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -14,10 +14,19 @@ ANTHROPIC_URL: Final = "https://api.anthropic.com"
 
 
 class AnthropicOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """base_url: scheme and host, with or without `/v1`. temperature: accepted and ignored, because the API no longer
-    takes sampling parameters; they are dropped from `extra`, too. max_tokens: of a reply, its reasoning included; the
-    vendor wants a limit. effort: `output_config.effort`; None has the model think as little as it can be made to.
-    extra: further fields of the request's body. connect_s, first_token_s, idle_s: as of OpenAiOptions."""
+    """Options of an Anthropic model.
+
+    Attributes:
+        base_url: Scheme and host, with or without `/v1`.
+        temperature: Accepted and ignored, because the API no longer takes sampling parameters. They are dropped from
+            `extra`, too.
+        max_tokens: Limit of a reply including its reasoning. The vendor requires a limit.
+        effort: `output_config.effort`. None selects the least reasoning that the model supports.
+        extra: More fields for the request's body.
+        connect_s: Limit as in OpenAiOptions.
+        first_token_s: Limit as in OpenAiOptions.
+        idle_s: Limit as in OpenAiOptions.
+    """
 
     model: Annotated[str, Meta(min_length=1)]
     base_url: ChatUrl = ANTHROPIC_URL

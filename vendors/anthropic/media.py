@@ -1,4 +1,4 @@
-"""Vendor `anthropic`: Claude by the Messages API, streamed over SSE."""
+"""Media adapter for `anthropic`: Claude over the Messages API, streamed as server-sent events."""
 
 from collections.abc import Mapping, Set
 from typing import Any, Final
@@ -24,7 +24,7 @@ from vendors.anthropic.wire import (
 
 
 class AnthropicApi:
-    """ChatApi of the Messages API."""
+    """ChatApi for Anthropic's Messages API."""
 
     def __init__(self, provider: str, options: AnthropicOptions) -> None:
         self.provider = provider
@@ -34,7 +34,7 @@ class AnthropicApi:
         self.timeouts = ChatTimeouts(options.connect_s, options.first_token_s, options.idle_s)
 
     def make_body(self, request: ChatRequest, refused: Set[str]) -> dict[str, Any]:
-        """Of a streamed request."""
+        """Return the body of a streamed request."""
         options = self._options
         optional = {
             "system": make_system(request) or None,
@@ -51,15 +51,14 @@ class AnthropicApi:
         }
 
     def make_reader(self) -> MessageReader:
-        """Of the next reply."""
         return MessageReader(self.provider)
 
     def find_refused_field(self, body: bytes) -> str:
-        """None: what the API refuses of our requests, a reply cannot do without."""
+        """Return "", because a request needs every field that the API could refuse."""
         return ""
 
     def make_error(self, status: int, body: bytes) -> ProviderError:
-        """For an HTTP answer that is no stream."""
+        """Return the error for an HTTP response that is not a stream."""
         return make_http_error(self.provider, status, body)
 
 
@@ -74,7 +73,7 @@ def _model(options: AnthropicOptions) -> str:
 
 
 def _usual_wait(options: AnthropicOptions) -> UsualWait | None:
-    """Nothing is known of a server of one's own."""
+    """Return the usual wait at Anthropic; None for a self-hosted server, whose speed is unknown."""
     return VENDOR_WAIT if options.base_url.startswith(ANTHROPIC_URL) else None
 
 

@@ -1,15 +1,10 @@
-"""A simulated server of Anthropic's Messages API.
+"""A simulated server for Anthropic's Messages API, with its validation and error messages.
 
-Written from the official SDK's source (docs/develop/vendors/anthropic.md), and checked by it and by pipecat's service.
+Requests are translated into chat completions, which the simulated models read. The simulator follows the source of the
+official SDK (docs/develop/vendors/anthropic.md). It is tested with this SDK and with pipecat's service.
 
-What Anthropic's Messages API refuses, and how it words it; and a request of it as one of chat completions.
-
-Sources: the anthropic SDK 2.15.0 (`_constants.py`, `types/message_create_params.py`, `types/shared/`),
-platform.claude.com "Migrating to API version 2026-10-21"; docs/develop/vendors/anthropic.md.
-
-The events of one message of Anthropic's Messages API.
-
-Source: the anthropic SDK 2.14.0 (`types/raw_*.py`, `types/message.py`, `types/usage.py`).
+Sources: the anthropic SDK 2.15.0 (`_constants.py`, `types/message_create_params.py`, `types/shared/`, `types/raw_*.py`,
+`types/message.py`, `types/usage.py`) and platform.claude.com "Migrating to API version 2026-10-21".
 """
 
 import json
@@ -69,18 +64,18 @@ _TYPES: Final[Mapping[int, str]] = {
 
 @dataclass(eq=False)
 class MessagesRefusal(Exception):
-    """An answer other than 200."""
+    """A request that the simulator answers with an error status."""
 
     status: int
     message: str
 
     def body(self) -> dict[str, Any]:
-        """As the vendor writes it."""
+        """Return the response body in Anthropic's format."""
         return error_body(_TYPES[self.status], self.message)
 
 
 def error_body(kind: str, message: str) -> dict[str, Any]:
-    """An error, in an answer or inside of a stream."""
+    """Return an error object, for a response or for an event inside a stream."""
     error = {"type": kind, "message": message}
     return {"type": "error", "error": error, "request_id": "req_011CSHoEeqs5C35K2UUqR7Fy"}
 
@@ -95,7 +90,13 @@ def check_version(version: str | None) -> str:
 
 
 def check_body(body: Any, *, version: str = VERSION, fixed_temperature: bool = False) -> None:
-    """Raises MessagesRefusal. fixed_temperature: the model takes no temperature in the older version, either."""
+    """Validate a request's body. Raises MessagesRefusal with the first fault.
+
+    Args:
+        body: The decoded JSON body.
+        version: The API version that the request names.
+        fixed_temperature: Whether the model refuses a temperature in the older version, too.
+    """
     for fault in _faults(body, version=version, fixed_temperature=fixed_temperature):
         raise MessagesRefusal(400, fault)
 
@@ -120,7 +121,7 @@ def _faults(body: Any, *, version: str, fixed_temperature: bool) -> Iterator[str
 
 
 def _schema_faults(wanted: Any) -> Iterator[str]:
-    """Objects of a schema have to be closed."""
+    """Yield the faults of a structured output format. Each object of the schema must be closed."""
     if wanted is None:
         return
     if wanted.get("type") != "json_schema" or not isinstance(wanted.get("schema"), dict):
@@ -135,7 +136,10 @@ def _schema_faults(wanted: Any) -> Iterator[str]:
 
 
 def _message_faults(messages: list[Any]) -> Iterator[str]:
-    """Turns alternate once those of one side are combined; each call of a tool is answered in the next turn."""
+    """Yield the faults of the conversation.
+
+    Turns must alternate once consecutive turns of one role are combined, and the next turn must answer each tool call.
+    """
     if messages and messages[0].get("role") != "user":
         yield 'messages: first message must use the "user" role'
     if messages and messages[-1].get("role") == "assistant":
@@ -163,13 +167,13 @@ def _message_faults(messages: list[Any]) -> Iterator[str]:
 
 
 def blocks_of(message: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A message's content, which may be one text, as blocks."""
+    """Return a message's content as blocks; a plain text becomes one block."""
     content = message.get("content") or []
     return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
 
 
 def to_chat_body(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The request as one of chat completions, which the simulated models read."""
+    """Translate a Messages request into a chat completions request, which the simulated models read."""
     system = body.get("system") or []
     texts = [system] if isinstance(system, str) else [block["text"] for block in system]
     messages: list[dict[str, Any]] = [{"role": "system", "content": "\n\n".join(texts)}] if texts else []
@@ -210,14 +214,18 @@ def _chat_messages(role: str, blocks: list[dict[str, Any]]) -> Iterator[dict[str
 
 
 def count_tokens(*parts: Any) -> int:
-    """A word is a token."""
+    """Count tokens; each word of the JSON text counts as one token."""
     return sum(len(json.dumps(part).split()) for part in parts if part)
 
 
 @dataclass(slots=True)
 class MessageStream:
-    """Makes the events of one reply. cached: tokens of the prompt that the vendor had cached. written: those that it
-    caches now."""
+    """Generates the events of one reply.
+
+    Attributes:
+        cached: Prompt tokens that were read from the cache.
+        written: Prompt tokens that are written to the cache.
+    """
 
     body: Mapping[str, Any]
     reply: ChatReply
@@ -235,12 +243,12 @@ class MessageStream:
         self.prompt_tokens = count_tokens(self.body.get("system"), self.body.get("tools"), self.body["messages"])
 
     def head(self) -> Iterator[bytes]:
-        """The message's beginning, and a ping."""
+        """Yield the start of the message and a ping."""
         yield _event("message_start", message={**self._message(), "usage": {**self._input(), "output_tokens": 1}})
         yield _event("ping")
 
     def tokens(self) -> Iterator[bytes]:
-        """A delta a token; a block's beginning comes with its first one."""
+        """Yield one delta per token. The first event of a block also starts the block."""
         words = self._words()
         for place, word in enumerate(words):
             self.completion_tokens += 1
@@ -251,24 +259,24 @@ class MessageStream:
             yield from self._tool(place, tool)
 
     def end(self) -> Iterator[bytes]:
-        """The reason of the end with the cumulative usage, and the mark of the end."""
+        """Yield the stop reason with the cumulative usage, then the end of the message."""
         delta = {"stop_reason": self.stop_reason, "stop_sequence": None}
         yield _event("message_delta", delta=delta, usage={"output_tokens": self.completion_tokens})
         yield _event("message_stop")
 
     def error(self) -> Iterator[bytes]:
-        """An error after the stream began."""
+        """Yield an error that occurs after the stream began."""
         body = error_body("overloaded_error", "Overloaded")
         yield b"event: error\ndata: " + json.dumps(body).encode() + b"\n\n"
 
     @property
     def stop_reason(self) -> str:
-        """Why the reply ends."""
+        """Why the reply ends, by Anthropic's names."""
         is_cut = not self.reply.tools and len(self._words()) < len(_split(self.reply.text))
         return self.reply.finish or ("tool_use" if self.reply.tools else "max_tokens" if is_cut else "end_turn")
 
     def make_message(self) -> dict[str, Any]:
-        """The whole reply, whose tokens count now."""
+        """Return the whole reply as one message and count its tokens."""
         for _ in self.tokens():
             pass
         text = "".join(self._words())
@@ -284,7 +292,7 @@ class MessageStream:
         return _split(self.reply.text)[: self.body["max_tokens"]]
 
     def _tool(self, index: int, tool: ToolUse) -> Iterator[bytes]:
-        """A tool without arguments has an empty text as its input."""
+        """Yield the events of a tool call. A tool without arguments has an empty text as its input."""
         self.completion_tokens += 1
         block = {"type": "tool_use", "id": self._tool_id(index), "name": tool.name, "input": {}}
         yield self._begin(index, block) + self._delta(index, {"type": "input_json_delta", "partial_json": ""})
@@ -334,9 +342,16 @@ def _event(kind: str, **fields: Any) -> bytes:
 
 @dataclass(slots=True)
 class AnthropicVendor:
-    """The vendor. reply: from the request, as one of chat completions, to the answer. first_token_s, token_s: delays.
-    models: None if every name is one. fixed_temperature: models that take no temperature in the older version, either.
-    bodies: of the requests that were accepted."""
+    """The simulated vendor.
+
+    Attributes:
+        reply: Makes the reply to a request, which it gets as chat completions.
+        first_token_s: Delay before the first token.
+        token_s: Delay before each further token.
+        models: The names that are accepted; None accepts any name.
+        fixed_temperature: Models that refuse a temperature in the older API version, too.
+        bodies: Bodies of the accepted requests.
+    """
 
     state: VendorState = field(default_factory=VendorState)
     reply: Callable[[Mapping[str, Any]], ChatReply] = greet
@@ -348,12 +363,11 @@ class AnthropicVendor:
     _cached_prefixes: set[str] = field(default_factory=set)
 
     def routes(self) -> list[web.RouteDef]:
-        """The vendor's paths."""
         return [web.post("/v1/messages", self._complete), web.options("/v1/messages", _allow)]
 
     @property
     def chat_bodies(self) -> list[dict[str, Any]]:
-        """The requests that were accepted, as requests of chat completions."""
+        """Accepted requests, translated into chat completions."""
         return [to_chat_body(body) for body in self.bodies]
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
@@ -371,7 +385,7 @@ class AnthropicVendor:
         return await self._answer(request, stream, faults, sender)
 
     async def _accept(self, request: web.Request, faults: FaultInjector) -> MessageStream:
-        """Raises MessagesRefusal."""
+        """Check the key, the version and the body. Raises MessagesRefusal."""
         if faults.has("unauthorized") or _key(request) != self.state.key:
             raise MessagesRefusal(401, "invalid x-api-key")
         version = check_version(request.headers.get("anthropic-version"))
@@ -392,7 +406,9 @@ class AnthropicVendor:
         return stream
 
     def _cache(self, stream: MessageStream) -> None:
-        """Tools and system up to the last mark of a cache are read from it, or written to it."""
+        """Simulate prompt caching: read the tools and system prompt up to the last cache mark from the cache, or write
+        them.
+        """
         blocks = stream.body.get("system") or []
         marked = [place for place, block in enumerate(blocks) if isinstance(block, dict) and "cache_control" in block]
         if not marked:
@@ -408,7 +424,7 @@ class AnthropicVendor:
     async def _answer(
         self, request: web.Request, stream: MessageStream, faults: FaultInjector, sender: ReplySender
     ) -> web.StreamResponse:
-        """The whole reply at once."""
+        """Answer with the whole reply in one response."""
         if faults.has("error"):
             return web.json_response(MessagesRefusal(529, "Overloaded").body(), status=529)
         await faults.wait(self.first_token_s)
@@ -425,12 +441,12 @@ class AnthropicVendor:
 
 
 def _key(request: web.Request) -> str:
-    """SDKs before 2 send the key in a header of its own, later ones as a bearer's."""
+    """Return the request's key. SDKs before 2 send `x-api-key`, later SDKs send a bearer token."""
     return request.headers.get("x-api-key") or request.headers.get("Authorization", "").removeprefix("Bearer ")
 
 
 async def _allow(request: web.Request) -> web.StreamResponse:
-    """What browsers ask before a request, without a key."""
+    """Answer the preflight request that browsers send without a key."""
     return web.Response(status=204, headers={"Allow": "POST"})
 
 

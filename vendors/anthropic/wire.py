@@ -1,14 +1,9 @@
-"""Messages, addresses and errors of Anthropic; no input or output.
+"""Messages, URLs and errors of Anthropic's Messages API, shared by media and control; no I/O.
 
-Anthropic's Messages API as data: the request's body, and a reply parsed from its events; no I/O.
-
-Sheet: docs/develop/vendors/anthropic.md.
-
-How Anthropic's Messages API is addressed, which media and control share; pure.
-
-Sources: the anthropic SDK 2.15.0 (`_client.py`, `_constants.py`, `types/model.py`, `types/message_create_params.py`),
-and platform.claude.com "Migrating to API version 2026-10-21", "Extended thinking", "Effort" and "What's new in Claude
-Fable 5.2". `python -m tools.vendor_versions` compares VERSION and the table of models with the SDK.
+The API is described in docs/develop/vendors/anthropic.md. Sources: the anthropic SDK 2.15.0 (`_client.py`,
+`_constants.py`, `types/model.py`, `types/message_create_params.py`), and platform.claude.com "Migrating to API version
+2026-10-21", "Extended thinking", "Effort" and "What's new in Claude Fable 5.2". `python -m tools.vendor_versions`
+compares VERSION and the table of models with the SDK.
 """
 
 import re
@@ -43,7 +38,7 @@ from shared.providers.errors import (
 )
 
 VERSION: Final = "2026-10-21"
-# This version answers 400 to each of these fields, for all models and even with the default value.
+# This API version answers 400 to each of these fields, for all models and even with the default value.
 SAMPLING_FIELDS: Final = frozenset({"temperature", "top_p", "top_k"})
 _PATH: Final = "/v1/messages"
 _THINK_AT_WILL: Final = (
@@ -58,7 +53,7 @@ _THINK_AT_WILL: Final = (
     "claude-sonnet-4-5",
     "claude-haiku-4-5",
 )
-# Adaptive thinking is always on; `disabled` is answered with 400.
+# These models always use adaptive thinking and answer `disabled` with 400.
 _ALWAYS_THINK: Final = (
     "claude-fable-5",
     "claude-fable-5-1",
@@ -68,7 +63,7 @@ _ALWAYS_THINK: Final = (
     "claude-mythos-5-2",
     "claude-opus-5-5",
 )
-# The least thinking that each model takes; others get the vendor's default. Sonnet 5.5 can be kept from thinking only
+# The least thinking that each model supports. Other models get the vendor's default. Sonnet 5.5 can skip thinking only
 # before a reply's first words.
 _LEAST_THINKING: Final[Mapping[str, Mapping[str, Any]]] = {
     **{model: {"thinking": {"type": "disabled"}} for model in _THINK_AT_WILL},
@@ -79,45 +74,55 @@ _DATE: Final = re.compile(r"-\d{8}$")
 
 
 def make_messages_url(base_url: str) -> str:
-    """The address of the Messages API. base_url: with or without `/v1` at its end."""
+    """Return the URL of the Messages API.
+
+    Args:
+        base_url: The server's URL, with or without `/v1` at its end.
+    """
     return base_url.rstrip("/").removesuffix("/v1") + _PATH
 
 
 def make_headers(key: str) -> dict[str, str]:
-    """Version and key; no key for a server without keys."""
+    """Return the headers with the API version and the key. Servers without keys get no key header."""
     return {"anthropic-version": VERSION, **({"x-api-key": key} if key else {})}
 
 
 def choose_thinking(model: str, effort: str | None) -> Mapping[str, Any]:
-    """The fields of the request that say how much the model thinks. effort: `low` to `max`; None: as little as it
-    takes."""
+    """Return the request fields that set how much the model thinks.
+
+    Args:
+        model: The model's name.
+        effort: `low` to `max`; None selects the least that the model supports.
+    """
     if effort is not None:
         return {"output_config": {"effort": effort}}
     return _LEAST_THINKING.get(_DATE.sub("", model), {})
 
 
 def knows_thinking(model: str) -> bool:
-    """Whether the table has the least thinking of this model."""
+    """Return whether the least thinking of this model is known."""
     return _DATE.sub("", model) in _LEAST_THINKING
 
 
 def drop_sampling(extra: Mapping[str, Any]) -> dict[str, Any]:
-    """The configured fields of the body without those that this version of the API refuses."""
+    """Return the configured body fields without those that this API version refuses."""
     return {name: value for name, value in extra.items() if name not in SAMPLING_FIELDS}
 
 
 def is_out_of_credit(error: Mapping[str, Any]) -> bool:
-    """Whether the account's credit is used up. Anthropic reports it by status 402, or by 400 with these words."""
+    """Return whether the account's credit is used up. Anthropic reports this with status 402, or with 400 and this
+    text.
+    """
     message = error.get("message")
     return error.get("type") == "billing_error" or (isinstance(message, str) and "credit balance" in message)
 
 
 _UNAUTHORIZED: Final = 401
 _PAYMENT_REQUIRED: Final = 402
-# 529: all of the vendor's customers together ask too much.
+# 529: the vendor is overloaded by all of its customers together.
 _BUSY_STATUSES: Final = (429, 503, 529)
 _SLOW_STATUSES: Final = (408, 504)
-# What an error inside a stream, which has no status, would have had as one.
+# Errors inside a stream have no HTTP status. This table maps each error type to the status of the same HTTP error.
 _STATUSES: Final = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -137,23 +142,23 @@ _CACHED: Final = {"cache_control": {"type": "ephemeral"}}
 
 
 def make_system(request: ChatRequest) -> list[dict[str, Any]]:
-    """The agent's prompt and the note on this call. The vendor caches the tools and the prompt."""
+    """Return the agent's prompt and the note on this call as blocks. The vendor caches the tools and the prompt."""
     prompt, note = request.system.strip(), request.call_note.strip()
     blocks: list[dict[str, Any]] = [{**_text(prompt), **_CACHED}] if prompt else []
     return [*blocks, _text(note)] if note else blocks
 
 
 def make_messages(request: ChatRequest) -> list[dict[str, Any]]:
-    """The conversation in the API's shape."""
+    """Return the conversation in the API's format."""
     turns = make_turns(request)
     calls = [part for turn in turns for part in turn.parts if isinstance(part, ToolCall)]
-    # Anthropic refuses some characters that are in the ids of other vendors, so each call gets a new number.
+    # Anthropic refuses some characters that occur in ids of other vendors, so each call gets a new id.
     ids = {call.id: f"toolu_{number}" for number, call in enumerate(calls)}
     return [{"role": turn.role, "content": list(_blocks(turn, ids))} for turn in turns]
 
 
 def make_tools(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
-    """The tools in the API's shape."""
+    """Return the tools in the API's format."""
     return [
         {"name": tool.name, "description": tool.description, "input_schema": dict(tool.parameters)} for tool in tools
     ]
@@ -177,7 +182,7 @@ def _text(text: str) -> dict[str, Any]:
 
 
 class AnthropicError(Struct):
-    """The object under `error`."""
+    """The object under `error` in a response or stream event."""
 
     type: str = ""
     message: str = ""
@@ -188,7 +193,7 @@ class _Envelope(Struct):
 
 
 def parse_error(body: bytes) -> AnthropicError:
-    """The error in the body of an HTTP answer; an empty one if there is none."""
+    """Return the error in an HTTP response body; an empty error if the body has none."""
     try:
         return msgspec.json.decode(body, type=_Envelope).error
     except DECODE_ERRORS:
@@ -196,7 +201,7 @@ def parse_error(body: bytes) -> AnthropicError:
 
 
 def make_http_error(provider: str, status: int, body: bytes) -> ProviderError:
-    """Map an HTTP status other than 200 to our error."""
+    """Map an HTTP status other than 200 to a ProviderError."""
     error = parse_error(body)
     reason = f"HTTP {status} {_code(error)}".strip()
     return _map_error(provider, status, error, reason).with_answer(body)
@@ -207,7 +212,8 @@ def _map_error(provider: str, status: int, error: AnthropicError, reason: str) -
         return ProviderBusy(provider, reason, retryable=False)
     if status in _BUSY_STATUSES:
         return ProviderBusy(provider, reason)
-    if status == _UNAUTHORIZED:  # not 403, which also answers a model that the account may not use
+    # A 403 may also mean that the account lacks access to the model, so it does not count as a bad key.
+    if status == _UNAUTHORIZED:
         return KeyRefused(provider, reason)
     if status in _SLOW_STATUSES:
         return ProviderSlow(provider, reason, may_bill=False)
@@ -215,7 +221,9 @@ def _map_error(provider: str, status: int, error: AnthropicError, reason: str) -
 
 
 def _code(error: AnthropicError) -> str:
-    """The error's type if it has the form of one; its message may quote anything."""
+    """Return the error's type if it looks like an error code. The error's message is dropped, because it may quote
+    anything.
+    """
     return error.type if is_error_code(error.type) else ""
 
 
@@ -248,7 +256,7 @@ class _Delta(Struct):
 
 
 class _Event(Struct):
-    """Any event: each has a type, and the fields of its type."""
+    """Any streamed event. Fields that the event's type does not have keep their defaults."""
 
     type: str = ""
     index: int = 0
@@ -260,13 +268,13 @@ class _Event(Struct):
 
 
 class MessageReader:
-    """ReplyReader of one message. Reasoning does not count as progress, because the caller does not hear it."""
+    """ReplyReader for one message. Reasoning does not count as progress, because the caller does not hear it."""
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
         self._decoder = msgspec.json.Decoder(_Event)
         self._text: list[str] = []
-        self._calls: dict[int, tuple[_Block, list[str]]] = {}  # by the block's index, with its input in pieces
+        self._calls: dict[int, tuple[_Block, list[str]]] = {}  # block index -> block and the pieces of its input
         self._usage = _Usage()
         self._stop_reason = ""
         self.has_begun = False
@@ -274,11 +282,11 @@ class MessageReader:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the reason of the reply's end came."""
+        """Whether the reply's stop reason was received."""
         return bool(self._stop_reason)
 
     def feed(self, data: bytes) -> list[LanguageModelEvent]:
-        """Take the data of one event. Raises ProviderError."""
+        """Process the data of one event and return the resulting events. Raises ProviderError."""
         event = self._decode(data)
         match event.type:
             case "message_start":
@@ -292,11 +300,15 @@ class MessageReader:
                 self._stop_reason = (event.delta.stop_reason if event.delta else None) or self._stop_reason
             case "message_stop":
                 self.done = True
-        return []  # pings, ends of blocks, and what may come to be
+        return []  # pings, ends of blocks, and event types of later API versions
 
     def finish(self, request: ChatRequest) -> list[LanguageModelEvent]:
-        """The calls of tools and the usage. Raises ProviderError for a stream that was cut, a reply that the vendor
-        withheld, and a call that was cut."""
+        """Return the tool calls and the usage.
+
+        Raises:
+            ProviderError: The stream was cut.
+            ReplyUnusable: The model declined, or a tool call was cut at the token limit.
+        """
         if not (self.done or self._stop_reason):
             raise ProviderError(self._provider, "the stream was cut", cause="cut")
         if self._stop_reason == "refusal":
@@ -307,7 +319,7 @@ class MessageReader:
         return [*calls, self.spent(request)]
 
     def spent(self, request: ChatRequest) -> TokenUsage:
-        """What the stream reported until now; what it did not, is estimated."""
+        """Return the usage that the stream has reported so far; missing counts are estimated."""
         pieces = (piece for _, parts in self._calls.values() for piece in parts)
         estimate = providers_chat.estimate_tokens(request, "".join(self._text) + "".join(pieces))
         usage = self._usage
@@ -355,7 +367,7 @@ class MessageReader:
         return []
 
     def _show(self, text: str) -> list[LanguageModelEvent]:
-        """Empty while a call of a tool is written: the model is at work."""
+        """Return a text event. The text is empty while the model writes a tool call, which shows progress."""
         self.has_begun = True
         self._text.append(text)
         return [TextDelta(text)]

@@ -1,1 +1,1 @@
-"""AssemblyAI: recognizers."""
+"""Adapter for AssemblyAI's recognizers."""

@@ -1,5 +1,8 @@
-"""How control tries a key of AssemblyAI's: by a session, which is greeted, and by a temporary token, which ends by
-itself. Source: docs/develop/vendors/assemblyai.md."""
+"""How control checks an AssemblyAI key.
+
+A session checks the key, because the vendor greets a valid session. A temporary token, which expires after 60 s, checks
+the key over HTTP. Source: docs/develop/vendors/assemblyai.md.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,14 +13,14 @@ from vendors.assemblyai.facts import ASSEMBLYAI_URL, AssemblyAiSpeechToTextOptio
 from vendors.assemblyai.wire import TERMINATE, make_headers, make_query, make_url
 
 _TOKEN: Final = "/v3/token?expires_in_seconds=60"
-# One code of the close frames is for every trouble with an account.
+# The vendor closes with this code for every account problem.
 _ACCOUNT_REFUSED: Final = 1008
 _ACCOUNT_STATUSES: Final[Mapping[str, int]] = {"balance": 402, "fund": 402, "too many": 429}
 _STATUS_OF_CODE: Final[Mapping[int, int]] = {3009: 429, 4001: 401, 4002: 402, 4003: 402}
 
 
 def _listen(options: AssemblyAiSpeechToTextOptions) -> SpeechQuestion:
-    """The vendor greets, or tells in place of it what it does not accept."""
+    """Return the session that checks a key. The vendor answers with a greeting or an error."""
     url = make_url(options.base_url, make_query("assemblyai", options, LANGUAGE))
     return SpeechQuestion(url, make_headers(options.api_key), (TERMINATE,), needs_answer=True)
 

@@ -1,4 +1,4 @@
-"""What AssemblyAI's recognizers can do and be asked; pure."""
+"""Options and features of AssemblyAI's recognizers; no I/O."""
 
 from typing import Annotated, Final, Literal
 
@@ -15,15 +15,20 @@ ASSEMBLYAI_URL: Final = "wss://streaming.assemblyai.com"
 
 
 class AssemblyAiSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: `universal-streaming-…`, `universal-3-…`, `u3-…` or `whisper-rt`. base_url: scheme and host
-    (`wss://streaming.eu.assemblyai.com` stays in the EU). language: in place of the call's. keyterm: words to expect,
-    50 characters each.
+    """Options of an AssemblyAI recognizer.
 
-    format_turns (`universal-streaming-…`): texts with capitals and marks, which come a moment later. agent_context
-    (Universal-3): what the agent says first, so that short answers are understood. mode (Universal-3): speed or
-    accuracy. min_turn_silence_ms, max_turn_silence_ms: after which silence the vendor's own turn may end, and ends;
-    the model's default where None. connect_s: limit of a new connection. answer_s: once a text was asked for, how long
-    the vendor may say nothing new where it knows of no speech.
+    Attributes:
+        model: `universal-streaming-…`, `universal-3-…`, `u3-…` or `whisper-rt`.
+        base_url: Scheme and host. With `wss://streaming.eu.assemblyai.com` the data stays in the EU.
+        language: Replaces the call's language.
+        keyterm: Expected words, up to 50 characters each.
+        format_turns: For `universal-streaming-…`: texts with capitals and punctuation, which arrive slightly later.
+        agent_context: For Universal-3: the agent's first words, which help to recognize short answers.
+        mode: For Universal-3: whether speed or accuracy matters more.
+        min_turn_silence_ms: Silence after which the vendor may end its own turn. None uses the model's default.
+        max_turn_silence_ms: Silence after which the vendor ends its own turn. None uses the model's default.
+        connect_s: Time limit for a new connection.
+        answer_s: After a text was requested: how long the vendor may send nothing new while it detects no speech.
     """
 
     model: Annotated[str, Meta(pattern=r"^(universal-|u3-|whisper-rt\Z)", max_length=100)] = "universal-3-6-pro"
@@ -41,7 +46,7 @@ class AssemblyAiSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=T
 
 
 UNIVERSAL_3: Final = ("u3-", "universal-3-")
-# Of the models of `universal-streaming`; those of Universal-3 are steered to the call's language and refuse none.
+# Languages of the `universal-streaming` models. Universal-3 models get the call's language as a hint and refuse none.
 LANGUAGES: Final = {
     "universal-streaming-english": ("en",),
     "universal-streaming-multilingual": ("en", "es", "de", "fr", "pt", "it"),

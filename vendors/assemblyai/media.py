@@ -1,4 +1,4 @@
-"""Vendor `assemblyai`: streaming recognizers of the families Universal and Universal-3, with mu-law at 8 kHz."""
+"""Media adapter for `assemblyai`: streaming recognizers (Universal and Universal-3) with mu-law at 8 kHz."""
 
 from typing import Final
 
@@ -19,11 +19,11 @@ from vendors.assemblyai.wire import (
     make_url,
 )
 
-# A message holds 50 to 1000 ms of audio, else the vendor closes with 3007: of frames of 20 ms at least three.
+# A message must hold 50 to 1000 ms of audio, or the vendor closes with 3007. Three frames of 20 ms are enough.
 LEAST_BYTES: Final = 400
 MOST_BYTES: Final = 8_000
-# Less than 50 ms of audio stay behind where a text is asked for: they are of the silence after which that is done.
-# A connection is billed while it is open, without Terminate perhaps for three hours.
+# When a text is requested, up to 50 ms of audio are not sent. They belong to the silence that triggers the request. The
+# vendor bills a connection while it is open; without Terminate possibly for three hours.
 RULES: Final = ListenRules(
     make_closed=make_closed,
     chunk_bytes=LEAST_BYTES,
@@ -56,12 +56,12 @@ def _model(options: AssemblyAiSpeechToTextOptions) -> str:
     return options.model
 
 
-# Final texts: 0.42 s is the p99 in pipecat's table of STT services (1.14).
+# p99 of the time to the final text in pipecat's table of STT services (1.14).
 _FINAL_P99_S: Final = 0.42
 
 
 def _stt_wait(options: AssemblyAiSpeechToTextOptions) -> UsualWait:
-    """To noise, which ends no turn of the vendor's, the answer comes after answer_s."""
+    """Return the usual wait. Noise ends no turn at the vendor, so its answer comes only after answer_s."""
     return UsualWait(0.3, max(_FINAL_P99_S, options.answer_s))
 
 

@@ -1,13 +1,12 @@
-"""A simulated AssemblyAI: streaming recognition over `/v3/ws`, and the temporary tokens by which a key can be tried.
+"""A simulated AssemblyAI: streaming recognition over `/v3/ws`, and temporary tokens, which check a key.
 
-Written from docs/develop/vendors/assemblyai.md. Billed as AssemblyAI does: the time for which a session was open. Not
-known of the vendor: whether an account is refused by HTTP or, as here unless `refuses_by_http`, by an Error message
-and a close frame.
+Models of `universal-streaming` send each word as soon as it is recognized, and their confidence that the turn has ended
+grows during silence. Universal-3 models send a text at first and again in silence. They end a turn by punctuation,
+which simulated speech does not have.
 
-One streaming session of a simulated AssemblyAI: its turns, and what ends it.
-
-Models of `universal-streaming` tell each word as it comes and are ever surer of the turn's end in silence; those of
-Universal-3 tell a text at first, and again in silence, and end a turn by its marks, of which simulated speech has none.
+Like AssemblyAI, the simulator bills the time a session is open. The simulator follows
+docs/develop/vendors/assemblyai.md. It is unknown whether the vendor refuses an account by HTTP status or by an Error
+message and a close frame. The simulator does the latter unless `refuses_by_http` is set.
 """
 
 import json
@@ -28,18 +27,23 @@ from simulator.vendors.server import VendorState, reset_connection
 
 _BYTES_PER_MS: Final = 8
 LEAST_MS, MOST_MS = 50.0, 1_000.0
-# Audio may be so far ahead of the clock: one public report counts "Received 314.9 sec. audio in 1.312326 sec".
+# Audio may run this far ahead of real time. A public report quotes "Received 314.9 sec. audio in 1.312326 sec".
 MOST_AHEAD_MS: Final = 310_000.0
-# Silence after which the end of a turn is certain.
+# After this much silence, the end of a turn is certain.
 _CERTAIN_MS: Final = 1_000.0
 _GARBAGE: Final = '{"type": "Turn", "turn_or'
-# A close frame has no room for longer reasons.
+# The maximum length of the reason in a close frame.
 _REASON_BYTES: Final = 123
 
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """Why the vendor ends a session. code: of the Error message and of the close frame."""
+    """Why the vendor ends a session.
+
+    Attributes:
+        code: Code in the Error message and in the close frame.
+        text: Description in both.
+    """
 
     code: int
     text: str
@@ -47,13 +51,17 @@ class SessionEnded:
 
 @dataclass(frozen=True, slots=True)
 class StreamTiming:
-    """result_s: from the audio to its message."""
+    """Delays of a simulated session.
+
+    Attributes:
+        result_s: Time from the audio to its message.
+    """
 
     result_s: float = 0.05
 
 
 class UniversalSession(ListeningSession):
-    """One connection."""
+    """A simulated streaming session on one connection."""
 
     def __init__(self, request: web.Request, ear: Hearing, faults: FaultInjector, timing: StreamTiming) -> None:
         super().__init__(request, ear, faults, _GARBAGE)
@@ -67,18 +75,18 @@ class UniversalSession(ListeningSession):
         self._max_ms = float(query.get("max_turn_silence", 1_000 if self._is_universal_3 else 1_280))
         self._order = 0
         self._words: list[HeardWord] = []
-        self._is_told = False  # in this silence
+        self._is_told = False  # whether the confidence was sent in this silence
         self._began = time.monotonic()
         self.is_terminated = False
 
     async def refuse(self, reason: SessionEnded) -> web.WebSocketResponse:
-        """End a session that is not accepted."""
+        """Accept the handshake and immediately end the session with this reason."""
         await self.socket.prepare(self._request)
         await self._end(reason)
         return self.socket
 
     async def run(self) -> web.WebSocketResponse:
-        """Serve the connection until it is over."""
+        """Serve the connection until it ends."""
         await self._accept()
         async with self._working():
             await self._send({"type": "Begin", "id": str(uuid.uuid4()), "expires_at": int(time.time()) + 10_800})
@@ -97,7 +105,7 @@ class UniversalSession(ListeningSession):
             await self._hear_words(self._ear.feed(piece))
 
     def _find_excess(self, length_ms: float) -> SessionEnded | None:
-        """What is wrong with the length of a message of audio, or its pace."""
+        """Return the error for an audio message that is too short, too long or too far ahead of real time."""
         if not LEAST_MS <= length_ms <= MOST_MS:
             return SessionEnded(3007, f"Input duration violation: {length_ms:g} ms. Expected between 50 and 1000 ms")
         elapsed_ms = (time.monotonic() - self._began) * 1_000
@@ -117,7 +125,7 @@ class UniversalSession(ListeningSession):
             await self._judge()
 
     async def _judge(self) -> None:
-        """End the turn, or tell how sure its end is, once in a silence."""
+        """End the turn, or send its confidence once per silence."""
         quiet_ms = self._silence.quiet_ms
         is_sure = not self._is_universal_3 and self._confidence >= self._threshold and quiet_ms >= self._min_ms
         if is_sure or quiet_ms >= self._max_ms:
@@ -203,7 +211,7 @@ class UniversalSession(ListeningSession):
 
 
 def _command(message: str | bytes) -> str:
-    """The type of a JSON message; empty for audio and for what is none."""
+    """Return the `type` of a JSON message; empty for audio and for invalid JSON."""
     try:
         found = json.loads(message) if isinstance(message, str) else None
     except ValueError:
@@ -219,7 +227,7 @@ MODELS: Final = frozenset(
 )
 ENCODINGS: Final = ("pcm_mulaw", "pcm_s16le")
 MAX_KEYTERMS: Final = 100
-# The key is not accepted, or the account is not.
+# Errors for a key or an account that is not accepted.
 UNAUTHORIZED: Final = SessionEnded(1008, "Unauthorized Connection: Missing Authorization header")
 NO_CREDIT: Final = SessionEnded(1008, "Unauthorized Connection: Insufficient account balance")
 TOO_MANY: Final = SessionEnded(3009, "Unauthorized Connection: Too many concurrent sessions")
@@ -228,8 +236,14 @@ _HTTP_STATUS: Final = {UNAUTHORIZED: 401, NO_CREDIT: 402, TOO_MANY: 429}
 
 @dataclass(slots=True)
 class SimulatedAssemblyAi:
-    """make_ear: what each new session hears. queries: of all handshakes. heard_ms: audio of each session that is over.
-    unterminated: sessions that ended without Terminate, which the vendor would bill for three hours."""
+    """A simulated AssemblyAI account.
+
+    Attributes:
+        make_ear: Makes the recognizer that listens to a new session.
+        queries: Query parameters of all handshakes.
+        heard_ms: Audio received by each ended session.
+        unterminated: Number of sessions that ended without Terminate. The vendor would bill each for three hours.
+    """
 
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar
@@ -240,7 +254,6 @@ class SimulatedAssemblyAi:
     unterminated: int = 0
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """All addresses."""
         return [web.get("/v3/ws", self._stream), web.get("/v3/token", self._make_token)]
 
     async def _make_token(self, request: web.Request) -> web.Response:
@@ -289,7 +302,7 @@ class SimulatedAssemblyAi:
 
 
 def _read_list(text: str) -> list[str]:
-    """A list in the query; one that is no JSON is one text."""
+    """Parse a list in the query; invalid JSON counts as a single text."""
     try:
         found = json.loads(text)
     except ValueError:

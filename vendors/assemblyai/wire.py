@@ -1,16 +1,11 @@
-"""Messages, addresses and errors of AssemblyAI; no input or output.
+"""Messages, URLs and errors of AssemblyAI's streaming sessions, and the reader of its turns; no I/O.
 
-What AssemblyAI's streaming sessions send and mean: addresses, messages and errors; pure.
+AssemblyAI begins and ends turns itself. Each of its turns becomes a segment of our turn. A vendor turn ends by the
+vendor's own decision, or because ForceEndpoint was sent when our turn may be over. With formatted turns, a vendor turn
+ends twice, first without capitals and punctuation. A vendor turn may continue beyond the position where a text was
+requested, so its words are split there by the vendor's timestamps.
 
-Source: assemblyai 1.8.2 (`streaming/v3`) and assemblyai.com/docs/streaming; see
-docs/develop/vendors/assemblyai.md.
-
-Our caller's turn from the turns of AssemblyAI, which it begins and ends itself; pure.
-
-A turn of the vendor's is a segment of ours. It ends by the vendor's own judgment, or because ForceEndpoint was sent
-when ours may be over. With formatted turns it ends twice, at first without capitals and marks. Words are cut at the
-positions where a text was asked for, by the times that the vendor tells, because a turn of the vendor's may go on
-beyond them.
+Source: assemblyai 1.8.2 (`streaming/v3`) and assemblyai.com/docs/streaming; see docs/develop/vendors/assemblyai.md.
 """
 
 import json
@@ -31,27 +26,32 @@ from shared.providers.turn_calibration import TurnCalibration
 from vendors.assemblyai.facts import LANGUAGES, UNIVERSAL_3, AssemblyAiSpeechToTextOptions
 
 PATH: Final = "/v3/ws"
-# The version of the API whose messages are read here, as the official SDK names it.
+# The API version whose messages this module reads, as the official SDK names it.
 VERSION: Final = "2025-05-12"
 FORCE_ENDPOINT: Final = '{"type":"ForceEndpoint"}'
 TERMINATE: Final = '{"type":"Terminate"}'
 
 QueryField = str | int | float | bool | Sequence[str] | None
 
-# Codes of the current page of close codes, and those that the SDK still lists.
+# Codes from the vendor's current page of close codes, and older codes that the SDK still lists.
 _TOO_MANY: Final = (1013, 3009, 4102)
 _UNPAID: Final = (4002, 4003)
 _NOT_AUTHORIZED: Final = 4001
-# An account problem of any kind; only its text tells which.
+# Any account problem; only the text gives the cause.
 _POLICY: Final = 1008
-# A message, a parameter or a piece of audio that the vendor does not take: the same would be refused again.
+# The vendor does not accept a message, a parameter or the audio. A retry would fail again.
 _REFUSED: Final = (3006, 3007, 4000, 4029, 4032, 4033, 4034, 4100, 4101)
 _UNPAID_TEXT: Final = re.compile(r"balance|fund|billing|credits?\b|paid", re.IGNORECASE)
 _TOO_MANY_TEXT: Final = re.compile(r"too many|concurren|\brate\b", re.IGNORECASE)
 
 
 class _Word(Struct, frozen=True):
-    """start, end: ms of the audio that was sent."""
+    """A recognized word.
+
+    Attributes:
+        start: Position in the sent audio, in ms.
+        end: Position in the sent audio, in ms.
+    """
 
     text: str
     start: float = 0.0
@@ -59,8 +59,12 @@ class _Word(Struct, frozen=True):
 
 
 class TurnMessage(Struct, frozen=True):
-    """Any message; fields that others have keep their defaults. transcript: of the whole turn, without words that may
-    still change. end_of_turn_confidence: 0-1; no message is refused because of it."""
+    """Any message of the server. Fields that the message's type does not have keep their defaults.
+
+    Attributes:
+        transcript: Text of the whole turn, without words that may still change.
+        end_of_turn_confidence: 0 to 1. Not typed, so that an unexpected value does not make the message unreadable.
+    """
 
     type: str = ""
     turn_order: int = 0
@@ -77,19 +81,19 @@ _DECODER: Final = msgspec.json.Decoder(TurnMessage)
 
 
 def make_url(base_url: str, query: Mapping[str, QueryField]) -> str:
-    """The WebSocket address. Values of None are left out, booleans are in lower case, lists are JSON."""
+    """Return the WebSocket URL. None values are omitted, booleans are lower case, and lists are JSON."""
     base = re.sub(r"^http", "ws", base_url.rstrip("/"))
     values = {name: _encode(value) for name, value in query.items() if value is not None}
     return f"{base}{PATH}?{urlencode(values, quote_via=quote)}"
 
 
 def make_headers(api_key: str) -> dict[str, str]:
-    """The headers of a handshake: the key stands alone, without a scheme."""
+    """Return the handshake's headers. The key has no scheme such as "Bearer"."""
     return {"AssemblyAI-Version": VERSION, **({"Authorization": api_key} if api_key else {})}
 
 
 def read_message(provider: str, message: bytes) -> TurnMessage:
-    """A message of the server. Raises ProviderError for the vendor's error and for what cannot be read."""
+    """Read a message of the server. Raises ProviderError if the message is an error or unreadable."""
     try:
         found = _DECODER.decode(message)
     except DECODE_ERRORS:
@@ -100,8 +104,16 @@ def read_message(provider: str, message: bytes) -> TurnMessage:
 
 
 def make_error(provider: str, code: int, text: str, what: str, cause: FailureCause = "error") -> ProviderError:
-    """The error for a code of the vendor's, of an Error message or of a close frame. text: tells why an account is
-    refused, and is dropped, because it may quote the caller or the key. cause: of a code that says nothing."""
+    """Return the error for a code of an Error message or a close frame.
+
+    Args:
+        provider: The provider's name.
+        code: The vendor's code; 0 if there is none.
+        text: The vendor's text, which shows why an account is refused. It is dropped, because it may quote the caller
+            or the key.
+        what: Start of the error's reason.
+        cause: The cause if the code is unknown.
+    """
     reason = f"{what} {code}" if code else what
     if code in _TOO_MANY or (code == _POLICY and _TOO_MANY_TEXT.search(text)):
         return ProviderBusy(provider, reason)
@@ -115,7 +127,7 @@ def make_error(provider: str, code: int, text: str, what: str, cause: FailureCau
 
 
 def make_closed(provider: str, code: int, reason: str) -> ProviderError:
-    """The error for a connection that the vendor closed while it was needed."""
+    """Return the error for a connection that the vendor closed while a session used it."""
     return make_error(provider, code, reason, "closed with", "cut")
 
 
@@ -127,21 +139,23 @@ def _encode(value: QueryField) -> str:
     return json.dumps(list(value or ()), ensure_ascii=False)
 
 
-# Speech is noticed about so long after it began, so that a word that ends so shortly before is one of it.
+# The vendor detects speech up to this long after it began, so a word that ends this shortly before belongs to the
+# speech.
 TOLERANCE_MS: Final = 50.0
-# Below this confidence the vendor ends no turn by itself, and speech has it as well: it says nothing.
+# The vendor does not end a turn below this confidence. Ongoing speech has similar values, so they carry no information.
 LEAST_CONFIDENCE: Final = 0.4
-# A text is asked for after 200 ms of silence. An end whose last word is so much older is of earlier speech: one that
-# takes over is sent a minute at once, and may end turns in it by itself.
+# A text is requested after 200 ms of silence. If the last word before an end is this much older, the end belongs to
+# earlier speech. This happens after failover: the new recognizer gets up to a minute of audio at once and may end turns
+# in it.
 MOST_SILENCE_MS: Final = 1_000.0
-# How models of Universal-3 mark a text that is not complete.
+# Universal-3 models mark an incomplete text with this suffix.
 _INCOMPLETE: Final = "—"
 _EVER: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
 class _VendorTurn:
-    """One turn of the vendor's. text: as it came; words: those of it, with times."""
+    """A turn of the vendor, with its text and its timed words."""
 
     order: int
     text: str
@@ -151,46 +165,56 @@ class _VendorTurn:
 
     @property
     def end_ms(self) -> float:
-        """Where its last word ends; 0 without words."""
+        """End of the last word; 0 without words."""
         return self.words[-1].end_ms if self.words else 0.0
 
     def between(self, start_ms: float, until_ms: float) -> tuple[TimedWord, ...]:
-        """The words whose middle is between the positions."""
+        """Return the words whose midpoint is between the positions."""
         return tuple(word for word in self.words if start_ms <= (word.start_ms + word.end_ms) / 2 < until_ms)
 
     def text_between(self, start_ms: float, until_ms: float) -> str:
-        """The turn's own text if all its words are between the positions, or if none has a time."""
+        """Return the vendor's text if all words are between the positions or no word has a time, else the words between
+        them.
+        """
         inside = self.between(start_ms, until_ms)
         return self.text if len(inside) == len(self.words) else " ".join(one.text for one in inside)
 
 
 @dataclass(slots=True)
 class UniversalTranscript:
-    """One session's current turn. Positions are ms of the audio that was sent. formats: turns of the vendor's end
-    twice, and the second text is the one that is wanted."""
+    """The transcript of one session's current turn. Positions are ms of the sent audio.
+
+    Attributes:
+        formats: Whether the vendor ends its turns twice. The second text is formatted and used.
+    """
 
     provider: str
     calibration: TurnCalibration
     formats: bool = False
     _turns: dict[int, _VendorTurn] = field(default_factory=dict)
-    _latest: int = -1  # order of the vendor's latest turn
-    _last_ended: int = -1  # and of the latest that it has ended
+    _latest: int = -1  # number of the vendor's latest turn
+    _last_ended: int = -1  # number of the latest turn that the vendor has ended
     _turn_start_ms: float = 0.0
     _asked_ms: float = 0.0
-    _speech_ms: float = 0.0  # where the caller began to speak, the last time
+    _speech_ms: float = 0.0  # where the caller last began to speak
     _token: int | None = None
-    _over_ms: float | None = None  # where the last word is, if the vendor believes that the caller has finished
-    _is_forced: bool = False  # an end was asked for, and did not come yet
-    _signaled: str = ""  # the text that the latest signal spoke for
+    _over_ms: float | None = None  # end of the last word, if the vendor detected the turn's end
+    _is_forced: bool = False  # an end was requested and has not come yet
+    _signaled: str = ""  # the text of the latest signal
     _signal: TurnSignal | None = None
 
     def started(self, position_ms: float) -> None:
-        """The caller speaks since this position: what the vendor thought of the silence before is out of date."""
+        """Record that the caller has spoken since this position. The vendor's judgment of the earlier silence is
+        outdated.
+        """
         self._speech_ms, self._over_ms = position_ms, None
 
     def finalize(self, token: int, position_ms: float) -> str:
-        """The message that asks for the text up to this position; empty if the vendor has ended its turn since the
-        caller spoke: the text is known, and there may be no turn that could be ended."""
+        """Return the message that requests the text up to this position.
+
+        The message is empty if the vendor has ended its turn since the caller spoke. The text is then known, and there
+        may be no turn to end.
+        """
         self._token, self._asked_ms = token, position_ms
         if self._is_over:
             return ""
@@ -198,7 +222,7 @@ class UniversalTranscript:
         return FORCE_ENDPOINT
 
     def next_turn(self) -> None:
-        """What was said before the last `finalize` has been taken."""
+        """Start a new turn. Words before the last `finalize` are dropped."""
         self._token, self._turn_start_ms = None, self._asked_ms
         self._turns = {
             order: turn
@@ -207,8 +231,12 @@ class UniversalTranscript:
         }
 
     def read(self, message: bytes, position_ms: float = 0.0) -> RecognizedText | None:
-        """Take a message; return the turn's text when it may be new. position_ms: is not needed, because the vendor
-        times its words. Raises ProviderError."""
+        """Process a message. Returns the turn's text if it may have changed. Raises ProviderError.
+
+        Args:
+            message: The message.
+            position_ms: Unused, because the vendor sends timestamps.
+        """
         found = read_message(self.provider, message)
         if found.type != "Turn" or not self._add(found):
             return None
@@ -217,13 +245,16 @@ class UniversalTranscript:
         return RecognizedText(self._text(), final=False)
 
     def take_signal(self) -> TurnSignal | None:
-        """What the vendor believes of the turn's end, once for each message that tells it."""
+        """Return the vendor's judgment of the turn's end, once per message that contains a judgment."""
         signal, self._signal = self._signal, None
         return signal
 
     def settle(self, *, is_overdue: bool) -> RecognizedText | None:
-        """The text if the vendor has ended its turn, or if it was asked to, did not for a while, and knows of no speech
-        that could be ended. A turn that runs is ended by the vendor or not at all: its last text may lack words."""
+        """Return the answer to `finalize` without a further message, if possible.
+
+        This is the case if the vendor has ended its turn, or if its end is overdue and the vendor detects no speech.
+        Otherwise returns None: only the vendor can end a running turn, whose latest text may lack words.
+        """
         if self._token is None:
             return None
         is_running = any(self._is_running(turn) for turn in self._turns.values())
@@ -231,16 +262,20 @@ class UniversalTranscript:
 
     @property
     def _is_over(self) -> bool:
-        """Whether the vendor's end is that of the speech for which a text was asked."""
+        """Whether the vendor ended the turn after the speech for which a text was requested."""
         return self._over_ms is not None and self._asked_ms - self._over_ms <= MOST_SILENCE_MS
 
     def _is_running(self, turn: _VendorTurn) -> bool:
-        """Whether more may come of it: all messages of a turn come before those of the next."""
+        """Return whether the vendor may still change this turn. All messages of a turn come before those of the next
+        turn.
+        """
         return not turn.has_ended and turn.order >= self._latest
 
     def _add(self, found: TurnMessage) -> bool:
-        """False for a message that says nothing new: of a turn that is over already, and the end of nothing. One
-        without text ends a turn whose words were none after all."""
+        """Store a message's turn. Returns False if the message changes nothing.
+
+        Late updates of an ended turn and empty ends change nothing. An empty end of a known turn removes its words.
+        """
         known = self._turns.get(found.turn_order)
         is_late = found.turn_order <= self._last_ended and not found.end_of_turn
         text = found.transcript.strip() if found.end_of_turn else _partial_text(found)
@@ -261,7 +296,7 @@ class UniversalTranscript:
         return True
 
     def _is_taken(self, found: TurnMessage, words: tuple[TimedWord, ...]) -> bool:
-        """Whether it repeats or formats a turn that an earlier turn of ours took."""
+        """Return whether the message repeats or formats a turn that an earlier turn of ours already used."""
         is_known = found.turn_order in self._turns or found.turn_order > self._last_ended
         return not is_known and all(word.end_ms <= self._turn_start_ms for word in words)
 
@@ -272,7 +307,7 @@ class UniversalTranscript:
             self._over_ms = end_ms
 
     def _judge(self, found: TurnMessage) -> None:
-        """Make a signal of what the vendor believes."""
+        """Create a signal from the vendor's judgment of the turn's end."""
         was_forced = found.end_of_turn and self._is_forced
         if found.end_of_turn:
             self._is_forced = False
@@ -286,8 +321,11 @@ class UniversalTranscript:
             self._signal, self._signaled = TurnSignal(text, None), ""
 
     def _finished(self, found: TurnMessage, *, was_forced: bool) -> float | None:
-        """The probability that the caller has finished; None if nothing is known of it. An end that was asked for is
-        not told apart from the vendor's own. So while one is awaited only a mark counts that even then is missing."""
+        """Return the probability that the caller has finished; None if unknown.
+
+        The vendor does not distinguish a requested end from its own. While a requested end is awaited, only a missing
+        end mark counts.
+        """
         mark = self.calibration.mark
         if mark is not None and found.end_of_turn:
             finished = mark.probability(found.transcript)
@@ -311,13 +349,13 @@ class UniversalTranscript:
 
 
 def _partial_text(found: TurnMessage) -> str:
-    """All words, also those that may change, without the mark of an incomplete text."""
+    """Return all words, including those that may change, without the mark of an incomplete text."""
     text = " ".join(word.text for word in found.words) or found.transcript
     return text.strip().removesuffix(_INCOMPLETE).rstrip()
 
 
 def make_query(name: str, options: AssemblyAiSpeechToTextOptions, language: str) -> dict[str, QueryField]:
-    """What a session is opened with. Raises ProviderError for a language that the model does not know."""
+    """Return a session's query parameters. Raises ProviderError if the model does not support the language."""
     base = (options.language or language).partition("-")[0].lower()
     if base not in LANGUAGES.get(options.model, (base,)):
         raise ProviderError(name, f"{options.model} knows no {base!r}", retryable=False, cause="refused")

@@ -1,1 +1,1 @@
-"""Azure's speech service: recognizers and voices."""
+"""Adapter for Azure's recognizers and voices."""

@@ -1,8 +1,8 @@
-"""How control tries a key of Azure's speech service.
+"""How control checks a key for Azure's speech service.
 
-Its recognizer tells by the handshake what it thinks of the key and the address, and of the rest only with audio. A
-voice speaks one short word, because only that tries the voice. Both are tried by "Get a list of voices", at the host of
-the region. Source: docs/develop/vendors/azure.md.
+A recognizer accepts or refuses the key and the URL in the handshake; anything else would need audio. A voice speaks one
+short word, because only speech checks the voice's name. Both keys are also checked with "Get a list of voices" at the
+host of the region. Source: docs/develop/vendors/azure.md.
 """
 
 import uuid
@@ -37,13 +37,16 @@ def _make_id() -> str:
 
 
 def _listen(options: AzureSpeechToTextOptions) -> SpeechQuestion:
-    """A connection of the recognizer."""
+    """Return the connection that checks a recognizer's key."""
     url = make_listen_url(options, make_listen_settings("azure-speech", options, LANGUAGE))
     return SpeechQuestion(url, make_headers(options.api_key, _make_id()), asks_by_handshake=True)
 
 
 def _speak(options: AzureTextToSpeechOptions) -> SpeechQuestion:
-    """One word of a voice. Messages tell nothing before audio comes: a voice that there is not is told after them."""
+    """Return the session in which a voice speaks one word.
+
+    The service reports an unknown voice after its first messages, so only audio proves that the voice exists.
+    """
     locale = require_locale("azure-speech", LANGUAGE)
     turns = SpokenTurns("azure-speech", make_voice(options, NO_PHONEMES), locale, _make_id)
     return SpeechQuestion(

@@ -1,8 +1,8 @@
-"""What Azure's speech service can do and be asked, its addresses and its locales; pure.
+"""Options, hosts and locales of Azure's speech service; no I/O.
 
-Sources: learn.microsoft.com/azure/ai-services/speech-service (regions, sovereign clouds, private endpoints;
-language-support), put together in docs/develop/vendors/azure.md. Where a language has several locales, the one of most
-speakers of those whose telephones we serve stands for it.
+If a language has several locales, it uses the locale with the most speakers among the countries whose phone numbers we
+serve. Sources: learn.microsoft.com/azure/ai-services/speech-service (regions, sovereign clouds, private endpoints;
+language-support), collected in docs/develop/vendors/azure.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,21 +22,29 @@ from shared.providers.options import (
 
 AzureRegion = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]+\Z", max_length=40)]
 AzureSegmentation = Literal["", "semantic"]
-# An attribute of SSML: a word, or a number with its unit.
+# An SSML attribute: a word, or a number with its unit.
 AzureTone = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+.%-]*\Z", max_length=40)]
 AZURE_REGION: Final = "eastus"
-# A voice of many languages, of Azure's own examples.
+# A multilingual voice from Azure's own examples.
 AZURE_VOICE_ID: Final = "en-US-AvaMultilingualNeural"
-# Of a phrase list (Azure, "Improve recognition accuracy with phrase list").
+# The maximum length of a phrase list (Azure, "Improve recognition accuracy with phrase list").
 AZURE_KEYTERMS: Final = 500
 
 
 class AzureSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """region: of the resource, which names the host; base_url: scheme and host in place of it (a custom domain).
-    endpoint_id: of a model of one's own, whose language it has. language: in place of the call's. languages: among
-    which the vendor finds the caller's by itself. keyterm: words to expect. segmentation: `semantic` ends phrases at
-    the ends of sentences. segmentation_silence_ms: silence after which a phrase ends; the vendor's own where None.
-    connect_s: limit of a new connection."""
+    """Options of an Azure recognizer.
+
+    Attributes:
+        region: The resource's region, which determines the host.
+        base_url: Scheme and host of a custom domain, in place of the region's host.
+        endpoint_id: A custom model, which determines the language.
+        language: Replaces the call's language.
+        languages: Candidates for the vendor's language detection.
+        keyterm: Expected words.
+        segmentation: `semantic` ends phrases at the ends of sentences.
+        segmentation_silence_ms: Silence after which a phrase ends. None uses the vendor's default.
+        connect_s: Time limit for a new connection.
+    """
 
     model: Literal["realtime"] = "realtime"
     api_key: str = ""
@@ -53,10 +61,21 @@ class AzureSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AzureTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """region, base_url: as of AzureSpeechToTextOptions. voice_id: the voice's short name. style, rate, pitch, volume:
-    as SSML has them; the voice's own where empty. endpoint_id: of a voice of one's own. lexicon_url: of a list of
-    pronunciations that the vendor reads. connect_s: limit of a new connection. max_idle: connections kept between
-    speeches."""
+    """Options of an Azure voice.
+
+    Attributes:
+        region: The resource's region, which determines the host.
+        base_url: Scheme and host of a custom domain, in place of the region's host.
+        voice_id: The voice's short name.
+        style: SSML value; empty uses the voice's default.
+        rate: SSML value; empty uses the voice's default.
+        pitch: SSML value; empty uses the voice's default.
+        volume: SSML value; empty uses the voice's default.
+        endpoint_id: A custom voice.
+        lexicon_url: URL of a list of pronunciations that the vendor reads.
+        connect_s: Time limit for a new connection.
+        max_idle: Number of connections kept open between speeches.
+    """
 
     model: Literal["neural", "neural-hd"] = "neural"
     api_key: str = ""
@@ -80,8 +99,14 @@ _PUBLIC: Final = "microsoft.com"
 
 
 def find_base_url(base_url: str, region: str, role: Literal["stt", "tts"]) -> str:
-    """What stands before the service's paths. base_url: scheme and host of the resource's own domain, which serves both
-    roles; empty for the host of its region and role. region: its identifier ("westeurope"), which names the cloud."""
+    """Return the URL to which the service's paths are appended.
+
+    Args:
+        base_url: Scheme and host of the resource's own domain, which serves both roles. Empty for the host of the
+            region.
+        region: The region's identifier, such as "westeurope", which also determines the cloud.
+        role: Whether the URL is for recognition or speech.
+    """
     if base_url:
         return f"{base_url.rstrip('/')}/{role}"
     domain = next((name for start, name in _CLOUDS if region.startswith(start)), _PUBLIC)
@@ -104,14 +129,17 @@ _OTHER_NAMES: Final = {"no": "nb", "iw": "he", "tl": "fil"}
 
 
 def service_language(language: str) -> str:
-    """ "en" of "en-GB", by the service's own names."""
+    """Return Azure's code for a language without its region, such as "en" for "en-GB"."""
     base = language.replace("_", "-").partition("-")[0].lower()
     return _OTHER_NAMES.get(base, base)
 
 
 def find_locale(language: str) -> str:
-    """ "de-DE" for "de"; one with a region is returned as the service writes it. Empty for a language that the service
-    does not know."""
+    """Return Azure's locale for a language, such as "de-DE" for "de".
+
+    A code with a region keeps its region, spelled as Azure spells it. Returns "" if Azure does not support the
+    language.
+    """
     parts = language.replace("_", "-").split("-")
     base = service_language(language)
     if len(parts) > 1:
@@ -121,17 +149,19 @@ def find_locale(language: str) -> str:
 
 
 def is_multilingual(voice_id: str) -> bool:
-    """Whether a voice speaks other languages than its own: HD voices do, and those that say so."""
+    """Return whether a voice speaks languages other than its own. HD voices do, and voices with "Multilingual" in their
+    name.
+    """
     return "Multilingual" in voice_id or ":" in voice_id
 
 
 def speaks_locale(voice_id: str, language: str) -> bool:
-    """Whether a voice, whose short name begins with its own locale, can speak a language."""
+    """Return whether a voice can speak a language. The voice's short name begins with its own locale."""
     return is_multilingual(voice_id) or service_language(language) == service_language(voice_id)
 
 
 def _hear(options: AzureSpeechToTextOptions, languages: Sequence[str]) -> Struct | None:
-    """A model of one's own has its own language."""
+    """Return options that detect all these languages; None with a custom model, which has a fixed language."""
     locales = tuple(map(find_locale, languages))
     is_one_model = bool(options.endpoint_id)
     return None if is_one_model or not all(locales) else msgspec.structs.replace(options, languages=locales)
@@ -167,7 +197,7 @@ _VOICES: Final = (
 
 
 def _takes_ipa(options: Mapping[str, Any]) -> bool:
-    """Azure takes IPA in SSML, but not of its HD voices ("Phonetic pronunciation", "Neural HD voices")."""
+    """Return whether the voice accepts IPA. HD voices do not ("Phonetic pronunciation", "Neural HD voices")."""
     return ":" not in str(options.get("voice_id", ""))
 
 

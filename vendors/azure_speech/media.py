@@ -1,15 +1,13 @@
-"""Vendor `azure-speech`: Azure's recognizer and voices over WebSockets, with mu-law at 8 kHz throughout. Its models are
-of vendor `openai`.
+"""Media adapter for `azure-speech`: Azure's recognizer and voices over WebSockets, with mu-law at 8 kHz.
 
-TextToSpeech by Azure: each utterance takes a warm connection and gives it back.
+Azure's language models use vendor `openai`.
 
-SpeechToText by Azure: one WebSocket for each caller, which is replaced before the service ends it.
+Each utterance of a voice takes an open connection and returns it afterwards. Each caller has one recognizer connection,
+which is replaced before the service ends it.
 
-One session's audio, cut into requests of Azure's recognizer at the positions where a text is asked for; pure.
-
-Only the end of its audio makes the recognizer answer at once, and it takes the next request's audio after the answer.
-So audio waits meanwhile. What was sent and not recognized yet is kept: if the service ends a request by itself, or the
-connection is replaced, it is sent again.
+The recognizer's audio is split into requests where a text is needed, because only the end of a request's audio makes
+the recognizer answer at once. It accepts the next request's audio after the answer, so new audio waits until then.
+Unrecognized audio is kept, and sent again if the service ends a request early or the connection is replaced.
 """
 
 import asyncio
@@ -61,12 +59,12 @@ from vendors.azure_speech.wire import (
     require_locale,
 )
 
-# A connection on which a stopped turn does not end within this is closed.
+# If a stopped turn does not end within this time, its connection is closed.
 STOP_S: Final = 1.0
 
 
 class AzureVoiceConnection:
-    """One WebSocket, and its handler; used by one utterance at a time."""
+    """A voice connection and its event handler. One utterance uses it at a time."""
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
@@ -77,7 +75,7 @@ class AzureVoiceConnection:
 
     @classmethod
     async def open(cls, target: SocketTarget) -> "AzureVoiceConnection":
-        """Connect. Raises ProviderError."""
+        """Connect to the service. Raises ProviderError."""
         made = cls(target.provider)
         try:
             made._socket = await VendorSocket.open(target, made)
@@ -88,20 +86,23 @@ class AzureVoiceConnection:
 
     @property
     def is_open(self) -> bool:
-        """Whether it can be used."""
         return self._socket is not None and self._socket.is_open
 
     def use(self, utterance: ContextUtterance[AzureMessage]) -> None:
-        """Give what comes from now on to this utterance."""
+        """Assign the connection to an utterance, which receives all further messages."""
         self._utterance = utterance
 
     def release(self, unfinished_id: str) -> None:
-        """Drop what still comes. unfinished_id: the turn that the service has not ended; empty for none."""
+        """Detach the utterance and drop the messages that still arrive.
+
+        Args:
+            unfinished_id: The turn that the service has not ended; empty if there is none.
+        """
         self._utterance, self._stopping_id = None, unfinished_id
         self._stopped.clear()
 
     async def wait_stopped(self) -> bool:
-        """Wait for the end of the turn that was stopped. Return whether the connection can be used again."""
+        """Wait for the end of the stopped turn. Return whether the connection can be used again."""
         try:
             async with asyncio.timeout(STOP_S):
                 await self._stopped.wait()
@@ -110,30 +111,28 @@ class AzureVoiceConnection:
         return self.is_open
 
     def send(self, message: bytes) -> None:
-        """Send a message, unless it is empty."""
+        """Send the message if it is not empty."""
         if message and self._socket is not None:
             self._socket.send_text(message)
 
     def abort(self) -> None:
-        """End it at once."""
+        """Close the connection without a handshake."""
         if self._socket is not None:
             self._socket.abort()
 
     async def close(self) -> None:
-        """Close it; idempotent."""
+        """Close the connection. Idempotent."""
         if self._socket is not None:
             await self._socket.close()
 
     def on_text(self, message: bytes) -> None:
-        """Read a message."""
         self._read(read_text, message)
 
     def on_binary(self, message: bytes) -> None:
-        """Read audio."""
         self._read(read_binary, message)
 
     def on_closed(self, code: int, reason: str) -> None:
-        """Fail the utterance."""
+        """Fail the current utterance."""
         self._stopped.set()
         if self._utterance is not None:
             self._utterance.fail(make_closed(self._provider, code, reason))
@@ -151,8 +150,11 @@ class AzureVoiceConnection:
 
 
 class AzureTextToSpeech:
-    """A voice. make_turns: those of an utterance in a language; raises ProviderError for one that the voice does not
-    speak."""
+    """A voice on one Azure resource.
+
+    Args:
+        make_turns: Makes the turns of an utterance in a language. Raises ProviderError if the voice does not speak it.
+    """
 
     streams_text = False
     times_words = True
@@ -175,7 +177,7 @@ class AzureTextToSpeech:
         """Speak whole clauses or sentences. Raises ProviderError."""
         turns = self._make_turns(language)
         connection = await self._connections.take()
-        self._connections.prepare()  # one is ready for the next caller's first word
+        self._connections.prepare()  # keeps a connection ready for the next caller's first word
         utterance = ContextUtterance(self.name, connection, turns)
         connection.use(utterance)
         reader = asyncio.create_task(utterance.read(text))
@@ -191,7 +193,7 @@ class AzureTextToSpeech:
     def _release(
         self, connection: AzureVoiceConnection, turns: SpokenTurns, utterance: ContextUtterance[AzureMessage]
     ) -> None:
-        """Stop what is not spoken yet, and give the connection back once the service has ended the turn."""
+        """Stop the rest of the utterance, and return the connection once the service has ended the turn."""
         if utterance.is_suspect:
             self._connections.distrust()
         connection.release(turns.unfinished_id)
@@ -204,19 +206,25 @@ class AzureTextToSpeech:
             self._connections.give_back(connection)
 
 
-# The official SDKs' message: 100 ms. The service takes 8 KB at most.
+# The official SDKs send 100 ms per message. The service accepts up to 8 KB.
 CHUNK_BYTES: Final = 800
 MOST_BYTES: Final = 8_000
-# So much that was not recognized is kept; a phrase of the service is shorter.
+# Maximum of unrecognized audio that is kept. A phrase of the service is shorter.
 MOST_KEPT_BYTES: Final = 60_000 * BYTES_PER_MS
-# Hypotheses come about each 300 ms: audio that is older than this, and has none, has no words.
+# Hypotheses arrive about every 300 ms. Audio older than this without a hypothesis contains no words.
 SUPPOSED_BYTES: Final = 5_000 * BYTES_PER_MS
 
 
 @dataclass(slots=True)
 class _Request:
-    """sent_from: position of `sent`, the audio of the request that no phrase covers. began: position of its first
-    audio. end: where a text was asked for; None while more audio follows."""
+    """A recognition request. Positions are bytes of the session's audio.
+
+    Attributes:
+        began: Position of the request's first audio.
+        sent_from: Position of `sent`.
+        sent: Audio that was sent and that no phrase covers yet.
+        end: Position where a text was requested. None while more audio follows.
+    """
 
     request_id: str
     began: int
@@ -227,16 +235,26 @@ class _Request:
 
 @dataclass(frozen=True, slots=True)
 class EndedRequest:
-    """A request that the service has ended. position_ms: up to which it was asked for a text; None: it ended by itself.
-    length_ms: of its audio."""
+    """A request that the service has ended.
+
+    Attributes:
+        position_ms: The position up to which a text was requested. None if the service ended the request by itself.
+        length_ms: Length of the request's audio.
+    """
 
     position_ms: float | None
     length_ms: float
 
 
 class AudioRequests:
-    """Positions are bytes of the session's audio. context: body of `speech.context`. make_id: a new id of a request at
-    each call. send_text, send_binary: to the current connection."""
+    """Splits a session's audio into requests. Positions are bytes of the session's audio.
+
+    Args:
+        context: Body of `speech.context`.
+        make_id: Returns a new request id for each call.
+        send_text: Sends a text message on the current connection.
+        send_binary: Sends a binary message on the current connection.
+    """
 
     def __init__(
         self,
@@ -251,34 +269,34 @@ class AudioRequests:
         self._request: _Request | None = None
         self._waiting = bytearray()
         self._waiting_from = 0
-        self._ends: deque[int] = deque()  # positions of texts that are to be asked for
+        self._ends: deque[int] = deque()  # positions at which a text will be requested
 
     @property
     def position_ms(self) -> float:
-        """All audio so far."""
+        """Length of all audio received so far."""
         return self._position / BYTES_PER_MS
 
     @property
     def is_asked(self) -> bool:
-        """Whether the service owes a text."""
+        """Whether the service still has to answer a request for a text."""
         return self._request is not None and self._request.end is not None
 
     @property
     def began_ms(self) -> float:
-        """Where the request's audio begins."""
+        """Start of the current request's audio."""
         return self._request.began / BYTES_PER_MS if self._request is not None else 0.0
 
     def is_current(self, request_id: str) -> bool:
-        """Whether a message belongs to the request that runs."""
+        """Return whether a message belongs to the current request."""
         return self._request is not None and self._request.request_id == request_id
 
     def push(self, ulaw: bytes) -> None:
-        """Send the audio, or keep it until the service takes it."""
+        """Send the audio, or keep it until the service accepts it."""
         self._waiting += ulaw
         self._send()
 
     def ask(self) -> bool:
-        """Ask for the text of all audio. False: there is nothing that the service has not answered."""
+        """Request the text of all audio. Return False if the service has already answered for all of it."""
         if self._request is None and not self._waiting:
             return False
         is_asked_already = self._position in self._ends or (self.is_asked and not self._waiting)
@@ -288,13 +306,13 @@ class AudioRequests:
         return True
 
     def recognize(self, until_ms: float) -> None:
-        """Audio up to this position is recognized for good."""
+        """Drop the kept audio before this position, because its text is final."""
         if self._request is None:
             return
         self._drop(self._request, round(until_ms * BYTES_PER_MS) - self._request.sent_from)
 
     def end(self) -> EndedRequest | None:
-        """The service has ended the request; the next one begins."""
+        """Close the current request after the service has ended it, so that the next request can begin."""
         request = self._request
         if request is None:
             return None
@@ -306,17 +324,20 @@ class AudioRequests:
         return EndedRequest(request.end / BYTES_PER_MS, length_ms)
 
     def resume(self) -> None:
-        """Send what waits."""
+        """Send the waiting audio."""
         self._send()
 
     def flush(self) -> None:
-        """Send what is less than a chunk, unless the service owes a text."""
+        """Send audio shorter than a chunk, unless an answer is awaited."""
         if self._request is not None and self._request.end is None and self._waiting and not self._ends:
             self._send_audio(self._request, len(self._waiting))
 
     def restart(self) -> None:
-        """The connection is another one: what the old one has not recognized is sent again. Not while it supposes a
-        word: so the latest audio is enough."""
+        """Resume on a new connection by sending the unrecognized audio again.
+
+        The old connection must have no hypothesis. Audio older than SUPPOSED_BYTES then contains no words and is
+        dropped.
+        """
         if self._request is not None:
             self._drop(self._request, len(self._request.sent) - SUPPOSED_BYTES)
             self._take_back(self._request)
@@ -324,7 +345,7 @@ class AudioRequests:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether more audio waits for the service than it could still be told in time."""
+        """Whether more audio waits than the service could still process in time."""
         return len(self._waiting) > MOST_KEPT_BYTES
 
     @property
@@ -339,7 +360,7 @@ class AudioRequests:
         self._request = None
 
     def _send(self) -> None:
-        """Send whole chunks, or what is left before the end of a request."""
+        """Send whole chunks, or the remaining audio before the end of a request."""
         if self.is_asked:
             return
         end = self._ends[0] if self._ends else None
@@ -360,7 +381,7 @@ class AudioRequests:
         return request
 
     def _send_audio(self, request: _Request, length: int) -> None:
-        """Send so much of what waits, and keep it until it is recognized."""
+        """Send the first `length` waiting bytes, and keep them until they are recognized."""
         for at in range(0, length, MOST_BYTES):
             self._send_binary(make_audio(request.request_id, bytes(self._waiting[at : min(length, at + MOST_BYTES)])))
         request.sent += self._waiting[:length]
@@ -370,25 +391,32 @@ class AudioRequests:
 
     @staticmethod
     def _drop(request: _Request, length: int) -> None:
-        """Forget so much of the request's oldest audio; less than 0 is nothing, and more than there is all."""
+        """Drop up to `length` bytes of the request's oldest audio. A negative length drops nothing."""
         dropped = max(0, min(length, len(request.sent)))
         del request.sent[:dropped]
         request.sent_from += dropped
 
 
-# The service ends each connection after 600 s. From here on another one is opened, and takes over at the next pause.
+# The service ends each connection after 600 s. At this age a new connection is opened, which takes over at the next
+# pause.
 RENEW_S: Final = 480.0
-# A renewal that failed is tried again after so long.
+# Delay before a failed renewal is repeated.
 RETRY_S: Final = 10.0
-# A request that ends by itself so soon, twice without a phrase between, would be sent again for ever.
+# If two requests in a row end by themselves below this length and without a phrase, the session fails. Otherwise their
+# audio would be sent again forever.
 LEAST_REQUEST_MS: Final = 1_000.0
 
 
 @dataclass(frozen=True, slots=True)
 class AzureListener:
-    """How sessions are opened. make_settings: for a language; raises ProviderError for one that the service does not
-    know. make_target: an address, with a new id of the connection. make_id: of a request. renew_s: age of a connection
-    at which it is replaced."""
+    """How sessions are opened.
+
+    Attributes:
+        make_settings: Makes the settings for a language. Raises ProviderError if the service does not support it.
+        make_target: Makes a URL and headers with a new connection id.
+        make_id: Returns a new request id.
+        renew_s: Age of a connection at which it is replaced.
+    """
 
     make_settings: Callable[[str], ListenSettings]
     make_target: Callable[[ListenSettings], SocketTarget]
@@ -397,14 +425,14 @@ class AzureListener:
 
 
 class AzureSpeechToText:
-    """A recognizer of one resource; opens a connection for each session."""
+    """A recognizer on one Azure resource. Each session opens its own connection."""
 
     def __init__(self, name: str, listener: AzureListener) -> None:
         self.name = name
         self._listener = listener
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
-        """Connect. Raises ProviderError."""
+        """Open a session for one caller. Raises ProviderError."""
         settings = self._listener.make_settings(language)
         session = _Session(self.name, self._listener, settings, sink)
         await session.open()
@@ -412,7 +440,7 @@ class AzureSpeechToText:
 
 
 class _Link:
-    """One connection of a session, and its socket's handler."""
+    """A connection of a session, and the handler of its socket."""
 
     def __init__(self, session: "_Session") -> None:
         self._session = session
@@ -421,25 +449,25 @@ class _Link:
 
     @classmethod
     async def open(cls, session: "_Session", target: SocketTarget) -> "_Link":
-        """Connect. Raises ProviderError."""
+        """Connect to the service. Raises ProviderError."""
         made = cls(session)
         try:
             made.socket = await VendorSocket.open(target, made)
-        except ProviderError as error:  # the vendor may have said why before it closed
+        except ProviderError as error:  # the vendor may have sent an error before it closed
             raise made._error or refine_refusal(error) from None
         made.socket.send_text(make_config())
         return made
 
     def on_text(self, message: bytes) -> None:
-        """Hand it on."""
+        """Pass the message to the session."""
         self._session.hear(self, message)
 
     def on_binary(self, message: bytes) -> None:
-        """Fail: a recognizer sends no audio."""
+        """Fail the session, because a recognizer sends no binary messages."""
         self._break(make_unreadable(self._session.name))
 
     def on_closed(self, code: int, reason: str) -> None:
-        """Fail the session, if it uses this connection."""
+        """Fail the session if this is its current connection."""
         self._break(make_closed(self._session.name, code, reason))
 
     def _break(self, error: ProviderError) -> None:
@@ -448,7 +476,7 @@ class _Link:
 
 
 class _Session:
-    """One caller's session."""
+    """A caller's recognition session."""
 
     def __init__(self, name: str, listener: AzureListener, settings: ListenSettings, sink: SpeechToTextSink) -> None:
         self.name = name
@@ -467,7 +495,7 @@ class _Session:
         self._was_short = False
 
     async def open(self) -> None:
-        """Connect. Raises ProviderError."""
+        """Open the first connection. Raises ProviderError."""
         self._link = await _Link.open(self, self._listener.make_target(self._settings))
         self._renew_after(self._listener.renew_s)
 
@@ -479,10 +507,10 @@ class _Session:
             self._fail(ProviderSlow(self.name, "it ends no request"))
 
     def started(self) -> None:
-        """The recognizer hears by itself when somebody speaks."""
+        """Do nothing, because the recognizer detects speech by itself."""
 
     def finalize(self, token: int) -> None:
-        """The end of the request's audio makes the service answer at once."""
+        """End the current request's audio, which makes the service answer at once."""
         self._transcript.finalize(token, self._requests.position_ms)
         if not self._requests.ask():
             self._loop.call_soon(self._take, self._reader.make_end(self._requests.position_ms))
@@ -491,13 +519,13 @@ class _Session:
         self._transcript.next_turn()
 
     async def close(self) -> None:
-        self._requests.flush()  # has been metered
+        self._requests.flush()  # the audio was already metered
         sockets = [link.socket for link in (self._link, self._next) if link is not None and link.socket is not None]
         self._end()
         await asyncio.gather(*(socket.close() for socket in sockets), *self._tasks, return_exceptions=True)
 
     def hear(self, link: _Link, message: bytes) -> None:
-        """Take a message of a connection: what it says of the request that runs."""
+        """Process a message if it comes from the current connection."""
         if link is not self._link:
             return
         try:
@@ -506,7 +534,7 @@ class _Session:
             self._fail(error.with_answer(message))
 
     def break_link(self, link: _Link, error: ProviderError) -> None:
-        """A connection cannot be used any more."""
+        """Handle a broken connection: fail the session, or retry if the connection was a replacement."""
         if link is self._next:
             self._next = None
             self._renew_after(RETRY_S)
@@ -514,7 +542,7 @@ class _Session:
             self._fail(error)
 
     def _read(self, message: AzureMessage) -> None:
-        """Raises ProviderError."""
+        """Process a message of the current request. Raises ProviderError."""
         if not self._requests.is_current(message.request_id):
             return
         if message.path == "turn.end":
@@ -532,7 +560,7 @@ class _Session:
         self._take(result)
 
     def _end_request(self) -> None:
-        """Raises ProviderError for a service that ends requests as soon as they begin."""
+        """Process the end of a request. Raises ProviderError if the service repeatedly ends requests at once."""
         ended = self._requests.end()
         self._reader.begin()
         if ended is None:
@@ -566,7 +594,7 @@ class _Session:
             self._renewal = self._loop.call_later(seconds, lambda: self._start(self._renew()))
 
     async def _renew(self) -> None:
-        """Open the connection that takes over; the old one goes on if that fails."""
+        """Open the replacement connection. If this fails, the old connection stays in use."""
         try:
             self._next = await _Link.open(self, self._listener.make_target(self._settings))
         except ProviderError:
@@ -575,7 +603,7 @@ class _Session:
         self._replace_link()
 
     def _replace_link(self) -> None:
-        """Change to the new connection, unless the old one owes a text or has words that may change."""
+        """Switch to the new connection, unless the old connection owes a text or has words that may change."""
         if self._next is None or self._link is None or self._requests.is_asked or self._reader.has_interim:
             return
         old, self._link, self._next = self._link, self._next, None
@@ -600,7 +628,7 @@ class _Session:
             sink(SpeechToTextFailed(error))
 
     def _end(self) -> None:
-        """No event follows."""
+        """Stop the session; its sink receives no further event."""
         self._sink = self._link = self._next = None
         if self._renewal is not None:
             self._renewal.cancel()
@@ -608,7 +636,7 @@ class _Session:
             task.cancel()
 
 
-# The service ends a connection that is idle for 180 s, and any after 600 s.
+# The service ends idle connections after 180 s and all connections after 600 s.
 _MAX_AGE_S: Final = 170.0
 
 
@@ -629,7 +657,7 @@ def _make_stt(setup: ProviderSetup) -> AzureSpeechToText:
 
 
 def _make_tts(setup: ProviderSetup) -> AzureTextToSpeech:
-    """All calls with the same resource share their connections."""
+    """Make a voice. All calls with the same resource share their connections."""
     options: AzureTextToSpeechOptions = setup.options
     voice = make_voice(options, setup.phonemes)
 
@@ -658,21 +686,22 @@ def _make_target(setup: ProviderSetup, url: str) -> SocketTarget:
 
 
 def _stt_model(options: AzureSpeechToTextOptions) -> str:
-    """A model of one's own has its own price, and languages that are told apart cost an add-on."""
+    """Return the model for pricing. A custom model has its own price, and language detection costs extra."""
     if options.endpoint_id:
         return f"{options.model}-custom"
     return f"{options.model}-languages" if len(options.languages) > 1 else options.model
 
 
 def _tts_model(options: AzureTextToSpeechOptions) -> str:
-    """Voices are priced by their kind; that of an HD voice is in its name."""
+    """Return the model for pricing. HD voices have their own price and a colon in their name."""
     return "neural-hd" if ":" in options.voice_id else options.model
 
 
-# pipecat's table of STT services (1.14) has 1.8 s as the p99 of final texts, with the vendor's own ends of phrases.
-# Ours are asked for, so that the usual time is that of the others; the p99 holds until it is learned.
+# pipecat's table of STT services (1.14) lists a p99 of 1.8 s for final texts, with phrase ends that the vendor detects.
+# We request the ends, so the usual time equals that of other vendors. The p99 is used until measured values exist.
 _STT_WAIT: Final = UsualWait(0.4, 1.8)
-# The vendor names no time to the first audio, so that the bound of all deadlines holds until it is learned.
+# The vendor publishes no time to the first audio, so the upper limit of all deadlines is used until measured values
+# exist.
 _TTS_WAIT: Final = UsualWait(0.25, 0.9)
 
 

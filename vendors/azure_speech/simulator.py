@@ -1,28 +1,17 @@
 """A simulated Azure speech service: recognition and voices over WebSockets, and the list of voices.
 
-Billed as Azure does: the audio that the recognizer was sent, and the characters of the SSML but its `speak` and `voice`
-tags.
+Messages have headers before their body. A binary message begins with the length of its headers: 16 bits, big-endian.
+The recognizer handles turns over one WebSocket, each from its audio to `turn.end`. The voices speak one turn after
+another over a WebSocket, each from its SSML. Like Azure, the simulator bills the audio sent to the recognizer, and the
+characters of the SSML without its `speak` and `voice` tags.
 
-Handshakes and endings of a simulated Azure speech service.
+The simulator follows docs/develop/vendors/azure.md. These facts about Azure are unknown:
 
-Written from docs/develop/vendors/azure.md. Not known of the vendor: whether a full account is told by HTTP 429 or
-by a close frame behind the handshake; both have been seen (`VendorLimits.throttles_by_http`).
-
-Messages of Azure's speech service, which have headers in front of a body; text and binary.
-
-Written from docs/develop/vendors/azure.md. A binary message begins with the length of its headers: 16 bits, highest
-byte first.
-
-The recognizer of a simulated Azure speech service: turns over one WebSocket, each from its audio to `turn.end`.
-
-Written from docs/develop/vendors/azure.md. Not known of the vendor: how long a silence ends a turn by itself
-(`ListenTiming.silence_ms`), what answers the end of audio in which nothing was said (here `EndOfDictation`), and how a
-language is refused that it does not know (here 1007).
-
-The voices of a simulated Azure speech service: one turn after another over a WebSocket, each from its SSML.
-
-Written from docs/develop/vendors/azure.md. Not known of the vendor: the order of words and audio (here the words of
-a piece come before it), and when a stopped turn ends (here at once).
+- Whether a full account is refused by HTTP 429 or by a close frame after the handshake. Both have been observed
+  (`VendorLimits.throttles_by_http`).
+- How much silence ends a turn without a request (`ListenTiming.silence_ms`).
+- The answer to audio without speech (here `EndOfDictation`), and the refusal of an unknown language (here 1007).
+- The order of words and audio (here a chunk's words precede it), and when a stopped turn ends (here at once).
 """
 
 import asyncio
@@ -54,7 +43,7 @@ THROTTLED: Final = 4429
 THROTTLED_REASON: Final = (
     "The request is throttled because you have exceeded the concurrent request limit allowed for your sub"
 )
-# A close frame has no room for longer reasons.
+# The maximum length of the reason in a close frame.
 _REASON_BYTES: Final = 123
 _CONNECTION_ID: Final = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\Z")
 
@@ -65,8 +54,13 @@ class ConnectionEnded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class VendorLimits:
-    """throttles_by_http: a full account refuses the handshake. idle_s: a connection without messages ends. lifetime_s:
-    any connection ends."""
+    """Limits of the simulated service.
+
+    Attributes:
+        throttles_by_http: Whether a full account is refused in the handshake.
+        idle_s: A connection without messages is closed after this time.
+        lifetime_s: Every connection is closed after this time.
+    """
 
     throttles_by_http: bool = False
     idle_s: float = 180.0
@@ -75,16 +69,16 @@ class VendorLimits:
 
 @dataclass(frozen=True, slots=True)
 class AzureSocket(FaultySocket):
-    """A WebSocket whose handshake is over."""
+    """A WebSocket after its handshake."""
 
     async def end(self, code: int, reason: str) -> None:
-        """Close with a code."""
+        """Close the socket with a code and a reason."""
         if not self.socket.closed:
             await self.socket.close(code=code, message=reason.encode()[:_REASON_BYTES])
 
 
 def find_key(request: web.Request) -> str:
-    """The key or token of a request, where clients put it."""
+    """Return the key or token of a request from any of the places where clients put it."""
     return (
         request.headers.get("Ocp-Apim-Subscription-Key", "")
         or request.query.get("Ocp-Apim-Subscription-Key", "")
@@ -93,12 +87,12 @@ def find_key(request: web.Request) -> str:
 
 
 def refuse(status: int, message: str) -> web.Response:
-    """An error of the gateway in front of the service."""
+    """Return an error response of the gateway in front of the service."""
     return web.json_response({"error": {"code": str(status), "message": message}}, status=status)
 
 
 def refuse_key() -> web.Response:
-    """The answer to a wrong key."""
+    """Return the response to a wrong key."""
     return refuse(
         401,
         "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an "
@@ -109,7 +103,7 @@ def refuse_key() -> web.Response:
 async def open_azure_socket(
     state: VendorState, request: web.Request, role: Role, limits: VendorLimits
 ) -> AzureSocket | web.Response:
-    """Answer a handshake; a response when it is refused, or the connection is reset."""
+    """Answer a handshake. Returns the socket, or the response if the handshake is refused or the connection reset."""
     faults = state.open(role)
     if faults.has("refuse"):
         reset_connection(request)
@@ -142,7 +136,11 @@ _TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z\Z")
 
 
 class ProtocolBroken(Exception):
-    """A client's message breaks the protocol. code: of the close frame; the message is its reason."""
+    """A client's message violates the protocol. The exception's message is the reason in the close frame.
+
+    Attributes:
+        code: Code of the close frame.
+    """
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -151,14 +149,20 @@ class ProtocolBroken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SpeechMessage:
-    """path, request_id: of its headers, the path in small letters. body: text as UTF-8."""
+    """A message of a client.
+
+    Attributes:
+        path: The `Path` header in lower case.
+        request_id: The `X-RequestId` header.
+        body: The body; text is UTF-8.
+    """
 
     path: str
     request_id: str
     body: bytes
 
     def json(self) -> dict[str, Any]:
-        """The body as an object. Raises ProtocolBroken."""
+        """Return the body as a JSON object. Raises ProtocolBroken if the body is anything else."""
         try:
             found = json.loads(self.body)
         except ValueError:
@@ -169,7 +173,7 @@ class SpeechMessage:
 
 
 def read_text(text: str) -> SpeechMessage:
-    """A text message of a client. Raises ProtocolBroken."""
+    """Parse a client's text message. Raises ProtocolBroken."""
     head, separator, body = text.partition(_END)
     if not separator:
         raise ProtocolBroken(1007, "Incorrect message format. Text message contains no header separator.")
@@ -177,7 +181,7 @@ def read_text(text: str) -> SpeechMessage:
 
 
 def read_binary(message: bytes) -> SpeechMessage:
-    """A binary message of a client. Raises ProtocolBroken."""
+    """Parse a client's binary message. Raises ProtocolBroken."""
     length = int.from_bytes(message[:2], "big")
     if len(message) < 2 or len(message) < 2 + length:
         raise ProtocolBroken(1007, "Incorrect message format. Binary message has invalid header size.")
@@ -191,14 +195,20 @@ def read_binary(message: bytes) -> SpeechMessage:
 
 
 def make_text(path: str, request_id: str, body: object = None) -> str:
-    """A text message of the service. body: what becomes JSON, None for none."""
+    """Return a text message of the service.
+
+    Args:
+        path: The `Path` header.
+        request_id: The `X-RequestId` header.
+        body: Encoded as JSON; None sends no body.
+    """
     text = "" if body is None else json.dumps(body, ensure_ascii=False)
     headers = (f"X-RequestId:{request_id}", "Content-Type:application/json; charset=utf-8", f"Path:{path}")
     return _LINE.join(headers) + _END + text
 
 
 def make_audio(request_id: str, stream_id: str, audio: bytes) -> bytes:
-    """A binary message of the service; without audio at the end of a turn."""
+    """Return a binary message of the service. The message without audio ends a turn's audio."""
     headers = [f"X-RequestId:{request_id}", f"X-StreamId:{stream_id}", "Path:audio"]
     if audio:
         headers.insert(1, "Content-Type:audio/x-wav")
@@ -207,7 +217,7 @@ def make_audio(request_id: str, stream_id: str, audio: bytes) -> bytes:
 
 
 def _make(head: str, body: bytes) -> SpeechMessage:
-    """Raises ProtocolBroken."""
+    """Parse the headers. Raises ProtocolBroken if a required header is missing or malformed."""
     headers: dict[str, str] = {}
     for line in filter(None, head.split(_LINE)):
         name, _, value = line.partition(":")
@@ -246,8 +256,13 @@ _MULAW, _PCM = 7, 1
 
 @dataclass(frozen=True, slots=True)
 class ListenTiming:
-    """result_s: from the audio to its message. segment_ms: silence after which a phrase ends. silence_ms: silence after
-    which the vendor ends a turn by itself."""
+    """Delays of the simulated recognizer.
+
+    Attributes:
+        result_s: Time from the audio to its message.
+        segment_ms: Silence after which a phrase ends.
+        silence_ms: Silence after which the vendor ends a turn without a request.
+    """
 
     result_s: float = 0.05
     segment_ms: float = 500.0
@@ -256,8 +271,14 @@ class ListenTiming:
 
 @dataclass(slots=True)
 class AzureRecognizer:
-    """All connections. queries, contexts: of all handshakes and requests. requests: ids of all turns. telemetry: how
-    many turns were acknowledged."""
+    """The simulated recognizer with all its connections.
+
+    Attributes:
+        queries: Query parameters of all handshakes.
+        contexts: `speech.context` bodies of all requests.
+        requests: Ids of all turns.
+        telemetry: Number of turns that clients acknowledged.
+    """
 
     state: VendorState
     make_ear: Callable[[], Hearing]
@@ -268,7 +289,6 @@ class AzureRecognizer:
     requests: list[str] = field(default_factory=list)
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """What the server answers."""
         return [web.get(path, self._serve) for path in LISTEN_PATHS]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
@@ -289,9 +309,16 @@ class AzureRecognizer:
 
 @dataclass(slots=True)
 class _ListenedTurn:
-    """request_id: its own. began_ms: where its audio begins in the connection's. rate, format_tag: of its WAV header;
-    0 before it came. primary: the language that was recognized, in results. phrase_end_ms: where the last phrase
-    ended."""
+    """A turn of the recognizer.
+
+    Attributes:
+        request_id: The turn's request id.
+        began_ms: Start of the turn's audio within the connection's audio.
+        rate: Sample rate from the WAV header; 0 until the header arrives.
+        format_tag: Format from the WAV header; 0 until the header arrives.
+        primary: The recognized language as reported in results.
+        phrase_end_ms: End of the last phrase.
+    """
 
     request_id: str
     began_ms: float
@@ -303,7 +330,7 @@ class _ListenedTurn:
 
 
 class _ListeningConnection:
-    """One WebSocket: messages are read at once and worked on in their order."""
+    """A recognizer connection. Messages are read immediately and processed in order."""
 
     def __init__(self, recognizer: AzureRecognizer, opened: AzureSocket) -> None:
         self._recognizer = recognizer
@@ -325,11 +352,11 @@ class _ListeningConnection:
 
     @property
     def heard_ms(self) -> float:
-        """All audio that came."""
+        """Length of all received audio."""
         return self._ear.heard_ms
 
     async def run(self) -> None:
-        """Serve the connection until it is over."""
+        """Serve the connection until it ends."""
         worker = asyncio.create_task(self._work_off())
         ends_at = time.monotonic() + self._recognizer.limits.lifetime_s
         try:
@@ -342,7 +369,7 @@ class _ListeningConnection:
             await asyncio.gather(worker, return_exceptions=True)
 
     async def _read(self, left_s: float) -> bool:
-        """Take one message; false at the end. Raises ProtocolBroken."""
+        """Read one message. Returns False at the end of the connection. Raises ProtocolBroken."""
         if self._faults.reads_nothing:
             await self._opened.ignore_client()
             return False
@@ -368,9 +395,9 @@ class _ListeningConnection:
             self._opened.reset()
 
     async def _take(self, message: SpeechMessage) -> None:
-        """Raises ProtocolBroken."""
+        """Process a message. Raises ProtocolBroken."""
         if message.request_id in self._over and message.path == "audio":
-            return  # was on its way
+            return  # the client sent the audio before it received the turn's end
         if message.request_id in self._over and message.path != "telemetry":
             raise ProtocolBroken(1002, "Invalid request. Reuse of request identifiers is not allowed.")
         if message.path == "speech.config":
@@ -382,7 +409,7 @@ class _ListeningConnection:
             await self._hear(message)
 
     def _set_context(self, context: dict[str, Any]) -> None:
-        """Raises ProtocolBroken."""
+        """Store the settings of a `speech.context`. Raises ProtocolBroken."""
         if len(find_phrases(context)) > MAX_PHRASES:
             raise ProtocolBroken(1007, f"More than {MAX_PHRASES} phrases.")
         output = context.get("phraseOutput") or {}
@@ -395,7 +422,7 @@ class _ListeningConnection:
         self._recognizer.contexts.append(context)
 
     async def _hear(self, message: SpeechMessage) -> None:
-        """Raises ProtocolBroken."""
+        """Process audio. Raises ProtocolBroken."""
         if not self._is_configured:
             raise ProtocolBroken(1002, "The first message has to be speech.config.")
         if len(message.body) > MAX_CHUNK:
@@ -412,10 +439,11 @@ class _ListeningConnection:
             self._silence.feed(piece)
             await self._hear_words(turn, self._ear.feed(piece))
             if turn is not self._turn:
-                return  # ended by itself; the client sends again what was not recognized
+                # The turn ended by itself. The client sends the unrecognized audio again.
+                return
 
     async def _begin(self, message: SpeechMessage) -> _ListenedTurn:
-        """Raises ProtocolBroken."""
+        """Begin a turn with its first audio. Raises ProtocolBroken."""
         turn = _ListenedTurn(message.request_id, self.heard_ms)
         turn.format_tag, turn.rate = _read_header(message.body)
         languages = (self._context.get("languageId") or {}).get("languages") or [self._language]
@@ -482,7 +510,7 @@ class _ListeningConnection:
         return {"PrimaryLanguage": {"Language": languages[0], "Confidence": "High"}} if languages else {}
 
     async def _send_unit(self, turn: _ListenedTurn, path: str, body: dict[str, Any] | None) -> None:
-        """A result, before which the connection's fault may begin."""
+        """Send a result, or the connection's fault in its place."""
         await self._faults.wait(self._timing.result_s)
         if self._faults.reports_error:
             await self._send(turn, "speech.phrase", {"RecognitionStatus": "Error", "Offset": 0, "Duration": 0})
@@ -498,7 +526,7 @@ class _ListeningConnection:
 
 
 def find_phrases(context: dict[str, Any]) -> list[str]:
-    """The phrases to expect in a `speech.context`; SDKs spell its names with small and with capital letters."""
+    """Return the expected phrases of a `speech.context`. SDKs differ in the capitalization of its field names."""
     lists = context.get("dgi") or {}
     groups = lists.get("groups") or lists.get("Groups") or []
     items = (item for group in groups for item in group.get("items") or group.get("Items") or ())
@@ -506,7 +534,9 @@ def find_phrases(context: dict[str, Any]) -> list[str]:
 
 
 def _read_header(wav: bytes) -> tuple[int, int]:
-    """Format and samples a second of a WAV header. Raises ProtocolBroken for what the service does not take."""
+    """Return the format and sample rate of a WAV header. Raises ProtocolBroken if the service does not support the
+    format.
+    """
     if wav[:4] != b"RIFF" or wav[8:16] != b"WAVEfmt " or len(wav) < _HEADER:
         raise ProtocolBroken(1007, "The audio does not begin with a RIFF header.")
     tag, channels = int.from_bytes(wav[20:22], "little"), int.from_bytes(wav[22:24], "little")
@@ -529,7 +559,7 @@ def _extent(turn: _ListenedTurn, words: list[HeardWord]) -> dict[str, int]:
 
 
 def _ticks(ms: float) -> int:
-    """Units of 100 ns."""
+    """Convert milliseconds to ticks of 100 ns."""
     return round(ms * TICKS_PER_MS)
 
 
@@ -544,9 +574,17 @@ _SPEECH_GARBAGE: Final = "Path:audio.metad"
 
 @dataclass(frozen=True, slots=True)
 class SynthesisTiming:
-    """first_audio_ms: from the SSML to the first audio. chunk_ms: audio of a message. speed: of generation, in times
-    real time. max_speaking: turns that are spoken at once, in all connections. times_words: words come with offsets
-    that rise; else all are 0, as of some voices. can_stop: `synthesis.control` ends a turn. voice: what speaks."""
+    """Behavior of the simulated voices.
+
+    Attributes:
+        first_audio_ms: Time from the SSML to the first audio.
+        chunk_ms: Length of the audio in a message.
+        speed: Speed of the generation relative to real time.
+        max_speaking: Maximum number of concurrent turns on all connections.
+        times_words: Whether words have increasing offsets. If not, all offsets are 0, as with some of Azure's voices.
+        can_stop: Whether `synthesis.control` ends a turn.
+        voice: Produces the audio.
+    """
 
     first_audio_ms: float = 75.0
     chunk_ms: int = 100
@@ -559,8 +597,15 @@ class SynthesisTiming:
 
 @dataclass(slots=True)
 class AzureSpeech:
-    """All connections. voices: names that there are, None for any. ssml: what was spoken. contexts: of all turns.
-    stopped: turns that a client stopped. speaking: turns that are spoken now."""
+    """The simulated voices with all their connections.
+
+    Attributes:
+        voices: Names of the existing voices; None accepts any name.
+        ssml: All SSML that was spoken.
+        contexts: `synthesis.context` bodies of all turns.
+        stopped: Number of turns that clients stopped.
+        speaking: Number of turns being spoken.
+    """
 
     state: VendorState
     timing: SynthesisTiming = field(default_factory=SynthesisTiming)
@@ -572,7 +617,6 @@ class AzureSpeech:
     speaking: int = 0
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """What the server answers."""
         return [web.get(path, self._serve) for path in SPEAK_PATHS]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
@@ -584,7 +628,7 @@ class AzureSpeech:
 
 
 class _SpeakingConnection:
-    """One WebSocket. A turn that comes while another is spoken takes its place."""
+    """A voice connection. A new turn replaces the turn that is being spoken."""
 
     def __init__(self, speech: AzureSpeech, opened: AzureSocket) -> None:
         self._speech = speech
@@ -597,7 +641,7 @@ class _SpeakingConnection:
         self._request_id = ""
 
     async def run(self) -> None:
-        """Read until the connection is over."""
+        """Read messages until the connection ends."""
         ends_at = time.monotonic() + self._speech.limits.lifetime_s
         try:
             while await self._read(ends_at - time.monotonic()):
@@ -605,12 +649,12 @@ class _SpeakingConnection:
         except ProtocolBroken as broken:
             await self._opened.end(broken.code, str(broken))
         except ConnectionError:
-            pass  # the client has gone
+            pass  # the client has disconnected
         finally:
             await self._cancel()
 
     async def _read(self, left_s: float) -> bool:
-        """Take one message; false at the end. Raises ProtocolBroken."""
+        """Read one message. Returns False at the end of the connection. Raises ProtocolBroken."""
         if self._faults.reads_nothing:
             await self._opened.ignore_client()
             return False
@@ -627,7 +671,7 @@ class _SpeakingConnection:
         return message.type in (WSMsgType.TEXT, WSMsgType.BINARY)
 
     async def _take(self, message: SpeechMessage) -> None:
-        """Raises ProtocolBroken."""
+        """Process a message. Raises ProtocolBroken."""
         if message.path == "speech.config":
             message.json()
             self._is_configured = True
@@ -640,7 +684,7 @@ class _SpeakingConnection:
             await self._begin(message)
 
     async def _begin(self, message: SpeechMessage) -> None:
-        """Raises ProtocolBroken."""
+        """Start speaking a turn. Raises ProtocolBroken."""
         if not self._is_configured or message.request_id not in self._contexts:
             raise ProtocolBroken(1007, "speech.config and synthesis.context have to come before ssml.")
         if message.request_id in self._over:
@@ -658,11 +702,11 @@ class _SpeakingConnection:
         self._turn = asyncio.create_task(self._speak(message.request_id, text))
 
     def _read_ssml(self, ssml: str) -> str:
-        """The text. Raises ProtocolBroken."""
+        """Return the text in the SSML. Raises ProtocolBroken."""
         if len(ssml.encode()) > MAX_SSML_BYTES:
             raise ProtocolBroken(1007, "SSML text is too long.")
         try:
-            root = ElementTree.fromstring(ssml)  # of our own client, on this machine
+            root = ElementTree.fromstring(ssml)  # safe: the SSML comes from our own client on this machine
         except ElementTree.ParseError as error:
             raise ProtocolBroken(1007, f"Invalid SSML: {error}") from None
         voice = root.find(f"{_SYNTHESIS}voice")
@@ -671,14 +715,16 @@ class _SpeakingConnection:
         return "".join(voice.itertext())
 
     async def _require_voice(self, request_id: str, ssml: str) -> None:
-        """A voice that there is not is told behind the turn's start. Raises ProtocolBroken."""
+        """Check the voice's name. Raises ProtocolBroken after `turn.start`, because the service reports an unknown
+        voice only then.
+        """
         name = ElementTree.fromstring(ssml).find(f"{_SYNTHESIS}voice").get("name", "")  # type: ignore[union-attr]
         if self._speech.voices is not None and name not in self._speech.voices:
             await self._opened.socket.send_str(make_text("turn.start", request_id, {"context": {}}))
             raise ProtocolBroken(1007, f"Unsupported voice {name}.")
 
     async def _stop(self, message: SpeechMessage) -> None:
-        """Raises ProtocolBroken."""
+        """Process `synthesis.control`. Raises ProtocolBroken."""
         is_stop = message.json().get("action") == "stop" and self._speech.timing.can_stop
         if is_stop and message.request_id == self._request_id and self._turn:
             self._speech.stopped += 1
@@ -711,7 +757,7 @@ class _SpeakingConnection:
             self._speech.speaking -= 1
 
     async def _start(self, request_id: str) -> str:
-        """The id of the turn's audio."""
+        """Start the turn's response. Returns the id of its audio stream."""
         tag, stream_id = uuid.uuid4().hex, uuid.uuid4().hex.upper()
         socket = self._opened.socket
         await socket.send_str(make_text("turn.start", request_id, {"context": {"serviceTag": tag}}))
@@ -735,7 +781,7 @@ class _SpeakingConnection:
             raise ConnectionError from None
 
     def _mark(self, text: str, at_ms: float, length_ms: float) -> dict[str, Any]:
-        """A word; its punctuation is told apart, and left out here."""
+        """Return a word boundary without the word's punctuation, which the service reports separately."""
         word = {"Text": text.rstrip(".,!?;:"), "Length": len(text.rstrip(".,!?;:")), "BoundaryType": "WordBoundary"}
         offset = _ticks(at_ms) if self._speech.timing.times_words else 0
         return {"Type": "WordBoundary", "Data": {"Offset": offset, "Duration": _ticks(length_ms), "text": word}}
@@ -754,8 +800,14 @@ class _SpeakingConnection:
 
 @dataclass(slots=True)
 class SimulatedAzure:
-    """make_ear: what each new connection of the recognizer hears. voices: names of the voices that there are, None for
-    any. recognizer, speech: made when the routes are."""
+    """A simulated Azure resource.
+
+    Attributes:
+        make_ear: Makes the recognizer that listens to a new connection.
+        voices: Names of the existing voices; None accepts any name.
+        recognizer: Created by `routes`.
+        speech: Created by `routes`.
+    """
 
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar
@@ -771,7 +823,6 @@ class SimulatedAzure:
         self.speech = AzureSpeech(self.state, self.speech_timing, self.limits, self.voices)
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """All addresses."""
         paths = ("/cognitiveservices/voices/list", "/tts/cognitiveservices/voices/list")
         documents = [web.get(path, self._list_voices) for path in paths]
         return [*self.recognizer.routes(), *self.speech.routes(), *documents]

@@ -1,30 +1,19 @@
-"""Messages, addresses and errors of Azure's speech service; no input or output.
+"""Messages, URLs and errors of Azure's speech service; no I/O.
 
-What the protocols of Azure's speech service have in common: addresses, headers and errors; pure.
+Messages have headers before their body and are text or binary. A binary message begins with the length of its headers:
+16 bits, big-endian.
 
-Put together in docs/develop/vendors/azure.md.
+Recognizer: a request is a stretch of audio from its first message to `turn.end`. Positions in its results count from
+the request's own start. A request has consecutive phrases; hypotheses predict the next phrase, without capitals and
+punctuation.
 
-Messages of Azure's speech service: headers in front of a body, as text or binary; pure but for the time in them.
+Voices: each clause is a turn. The client sends `synthesis.context` and `ssml`; the service sends audio and words until
+`turn.end`. A connection speaks one turn at a time. Azure bills everything inside the `voice` element, markup included
+("Billable characters"). The SSML therefore contains only markup that was configured, or without which the voice would
+speak another language.
 
-A binary message begins with the length of its headers, 16 bits, highest byte first. Source: Microsoft's "Speech Service
-WebSocket protocol" and its MIT client microsoft-cognitiveservices-speech-sdk 1.52; put together in
-docs/develop/vendors/azure.md.
-
-The recognizer of Azure's speech service: what a request begins with, and what its results mean; pure.
-
-A request is a stretch of audio, from its first message to `turn.end`, and all positions in its results count from its
-own beginning. Phrases follow one another in it; hypotheses tell what the next one may become, without capitals and
-marks. Put together in docs/develop/vendors/azure.md.
-
-Azure's voices over a WebSocket: the turns of one utterance; pure.
-
-Each clause is a turn: `synthesis.context` and `ssml` out, audio and its words in, up to `turn.end`. A connection speaks
-one turn at a time. Put together in docs/develop/vendors/azure.md.
-
-SSML for Azure's voices; pure.
-
-Everything in the `voice` element is billed, its markup too (Azure, "Billable characters"), so that there is only markup
-that was asked for, or without which the voice would speak another language.
+Sources: Microsoft's "Speech Service WebSocket protocol" and its MIT client microsoft-cognitiveservices-speech-sdk 1.52,
+collected in docs/develop/vendors/azure.md.
 """
 
 import re
@@ -55,42 +44,52 @@ from vendors.azure_speech.facts import (
     speaks_locale,
 )
 
-# Units of 100 ns, in which the service counts.
+# The service counts in units of 100 ns.
 TICKS_PER_MS: Final = 10_000
 QueryItem = str | int | bool | None
 
-# Close codes. 4429: the account has too many requests at once; 1013: the service has no room.
+# Close codes. 4429: the account has too many concurrent requests. 1013: the service is overloaded.
 _TOO_MANY: Final = (4429, 1013)
-# The request, its SSML or its audio is not taken, or the protocol is not kept: the same would be refused again.
+# The service does not accept the request, its SSML or its audio, or the client violated the protocol. A retry would
+# fail again.
 _REFUSED: Final = (1002, 1003, 1007, 4000)
 _UNAUTHORIZED: Final = (4401, 4403)
-# HTTP 403 is a key without rights, and also this.
+# HTTP 403 means a key without permission, or a used-up quota if the answer contains this word.
 _QUOTA: Final = re.compile(rb"quota", re.IGNORECASE)
 
 
 def make_url(base_url: str, path: str, query: Mapping[str, QueryItem]) -> str:
-    """The WebSocket address of a path. Values of None are left out, booleans are in lower case."""
+    """Return the WebSocket URL of a path. None values are omitted, and booleans are lower case."""
     base = re.sub(r"^http", "ws", base_url.rstrip("/"))
     values = {name: _encode(value) for name, value in query.items() if value is not None}
     return f"{base}{path}?{urlencode(values, quote_via=quote)}" if values else base + path
 
 
 def make_headers(api_key: str, connection_id: str) -> dict[str, str]:
-    """The headers of a handshake. api_key: of the resource; empty for a server without keys. connection_id: a UUID
-    without dashes, a new one for each connection."""
+    """Return the headers of a handshake.
+
+    Args:
+        api_key: The resource's key; empty for a server without keys.
+        connection_id: A new UUID for each connection, without dashes.
+    """
     return {"X-ConnectionId": connection_id, **({"Ocp-Apim-Subscription-Key": api_key} if api_key else {})}
 
 
 def refine_refusal(error: ProviderError) -> ProviderError:
-    """The error of a handshake by its answer: a used up quota is told by 403, too."""
+    """Return a handshake's error, refined by its response. Azure also reports a used-up quota as 403."""
     if isinstance(error, KeyRefused) and _QUOTA.search(error.answer):
         return ProviderBusy(error.provider, f"{error.reason}, quota", retryable=False).with_answer(error.answer)
     return error
 
 
 def make_closed(provider: str, code: int, words: str) -> ProviderError:
-    """The error for a connection that was closed while it was needed. words: of the close frame; they may quote the
-    text, so that only the doctor reads them."""
+    """Return the error for a connection that closed while it was in use.
+
+    Args:
+        provider: The provider's name.
+        code: Code of the close frame.
+        words: Reason in the close frame. It may quote the caller, so only the doctor shows it.
+    """
     return _make_closed(provider, code, f"closed with {code}").with_answer(msgspec.json.encode({"message": words}))
 
 
@@ -115,8 +114,13 @@ _LENGTH_BYTES: Final = 2
 
 
 class AzureMessage(Struct, frozen=True):
-    """A message of the service. path: in small letters. request_id: which request it answers, 32 hexadecimal digits.
-    body: text as UTF-8, or audio."""
+    """A message of the service.
+
+    Attributes:
+        path: The `Path` header in lower case.
+        request_id: The request that the message answers, 32 hexadecimal digits.
+        body: UTF-8 text or audio.
+    """
 
     path: str
     request_id: str
@@ -124,31 +128,36 @@ class AzureMessage(Struct, frozen=True):
 
 
 def make_text(path: str, request_id: str, body: bytes, content_type: str = JSON) -> bytes:
-    """A text message. request_id: empty for what belongs to the whole connection."""
+    """Return a text message. request_id is empty for messages about the whole connection."""
     return _make_head(path, request_id, content_type) + b"\r\n" + body
 
 
 def make_json(path: str, request_id: str, body: Mapping[str, Any]) -> bytes:
-    """A text message whose body is JSON."""
+    """Return a text message with a JSON body."""
     return make_text(path, request_id, msgspec.json.encode(body))
 
 
 def make_audio(request_id: str, audio: bytes, content_type: str = "") -> bytes:
-    """A binary message. audio: of at most 8 KB; empty: there is no more. content_type: of the first one of a request,
-    which has the header of its format."""
+    """Return a binary message.
+
+    Args:
+        request_id: The request that the audio belongs to.
+        audio: At most 8 KB; empty ends the request's audio.
+        content_type: Set only in a request's first message, which starts with a WAV header.
+    """
     head = _make_head("audio", request_id, content_type)
     return len(head).to_bytes(_LENGTH_BYTES, "big") + head + audio
 
 
 def make_config() -> bytes:
-    """The first message of a connection: what the client is."""
+    """Return the first message of a connection, which describes the client."""
     system = {"name": "Vocalized", "version": "1.0.0", "build": "Linux", "lang": "Python"}
     operating_system = {"platform": "Linux", "name": "Linux", "version": "1.0.0"}
     return make_json("speech.config", "", {"context": {"system": system, "os": operating_system}})
 
 
 def read_text(provider: str, message: bytes) -> AzureMessage:
-    """A text message of the service. Raises ProviderError."""
+    """Parse a text message of the service. Raises ProviderError."""
     head, separator, body = message.partition(_END)
     if not separator:
         raise make_unreadable(provider)
@@ -156,7 +165,7 @@ def read_text(provider: str, message: bytes) -> AzureMessage:
 
 
 def read_binary(provider: str, message: bytes) -> AzureMessage:
-    """A binary message of the service. Raises ProviderError."""
+    """Parse a binary message of the service. Raises ProviderError."""
     end = _LENGTH_BYTES + int.from_bytes(message[:_LENGTH_BYTES], "big")
     if len(message) < max(_LENGTH_BYTES, end):
         raise make_unreadable(provider)
@@ -171,7 +180,7 @@ def _make_head(path: str, request_id: str, content_type: str) -> bytes:
 
 
 def _read(provider: str, head: bytes, body: bytes) -> AzureMessage:
-    """Raises ProviderError for headers without a path."""
+    """Parse the headers. Raises ProviderError if they contain no path."""
     path = request_id = ""
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
@@ -186,16 +195,16 @@ def _read(provider: str, head: bytes, body: bytes) -> AzureMessage:
 
 
 LISTEN_PATH: Final = "/speech/recognition/conversation/cognitiveservices/v1"
-# Languages are told apart by this one only.
+# Only this path supports language detection.
 UNIVERSAL_PATH: Final = "/speech/universal/v2"
 _MULAW_TAG: Final = 7
 _SUCCESS: Final = "Success"
-# A phrase without words: silence, noise, or the end of the audio.
+# Status of phrases without words, after silence, noise or the end of the audio.
 _EMPTY: Final = ("NoMatch", "InitialSilenceTimeout", "BabbleTimeout", "EndOfDictation")
 
 
 class _Word(Struct, frozen=True):
-    """Offset, Duration: ticks in the request's audio."""
+    """A word with its position in the request's audio, in ticks."""
 
     text: str = msgspec.field(name="Word", default="")
     offset: float = msgspec.field(name="Offset", default=0)
@@ -203,7 +212,11 @@ class _Word(Struct, frozen=True):
 
 
 class _Reading(Struct, frozen=True):
-    """One way in which a phrase can be read; the first is the likeliest. display: with capitals, marks and figures."""
+    """A possible reading of a phrase. The first reading is the most likely.
+
+    Attributes:
+        display: The text with capitals, punctuation and digits.
+    """
 
     display: str = msgspec.field(name="Display", default="")
     words: tuple[_Word, ...] | None = msgspec.field(name="Words", default=None)
@@ -211,7 +224,11 @@ class _Reading(Struct, frozen=True):
 
 
 class _Result(Struct, frozen=True):
-    """A hypothesis (`text`) or a phrase. language: with several, what is told of it: `Language` and `Confidence`."""
+    """A hypothesis (`text`) or a phrase.
+
+    Attributes:
+        language: If several languages are possible, an object with `Language` and `Confidence`.
+    """
 
     text: str = msgspec.field(name="Text", default="")
     status: str = msgspec.field(name="RecognitionStatus", default="")
@@ -226,7 +243,11 @@ _DECODER: Final = msgspec.json.Decoder(_Result)
 
 
 class ListenSettings(Struct, frozen=True):
-    """What all requests of a session ask for. locales: one, or those among which the language is found."""
+    """Settings of all requests in a session.
+
+    Attributes:
+        locales: The locale, or the candidates for language detection.
+    """
 
     locales: tuple[str, ...]
     keyterms: tuple[str, ...] = ()
@@ -235,7 +256,7 @@ class ListenSettings(Struct, frozen=True):
 
 
 def make_context(settings: ListenSettings) -> dict[str, Any]:
-    """The body of `speech.context`, which each request begins with."""
+    """Return the body of `speech.context`, the first message of each request."""
     detection: dict[str, Any] = {"mode": "Conversation"}
     segmentation = _make_segmentation(settings)
     if segmentation:
@@ -255,24 +276,29 @@ def make_context(settings: ListenSettings) -> dict[str, Any]:
 
 
 def make_wav_header() -> bytes:
-    """The header of mu-law at 8 kHz, whose length is not known: the first audio of each request."""
+    """Return a WAV header for mu-law at 8 kHz with unknown length. It precedes each request's audio."""
     numbers = ((16, 4), (_MULAW_TAG, 2), (1, 2), (RATE, 4), (RATE, 4), (1, 2), (8, 2))
     body = b"".join(value.to_bytes(size, "little") for value, size in numbers)
     return b"RIFF" + bytes(4) + b"WAVEfmt " + body + b"data" + bytes(4)
 
 
 class PhraseReader:
-    """Reads the results of one session. Each phrase is a segment of ours, and so are the hypotheses before it."""
+    """Reads the results of a session. Each phrase, with the hypotheses before it, becomes one segment."""
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
-        self._number = 0  # of the phrase that comes next
-        self._latest: _Result | None = None  # phrase with words
+        self._number = 0  # number of the next phrase
+        self._latest: _Result | None = None  # latest phrase with words
         self._latest_end_ms = 0.0
         self.has_interim = False
 
     def read(self, message: AzureMessage, began_ms: float) -> TranscribedResult | None:
-        """None for a message without news. began_ms: of the request's audio. Raises ProviderError."""
+        """Return the result in a message; None if the message changes nothing. Raises ProviderError.
+
+        Args:
+            message: The service's message.
+            began_ms: Start of the request's audio.
+        """
         is_phrase = message.path == "speech.phrase"
         if not is_phrase and message.path not in ("speech.hypothesis", "speech.fragment"):
             return None
@@ -283,11 +309,13 @@ class PhraseReader:
         return self._read_phrase(found, began_ms) if is_phrase else self._read_hypothesis(found, began_ms)
 
     def begin(self) -> None:
-        """A request begins: what the one before supposed is sent again, or was nothing."""
+        """Begin a request. Hypotheses of the previous request are dropped, because their audio is sent again or had no
+        words.
+        """
         self.has_interim, self._latest = False, None
 
     def make_end(self, position_ms: float) -> TranscribedResult:
-        """What the end of a request means that was asked for at this position: all before it is recognized."""
+        """Return the result of a requested end: all audio before this position is recognized."""
         self.has_interim = False
         segment = TranscribedSegment(self._number, "", position_ms, position_ms)
         return TranscribedResult(segment, is_final=True, is_flushed=True)
@@ -296,7 +324,7 @@ class PhraseReader:
         if found.status != _SUCCESS and found.status not in _EMPTY:
             raise _make_status_error(self._provider, found.status)
         if found == self._latest:
-            return None  # the same again
+            return None  # repeats the latest phrase
         segment = self._segment(found, began_ms, *_read_reading(found, began_ms))
         self.has_interim = False
         self._number += 1
@@ -307,7 +335,7 @@ class PhraseReader:
     def _read_hypothesis(self, found: _Result, began_ms: float) -> TranscribedResult | None:
         segment = self._segment(found, began_ms, found.text)
         if not segment.text or segment.end_ms <= self._latest_end_ms:
-            return None  # of a phrase that came already
+            return None  # belongs to a phrase that was already received
         self.has_interim = True
         return TranscribedResult(segment, is_final=False)
 
@@ -326,13 +354,13 @@ class PhraseReader:
 
 
 def _sure_language(told: Any) -> str:
-    """Empty where the service is not sure of it: its confidences are `High`, `Medium`, `Low` and `Unknown`."""
+    """Return the detected language; empty if Azure's confidence is `Low` or `Unknown` (not `High` or `Medium`)."""
     is_sure = isinstance(told, Mapping) and told.get("Confidence") in ("High", "Medium")
     return read_language(told["Language"]) if is_sure and "Language" in told else ""
 
 
 def _read_reading(found: _Result, began_ms: float) -> tuple[str, tuple[TimedWord, ...]]:
-    """The likeliest text and its words: as they are displayed where the service times those."""
+    """Return the most likely text and its words, in display form if the service sends timestamps for them."""
     if found.status != _SUCCESS or not found.readings:
         return found.display if found.status == _SUCCESS else "", ()
     best = found.readings[0]
@@ -345,7 +373,7 @@ def _read_reading(found: _Result, began_ms: float) -> tuple[str, tuple[TimedWord
 
 
 def _make_segmentation(settings: ListenSettings) -> dict[str, Any]:
-    """A silence is the mode `Custom`, whatever else is asked for."""
+    """Return the segmentation mode. A configured silence requires mode `Custom` and overrides `semantic`."""
     if settings.segmentation_silence_ms is not None:
         return {"mode": "Custom", "segmentationSilenceTimeoutMs": settings.segmentation_silence_ms}
     return {"mode": "Semantic"} if settings.segmentation == "semantic" else {}
@@ -362,7 +390,7 @@ def _make_identification(locales: Sequence[str]) -> Mapping[str, Any]:
 
 
 def _make_status_error(provider: str, status: str) -> ProviderError:
-    """The error for a phrase that tells of one. Forbidden: a free resource has used up its quota."""
+    """Return the error for a phrase's status. `Forbidden` means that a free resource has used up its quota."""
     match status:
         case "TooManyRequests":
             return ProviderBusy(provider, f"error {status}")
@@ -373,7 +401,7 @@ def _make_status_error(provider: str, status: str) -> ProviderError:
     return ProviderError(provider, "error in a phrase")
 
 
-# Characters that XML 1.0 cannot hold, not even escaped.
+# Characters that XML 1.0 cannot represent, not even escaped.
 _IMPOSSIBLE: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPEAK: Final = (
     "<speak version='1.0' xmlns='http://www.w3.org/2001/10/synthesis' xmlns:mstts='http://www.w3.org/2001/mstts' "
@@ -384,7 +412,7 @@ _PHONEME: Final = "<phoneme alphabet='ipa' ph={ipa}>{word}</phoneme>"
 
 
 class AzureTone(Struct, frozen=True):
-    """How a voice speaks; its own where empty."""
+    """SSML attributes of a voice. Empty values use the voice's defaults."""
 
     style: str = ""
     rate: str = ""
@@ -393,8 +421,13 @@ class AzureTone(Struct, frozen=True):
 
 
 class AzureVoice(Struct, frozen=True):
-    """voice_id: the short name, which begins with the voice's own locale. lexicon_url: empty for none. phonemes: of the
-    agent."""
+    """A voice and its settings.
+
+    Attributes:
+        voice_id: The short name, which begins with the voice's own locale.
+        lexicon_url: Empty for no lexicon.
+        phonemes: The agent's pronunciations.
+    """
 
     voice_id: str
     tone: AzureTone = AzureTone()
@@ -402,12 +435,12 @@ class AzureVoice(Struct, frozen=True):
     phonemes: Phonemes = NO_PHONEMES
 
     def speaks(self, language: str) -> bool:
-        """Whether it can speak a language."""
+        """Return whether the voice can speak a language."""
         return speaks_locale(self.voice_id, language)
 
 
 def make_ssml(voice: AzureVoice, locale: str, text: str) -> str:
-    """A text in a language that the voice speaks."""
+    """Return SSML for a text in a language that the voice speaks."""
     content = _with_phonemes(_IMPOSSIBLE.sub(" ", text), voice.phonemes.find(locale))
     for element, attributes in reversed(_markup(voice, locale)):
         values = "".join(f" {name}={quoteattr(value)}" for name, value in attributes if value)
@@ -418,7 +451,7 @@ def make_ssml(voice: AzureVoice, locale: str, text: str) -> str:
 
 
 def _with_phonemes(text: str, ipa: Mapping[str, str]) -> str:
-    """The text escaped, and its words that have IPA (by the word in lower case) in an element that tells it."""
+    """Escape the text, and wrap the words that have IPA in phoneme elements. `ipa` has lower-case words as keys."""
     if not ipa:
         return escape(text)
     words = "|".join(map(re.escape, sorted(ipa, key=len, reverse=True)))
@@ -431,7 +464,7 @@ def _with_phoneme(part: str, ipa: str) -> str:
 
 
 def _markup(voice: AzureVoice, locale: str) -> Sequence[tuple[str, Sequence[tuple[str, str]]]]:
-    """Elements around the text, the outermost first."""
+    """Return the elements around the text, outermost first."""
     tone, found = voice.tone, []
     if service_language(locale) != service_language(voice.voice_id):
         found.append(("lang", [("xml:lang", locale)]))
@@ -470,7 +503,7 @@ class _BoundaryText(Struct, frozen=True):
 
 
 class _Data(Struct, frozen=True):
-    """Offset, Duration: ticks in the turn's audio."""
+    """Data of a word boundary. Offset and duration are ticks in the turn's audio."""
 
     offset: float = msgspec.field(name="Offset", default=0)
     duration: float = msgspec.field(name="Duration", default=0)
@@ -490,10 +523,15 @@ _SPEECH_DECODER: Final = msgspec.json.Decoder(_Metadata)
 
 
 class SpokenTurns:
-    """The turns of one utterance, as contexts of which none takes a second text. locale: of the text. make_id: a new id
-    at each call.
+    """The turns of one utterance. Each turn takes a single text.
 
-    has_audio: audio came since the last text was sent. heard: any message came since then.
+    Attributes:
+        has_audio: Whether audio has arrived since the last text was sent.
+        heard: Whether any message has arrived since the last text was sent.
+
+    Args:
+        locale: Locale of the text.
+        make_id: Returns a new id for each call.
     """
 
     is_open = False
@@ -505,23 +543,23 @@ class SpokenTurns:
         self._make_id = make_id
         self._id = ""
         self._is_done = True
-        self._began_ms = self._audio_ms = 0.0  # where the turn's audio begins, and all audio so far
+        self._began_ms = self._audio_ms = 0.0  # start of the turn's audio, and length of all audio so far
         self._words = _TurnWords([])
         self.has_audio = False
         self.heard = True
 
     @property
     def is_done(self) -> bool:
-        """Whether the turn is over."""
+        """Whether the turn has ended."""
         return self._is_done
 
     @property
     def unfinished_id(self) -> str:
-        """The turn that the service still speaks, as far as it told; empty for none."""
+        """Id of the turn that the service has not ended; empty if there is none."""
         return self._id
 
     def add_text(self, text: str) -> tuple[bytes, ...]:
-        """The messages that have a text spoken; none for blanks. Not while a turn is not done."""
+        """Return the messages that speak a text; none for blank text. The previous turn must be done."""
         if not text.strip():
             return ()
         self._id, self._is_done = self._make_id(), False
@@ -531,20 +569,20 @@ class SpokenTurns:
         return make_json("synthesis.context", self._id, _CONTEXT), make_text("ssml", self._id, ssml, SSML)
 
     def finish(self) -> bytes:
-        """Nothing: each text ends its turn."""
+        """Return no message, because each text ends its turn."""
         return b""
 
     def cancel(self) -> bytes:
-        """The message that stops the turn, if one is spoken."""
+        """Return the message that stops the current turn; empty if the turn is done."""
         if self._is_done:
             return b""
         self._is_done = True
         return make_json("synthesis.control", self._id, {"action": "stop"})
 
     def read(self, message: AzureMessage) -> SpeechChunk | None:
-        """Take a message of the connection; return the audio or the words in it. Raises ProviderError."""
+        """Process a message. Returns the audio or words in it. Raises ProviderError."""
         if message.request_id != self._id or not self._id:
-            return None  # of a turn that was stopped
+            return None  # belongs to a stopped turn
         self.heard = True
         if message.path == "turn.end":
             return self._end()
@@ -563,7 +601,7 @@ class SpokenTurns:
         return SpeechChunk(b"", tuple(words)) if words else None
 
     def _read_words(self, message: AzureMessage) -> tuple[TimedWord, ...]:
-        """Raises ProviderError."""
+        """Return the words in a metadata message. Raises ProviderError."""
         try:
             marks = _SPEECH_DECODER.decode(message.body).marks
         except DECODE_ERRORS:
@@ -572,9 +610,15 @@ class SpokenTurns:
 
 
 class _TurnWords:
-    """The words of a turn. written: as they were sent.
+    """Collects the timed words of a turn.
 
-    Some voices tell 0 for each word: then nothing but the first is taken, and the others are spread over the audio."""
+    Some voices report offset 0 for each word. Only the first word is then taken from the service, and the other words
+    are
+    spread over the audio.
+
+    Args:
+        written: The words as sent to the service.
+    """
 
     def __init__(self, written: list[str]) -> None:
         self._written = written
@@ -582,7 +626,7 @@ class _TurnWords:
         self._latest_ms = -1.0
 
     def add(self, mark: _Mark, began_ms: float) -> list[TimedWord]:
-        """The word of a mark, if it is one, with a time behind those before it."""
+        """Return the word of a boundary mark if its time is after the previous words; otherwise nothing."""
         data = mark.data
         at_ms = data.offset / TICKS_PER_MS
         if mark.type != _WORD or data.text is None or data.text.kind != _WORD or at_ms <= self._latest_ms:
@@ -592,7 +636,7 @@ class _TurnWords:
         return [TimedWord(unescape(data.text.text), start_ms, start_ms + data.duration / TICKS_PER_MS)]
 
     def end(self, began_ms: float, ends_ms: float) -> list[TimedWord]:
-        """The words that got no time, where nearly none did."""
+        """Return the words that are still without times, if the service timed at most one word."""
         if self._count > 1 or self._count >= len(self._written) or ends_ms <= began_ms:
             return []
         pace = (ends_ms - began_ms) / timing_length(self._written)
@@ -600,32 +644,32 @@ class _TurnWords:
 
 
 def make_listen_settings(name: str, options: AzureSpeechToTextOptions, language: str) -> ListenSettings:
-    """What a session is about. language: of the call. Raises ProviderError for one that the service does not know."""
+    """Return a session's settings. Raises ProviderError if Azure does not support a language."""
     wanted = options.languages or (options.language or language,)
     locales = tuple(require_locale(name, one) for one in wanted)
     return ListenSettings(locales, options.keyterm, options.segmentation, options.segmentation_silence_ms)
 
 
 def make_listen_url(options: AzureSpeechToTextOptions, settings: ListenSettings) -> str:
-    """Where a connection of the recognizer is opened."""
+    """Return the URL of a recognizer connection."""
     path = UNIVERSAL_PATH if len(settings.locales) > 1 else LISTEN_PATH
     return make_url(find_base_url(options.base_url, options.region, "stt"), path, make_query(options, settings))
 
 
 def make_speak_url(options: AzureTextToSpeechOptions) -> str:
-    """Where a connection of a voice is opened."""
+    """Return the URL of a voice connection."""
     base = find_base_url(options.base_url, options.region, "tts")
     return make_url(base, SPEAK_PATH, {"deploymentId": options.endpoint_id or None})
 
 
 def make_voice(options: AzureTextToSpeechOptions, phonemes: Phonemes) -> AzureVoice:
-    """How a voice speaks with these options."""
+    """Return the voice that these options configure."""
     tone = AzureTone(options.style, options.rate, options.pitch, options.volume)
     return AzureVoice(options.voice_id, tone, options.lexicon_url, phonemes)
 
 
 def make_query(options: AzureSpeechToTextOptions, settings: ListenSettings) -> dict[str, QueryItem]:
-    """What a connection of the recognizer is opened with. A model of one's own has its own language."""
+    """Return the query of a recognizer connection. A custom model has a fixed language, so no language is sent."""
     is_one = len(settings.locales) == 1 and not options.endpoint_id
     return {
         "language": settings.locales[0] if is_one else None,
@@ -639,7 +683,7 @@ def make_query(options: AzureSpeechToTextOptions, settings: ListenSettings) -> d
 
 
 def require_locale(name: str, language: str) -> str:
-    """Raises ProviderError for a language that the service does not know."""
+    """Return Azure's locale for a language. Raises ProviderError if Azure does not support the language."""
     locale = find_locale(language)
     if not locale:
         raise ProviderError(name, f"Azure knows no {language!r}", retryable=False, cause="refused")

@@ -1,1 +1,1 @@
-"""Cartesia: recognizers and voices."""
+"""Adapter for Cartesia's recognizers and voices."""

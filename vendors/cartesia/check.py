@@ -1,5 +1,8 @@
-"""How control tries a key of Cartesia's: a recognizer by a session without audio, a voice by one short word, because
-only that tries model and voice; both by "Get Voice" and "List Voices". Source: docs/develop/vendors/cartesia.md."""
+"""How control checks a Cartesia key.
+
+A recognizer opens a session without audio. A voice speaks one short word, because only speech checks the model and the
+voice. Both keys are also checked with "Get Voice" and "List Voices". Source: docs/develop/vendors/cartesia.md.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -19,7 +22,7 @@ from vendors.cartesia.wire import (
     make_voice,
 )
 
-# Of the API of voices, whose answers are not read.
+# API version of the voices endpoints. Only their status is used, not their response bodies.
 _DOCUMENTS_VERSION: Final = "2026-03-01"
 
 

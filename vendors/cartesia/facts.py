@@ -1,4 +1,4 @@
-"""What Cartesia's recognizers and voices can do and be asked; pure."""
+"""Options and features of Cartesia's recognizers and voices; no I/O."""
 
 from typing import Annotated, Final
 
@@ -15,18 +15,26 @@ from shared.providers.options import (
 CARTESIA_URL: Final = "wss://api.cartesia.ai"
 # The voice of Cartesia's own examples for agents (Katie).
 CARTESIA_VOICE_ID: Final = "f786b574-daa5-4673-aa0c-cbe3e8534c02"
-# Of all keyterms together (Cartesia's reference).
+# Maximum length of all keyterms together (Cartesia's API reference).
 CARTESIA_KEYTERM_CHARACTERS: Final = 1_200
 
 
 class CartesiaSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: `ink-2` (English) or `ink-whisper`. base_url: scheme and host. turns: the vendor finds the ends of turns
-    by itself; else it is told when a text is to be final. language: in place of the call's. keyterm: words to expect
-    (`ink-2`).
+    """Options of a Cartesia recognizer.
 
-    turn_…: with `turns`, the vendor's default where None: thresholds of the likelihood that the caller speaks, in the
-    order start > eager_end > end, and the longest wait for the end. answer_s: with `turns`, how long the vendor may say
-    nothing new once a text was asked for. connect_s: limit of a new connection.
+    Attributes:
+        model: `ink-2` (English) or `ink-whisper`.
+        base_url: Scheme and host.
+        turns: Whether the vendor detects the ends of turns. Otherwise we request each final text.
+        language: Replaces the call's language.
+        keyterm: Expected words (`ink-2`).
+        turn_start_threshold: Likelihood of speech at which a turn starts. Requires `turns`, as do the following
+            options. Thresholds must satisfy start > eager_end > end. None uses the vendor's default.
+        turn_eager_end_threshold: Likelihood of speech below which a turn may be over. None uses the vendor's default.
+        turn_end_threshold: Likelihood of speech below which a turn is over. None uses the vendor's default.
+        turn_end_timeout_ms: Maximum wait for the end of a turn. None uses the vendor's default.
+        answer_s: With `turns`: after a text was requested, how long the vendor may send nothing new.
+        connect_s: Time limit for a new connection.
     """
 
     model: Name = "ink-2"
@@ -48,8 +56,16 @@ class CartesiaSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=Tru
 
 
 class CartesiaTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: `sonic-…`. base_url: scheme and host. speed, volume: times the voice's own. emotion: as the vendor names
-    it. connect_s: limit of a new connection."""
+    """Options of a Cartesia voice.
+
+    Attributes:
+        model: `sonic-…`.
+        base_url: Scheme and host.
+        speed: Relative to the voice's default.
+        volume: Relative to the voice's default.
+        emotion: One of the vendor's names.
+        connect_s: Time limit for a new connection.
+    """
 
     model: Name = "sonic-3.5"
     api_key: str = ""
@@ -62,7 +78,7 @@ class CartesiaTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=Tru
     connect_s: Seconds = 3.0
 
 
-# The models that know English alone.
+# This model supports only English.
 ENGLISH: Final = "ink-2"
 _RECOGNIZERS: Final = (
     RecognizerFacts(
@@ -105,5 +121,6 @@ FACTS: Final = VendorFacts(
     schemas={"stt": CartesiaSpeechToTextOptions, "tts": CartesiaTextToSpeechOptions},
     services={"stt": _RECOGNIZERS, "tts": _VOICES},
     keyterms=KeytermOption("keyterm", (ENGLISH,), most=100, most_characters=CARTESIA_KEYTERM_CHARACTERS),
-    reads_figures=True,  # Cartesia, "Formatting text for Sonic"; it times the words as they are written
+    # Cartesia, "Formatting text for Sonic". Word timestamps contain the words as written.
+    reads_figures=True,
 )

@@ -1,6 +1,6 @@
-"""Vendor `cartesia`: recognizer Ink and voice Sonic, over WebSockets, with mu-law at 8 kHz throughout.
+"""Media adapter for `cartesia`: recognizer Ink and voice Sonic over WebSockets, with mu-law at 8 kHz.
 
-TextToSpeech by Cartesia: each utterance takes a warm connection and gives it back.
+Each utterance of a voice takes an open connection and returns it afterwards.
 """
 
 import uuid
@@ -70,7 +70,7 @@ def _make_tts(setup: ProviderSetup) -> ContextTextToSpeech[SpeechMessage]:
 def _share_connections(
     resources: VendorResources, target: SocketTarget, api_key: str
 ) -> WarmConnections[SpeechConnection]:
-    """The connections of all calls with this provider, address and key."""
+    """Return the connections that all calls with this provider, URL and key share."""
     key = (SpeechConnection, target.provider, target.url, api_key, target.guard is not None)
     return resources.share_account(
         key, lambda: WarmConnections(lambda: SpeechConnection.open(target, PROTOCOL)), WarmConnections.close
@@ -84,14 +84,15 @@ def _model(options: CartesiaSpeechToTextOptions | CartesiaTextToSpeechOptions) -
 _STT_REQUEST: Final = frozenset({"language", "keyterm"})
 _TTS_REQUEST: Final = frozenset({"voice_id", "speed", "volume", "emotion", "pronunciation_dict_id"})
 
-# Final texts: 0.81 s is the p99 in pipecat's table of STT services (1.14). Sonic: Cartesia names 0.09 s to the first
-# byte, without the network and without a p99, so the bound of all deadlines holds until it is learned.
+# Final texts: pipecat's table of STT services (1.14) lists a p99 of 0.81 s. Sonic: Cartesia publishes 0.09 s to the
+# first byte, without the network and without a p99. The upper limit of all deadlines is used until measured values
+# exist.
 _FINAL_P99_S: Final = 0.81
 _VOICE_WAIT: Final = UsualWait(0.15, 0.9)
 
 
 def _stt_wait(options: CartesiaSpeechToTextOptions) -> UsualWait:
-    """With turns a text that Cartesia says nothing new for comes after answer_s."""
+    """Return the usual wait. With `turns`, an answer without news from Cartesia comes after answer_s."""
     return UsualWait(0.4, max(_FINAL_P99_S, options.answer_s if options.turns else 0.0))
 
 

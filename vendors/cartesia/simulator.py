@@ -1,16 +1,12 @@
 """A simulated Cartesia: speech over `/tts/websocket`, recognition over `/stt/websocket` and `/stt/turns/websocket`.
 
-Billed as Cartesia does: the characters that the voice was sent, and the audio that a recognizer was sent.
-Documents: docs.cartesia.ai/api-reference/voices/list and …/voices/get.
+The recognizer Ink finalizes texts on request, or detects turns. The voice speaks contexts over one WebSocket, each in
+its
+own task. Like Cartesia, the simulator bills the characters sent to the voice and the audio sent to a recognizer.
 
-Handshakes and errors of a simulated Cartesia.
-
-Written from docs/develop/vendors/cartesia.md. Not known of the vendor: the error code of an account without credit
-and the close code after five idle minutes.
-
-The recognizers of a simulated Cartesia: Ink with texts that are finalized on request, and Ink with turns.
-
-The voice of a simulated Cartesia: contexts over one WebSocket, each a task of its own.
+The simulator follows docs/develop/vendors/cartesia.md and docs.cartesia.ai/api-reference/voices/list and …/voices/get.
+Two facts about Cartesia are unknown: the error code of an account without credit, and the close code after five idle
+minutes.
 """
 
 import asyncio
@@ -43,13 +39,17 @@ from simulator.vendors.silence import SilenceMeter
 from simulator.vendors.speech_chunks import VoiceFailed, pace_chunks
 from simulator.vendors.voice import SimulatedVoice, SpokenText, SpokenWord, speak, speak_clips
 
-# From this Cartesia-Version on, errors are structured; before it they are one line of text.
+# From this Cartesia-Version on, errors are structured. Earlier versions send a line of text.
 STRUCTURED_ERRORS: Final = "2026-03-01"
 
 
 @dataclass(frozen=True, slots=True)
 class CartesiaFailure:
-    """An error that the vendor reports. code: for programs, empty where there is none."""
+    """An error that the vendor reports.
+
+    Attributes:
+        code: Machine-readable code; empty if there is none.
+    """
 
     status: int
     code: str
@@ -58,7 +58,7 @@ class CartesiaFailure:
 
 
 class RequestRefused(Exception):
-    """A message of the client is answered by an error."""
+    """A client's message is answered with an error."""
 
     def __init__(self, failure: CartesiaFailure) -> None:
         super().__init__(failure.title)
@@ -73,26 +73,26 @@ RATE_LIMITED: Final = CartesiaFailure(
     429, "concurrency_limited", "Too many concurrent requests", "The plan's concurrency limit is exceeded."
 )
 FAILED: Final = CartesiaFailure(500, "internal_error", "Internal server error", "Something went wrong.")
-# Refusals of a handshake: they strike an open connection as its end. Those of speech are of contexts.
+# Faults that refuse a handshake and close an open connection. Speech quotas apply to contexts instead.
 _ENDS: Final[tuple[FaultKind, ...]] = ("refuse", "unauthorized")
 _QUOTAS: Final[tuple[FaultKind, ...]] = ("no_credit", "rate_limited")
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptedConnection(FaultySocket):
-    """A WebSocket whose handshake is over."""
+    """A WebSocket after its handshake."""
 
     version: str
     request_id: str
 
     async def send_failure(self, failure: CartesiaFailure, **more: Any) -> None:
-        """Send an error as an event."""
+        """Send an error event."""
         body = error_body(failure, self.version, self.request_id)
         await self.socket.send_json({"type": "error", "status_code": failure.status, **body, **more})
 
 
 async def accept(state: VendorState, request: web.Request, role: Role) -> AcceptedConnection | web.Response:
-    """Answer a handshake; a response when it is refused."""
+    """Answer a handshake. Returns the connection, or the response if the handshake is refused."""
     faults = state.open(role)
     if faults.has("refuse"):
         reset_connection(request)
@@ -100,7 +100,8 @@ async def accept(state: VendorState, request: web.Request, role: Role) -> Accept
     version = request.headers.get("cartesia-version", "") or request.query.get("cartesia_version", "")
     request_id = str(uuid.uuid4())
     failure = _find_failure(state, request, faults, version)
-    if failure is None and role == "stt":  # its limits are of connections; those of speech are of contexts
+    # Recognizer limits count connections. Speech limits count contexts.
+    if failure is None and role == "stt":
         failure = NO_CREDIT if faults.has("no_credit") else RATE_LIMITED if faults.has("rate_limited") else None
     if failure is not None:
         if version < STRUCTURED_ERRORS:
@@ -112,7 +113,7 @@ async def accept(state: VendorState, request: web.Request, role: Role) -> Accept
 
 
 def error_body(failure: CartesiaFailure, version: str, request_id: str) -> dict[str, Any]:
-    """The fields of an error."""
+    """Return an error in the format of the requested API version."""
     if version < STRUCTURED_ERRORS:
         return {"error": f"{failure.title}: {failure.message}", "done": True}
     return {
@@ -140,7 +141,7 @@ _PER_MS: Final = RATE // 1_000
 _GARBAGE: Final = '{"type": "transcript", "text'
 _KEYTERMS, _KEYTERM_CHARACTERS = 100, 1_200
 _ENCODINGS: Final = ("pcm_mulaw", "pcm_s16le")
-# Range and default of each threshold, in the order that they have to keep.
+# Each threshold's minimum, maximum and default. Configured thresholds must keep this order.
 _THRESHOLDS: Final = {
     "turn_start_threshold": (0.5, 0.9, 0.8),
     "turn_eager_end_threshold": (0.3, 0.6, 0.4),
@@ -150,9 +151,16 @@ _THRESHOLDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class RecognizerTiming:
-    """How the recognizers behave. final_s: from a request for the text to it. result_s: from a word to its result.
-    segment_words: after so many words a text becomes final unasked. eager_ms, end_ms: silence after which a turn may
-    be over, and is. idle_s: a connection without messages is closed."""
+    """Behavior of the simulated recognizers.
+
+    Attributes:
+        final_s: Time from the request for a text to the text.
+        result_s: Time from a word to its result.
+        segment_words: Number of words after which a text becomes final without a request.
+        eager_ms: Silence after which a turn may be over.
+        end_ms: Silence after which a turn is over.
+        idle_s: A connection without messages is closed after this time.
+    """
 
     final_s: float = 0.15
     result_s: float = 0.05
@@ -163,7 +171,12 @@ class RecognizerTiming:
 
 
 class CartesiaRecognizers:
-    """All connections of the recognizers. make_ear: what one session hears. queries: of all handshakes."""
+    """The simulated recognizers with all their connections.
+
+    Attributes:
+        make_ear: Makes the recognizer that listens to a new session.
+        queries: Query parameters of all handshakes.
+    """
 
     def __init__(
         self, state: VendorState, make_ear: Callable[[], Hearing], timing: RecognizerTiming | None = None
@@ -174,7 +187,6 @@ class CartesiaRecognizers:
         self.queries: list[dict[str, list[str]]] = []
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """What the server answers."""
         return [
             web.get("/stt/websocket", self._serve_finals),
             web.get("/stt/turns/websocket", self._serve_turns),
@@ -196,7 +208,7 @@ class CartesiaRecognizers:
 
 
 class _Session:
-    """One connection: messages are read at once and worked on in their order."""
+    """A recognizer connection. Messages are read immediately and processed in order."""
 
     models = frozenset(("ink-2", "ink-whisper", "ink-whisper-2025-06-04"))
 
@@ -211,7 +223,7 @@ class _Session:
         self._billed = 0  # bytes of mu-law
 
     async def run(self) -> None:
-        """Read until the connection is over."""
+        """Serve the connection until it ends."""
         failure = self._find_failure()
         if failure is not None:
             await self._accepted.send_failure(failure)
@@ -227,7 +239,7 @@ class _Session:
             self._state.bill("stt", self._query["model"], "ms", self._billed / _PER_MS)
 
     async def _read(self) -> bool:
-        """Take one message; false at the end."""
+        """Read one message. Returns False at the end of the connection."""
         if self._faults.reads_nothing:
             await self._accepted.ignore_client()
             return False
@@ -258,7 +270,7 @@ class _Session:
         except FaultCut:
             self._accepted.reset()
         except ConnectionError:
-            pass  # the client has gone
+            pass  # the client has disconnected
 
     def _find_failure(self) -> CartesiaFailure | None:
         if self._query.get("model", "") not in self.models:
@@ -271,17 +283,17 @@ class _Session:
         return None
 
     async def _greet(self) -> None:
-        """Say that the settings are accepted."""
+        """Confirm that the settings are accepted."""
 
     async def _hear(self, ulaw: bytes) -> None:
         raise NotImplementedError
 
     async def _obey(self, command: str) -> bool:
-        """Obey a command; return whether the session is over."""
+        """Execute a command. Returns whether the session is over."""
         raise NotImplementedError
 
     async def _send_unit(self, message: dict[str, Any]) -> None:
-        """Send one result, or the error in its place."""
+        """Send a result, or the connection's fault in its place."""
         if self._faults.reports_error:
             await self._accepted.send_failure(FAILED)
             await self._accepted.socket.close()
@@ -295,7 +307,7 @@ class _Session:
 
 
 class _FinalsSession(_Session):
-    """`/stt/websocket`. Texts are deltas from the last final one."""
+    """A session of `/stt/websocket`. Each text continues after the last final text."""
 
     def __init__(self, listening: CartesiaRecognizers, accepted: AcceptedConnection) -> None:
         super().__init__(listening, accepted)
@@ -335,7 +347,9 @@ class _FinalsSession(_Session):
             await self._send(interim)
 
     def _result(self, *, is_final: bool) -> dict[str, Any]:
-        """A blank stands before all texts but the first, because texts are joined as they are."""
+        """Return the message for the pending words. All texts but the first begin with a space, because clients
+        concatenate them.
+        """
         text = " ".join(word.text for word in self._words)
         times = {
             "words": [word.text for word in self._words],
@@ -353,7 +367,7 @@ class _FinalsSession(_Session):
 
 
 class _TurnsSession(_Session):
-    """`/stt/turns/websocket`. Transcripts are those of the whole turn."""
+    """A session of `/stt/turns/websocket`. Each transcript contains the whole turn."""
 
     models = frozenset(("ink-2",))
 
@@ -400,7 +414,7 @@ class _TurnsSession(_Session):
         await self._send_unit(self._event("turn.update"))
 
     async def _judge(self) -> None:
-        """Decide whether the turn may be over, is over, or goes on."""
+        """Send an event if the turn may be over, is over, or continues."""
         quiet_ms = self._silence.quiet_ms
         if quiet_ms >= self._timing.end_ms:
             await self._end_turn()
@@ -448,7 +462,7 @@ def _to_ulaw(pcm: bytes) -> bytes:
 # Fields that may differ between two inputs of a context.
 _FREE: Final = ("transcript", "continue", "flush", "duration")
 _NEEDED: Final = ("model_id", "transcript", "voice", "output_format", "context_id")
-# The SDK's list (its type TTSModel), and the one that came after it.
+# The SDK's list of models (type TTSModel), and one newer model.
 MODELS: Final = frozenset(
     [
         "sonic-3.6",
@@ -467,10 +481,19 @@ GARBAGE: Final = '{"type": "chunk", "context_id'
 
 @dataclass(frozen=True, slots=True)
 class SpeechTiming:
-    """How the voice behaves. first_audio_ms: from an input to its first chunk. chunk_ms: audio of a chunk. speed: of
-    generation, in times real time. context_ms: after its last audio a context is forgotten. idle_s: an unused
-    connection is closed. max_buffer_ms: the default of `max_buffer_delay_ms`. max_contexts: at once, in all
-    connections. late_chunks: sent of a context after it was cancelled. voice: what speaks."""
+    """Behavior of the simulated voice.
+
+    Attributes:
+        first_audio_ms: Time from an input to its first chunk.
+        chunk_ms: Length of the audio in a chunk.
+        speed: Speed of the generation relative to real time.
+        context_ms: A context expires this long after its last audio.
+        idle_s: An unused connection is closed after this time.
+        max_buffer_ms: Default of `max_buffer_delay_ms`.
+        max_contexts: Maximum number of concurrent contexts on all connections.
+        late_chunks: Number of chunks sent after a context was canceled.
+        voice: Produces the audio.
+    """
 
     first_audio_ms: float = 90.0
     chunk_ms: int = 100
@@ -488,8 +511,13 @@ class _ContextFailed(Exception):
 
 
 class CartesiaSpeech:
-    """All connections of the voice. voices: ids that it knows, None for any. cancelled: ids of contexts that clients
-    cancelled. contexts: ids of all."""
+    """The simulated voice with all its connections.
+
+    Attributes:
+        voices: Ids of the existing voices; None accepts any id.
+        cancelled: Ids of contexts that clients canceled.
+        contexts: Ids of all contexts.
+    """
 
     def __init__(
         self, state: VendorState, timing: SpeechTiming | None = None, voices: frozenset[str] | None = None
@@ -502,7 +530,6 @@ class CartesiaSpeech:
         self.cancelled: list[str] = []
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """What the server answers."""
         return [web.get("/tts/websocket", self._serve)]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
@@ -515,7 +542,12 @@ class CartesiaSpeech:
 
 @dataclass(slots=True)
 class _Context:
-    """One context. fields: equal in all its inputs. inputs: texts to speak, None when the client has finished."""
+    """A context of the voice.
+
+    Attributes:
+        fields: Settings, which must be equal in all inputs.
+        inputs: Texts to speak; None when the client has finished.
+    """
 
     fields: dict[str, Any]
     inputs: "asyncio.Queue[str | None]" = field(default_factory=asyncio.Queue)
@@ -526,7 +558,7 @@ class _Context:
     task: "asyncio.Task[None] | None" = None
 
     def release_buffer(self) -> None:
-        """Hand what was buffered to the voice."""
+        """Pass the buffered text to the voice."""
         if self.flush is not None:
             self.flush.cancel()
             self.flush = None
@@ -536,7 +568,7 @@ class _Context:
 
 
 class _SpeechConnection:
-    """One WebSocket."""
+    """A voice connection."""
 
     def __init__(self, speech: CartesiaSpeech, accepted: AcceptedConnection) -> None:
         self._speech = speech
@@ -544,10 +576,10 @@ class _SpeechConnection:
         self._socket = accepted.socket
         self._faults = accepted.faults
         self._contexts: dict[str, _Context] = {}
-        self._over: set[str] = set()  # finished, cancelled or forgotten
+        self._over: set[str] = set()  # finished, canceled or expired contexts
 
     async def run(self) -> None:
-        """Read until the connection is over."""
+        """Serve the connection until it ends."""
         try:
             while await self._read():
                 pass
@@ -558,7 +590,7 @@ class _SpeechConnection:
             self._speech.active.difference_update(self._contexts)
 
     async def _read(self) -> bool:
-        """Take one message; false at the end."""
+        """Read one message. Returns False at the end of the connection."""
         if self._faults.reads_nothing:
             await self._accepted.ignore_client()
             return False
@@ -582,7 +614,7 @@ class _SpeechConnection:
         return True
 
     def _take(self, request: dict[str, Any], context_id: str) -> None:
-        """Raises RequestRefused."""
+        """Process a request for a context. Raises RequestRefused."""
         if request.get("cancel"):
             self._cancel(context_id)
             return
@@ -630,7 +662,7 @@ class _SpeechConnection:
         return context
 
     def _buffer(self, context: _Context, text: str, *, is_last: bool, flush: bool) -> None:
-        """Buffer text until it ends a sentence or the delay is over; without a delay it is spoken at once."""
+        """Buffer text until it ends a sentence or the delay has passed. Without a delay, the text is spoken at once."""
         delay = context.fields.get("max_buffer_delay_ms")
         delay = self._speech.timing.max_buffer_ms if delay is None else float(delay)
         context.buffered += text
@@ -674,9 +706,9 @@ class _SpeechConnection:
                 limit_s = self._speech.timing.context_ms / 1_000
             await self._send({"type": "done", "done": True, "context_id": context_id})
         except (TimeoutError, _ContextFailed):
-            pass  # forgotten
+            pass  # the context has expired
         except ConnectionError:
-            pass  # the client has gone
+            pass  # the client has disconnected
         except FaultCut:
             self._accepted.reset()
         self._forget(context_id)
@@ -735,14 +767,19 @@ def _refuse(status: int, code: str, message: str) -> RequestRefused:
 
 
 def _shift(words: Iterable[SpokenWord], by_ms: float) -> Iterator[SpokenWord]:
-    """The words with times in the context's audio."""
+    """Shift word times from a text's audio to the context's audio."""
     for word in words:
         yield SpokenWord(word.text, word.start_ms + by_ms, word.end_ms + by_ms)
 
 
 @dataclass(slots=True)
 class SimulatedCartesia:
-    """make_ear: what each new recognizer's session hears. voices: ids of the voices that there are, None for any."""
+    """A simulated Cartesia account.
+
+    Attributes:
+        make_ear: Makes the recognizer that listens to a new session.
+        voices: Ids of the existing voices; None accepts any id.
+    """
 
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar
@@ -751,14 +788,13 @@ class SimulatedCartesia:
     voices: frozenset[str] | None = None
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """All addresses."""
         speech = CartesiaSpeech(self.state, self.speech_timing, self.voices)
         recognizers = CartesiaRecognizers(self.state, self.make_ear, self.recognizer_timing)
         return add_documents([*speech.routes(), *recognizers.routes()], cartesia_documents(self.state))
 
 
 def cartesia_documents(state: VendorState) -> list[web.RouteDef]:
-    """`/voices` and `/voices/{id}`; every id is a voice."""
+    """Return the routes `/voices` and `/voices/{id}`. Every id is a valid voice."""
 
     async def list_voices(request: web.Request) -> web.Response:
         return _answer(request, {"data": [_voice("f786b574-daa5-4673-aa0c-cbe3e8534c02")], "has_more": False})

@@ -1,25 +1,17 @@
-"""Messages, addresses and errors of Cartesia; no input or output.
+"""Messages, URLs and errors of Cartesia's voices and recognizers; no I/O.
 
-What Cartesia's protocols have in common: version, addresses and errors; pure.
+`/tts/websocket`: a context is a stretch of speech with one prosody. The vendor forgets a context 1 s after its last
+audio, and its id must not be reused. So we end a context when no text arrives for a while, and open a new context for
+later text. Contexts would be spoken simultaneously, so only one is open at a time.
 
-Source: cartesia 4.2.0 (its types and resources) and docs.cartesia.ai; put together in docs/develop/vendors/cartesia.md.
+`/stt/turns/websocket`: the vendor detects turns. Its events that a turn may be over, is over or continues are passed on
+as evidence. They carry no probabilities; the configured thresholds that they imply are used instead. The vendor accepts
+no request for a text and reports no position in the audio. A requested text is therefore the text of a turn that ended
+or may be over, or else the latest text once nothing new has arrived for a while.
 
-Cartesia's `/tts/websocket`: the contexts of one utterance, as messages out and messages in; pure.
+`/stt/websocket`: texts are finalized on request.
 
-A context is a stretch of speech with one prosody. The vendor forgets it 1 s after its last audio, and an id must not be
-used again: so a context is ended when no text comes for a while, and later text opens another one. Only one is open at
-a time, because contexts are spoken at the same time, not one after another.
-
-Cartesia's `/stt/turns/websocket`: our caller's turn from the vendor's turns, which it begins and ends itself; pure.
-
-Where the vendor believes that a turn may be over, is over, or goes on after all, is passed on as evidence. It tells no
-figures; the thresholds that it has crossed stand for them.
-
-The vendor cannot be asked for a text, and says nothing of where in the audio it is. So a text that is asked for is the
-one with which it ends a turn, or says that the turn may be over; else the last known one, once nothing new came for a
-while.
-
-Cartesia's `/stt/websocket`: a caller's turn from texts that are finalized on request; pure.
+Source: cartesia 4.2.0 (its types and resources) and docs.cartesia.ai, collected in docs/develop/vendors/cartesia.md.
 """
 
 import re
@@ -46,7 +38,7 @@ from shared.providers.turn_calibration import CALIBRATIONS
 from shared.providers.voice_contexts import SpeechContext
 from vendors.cartesia.facts import ENGLISH, CartesiaSpeechToTextOptions, CartesiaTextToSpeechOptions
 
-# The messages here are those of this version; the vendor keeps a dated version as it was.
+# The API version of the messages in this module. The vendor keeps dated versions unchanged.
 VERSION: Final = "2026-08-14"
 
 QueryField = str | int | float | Sequence[str] | None
@@ -58,26 +50,26 @@ _TIMEOUTS: Final = (408, 504)
 
 
 class ErrorEvent(Struct, frozen=True):
-    """An error of a WebSocket, without title and message, which may quote what was said."""
+    """An error on a WebSocket. Its title and message are not read, because they may quote the caller."""
 
     status_code: int | None = None
     error_code: str | None = None
 
 
 def make_url(base_url: str, path: str, query: Mapping[str, QueryField]) -> str:
-    """The WebSocket address of a path. Values of None are left out, lists are repeated, a blank is %20."""
+    """Return the WebSocket URL of a path. None values are omitted, lists are repeated, and a space becomes %20."""
     base = re.sub(r"^http", "ws", base_url.rstrip("/"))
     values = {name: value for name, value in query.items() if value is not None}
     return f"{base}{path}?{urlencode(values, doseq=True, quote_via=quote)}" if values else f"{base}{path}"
 
 
 def make_headers(api_key: str) -> dict[str, str]:
-    """The headers of a handshake."""
+    """Return the headers of a handshake."""
     return {"Cartesia-Version": VERSION, **({"X-API-Key": api_key} if api_key else {})}
 
 
 def make_error(provider: str, event: ErrorEvent) -> ProviderError:
-    """The error for an event, with the vendor's code and status only."""
+    """Return the error for an event. Only the vendor's code and status are kept."""
     code = event.error_code if event.error_code and is_error_code(event.error_code) else ""
     status = event.status_code or 0
     reason = f"error {status or ''} {code}".replace("  ", " ").strip()
@@ -93,7 +85,7 @@ def make_error(provider: str, event: ErrorEvent) -> ProviderError:
 
 
 def base_language(language: str) -> str:
-    """ "en" of "en-GB": the vendor takes no regions."""
+    """Return the language without its region, such as "en" for "en-GB". The vendor accepts no regions."""
     return language.partition("-")[0].lower()
 
 
@@ -102,7 +94,7 @@ _FORMAT: Final = {"container": "raw", "encoding": "pcm_mulaw", "sample_rate": RA
 
 
 class _Words(Struct, frozen=True):
-    """Times are in seconds of the context's audio."""
+    """Words with their times, in seconds of the context's audio."""
 
     words: tuple[str, ...] = ()
     start: tuple[float, ...] = ()
@@ -110,7 +102,11 @@ class _Words(Struct, frozen=True):
 
 
 class SpeechMessage(Struct, frozen=True):
-    """A message of the vendor. data: mu-law, in base64 on the wire."""
+    """A message of the voice.
+
+    Attributes:
+        data: mu-law audio, base64 on the wire.
+    """
 
     type: str
     context_id: str | None = None
@@ -124,7 +120,7 @@ _DECODER: Final = msgspec.json.Decoder(SpeechMessage)
 
 
 def read_message(provider: str, message: bytes) -> SpeechMessage:
-    """Read a message. Raises ProviderError."""
+    """Parse a message of the voice. Raises ProviderError."""
     try:
         return _DECODER.decode(message)
     except DECODE_ERRORS:
@@ -132,7 +128,7 @@ def read_message(provider: str, message: bytes) -> SpeechMessage:
 
 
 class VoiceSettings(Struct, frozen=True, omit_defaults=True):
-    """What is equal in all inputs of a context. Speed, volume, emotion: of the model's default where None."""
+    """Settings that are equal in all inputs of a context. None uses the model's default."""
 
     model: str
     voice_id: str
@@ -142,8 +138,11 @@ class VoiceSettings(Struct, frozen=True, omit_defaults=True):
     pronunciation_dict_id: str | None = None
 
     def fields(self, language: str) -> dict[str, Any]:
-        """The fields of a request. Text comes in whole clauses, so that the vendor need not wait for more
-        (`max_buffer_delay_ms`). Timings are of the words as they were sent."""
+        """Return the fields of a request.
+
+        Texts are whole clauses, so the vendor need not wait for more (`max_buffer_delay_ms`). Timestamps refer to the
+        words as sent.
+        """
         chosen = {"speed": self.speed, "volume": self.volume, "emotion": self.emotion}
         generation = {name: value for name, value in chosen.items() if value is not None}
         return {
@@ -160,7 +159,12 @@ class VoiceSettings(Struct, frozen=True, omit_defaults=True):
 
 
 class SpokenContexts(SpeechContext):
-    """The contexts of one utterance. fields: of each request. make_id: a new id at each call."""
+    """The contexts of one utterance.
+
+    Args:
+        fields: The fields of each request.
+        make_id: Returns a new id for each call.
+    """
 
     def __init__(self, provider: str, fields: dict[str, Any], make_id: Callable[[], str]) -> None:
         super().__init__(make_id)
@@ -169,12 +173,13 @@ class SpokenContexts(SpeechContext):
 
     @property
     def unfinished_id(self) -> str:
-        """None: a context that was cancelled does not count any more."""
+        """Always empty: a canceled context needs no wait."""
         return ""
 
     def add_text(self, text: str) -> bytes:
-        """The message that sends text; empty for blanks, which are sent with the next words. Not while a finished
-        context is not done."""
+        """Return the message that sends text. Returns an empty message for blanks, which are sent with the next words.
+        A finished context must be done first.
+        """
         spoken = self._take_text(text)
         if not spoken:
             return b""
@@ -182,21 +187,24 @@ class SpokenContexts(SpeechContext):
         return self._encode(spoken, more=True)
 
     def finish(self) -> bytes:
-        """The message that ends the context; empty when none is open."""
+        """Return the message that ends the context; empty if no context is open."""
         return self._encode("", more=False) if self._close() else b""
 
     def cancel(self) -> bytes:
-        """The message that stops the context; empty when nothing of it can come any more."""
+        """Return the message that cancels the context; empty if the context is done."""
         if self.is_done:
             return b""
         self._end()
         return msgspec.json.encode({"context_id": self._id, "cancel": True})
 
     def read(self, message: SpeechMessage) -> SpeechChunk | None:
-        """Take a message of the connection; return the audio or the words in it. Raises ProviderError for an error
-        of this context or of the whole connection."""
+        """Process a message. Returns the audio or words in it.
+
+        Raises:
+            ProviderError: The message reports an error of this context or of the whole connection.
+        """
         if message.context_id != self._id and not (message.type == "error" and message.context_id is None):
-            return None  # of an utterance that was cancelled
+            return None  # belongs to a canceled utterance
         self.heard = True
         if message.type == "chunk":
             return self._read_audio(message.data)
@@ -228,18 +236,22 @@ class SpokenContexts(SpeechContext):
         return msgspec.json.encode(request)
 
 
-# Somebody who spoke for so long within a turn of the vendor's has said a further word: a recognizer that shows none of
-# it hangs. A cough is shorter, and so is the silence before a text is asked for, with the vendor's delay. Outside of
-# its turns the vendor says nothing to noise, and is right.
+# A caller who speaks for this long during a vendor's turn has said another word. If the recognizer reports no change,
+# it hangs. A cough is shorter, and so is the silence before a text is requested plus the vendor's delay. Outside of its
+# turns, the vendor correctly ignores noise.
 LONG_SPEECH_MS: Final = 1_500.0
-# The vendor's own thresholds, where the account has none: likelihoods that the caller speaks.
+# The vendor's default thresholds for the likelihood that the caller speaks.
 EAGER_END_THRESHOLD: Final = 0.4
 END_THRESHOLD: Final = 0.2
 _CALIBRATION: Final = CALIBRATIONS["ink-2"]
 
 
 class _Message(Struct, frozen=True):
-    """transcript: of the whole vendor's turn."""
+    """Any message of the recognizer.
+
+    Attributes:
+        transcript: Text of the vendor's whole turn.
+    """
 
     type: str
     transcript: str = ""
@@ -251,7 +263,12 @@ _TURN_DECODER: Final = msgspec.json.Decoder(_Message)
 
 
 class TurnsTranscript:
-    """One session's current turn, of one or more of the vendor's. eager_end, end: thresholds of the session."""
+    """The transcript of one session's current turn, which contains one or more of the vendor's turns.
+
+    Args:
+        eager_end: The session's threshold for a possible end.
+        end: The session's threshold for an end.
+    """
 
     path: Final = "/stt/turns/websocket"
     close_message: Final = '{"type":"close"}'
@@ -264,32 +281,32 @@ class TurnsTranscript:
             "turn.end": _CALIBRATION.probability(end),
         }
         self._signal: TurnSignal | None = None
-        self._ended: list[str] = []  # texts of the vendor's turns that are over
-        self._running: list[str] | None = None  # words of the one that is not
-        self._taken = 0  # words of the running turn that earlier turns of ours took
-        self._answered = (0, 0)  # ended turns, and words of the running one, that were in the last answer
+        self._ended: list[str] = []  # texts of the vendor's ended turns
+        self._running: list[str] | None = None  # words of the vendor's current turn
+        self._taken = 0  # words of the current turn that earlier turns of ours contain
+        self._answered = (0, 0)  # number of ended turns and of current words in the last answer
         self._token: int | None = None
-        self._is_over = False  # the vendor believes that the caller has finished
-        self._known_ms = 0.0  # when the latest news came, or when the caller began to speak
-        # Where the text was first asked for since the caller spoke.
+        self._is_over = False  # whether the vendor detected the turn's end
+        self._known_ms = 0.0  # time of the latest news, or of the caller's start of speech
+        # Position at which a text was first requested since the caller spoke.
         self._speech_end_ms: float | None = 0.0
 
     def started(self, position_ms: float) -> None:
-        """The caller speaks: what the vendor thought of the silence before is out of date."""
+        """Record that the caller speaks. The vendor's judgment of the earlier silence is outdated."""
         self._is_over = False
         if self._speech_end_ms is not None:
             self._known_ms = max(self._known_ms, position_ms)
         self._speech_end_ms = None
 
     def finalize(self, token: int, position_ms: float) -> str:
-        """Nothing to send."""
+        """Record the request. Returns no message, because the protocol has none."""
         self._token = token
         if self._speech_end_ms is None:
             self._speech_end_ms = position_ms
         return ""
 
     def next_turn(self) -> None:
-        """What was said before the last `finalize` has been taken."""
+        """Start a new turn. Words before the last `finalize` are dropped."""
         ended, words = self._answered
         if self._token is not None:  # taken without an answer
             ended, words = len(self._ended), len(self._running or ())
@@ -298,7 +315,7 @@ class TurnsTranscript:
         self._answered, self._token = (0, self._taken), None
 
     def read(self, message: bytes, position_ms: float) -> RecognizedText | None:
-        """Take a message; return the turn's text when it may be new. Raises ProviderError."""
+        """Process a message. Returns the turn's text if it may have changed. Raises ProviderError."""
         try:
             found = _TURN_DECODER.decode(message)
         except DECODE_ERRORS:
@@ -320,20 +337,23 @@ class TurnsTranscript:
         return RecognizedText(self._text(), final=False)
 
     def take_signal(self) -> TurnSignal | None:
-        """What the vendor believes of the turn's end, once for each message that tells it."""
+        """Return the vendor's judgment of the turn's end, once per message that contains a judgment."""
         signal, self._signal = self._signal, None
         return signal
 
     def _make_signal(self, kind: str) -> TurnSignal | None:
-        """None for a message that tells nothing of the turn's end, and for a turn without words."""
+        """Return a signal; None for a turn without words, or a message without a judgment of the turn's end."""
         text, resumed = self._text(), kind == "turn.resume"
         finished = self._finished.get(kind)
         return TurnSignal(text, finished, resumed) if text and (resumed or finished is not None) else None
 
     def settle(self, *, is_overdue: bool) -> RecognizedText | None:
-        """The text if the vendor believes that the caller has finished, or if nothing new came for a while. None if a
-        turn of the vendor's runs and the caller spoke long since its latest news: a recognizer that hangs gives no
-        answer. Whether one that began no turn is deaf, the chain finds out by another's ears."""
+        """Return the answer to `finalize` if the vendor has ended the turn or sent nothing new for a while.
+
+        Returns None if the vendor's turn is still running and the caller spoke long after its latest news, because a
+        recognizer that hangs gives no answer. If the recognizer began no turn, the failover chain compares it with
+        another recognizer.
+        """
         if self._token is None:
             return None
         hangs = self._running is not None and (self._speech_end_ms or 0.0) - self._known_ms >= LONG_SPEECH_MS
@@ -343,7 +363,7 @@ class TurnsTranscript:
         if found.type == "turn.start":
             self._running, self._taken, self._is_over = [], 0, False
         elif self._running is None:
-            return  # a message that comes again, or after the end of its turn
+            return  # repeats a message, or arrives after the end of its turn
         elif found.type == "turn.resume":
             self._is_over = False
         elif found.type == "turn.end":
@@ -353,7 +373,7 @@ class TurnsTranscript:
             self._is_over = found.type == "turn.eager_end"
 
     def _end_turn(self, words: list[str]) -> None:
-        """Keep what was in the last answer apart from what was not, because `next_turn` may come later."""
+        """Store the turn's text. Answered and unanswered words stay separate, because `next_turn` may follow later."""
         ended, answered = self._answered
         count = max(0, answered - self._taken)
         self._ended += [" ".join(part) for part in (words[:count], words[count:]) if part]
@@ -371,7 +391,13 @@ class TurnsTranscript:
 
 
 class _Times(Struct, frozen=True):
-    """Words of a text. start, end: of each, in seconds of the audio that was sent."""
+    """Words of a text.
+
+    Attributes:
+        words: The words.
+        start: Start of each word, in seconds of the sent audio.
+        end: End of each word, in seconds of the sent audio.
+    """
 
     words: list[str]
     start: list[float]
@@ -379,8 +405,12 @@ class _Times(Struct, frozen=True):
 
 
 class _FinalizeMessage(Struct, frozen=True):
-    """text: what came since the last final text. words: kept unread until it is final, with their times where the model
-    has them."""
+    """Any message of the recognizer.
+
+    Attributes:
+        text: Text since the last final text.
+        words: Undecoded words, which are parsed only for final texts. Some models send no times.
+    """
 
     type: str
     text: str = ""
@@ -395,7 +425,9 @@ _TIMES_DECODER: Final = msgspec.json.Decoder(list[_Times])
 
 
 class FinalizedTranscript:
-    """One session's current turn. Final texts are joined as they are: blanks are the vendor's."""
+    """The transcript of one session's current turn. Final texts are concatenated as they are, because they contain the
+    vendor's spaces.
+    """
 
     path: Final = "/stt/websocket"
     close_message: Final = "close"
@@ -404,25 +436,25 @@ class FinalizedTranscript:
     def __init__(self, provider: str) -> None:
         self._provider = provider
         self._finals: list[str] = []
-        self._words: list[tuple[TimedWord, ...]] = []  # of each final text
+        self._words: list[tuple[TimedWord, ...]] = []  # words of each final text
         self._interim = ""
-        self._answered = 0  # final texts that were in the last answer
-        self._asked = 0  # requests without an answer
-        self._stale = 0  # of these, those of earlier turns
+        self._answered = 0  # number of final texts in the last answer
+        self._asked = 0  # number of unanswered requests
+        self._stale = 0  # number of unanswered requests from earlier turns
         self._token: int | None = None
         self._last_words = b""
 
     def started(self, position_ms: float) -> None:
-        """Nothing: the vendor hears by itself."""
+        """Do nothing, because the recognizer detects speech by itself."""
 
     def finalize(self, token: int, position_ms: float) -> str:
-        """The message that asks for the text."""
+        """Record a request and return its message."""
         self._token = token
         self._asked += 1
         return "finalize"
 
     def next_turn(self) -> None:
-        """What was said before the last `finalize` has been taken."""
+        """Start a new turn. Words before the last `finalize` are dropped."""
         self._token, self._stale = None, self._asked
         del self._finals[: self._answered], self._words[: self._answered]
         self._answered = 0
@@ -432,7 +464,7 @@ class FinalizedTranscript:
             self._interim = ""
 
     def read(self, message: bytes, position_ms: float) -> RecognizedText | None:
-        """Take a message; return the turn's text when it may be new. Raises ProviderError."""
+        """Process a message. Returns the turn's text if it may have changed. Raises ProviderError."""
         try:
             found = _FINALIZE_DECODER.decode(message)
         except DECODE_ERRORS:
@@ -445,10 +477,10 @@ class FinalizedTranscript:
         return self._read_text(found) if found.type == "transcript" else None
 
     def take_signal(self) -> TurnSignal | None:
-        """None: this protocol knows no turns."""
+        """Return None, because this protocol does not detect turns."""
 
     def settle(self, *, is_overdue: bool) -> RecognizedText | None:
-        """None: the vendor answers each request."""
+        """Return None, because the vendor answers each request."""
 
     def _read_text(self, found: _FinalizeMessage) -> RecognizedText | None:
         if self._stale:
@@ -456,7 +488,7 @@ class FinalizedTranscript:
         if found.is_final:
             words = bytes(found.words)
             if len(words) > len("null") and words == self._last_words:
-                return None  # the same again
+                return None  # repeats the latest text
             self._last_words = words
             self._finals.append(found.text)
             self._words.append(_read_words(words))
@@ -478,7 +510,9 @@ class FinalizedTranscript:
 
 
 def _read_words(message: bytes) -> tuple[TimedWord, ...]:
-    """The words with their times; none where the model has none, or they cannot be read: they are not worth a text."""
+    """Return the words with their times. Returns nothing if the times are missing or unreadable, because the text is
+    valid without them.
+    """
     try:
         parts = _TIMES_DECODER.decode(message)
         return tuple(
@@ -491,14 +525,14 @@ def _read_words(message: bytes) -> tuple[TimedWord, ...]:
 
 
 def make_listen_url(name: str, options: CartesiaSpeechToTextOptions, language: str) -> str:
-    """Where a session is opened. language: of the call. Raises ProviderError for one that the model does not know."""
+    """Return the URL of a session. Raises ProviderError if the model does not support the language."""
     path = TurnsTranscript.path if options.turns else FinalizedTranscript.path
     query = _make_listen_query(name, options, base_language(options.language or language))
     return make_url(options.base_url, path, query)
 
 
 def make_voice(options: CartesiaTextToSpeechOptions) -> VoiceSettings:
-    """How a voice speaks with these options."""
+    """Return the voice settings for these options."""
     return VoiceSettings(
         model=options.model,
         voice_id=options.voice_id,
