@@ -1,1 +1,1 @@
-"""Deepgram: recognizers and voices."""
+"""Adapter for Deepgram's recognizers and voices."""

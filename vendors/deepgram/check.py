@@ -1,5 +1,7 @@
-"""How control tries a key of Deepgram's: by the start of a session, and by "Get Projects" of its management API.
-Source: developers.deepgram.com, reference of /v1/listen, /v2/listen and /v1/speak."""
+"""How control checks a Deepgram key: by starting a session, and with "Get Projects" of the management API.
+
+Source: developers.deepgram.com, reference of /v1/listen, /v2/listen and /v1/speak.
+"""
 
 import re
 from collections.abc import Mapping

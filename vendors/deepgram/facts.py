@@ -1,6 +1,7 @@
-"""What Deepgram's recognizers and voices can do and be asked.
+"""Options and features of Deepgram's recognizers and voices; no I/O.
 
-Sources: "Multilingual Voice Agents" and "Models & Languages Overview"; pure."""
+Sources: "Multilingual Voice Agents" and "Models & Languages Overview".
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
@@ -22,12 +23,18 @@ DEEPGRAM_URL: Final = "wss://api.deepgram.com"
 
 
 class DeepgramSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: `nova-…` for `/v1/listen`, `flux-…` for `/v2/listen`. base_url: scheme and host, without a version.
+    """Options of a Deepgram recognizer.
 
-    language: Nova's, in place of the call's ("multi" for several). languages: of multilingual Flux, those that the call
-    may be in. keyterm: words to expect. endpointing_ms (Nova): silence after which a segment is final. connect_s:
-    limit. answer_s: after a text was asked for, when the last known one is the answer if it covers the audio, because
-    the vendor does not answer for too little audio.
+    Attributes:
+        model: `nova-…` for `/v1/listen`, `flux-…` for `/v2/listen`.
+        base_url: Scheme and host, without a version.
+        language: For Nova: replaces the call's language ("multi" for several languages).
+        languages: For multilingual Flux: languages that the call may be in.
+        keyterm: Expected words.
+        endpointing_ms: For Nova: silence after which a segment is final.
+        connect_s: Time limit for a new connection.
+        answer_s: How long a requested text is awaited. Then the latest known text is the answer if it covers the audio,
+            because the vendor does not answer for very short audio.
     """
 
     model: Name = "nova-3"
@@ -46,8 +53,15 @@ class DeepgramSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=Tru
 
 
 class DeepgramTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: the voice, whose last part is its language. base_url: scheme and host. connect_s: limit. max_idle:
-    connections kept between speeches; they count against the account's limit (45, pay as you go)."""
+    """Options of a Deepgram voice.
+
+    Attributes:
+        model: The voice. The last part of its name is its language.
+        base_url: Scheme and host.
+        connect_s: Time limit for a new connection.
+        max_idle: Number of connections kept open between speeches. They count against the account's limit (45 for pay
+            as you go).
+    """
 
     model: Annotated[str, Meta(pattern=r"^aura-[a-z0-9-]+-[a-z]{2}$", max_length=100)] = "aura-2-thalia-en"
     api_key: str = ""
@@ -58,7 +72,7 @@ class DeepgramTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=Tru
 
 
 _FLUX_MULTILINGUAL: Final = "flux-general-multi"
-# What a model of Deepgram hears together.
+# Languages that a Deepgram model recognizes in the same session.
 _TEN: Final = ("en", "es", "fr", "de", "hi", "ru", "pt", "ja", "it", "nl")
 _TOGETHER: Final[Mapping[str, Sequence[str]]] = {
     **dict.fromkeys(("nova-3", "nova-3-general", _FLUX_MULTILINGUAL), _TEN),
@@ -67,7 +81,10 @@ _TOGETHER: Final[Mapping[str, Sequence[str]]] = {
 
 
 def _hear(options: DeepgramSpeechToTextOptions, languages: Sequence[str]) -> Struct | None:
-    """Models for a trade, such as `nova-3-medical`, know English only."""
+    """Return options that recognize all these languages; None if the model cannot.
+
+    Models for a trade, such as `nova-3-medical`, support only English.
+    """
     bases = tuple(map(base_language, languages))
     if not {*bases} <= {*_TOGETHER.get(options.model, ())}:
         return None
@@ -77,7 +94,8 @@ def _hear(options: DeepgramSpeechToTextOptions, languages: Sequence[str]) -> Str
 
 FLUX_PREFIX: Final = "flux-"
 FLUX_ENGLISH: Final = "flux-general-en"
-# "Keyterm prompting": Nova-3 and Flux take 100 keyterms of 500 tokens in all; a token is about three letters of a name.
+# "Keyterm prompting": Nova-3 and Flux accept 100 keyterms with 500 tokens in total. A token is about three letters of a
+# name.
 _KEYTERMS: Final = KeytermOption("keyterm", ("nova-3", "flux-"), most=100, most_characters=1_500)
 _STREAMS: Final = "150 streams at once (pay as you go)"
 _RECOGNIZERS: Final = (
@@ -122,7 +140,9 @@ _ENGLISH: Final = "en"
 
 
 def _speaks(options: Mapping[str, Any], language: str) -> bool:
-    """A voice's last part is its language; the default speaks English."""
+    """Return whether the voice speaks a language. The last part of the voice's name is its language; the default voice
+    speaks English.
+    """
     return base_language(language) == str(options.get("model", _ENGLISH)).rpartition("-")[2]
 
 

@@ -1,8 +1,6 @@
-"""Vendor `deepgram`: recognizers Nova and Flux, and the voice Aura, all over WebSockets with mu-law at 8 kHz.
+"""Media adapter for `deepgram`: recognizers Nova and Flux, and the voice Aura, over WebSockets with mu-law at 8 kHz.
 
-TextToSpeech by Deepgram's Aura, over connections that are kept between speeches.
-
-What sessions of Deepgram's Nova and Flux need: rules, and a reader of each protocol's messages.
+Voice connections are kept open between speeches.
 """
 
 import asyncio
@@ -44,19 +42,20 @@ from vendors.deepgram.wire import (
     read_aura,
 )
 
-# A connection on which Clear is not answered within this is closed.
+# If Clear is not answered within this time, the connection is closed.
 CLEAR_S: Final = 1.0
 
 
 class AuraConnection:
-    """One connection, and its socket's handler. It serves one speech after another, and passes over what comes between
-    them."""
+    """A voice connection and its socket handler. The connection serves one speech at a time and ignores messages
+    between speeches.
+    """
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
         self._socket: VendorSocket | None = None
         self._budget = FlushBudget(asyncio.get_running_loop().time)
-        self._queue: asyncio.Queue[bytes | ProviderError] | None = None  # of the current speech
+        self._queue: asyncio.Queue[bytes | ProviderError] | None = None  # audio and errors of the current speech
         self._speech: AuraSpeech | None = None
         self._is_clear: asyncio.Future[None] | None = None
         self._was_warned = False
@@ -64,7 +63,7 @@ class AuraConnection:
 
     @classmethod
     async def open(cls, target: SocketTarget) -> "AuraConnection":
-        """Connect. Raises ProviderError."""
+        """Connect to the vendor. Raises ProviderError."""
         made = cls(target.provider)
         made._socket = await VendorSocket.open(target, made)
         return made
@@ -76,17 +75,20 @@ class AuraConnection:
 
     @property
     def is_reusable(self) -> bool:
-        """Whether another speech should begin: not after a warning, nor when few flushes are left."""
+        """Whether another speech should begin on this connection. False after a warning, or when few flushes are left."""
         return self.is_open and self._budget.left > FLUSH_RESERVE
 
     @property
     def needs_clear(self) -> bool:
-        """Whether a speech was interrupted on a connection that is worth keeping."""
+        """Whether a speech was interrupted and the connection is worth keeping."""
         return self._speech is not None and self.is_reusable
 
     async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[bytes, None]:
-        """Send the text as it comes; yield the audio. End before the text does, with has_read_all False, when the
-        vendor takes no more flushes on this connection. Raises ProviderError."""
+        """Send the text piece by piece and yield the audio. Raises ProviderError.
+
+        If the vendor accepts no more flushes on this connection, the audio ends before the text and has_read_all is
+        False.
+        """
         self.has_read_all = False
         self._queue = queue = asyncio.Queue[bytes | ProviderError]()
         self._speech = speech = AuraSpeech(self._provider, self._budget)
@@ -107,7 +109,7 @@ class AuraConnection:
             await asyncio.gather(reader, return_exceptions=True)
 
     async def clear(self) -> bool:
-        """Stop the speech that was interrupted. Return whether nothing of it can come any more."""
+        """Stop an interrupted speech. Return whether the connection is free of its audio."""
         self._speech = None
         self._is_clear = asyncio.get_running_loop().create_future()
         self._send([CLEAR])
@@ -119,29 +121,29 @@ class AuraConnection:
         return self.is_reusable
 
     async def close(self) -> None:
-        """Close the connection; idempotent."""
+        """Close the connection. Idempotent."""
         if self._socket is not None:
             self._send([CLOSE])
             await self._socket.close()
 
     def on_text(self, message: bytes) -> None:
-        """Take an acknowledgement or a warning."""
+        """Process an acknowledgement or a warning."""
         try:
             self._handle(message)
         except ProviderError as error:
             self._fail(error)
 
     def on_binary(self, message: bytes) -> None:
-        """Take audio; what comes after the speech's end is dropped."""
+        """Queue audio of the current speech; audio after its end is dropped."""
         if self._queue is not None and message:
             self._queue.put_nowait(message)
 
     def on_closed(self, code: int, reason: str) -> None:
-        """Fail the speech that is running."""
+        """Fail the current speech."""
         self._fail(map_close(self._provider, code, reason))
 
     def _handle(self, message: bytes) -> None:
-        """Raises ProviderError."""
+        """Process a text message. Raises ProviderError."""
         read = read_aura(self._provider, message)
         if read.type == "Flushed" and self._speech is not None:
             self._send(self._speech.acknowledge_flush())
@@ -165,7 +167,7 @@ class AuraConnection:
         self.has_read_all = True
 
     def _end_text(self, reader: "asyncio.Task[None]") -> None:
-        """Speak what is left, also when the text's source has failed; not when the speech was interrupted."""
+        """Flush the remaining text, unless the speech was interrupted. This includes a text whose source has failed."""
         if reader.cancelled() or self._speech is None:
             return
         try:
@@ -180,7 +182,7 @@ class AuraConnection:
                 self._socket.send_text(message)
 
     def _wake(self) -> None:
-        """Has the speech look whether it is complete."""
+        """Wake the speech so that it checks whether it is complete."""
         if self._queue is not None:
             self._queue.put_nowait(b"")
 
@@ -193,7 +195,11 @@ class AuraConnection:
 
 
 class DeepgramTextToSpeech:
-    """A voice. check_language: raises ProviderError for one that the voice does not speak."""
+    """A Deepgram voice.
+
+    Args:
+        check_language: Raises ProviderError if the voice does not speak the language.
+    """
 
     streams_text = False
     times_words = False
@@ -210,7 +216,7 @@ class DeepgramTextToSpeech:
         self._connections.prepare()
 
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
-        """Speak each clause as it comes; connect before it reads the text. Raises ProviderError."""
+        """Speak each clause as soon as it arrives. The connection opens before the text is read. Raises ProviderError."""
         self._check_language(language)
         has_text = True
         while has_text:
@@ -233,20 +239,22 @@ class DeepgramTextToSpeech:
             self._connections.give_back(connection, reusable=connection.is_reusable)
 
     async def _clear(self, connection: AuraConnection) -> bool:
-        """Stop the speech on a connection; return whether it can be used again. One that does not answer is dead."""
+        """Stop the speech on a connection. Return whether the connection can be used again; False if the vendor does
+        not answer.
+        """
         is_clear = await connection.clear()
         if not is_clear:
             self._connections.distrust()
         return is_clear
 
 
-# The vendor asks for a KeepAlive every 3 to 5 s and ends a session after 10 s without audio (NET-0001). Two of these
-# checks pass at most before one is sent.
+# The vendor expects a KeepAlive every 3 to 5 s, and ends a session after 10 s without audio (NET-0001). A KeepAlive is
+# sent after at most two of these checks.
 KEEP_ALIVE_S: Final = 2.5
 
 
 def make_rules(protocol: ListenProtocol) -> ListenRules:
-    """Nothing of a chunk stays behind: an empty message, which would end the stream, is never sent."""
+    """Return the session's rules. Chunks are always sent in full, because an empty message would end the stream."""
     return ListenRules(
         make_closed=map_close,
         chunk_bytes=protocol.chunk_bytes,
@@ -257,7 +265,7 @@ def make_rules(protocol: ListenProtocol) -> ListenRules:
 
 
 class DeepgramReader:
-    """Reads the messages of one session; the vendor greets nobody."""
+    """Reads the messages of a session, which starts without a greeting."""
 
     is_ready: Final = True
 
@@ -266,15 +274,15 @@ class DeepgramReader:
         self._protocol = protocol
 
     def finalize(self, position_ms: float) -> str:
-        """The message that asks for the final text."""
+        """Return the message that requests the final text."""
         return self._protocol.finalize
 
     def read(self, message: bytes) -> TranscribedResult | None:
-        """None for a message without a text. Raises ProviderError."""
+        """Return the text in a message; None if there is no text. Raises ProviderError."""
         return self._protocol.read(self._provider, message)
 
     def expire(self, position_ms: float) -> TranscribedResult | None:
-        """None: the vendor tells what audio without speech is."""
+        """Return None, because the vendor also answers for audio without speech."""
 
 
 def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
@@ -295,7 +303,7 @@ def _stt_model(options: DeepgramSpeechToTextOptions) -> str:
 
 
 def _make_tts(setup: ProviderSetup) -> DeepgramTextToSpeech:
-    """All calls with the same options share their connections."""
+    """Make a voice. All calls with the same options share their connections."""
     options: DeepgramTextToSpeechOptions = setup.options
     key = (_make_tts, setup.name, msgspec.json.encode(options), setup.guarded)
     connections = setup.resources.share_account(key, lambda: _open_connections(setup), WarmConnections.close)
@@ -316,7 +324,7 @@ def _open_connections(setup: ProviderSetup) -> WarmConnections[AuraConnection]:
 
 
 def _tts_model(options: DeepgramTextToSpeechOptions) -> str:
-    """`aura-2` of `aura-2-thalia-en`, `aura` of `aura-asteria-en`."""
+    """Return the model's family, such as `aura-2` for `aura-2-thalia-en` and `aura` for `aura-asteria-en`."""
     return options.model.rsplit("-", 2)[0]
 
 
@@ -325,14 +333,14 @@ _STT_REQUEST: Final = frozenset(
 )
 
 
-# Final texts: 0.35 s is the p99 in pipecat's table of STT services (1.14). Aura: Deepgram names less than 0.2 s to the
-# first byte, and no p99, so the bound of all deadlines holds until it is learned.
+# Final texts: pipecat's table of STT services (1.14) lists a p99 of 0.35 s. Aura: Deepgram publishes less than 0.2 s to
+# the first byte, without a p99. The upper limit of all deadlines is used until measured values exist.
 _FINAL_P99_S: Final = 0.35
 _VOICE_WAIT: Final = UsualWait(0.2, 0.9)
 
 
 def _stt_wait(options: DeepgramSpeechToTextOptions) -> UsualWait:
-    """A text that Deepgram does not answer for comes after answer_s."""
+    """Return the usual wait. If Deepgram does not answer, a text is available after answer_s."""
     return UsualWait(0.2, max(_FINAL_P99_S, options.answer_s))
 
 

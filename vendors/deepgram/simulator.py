@@ -1,28 +1,17 @@
 """A simulated Deepgram: Nova (`/v1/listen`), Flux (`/v2/listen`) and Aura (`/v1/speak`) over WebSockets.
 
-Billed as Deepgram does: the audio that a recognizer was sent, and the characters that a voice was sent.
-Documents: developers.deepgram.com/reference/manage/projects/list.
+- Nova: interim and final results, endpointing, Finalize, KeepAlive, CloseStream.
+- Flux: turns with a cumulative transcript, ForceEndTurn, Configure, CloseStream.
+- Aura: Speak, Flush, Clear and Close. Audio arrives faster than real time. Nothing is spoken before Flush. After Clear,
+  audio in transit still arrives before Cleared.
 
-The models that the simulated Deepgram knows: those of deepgram-sdk 7.17.0 (its types of listen and speak).
+Like Deepgram, the simulator bills the audio sent to a recognizer and the characters sent to a voice. It accepts the
+models of deepgram-sdk 7.17.0.
 
-What the simulated Deepgram's three WebSockets have in common: the handshake, faults, and messages in their order.
-
-Source: developers.deepgram.com/reference, deepgram-sdk 7.17.0.
-
-Deepgram's Nova, `/v1/listen`, simulated: interim and final results, endpointing, Finalize, KeepAlive, CloseStream.
-
-Source: developers.deepgram.com/reference/speech-to-text/listen-streaming, /docs/finalize, /docs/endpointing,
-/docs/audio-keep-alive, /docs/utterance-end; deepgram-sdk 7.17.0 (types of `listen.v1`).
-
-Deepgram's Flux, `/v2/listen`, simulated: turns with a cumulative transcript, ForceEndTurn, Configure, CloseStream.
-
-Source: developers.deepgram.com/docs/flux, deepgram-sdk 7.17.0 (types of `listen.v2`).
-
-Deepgram's Aura, `/v1/speak`, simulated: Speak, Flush, Clear and Close; audio comes faster than it is spoken.
-
-Nothing is spoken before Flush. What was on its way when Clear came still arrives before Cleared.
-Source: developers.deepgram.com/docs/tts-websocket, /docs/tts-ws-flush (20 in 60 s), /docs/tts-ws-clear; deepgram-sdk
-7.17.0 (types of `speak.v1`).
+Sources: deepgram-sdk 7.17.0 (types of `listen.v1`, `listen.v2`, `speak.v1`) and developers.deepgram.com:
+/reference/speech-to-text/listen-streaming, /docs/finalize, /docs/endpointing, /docs/audio-keep-alive,
+/docs/utterance-end, /docs/flux, /docs/tts-websocket, /docs/tts-ws-flush (20 in 60 s), /docs/tts-ws-clear,
+/reference/manage/projects/list.
 """
 
 import asyncio
@@ -84,7 +73,7 @@ NOVA_MODELS: Final = frozenset(
     ]
 )
 FLUX_MODELS: Final = frozenset(("flux-general-en", "flux-general-multi"))
-# By family and language.
+# (family, language) -> names of the voices
 _AURA_VOICES: Final = {
     ("aura", "en"): ("angus arcas asteria athena helios hera luna orion orpheus perseus stella zeus"),
     ("aura-2", "en"): (
@@ -108,7 +97,7 @@ AURA_MODELS: Final = frozenset(
 
 
 ENCODINGS: Final = ("mulaw", "linear16")
-# What no client can read, in place of a message.
+# An unreadable message, sent by a fault in place of a valid one.
 GARBAGE: Final = '{"type":"Resu\x00\x17'
 _FAILED: Final = {"type": "Error", "code": "NET-0000", "description": "internal server error"}
 _REFUSALS: Final = {
@@ -126,15 +115,21 @@ class Refused(Exception):
         self.status, self.code, self.text = status, code, text
 
     def response(self) -> web.Response:
-        """The answer, as the vendor gives it."""
+        """Return the HTTP response in the vendor's format."""
         body = {"err_code": self.code, "err_msg": self.text, "request_id": str(uuid.uuid4())}
         return web.json_response(body, status=self.status, headers={"dg-error": self.text})
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message. text: a JSON object, or data: audio. delay_s: from `send` until it is due. is_unit: it is a unit
-    of work, before which a fault may begin."""
+    """A message to the client.
+
+    Attributes:
+        text: A JSON object; None for audio.
+        data: Audio.
+        delay_s: Time from `send` until the message is due.
+        is_unit: Whether the message counts as a unit of work, before which a fault may occur.
+    """
 
     text: dict[str, Any] | None = None
     data: bytes = b""
@@ -149,7 +144,7 @@ class _Close:
 
 
 class SimulatedSocket:
-    """One connection: sends messages in their order, each after its delay, with the connection's fault."""
+    """A connection that sends messages in order, each after its delay, and applies the connection's fault."""
 
     def __init__(self, request: web.Request, faults: FaultInjector) -> None:
         self.request = request
@@ -160,7 +155,11 @@ class SimulatedSocket:
         self._outgoing: asyncio.Queue[tuple[float, Outgoing | _Close]] = asyncio.Queue()
 
     async def serve(self, receive: Callable[[str | bytes], Awaitable[None]]) -> web.WebSocketResponse:
-        """Run the connection until either side ends it. receive: takes each message."""
+        """Run the connection until either side ends it.
+
+        Args:
+            receive: Called with each message of the client.
+        """
         await self._socket.prepare(self.request)
         sender = asyncio.create_task(self._send_all())
         reader = asyncio.create_task(self._read_all(receive))
@@ -176,15 +175,15 @@ class SimulatedSocket:
         return self._socket
 
     def send(self, message: Outgoing) -> None:
-        """Send a message when those before it are sent."""
+        """Queue a message behind the messages already waiting."""
         self._outgoing.put_nowait((asyncio.get_running_loop().time(), message))
 
     def close(self, code: int, reason: str = "") -> None:
-        """Close the connection when the messages before are sent."""
+        """Close the connection after the waiting messages are sent."""
         self._outgoing.put_nowait((0.0, _Close(code, reason)))
 
     def discard(self, is_unwanted: Callable[[Outgoing], bool]) -> None:
-        """Drop messages that wait to be sent."""
+        """Drop waiting messages."""
         waiting = [self._outgoing.get_nowait() for _ in range(self._outgoing.qsize())]
         for sent_at, message in waiting:
             if isinstance(message, _Close) or not is_unwanted(message):
@@ -234,7 +233,7 @@ class SimulatedSocket:
 
 
 def open_socket(request: web.Request, state: VendorState, role: Role) -> SimulatedSocket | web.Response:
-    """The connection for a request that is accepted, else the answer that refuses it."""
+    """Return the connection for an accepted request, or the response that refuses it."""
     faults = state.open(role)
     if faults.has("refuse"):
         reset_connection(request)
@@ -249,7 +248,7 @@ def open_socket(request: web.Request, state: VendorState, role: Role) -> Simulat
 
 
 def check_audio(query: Iterable[tuple[str, str]]) -> None:
-    """Raises Refused unless the query describes raw audio at 8 kHz that this server knows."""
+    """Raise Refused unless the query describes raw audio at 8 kHz in a supported encoding."""
     values = dict(query)
     if values.get("encoding") not in ENCODINGS or values.get("sample_rate") != "8000":
         raise Refused(400, "Bad Request", "Unsupported encoding or sample rate.")
@@ -267,9 +266,15 @@ _CONFIDENCE: Final = 0.98
 
 @dataclass(frozen=True, slots=True)
 class ListenTiming:
-    """interim_ms: audio between two interim results. result_s: from the audio to the result about it. segment_ms: a
-    longer segment becomes final. unanswered_ms: a Finalize with less audio since the last final gets no answer.
-    idle_s: without audio or KeepAlive, then the connection is closed."""
+    """Behavior of the simulated recognizers.
+
+    Attributes:
+        interim_ms: Length of the audio between two interim results.
+        result_s: Time from the audio to its result.
+        segment_ms: Length after which a segment becomes final.
+        unanswered_ms: A Finalize with less audio than this since the last final result gets no answer.
+        idle_s: A connection is closed after this time without audio or KeepAlive.
+    """
 
     interim_ms: float = 300.0
     result_s: float = 0.05
@@ -279,7 +284,7 @@ class ListenTiming:
 
 
 class NovaSession:
-    """One connection. billed_ms: audio that came."""
+    """A recognizer connection of Nova."""
 
     def __init__(self, socket: SimulatedSocket, ear: Hearing, timing: ListenTiming) -> None:
         query = socket.request.query
@@ -293,18 +298,18 @@ class NovaSession:
         self._endpointing_ms = _milliseconds(query.get("endpointing", "10"))
         self._utterance_end_ms = _milliseconds(query.get("utterance_end_ms", "false"))
         self._model = query.get("model", "base-general")
-        self._words: list[HeardWord] = []  # of the segment
-        self._start_ms = 0.0  # of the segment
+        self._words: list[HeardWord] = []  # words of the segment
+        self._start_ms = 0.0  # start of the segment
         self._interim_at_ms = 0.0
         self._last_word_ms = -1.0
         self._in_utterance = False
         self._loop = asyncio.get_running_loop()
-        self._alive_at = self._loop.time()  # when the latest message came
+        self._alive_at = self._loop.time()  # time of the latest message
         self._idle: asyncio.TimerHandle
 
     @property
     def billed_ms(self) -> float:
-        """All audio that came."""
+        """Length of all received audio."""
         return self._ear.heard_ms
 
     async def run(self) -> web.WebSocketResponse:
@@ -339,7 +344,7 @@ class NovaSession:
                 self._socket.close(1008, "DATA-0000")
 
     def _hear(self, audio: bytes) -> None:
-        if not audio:  # "will cause unexpected closures"
+        if not audio:  # the vendor's documentation: "will cause unexpected closures"
             self._socket.close(1011, "DATA-0000: empty message")
             return
         ulaw = mulaw.encode(np.frombuffer(audio, "<i2")) if self._is_linear else audio
@@ -359,7 +364,7 @@ class NovaSession:
             self._socket.send(Outgoing(started, is_unit=False))
 
     def _send_due(self) -> None:
-        """Send what is due after the audio so far."""
+        """Send the results that are due after the received audio."""
         now, quiet = self._ear.heard_ms, self._silence.quiet_ms
         if self._words and self._endpointing_ms is not None and quiet >= self._endpointing_ms:
             self._finish(speech_final=True)
@@ -373,7 +378,7 @@ class NovaSession:
             self._socket.send(Outgoing(end, is_unit=False))
 
     def _finish(self, *, speech_final: bool = False, from_finalize: bool = False) -> None:
-        """Make the segment final and begin the next one."""
+        """Finalize the segment and begin the next segment."""
         final = self._result(is_final=True, speech_final=speech_final, from_finalize=from_finalize)
         interim = self._result(is_final=False)
         self._send(final)
@@ -425,7 +430,7 @@ class NovaSession:
         self._socket.close(1000)
 
     def _check_idle(self) -> None:
-        """Close the connection when neither audio nor KeepAlive came."""
+        """Close the connection if neither audio nor KeepAlive has arrived in time."""
         left_s = self._alive_at + self._timing.idle_s - self._loop.time()
         if left_s <= 0:
             self._socket.close(1011, "NET-0001: no audio or KeepAlive within the timeout window")
@@ -434,7 +439,7 @@ class NovaSession:
 
 
 def _milliseconds(value: str) -> float | None:
-    """A time in ms; None for "false", which turns its feature off."""
+    """Return a time in ms; None for "false", which disables the feature."""
     return None if value == "false" else float(value)
 
 
@@ -459,9 +464,9 @@ def _type(message: str) -> str:
     return str(read.get("type", "")) if isinstance(read, dict) else ""
 
 
-# Audio between two TurnInfo messages, also without new text.
+# Length of the audio between two TurnInfo messages, even without new text.
 UPDATE_MS: Final = 240.0
-# Silence after which the end of the turn is as good as certain.
+# After this much silence, the end of the turn is nearly certain.
 _CERTAIN_MS: Final = 800.0
 _THRESHOLDS: Final = ("eot_threshold", "eager_eot_threshold", "eot_timeout_ms")
 _FORMATS: Final = ("numerals", "profanity_filter", "redact")
@@ -473,7 +478,7 @@ _QUERY: Final = {
 
 
 def check_flux_query(query: dict[str, str]) -> None:
-    """Raises Refused for a parameter that this API does not have, or a threshold out of its range."""
+    """Raise Refused for an unknown parameter or a threshold out of range."""
     unknown = set(query) - _QUERY
     if unknown:
         raise Refused(400, "INVALID_QUERY_PARAMETER", f"unknown query parameter {min(unknown)}")
@@ -486,12 +491,19 @@ def check_flux_query(query: dict[str, str]) -> None:
 
 
 class FluxSession:
-    """One connection."""
+    """A recognizer connection of Flux."""
 
     def __init__(
         self, socket: SimulatedSocket, ear: Hearing, timing: ListenTiming, on_forced: Callable[[], None]
     ) -> None:
-        """on_forced: called for each ForceEndTurn, those included that end nothing."""
+        """Create the session.
+
+        Args:
+            socket: The client's connection.
+            ear: The recognizer that listens to the session.
+            timing: Behavior of the session.
+            on_forced: Called for each ForceEndTurn, even if no turn ends.
+        """
         query = socket.request.query
         self._socket = socket
         self._ear = FaultyEar(ear, socket.faults)
@@ -511,7 +523,7 @@ class FluxSession:
 
     @property
     def billed_ms(self) -> float:
-        """All audio that came."""
+        """Length of all received audio."""
         return self._ear.heard_ms
 
     async def run(self) -> web.WebSocketResponse:
@@ -561,7 +573,7 @@ class FluxSession:
             self._send_turn("Update")
 
     def _judge(self) -> None:
-        """End the turn, or predict its end, if the silence suffices."""
+        """End the turn, or predict its end, if the silence is long enough."""
         confidence = self._confidence
         if not self._words:
             return
@@ -630,8 +642,14 @@ FLUSH_WINDOW_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class SpeakTiming:
-    """first_s: from Flush to the first audio. speed: how much faster than real time audio comes. chunk_ms: of audio in
-    a message. voice: what speaks."""
+    """Behavior of the simulated voice.
+
+    Attributes:
+        first_s: Time from Flush to the first audio.
+        speed: Speed of the audio relative to real time.
+        chunk_ms: Length of the audio in a message.
+        voice: Produces the audio.
+    """
 
     first_s: float = 0.1
     speed: float = 4.0
@@ -640,7 +658,11 @@ class SpeakTiming:
 
 
 class AuraSession:
-    """One connection. on_speak: gets the number of characters of each Speak, which are billed."""
+    """A voice connection of Aura.
+
+    Args:
+        on_speak: Called with the number of characters of each Speak, which are billed.
+    """
 
     def __init__(self, socket: SimulatedSocket, timing: SpeakTiming, on_speak: Callable[[int], None]) -> None:
         self._socket = socket
@@ -698,7 +720,7 @@ class AuraSession:
             self._speak(text, now)
 
     def _speak(self, text: str, now: float) -> None:
-        """Send the audio of a text after that of the texts before it."""
+        """Queue a text's audio behind the audio of earlier texts."""
         size = self._timing.chunk_ms * RATE // 1_000
         audio = b"".join(piece.ulaw for piece in self._timing.voice(text))
         begins = max(now + self._timing.first_s, self._busy_until)
@@ -723,13 +745,18 @@ def _read_aura(message: str | bytes) -> dict[str, Any]:
     return read if isinstance(read, dict) else {}
 
 
-# Deepgram's guide to keyterm prompting.
+# The limit in Deepgram's guide to keyterm prompting.
 MAX_KEYTERMS = 100
 
 
 @dataclass(slots=True)
 class SimulatedDeepgram:
-    """make_ear: what each new recognizer's session hears. forced_ends: how often Flux was sent ForceEndTurn."""
+    """A simulated Deepgram account.
+
+    Attributes:
+        make_ear: Makes the recognizer that listens to a new session.
+        forced_ends: Number of ForceEndTurn messages that Flux received.
+    """
 
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar
@@ -738,7 +765,6 @@ class SimulatedDeepgram:
     forced_ends: int = 0
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """All addresses."""
         sockets = [
             web.get("/v1/listen", self._nova),
             web.get("/v2/listen", self._flux),
@@ -796,7 +822,7 @@ class SimulatedDeepgram:
 
 
 def _check_model(request: web.Request, known: frozenset[str]) -> None:
-    """Raises Refused for a model that this address does not serve, and for too many keyterms."""
+    """Raise Refused for a model that this path does not serve, or for too many keyterms."""
     if request.query.get("model", "") not in known:
         raise Refused(400, "INVALID_QUERY_PARAMETER", "No such model/language/tier combination found.")
     if len(request.query.getall("keyterm", [])) > MAX_KEYTERMS:
@@ -807,7 +833,7 @@ _PROJECT: Final = {"project_id": "3f4b1c9e-0b8a-4c55-9d4e-6a2f0c7d1e11", "name":
 
 
 def deepgram_documents(state: VendorState) -> list[web.RouteDef]:
-    """`/v1/projects`."""
+    """Return the route `/v1/projects`."""
 
     async def list_projects(request: web.Request) -> web.Response:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")

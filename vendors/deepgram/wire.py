@@ -1,28 +1,21 @@
-"""Messages, addresses and errors of Deepgram; no input or output.
+"""Messages, URLs and errors of Deepgram's recognizers and voices; no I/O.
 
-What Deepgram's protocols have in common: addresses, error codes, and the recognisers' messages; pure.
+Nova uses `/v1/listen`. Sources: developers.deepgram.com/reference/speech-to-text/listen-streaming, /docs/finalize,
+/docs/audio-keep-alive.
 
-Source: developers.deepgram.com (reference of /v1/listen, /v2/listen, /v1/speak, read 2026-11-25), deepgram-sdk 7.17.0.
+Flux uses `/v2/listen`. The highest threshold keeps Flux from ending turns itself before a minute of silence.
+ForceEndTurn ends a turn when ours may be over, so each Flux turn becomes a segment of our turn. Flux's confidence that
+the turn has ended is passed on as evidence, from EagerEndOfTurn until TurnResumed. Lower confidences carry no
+information, because ongoing speech has them, too. The confidence of a forced end is undocumented. A turn that Flux has
+ended itself is not forced. After EagerEndOfTurn, a turn is forced only when ours is over: the text does not change
+before TurnResumed (developers.deepgram.com/docs/flux/state), and only a running turn has a confidence. Sources:
+developers.deepgram.com/docs/flux, deepgram-sdk 7.17.0 (`ListenV2ForceEndTurn`, `ListenV2TurnInfo.trigger`).
 
-Deepgram's Nova: messages of `/v1/listen`; pure.
+Aura uses `/v1/speak`. It speaks nothing before Flush and accepts 20 flushes per minute on a connection. Sources:
+developers.deepgram.com/docs/tts-websocket, /docs/tts-ws-flush, /docs/tts-ws-clear.
 
-Source: developers.deepgram.com/reference/speech-to-text/listen-streaming, /docs/finalize, /docs/audio-keep-alive.
-
-Deepgram's Flux: messages of `/v2/listen`; pure.
-
-The greatest threshold keeps it from ending turns by itself before a minute of silence; ForceEndTurn ends one when ours
-may be over. A turn of Flux is therefore a segment of our turn. What it believes of the turn's end until then is passed
-on as evidence: from EagerEndOfTurn on, and in the updates that follow it, until TurnResumed. A lower confidence says
-nothing, because speech has it, too; and nowhere is it said what a forced end's is.
-
-A turn that Flux has ended itself is not forced. After EagerEndOfTurn it is forced only when ours is over: the text does
-not change before TurnResumed (developers.deepgram.com/docs/flux/state), and only a turn that runs has a confidence.
-Source: developers.deepgram.com/docs/flux, deepgram-sdk 7.17.0 (`ListenV2ForceEndTurn`, `ListenV2TurnInfo.trigger`).
-
-Deepgram's Aura: messages of `/v1/speak`, and when to flush; pure.
-
-The vendor speaks nothing before Flush, and takes 20 of them a minute on a connection.
-Source: developers.deepgram.com/docs/tts-websocket, /docs/tts-ws-flush, /docs/tts-ws-clear.
+Shared source: developers.deepgram.com (reference of /v1/listen, /v2/listen, /v1/speak, read 2026-11-25), deepgram-sdk
+7.17.0.
 """
 
 import re
@@ -46,17 +39,21 @@ from vendors.deepgram.facts import FLUX_ENGLISH, FLUX_PREFIX, DeepgramSpeechToTe
 QueryValue = str | int | float | bool | Sequence[str]
 
 _CLOSE_CODE: Final = re.compile(r"[A-Z][A-Za-z]*-\d{4}")
-# The audio or a message cannot be read (DATA-0000), or is too long: the same request would fail again.
+# The audio or a message is unreadable (DATA-0000) or too long. A retry would fail again.
 _REQUEST_FAULTS: Final = ("DATA-", "BIG-", "SchemaError")
 
 
 @dataclass(frozen=True, slots=True)
 class ListenProtocol:
-    """One of the two protocols for streamed recognition.
+    """One of the two protocols for streaming recognition.
 
-    path: of the address. finalize: the message that asks for the final text. keep_alive: the message for times without
-    audio, empty where there is none. chunk_bytes: of mu-law audio in one message. read: a message; None for one that
-    holds no text; raises ProviderError for the vendor's error and for what cannot be read.
+    Attributes:
+        path: The URL's path.
+        finalize: The message that requests the final text.
+        keep_alive: The message for times without audio; empty if the protocol needs none.
+        chunk_bytes: Size of the mu-law audio in one message.
+        read: Parses a message. Returns None if it contains no text. Raises ProviderError if the message is an error or
+            unreadable.
     """
 
     path: str
@@ -67,21 +64,29 @@ class ListenProtocol:
 
 
 def make_url(base_url: str, path: str, query: Mapping[str, QueryValue | None]) -> str:
-    """The WebSocket address of a path, whose version counts and not the base's. Values of None are left out, booleans
-    are in lower case, lists are repeated."""
+    """Return the WebSocket URL of a path, whose version replaces the version in the base URL.
+
+    None values are omitted, booleans are lower case, and lists are repeated.
+    """
     base = re.sub(r"^http", "ws", re.sub(r"/v\d+$", "", base_url.rstrip("/")))
     values = [(name, _encode(value)) for name, value in query.items() if value is not None]
     return f"{base}{path}?{urlencode(values, doseq=True)}"
 
 
 def make_headers(api_key: str) -> dict[str, str]:
-    """The header that holds the key; none for a server without keys."""
+    """Return the header with the key; no header for a server without keys."""
     return {"Authorization": f"Token {api_key}"} if api_key else {}
 
 
 def make_error(provider: str, code: str, what: str, cause: FailureCause = "error") -> ProviderError:
-    """An error with the vendor's code, if it is one; the vendor's text is dropped, because it may quote the caller.
-    cause: of an error whose code says nothing of the request."""
+    """Return an error with the vendor's code. The vendor's text is dropped, because it may quote the caller.
+
+    Args:
+        provider: The provider's name.
+        code: The vendor's code. Ignored if it does not look like an error code.
+        what: Start of the error's reason.
+        cause: The cause if the code does not concern the request.
+    """
     code = code if is_error_code(code) else ""
     reason = f"{what} {code}".strip()
     if code.startswith("TOO_MANY_REQUESTS"):
@@ -92,7 +97,9 @@ def make_error(provider: str, code: str, what: str, cause: FailureCause = "error
 
 
 def map_close(provider: str, status: int, reason: str) -> ProviderError:
-    """The error for a connection that the vendor closed. reason: begins with a code such as NET-0001, if it has one."""
+    """Return the error for a connection that the vendor closed. The close reason may begin with a code such as
+    NET-0001.
+    """
     found = _CLOSE_CODE.match(reason)
     return make_error(provider, found[0] if found else "", f"closed with {status}", "cut")
 
@@ -111,7 +118,12 @@ class _Word(Struct):
 
 
 class _Alternative(Struct):
-    """languages: with `multi`, most spoken first; no message is refused because of them."""
+    """A possible reading of the audio.
+
+    Attributes:
+        languages: With `multi`, most spoken first. Not typed, so that an unexpected value does not make the message
+            unreadable.
+    """
 
     transcript: str = ""
     words: list[_Word] = []
@@ -123,14 +135,19 @@ class _Channel(Struct):
 
 
 class _Message(Struct):
-    """Any message; fields that others have keep their defaults. start, duration: in seconds of the audio sent."""
+    """Any message of Nova. Fields that the message's type does not have keep their defaults.
+
+    Attributes:
+        start: Position in the sent audio, in seconds.
+        duration: Length of the audio, in seconds.
+    """
 
     type: str
     start: float = 0.0
     duration: float = 0.0
     is_final: bool = False
     from_finalize: bool = False
-    channel: _Channel | list[int] | None = None  # of other messages than Results: numbers
+    channel: _Channel | list[int] | None = None  # numbers in messages other than Results
     variant: str = ""
     code: str | None = None
 
@@ -139,7 +156,7 @@ _decoder: Final = msgspec.json.Decoder(_Message)
 
 
 def read_nova(provider: str, message: bytes) -> TranscribedResult | None:
-    """A message of the server; None unless it is Results. Raises ProviderError."""
+    """Parse a message of Nova. Returns None unless it is Results. Raises ProviderError."""
     try:
         read = _decoder.decode(message)
     except DECODE_ERRORS:
@@ -167,7 +184,7 @@ def _segment(read: _Message, channel: _Channel) -> TranscribedSegment:
     )
 
 
-# A KeepAlive has to be a text message: in a binary one it would be taken for audio.
+# A KeepAlive must be a text message; the vendor would treat a binary message as audio.
 NOVA: Final = ListenProtocol(
     path="/v1/listen",
     finalize='{"type":"Finalize"}',
@@ -177,13 +194,13 @@ NOVA: Final = ListenProtocol(
 )
 
 
-# The vendor's greatest values: a turn ends when it is forced to, or after a minute of silence.
+# The vendor's maximum values. A turn ends only when it is forced to, or after a minute of silence.
 EOT_THRESHOLD: Final = 1.0
 EOT_TIMEOUT_MS: Final = 60_000
-# From this confidence on the vendor signals an end; it takes 0.3 to 0.9.
+# The vendor signals an end from this confidence on (allowed: 0.3 to 0.9).
 EAGER_EOT_THRESHOLD: Final = 0.5
 _CALIBRATION: Final = CALIBRATIONS["flux"]
-# The chunk that the vendor recommends: 80 ms.
+# The vendor's recommended chunk: 80 ms.
 CHUNK_BYTES: Final = 640
 
 
@@ -194,9 +211,16 @@ class _FluxWord(Struct):
 
 
 class _FluxMessage(Struct):
-    """Any message; fields that others have keep their defaults. audio_window_start, audio_window_end: in seconds.
-    end_of_turn_confidence: 0-1. languages: of `flux-general-multi`, most spoken first. No message is refused because of
-    these two."""
+    """Any message of Flux. Fields that the message's type does not have keep their defaults.
+
+    The confidence and the languages are not typed, so that an unexpected value does not make the message unreadable.
+
+    Attributes:
+        audio_window_start: Position in the audio, in seconds.
+        audio_window_end: Position in the audio, in seconds.
+        end_of_turn_confidence: 0 to 1.
+        languages: For `flux-general-multi`, most spoken first.
+    """
 
     type: str
     event: str = ""
@@ -215,7 +239,7 @@ _flux_decoder: Final = msgspec.json.Decoder(_FluxMessage)
 
 
 def read_flux(provider: str, message: bytes) -> TranscribedResult | None:
-    """A message of the server; None unless it is TurnInfo. Raises ProviderError."""
+    """Parse a message of Flux. Returns None unless it is TurnInfo. Raises ProviderError."""
     try:
         read = _flux_decoder.decode(message)
     except DECODE_ERRORS:
@@ -238,8 +262,11 @@ def read_flux(provider: str, message: bytes) -> TranscribedResult | None:
 
 
 def _finished(read: _FluxMessage) -> float | None:
-    """The probability that the caller has finished; None below the confidence of an EagerEndOfTurn, and without words:
-    the turn that follows a forced end has none yet."""
+    """Return the probability that the caller has finished.
+
+    Returns None below the confidence of an EagerEndOfTurn. Also returns None without words, because the turn after a
+    forced end has none yet.
+    """
     probability = _CALIBRATION.probability(read.end_of_turn_confidence)
     is_signal = probability is not None and read.end_of_turn_confidence >= EAGER_EOT_THRESHOLD
     return probability if is_signal and read.transcript.strip() else None
@@ -257,7 +284,7 @@ def _flux_segment(read: _FluxMessage) -> TranscribedSegment:
 
 
 def _words(words: list[_FluxWord]) -> tuple[TimedWord, ...]:
-    """The words with their times; none if one has none."""
+    """Return the words with their times; nothing if a word has no time."""
     timed = [(word.word, word.start, word.end) for word in words]
     found = [
         TimedWord(text, start * 1000, end * 1000) for text, start, end in timed if start is not None and end is not None
@@ -278,18 +305,22 @@ SPEAK_PATH: Final = "/v1/speak"
 FLUSH: Final = '{"type":"Flush"}'
 CLEAR: Final = '{"type":"Clear"}'
 CLOSE: Final = '{"type":"Close"}'
-# Ends a session of a recognizer.
+# Ends a recognizer session.
 CLOSE_STREAM: Final = '{"type":"CloseStream"}'
-# Most characters of a Speak message.
+# Maximum number of characters in a Speak message.
 MAX_CHARACTERS: Final = 2_000
 MAX_FLUSHES: Final = 20
 FLUSH_WINDOW_S: Final = 60.0
-# With no more flushes left than this, text is gathered while the vendor still speaks.
+# When only this many flushes are left, text is collected while the vendor is still speaking.
 FLUSH_RESERVE: Final = 5
 
 
 class AuraMessage(Struct):
-    """A text message of the vendor. type: Flushed, Cleared, Warning, Metadata or Error."""
+    """A text message of the vendor.
+
+    Attributes:
+        type: Flushed, Cleared, Warning, Metadata or Error.
+    """
 
     type: str
     code: str = ""
@@ -299,7 +330,7 @@ _aura_decoder: Final = msgspec.json.Decoder(AuraMessage)
 
 
 def read_aura(provider: str, message: bytes) -> AuraMessage:
-    """Read a message. Raises ProviderError for one that cannot be read."""
+    """Parse a message. Raises ProviderError if it is unreadable."""
     try:
         return _aura_decoder.decode(message)
     except DECODE_ERRORS:
@@ -307,7 +338,11 @@ def read_aura(provider: str, message: bytes) -> AuraMessage:
 
 
 class FlushBudget:
-    """How often a connection may still flush. clock: in seconds."""
+    """Counts how often a connection may still flush.
+
+    Args:
+        clock: Returns the time in seconds.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -315,39 +350,38 @@ class FlushBudget:
 
     @property
     def left(self) -> int:
-        """Flushes that the vendor takes now."""
+        """Number of flushes that the vendor accepts now."""
         while self._used and self._used[0] <= self._clock() - FLUSH_WINDOW_S:
             self._used.popleft()
         return MAX_FLUSHES - len(self._used)
 
     def use(self) -> None:
-        """Record a flush."""
         self._used.append(self._clock())
 
 
 class AuraSpeech:
-    """One speech on a connection: the messages for its text, which comes in clauses, and when all was spoken."""
+    """Makes the messages for one speech, whose text arrives in clauses, and detects when all text was spoken."""
 
     def __init__(self, provider: str, budget: FlushBudget) -> None:
         self._provider = provider
         self._budget = budget
-        self._space = ""  # is sent before the next word
+        self._space = ""  # sent before the next word
         self._has_unflushed = False
         self._flushing = 0
         self._has_ended = False
 
     @property
     def is_complete(self) -> bool:
-        """Whether the text ended, and all of it was spoken."""
+        """Whether the text has ended and all of it was spoken."""
         return self._has_ended and not self._has_unflushed and not self._flushing
 
     @property
     def has_room(self) -> bool:
-        """Whether another clause can be added: the last flush is for what was sent before."""
+        """Whether another clause can be added. The last flush is reserved for text that was already sent."""
         return self._budget.left > 1
 
     def add(self, text: str) -> list[str]:
-        """The messages for the next clause; an empty one asks to speak what was sent. Raises ProviderBusy."""
+        """Return the messages for the next clause. Blank text only flushes the earlier text. Raises ProviderBusy."""
         text = self._space + text
         self._space = "" if text.strip() else text
         spoken = list(_pieces(text)) if text.strip() else []
@@ -358,12 +392,12 @@ class AuraSpeech:
         return messages
 
     def end(self) -> list[str]:
-        """The messages for the end of the text. Raises ProviderBusy."""
+        """Return the messages for the end of the text. Raises ProviderBusy."""
         self._has_ended = True
         return self._flush()
 
     def acknowledge_flush(self) -> list[str]:
-        """The messages that follow a Flushed. Raises ProviderBusy."""
+        """Return the messages that follow a Flushed. Raises ProviderBusy."""
         self._flushing = max(0, self._flushing - 1)
         return self._flush() if not self._flushing else []
 
@@ -379,7 +413,7 @@ class AuraSpeech:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """The text in pieces that one message can hold, cut behind spaces."""
+    """Split the text after spaces into pieces that fit into a message."""
     while len(text) > MAX_CHARACTERS:
         cut = text.rfind(" ", 0, MAX_CHARACTERS) + 1 or MAX_CHARACTERS
         yield text[:cut]
@@ -391,19 +425,19 @@ _AUDIO: Final[dict[str, QueryValue]] = {"encoding": "mulaw", "sample_rate": RATE
 
 
 def make_listen_url(name: str, options: DeepgramSpeechToTextOptions, language: str) -> str:
-    """Where a session is opened. language: of the call. Raises ProviderError for one that the model does not know."""
+    """Return the URL of a session. Raises ProviderError if the model does not support the language."""
     protocol = find_protocol(options.model)
     query = _make_flux_query(name, options, language) if protocol is FLUX else _make_nova_query(options, language)
     return make_url(options.base_url, protocol.path, query)
 
 
 def find_protocol(model: str) -> ListenProtocol:
-    """The protocol of a recognizer's model."""
+    """Return the protocol for a recognizer model."""
     return FLUX if model.startswith(FLUX_PREFIX) else NOVA
 
 
 def make_speak_url(options: DeepgramTextToSpeechOptions) -> str:
-    """Where speech is asked for."""
+    """Return the URL of a voice connection."""
     query = {"model": options.model, **_AUDIO, "mip_opt_out": options.mip_opt_out or None}
     return make_url(options.base_url, SPEAK_PATH, query)
 
@@ -425,7 +459,7 @@ def _make_nova_query(options: DeepgramSpeechToTextOptions, language: str) -> dic
 
 
 def _make_flux_query(name: str, options: DeepgramSpeechToTextOptions, language: str) -> dict[str, QueryValue | None]:
-    """Raises ProviderError for a language that the model does not know."""
+    """Return the query of a Flux session. Raises ProviderError if the model does not support the language."""
     base = language.partition("-")[0].lower()
     if options.model == FLUX_ENGLISH and base != "en":
         raise ProviderError(name, f"{FLUX_ENGLISH} knows no {base!r}", retryable=False, cause="refused")

@@ -1,1 +1,1 @@
-"""ElevenLabs: recognizers and voices."""
+"""Adapter for ElevenLabs' recognizers and voices."""

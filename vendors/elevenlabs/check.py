@@ -1,6 +1,9 @@
-"""How control tries a key of ElevenLabs': a recognizer by a session without audio, a voice by one short word, because
-only that tries model and voice; both by "Get voice" and "List models", which a key that is restricted to speech needs
-the right to read. Source: docs/develop/vendors/elevenlabs.md."""
+"""How control checks an ElevenLabs key.
+
+A recognizer opens a session without audio. A voice speaks one short word, because only speech checks the model and the
+voice. Both keys are also checked with "Get voice" and "List models". A key restricted to speech needs read permission
+for these two. Source: docs/develop/vendors/elevenlabs.md.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -23,7 +26,7 @@ from vendors.elevenlabs.wire import (
     make_url,
 )
 
-# `error` of a voice's socket, `message_type` of Scribe's.
+# Values of `error` on a voice's socket and of `message_type` on Scribe's.
 _STATUSES: Final[Mapping[str, int]] = {
     "auth_error": 401,
     "invalid_api_key": 401,

@@ -1,4 +1,4 @@
-"""What ElevenLabs' recognizers and voices can do and be asked; pure."""
+"""Options and features of ElevenLabs' recognizers and voices; no I/O."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
@@ -17,16 +17,24 @@ from shared.providers.options import (
 ELEVENLABS_URL: Final = "wss://api.elevenlabs.io"
 # The voice of ElevenLabs' own examples (George).
 ELEVENLABS_VOICE_ID: Final = "JBFqnCBsd6RMkjVDRZzb"
-# Of one keyterm, and of how many (ElevenLabs' SDK).
+# Maximum length and number of keyterms (ElevenLabs' SDK).
 ELEVENLABS_KEYTERM_CHARACTERS: Final = 20
 ELEVENLABS_KEYTERMS: Final = 50
 
 
 class ElevenLabsSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: `scribe_…_realtime`. base_url: scheme and host. language: in place of the call's, "auto" for the vendor's
-    guess. keyterm: words to expect. no_verbatim: without fillers and false starts. word_times: of each word, for which
-    a final text is awaited times_s at most. enable_logging: false keeps nothing at the vendor (enterprise accounts).
-    connect_s: limit of a new connection."""
+    """Options of an ElevenLabs recognizer.
+
+    Attributes:
+        model: `scribe_…_realtime`.
+        base_url: Scheme and host.
+        language: Replaces the call's language; "auto" lets the vendor detect the language.
+        keyterm: Expected words.
+        no_verbatim: Whether fillers and false starts are removed.
+        word_times: Whether texts need the time of each word. A final text waits up to times_s for them.
+        enable_logging: False stores nothing at the vendor (enterprise accounts only).
+        connect_s: Time limit for a new connection.
+    """
 
     model: Name = "scribe_v2_realtime"
     api_key: str = ""
@@ -44,10 +52,20 @@ class ElevenLabsSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=T
 
 
 class ElevenLabsTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: `eleven_…`, of those that its multi-context WebSocket takes. base_url: scheme and host. stability,
-    similarity_boost, style, use_speaker_boost, speed: the voice's own where None. enable_logging: false keeps nothing
-    at the vendor (enterprise accounts). connect_s: limit of a new connection. max_idle: connections kept between
-    speeches."""
+    """Options of an ElevenLabs voice.
+
+    Attributes:
+        model: An `eleven_…` model that the multi-context WebSocket supports.
+        base_url: Scheme and host.
+        stability: None uses the voice's default.
+        similarity_boost: None uses the voice's default.
+        style: None uses the voice's default.
+        use_speaker_boost: None uses the voice's default.
+        speed: None uses the voice's default.
+        enable_logging: False stores nothing at the vendor (enterprise accounts only).
+        connect_s: Time limit for a new connection.
+        max_idle: Number of connections kept open between speeches.
+    """
 
     model: Name = "eleven_flash_v2_5"
     api_key: str = ""
@@ -64,11 +82,11 @@ class ElevenLabsTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=T
 
     def __post_init__(self) -> None:
         if self.model.startswith("eleven_v3"):
-            raise ValueError("model: the multi-context WebSocket does not take eleven_v3")
+            raise ValueError("model: the multi-context WebSocket does not support eleven_v3")
 
 
-# Models of ElevenLabs that are told the language, and which ones they speak; others find it out by the text and refuse
-# a code (the model's page, and pipecat's table).
+# Models that accept a language code, and the languages they speak. Other models detect the language from the text and
+# refuse a code (the model's page, and pipecat's table).
 ELEVENLABS_TOLD: Final = ("eleven_flash_v2_5", "eleven_turbo_v2_5")
 ELEVENLABS_LANGUAGES: Final = (
     *("ar", "bg", "cs", "da", "de", "el", "en", "es", "fi", "fil", "fr", "hi", "hr", "hu", "id", "it"),
@@ -77,7 +95,7 @@ ELEVENLABS_LANGUAGES: Final = (
 
 
 def _hear(options: ElevenLabsSpeechToTextOptions, languages: Sequence[str]) -> Struct:
-    """It tells the language with the times of words only."""
+    """Return options that detect the language. Scribe reports the language only together with word times."""
     return msgspec.structs.replace(options, language="auto", word_times=True)
 
 

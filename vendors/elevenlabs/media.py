@@ -1,8 +1,6 @@
-"""Vendor `elevenlabs`: recognizer Scribe and voices, over WebSockets, with mu-law at 8 kHz throughout.
+"""Media adapter for `elevenlabs`: recognizer Scribe and voices over WebSockets, with mu-law at 8 kHz.
 
-TextToSpeech by ElevenLabs: each utterance takes a warm connection and gives it back.
-
-What sessions of ElevenLabs' Scribe need: rules, and a dialect whose texts are committed.
+Each utterance of a voice takes an open connection and returns it afterwards. Scribe's texts are committed on request.
 """
 
 import asyncio
@@ -49,8 +47,8 @@ from vendors.elevenlabs.wire import (
 from vendors.elevenlabs.wire import LISTEN_PATH as LISTEN_PATH
 from vendors.elevenlabs.wire import SPEAK_PATH as SPEAK_PATH
 
-# The vendor closes a connection (1008) that opens more contexts at once; one that was closed counts until its audio has
-# been sent.
+# The vendor closes a connection (1008) that opens more simultaneous contexts. A closed context counts until its audio
+# has been sent.
 MAX_CONTEXTS: Final = 5
 MultiContextConnection = ContextConnection[SpeechOutput]
 
@@ -64,16 +62,17 @@ PROTOCOL: Final = VoiceProtocol(
 )
 
 
-# Audio of one message: 60 ms. It is a multiple of 3, so that base64 adds no padding, and costs 20 ms on average.
+# 60 ms of audio per message. A multiple of 3 bytes avoids base64 padding. The buffering delays the audio by 20 ms on
+# average.
 CHUNK_BYTES: Final = 480
-# The vendor closes a session that got no audio for about 15 s; pipecat's service sends some after 5 to 10 s.
+# The vendor closes a session after about 15 s without audio. pipecat's service sends silence after 5 to 10 s.
 KEEP_ALIVE_S: Final = 4.0
-# A little silence: the words after it are timed so much later.
+# 20 ms of silence. They shift the times of all later words by the same length.
 _KEEP_ALIVE: Final = make_chunk(SILENCE * (20 * BYTES_PER_MS))
 
 
 def make_rules() -> ListenRules:
-    """Audio goes in JSON, and silence when there is none."""
+    """Return the session's rules: audio is sent in JSON, and silence keeps the session alive."""
     return ListenRules(
         make_closed=make_closed,
         refine_refusal=refine_refusal,
@@ -85,7 +84,11 @@ def make_rules() -> ListenRules:
 
 
 class ScribeDialect:
-    """One session. times_s: how long the times of a text are awaited."""
+    """The protocol of a Scribe session.
+
+    Args:
+        times_s: How long the word times of a text are awaited.
+    """
 
     def __init__(self, transcript: ScribeTranscript, times_s: float) -> None:
         self._transcript = transcript
@@ -96,15 +99,15 @@ class ScribeDialect:
         return self._transcript.has_started
 
     def opened(self, line: RecognizerLine) -> None:
-        """Nothing: the address says all."""
+        """Do nothing, because the URL contains all settings."""
 
     def pushed(self, line: RecognizerLine) -> None:
-        """Commit what would otherwise become too long."""
+        """Commit the audio before it becomes too long."""
         if self._transcript.needs_commit(line.position_ms):
             self._commit(line)
 
     def started(self, line: RecognizerLine) -> None:
-        """Nothing: the recognizer hears by itself when somebody speaks."""
+        """Do nothing, because the recognizer detects speech by itself."""
 
     def finalize(self, line: RecognizerLine, token: int) -> None:
         if self._transcript.finalize(token, line.position_ms):
@@ -122,7 +125,7 @@ class ScribeDialect:
         _report(line, event)
 
     def expire(self, line: RecognizerLine) -> None:
-        """Settle for what is known."""
+        """Answer with the text known so far."""
         line.cancel_wait()
         _report(line, self._transcript.settle())
 
@@ -131,7 +134,7 @@ class ScribeDialect:
         line.send(make_chunk(line.take_unsent(), commit=True))
 
     def _await_times(self, line: RecognizerLine) -> None:
-        """Wait for the times of a text that came, unless that is done already."""
+        """Wait for the word times of a received text, unless a wait is already running."""
         if not self._transcript.is_plain:
             line.cancel_wait()
         elif not line.is_waiting:
@@ -143,7 +146,7 @@ def _report(line: RecognizerLine, event: RecognizedText | None) -> None:
         line.report(event)
 
 
-# The vendor ends what is idle for INACTIVITY_S.
+# The vendor closes a connection after INACTIVITY_S without messages.
 _MAX_AGE_S: Final = INACTIVITY_S - 10.0
 
 
@@ -161,7 +164,7 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
 
 
 def _make_tts(setup: ProviderSetup) -> ContextTextToSpeech[SpeechOutput]:
-    """All calls with the same voice and account share their connections."""
+    """Make a voice. All calls with the same voice and account share their connections."""
     options: ElevenLabsTextToSpeechOptions = setup.options
     is_told = options.model in ELEVENLABS_TOLD
 
@@ -185,7 +188,7 @@ def _make_tts(setup: ProviderSetup) -> ContextTextToSpeech[SpeechOutput]:
 
 
 def _connect(setup: ProviderSetup, language: str) -> WarmConnections[MultiContextConnection]:
-    """Connections whose address has this language, empty for none."""
+    """Return connections whose URL contains this language; empty for no language."""
     options: ElevenLabsTextToSpeechOptions = setup.options
     target = setup.make_target(make_speak_url(options, language), make_headers(options.api_key))
     return WarmConnections(
@@ -200,14 +203,14 @@ def _model(options: ElevenLabsSpeechToTextOptions | ElevenLabsTextToSpeechOption
 _STT_REQUEST: Final = frozenset({"language", "keyterm", "no_verbatim", "word_times"})
 _TTS_REQUEST: Final = frozenset({"voice_id", "stability", "similarity_boost", "style", "use_speaker_boost", "speed"})
 
-# Final texts: 0.41 s is the p99 in pipecat's table of STT services (1.14). Voices: ElevenLabs names 0.075 s for Flash,
-# without the network and without a p99, so the bound of all deadlines holds until it is learned.
+# Final texts: pipecat's table of STT services (1.14) lists a p99 of 0.41 s. Voices: ElevenLabs publishes 0.075 s for
+# Flash, without the network and without a p99. The upper limit of all deadlines is used until measured values exist.
 _FINAL_P99_S: Final = 0.41
 _VOICE_WAIT: Final = UsualWait(0.15, 0.9)
 
 
 def _stt_wait(options: ElevenLabsSpeechToTextOptions) -> UsualWait:
-    """A text whose times do not come is answered times_s later."""
+    """Return the usual wait. If the word times are missing, the answer comes times_s later."""
     return UsualWait(0.25, _FINAL_P99_S + (options.times_s if options.word_times else 0.0))
 
 

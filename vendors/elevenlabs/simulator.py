@@ -1,17 +1,11 @@
-"""A simulated ElevenLabs: voices over the multi-context WebSocket, recognition by Scribe.
+"""A simulated ElevenLabs: voices over the multi-context WebSocket, and recognition by Scribe.
 
-Billed as ElevenLabs does: the characters that a voice was sent, and the audio that the recognizer was sent.
-Documents: elevenlabs.io/docs/api-reference/voices/get and …/models/list.
+Scribe commits texts on request or after silence. The voices speak contexts over one WebSocket, each in its own task.
+Like ElevenLabs, the simulator bills the characters sent to a voice and the audio sent to the recognizer.
 
-Handshakes and endings of a simulated ElevenLabs.
-
-Written from docs/develop/vendors/elevenlabs.md. Not known of the vendor: whether a wrong key is told by the
-handshake or behind it (here: behind it, because a key may also come in the first message), and which close code follows
-an error of Scribe.
-
-The recognizer of a simulated ElevenLabs: Scribe, whose texts are committed on request or after silence.
-
-The voices of a simulated ElevenLabs: contexts over one WebSocket, each a task of its own.
+The simulator follows docs/develop/vendors/elevenlabs.md and elevenlabs.io/docs/api-reference/voices/get and
+…/models/list. Two facts about ElevenLabs are unknown: whether a wrong key fails the handshake or a later message (here
+the latter, because a key may also be in the first message), and the close code after an error of Scribe.
 """
 
 import asyncio
@@ -53,7 +47,11 @@ class ConnectionEnded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OpenedSocket(FaultySocket):
-    """A WebSocket whose handshake is over. key: that came with it, empty for none."""
+    """A WebSocket after its handshake.
+
+    Attributes:
+        key: The key sent in the handshake; empty if there was none.
+    """
 
     key: str
 
@@ -67,7 +65,7 @@ class OpenedSocket(FaultySocket):
 
 
 async def open_elevenlabs_socket(state: VendorState, request: web.Request, role: Role) -> OpenedSocket | web.Response:
-    """Answer a handshake; a response when the connection is reset."""
+    """Answer a handshake. Returns the socket, or a response if a fault resets the connection."""
     faults = state.open(role)
     if faults.has("refuse"):
         reset_connection(request)
@@ -92,9 +90,17 @@ _REFUSALS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ScribeTiming:
-    """How the recognizer behaves. commit_s: from a commit to its text. times_s: from the text to the same with times;
-    None: it never comes. partial_s: from a word to its partial text. min_commit_ms: less audio is not committed.
-    max_uncommitted_ms: more is committed unasked. vad_silence_ms: with the strategy `vad`. idle_s: without audio."""
+    """Behavior of the simulated recognizer.
+
+    Attributes:
+        commit_s: Time from a commit to its text.
+        times_s: Time from the text to its second version with word times. None never sends word times.
+        partial_s: Time from a word to its partial text.
+        min_commit_ms: Shorter audio cannot be committed.
+        max_uncommitted_ms: Longer audio is committed without a request.
+        vad_silence_ms: Silence that causes a commit with the strategy `vad`.
+        idle_s: A session without audio is closed after this time.
+    """
 
     commit_s: float = 0.15
     times_s: float | None = 0.02
@@ -106,7 +112,13 @@ class ScribeTiming:
 
 
 class ScribeRecognizer:
-    """All sessions. make_ear: what one session hears. queries: of all handshakes. chunks: audio messages that came."""
+    """The simulated recognizer with all its sessions.
+
+    Attributes:
+        make_ear: Makes the recognizer that listens to a new session.
+        queries: Query parameters of all handshakes.
+        chunks: Number of audio messages received.
+    """
 
     def __init__(self, state: VendorState, make_ear: Callable[[], Hearing], timing: ScribeTiming | None = None) -> None:
         self.state = state
@@ -116,7 +128,6 @@ class ScribeRecognizer:
         self.chunks = 0
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """What the server answers."""
         return [web.get("/v1/speech-to-text/realtime", self._serve)]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
@@ -129,7 +140,7 @@ class ScribeRecognizer:
 
 
 class _ScribeSession:
-    """One connection: messages are read at once and worked on in their order."""
+    """A recognizer connection. Messages are read immediately and processed in order."""
 
     def __init__(self, recognizer: ScribeRecognizer, opened: OpenedSocket) -> None:
         self._recognizer = recognizer
@@ -141,9 +152,9 @@ class _ScribeSession:
         self._ear = FaultyEar(recognizer.make_ear(), opened.faults)
         self._silence = SilenceMeter()
         self._work: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
-        self._words: list[HeardWord] = []  # that are not committed
+        self._words: list[HeardWord] = []  # words that are not committed yet
         self._committed_ms = 0.0
-        self._received = 0  # bytes of mu-law, also those that are not heard yet
+        self._received = 0  # bytes of mu-law received, including audio not processed yet
 
     async def run(self) -> None:
         """Serve the connection until it ends."""
@@ -165,7 +176,7 @@ class _ScribeSession:
             self._recognizer.state.bill("stt", self._query["model_id"], "ms", self._received / _PER_MS)
 
     async def _check(self) -> None:
-        """Raises ConnectionEnded."""
+        """Check the key and the query. Raises ConnectionEnded."""
         fault = self._faults.fault
         if fault is not None and fault.kind in _REFUSALS:
             await self._fail(*_REFUSALS[fault.kind])
@@ -196,7 +207,7 @@ class _ScribeSession:
         return self._query.get("include_timestamps") == "true"
 
     async def _read(self) -> bool:
-        """Take one message; false at the end. Raises ConnectionEnded."""
+        """Read one message. Returns False at the end of the connection. Raises ConnectionEnded."""
         if self._faults.reads_nothing:
             await self._opened.ignore_client()
             return False
@@ -282,7 +293,7 @@ class _ScribeSession:
         return " ".join(word.text for word in self._words)
 
     async def _send_unit(self, message: dict[str, Any]) -> None:
-        """Send one result, or the error in its place. Raises ConnectionEnded, FaultCut."""
+        """Send a result, or the connection's fault in its place. Raises ConnectionEnded or FaultCut."""
         if self._faults.reports_error:
             await self._fail("transcriber_error", "An error occurred while transcribing the audio.")
         if await self._faults.begin_unit():
@@ -291,7 +302,7 @@ class _ScribeSession:
         await self._send(message)
 
     async def _fail(self, kind: str, error: str) -> NoReturn:
-        """Raises ConnectionEnded."""
+        """Send an error and end the connection. Raises ConnectionEnded."""
         await self._opened.end({"message_type": kind, "error": error}, kind)
 
     async def _send(self, message: dict[str, Any]) -> None:
@@ -299,7 +310,7 @@ class _ScribeSession:
             await self._socket.send_json(message)
 
 
-# Of those that the SDK and pipecat name, the ones that this WebSocket takes.
+# Models in the SDK and pipecat that this WebSocket supports.
 MODELS: Final = frozenset(
     ["eleven_flash_v2_5", "eleven_flash_v2", "eleven_turbo_v2_5", "eleven_turbo_v2", "eleven_multilingual_v2"]
 )
@@ -308,7 +319,7 @@ _MAX_CONTEXTS: Final = 5
 _DEFAULT_CONTEXT: Final = "default"
 _RANGES: Final = {"stability": (0.0, 1.0), "similarity_boost": (0.0, 1.0), "style": (0.0, 1.0), "speed": (0.7, 1.2)}
 _SPEECH_GARBAGE: Final = '{"audio": "//8'
-# Names as documents of the vendor spell them, by those of its server.
+# Field names in the vendor's documentation -> field names that its server may use instead.
 _SNAKE: Final = {
     "contextId": "context_id",
     "isFinal": "is_final",
@@ -321,9 +332,17 @@ CharacterTime = tuple[str, float, float]
 
 @dataclass(frozen=True, slots=True)
 class GenerationTiming:
-    """How the voices behave. first_audio_ms: from a text to its first chunk. chunk_ms: audio of a chunk. speed: of
-    generation, in times real time. max_generating: texts that are spoken at once, in all connections. uses_snake: names
-    are spelled `context_id`. closes_silently: an error is told by the close frame alone. voice: what speaks."""
+    """Behavior of the simulated voices.
+
+    Attributes:
+        first_audio_ms: Time from a text to its first chunk.
+        chunk_ms: Length of the audio in a chunk.
+        speed: Speed of the generation relative to real time.
+        max_generating: Maximum number of texts spoken at the same time on all connections.
+        uses_snake: Whether field names use snake case, such as `context_id`.
+        closes_silently: Whether errors are reported only by the close frame.
+        voice: Produces the audio.
+    """
 
     first_audio_ms: float = 75.0
     chunk_ms: int = 100
@@ -335,8 +354,15 @@ class GenerationTiming:
 
 
 class MultiContextSpeech:
-    """All connections of the voices. voices: ids that there are, None for any. contexts: ids of all contexts; closed:
-    of those that clients closed. queries: of all handshakes. generating: texts that are spoken now."""
+    """The simulated voices with all their connections.
+
+    Attributes:
+        voices: Ids of the existing voices; None accepts any id.
+        contexts: Ids of all contexts.
+        closed: Ids of the contexts that clients closed.
+        queries: Query parameters of all handshakes.
+        generating: Number of texts being spoken.
+    """
 
     def __init__(
         self, state: VendorState, timing: GenerationTiming | None = None, voices: frozenset[str] | None = None
@@ -350,7 +376,6 @@ class MultiContextSpeech:
         self.generating = 0
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """What the server answers."""
         return [web.get("/v1/text-to-speech/{voice_id}/multi-stream-input", self._serve)]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
@@ -364,7 +389,12 @@ class MultiContextSpeech:
 
 @dataclass(slots=True)
 class _SpokenContext:
-    """One context. inputs: texts to speak, None at the end. settings: `voice_settings` of its first message."""
+    """A context of the voice.
+
+    Attributes:
+        inputs: Texts to speak, then None.
+        settings: `voice_settings` of the context's first message.
+    """
 
     settings: dict[str, Any] | None
     inputs: "asyncio.Queue[str | None]" = field(default_factory=asyncio.Queue)
@@ -374,7 +404,7 @@ class _SpokenContext:
     task: "asyncio.Task[None] | None" = None
 
     def add(self, text: str, *, at_once: bool) -> None:
-        """Buffer text until there is enough of it."""
+        """Buffer text until the schedule's length is reached."""
         self.buffered += text
         if not self.buffered.strip() or not (at_once or len(self.buffered) >= self.schedule[0]):
             return
@@ -384,14 +414,14 @@ class _SpokenContext:
         self.buffered = ""
 
     def close(self) -> None:
-        """What is buffered is dropped; what was handed on is spoken."""
+        """End the context. Buffered text is dropped; text already passed to the voice is spoken."""
         if not self.is_closed:
             self.is_closed, self.buffered = True, ""
             self.inputs.put_nowait(None)
 
 
 class _SpokenConnection:
-    """One WebSocket."""
+    """A voice connection."""
 
     def __init__(self, speech: MultiContextSpeech, opened: OpenedSocket) -> None:
         self._speech = speech
@@ -409,7 +439,7 @@ class _SpokenConnection:
         self._key = opened.key
 
     async def run(self) -> None:
-        """Read until the connection is over."""
+        """Serve the connection until it ends."""
         try:
             while await self._read():
                 pass
@@ -421,7 +451,7 @@ class _SpokenConnection:
                     context.task.cancel()
 
     async def _read(self) -> bool:
-        """Take one message; false at the end. Raises ConnectionEnded."""
+        """Read one message. Returns False at the end of the connection. Raises ConnectionEnded."""
         if self._faults.reads_nothing:
             await self._opened.ignore_client()
             return False
@@ -442,11 +472,11 @@ class _SpokenConnection:
         return True
 
     async def _take(self, request: dict[str, Any]) -> None:
-        """Raises ConnectionEnded."""
+        """Process a message. Raises ConnectionEnded."""
         text = str(request.get("text") or "")
         context_id = request.get("context_id") or request.get("contextId") or ""
         if not context_id and not text and not request.get("flush"):
-            return  # keeps the connection alive
+            return  # an empty message only keeps the connection alive
         context_id = context_id or _DEFAULT_CONTEXT
         context = self._contexts.get(context_id)
         if request.get("close_context"):
@@ -463,7 +493,7 @@ class _SpokenConnection:
         context.add(text, at_once=self._is_auto or bool(request.get("flush")))
 
     async def _open(self, context_id: str, request: dict[str, Any]) -> _SpokenContext:
-        """Raises ConnectionEnded."""
+        """Open a context. Raises ConnectionEnded."""
         await self._check(request)
         if len(self._contexts) >= _MAX_CONTEXTS:
             limit = f"Maximum simultaneous contexts per WebSocket connection exceeded ({_MAX_CONTEXTS})."
@@ -476,7 +506,7 @@ class _SpokenConnection:
         return context
 
     async def _check(self, request: dict[str, Any]) -> None:
-        """Raises ConnectionEnded for a context that the account or the request cannot have."""
+        """Check a new context against the account's limits and the request. Raises ConnectionEnded."""
         speech, settings = self._speech, request.get("voice_settings") or {}
         if self._faults.has("unauthorized") or speech.state.key not in (self._key, request.get("xi_api_key")):
             await self._fail("invalid_api_key", "Invalid API key.")
@@ -495,12 +525,12 @@ class _SpokenConnection:
             await self._fail("invalid_output_format", "The simulator knows ulaw_8000 and pcm_8000.")
 
     async def _fail(self, code: str, message: str) -> NoReturn:
-        """Raises ConnectionEnded."""
+        """Send an error and end the connection. Raises ConnectionEnded."""
         last = None if self._speech.timing.closes_silently else {"message": message, "error": code, "code": 1008}
         await self._opened.end(last, message)
 
     async def _finish(self) -> None:
-        """Speak what was handed on, and close."""
+        """Speak the text already passed to the voice, then close."""
         for context in self._contexts.values():
             context.close()
         await asyncio.gather(*(one.task for one in self._contexts.values() if one.task), return_exceptions=True)
@@ -560,7 +590,9 @@ class _SpokenConnection:
 
 
 def _character_times(piece: SpokenText) -> Iterator[CharacterTime]:
-    """Character, start and duration in ms: those of a word share its time, and a blank follows it."""
+    """Yield each character with its start and duration in ms. A word's characters share its time equally, and a space
+    follows.
+    """
     for word in piece.words:
         each = (word.end_ms - word.start_ms) / len(word.text)
         for number, character in enumerate(word.text):
@@ -570,7 +602,12 @@ def _character_times(piece: SpokenText) -> Iterator[CharacterTime]:
 
 @dataclass(slots=True)
 class SimulatedElevenLabs:
-    """make_ear: what each new recognizer's session hears. voices: ids of the voices that there are, None for any."""
+    """A simulated ElevenLabs account.
+
+    Attributes:
+        make_ear: Makes the recognizer that listens to a new session.
+        voices: Ids of the existing voices; None accepts any id.
+    """
 
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar
@@ -579,14 +616,13 @@ class SimulatedElevenLabs:
     voices: frozenset[str] | None = None
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """All addresses."""
         speech = MultiContextSpeech(self.state, self.speech_timing, self.voices)
         recognizer = ScribeRecognizer(self.state, self.make_ear, self.recognizer_timing)
         return add_documents([*speech.routes(), *recognizer.routes()], elevenlabs_documents(self.state))
 
 
 def elevenlabs_documents(state: VendorState) -> list[web.RouteDef]:
-    """`/v1/voices/{id}`, where every id is a voice, and `/v1/models`."""
+    """Return the routes `/v1/voices/{id}` (every id is a valid voice) and `/v1/models`."""
 
     async def get_voice(request: web.Request) -> web.Response:
         return _answer(

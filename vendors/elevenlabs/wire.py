@@ -1,21 +1,15 @@
-"""Messages, addresses and errors of ElevenLabs; no input or output.
+"""Messages, URLs and errors of ElevenLabs' recognizer and voices; no I/O.
 
-What ElevenLabs' protocols have in common: addresses, headers and errors; pure.
+`/v1/speech-to-text/realtime` (Scribe): texts are committed on request. A commit is answered twice in either order: with
+the text alone, and with the text and word times. Only the timed text counts; the plain text is kept in case the timed
+text does not come. The vendor refuses to commit less than 0.3 s of audio, and commits long audio by itself.
 
-Source: elevenlabs 2.78.0 (its types and realtime clients) and elevenlabs.io/docs; put together in
+`/v1/text-to-speech/{voice}/multi-stream-input`: each clause is flushed and therefore spoken at once. Flushed text is
+spoken to its end even after the context was closed. Character times are relative to the audio of their own message.
+Field names occur in both spellings, such as `contextId` and `context_id`.
+
+Source: elevenlabs 2.78.0 (its types and realtime clients) and elevenlabs.io/docs, collected in
 docs/develop/vendors/elevenlabs.md.
-
-ElevenLabs' `/v1/speech-to-text/realtime` (Scribe): a caller's turn from texts that are committed on request; pure.
-
-A commit is answered twice, by the text alone and by the text with times of its words, in either order. Only the timed
-one counts; the plain one is kept in case no other comes. The vendor refuses to commit less than 0.3 s of audio, and
-commits by itself what became too long.
-
-ElevenLabs' `/v1/text-to-speech/{voice}/multi-stream-input`: the contexts of one utterance; pure.
-
-Each clause is flushed, so that it is spoken at once, and what was flushed is spoken to its end also after the context
-was closed. Times of characters count from the audio of their own message on. Names come in both spellings, `contextId`
-and `context_id`.
 """
 
 import re
@@ -43,7 +37,7 @@ from vendors.elevenlabs.facts import ElevenLabsSpeechToTextOptions, ElevenLabsTe
 
 QueryItem = str | int | float | bool | Sequence[str] | None
 
-# Codes of errors: of HTTP answers (`detail.status`), of the voice's socket (`error`), of Scribe (`message_type`).
+# Error codes of HTTP responses (`detail.status`), of the voice's socket (`error`) and of Scribe (`message_type`).
 QUOTA: Final = "quota_exceeded"
 _KEYS: Final = frozenset(
     [
@@ -79,7 +73,7 @@ _REQUESTS: Final = frozenset(
     ]
 )
 _ENDED: Final = frozenset(["session_time_limit_exceeded", "insufficient_audio_activity", "input_timeout_exceeded"])
-# The close code of refusals, and the codes that sentences in its reason stand for.
+# The close code of refusals, and the error codes for known sentences in the close reason.
 _POLICY: Final = 1008
 _REASONS: Final = (
     (re.compile(r"quota|credits? remaining|payment", re.IGNORECASE), QUOTA),
@@ -91,19 +85,19 @@ _REASONS: Final = (
 
 
 def make_url(base_url: str, path: str, query: Mapping[str, QueryItem]) -> str:
-    """The WebSocket address of a path. Values of None are left out, booleans are in lower case, lists are repeated."""
+    """Return the WebSocket URL of a path. None values are omitted, booleans are lower case, and lists are repeated."""
     base = re.sub(r"^http", "ws", base_url.rstrip("/"))
     values = [(name, _encode(value)) for name, value in query.items() if value is not None]
     return f"{base}{path}?{urlencode(values, doseq=True, quote_via=quote)}"
 
 
 def make_headers(api_key: str) -> dict[str, str]:
-    """The header that holds the key; none for a server without keys."""
+    """Return the header with the key; no header for a server without keys."""
     return {"xi-api-key": api_key} if api_key else {}
 
 
 def make_error(provider: str, code: str) -> ProviderError:
-    """The error for one of the vendor's codes. Its text is dropped, because it may quote the key or the caller."""
+    """Return the error for a vendor's code. The vendor's text is dropped, because it may quote the key or the caller."""
     code = code if is_error_code(code) else ""
     reason = f"error {code}".strip()
     if code == QUOTA:
@@ -118,15 +112,21 @@ def make_error(provider: str, code: str) -> ProviderError:
 
 
 def make_closed(provider: str, code: int, reason: str) -> ProviderError:
-    """The error for a connection that the vendor closed while it was needed. reason: a code or a sentence, which counts
-    where no message came before, and is dropped, because it may quote the caller or the key."""
+    """Return the error for a connection that the vendor closed while it was in use.
+
+    Args:
+        provider: The provider's name.
+        code: Code of the close frame.
+        reason: A code or a sentence. It is the only hint if no error message came before. It is dropped, because it may
+            quote the caller or the key.
+    """
     sentence = reason if code == _POLICY else ""
     told = make_error(provider, next((name for pattern, name in _REASONS if pattern.search(sentence)), reason))
     return told if told.cause != "error" else make_cut(provider, code)
 
 
 def refine_refusal(error: ProviderError) -> ProviderError:
-    """The error of a handshake by the code in its answer: of HTTP 401, ElevenLabs makes a used up quota, too."""
+    """Return a handshake's error, refined by the code in its response. ElevenLabs also reports a used-up quota as 401."""
     code = _read_code(error.answer)
     if not code:
         return error
@@ -135,13 +135,16 @@ def refine_refusal(error: ProviderError) -> ProviderError:
 
 
 def base_language(language: str) -> str:
-    """ "en" of "en-GB": the vendor takes no regions, and has one Norwegian."""
+    """Return the language without its region, such as "en" for "en-GB".
+
+    The vendor accepts no regions, and has only one code for Norwegian.
+    """
     base = language.partition("-")[0].lower()
     return "no" if base == "nb" else base
 
 
 def _read_code(answer: bytes) -> str:
-    """`detail.status` of a JSON answer; empty where there is none."""
+    """Return `detail.status` of a JSON response; empty if it is missing."""
     try:
         decoded: Any = msgspec.json.decode(answer)
     except DECODE_ERRORS:
@@ -156,18 +159,18 @@ def _encode(value: QueryItem) -> str | int | float | Sequence[str] | None:
 
 
 LISTEN_PATH: Final = "/v1/speech-to-text/realtime"
-# The vendor's least audio of a commit is 0.3 s.
+# The vendor refuses to commit less than 0.3 s of audio.
 MIN_COMMIT_MS: Final = 320.0
-# Audio without words that is committed by us, because the vendor commits by itself after about 36 s, and an answer that
-# nobody asked for could be taken for another.
+# Silence of this length is committed by us. The vendor would commit by itself after about 36 s, and its unrequested
+# answer could be mistaken for the answer to a request.
 MAX_UNCOMMITTED_MS: Final = 25_000.0
-# After so many texts whose times never came they are awaited no longer.
+# After this many texts without word times, word times are no longer awaited.
 _MISSES: Final = 2
 _PLAIN: Final = "committed_transcript"
 _TIMED: Final = "committed_transcript_with_timestamps"
 _PARTIAL: Final = "partial_transcript"
 _STARTED: Final = "session_started"
-# Told, but the session goes on (a refused commit is an answer), or it says by closing that it does not.
+# A refused commit. The session continues, unless the vendor also closes the connection.
 _THROTTLED: Final = "commit_throttled"
 _HEAD: Final = b'{"message_type":"input_audio_chunk","audio_base_64":"'
 _TAIL: Final = f'","commit":false,"sample_rate":{RATE}}}'.encode()
@@ -175,7 +178,11 @@ _COMMIT_TAIL: Final = f'","commit":true,"sample_rate":{RATE}}}'.encode()
 
 
 class _Word(Struct, frozen=True):
-    """start, end: in seconds of the audio that was sent. type: word, spacing or audio_event."""
+    """A recognized word. Times are seconds of the sent audio.
+
+    Attributes:
+        type: word, spacing or audio_event.
+    """
 
     text: str = ""
     start: float | None = None
@@ -192,7 +199,12 @@ class _Message(Struct, frozen=True):
 
 
 class _Segment(Struct, frozen=True):
-    """A text that was committed. words: empty where no times came. language: its code, empty where it was not told."""
+    """A committed text.
+
+    Attributes:
+        words: Empty if the vendor sent no times.
+        language: Empty if the vendor sent no language code.
+    """
 
     text: str
     words: tuple[TimedWord, ...] = ()
@@ -203,32 +215,42 @@ _DECODER: Final = msgspec.json.Decoder(_Message)
 
 
 def make_chunk(ulaw: bytes, *, commit: bool = False) -> bytes:
-    """The message for audio, which may be empty; commit: asks for the text of all audio since the last commit."""
+    """Return an audio message. The audio may be empty.
+
+    Args:
+        ulaw: The mu-law audio.
+        commit: Whether to request the text of all audio since the last commit.
+    """
     return _HEAD + b2a_base64(ulaw, newline=False) + (_COMMIT_TAIL if commit else _TAIL)
 
 
 class ScribeTranscript:
-    """One session's current turn. times_words: texts come with times."""
+    """The transcript of one session's current turn.
+
+    Args:
+        provider: The provider's name.
+        times_words: Whether texts come with word times.
+    """
 
     def __init__(self, provider: str, *, times_words: bool) -> None:
         self._provider = provider
         self._times_words = times_words
         self._segments: list[_Segment] = []
         self._interim = ""
-        self._answered = 0  # segments that were in the last answer
-        self._committed_ms = 0.0  # audio before the latest commit
-        self._asked = 0  # commits without an answer
-        self._stale = 0  # of these, those of earlier turns
+        self._answered = 0  # number of segments in the last answer
+        self._committed_ms = 0.0  # position of the latest commit
+        self._asked = 0  # number of unanswered commits
+        self._stale = 0  # number of unanswered commits from earlier turns
         self._token: int | None = None
-        self._plain: str | None = None  # whose times are awaited
-        self._twin: tuple[str, str] | None = None  # type and text of a message that says again what was taken
+        self._plain: str | None = None  # text whose word times are awaited
+        self._twin: tuple[str, str] | None = None  # type and text of a message that would repeat a used text
         self._last_words: tuple[_Word, ...] = ()
         self._misses = 0
         self.has_started = False
 
     @property
     def is_plain(self) -> bool:
-        """Whether a text is there whose times are awaited."""
+        """Whether a received text is waiting for its word times."""
         return self._plain is not None
 
     def commit(self, position_ms: float) -> None:
@@ -237,18 +259,21 @@ class ScribeTranscript:
         self._asked += 1
 
     def needs_commit(self, position_ms: float) -> bool:
-        """Whether the silence so far should be committed, so that the vendor does not do it by itself."""
+        """Return whether to commit the silence so far, before the vendor commits it by itself."""
         is_long = position_ms - self._committed_ms >= MAX_UNCOMMITTED_MS
         return is_long and not self._interim and not self._asked
 
     def finalize(self, token: int, position_ms: float) -> bool:
-        """Ask for the text up to this position. Return whether a commit is needed: not for audio that is too short to
-        hold a word; then `settle` knows the answer, or the commit before has it."""
+        """Request the text up to this position. Return whether a commit is needed.
+
+        Audio too short to contain a word needs no commit. Then `settle` has the answer, or the previous commit returns
+        it.
+        """
         self._token = token
         return position_ms - self._committed_ms >= MIN_COMMIT_MS
 
     def next_turn(self) -> None:
-        """What was said before the last `finalize` has been taken."""
+        """Start a new turn. Words before the last `finalize` are dropped."""
         self._token, self._stale = None, self._asked
         del self._segments[: self._answered]
         self._answered = 0
@@ -257,7 +282,7 @@ class ScribeTranscript:
             self._interim = ""
 
     def read(self, message: bytes) -> RecognizedText | None:
-        """Take a message; return the turn's text when it may be new. Raises ProviderError."""
+        """Process a message. Returns the turn's text if it may have changed. Raises ProviderError."""
         try:
             found = _DECODER.decode(message)
         except DECODE_ERRORS:
@@ -275,8 +300,10 @@ class ScribeTranscript:
         return None
 
     def settle(self) -> RecognizedText | None:
-        """The answer to `finalize`, as far as it is known: by the text whose times did not come, or if nothing of what
-        was committed is unknown. None: the vendor has to answer."""
+        """Return the answer to `finalize` with the text known so far; None if the vendor still has to answer.
+
+        A text without word times is used as it is. All committed audio must have been answered.
+        """
         if self._plain is not None:
             text, self._plain = self._plain, None
             self._misses, self._twin = self._misses + 1, (_TIMED, text)
@@ -298,21 +325,21 @@ class ScribeTranscript:
         if found.message_type == _TIMED:
             return self._read_timed(text, found.words or (), read_language(found.language_code))
         if self._plain is not None:
-            return None  # the same again
+            return None  # repeats a used text
         self._plain = text
         return self.settle() if not self._times_words or self._misses >= _MISSES else None
 
     def _read_timed(self, text: str, words: tuple[_Word, ...], language: str) -> RecognizedText | None:
         if words and words == self._last_words:
             self._plain = None
-            return None  # the same again
+            return None  # repeats a used text
         self._last_words = words
         self._twin = None if self._plain is not None else (_PLAIN, text)
         self._plain, self._misses = None, 0
         return self._take(_Segment(text, _timed(words), language))
 
     def _take(self, segment: _Segment | None) -> RecognizedText | None:
-        """Take what answers the earliest commit, or what the vendor committed by itself."""
+        """Store the answer to the earliest commit, or a text that the vendor committed by itself."""
         is_stale = self._stale > 0
         self._asked, self._stale = max(0, self._asked - 1), max(0, self._stale - 1)
         if segment is not None and not is_stale:
@@ -335,7 +362,7 @@ class ScribeTranscript:
 
 
 def _timed(words: tuple[_Word, ...]) -> tuple[TimedWord, ...]:
-    """The words with their times; none if one has none."""
+    """Return the words with their times; nothing if a word has no time."""
     spoken = [word for word in words if word.type == "word"]
     found = [
         TimedWord(one.text.strip(), one.start * 1_000, one.end * 1_000)
@@ -346,12 +373,12 @@ def _timed(words: tuple[_Word, ...]) -> tuple[TimedWord, ...]:
 
 
 SPEAK_PATH: Final = "/v1/text-to-speech/{voice_id}/multi-stream-input"
-# Of a context; the vendor's limit. The connections that are kept are younger.
+# The vendor's limit for a context without messages. Connections are kept for a shorter time.
 INACTIVITY_S: Final = 180
 
 
 class CharacterTimes(Struct, frozen=True):
-    """When each character sounds, in ms from the message's own audio on."""
+    """Times of the characters, in ms relative to the message's own audio."""
 
     chars: list[str] = []
     starts: list[float] | None = msgspec.field(default=None, name="charStartTimesMs")
@@ -361,15 +388,20 @@ class CharacterTimes(Struct, frozen=True):
     durations_snake: list[float] | None = msgspec.field(default=None, name="char_durations_ms")
 
     def rows(self) -> list[tuple[str, float, float]]:
-        """Character, start and duration. Raises ValueError for lists of unequal length."""
+        """Return each character with its start and duration. Raises ValueError if the lists differ in length."""
         starts = self.starts or self.starts_snake or []
         durations = self.durations or self.durations_plural or self.durations_snake or []
         return list(zip(self.chars, starts, durations, strict=True))
 
 
 class SpeechOutput(Struct, frozen=True):
-    """A message of the vendor. audio: mu-law, in base64 on the wire. alignment: of the text as it was sent; normalized:
-    as it was spoken."""
+    """A message of the voice.
+
+    Attributes:
+        audio: mu-law, base64 on the wire.
+        alignment: Times of the text as it was sent.
+        normalized: Times of the text as it was spoken.
+    """
 
     audio: bytes | None = None
     alignment: CharacterTimes | None = None
@@ -382,12 +414,12 @@ class SpeechOutput(Struct, frozen=True):
 
     @property
     def context_id(self) -> str | None:
-        """The context that it belongs to; None for the whole connection."""
+        """The context of the message; None for the whole connection."""
         return self.camel_id if self.camel_id is not None else self.snake_id
 
     @property
     def is_final(self) -> bool:
-        """Whether the context is over."""
+        """Whether the context has ended."""
         return bool(self.camel_final or self.snake_final)
 
 
@@ -395,7 +427,7 @@ _SPEECH_DECODER: Final = msgspec.json.Decoder(SpeechOutput)
 
 
 def read_output(provider: str, message: bytes) -> SpeechOutput:
-    """Read a message. Raises ProviderError."""
+    """Parse a message of the voice. Raises ProviderError."""
     try:
         return _SPEECH_DECODER.decode(message)
     except DECODE_ERRORS:
@@ -403,7 +435,7 @@ def read_output(provider: str, message: bytes) -> SpeechOutput:
 
 
 class ElevenLabsTone(Struct, frozen=True, omit_defaults=True):
-    """`voice_settings`; the voice's own where None."""
+    """`voice_settings` of a context. None uses the voice's defaults."""
 
     stability: float | None = None
     similarity_boost: float | None = None
