@@ -1,8 +1,8 @@
-"""The vendors: each is a folder of this package and one line here.
+"""The list of vendors and the lookup of their modules. Each vendor is a folder of this package.
 
-A folder has `facts.py` (what is known of the vendor), `wire.py` (its messages), `media.py` (the adapter of the media
-server), `check.py` (how control checks a key) and `simulator.py` (the simulated vendor), as far as the vendor needs
-them. Modules are imported by name, so that a process loads only the kind that it uses.
+A folder contains the modules that the vendor needs: `facts.py` (options and features), `wire.py` (messages), `media.py`
+(adapter of the media server), `check.py` (how control checks a key) and `simulator.py` (simulated vendor). Modules are
+imported by name, so a process loads only the kinds that it uses.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,12 +34,12 @@ NAMES: Final = (
     "standin",
     "xai",
 )
-# Where in a value the fault is, as msgspec appends it.
+# msgspec appends the place of a fault in this form.
 _PATH: Final = " - at `$"
 
 
 def load(vendor: str, module: str) -> Any:
-    """A module of a vendor's folder: `facts`, `media`, `check` or `simulator`."""
+    """Import a module of a vendor's folder: `facts`, `media`, `check` or `simulator`."""
     return import_module(f"vendors.{vendor.replace('-', '_')}.{module}")
 
 
@@ -47,7 +47,7 @@ VENDORS: Final[Mapping[str, VendorFacts]] = {name: load(name, "facts").FACTS for
 
 
 def find_check(vendor: str) -> VendorCheck | None:
-    """How control asks a vendor; None for one that takes no key."""
+    """Return how control checks the vendor's keys; None for a vendor without keys."""
     facts = VENDORS.get(vendor)
     if facts is None or not facts.takes_key:
         return None
@@ -56,36 +56,51 @@ def find_check(vendor: str) -> VendorCheck | None:
 
 
 def hear_languages(vendor: str, options: Struct, languages: Sequence[str]) -> Struct | None:
-    """A recognizer's options with which it hears all of these languages (BCP 47), and tells which was spoken; None
-    where it cannot."""
+    """Return options with which a recognizer detects all these languages (BCP 47); None if the recognizer cannot."""
     facts = VENDORS.get(vendor)
     return None if facts is None or facts.hears is None else facts.hears(options, languages)
 
 
 def speaks(vendor: str, options: Mapping[str, Any], language: str) -> bool:
-    """Whether a voice speaks a language (BCP 47), as far as is known without asking the vendor. options: of the plan;
-    what is not in them has the vendor's default."""
+    """Return whether a voice speaks a language (BCP 47), as far as is known without a request to the vendor.
+
+    Args:
+        vendor: The vendor's name.
+        options: The plan's options. Missing options have the vendor's defaults.
+        language: The language's code.
+    """
     facts = VENDORS.get(vendor)
     return facts is None or facts.speaks is None or facts.speaks(options, language)
 
 
 def takes_ipa(vendor: str, options: Mapping[str, Any]) -> bool:
-    """Whether a voice takes IPA. options: of the plan; what is not in them has the vendor's default."""
+    """Return whether a voice accepts IPA.
+
+    Args:
+        vendor: The vendor's name.
+        options: The plan's options. Missing options have the vendor's defaults.
+    """
     facts = VENDORS.get(vendor)
     return facts is not None and facts.takes_ipa is not None and facts.takes_ipa(options)
 
 
 @dataclass(frozen=True, slots=True)
 class OptionFault:
-    """An option that the vendor's adapter does not take. reason: without the value, which may be a key."""
+    """An option that the vendor's adapter refuses.
+
+    Attributes:
+        reason: Does not quote the value, which may be a key.
+    """
 
     option: str
     reason: str
 
 
 def find_option_faults(vendor: str, kind: str, options: Mapping[str, Any]) -> list[OptionFault]:
-    """The faults of these options, in their order; none of those that are missing, which other settings may add. A
-    vendor that is not in VENDORS has no faults that are known here."""
+    """Return the faults of these options, in their order.
+
+    Missing options are not reported, because other settings may add them. Returns no faults for an unknown vendor.
+    """
     facts = VENDORS.get(vendor)
     struct = None if facts is None else facts.schemas.get(kind)  # type: ignore[call-overload]
     if struct is None:
@@ -106,7 +121,7 @@ def _field_faults(struct: type[Struct], options: Mapping[str, Any]) -> Iterator[
 
 
 def _joint_faults(struct: type[Struct], options: Mapping[str, Any]) -> Iterator[OptionFault]:
-    """Those of a struct's own check, whose message begins with the option."""
+    """Yield the fault found by a struct's own check, whose message begins with the option."""
     needed = {field.encode_name for field in msgspec.structs.fields(struct) if field.required}
     if not needed <= options.keys():
         return
@@ -118,12 +133,14 @@ def _joint_faults(struct: type[Struct], options: Mapping[str, Any]) -> Iterator[
 
 
 def explain_fault(error: msgspec.ValidationError) -> str:
-    """msgspec's words with the place of the fault, without the value of an invalid enumeration, which may be a key."""
+    """Return msgspec's message with the place of the fault. The value of an invalid enumeration is removed, because it
+    may be a key.
+    """
     _, path, place = str(error).partition(_PATH)
     return _explain(error) + path + place
 
 
 def _explain(error: msgspec.ValidationError) -> str:
-    """msgspec's words ("Expected `float`, got `str`") without the value of an invalid enumeration."""
+    """Return msgspec's message ("Expected `float`, got `str`"). The value of an invalid enumeration is removed."""
     text = str(error).partition(_PATH)[0]
     return "it is none of the known values" if text.startswith("Invalid enum value") else text[:1].lower() + text[1:]

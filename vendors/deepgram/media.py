@@ -75,7 +75,9 @@ class AuraConnection:
 
     @property
     def is_reusable(self) -> bool:
-        """Whether another speech should begin on this connection. False after a warning, or when few flushes are left."""
+        """Whether another speech should begin on this connection. False after a warning, or when few flushes
+        are left.
+        """
         return self.is_open and self._budget.left > FLUSH_RESERVE
 
     @property
@@ -216,7 +218,9 @@ class DeepgramTextToSpeech:
         self._connections.prepare()
 
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
-        """Speak each clause as soon as it arrives. The connection opens before the text is read. Raises ProviderError."""
+        """Speak each clause as soon as it arrives. The connection opens before the text is read. Raises
+        ProviderError.
+        """
         self._check_language(language)
         has_text = True
         while has_text:

@@ -97,7 +97,9 @@ def make_headers(api_key: str) -> dict[str, str]:
 
 
 def make_error(provider: str, code: str) -> ProviderError:
-    """Return the error for a vendor's code. The vendor's text is dropped, because it may quote the key or the caller."""
+    """Return the error for a vendor's code. The vendor's text is dropped, because it may quote the key or the
+    caller.
+    """
     code = code if is_error_code(code) else ""
     reason = f"error {code}".strip()
     if code == QUOTA:
@@ -126,7 +128,9 @@ def make_closed(provider: str, code: int, reason: str) -> ProviderError:
 
 
 def refine_refusal(error: ProviderError) -> ProviderError:
-    """Return a handshake's error, refined by the code in its response. ElevenLabs also reports a used-up quota as 401."""
+    """Return a handshake's error, refined by the code in its response. ElevenLabs also reports a used-up quota
+    as 401.
+    """
     code = _read_code(error.answer)
     if not code:
         return error
@@ -445,7 +449,13 @@ class ElevenLabsTone(Struct, frozen=True, omit_defaults=True):
 
 
 class FlushedContexts(SpeechContext):
-    """The contexts of one utterance. tone: of each. make_id: a new id at each call."""
+    """The contexts of one utterance.
+
+    Args:
+        provider: The provider's name.
+        tone: Settings of each context.
+        make_id: Returns a new id for each call.
+    """
 
     def __init__(self, provider: str, tone: ElevenLabsTone, make_id: Callable[[], str]) -> None:
         super().__init__(make_id)
@@ -454,10 +464,10 @@ class FlushedContexts(SpeechContext):
         self._words = CharacterWords()
 
     def add_text(self, text: str) -> tuple[bytes, ...]:
-        """The messages that send text; none for blanks, which are sent with the next words. Not while a finished
-        context is not done.
+        """Return the messages that send text. Returns none for blanks, which are sent with the next words. A finished
+        context must be done first.
 
-        The text of a context's first message is one blank, and every later text ends with one blank: the SDK's
+        The text of a context's first message is a single space, and every later text ends with a space: the SDK's
         `WebsocketTtsClientMessageMulti` and `SendTextMulti`.
         """
         spoken = self._take_text(text)
@@ -469,27 +479,30 @@ class FlushedContexts(SpeechContext):
         return (*opening, msgspec.json.encode(request))
 
     def _open(self) -> tuple[bytes]:
-        """The first message of a context, the only one from which the settings are taken."""
+        """Return the first message of a context. The vendor reads the settings only from this message."""
         settings = {"voice_settings": self._tone} if self._tone != ElevenLabsTone() else {}
         return (msgspec.json.encode({"text": " ", **settings, "context_id": self._id}),)
 
     def finish(self) -> bytes:
-        """The message that closes the context, of which everything is spoken; empty when none is open."""
+        """Return the message that closes the context after its text is spoken; empty if no context is open."""
         return msgspec.json.encode({"context_id": self._id, "close_context": True}) if self._close() else b""
 
     def cancel(self) -> bytes:
-        """The message that closes the context, if it is open. What it has flushed may still come."""
+        """Return the message that closes the context, if it is open. Audio of flushed text may still arrive."""
         message = self.finish()
         self._end()
         return message
 
     def read(self, message: SpeechOutput) -> SpeechChunk | None:
-        """Take a message of the connection; return the audio and the words in it. Raises ProviderError for an error
-        of this context or of the whole connection."""
+        """Process a message. Returns the audio or words in it.
+
+        Raises:
+            ProviderError: The message reports an error of this context or of the whole connection.
+        """
         if message.error is not None and message.context_id in (None, "", self._id):
             raise make_error(self._provider, message.error)
         if message.context_id != self._id or self.is_done:
-            return None  # of an utterance that was cancelled
+            return None  # belongs to a canceled utterance
         self.heard = True
         chunk = self._read_audio(message)
         if message.is_final:
@@ -515,15 +528,17 @@ _AUTO: Final = "auto"
 
 
 def make_tone(options: ElevenLabsTextToSpeechOptions) -> ElevenLabsTone:
-    """How a voice speaks with these options."""
+    """Return the voice settings for these options."""
     return ElevenLabsTone(
         options.stability, options.similarity_boost, options.style, options.use_speaker_boost, options.speed
     )
 
 
 def make_speak_url(options: ElevenLabsTextToSpeechOptions, language: str) -> str:
-    """Where a voice is asked to speak. language: empty for the vendor's guess. Text comes in whole clauses, so that the
-    vendor need not gather it (`auto_mode`)."""
+    """Return the URL of a voice connection. An empty language lets the vendor detect the language.
+
+    Texts are whole clauses, so the vendor need not collect them (`auto_mode`).
+    """
     query: dict[str, QueryItem] = {
         "model_id": options.model,
         "output_format": _FORMAT,
@@ -537,7 +552,7 @@ def make_speak_url(options: ElevenLabsTextToSpeechOptions, language: str) -> str
 
 
 def make_listen_query(options: ElevenLabsSpeechToTextOptions, language: str) -> dict[str, QueryItem]:
-    """What a session of a recognizer is opened with."""
+    """Return the query of a recognizer session."""
     chosen = options.language or language
     return {
         "model_id": options.model,

@@ -1,1 +1,1 @@
-"""Google's Gemini: language models."""
+"""Adapter for Google's Gemini language models."""

@@ -1,4 +1,7 @@
-"""Google's Gemini API as control asks it. Sheet: docs/develop/vendors/google.md."""
+"""How control calls Google's Gemini API, to check a key or to get a JSON reply.
+
+The API is described in docs/develop/vendors/google.md.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,7 +15,7 @@ from shared.providers.options import BASE_URL
 from vendors.google.facts import GOOGLE_URL
 from vendors.google.wire import choose_thinking, is_day_used_up, is_key_refused, make_gemini_url, make_headers
 
-# A model that takes no schema is asked for any JSON, then for text; the prompt has the schema as well.
+# If a model supports no schema, the request asks for any JSON, then for text. The prompt contains the schema as well.
 _FORMAT: Final = ("responseJsonSchema", "responseMimeType")
 _WHOLE: Final = ("STOP", "FINISH_REASON_UNSPECIFIED", None)
 
@@ -49,7 +52,11 @@ class _Response(Struct, rename="camel"):
 
 
 class GeminiChat:
-    """CompletionApi of the Gemini API. options: of a provider, as a plan or the catalog has them."""
+    """CompletionApi for the Gemini API.
+
+    Args:
+        options: The provider's options, as in a call plan or the catalog.
+    """
 
     def __init__(self, options: Mapping[str, Any], key: str) -> None:
         base_url, self._model = str(options.get(BASE_URL) or GOOGLE_URL), str(options.get("model", ""))
@@ -59,34 +66,33 @@ class GeminiChat:
         self._options = options
 
     def make_word_body(self, text: str) -> dict[str, Any]:
-        """As media asks."""
+        """Return the body of the short streamed request that checks a key."""
         limit = self._options.get("max_tokens")
         settings = self._settings() if limit is None else {**self._settings(), "maxOutputTokens": limit}
         contents = [{"role": "user", "parts": [{"text": text}]}]
         return {"contents": contents, "generationConfig": settings, **self._extra()}
 
     def has_word(self, event: Any) -> bool:
-        """Whether an event has a part of the answer."""
+        """Return whether a streamed event contains part of the answer."""
         return any(part.get("text") for part in event["candidates"][0]["content"]["parts"])
 
     def find_refused_field(self, error: Mapping[str, Any]) -> str:
-        """None: the errors name no field that a reply could do without."""
+        """Return "", because the errors name no field that a request could omit."""
         return ""
 
     def drop_field(self, body: dict[str, Any], name: str) -> None:
-        """A reply can do without it."""
         body["generationConfig"].pop(name, None)
 
     def is_key_refused(self, status: int, error: Mapping[str, Any]) -> bool:
-        """By the status, or the error's reason."""
+        """Return whether the key is refused, according to the status or the error's reason."""
         return status == 403 or is_key_refused(status, error)
 
     def is_quota_used(self, status: int, error: Mapping[str, Any]) -> bool:
-        """By the status, or the quota that the error names."""
+        """Return whether the quota is used up, according to the status or the quota that the error names."""
         return status == 402 or (status == 429 and is_day_used_up(error))
 
     def make_body(self, question: ChatQuestion) -> dict[str, Any]:
-        """With the schema as the format of the reply."""
+        """Return a request whose reply must match the question's JSON schema."""
         system = [message["content"] for message in question.messages if message["role"] == "system"]
         settings = {
             **self._settings(),
@@ -102,7 +108,10 @@ class GeminiChat:
         }
 
     def loosen_format(self, body: dict[str, Any], error: Mapping[str, Any]) -> bool:
-        """The format is named by words of the message only."""
+        """Remove the strictest part of the reply format if the error refuses it. Returns False for other errors.
+
+        Only the error's text shows that the format is refused.
+        """
         text = str(error.get("message")).lower().replace("_", "")
         asked = [name for name in _FORMAT if name in body["generationConfig"]]
         if not asked or not any(word in text for word in ("schema", "responsemimetype", "json mode")):
@@ -111,7 +120,7 @@ class GeminiChat:
         return True
 
     def read(self, body: bytes, question: ChatQuestion) -> ChatCompletion:
-        """Raises ChatFailed."""
+        """Read the reply. Raises ChatFailed if the reply is unreadable, declined or cut at the token limit."""
         try:
             read = msgspec.json.decode(body, type=_Response)
         except msgspec.DecodeError:
@@ -148,7 +157,7 @@ def _content(message: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _read_usage(usage: _UsageMetadata) -> ChatUsage:
-    """The API's prompt includes what was cached, its candidates do not include the thoughts."""
+    """Return the usage. The API's prompt tokens include cached tokens; its candidate tokens exclude thoughts."""
     cached = max(0, min(usage.cached_content_token_count, usage.prompt_token_count))
     completion = usage.candidates_token_count + usage.thoughts_token_count
     return ChatUsage(max(0, usage.prompt_token_count - cached), cached, max(0, completion))

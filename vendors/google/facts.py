@@ -1,4 +1,4 @@
-"""What Google's models can do and be asked; pure."""
+"""Options and features of Google's Gemini models; no I/O."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -14,9 +14,17 @@ GOOGLE_URL: Final = "https://generativelanguage.googleapis.com"
 
 
 class GoogleOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """base_url: scheme and host, with or without the API's version. max_tokens: of a reply, its thoughts included.
-    thinking_level: None has the model think as little as it can be made to. extra: further fields of the request's
-    body (`safetySettings`). connect_s, first_token_s, idle_s: as of OpenAiOptions."""
+    """Options of a Gemini model.
+
+    Attributes:
+        base_url: Scheme and host, with or without the API's version.
+        max_tokens: Limit of a reply including its thoughts.
+        thinking_level: None selects the least thinking that the model supports.
+        extra: More fields for the request's body, such as `safetySettings`.
+        connect_s: Limit as in OpenAiOptions.
+        first_token_s: Limit as in OpenAiOptions.
+        idle_s: Limit as in OpenAiOptions.
+    """
 
     model: Annotated[str, Meta(min_length=1)]
     base_url: ChatUrl = GOOGLE_URL

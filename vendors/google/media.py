@@ -1,4 +1,4 @@
-"""Vendor `google`: Gemini by the Gemini API (`generativelanguage.googleapis.com`), streamed over SSE."""
+"""Media adapter for `google`: Gemini over `generativelanguage.googleapis.com`, streamed as server-sent events."""
 
 from collections.abc import Mapping, Set
 from typing import Any, Final
@@ -24,8 +24,9 @@ from vendors.google.wire import (
 
 
 class GeminiApi:
-    """ChatApi of the Gemini API, of one call: it keeps the signatures of the call's tool calls, which the conversation
-    has no place for."""
+    """ChatApi for the Gemini API in one call. It stores the signatures of the call's tool calls, which have no place in
+    the conversation.
+    """
 
     def __init__(self, provider: str, options: GoogleOptions) -> None:
         self.provider = provider
@@ -36,7 +37,7 @@ class GeminiApi:
         self.timeouts = ChatTimeouts(options.connect_s, options.first_token_s, options.idle_s)
 
     def make_body(self, request: ChatRequest, refused: Set[str]) -> dict[str, Any]:
-        """Of a streamed request."""
+        """Return the body of a streamed request."""
         options = self._options
         config = {
             "temperature": options.temperature,
@@ -53,15 +54,14 @@ class GeminiApi:
         return {"contents": make_contents(request, signatures), **set_fields, **options.extra}
 
     def make_reader(self) -> ContentReader:
-        """Of the next reply."""
         return ContentReader(self.provider, self._signatures)
 
     def find_refused_field(self, body: bytes) -> str:
-        """None: the vendor's errors name no field that a reply could do without."""
+        """Return "", because the errors name no field that a request could omit."""
         return ""
 
     def make_error(self, status: int, body: bytes) -> ProviderError:
-        """For an HTTP answer that is no stream."""
+        """Return the error for an HTTP response that is not a stream."""
         return make_http_error(self.provider, status, body)
 
 
@@ -76,7 +76,7 @@ def _model(options: GoogleOptions) -> str:
 
 
 def _usual_wait(options: GoogleOptions) -> UsualWait | None:
-    """Nothing is known of a server of one's own."""
+    """Return the usual wait at Google; None for a self-hosted server, whose speed is unknown."""
     return VENDOR_WAIT if options.base_url.startswith(GOOGLE_URL) else None
 
 

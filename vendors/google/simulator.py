@@ -1,14 +1,10 @@
-"""A simulated server of Google's Gemini API.
+"""A simulated server for Google's Gemini API, with its validation and error messages.
 
-Written from the official SDK's source (docs/develop/vendors/google.md), and checked by it and by pipecat's service.
+Requests are translated into chat completions, which the simulated models read. The simulator follows the source of the
+official SDK (docs/develop/vendors/google.md). It is tested with this SDK and with pipecat's service.
 
-What the Gemini API refuses, and how it words it; and a request of it as one of chat completions.
-
-Sources: the google-genai SDK 3.6.1 (`types.py`, `models.py`, `errors.py`); docs/develop/vendors/google.md.
-
-The events of one reply of the Gemini API.
-
-Source: the google-genai SDK 3.6.1 (`types.py`: GenerateContentResponse, Candidate, Part, UsageMetadata).
+Sources: the google-genai SDK 3.6.1 (`types.py`: GenerateContentResponse, Candidate, Part, UsageMetadata; `models.py`,
+`errors.py`).
 """
 
 import base64
@@ -46,7 +42,7 @@ KNOWN_SETTINGS: Final = frozenset(
         "thinkingConfig",
     }
 )
-# What takes the place of a signature, as it is and in base64, as the field wants it.
+# Values accepted in place of a signature: as plain text, and in base64, which the field requires.
 NO_SIGNATURES: Final = ("skip_thought_signature_validator", "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=")
 _STATUSES: Final[Mapping[int, str]] = {
     400: "INVALID_ARGUMENT",
@@ -62,20 +58,20 @@ _STATUSES: Final[Mapping[int, str]] = {
 
 @dataclass(eq=False)
 class GeminiRefusal(Exception):
-    """An answer other than 200."""
+    """A request that the simulator answers with an error status."""
 
     status: int
     message: str
     details: list[dict[str, Any]] = field(default_factory=list)
 
     def body(self) -> dict[str, Any]:
-        """As the vendor writes it, in an answer or inside of a stream."""
+        """Return the error in the vendor's format, for a response or for an event inside a stream."""
         error = {"code": self.status, "message": self.message, "status": _STATUSES[self.status]}
         return {"error": {**error, "details": self.details} if self.details else error}
 
 
 def wrong_key() -> GeminiRefusal:
-    """The key is not known."""
+    """Return the refusal of an unknown key."""
     info = {
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
         "reason": "API_KEY_INVALID",
@@ -85,7 +81,7 @@ def wrong_key() -> GeminiRefusal:
 
 
 def quota_exceeded(period: str) -> GeminiRefusal:
-    """period: `PerMinute` or `PerDay`."""
+    """Return the refusal for a used-up quota. The period is `PerMinute` or `PerDay`."""
     violation = {
         "quotaMetric": "generativelanguage.googleapis.com/generate_content_requests",
         "quotaId": f"GenerateRequests{period}PerProjectPerModel",
@@ -95,7 +91,13 @@ def quota_exceeded(period: str) -> GeminiRefusal:
 
 
 def check_body(model: str, body: Any, issued: Collection[str]) -> None:
-    """Raises GeminiRefusal. issued: signatures of calls that this vendor gave out."""
+    """Validate a request's body. Raises GeminiRefusal with the first fault.
+
+    Args:
+        model: The model's name.
+        body: The decoded JSON body.
+        issued: Signatures of tool calls that this vendor has issued.
+    """
     for fault in _faults(model, body, issued):
         raise GeminiRefusal(400, fault)
 
@@ -116,7 +118,10 @@ def _faults(model: str, body: Any, issued: Collection[str]) -> Iterator[str]:
 
 
 def _content_faults(model: str, contents: list[Any], issued: Collection[str]) -> Iterator[str]:
-    """A model's turn with calls stands behind one of the user, and is answered by as many results."""
+    """Yield the faults of the conversation.
+
+    A model turn with tool calls must follow a user turn, and the next turn must contain as many results.
+    """
     open_calls = 0
     for place, content in enumerate(contents):
         parts = content.get("parts") or []
@@ -157,7 +162,7 @@ def _signature_faults(part: Mapping[str, Any], place: int, issued: Collection[st
 
 
 def to_chat_body(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The request as one of chat completions, which the simulated models read."""
+    """Translate a Gemini request into a chat completions request, which the simulated models read."""
     system = " ".join(part["text"] for part in (body.get("systemInstruction") or {}).get("parts", []))
     messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
     for content in body["contents"]:
@@ -208,8 +213,13 @@ def _call_id(call: Mapping[str, Any]) -> str:
 
 @dataclass(slots=True)
 class ContentStream:
-    """Makes the events of one reply. cached: tokens of the prompt that the vendor had cached. thoughts: tokens that
-    the model thought. signatures: those that its calls were given."""
+    """Generates the events of one reply.
+
+    Attributes:
+        cached: Prompt tokens that were read from the cache.
+        thoughts: Tokens of the model's thoughts.
+        signatures: Signatures issued for the reply's tool calls.
+    """
 
     model: str
     body: Mapping[str, Any]
@@ -220,7 +230,7 @@ class ContentStream:
     garbage: bytes = field(default=b'data: {"candidates":[{"cont\r\n\r\n', init=False)
     completion_tokens: int = field(default=0, init=False)
     reasoning: int = field(default=0, init=False)
-    written: int = field(default=0, init=False)  # the vendor bills no writing to its cache
+    written: int = field(default=0, init=False)  # the vendor does not bill cache writes
     prompt_tokens: int = field(default=0, init=False)
     id: str = field(default_factory=lambda: "".join(random.choices(string.ascii_letters, k=22)))
 
@@ -230,13 +240,13 @@ class ContentStream:
         self.cached = min(self.cached, self.prompt_tokens)
 
     def head(self) -> Iterator[bytes]:
-        """Nothing, or that the prompt is blocked."""
+        """Yield the block reason if the prompt is blocked, else nothing."""
         if self.reply.refusal:
             feedback = {"blockReason": self.reply.refusal}
             yield _event({"promptFeedback": feedback, "usageMetadata": self.usage(), "modelVersion": self.model})
 
     def tokens(self) -> Iterator[bytes]:
-        """A part a token; calls of tools come whole."""
+        """Yield one part per token. Tool calls are sent whole."""
         if self.reply.refusal:
             return
         for word in self._words():
@@ -247,23 +257,23 @@ class ContentStream:
             yield self._chunk([part])
 
     def end(self) -> Iterator[bytes]:
-        """The reason of the end with the usage of all; the stream has no mark of its end."""
+        """Yield the finish reason with the usage. The stream has no end marker."""
         if not self.reply.refusal:
             self.completion_tokens += self.thoughts
             yield self._chunk([{"text": ""}], self.finish_reason)
 
     def error(self) -> Iterator[bytes]:
-        """An error after the stream began."""
+        """Yield an error that occurs after the stream began."""
         yield _event(GeminiRefusal(503, "The model is overloaded. Please try again later.").body())
 
     @property
     def finish_reason(self) -> str:
-        """Why the reply ends."""
+        """Why the reply ends, by Gemini's names."""
         is_cut = len(self._words()) < len(_split(self.reply.text))
         return self.reply.finish or ("MAX_TOKENS" if is_cut else "STOP")
 
     def make_response(self) -> dict[str, Any]:
-        """The whole reply, whose tokens count now."""
+        """Return the whole reply as one response and count its tokens."""
         if self.reply.refusal:
             return {"promptFeedback": {"blockReason": self.reply.refusal}, "usageMetadata": self.usage()}
         words, calls = self._words(), list(self._calls())
@@ -272,7 +282,7 @@ class ContentStream:
         return self._response(parts, self.finish_reason)
 
     def usage(self) -> dict[str, int]:
-        """Of the reply until now."""
+        """Return the usage of the reply so far."""
         candidates = max(0, self.completion_tokens - self.thoughts) if self.thoughts else self.completion_tokens
         counts = {
             "promptTokenCount": self.prompt_tokens,
@@ -288,7 +298,7 @@ class ContentStream:
         return words if limit is None else words[: max(0, limit - self.thoughts)]
 
     def _calls(self) -> Iterator[dict[str, Any]]:
-        """Of calls that are made together the first one is signed."""
+        """Yield the tool calls. Only the first of several simultaneous calls has a signature."""
         for place, tool in enumerate(self.reply.tools):
             call = {"id": f"{self.id[:8]}{place}", "name": tool.name, "args": json.loads(tool.arguments)}
             signature = base64.b64encode(f"signature {self.id}".encode()).decode()
@@ -316,7 +326,7 @@ def _split(text: str) -> list[str]:
 
 
 def _event(fields: Mapping[str, Any]) -> bytes:
-    """Lines end as the vendor ends them."""
+    """Encode an event with the vendor's line ends."""
     return b"data: " + json.dumps(fields, separators=(",", ":")).encode() + b"\r\n\r\n"
 
 
@@ -325,10 +335,20 @@ _PATH: Final = "/{version:v1|v1beta}/models/{model}:{method}"
 
 @dataclass(slots=True)
 class GeminiVendor:
-    """The vendor. reply: from the request, as one of chat completions, to the answer; a reply's `refusal` is the reason
-    for which its prompt is blocked. first_token_s, token_s: delays. cached_tokens: of each prompt. thoughts: tokens
-    that are thought for each reply. models: None if every name is one. bodies, queries: of the requests that were
-    accepted. signatures: that were given out."""
+    """The simulated vendor.
+
+    Attributes:
+        reply: Makes the reply to a request, which it gets as chat completions. A reply's `refusal` is the reason for
+            which the prompt is blocked.
+        first_token_s: Delay before the first token.
+        token_s: Delay before each further token.
+        cached_tokens: Cached tokens of each prompt.
+        thoughts: Tokens of thoughts before each reply.
+        models: The names that are accepted; None accepts any name.
+        bodies: Bodies of the accepted requests.
+        queries: Query parameters of the accepted requests.
+        signatures: All issued signatures.
+    """
 
     state: VendorState = field(default_factory=VendorState)
     reply: Callable[[Mapping[str, Any]], ChatReply] = greet
@@ -342,12 +362,11 @@ class GeminiVendor:
     signatures: set[str] = field(default_factory=set)
 
     def routes(self) -> list[web.RouteDef]:
-        """The vendor's paths."""
         return [web.post(_PATH, self._generate), web.options(_PATH, _allow)]
 
     @property
     def chat_bodies(self) -> list[dict[str, Any]]:
-        """The requests that were accepted, as requests of chat completions."""
+        """Accepted requests, translated into chat completions."""
         return [to_chat_body(body) for body in self.bodies]
 
     async def _generate(self, request: web.Request) -> web.StreamResponse:
@@ -364,7 +383,7 @@ class GeminiVendor:
         return await self._answer(request, stream, faults, sender)
 
     async def _accept(self, request: web.Request, faults: FaultInjector) -> ContentStream:
-        """Raises GeminiRefusal."""
+        """Check the key, the model and the body. Raises GeminiRefusal."""
         key = request.headers.get("x-goog-api-key") or request.query.get("key")
         if not key:
             raise GeminiRefusal(403, "Method doesn't allow unregistered callers.")
@@ -396,7 +415,7 @@ class GeminiVendor:
     async def _answer(
         self, request: web.Request, stream: ContentStream, faults: FaultInjector, sender: ReplySender
     ) -> web.StreamResponse:
-        """The whole reply at once."""
+        """Answer with the whole reply in one response."""
         if faults.has("error"):
             return web.json_response(GeminiRefusal(503, "The model is overloaded.").body(), status=503)
         await faults.wait(self.first_token_s)
@@ -413,7 +432,7 @@ class GeminiVendor:
 
 
 async def _allow(request: web.Request) -> web.StreamResponse:
-    """What browsers ask before a request, without a key."""
+    """Answer the preflight request that browsers send without a key."""
     return web.Response(status=204, headers={"Allow": "POST"})
 
 

@@ -1,13 +1,8 @@
-"""Messages, addresses and errors of Gemini; no input or output.
+"""Messages, URLs and errors of Google's Gemini API, shared by media and control; no I/O.
 
-Google's Gemini API as data: the request's body, and a reply parsed from its streamed parts; no I/O.
-
-Sheet: docs/develop/vendors/google.md.
-
-How Google's Gemini API is addressed, which media and control share; pure.
-
-Sources: the google-genai SDK 3.6.1 (`_api_client.py`, `models.py`, `types.py`, `errors.py`), and of the thinking that
-each model takes ai.google.dev/gemini-api/docs/thinking as pipecat-ai 1.14.0 follows it.
+The API is described in docs/develop/vendors/google.md. Sources: the google-genai SDK 3.6.1 (`_api_client.py`,
+`models.py`, `types.py`, `errors.py`). The thinking levels of the models come from
+ai.google.dev/gemini-api/docs/thinking, as pipecat-ai 1.14.0 implements them.
 """
 
 import base64
@@ -47,16 +42,21 @@ from shared.providers.errors import (
 
 VERSION: Final = "v1beta"
 _VERSIONS: Final = re.compile(r"/v1(?:beta|alpha)?$")
-# The end of a model's name that names one build of it.
+# Suffix of a model's name that identifies a build.
 _BUILD: Final = re.compile(r"-\d{3}$")
-# Models whose thinking has no level below "low".
+# Models whose lowest thinking level is "low".
 _NO_MINIMUM: Final = ("gemini-3.7-flash", "gemini-3.8-flash", "gemini-4-argon")
 _KEY_REASONS: Final = ("API_KEY_INVALID", "API_KEY_EXPIRED")
 
 
 def make_gemini_url(base_url: str, model: str, *, is_streamed: bool) -> str:
-    """The address at which a model writes a reply. base_url: with or without the version at its end. The key is never
-    part of it, because addresses get into logs."""
+    """Return the URL for a model's reply. The key is never part of the URL, because URLs are logged.
+
+    Args:
+        base_url: The server's URL, with or without the version at its end.
+        model: The model's name.
+        is_streamed: Whether the reply is streamed.
+    """
     base = base_url.rstrip("/")
     if not _VERSIONS.search(base):
         base = f"{base}/{VERSION}"
@@ -65,13 +65,18 @@ def make_gemini_url(base_url: str, model: str, *, is_streamed: bool) -> str:
 
 
 def make_headers(key: str) -> dict[str, str]:
-    """The key; none for a server without keys."""
+    """Return the header with the key; no header for a server without keys."""
     return {"x-goog-api-key": key} if key else {}
 
 
 def choose_thinking(model: str, level: str | None) -> Mapping[str, Any]:
-    """`thinkingConfig` of the request, empty for the vendor's default. level: `minimal` to `high`; None: as little as
-    the model takes, which is none at all for the Flash models of 2.5."""
+    """Return the request's `thinkingConfig`; empty for the vendor's default.
+
+    Args:
+        model: The model's name.
+        level: `minimal` to `high`. None selects the least that the model supports, which is none for the Flash models
+            of 2.5.
+    """
     if level is not None:
         return {"thinkingLevel": level}
     name = _BUILD.sub("", model.removeprefix("models/"))
@@ -83,13 +88,17 @@ def choose_thinking(model: str, level: str | None) -> Mapping[str, Any]:
 
 
 def needs_signatures(model: str) -> bool:
-    """Whether the model refuses a call of a tool in the conversation that lacks its `thoughtSignature`."""
+    """Return whether the model refuses a conversation with a tool call that has no `thoughtSignature`."""
     return not model.removeprefix("models/").startswith(("gemini-1", "gemini-2"))
 
 
 def is_key_refused(status: int, error: Mapping[str, Any]) -> bool:
-    """Whether it is the key that is not accepted: besides 401 this is told by status 400 with a reason. error: the
-    object under `error`."""
+    """Return whether the error refuses the key. Gemini reports this with status 401, or 400 with a reason.
+
+    Args:
+        status: The HTTP status.
+        error: The object under `error`.
+    """
     details = error.get("details")
     reasons = (
         [detail.get("reason") for detail in details if isinstance(detail, Mapping)] if isinstance(details, list) else []
@@ -98,7 +107,7 @@ def is_key_refused(status: int, error: Mapping[str, Any]) -> bool:
 
 
 def is_day_used_up(error: Mapping[str, Any]) -> bool:
-    """Whether an answer 429 means the quota of a day, so that waiting does not help."""
+    """Return whether a 429 response concerns a daily quota, so that a retry does not help."""
     details = error.get("details")
     violations = [
         violation
@@ -113,10 +122,10 @@ def is_day_used_up(error: Mapping[str, Any]) -> bool:
 _PAYMENT_REQUIRED: Final = 402
 _BUSY_STATUSES: Final = (429, 503)
 _SLOW_STATUSES: Final = (408, 499, 504)
-# In place of a signature, for calls that this model did not write: those of other models, and of a node that is lost.
-# The field holds bytes, and so base64.
+# Replaces the signature of calls that this model did not write, such as calls of other models or of a lost node. The
+# field contains bytes, so the value is base64.
 NO_SIGNATURE: Final = base64.b64encode(b"skip_thought_signature_validator").decode()
-# Reasons of a reply's end with which it is whole; "CONTINUATION" and "MAX_TOKENS": as far as it goes.
+# Finish reasons of a valid reply. "CONTINUATION" and "MAX_TOKENS" mean that the reply is valid as far as it goes.
 _WHOLE: Final = ("STOP", "MAX_TOKENS", "CONTINUATION", "FINISH_REASON_UNSPECIFIED")
 
 
@@ -124,19 +133,23 @@ _WHOLE: Final = ("STOP", "MAX_TOKENS", "CONTINUATION", "FINISH_REASON_UNSPECIFIE
 
 
 def make_system(request: ChatRequest) -> dict[str, Any] | None:
-    """The agent's prompt and the note on this call; the vendor caches what requests have in common by itself."""
+    """Return the agent's prompt and the note on this call. The vendor caches common prefixes automatically."""
     text = join_texts(request.system, request.call_note).strip()
     return {"parts": [{"text": text}]} if text else None
 
 
 def make_contents(request: ChatRequest, signatures: Mapping[str, str] | None) -> list[dict[str, Any]]:
-    """The conversation in the API's shape. signatures: of the model's calls of tools by their ids; None for a model
-    that needs none."""
+    """Return the conversation in the API's format.
+
+    Args:
+        request: The request.
+        signatures: Tool call id -> signature. None for a model that needs no signatures.
+    """
     return [content for turn in make_turns(request) for content in _contents(turn, signatures)]
 
 
 def make_tools(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
-    """The tools in the API's shape; none for none."""
+    """Return the tools in the API's format; an empty list if there are no tools."""
     declarations = [
         {"name": tool.name, "description": tool.description, "parametersJsonSchema": dict(tool.parameters)}
         for tool in tools
@@ -145,7 +158,7 @@ def make_tools(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
 
 
 def _contents(turn: SpeakerTurn, signatures: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
-    """One, or two where results of tools have to be kept apart from what was said after them."""
+    """Yield the contents of a turn. Tool results must be separate from the words spoken after them."""
     role = "model" if turn.role == "assistant" else "user"
     parts = list(_parts(turn, signatures))
     results = [part for part in parts if "functionResponse" in part]
@@ -153,7 +166,7 @@ def _contents(turn: SpeakerTurn, signatures: Mapping[str, str] | None) -> Iterat
 
 
 def _parts(turn: SpeakerTurn, signatures: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
-    is_first = True  # of calls that are made together only the first one is signed
+    is_first = True  # only the first of several simultaneous calls has a signature
     for part in turn.parts:
         if isinstance(part, ToolCall):
             yield {"functionCall": _call(part), **_signature(part, signatures, is_first=is_first)}
@@ -180,7 +193,12 @@ def _signature(call: ToolCall, signatures: Mapping[str, str] | None, *, is_first
 
 
 class GeminiError(Struct):
-    """The object under `error`. status: a name like `RESOURCE_EXHAUSTED`. details: of any shape."""
+    """The object under `error` in a response or stream event.
+
+    Attributes:
+        status: A name such as `RESOURCE_EXHAUSTED`.
+        details: Not typed, because its structure varies.
+    """
 
     code: int = 0
     status: str = ""
@@ -192,7 +210,7 @@ class _Envelope(Struct):
 
 
 def parse_error(body: bytes) -> GeminiError:
-    """The error in the body of an HTTP answer, which may stand in a list; an empty one if there is none."""
+    """Return the error in an HTTP response body, which may be in a list; an empty error if there is none."""
     try:
         found = msgspec.json.decode(body, type=_Envelope | list[_Envelope])
     except DECODE_ERRORS:
@@ -203,7 +221,7 @@ def parse_error(body: bytes) -> GeminiError:
 
 
 def make_http_error(provider: str, status: int, body: bytes) -> ProviderError:
-    """Map an HTTP status other than 200 to our error."""
+    """Map an HTTP status other than 200 to a ProviderError."""
     error = parse_error(body)
     return _map_error(provider, status, error, f"HTTP {status}").with_answer(body)
 
@@ -265,8 +283,12 @@ class _Chunk(Struct, rename="camel"):
 
 
 class ContentReader:
-    """ReplyReader of one reply. signatures: take those of the calls, by their ids. Thoughts are no sign of life: the
-    caller hears nothing of them."""
+    """ReplyReader for one reply. Thoughts do not count as progress, because the caller does not hear them.
+
+    Args:
+        provider: The provider's name.
+        signatures: Receives the signatures of tool calls by their ids.
+    """
 
     def __init__(self, provider: str, signatures: dict[str, str]) -> None:
         self._provider = provider
@@ -277,25 +299,29 @@ class ContentReader:
         self._usage: TokenUsage | None = None
         self._finish = ""
         self.has_begun = False
-        self.done = False  # never: the stream has no mark of its end
+        self.done = False  # stays False, because the stream has no end marker
 
     @property
     def is_complete(self) -> bool:
-        """Whether the reason of the reply's end came."""
+        """Whether the reply's finish reason was received."""
         return bool(self._finish)
 
     def feed(self, data: bytes) -> list[LanguageModelEvent]:
-        """Take the data of one event. Raises ProviderError."""
+        """Process the data of one event and return the resulting events. Raises ProviderError."""
         chunk = self._decode(data)
         if chunk.usage_metadata is not None:
-            self._usage = _token_usage(chunk.usage_metadata)  # of the whole reply until now
+            self._usage = _token_usage(chunk.usage_metadata)  # covers the whole reply so far
         if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason:
             raise self._withheld("the prompt was blocked", chunk.prompt_feedback.block_reason)
         return self._candidate(chunk.candidates[0]) if chunk.candidates else []
 
     def finish(self, request: ChatRequest) -> list[LanguageModelEvent]:
-        """The calls of tools and the usage. Raises ProviderError for a stream that was cut and for a reply that the
-        vendor withheld."""
+        """Return the tool calls and the usage.
+
+        Raises:
+            ProviderError: The stream was cut.
+            ReplyUnusable: The vendor withheld the reply.
+        """
         if not self._finish:
             raise ProviderError(self._provider, "the stream was cut", cause="cut")
         if self._finish not in _WHOLE:
@@ -303,7 +329,7 @@ class ContentReader:
         return [*self._calls, self._usage or self._estimate(request)]
 
     def spent(self, request: ChatRequest) -> TokenUsage:
-        """What the stream reported until now, or an estimate."""
+        """Return the usage that the stream has reported so far, or an estimate."""
         estimate = self._estimate(request)
         if self._usage is None:
             return estimate
@@ -343,7 +369,7 @@ class ContentReader:
         self._calls.append(ToolCall(call_id, call.name, msgspec.json.encode(call.args or {}).decode()))
 
     def _show(self, text: str) -> list[LanguageModelEvent]:
-        """Empty for a call of a tool: the model is at work."""
+        """Return a text event. The text is empty for a tool call, which shows progress."""
         self.has_begun = True
         self._text.append(text)
         return [TextDelta(text)]
@@ -353,7 +379,7 @@ class ContentReader:
 
 
 def _token_usage(usage: _UsageMetadata) -> TokenUsage:
-    """The API's prompt includes what was cached, its candidates do not include the thoughts."""
+    """Return the usage. The API's prompt tokens include cached tokens; its candidate tokens exclude thoughts."""
     prompt = (usage.prompt_token_count or 0) + (usage.tool_use_prompt_token_count or 0)
     cached = min(usage.cached_content_token_count or 0, prompt)
     completion = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)

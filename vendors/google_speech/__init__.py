@@ -1,1 +1,1 @@
-"""Google Cloud's speech services: recognizers and voices."""
+"""Adapter for Google Cloud's recognizers and voices."""

@@ -1,8 +1,8 @@
-"""A service account of Google Cloud, and the tokens that it signs for itself.
+"""A Google Cloud service account that signs its own tokens.
 
-Google's APIs take a JSON web token that the account signed with its own key in place of one that their token server
-issues (developers.google.com/identity/protocols/oauth2/service-account, "Service account authorization without OAuth").
-The official SDK does the same. So no address that a key file names (`token_uri`) is ever asked.
+Google's APIs accept a JSON web token that the account signed with its own key in place of a token from their token
+server (developers.google.com/identity/protocols/oauth2/service-account, "Service account authorization without OAuth").
+The official SDK does the same. So this module never sends a request to a URL from a key file (`token_uri`).
 """
 
 import base64
@@ -18,20 +18,20 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec import Meta, Struct
 
 SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
-# Google refuses tokens that are valid for longer.
+# Google refuses tokens with a longer validity.
 VALID_S: Final = 3_600
-# A token is replaced so long before its end: a stream is judged by its token at its start only.
+# A token is replaced this long before it expires. Google checks a stream's token only at its start.
 REPLACED_S: Final = 600
 _LEAST_BITS, _MOST_BITS = 2_048, 4_096
 _Word = Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^[\x21-\x7e]+\Z")]
 
 
 class AccountInvalid(ValueError):
-    """The text is no key of a service account; the message names the field and quotes nothing of it."""
+    """The text is not a valid service account key. The message names the field and quotes no content."""
 
 
 class _KeyFile(Struct, frozen=True):
-    """What is used of the JSON file that Google Cloud hands out."""
+    """The used fields of the JSON file that Google Cloud issues."""
 
     type: str
     project_id: _Word
@@ -41,7 +41,11 @@ class _KeyFile(Struct, frozen=True):
 
 
 class ServiceAccount:
-    """An account that signs its own tokens. project: the id of its project."""
+    """An account that signs its own tokens.
+
+    Attributes:
+        project: Id of the account's project.
+    """
 
     def __init__(self, file: _KeyFile, key: RSAPrivateKey) -> None:
         self.project = file.project_id
@@ -52,8 +56,10 @@ class ServiceAccount:
         self._expires_at = 0.0
 
     def token(self) -> str:
-        """A token that is valid for ten minutes at least; about 1 ms of computation once in 50 minutes. Raises
-        AccountInvalid for a key that cannot sign."""
+        """Return a token that is valid for at least ten minutes. Raises AccountInvalid if the key cannot sign.
+
+        Signing takes about 1 ms once per 50 minutes.
+        """
         now = time.time()
         if now > self._expires_at - REPLACED_S or now < self._expires_at - VALID_S:
             self._token = self._sign(int(now))
@@ -70,10 +76,12 @@ class ServiceAccount:
 
 
 def read_account(text: str, *, checks_key: bool = True) -> ServiceAccount:
-    """The account of a key file: its JSON, or that in base64 on one line. Raises AccountInvalid.
+    """Read the account in a key file. Raises AccountInvalid.
 
-    checks_key: tests the private key's numbers, 60 ms of computation. Media does without, because control did it when
-    the key was saved.
+    Args:
+        text: The JSON of the key file, or its base64 on one line.
+        checks_key: Whether to validate the private key's numbers, which takes 60 ms. Media skips this, because control
+            validates the key when it is saved.
     """
     file = _read_file(text.strip())
     if file.type != "service_account":

@@ -1,4 +1,4 @@
-"""What Google Cloud's speech services can do and be asked; pure."""
+"""Options and features of Google Cloud's speech services; no I/O."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
@@ -19,12 +19,19 @@ GOOGLE_VOICE_URL: Final = "https://texttospeech.googleapis.com"
 
 
 class GoogleSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: `telephony`, `chirp_…` or another of Speech-to-Text v2. api_key: the JSON key file of a service account,
-    or that file in base64. location: of the recognizer, where the audio is worked on; models differ in where they are.
-    base_url: scheme and host; of another server than Google's it stays as it is, whatever the location. language: in
-    place of the call's, with its region ("en-GB"). keyterm: words to expect, not of `telephony`. final_silence: how
-    soon the vendor takes a text for final by itself. connect_s: limit of a new connection. answer_s: once a text was
-    asked for, when the last known one is the answer if it covers the audio."""
+    """Options of a Google Cloud recognizer.
+
+    Attributes:
+        model: `telephony`, `chirp_…` or another model of Speech-to-Text v2.
+        api_key: The JSON key file of a service account, or its base64.
+        location: Where the audio is processed. Each model is available in some locations.
+        base_url: Scheme and host. The location does not change the host of a server other than Google's.
+        language: Replaces the call's language; with a region ("en-GB").
+        keyterm: Expected words; `telephony` does not support them.
+        final_silence: How soon the vendor makes a text final by itself.
+        connect_s: Time limit for a new connection.
+        answer_s: How long a requested text is awaited. Then the latest known text is the answer if it covers the audio.
+    """
 
     model: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*\Z", max_length=40)] = "telephony"
     api_key: str = ""
@@ -39,9 +46,18 @@ class GoogleSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True)
 
 
 class GoogleTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: the family of voices, of which `chirp3-hd` streams. voice_id: the end of the voice's name ("Kore",
-    "F"), spoken in the agent's language. api_key, location, base_url: as of recognition. language: in place of the
-    call's. speed: times the voice's own. connect_s: limit of a new connection."""
+    """Options of a Google Cloud voice.
+
+    Attributes:
+        model: The family of voices. Only `chirp3-hd` streams.
+        api_key: The JSON key file of a service account, or its base64.
+        location: Where the text is processed.
+        base_url: Scheme and host. The location does not change the host of a server other than Google's.
+        voice_id: End of the voice's name ("Kore", "F"). The voice speaks the agent's language.
+        language: Replaces the call's language.
+        speed: Relative to the voice's default.
+        connect_s: Time limit for a new connection.
+    """
 
     model: Literal["chirp3-hd", "neural2", "wavenet", "standard", "studio"] = "chirp3-hd"
     api_key: str = ""
@@ -54,12 +70,12 @@ class GoogleTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True)
 
 
 def _speaks(options: Mapping[str, Any], language: str) -> bool:
-    """Only one that was set for the voice."""
+    """Return whether the voice speaks the language: any language, unless the options set a language."""
     own = options.get("language") or GoogleTextToSpeechOptions().language
     return not own or base_language(str(own)) == base_language(language)
 
 
-# It refuses phrases ("Recognizer does not support feature", pipecat's table).
+# This model refuses phrases ("Recognizer does not support feature", pipecat's table).
 WITHOUT_KEYTERMS: Final = "telephony"
 FAMILIES: Final = {
     **{"chirp3-hd": "Chirp3-HD", "neural2": "Neural2", "wavenet": "Wavenet"},
@@ -106,7 +122,7 @@ _VOICES: Final = (
 
 
 def _takes_ipa(options: Mapping[str, Any]) -> bool:
-    """Google takes IPA as a list beside the text of Chirp 3: HD ("Custom pronunciations")."""
+    """Return whether the voice accepts IPA. Only Chirp 3: HD does, as a list beside the text ("Custom pronunciations")."""
     return bool(options.get("model", STREAMING) == STREAMING)
 
 

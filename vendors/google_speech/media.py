@@ -1,12 +1,8 @@
-"""Vendor `google-speech`: Cloud Speech-to-Text v2 and Cloud Text-to-Speech, over gRPC, with mu-law at 8 kHz throughout.
+"""Media adapter for `google-speech`: Cloud Speech-to-Text v2 and Text-to-Speech over gRPC, with mu-law at 8 kHz.
 
-A vendor apart from `google`, whose models take an API key: these want a service account's.
-
-SpeechToText by Google: streams of one caller, one after the other.
-
-One stream of Google's recognizer: audio out, responses in, in a task of its own.
-
-TextToSpeech by Google: a stream for each stretch of text, or a request for each clause of voices without streams.
+This vendor is separate from `google`, because it uses service accounts and Gemini uses API keys. A recognizer session
+uses consecutive streams for one caller, each in its own task. A voice uses a stream for each stretch of text, or a
+request for each clause if the voice does not stream.
 """
 
 import asyncio
@@ -58,11 +54,11 @@ from vendors.google_speech.wire import (
     strip_wave,
 )
 
-# More than this unsent means that the vendor reads nothing. A recognizer that takes over is sent up to 60 s of audio at
-# once (480,000 bytes).
+# If more audio than this is unsent, the vendor has stopped reading. A recognizer that takes over gets up to 60 s of
+# audio (480,000 bytes) at once.
 MAX_UNSENT_BYTES: Final = 1 << 20
 CLOSE_S: Final = 1.0
-# A refusal takes a round trip. Until then the audio waits, some 100 ms of it.
+# A refusal takes a round trip. Until then, about 100 ms of audio wait.
 ACCEPTED_S: Final = 0.15
 
 _RecognizeCall = GrpcStream[pb.StreamingRecognizeRequest, pb.StreamingRecognizeResponse]
@@ -70,7 +66,11 @@ _RecognizeCall = GrpcStream[pb.StreamingRecognizeRequest, pb.StreamingRecognizeR
 
 @dataclass(frozen=True, slots=True)
 class StreamOpener:
-    """What streams of one session have in common. recognizer: the resource's name."""
+    """What all streams of a session have in common.
+
+    Attributes:
+        recognizer: Name of the recognizer resource.
+    """
 
     provider: str
     server: GrpcServer
@@ -81,17 +81,23 @@ class StreamOpener:
 
 
 class RecognitionStream:
-    """start_ms, end_ms: of its audio in the session's. held: responses that are to be read later."""
+    """A recognition stream.
+
+    Attributes:
+        start_ms: Start of the stream's audio in the session.
+        end_ms: End of the stream's audio in the session.
+        held: Responses that will be read later.
+    """
 
     def __init__(self, opener: StreamOpener, start_ms: float) -> None:
         self.start_ms = start_ms
         self.end_ms = start_ms
         self.held: list[pb.StreamingRecognizeResponse] = []
         self.began_at = asyncio.get_running_loop().time()
-        self.is_open = True  # takes audio
+        self.is_open = True  # whether the stream accepts audio
         self.has_ended = False
         self._opener = opener
-        self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()  # an empty one is the end
+        self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()  # audio to send; empty bytes mark the end
         self._unsent_bytes = 0
         self._task: asyncio.Task[None] | None = None
         self._is_wanted = True
@@ -103,7 +109,12 @@ class RecognitionStream:
         on_response: Callable[["RecognitionStream", pb.StreamingRecognizeResponse], None],
         on_ended: Callable[["RecognitionStream", ProviderError | None], None],
     ) -> None:
-        """Open it. on_ended: called once, unless it is cancelled."""
+        """Open the stream.
+
+        Args:
+            on_response: Called with each response.
+            on_ended: Called once at the end, unless the stream is canceled.
+        """
 
         async def run() -> None:
             error = await self._run(on_response)
@@ -116,39 +127,39 @@ class RecognitionStream:
         self._task = asyncio.get_running_loop().create_task(run())
 
     async def wait_until_accepted(self) -> None:
-        """Wait until the vendor takes audio, or the stream has ended."""
+        """Wait until the vendor accepts audio or the stream has ended."""
         await self._accepted
 
     def send(self, audio: bytes) -> None:
-        """Send audio; never waits."""
+        """Queue audio for sending, without waiting."""
         self._unsent_bytes += len(audio)
         for at in range(0, len(audio), MESSAGE_BYTES):
             self._outgoing.put_nowait(audio[at : at + MESSAGE_BYTES])
 
     @property
     def reads_nothing(self) -> bool:
-        """Whether more is unsent than may be."""
+        """Whether too much audio is unsent."""
         return self._unsent_bytes > MAX_UNSENT_BYTES
 
     def finish(self, end_ms: float) -> None:
-        """The audio ends here: the vendor tells its last words, and ends the stream."""
+        """End the audio. The vendor then sends the last words and ends the stream."""
         self.end_ms, self.is_open = end_ms, False
         self._finished_at = asyncio.get_running_loop().time()
         self._outgoing.put_nowait(b"")
 
     @property
     def waited_s(self) -> float:
-        """Since the vendor was told of the end of the audio; 0 before."""
+        """Time since the end of the audio was sent, in seconds; 0 before that."""
         return 0.0 if self._finished_at is None else asyncio.get_running_loop().time() - self._finished_at
 
     def cancel(self) -> None:
-        """End it at once; no callback follows."""
+        """End the stream immediately, without callbacks."""
         self._is_wanted = self.is_open = False
         if self._task is not None:
             self._task.cancel()
 
     async def close(self) -> None:
-        """Send what is unsent and wait for the end, at most CLOSE_S; no callback follows."""
+        """Send the queued audio and wait up to CLOSE_S for the stream's end, without callbacks."""
         self._is_wanted = False
         if self._task is None:
             return
@@ -192,23 +203,26 @@ class RecognitionStream:
                 self._unsent_bytes -= len(audio)
             await call.finish()
         except ProviderError:
-            pass  # whoever reads is told
+            pass  # the reading side gets the error
 
 
-# The chunk that the vendor recommends: 100 ms.
+# The vendor's recommended chunk: 100 ms.
 CHUNK_BYTES: Final = 800
-# Streams that were ended and whose last texts are on their way.
+# Maximum number of ended streams whose last texts are awaited.
 MAX_ENDING: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class RenewalLimits:
-    """When a stream is replaced, in seconds. The vendor ends one after 300, and one without audio after about 10.
+    """When a stream is replaced, in seconds. The vendor ends a stream after 300 s, and after about 10 s without audio.
 
-    renew_s: from its start, at the next moment without speech; renew_anyway_s: in the middle of speech. idle_s: without
-    audio. kept_s: audio of which all words are known that a new stream hears again, because a word may have begun in
-    it. most_kept_s: audio of words that are not final that it hears again.
-    ending_s: from the end of its audio, after which its last texts are not waited for any more.
+    Attributes:
+        renew_s: Age at which a stream is replaced in the next moment without speech.
+        renew_anyway_s: Age at which a stream is replaced even during speech.
+        idle_s: Time without audio after which a stream is ended.
+        kept_s: Length of fully recognized audio that is repeated to a new stream, because a word may have begun in it.
+        most_kept_s: Maximum length of audio without final words that is repeated to a new stream.
+        ending_s: How long a stream's last texts are awaited after the end of its audio.
     """
 
     renew_s: float = 240.0
@@ -224,29 +238,35 @@ LIMITS: Final = RenewalLimits()
 
 @dataclass(frozen=True, slots=True)
 class GoogleListener:
-    """How sessions are opened. make_opener: for a language; raises ProviderError. answer_s: after `finalize`, when the
-    last known text is the answer if it covers the audio."""
+    """How sessions are opened.
+
+    Attributes:
+        make_opener: Makes the stream opener for a language. Raises ProviderError.
+        answer_s: How long `finalize` waits. Then the latest known text is the answer if it covers the audio.
+    """
 
     make_opener: Callable[[str], StreamOpener]
     answer_s: float
 
 
 class GoogleSpeechToText:
-    """A recognizer of one account."""
+    """A recognizer that uses one account."""
 
     def __init__(self, name: str, listener: GoogleListener) -> None:
         self.name = name
         self._listener = listener
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
-        """Begin the first stream. Raises ProviderError."""
+        """Open a session. Raises ProviderError."""
         session = _Session(self.name, self._listener, sink)
         await session.open(self._listener.make_opener(language))
         return session
 
 
 class _Session:
-    """One caller's session. A stream ends where a text is asked for, because the vendor says its last words then."""
+    """A caller's session. A stream ends where a text is requested, because its end makes the vendor send the last
+    words.
+    """
 
     def __init__(self, name: str, listener: GoogleListener, sink: SpeechToTextSink) -> None:
         self._name = name
@@ -258,15 +278,15 @@ class _Session:
         self._loop = asyncio.get_running_loop()
         self._transcript = TurnTranscript()
         self._reader = StreamReader()
-        self._streams: deque[RecognitionStream] = deque()  # the first one is read; the last one may be open
-        self._sent = 0  # bytes
-        self._unsent = bytearray()  # less than a chunk
-        self._kept = bytearray()  # the last audio, which a new stream may have to hear again
+        self._streams: deque[RecognitionStream] = deque()  # the first stream is read; the last may be open
+        self._sent = 0  # bytes sent
+        self._unsent = bytearray()  # audio shorter than a chunk
+        self._kept = bytearray()  # the latest audio, which a new stream may need again
         self._idle: asyncio.TimerHandle | None = None
         self._overdue: DeadlineTimer | None = None
 
     async def open(self, opener: StreamOpener) -> None:
-        """Begin the first stream. Raises ProviderError, also for a key or settings that the vendor refuses."""
+        """Open the first stream. Raises ProviderError, also if the vendor refuses the key or the settings."""
         self._opener, sink, self._sink = opener, self._sink, None
         try:
             await self._begin(0.0).wait_until_accepted()
@@ -284,7 +304,7 @@ class _Session:
             self._flush()
 
     def started(self) -> None:
-        """The recognizer hears by itself when somebody speaks."""
+        """Do nothing, because the recognizer detects speech by itself."""
 
     def finalize(self, token: int) -> None:
         self._flush()
@@ -312,7 +332,7 @@ class _Session:
 
     @property
     def _current(self) -> RecognitionStream | None:
-        """The stream that takes audio."""
+        """The stream that accepts audio."""
         return self._streams[-1] if self._streams and self._streams[-1].is_open else None
 
     def _flush(self) -> None:
@@ -340,7 +360,7 @@ class _Session:
         return made
 
     def _end_stream(self) -> None:
-        """The vendor hears the end of the audio; later audio goes into another stream."""
+        """End the audio of the current stream. Later audio goes to a new stream."""
         current = self._current
         if current is not None:
             current.finish(self._sent_ms)
@@ -349,14 +369,14 @@ class _Session:
             self._fail(ProviderSlow(self._name, f"the last texts of {MAX_ENDING} streams do not come"))
 
     def _keep(self, audio: bytes) -> None:
-        """Keep what a new stream would have to hear: from the last final word on, or a little before now."""
+        """Keep the audio that a new stream would need: from the last final word on, or the last seconds."""
         self._kept += audio
         most_s = self._limits.most_kept_s if self._reader.is_pending else self._limits.kept_s
         wanted_ms = min(most_s * 1_000, max(0.0, self._sent_ms - self._reader.settled_ms))
         del self._kept[: max(0, len(self._kept) - round(wanted_ms * BYTES_PER_MS))]
 
     def _renew(self) -> None:
-        """Replace a stream before the vendor ends it. The new one hears again what has no final words yet."""
+        """Replace the stream before the vendor ends it. The new stream gets the audio that has no final words yet."""
         current = self._current
         if current is None or len(self._streams) > 1:
             return
@@ -375,7 +395,7 @@ class _Session:
         self._idle = self._loop.call_later(self._limits.idle_s, self._end_stream)
 
     def _on_response(self, stream: RecognitionStream, response: StreamingRecognizeResponse) -> None:
-        """Take what the first stream tells; that of later ones waits until it has ended."""
+        """Process a response of the first stream. Responses of later streams wait until the first stream has ended."""
         if self._streams and stream is self._streams[0]:
             for result in self._reader.read(response, stream.start_ms, was_asked=not stream.is_open):
                 self._take(result)
@@ -393,7 +413,7 @@ class _Session:
                 self._begin_reading(self._streams[0])
 
     def _abandon_stuck(self) -> None:
-        """Read on behind a stream whose end does not come."""
+        """Skip a stream whose end is overdue, and continue with the next stream."""
         while len(self._streams) > 1 and self._streams[0].waited_s >= self._limits.ending_s:
             stuck = self._streams.popleft()
             stuck.cancel()
@@ -444,7 +464,7 @@ class _Session:
         self._streams.clear()
 
     def _end(self) -> None:
-        """No event follows."""
+        """Stop the session; its sink receives no further event."""
         self._sink = None
         self._cancel_overdue()
         if self._idle is not None:
@@ -456,13 +476,14 @@ class _Session:
             self._overdue = None
 
 
-# The vendor ends a stream that gets no text for 5 s, and may keep the last words until it knows that none follow.
+# The vendor ends a stream after 5 s without text. It may also hold back the last words until it knows that no text
+# follows.
 IDLE_S: Final = 0.5
-# As of voices with contexts (`context_utterance.py`).
+# The same limit as for voices with contexts (`context_utterance.py`).
 SILENCE_S: Final = 4.0
-# Limit of a request for one clause.
+# Time limit of a request for one clause.
 ANSWER_S: Final = 10.0
-# Bytes of a request's text (Cloud Text-to-Speech, "Quotas and limits"), with room for what is around it.
+# Maximum bytes of a request's text (Cloud Text-to-Speech, "Quotas and limits"), minus room for the other fields.
 MAX_TEXT_BYTES: Final = 4_500
 
 log = structlog.get_logger()
@@ -471,8 +492,15 @@ _SpeakCall = GrpcStream[pb.StreamingSynthesizeRequest, pb.StreamingSynthesizeRes
 
 @dataclass(frozen=True, slots=True)
 class GoogleSpeaker:
-    """How a voice is asked. find_account: raises KeyRefused. find_voice: locale and name for a language. speed: times
-    the voice's own. connect_s: limit of a new connection. phonemes: of the agent."""
+    """Settings of a voice.
+
+    Attributes:
+        find_account: Returns the account. Raises KeyRefused.
+        find_voice: Returns locale and name of the voice for a language.
+        speed: Relative to the voice's default.
+        connect_s: Time limit for a new connection.
+        phonemes: The agent's pronunciations.
+    """
 
     server: GrpcServer
     find_account: Callable[[], ServiceAccount]
@@ -483,7 +511,11 @@ class GoogleSpeaker:
 
 
 class GoogleTextToSpeech:
-    """A voice of one account. streams: it takes text while it speaks."""
+    """A voice that uses one account.
+
+    Args:
+        streams: Whether the voice accepts text while it speaks.
+    """
 
     streams_text = False
     times_words = False
@@ -492,7 +524,7 @@ class GoogleTextToSpeech:
         self.name = name
         self._speaker = speaker
         self._streams = streams
-        self._refused: frozenset[str] = frozenset()  # words whose IPA the vendor does not take
+        self._refused: frozenset[str] = frozenset()  # words whose IPA the vendor refuses
         self._preparing: asyncio.Task[None] | None = None
 
     def prepare(self) -> None:
@@ -501,16 +533,16 @@ class GoogleTextToSpeech:
             self._preparing = asyncio.get_running_loop().create_task(self._prepare())
 
     async def _prepare(self) -> None:
-        with suppress(ProviderError):  # shows at the request
+        with suppress(ProviderError):  # the next request reports the error
             await self._connect()
 
     async def _connect(self) -> None:
-        """Make sure that there is a connection. Raises ProviderError."""
+        """Ensure that a connection exists. Raises ProviderError."""
         (await self._speaker.server.connect(self.name, self._speaker.connect_s)).release()
 
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncGenerator[SpeechChunk, None]:
         """Speak the text. Raises ProviderError."""
-        await self._connect()  # before the text is read, because what was read counts as sent and is billed
+        await self._connect()  # before reading text, because text that was read counts as sent and is billed
         if not self._streams:
             async for piece in text:
                 for part in split_text(piece):
@@ -525,8 +557,11 @@ class GoogleTextToSpeech:
             pieces.close()
 
     async def _speak(self, pieces: "_Pieces", language: str) -> AsyncGenerator[SpeechChunk, None]:
-        """Begin anew without the pronunciations that the vendor refuses: one of a sound that the language lacks costs
-        the whole stream, whatever its text."""
+        """Speak, and start again without pronunciations that the vendor refuses.
+
+        A pronunciation with a sound that the language lacks makes the vendor refuse the whole stream, whatever its
+        text.
+        """
         is_mute = True
         while True:
             ipa = self._find_ipa(language)
@@ -545,7 +580,7 @@ class GoogleTextToSpeech:
             pieces.rewind()
 
     def _find_ipa(self, language: str) -> Mapping[str, str]:
-        """What the vendor is told of words, without what it has refused in this call."""
+        """Return the pronunciations for the vendor, without those it has refused in this call."""
         ipa = self._speaker.phonemes.find(self._speaker.find_voice(language)[0])
         return {word: sound for word, sound in ipa.items() if word not in self._refused}
 
@@ -557,7 +592,7 @@ class GoogleTextToSpeech:
         try:
             while (chunk := await utterance.next_chunk()) is not None:
                 yield chunk
-            await reader  # whose text may have broken
+            await reader  # the text's source may have failed
         finally:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
@@ -573,8 +608,9 @@ class GoogleTextToSpeech:
 
 
 class _Utterance:
-    """Text in, audio out. One stream at a time: it is ended when no text comes for a while, and later text opens
-    another one once all its audio has come."""
+    """Converts text to audio with one stream at a time. A stream ends if no text arrives for a while. Later text opens
+    a new stream after the old stream's audio has arrived.
+    """
 
     def __init__(self, provider: str, speaker: GoogleSpeaker, language: str, ipa: Mapping[str, str]) -> None:
         self._provider = provider
@@ -586,7 +622,7 @@ class _Utterance:
         self._listener: asyncio.Task[None] | None = None
 
     async def read(self, pieces: "_Pieces") -> None:
-        """Send the text as it comes; what fails is told to whoever waits for audio."""
+        """Send the text as it arrives. An error is raised in `next_chunk`."""
         try:
             while (piece := await pieces.next(None if self._call is None else IDLE_S)) is not None:
                 if piece:
@@ -600,14 +636,14 @@ class _Utterance:
             self._chunks.put_nowait(None)
 
     async def next_chunk(self) -> SpeechChunk | None:
-        """The next audio; None at the end. Raises ProviderError."""
+        """Return the next audio; None at the end. Raises ProviderError."""
         chunk = await self._chunks.get()
         if isinstance(chunk, ProviderError):
             raise chunk
         return chunk
 
     def stop(self) -> None:
-        """Cancel what is not spoken yet."""
+        """Cancel the audio that is not spoken yet."""
         if self._listener is not None:
             self._listener.cancel()
         if self._call is not None:
@@ -633,14 +669,14 @@ class _Utterance:
         return call
 
     async def _end_stream(self) -> None:
-        """No text follows; waits for the last audio."""
+        """End the current stream and wait for its last audio."""
         if self._call is not None and self._listener is not None:
             await self._call.finish()
             await asyncio.wait({self._listener})
             self._call = None
 
     async def _listen(self, call: _SpeakCall) -> None:
-        """Take the audio of a stream. It is never open for long without owing some."""
+        """Receive a stream's audio. An open stream always owes audio, apart from short pauses."""
         try:
             while (response := await self._read(call)) is not None:
                 if response.audio_content:
@@ -659,7 +695,7 @@ class _Utterance:
 
 
 class _Pieces:
-    """A text's pieces, which can be awaited for a while without losing one."""
+    """Text pieces that can be awaited with a time limit without losing any."""
 
     def __init__(self, text: AsyncIterator[str]) -> None:
         self._text = text
@@ -668,7 +704,7 @@ class _Pieces:
         self._next: asyncio.Task[str | None] | None = None
 
     async def next(self, limit_s: float | None) -> str | None:
-        """The next piece, empty when none came in time; None at the end."""
+        """Return the next piece; empty if none arrived in time, and None at the end."""
         if self._again:
             return self._again.popleft()
         if self._next is None:
@@ -683,11 +719,11 @@ class _Pieces:
         return piece
 
     def rewind(self) -> None:
-        """Give all of the text again."""
+        """Return all text again from its beginning."""
         self._again = deque(self._given)
 
     def close(self) -> None:
-        """Await none any more."""
+        """Stop waiting for text."""
         if self._next is not None:
             self._next.cancel()
 
@@ -696,7 +732,9 @@ class _Pieces:
 
 
 def split_text(text: str) -> list[str]:
-    """The text in parts that one request takes, at blanks where there are any; none for a text without words."""
+    """Split the text into parts that fit into a request, at spaces if possible. Returns nothing for text
+    without words.
+    """
     if not text.strip():
         return []
     parts: list[str] = []
@@ -749,12 +787,12 @@ def _make_tts(setup: ProviderSetup) -> GoogleTextToSpeech:
 
 
 def _find_server(setup: ProviderSetup, address: GrpcAddress) -> GrpcServer:
-    """All calls share the connections to a server: a connection is nobody's account."""
+    """Return the server connections, which calls of all accounts share."""
     return setup.resources.share_account((GrpcServer, address), lambda: GrpcServer(address), GrpcServer.close)
 
 
 def _find_account(setup: ProviderSetup) -> ServiceAccount:
-    """The account of a key, with its token, for all calls. Raises KeyRefused."""
+    """Return the account of a key, which shares its token between all calls. Raises KeyRefused."""
     key: str = setup.options.api_key
     try:
         return setup.resources.share_account(
@@ -765,15 +803,15 @@ def _find_account(setup: ProviderSetup) -> ServiceAccount:
 
 
 async def _forget_account(account: ServiceAccount) -> None:
-    """Nothing of it is open."""
+    """Do nothing, because an account has no open resources."""
 
 
 def _model(options: GoogleSpeechToTextOptions | GoogleTextToSpeechOptions) -> str:
     return options.model
 
 
-# Final texts: 1.57 s is the p99 in pipecat's table of STT services (1.14), with the vendor's own ends. Voices: without
-# a public p99, the bound of all deadlines holds until it is learned.
+# Final texts: pipecat's table of STT services (1.14) lists a p99 of 1.57 s, with ends that the vendor detects. Voices:
+# no p99 is published, so the upper limit of all deadlines is used until measured values exist.
 _STT_WAIT: Final = UsualWait(0.6, 1.57)
 _TTS_WAIT: Final = UsualWait(0.3, 1.2)
 

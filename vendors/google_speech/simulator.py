@@ -1,19 +1,11 @@
-"""A simulated Google Cloud for speech: Speech-to-Text v2 and Text-to-Speech v1 over gRPC and TLS.
+"""A simulated Google Cloud for speech: Speech-to-Text v2 (`StreamingRecognize`) and Text-to-Speech v1
+(`StreamingSynthesize`, `SynthesizeSpeech`) over gRPC and TLS.
 
-Its messages are those that Google publishes with its SDK. Billed as Google does: the audio that a recognizer was sent,
-and the characters that a voice was sent.
-Documents: docs.cloud.google.com/text-to-speech/docs/reference/rest/v1/voices/list.
+The messages are the ones in Google's SDK. Faults during a stream are gRPC statuses. Like Google, the simulator bills
+the audio sent to a recognizer and the characters sent to a voice. Error messages are the service's own.
 
-What calls of a simulated Google have in common: the key, refusals, and faults in mid-stream as gRPC statuses.
-
-The recognizer of a simulated Google: Speech-to-Text v2, `StreamingRecognize`.
-
-Source: the published messages (google-cloud-speech 2.41) and what public issues quote of the service: see
-docs/develop/vendors/google-speech.md. The sentences of errors are the service's own.
-
-The voices of a simulated Google: Text-to-Speech v1, `StreamingSynthesize` and `SynthesizeSpeech`.
-
-Source: the published messages (google-cloud-texttospeech 2.38) and docs/develop/vendors/google-speech.md.
+Sources: the published messages (google-cloud-speech 2.41, google-cloud-texttospeech 2.38), quotations in public issues
+(docs/develop/vendors/google-speech.md), docs.cloud.google.com/text-to-speech/docs/reference/rest/v1/voices/list.
 """
 
 import asyncio
@@ -53,9 +45,9 @@ from simulator.vendors.voice import SimulatedVoice, speak_clips
 
 T = TypeVar("T")
 
-# What no client can read: the field's length is longer than the message.
+# An unreadable message: the field is longer than the message.
 GARBAGE: Final = b"\x0a\xff\x01"
-# A refusal takes as long at the least; grpc.aio's clients lose the status of one that is quicker than their writes.
+# The minimum duration of a refusal. grpc.aio clients lose the status of a refusal that arrives during their writes.
 ROUND_TRIP_S: Final = 0.05
 _REFUSALS: Final = {
     "refuse": (grpc.StatusCode.UNAVAILABLE, "Connection reset by peer."),
@@ -66,7 +58,7 @@ _REFUSALS: Final = {
 
 
 class GoogleCall:
-    """One call of one role. Its methods raise by aborting the call."""
+    """A gRPC call for one role. Its methods raise by aborting the call."""
 
     def __init__(self, state: VendorState, role: Role, context: aio.ServicerContext[Any, Any]) -> None:
         self.context = context
@@ -74,7 +66,7 @@ class GoogleCall:
         self._state = state
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do the call's work; a refusal that strikes the open call ends it."""
+        """Run the call's work. A fault that refuses the open call ends the work."""
         task = asyncio.create_task(work)
         struck: list[str] = []
 
@@ -87,14 +79,14 @@ class GoogleCall:
         try:
             return await task
         except asyncio.CancelledError:
-            if not struck:  # the client has gone
+            if not struck:  # the client has disconnected
                 raise
         finally:
             task.cancel()
         await self.fail(*_REFUSALS[struck[0]])
 
     async def admit(self) -> None:
-        """Refuse a call with a fault of that kind, and one without a valid token."""
+        """Refuse a call with a refusal fault or without a valid token."""
         fault = self.faults.fault
         if fault is not None and fault.kind in _REFUSALS:
             await self._refuse(fault.kind)
@@ -109,15 +101,15 @@ class GoogleCall:
     async def fail(self, code: grpc.StatusCode, details: str) -> NoReturn:
         """End the call with this status."""
         await self.context.abort(code, details)
-        raise AssertionError  # abort raises
+        raise AssertionError  # unreachable: abort raises
 
     async def refuse_argument(self, details: str) -> NoReturn:
-        """End the call because of its request."""
+        """End the call because its request is invalid."""
         await asyncio.sleep(ROUND_TRIP_S)
         await self.fail(grpc.StatusCode.INVALID_ARGUMENT, details)
 
     async def send(self, message: bytes) -> None:
-        """Send one result, or the fault in its place."""
+        """Send a result, or the call's fault in its place."""
         if self.faults.reports_error:
             await self.fail(grpc.StatusCode.INTERNAL, "Internal error encountered.")
         try:
@@ -136,8 +128,15 @@ _Event = speech.StreamingRecognizeResponse.SpeechEventType
 
 @dataclass(frozen=True, slots=True)
 class StreamTiming:
-    """How streams behave. final_s: from the end of the audio to the last text. interim_s: from a word to its text.
-    endpoint_ms: silence after which words become final. longest_s: of a stream. idle_s: without audio."""
+    """Behavior of the simulated recognizer.
+
+    Attributes:
+        final_s: Time from the end of the audio to the last text.
+        interim_s: Time from a word to its text.
+        endpoint_ms: Silence after which words become final.
+        longest_s: Maximum length of a stream.
+        idle_s: A stream without audio ends after this time.
+    """
 
     final_s: float = 0.3
     interim_s: float = 0.05
@@ -147,7 +146,13 @@ class StreamTiming:
 
 
 class GoogleRecognizer:
-    """All streams. make_ear: what one stream hears. configs: of all streams. sent_bytes: of audio, of each stream."""
+    """The simulated recognizer with all its streams.
+
+    Attributes:
+        make_ear: Makes the recognizer that listens to a new stream.
+        configs: Configurations of all streams.
+        sent_bytes: Bytes of audio received by each stream.
+    """
 
     def __init__(self, state: VendorState, make_ear: Callable[[], Hearing], timing: StreamTiming) -> None:
         self.state = state
@@ -157,7 +162,7 @@ class GoogleRecognizer:
         self.sent_bytes: list[int] = []
 
     def methods(self) -> dict[str, Any]:
-        """What the server answers."""
+        """Return the gRPC handlers by method."""
         decode = speech.StreamingRecognizeRequest.deserialize
         return {"StreamingRecognize": grpc.stream_stream_rpc_method_handler(self._serve, decode)}
 
@@ -190,12 +195,12 @@ class _Stream:
         self._model = ""
         self._is_linear = False
         self._features = speech.StreamingRecognitionFeatures()
-        self._words: list[HeardWord] = []  # that are not final
+        self._words: list[HeardWord] = []  # words that are not final
         self._received = 0  # bytes of mu-law
         self._is_speaking = False
 
     async def configure(self, request: speech.StreamingRecognizeRequest | None) -> None:
-        """Take the first message."""
+        """Process the stream's first message."""
         if request is None or "streaming_config" not in request:
             await self._call.refuse_argument("Streaming config is missing in the first request.")
         config = request.streaming_config
@@ -219,7 +224,7 @@ class _Stream:
         self._features = config.streaming_features
 
     async def serve(self, requests: AsyncIterator[speech.StreamingRecognizeRequest]) -> None:
-        """Hear the audio until its end, then tell the last words."""
+        """Process the audio until its end, then send the last words."""
         while (request := await self._next(requests)) is not None:
             if "streaming_config" in request or len(request.audio) > _MAX_BYTES:
                 size = len(request.audio)
@@ -231,7 +236,7 @@ class _Stream:
         await self._send_final()
 
     def bill(self) -> None:
-        """Whole milliseconds of the audio that came."""
+        """Bill the received audio in whole milliseconds."""
         self._recognizer.sent_bytes.append(self._received)
         self._recognizer.state.bill("stt", self._model, "ms", self._received / _PER_MS)
 
@@ -313,8 +318,14 @@ _VoiceEncoding = tts.AudioEncoding
 
 @dataclass(frozen=True, slots=True)
 class SynthesisTiming:
-    """How voices behave. first_audio_s: from a text to its first audio. chunk_ms: audio of one message. speed: of
-    generation, in times real time. idle_s: a stream without text is ended."""
+    """Behavior of the simulated voices.
+
+    Attributes:
+        first_audio_s: Time from a text to its first audio.
+        chunk_ms: Length of the audio in a message.
+        speed: Speed of the generation relative to real time.
+        idle_s: A stream without text ends after this time.
+    """
 
     first_audio_s: float = 0.1
     chunk_ms: int = 200
@@ -324,8 +335,14 @@ class SynthesisTiming:
 
 
 class GoogleVoices:
-    """All requests. voices: names of the voices that were asked for, one a stream or request. texts: what was sent.
-    pronunciations: of each stream, by the phrase. unknown_sounds: signs of IPA that the voices' languages lack."""
+    """The simulated voices with all their requests.
+
+    Attributes:
+        voices: Name of the voice in each stream or request.
+        texts: All received texts.
+        pronunciations: Pronunciations of each stream by phrase.
+        unknown_sounds: IPA symbols that the voices' languages lack.
+    """
 
     def __init__(self, state: VendorState, timing: SynthesisTiming) -> None:
         self.state = state
@@ -336,7 +353,7 @@ class GoogleVoices:
         self.unknown_sounds = ""
 
     def methods(self) -> dict[str, Any]:
-        """What the server answers."""
+        """Return the gRPC handlers by method."""
         return {
             "StreamingSynthesize": grpc.stream_stream_rpc_method_handler(
                 self._stream, tts.StreamingSynthesizeRequest.deserialize
@@ -429,7 +446,7 @@ class GoogleVoices:
         return content
 
     async def _find_model(self, call: GoogleCall, voice: tts.VoiceSelectionParams) -> str:
-        """The family of a voice."""
+        """Return the family of a voice. Refuses the call if the voice does not exist."""
         self.voices.append(voice.name)
         found = _NAME.fullmatch(voice.name)
         if found is None or found[1] != voice.language_code:
@@ -442,7 +459,7 @@ class GoogleVoices:
 
 
 def _wave_header(size: int) -> bytes:
-    """Of mu-law (format 7) at 8 kHz, as the service puts it before the samples."""
+    """Return a WAV header for mu-law (format 7) at 8 kHz, as the service sends it before the samples."""
     form = struct.pack("<HH", 7, 1) + struct.pack("<II", RATE, RATE) + struct.pack("<HHH", 1, 8, 0)
     return (
         b"RIFF" + struct.pack("<I", 4 + 8 + len(form) + 8 + size) + b"WAVE"
@@ -456,7 +473,12 @@ def _make_state() -> VendorState:
 
 @dataclass(slots=True)
 class SimulatedGoogleSpeech:
-    """make_ear: what each new stream of a recognizer hears. state: its key is a service account's key file."""
+    """A simulated Google Cloud project.
+
+    Attributes:
+        make_ear: Makes the recognizer that listens to a new stream.
+        state: The account, whose key is a service account's key file.
+    """
 
     state: VendorState = field(default_factory=_make_state)
     make_ear: Callable[[], Hearing] = DeafEar
@@ -472,7 +494,7 @@ class SimulatedGoogleSpeech:
 
 @asynccontextmanager
 async def running_google_speech(vendor: SimulatedGoogleSpeech, certificate: ServerCertificate) -> AsyncIterator[str]:
-    """Run it on a free port; yield `localhost:PORT`."""
+    """Serve the vendor on a free port and yield `localhost:PORT`."""
     pem = (certificate.authority.parent / NAMED_SERVER_FILE).read_bytes()
     server = aio.server()
     server.add_generic_rpc_handlers(_handlers(vendor))
@@ -488,8 +510,11 @@ async def running_google_speech(vendor: SimulatedGoogleSpeech, certificate: Serv
 async def running_google_address(
     vendor: SimulatedGoogleSpeech, certificate: ServerCertificate, port: int
 ) -> AsyncIterator[None]:
-    """Run it on this port of `localhost`, with the documents that are read over HTTP there, as at Google. Raises
-    OSError for a port that is taken."""
+    """Serve the vendor on this port of `localhost`, with the documents over HTTP on the same port, as Google does.
+
+    Raises:
+        OSError: The port is taken.
+    """
     async with AsyncExitStack() as running:
         grpc_address = await running.enter_async_context(running_google_speech(vendor, certificate))
         serving = running_vendor(google_documents(vendor.state), certificate)
@@ -511,7 +536,7 @@ def _handlers(vendor: SimulatedGoogleSpeech) -> tuple[Any, ...]:
 
 
 def google_documents(state: VendorState) -> list[web.RouteDef]:
-    """`/v1/voices`, for the tokens of the account whose key file is the state's key."""
+    """Return the route `/v1/voices`. Its tokens must come from the account whose key file is the state's key."""
 
     async def list_voices(request: web.Request) -> web.Response:
         if TokenCheck(state.key).find_fault(request.headers.get("Authorization", "")):
@@ -538,7 +563,7 @@ def _make(state: VendorState, setting: ServerSetting) -> SimulatedGoogleSpeech:
 async def _run(
     server: SimulatedServer, certificate: ServerCertificate | None, port: int, cancels: bool
 ) -> AsyncIterator[str]:
-    """Run it; on a port that is named with its documents, too. Clients of gRPC always use TLS."""
+    """Serve the vendor over TLS, which gRPC clients always use. With a fixed port, the documents are also served."""
     assert isinstance(server, SimulatedGoogleSpeech) and certificate is not None
     if not port:
         async with running_google_speech(server, certificate) as address:

@@ -1,4 +1,4 @@
-"""Google's speech APIs: addresses, languages, requests, and what a recognizer's stream tells; pure.
+"""Hosts, languages and requests of Google's speech APIs, and the reader of a recognizer's stream; no I/O.
 
 Source: docs/develop/vendors/google-speech.md.
 """
@@ -20,10 +20,10 @@ from vendors.google_speech import google_speech_pb2 as pb
 from vendors.google_speech.account import AccountInvalid, ServiceAccount
 
 RATE: Final = 8_000
-# The service's own bound is 25,600 bytes of a message ("Quotas and limits").
+# The service's own limit is 25,600 bytes per message ("Quotas and limits").
 MESSAGE_BYTES: Final = 8_000
 _CALIBRATION: Final = CALIBRATIONS["google"]
-# The region that is meant where an agent's language has none; of the others the code is passed on as it is.
+# Default region for each language without a region. Other codes are passed on unchanged.
 _REGIONS: Final = {
     **{"ar": "ar-XA", "bn": "bn-IN", "cs": "cs-CZ", "da": "da-DK", "de": "de-DE", "el": "el-GR", "en": "en-US"},
     **{"es": "es-US", "fi": "fi-FI", "fr": "fr-FR", "he": "he-IL", "hi": "hi-IN", "hu": "hu-HU", "id": "id-ID"},
@@ -60,8 +60,10 @@ SPEAK_ONCE: Final[GrpcMethod[pb.SynthesizeSpeechRequest, pb.SynthesizeSpeechResp
 
 
 def make_address(base_url: str, default: str, location: str) -> GrpcAddress:
-    """The server's address; where that is the vendor's own, the location's ("us-central1-speech…"). A path is none of
-    gRPC's, and dropped."""
+    """Return the server's address. For Google's own host, the location is added ("us-central1-speech…").
+
+    A path in the URL is dropped, because gRPC has none.
+    """
     base = base_url
     if base_url == default and location != "global":
         base = default.replace("https://", f"https://{location}-")
@@ -72,7 +74,7 @@ def make_address(base_url: str, default: str, location: str) -> GrpcAddress:
 
 
 def make_metadata(provider: str, account: ServiceAccount) -> tuple[tuple[str, str], ...]:
-    """What every call carries. Raises KeyRefused."""
+    """Return the metadata of every call. Raises KeyRefused."""
     try:
         return (("authorization", f"Bearer {account.token()}"),)
     except AccountInvalid as error:
@@ -80,14 +82,14 @@ def make_metadata(provider: str, account: ServiceAccount) -> tuple[tuple[str, st
 
 
 def find_locale(language: str) -> str:
-    """ "en-US" of "en": the vendor's languages have regions."""
+    """Return a language with its region, such as "en-US" for "en"."""
     return _REGIONS.get(language.lower(), language)
 
 
 def make_recognizer_config(
     model: str, locale: str, keyterms: Sequence[str], final_silence: str, *, punctuate: bool
 ) -> pb.StreamingRecognitionConfig:
-    """What a stream's first message says of the audio and of what is wanted."""
+    """Return the configuration in a stream's first message."""
     config = pb.RecognitionConfig(
         explicit_decoding_config=pb.ExplicitDecodingConfig(
             encoding=pb.ExplicitDecodingConfig.MULAW, sample_rate_hertz=RATE, audio_channel_count=1
@@ -107,9 +109,11 @@ def make_recognizer_config(
 
 
 class StreamReader:
-    """Reads the responses of one caller's streams, one stream after the other, in ms of the caller's audio.
+    """Reads the responses of one caller's consecutive streams. Positions are ms of the caller's audio.
 
-    is_pending: the vendor hears speech, or knows words that may change. settled_ms: all words before it are final.
+    Attributes:
+        is_pending: The vendor detects speech, or reported words that may change.
+        settled_ms: All words before this position are final.
     """
 
     def __init__(self) -> None:
@@ -124,15 +128,20 @@ class StreamReader:
         return self._hears_speech or self._interim is not None
 
     def begin(self, start_ms: float) -> None:
-        """What follows is of a stream whose audio begins at this position."""
+        """Begin a stream whose audio starts at this position."""
         self.settled_ms = max(self.settled_ms, start_ms)
         self._interim, self._hears_speech = None, False
 
     def read(
         self, response: pb.StreamingRecognizeResponse, start_ms: float, *, was_asked: bool = False
     ) -> list[TranscribedResult]:
-        """What a response tells. start_ms: where its stream's audio begins. was_asked: the end of the audio was sent,
-        so that a final text is no sign of the turn's end."""
+        """Return the results in a response.
+
+        Args:
+            response: The vendor's response.
+            start_ms: Start of the stream's audio.
+            was_asked: The end of the audio was sent, so a final text does not indicate the turn's end.
+        """
         if response.speech_event_type == _END:
             self._hears_speech = False
         elif response.speech_event_type == _BEGIN:
@@ -145,7 +154,7 @@ class StreamReader:
         return [*found, self._add_interim(rest, start_ms)] if rest else found
 
     def end(self, end_ms: float) -> TranscribedResult:
-        """The stream has ended well: its words are final up to this position."""
+        """Return the result of a stream's regular end: its words are final up to this position."""
         left = self._interim or TranscribedSegment(self._take_number(), "", end_ms, end_ms)
         self._interim, self._hears_speech = None, False
         self.settled_ms = max(self.settled_ms, end_ms)
@@ -165,7 +174,7 @@ class StreamReader:
         return TranscribedResult(segment, is_final=True, finished=finished)
 
     def _add_interim(self, results: Sequence[pb.StreamingRecognitionResult], start_ms: float) -> TranscribedResult:
-        """Several results of one response follow each other: what is nearly sure, and what is not."""
+        """Join the consecutive interim results of a response. They differ in stability."""
         text = " ".join(_text_of(result) for result in results)
         end_ms = max(_position(result.result_end_offset, start_ms) for result in results)
         self._interim = TranscribedSegment(self._number, text, self.settled_ms, max(end_ms, self.settled_ms))
@@ -173,7 +182,7 @@ class StreamReader:
         return TranscribedResult(self._interim, is_final=False)
 
     def _resume(self) -> list[TranscribedResult]:
-        """Speech after an end that was signaled takes it back."""
+        """Revoke a signaled end because speech has resumed."""
         if not self._has_signaled:
             return []
         self._has_signaled = False
@@ -188,7 +197,7 @@ class StreamReader:
 def make_voice_config(
     locale: str, name: str, speed: float | None, ipa: Mapping[str, str] = NO_IPA
 ) -> pb.StreamingSynthesizeConfig:
-    """A stream's first message. ipa: of words, however they are written."""
+    """Return a stream's first message. `ipa` maps words, in any capitalization, to their pronunciation."""
     audio = pb.StreamingAudioConfig(audio_encoding=pb.MULAW, sample_rate_hertz=RATE, speaking_rate=speed or 0.0)
     voice = pb.VoiceSelectionParams(language_code=locale, name=name)
     config = pb.StreamingSynthesizeConfig(voice=voice, streaming_audio_config=audio)
@@ -198,8 +207,10 @@ def make_voice_config(
 
 
 def find_refused_phrases(error: ProviderError, told: Collection[str]) -> frozenset[str]:
-    """Which of the phrases that were told the vendor takes no IPA for: those that it names, else all of them; none for
-    an error about anything else. told: in lower case."""
+    """Return the phrases whose IPA the vendor refuses; empty for an error about anything else.
+
+    If the error names no known phrase, all phrases count as refused. `told` is in lower case.
+    """
     found = _REFUSED_PHRASES.search(error.answer.decode(errors="replace"))
     if found is None:
         return frozenset()
@@ -208,15 +219,18 @@ def find_refused_phrases(error: ProviderError, told: Collection[str]) -> frozens
 
 
 def make_speech_request(locale: str, name: str, speed: float | None, text: str) -> pb.SynthesizeSpeechRequest:
-    """One clause of a voice that does not stream."""
+    """Return the request for one clause of a voice that does not stream."""
     audio = pb.AudioConfig(audio_encoding=pb.MULAW, sample_rate_hertz=RATE, speaking_rate=speed or 0.0)
     voice = pb.VoiceSelectionParams(language_code=locale, name=name)
     return pb.SynthesizeSpeechRequest(input=pb.SynthesisInput(text=text), voice=voice, audio_config=audio)
 
 
 def strip_wave(provider: str, content: bytes) -> bytes:
-    """The samples of a WAV file, whose header `SynthesizeSpeech` sends with mu-law; all of other content. Raises
-    ProviderError."""
+    """Remove the WAV header that `SynthesizeSpeech` sends with mu-law. Other content is returned unchanged.
+
+    Raises:
+        ProviderError: The WAV file contains no samples.
+    """
     if not content.startswith(b"RIFF"):
         return content
     at = 12
@@ -229,7 +243,7 @@ def strip_wave(provider: str, content: bytes) -> bytes:
 
 
 def _is_after(result: pb.StreamingRecognitionResult, start_ms: float, known_ms: float) -> bool:
-    """Whether it is about audio whose words are not final yet: one that comes late or twice is not."""
+    """Return whether the result covers audio without final words. Late and repeated results do not."""
     is_known = result.HasField("result_end_offset") and _position(result.result_end_offset, start_ms) <= known_ms
     return not is_known
 
@@ -239,7 +253,7 @@ def _text_of(result: pb.StreamingRecognitionResult) -> str:
 
 
 def _words_of(result: pb.StreamingRecognitionResult, start_ms: float) -> tuple[TimedWord, ...]:
-    """The words with their times; none if the vendor told none."""
+    """Return the words with their times; nothing if the vendor sent no times."""
     words = result.alternatives[0].words if result.alternatives else ()
     return tuple(
         TimedWord(word.word, _position(word.start_offset, start_ms), _position(word.end_offset, start_ms))

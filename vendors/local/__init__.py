@@ -1,1 +1,1 @@
-"""The speech engine of this machine: recognizer and voice."""
+"""Adapter for the speech engine on this machine: recognizer and voice."""

@@ -1,4 +1,4 @@
-"""What the speech engine of this machine can do; it takes no options; pure."""
+"""Features of the speech engine on this machine, which takes no options; no I/O."""
 
 from collections.abc import Mapping
 from typing import Any, Final

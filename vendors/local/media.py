@@ -1,5 +1,7 @@
-"""Vendor `local`: recognizer and voice of the speech engine on this machine. Its packages are optional, so they are
-imported only when a plan names it."""
+"""Media adapter for `local`: recognizer and voice of the speech engine on this machine.
+
+The engine's packages are optional, so they are imported only when a plan uses this vendor.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -40,8 +42,8 @@ def _open_engine(resources: VendorResources) -> "EngineClient":
     return client
 
 
-# On an idle machine, three seconds of speech take 0.1 s, and the first audio 0.08 s. How much longer it takes under
-# load depends on the machine, so the bound of all deadlines holds until that is learned.
+# On an idle machine, three seconds of speech take 0.1 s to recognize, and the first audio takes 0.08 s. The time under
+# load depends on the machine, so the upper limit of all deadlines is used until measured values exist.
 _WAIT: Final = UsualWait(0.1, 0.9)
 
 

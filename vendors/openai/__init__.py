@@ -1,1 +1,1 @@
-"""OpenAI and servers of its chat completions: language models."""
+"""Adapter for the language models of OpenAI and of servers with compatible chat completions."""

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions as control asks them.
+"""How control calls OpenAI's chat completions, to check a key or to get a JSON reply.
 
 Sources: OpenAI's API reference, "Chat Completions" (`response_format`, `refusal`, `usage`); shared/chat_dialects.py.
 """
@@ -25,11 +25,12 @@ from shared.providers.check import VendorCheck
 from shared.providers.options import BASE_URL
 from vendors.openai.facts import OPENAI_URL
 
-# A server that takes no JSON Schema is asked for any JSON, then for text; the prompt has the schema as well.
+# If a server supports no JSON Schema, the request asks for any JSON, then for text. The prompt contains the schema as
+# well.
 _LOOSER: Final = {"json_schema": "json_object", "json_object": "text"}
 _LIMITS: Final = ("max_tokens", "max_completion_tokens")
 _QUOTA_CODES: Final = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
-# Of answers that may be about a key or an account in spite of their status.
+# Statuses of responses that may concern a key or an account in spite of the status.
 _SENTENCE_STATUSES: Final = (400, 403, 429)
 _BODY_OPTIONS: Final = ("model", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort")
 
@@ -67,7 +68,11 @@ class _Completion(Struct):
 
 
 class OpenAiChat:
-    """CompletionApi of chat completions. options: of a provider, as a plan or the catalog has them."""
+    """CompletionApi for chat completions.
+
+    Args:
+        options: The provider's options, as in a call plan or the catalog.
+    """
 
     def __init__(self, options: Mapping[str, Any], key: str) -> None:
         base_url, named = str(options.get(BASE_URL) or OPENAI_URL), options.get("dialect")
@@ -79,34 +84,34 @@ class OpenAiChat:
         self._options = options
 
     def make_word_body(self, text: str) -> dict[str, Any]:
-        """As media asks."""
+        """Return the body of the short streamed request that checks a key."""
         return {**self._body_options(), "messages": [{"role": "user", "content": text}], "stream": True}
 
     def has_word(self, event: Any) -> bool:
-        """Whether a chunk has a part of the answer."""
+        """Return whether a chunk contains part of the answer."""
         delta = event["choices"][0]["delta"]
         return any(delta.get(field) for field in ("content", "reasoning", "reasoning_content"))
 
     def find_refused_field(self, error: Mapping[str, Any]) -> str:
-        """By the error's code and parameter."""
+        """Return the refused field, according to the error's code and parameter."""
         return find_refused_field(error.get("code"), error.get("param"))
 
     def drop_field(self, body: dict[str, Any], name: str) -> None:
-        """A refused limit is sent under its newer name."""
+        """Remove a refused field. A refused `max_tokens` is sent under its newer name."""
         limit = body.pop(name)
         if name == "max_tokens":
             body.setdefault("max_completion_tokens", limit)
 
     def is_key_refused(self, status: int, error: Mapping[str, Any]) -> bool:
-        """By the status, or the error's code."""
+        """Return whether the key is refused, according to the status or the error's code."""
         return _meant_status(status, error) in (401, 403)
 
     def is_quota_used(self, status: int, error: Mapping[str, Any]) -> bool:
-        """By the status, or the error's code."""
+        """Return whether the quota is used up, according to the status or the error's code."""
         return _meant_status(status, error) == 402 or (error.get("code") or error.get("type")) in _QUOTA_CODES
 
     def make_body(self, question: ChatQuestion) -> dict[str, Any]:
-        """With the schema as the strict format of the reply."""
+        """Return a request whose reply must strictly match the question's JSON schema."""
         fields = {name: value for name, value in self._body_options().items() if name not in _LIMITS}
         strict = {"name": "call_analysis", "strict": True, "schema": question.schema}
         return {
@@ -118,7 +123,10 @@ class OpenAiChat:
         }
 
     def loosen_format(self, body: dict[str, Any], error: Mapping[str, Any]) -> bool:
-        """The format is named by the parameter, else by words of the message."""
+        """Loosen the reply format by one step if the error refuses it. Returns False for other errors.
+
+        The error's parameter or text shows that the format is refused.
+        """
         text = f"{error.get('param')} {error.get('message')}".lower()
         looser = _LOOSER.get(body["response_format"]["type"])
         if looser is None or not any(word in text for word in ("response_format", "json_schema", "json_object")):
@@ -127,7 +135,7 @@ class OpenAiChat:
         return True
 
     def read(self, body: bytes, question: ChatQuestion) -> ChatCompletion:
-        """Raises ChatFailed."""
+        """Read the reply. Raises ChatFailed if the reply is unreadable, declined or cut at the token limit."""
         try:
             read = msgspec.json.decode(body, type=_Completion)
         except msgspec.DecodeError:
@@ -144,7 +152,7 @@ class OpenAiChat:
         return ChatCompletion(text, usage)
 
     def _body_options(self) -> dict[str, Any]:
-        """The options that are fields of the request, by the names that the server wants."""
+        """Return the options that are request fields, under the names that the server expects."""
         fields = {name: value for name, value in self._options.items() if name in _BODY_OPTIONS}
         if self._limit and "max_tokens" in fields:
             fields.setdefault(self._limit, fields.pop("max_tokens"))
@@ -153,7 +161,7 @@ class OpenAiChat:
 
 
 def _read_usage(usage: _Usage) -> ChatUsage:
-    """The API's prompt_tokens include those that were read from the cache and those that are written to it."""
+    """Return the usage. The API's prompt_tokens include tokens read from the cache and written to it."""
     details = usage.prompt_tokens_details or _PromptDetails()
     cached = max(0, min(details.cached_tokens or 0, usage.prompt_tokens))
     written = max(0, min(details.cache_write_tokens or 0, usage.prompt_tokens - cached))
@@ -164,7 +172,7 @@ def _read_usage(usage: _Usage) -> ChatUsage:
 
 
 def _meant_status(status: int, error: Mapping[str, Any]) -> int:
-    """xAI's says in a sentence that the key is wrong (400), or that the account has no credit."""
+    """Return the status that an error means. xAI reports a wrong key (400) or missing credit in a sentence."""
     code = error.get("code")
     is_told = status in _SENTENCE_STATUSES and isinstance(code, str)
     return STATUS_OF_CODE.get(str(code), status) if is_told else status

@@ -1,4 +1,4 @@
-"""What servers of OpenAI's chat completions can be asked; pure."""
+"""Options of servers with OpenAI's chat completions; no I/O."""
 
 from typing import Annotated, Any, Final
 
@@ -15,14 +15,22 @@ OPENAI_URL: Final = "https://api.openai.com/v1"
 
 
 class OpenAiOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """base_url: up to and including the version ("https://api.openai.com/v1"); of Azure the resource's address, with or
-    without /openai/v1. api_key: empty for servers without keys. model: on Azure the deployment's name.
+    """Options of a model behind chat completions.
 
-    dialect: by default the one of base_url's host. api_version: of Azure, where base_url does not end in /openai/v1.
-    priced_as: the model under which it is priced, where `model` is a name of one's own.
-    max_tokens: sent under the name that the server wants; where that depends on the model, set max_completion_tokens.
-    extra: further fields of the request's body, as the vendor names them.
-    connect_s, first_token_s (from the request), idle_s (between tokens): limits, beyond which ProviderSlow is raised.
+    Attributes:
+        model: The model's name; on Azure, the deployment's name.
+        base_url: The URL up to and including the version ("https://api.openai.com/v1"). For Azure: the resource's URL,
+            with or without /openai/v1.
+        api_key: Empty for servers without keys.
+        dialect: The server's dialect. None detects the dialect from the host in base_url.
+        api_version: For Azure, if base_url does not end in /openai/v1.
+        priced_as: The model used for pricing, if `model` is a custom name.
+        max_tokens: Sent under the name that the server expects. If the name depends on the model, set
+            max_completion_tokens.
+        extra: More fields for the request's body, as the vendor names them.
+        connect_s: Time limit for a new connection. ProviderSlow is raised beyond this and the following limits.
+        first_token_s: Time limit from the request to the first token.
+        idle_s: Time limit between tokens.
     """
 
     model: Annotated[str, Meta(min_length=1)]

@@ -1,4 +1,6 @@
-"""Vendor `openai`: a language model behind any OpenAI-compatible chat completions endpoint, streamed over SSE."""
+"""Media adapter for `openai`: a language model behind any OpenAI-compatible chat completions endpoint, streamed over
+SSE.
+"""
 
 from collections.abc import Mapping, Set
 from typing import Any, Final
@@ -15,12 +17,16 @@ from vendors.openai.wire import StreamedReply, make_http_error, make_messages, m
 
 
 def dialect_of(options: OpenAiOptions) -> Dialect:
-    """The server's dialect, configured or by its host."""
+    """Return the configured dialect, or detect the dialect from the host."""
     return options.dialect or detect_dialect(options.base_url)
 
 
 class OpenAiApi:
-    """ChatApi of chat completions. provider: the configured one; many servers speak this protocol."""
+    """ChatApi for chat completions.
+
+    Attributes:
+        provider: The configured provider. Many servers use this protocol.
+    """
 
     def __init__(self, provider: str, options: OpenAiOptions) -> None:
         self.provider = provider
@@ -32,7 +38,7 @@ class OpenAiApi:
         self.timeouts = ChatTimeouts(options.connect_s, options.first_token_s, options.idle_s)
 
     def make_body(self, request: ChatRequest, refused: Set[str]) -> dict[str, Any]:
-        """Of a streamed request."""
+        """Return the body of a streamed request."""
         options, rules = self._options, self._rules
         optional = {
             "temperature": options.temperature,
@@ -45,15 +51,14 @@ class OpenAiApi:
         return {"model": options.model, "messages": make_messages(request), **set_fields, **options.extra, **fixed}
 
     def make_reader(self) -> StreamedReply:
-        """Of the next reply."""
         return StreamedReply(self.provider, bills_failures=self._rules.bills_failures)
 
     def find_refused_field(self, body: bytes) -> str:
-        """Of an HTTP error's body."""
+        """Return the field that an HTTP error refuses; empty for other errors."""
         return parse_error(body).refused_field
 
     def make_error(self, status: int, body: bytes) -> ProviderError:
-        """For an HTTP answer that is no stream."""
+        """Return the error for an HTTP response that is not a stream."""
         return make_http_error(self.provider, status, body)
 
     def _token_limit(self, rules: DialectRules, refused: Set[str]) -> dict[str, int | None]:
@@ -78,7 +83,10 @@ _REQUEST_OPTIONS: Final = frozenset({"temperature", "max_tokens", "max_completio
 
 
 def _usual_wait(options: OpenAiOptions) -> UsualWait | None:
-    """Nothing is known of a server of one's own: it may compute on a processor, or load its model first."""
+    """Return the usual wait at a known vendor.
+
+    Returns None for a self-hosted server, which may compute on a CPU or load its model first.
+    """
     return None if dialect_of(options) == "compatible" else VENDOR_WAIT
 
 

@@ -1,20 +1,15 @@
-"""A simulated server of OpenAI's chat completions: of OpenAI itself, Groq, OpenRouter or Azure OpenAI.
+"""A simulated server of chat completions, embeddings and the Responses API, as OpenAI, Groq, OpenRouter, Azure and xAI
+serve them.
 
-Written from the vendors' documents, and checked by their SDKs and by pipecat's services.
+- Chat completions are streamed or sent whole; unsupported values of `response_format` are refused.
+- Embeddings use `/v1/embeddings`.
+- The Responses API (`/v1/responses`) is streamed.
 
-The events of one streamed chat completion, as OpenAI, Groq, OpenRouter, Azure OpenAI and xAI send them.
+The simulator follows the vendors' documentation. It is tested with their SDKs and with pipecat's services.
 
-A chat completion that is not streamed, and what servers refuse of its `response_format`.
-
-Sources: OpenAI's API reference ("The chat completion object") and its guide "Structured Outputs" ("Supported schemas").
-
-A simulated server of OpenAI's embeddings (`/v1/embeddings`).
-
-Source: platform.openai.com/docs/api-reference/embeddings, and the types of the openai SDK, which asks for base64.
-
-A simulated server of OpenAI's Responses API (`/v1/responses`), streamed.
-
-Source: developers.openai.com/api/reference/resources/responses, and the types of the openai SDK.
+Sources: OpenAI's API reference ("The chat completion object"), its guide "Structured Outputs" ("Supported schemas"),
+platform.openai.com/docs/api-reference/embeddings, developers.openai.com/api/reference/resources/responses, and the
+types of the openai SDK, which requests embeddings in base64.
 """
 
 import asyncio
@@ -55,9 +50,13 @@ _FILTERS: Final = {
 
 @dataclass(slots=True)
 class ReplyStream:
-    """Makes the events of one reply, and counts its tokens: a word is a token. cached, written: tokens of the prompt
-    that the vendor had cached, and that it caches now (OpenRouter tells them, and OpenAI of some models). reasoning:
-    tokens that are billed besides: of thinking before the reply. xAI counts them apart."""
+    """Generates the events of one reply and counts its tokens. Each word counts as one token.
+
+    Attributes:
+        cached: Prompt tokens that were read from the cache.
+        written: Prompt tokens that are written to the cache. OpenRouter reports them, and OpenAI for some models.
+        reasoning: Additional billed tokens of reasoning before the reply. xAI counts them separately.
+    """
 
     flavour: Flavour
     body: Mapping[str, Any]
@@ -78,7 +77,7 @@ class ReplyStream:
         self.written = min(self.written, self.prompt_tokens - self.cached)
 
     def head(self) -> Iterator[bytes]:
-        """What comes before the first token's event."""
+        """Yield what the vendor sends before the first token."""
         if self.flavour == "openrouter":
             yield b": OPENROUTER PROCESSING\n\n"
         if self.flavour == "azure":
@@ -87,7 +86,7 @@ class ReplyStream:
             yield _event({**blank, "prompt_filter_results": results})
 
     def tokens(self) -> Iterator[bytes]:
-        """An event a token; the first also brings the role. Each counts when it is taken."""
+        """Yield one event per token. The first event also contains the role. A token counts when its event is taken."""
         role: dict[str, Any] = {"role": "assistant", "content": ""}
         for word in self._words():
             self.completion_tokens += 1
@@ -98,7 +97,7 @@ class ReplyStream:
             role = {}
 
     def end(self) -> Iterator[bytes]:
-        """The reason of the end, the usage if it is wanted, and the mark of the end."""
+        """Yield the finish reason, the usage if requested, and the end marker."""
         usage = self.usage()
         last = self._chunk([{"index": 0, "delta": {}, "finish_reason": self.finish, "logprobs": None}])
         yield _event({**last, "x_groq": {"id": f"req_{self.id}", "usage": usage}} if self.flavour == "groq" else last)
@@ -108,7 +107,7 @@ class ReplyStream:
         yield b"data: [DONE]\n\n"
 
     def error(self) -> Iterator[bytes]:
-        """An error after the stream began, as the vendor reports it."""
+        """Yield an error after the stream began, in the vendor's format."""
         if self.flavour == "openrouter":
             choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error", "native_finish_reason": "error"}
             fields = {"code": 502, "message": "Provider disconnected"}
@@ -121,7 +120,7 @@ class ReplyStream:
             yield _event({"error": {"message": message, "type": "server_error", "param": None, "code": None}})
 
     def usage(self) -> dict[str, Any]:
-        """What the reply cost until now."""
+        """Return the usage of the reply so far."""
         is_apart = self.flavour == "xai"
         return {
             "prompt_tokens": self.prompt_tokens,
@@ -141,7 +140,7 @@ class ReplyStream:
 
     @property
     def sent_text(self) -> str:
-        """The reply's text up to its limit."""
+        """The reply's text, cut at its token limit."""
         return "".join(self._words())
 
     def _words(self) -> list[str]:
@@ -192,7 +191,7 @@ _PARAM: Final = "response_format"
 
 
 def check_format(body: Mapping[str, Any], known: frozenset[str]) -> None:
-    """Raises Refusal. known: the types that the model takes."""
+    """Raise Refusal if the model does not support the `response_format`. `known` contains the supported types."""
     wanted = body.get(_PARAM)
     if wanted is None:
         return
@@ -210,7 +209,7 @@ def check_format(body: Mapping[str, Any], known: frozenset[str]) -> None:
 
 
 def make_completion(stream: ReplyStream) -> dict[str, Any]:
-    """The whole reply, whose tokens count when it is made."""
+    """Return the whole reply as one completion and count its tokens."""
     for _ in stream.tokens():
         pass
     reply = stream.reply
@@ -244,7 +243,7 @@ def _strict_faults(schema: Mapping[str, Any], at: tuple[str, ...]) -> Iterator[s
         yield from _strict_faults(schema["items"], (*at, "items"))
 
 
-# The path that clients put before `/chat/completions`.
+# The path before `/chat/completions`.
 BASE_PATHS: Final[Mapping[Flavour, str]] = {
     "openai": "/v1",
     "groq": "/openai/v1",
@@ -256,11 +255,21 @@ BASE_PATHS: Final[Mapping[Flavour, str]] = {
 
 @dataclass(slots=True)
 class ChatVendor:
-    """One vendor. reply: from the request's body to the answer. first_token_s, token_s: delays. cached_tokens,
-    written_tokens: of each prompt, read from the cache and written to it. reasoning_tokens: before each reply. models:
-    None if every name is one. fixed_temperature: models that take no temperature of the client's. formats: types of
-    `response_format` that are taken. bodies: of the requests that were accepted. client_ports: of all requests, by
-    method; a connection has one port."""
+    """The simulated vendor.
+
+    Attributes:
+        reply: Makes the reply to a request's body.
+        first_token_s: Delay before the first token.
+        token_s: Delay before each further token.
+        cached_tokens: Tokens of each prompt that are read from the cache.
+        written_tokens: Tokens of each prompt that are written to the cache.
+        reasoning_tokens: Tokens of reasoning before each reply.
+        models: The names that are accepted; None accepts any name.
+        fixed_temperature: Models that refuse a temperature.
+        formats: Supported types of `response_format`.
+        bodies: Bodies of the accepted requests.
+        client_ports: Client ports of all requests, by method. Each connection has its own port.
+    """
 
     flavour: Flavour = "openai"
     state: VendorState = field(default_factory=VendorState)
@@ -277,7 +286,7 @@ class ChatVendor:
     client_ports: dict[str, list[int]] = field(default_factory=dict)
 
     def routes(self) -> list[web.RouteDef]:
-        """The vendor's paths. OPTIONS is what browsers ask before a request; no key is needed for it."""
+        """Return the vendor's routes. Browsers send OPTIONS before a request; it needs no key."""
         paths = [f"{BASE_PATHS[self.flavour]}/chat/completions"]
         if self.flavour == "azure":
             paths.append("/openai/deployments/{deployment}/chat/completions")
@@ -286,7 +295,7 @@ class ChatVendor:
 
     @property
     def chat_bodies(self) -> list[dict[str, Any]]:
-        """The requests that were accepted."""
+        """Bodies of the accepted requests."""
         return self.bodies
 
     async def _allow(self, request: web.Request) -> web.StreamResponse:
@@ -308,7 +317,7 @@ class ChatVendor:
         return await self._answer(request, stream, faults)
 
     async def _accept(self, request: web.Request, faults: FaultInjector) -> ReplyStream:
-        """Raises Refusal."""
+        """Check the key, the model and the body. Raises Refusal."""
         key = self._key(request)
         if faults.has("unauthorized") or key != self.state.key:
             raise wrong_key(self.flavour, key)
@@ -339,7 +348,7 @@ class ChatVendor:
         )
 
     async def _answer(self, request: web.Request, stream: ReplyStream, faults: FaultInjector) -> web.StreamResponse:
-        """The whole reply at once."""
+        """Answer with the whole reply in one response."""
         if faults.has("error"):
             failed = {"message": "The server had an error.", "type": "server_error", "param": None, "code": None}
             return web.json_response({"error": failed}, status=500)
@@ -356,8 +365,11 @@ class ChatVendor:
         return web.json_response(completion)
 
     def _sender(self) -> ReplySender:
-        """OpenRouter bills no reply that failed or has no token (its "zero completion insurance"); from the others a
-        prompt that was accepted costs."""
+        """Return the sender that bills the reply.
+
+        OpenRouter does not bill replies that failed or have no token ("zero completion insurance"). The other vendors
+        bill each accepted prompt.
+        """
         is_free = self.flavour == "openrouter"
         return ReplySender(self.state, self.first_token_s, self.token_s, is_free=is_free)
 
@@ -371,7 +383,7 @@ class ChatVendor:
 
 
 EMBEDDINGS_PATH: Final = "/v1/embeddings"
-# Limits of the reference: texts of a request, and tokens of a text, for which words stand here.
+# Limits in the API reference: texts per request, and tokens per text. The simulator counts words as tokens.
 MOST_TEXTS: Final = 2_048
 MOST_TOKENS: Final = 8_192
 _FIELDS: Final = frozenset({"model", "input", "dimensions", "encoding_format", "user"})
@@ -380,9 +392,16 @@ _WORD: Final = re.compile(r"\w+")
 
 @dataclass(slots=True)
 class EmbeddingsVendor:
-    """A text's vector is the sum of its words' vectors, so that texts with the same words are near each other.
-    concepts: words that mean the same, by word. dimensions: of a vector where the request names no number. models: None
-    if every name is one. answer_s: delay. bodies: of the requests that were accepted."""
+    """Simulated embeddings. A text's vector is the sum of its words' vectors, so texts with common words are close
+    together.
+
+    Attributes:
+        concepts: Word -> word with the same meaning.
+        dimensions: Length of a vector if the request does not set it.
+        models: The names that are accepted; None accepts any name.
+        answer_s: Delay of the response.
+        bodies: Bodies of the accepted requests.
+    """
 
     state: VendorState = field(default_factory=VendorState)
     concepts: Mapping[str, str] = field(default_factory=dict)
@@ -392,11 +411,10 @@ class EmbeddingsVendor:
     bodies: list[dict[str, Any]] = field(default_factory=list)
 
     def routes(self) -> list[web.RouteDef]:
-        """All addresses."""
         return [web.post(EMBEDDINGS_PATH, self._embed)]
 
     def make_vector(self, text: str, dimensions: int) -> list[float]:
-        """Of length 1, as the real ones; of a text without words, the first axis."""
+        """Return a vector of length 1, like the vendor's. A text without words gets the first axis."""
         sums = [0.0] * dimensions
         for word in _WORD.findall(text.lower()):
             for at, sign in _directions(self.concepts.get(word, word), dimensions):
@@ -424,7 +442,7 @@ class EmbeddingsVendor:
         return web.json_response(self._answer(body, texts))
 
     async def _accept(self, request: web.Request, faults: FaultInjector) -> tuple[dict[str, Any], list[str]]:
-        """The body with its texts. Raises Refusal."""
+        """Check the key and the body. Returns the body and its texts. Raises Refusal."""
         key = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if faults.has("unauthorized") or key != self.state.key:
             raise wrong_key("openai", key)
@@ -460,7 +478,7 @@ class EmbeddingsVendor:
 
 
 def _check(body: Mapping[str, Any]) -> list[str]:
-    """The texts. Raises Refusal."""
+    """Return the texts in the body. Raises Refusal."""
     if unknown := set(body) - _FIELDS:
         raise Refusal(400, "unknown_parameter", f"Unrecognized request argument supplied: {min(unknown)}")
     given = body.get("input")
@@ -484,14 +502,14 @@ def _count_tokens(text: str) -> int:
 
 
 def _directions(word: str, dimensions: int) -> list[tuple[int, float]]:
-    """A few axes with their signs, always the same for a word."""
+    """Return a few axes with signs, which depend only on the word."""
     digest = hashlib.sha256(word.encode()).digest()
     parts = (digest[at : at + 4] for at in range(0, 32, 4))
     return [(int.from_bytes(part[:3]) % dimensions, 1.0 if part[3] % 2 else -1.0) for part in parts]
 
 
 def _pack(vector: Sequence[float]) -> str:
-    """32-bit floats, little-endian."""
+    """Encode the vector as little-endian 32-bit floats in base64."""
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
@@ -501,8 +519,15 @@ _GARBAGE: Final = b'event: response.output_text.delta\ndata: {"type":"response.o
 
 @dataclass(slots=True)
 class ResponsesVendor:
-    """reply: from the request's body to the answer. first_token_s, token_s: delays. cached_tokens: of each prompt.
-    bodies: of the requests that were accepted."""
+    """Simulated Responses API.
+
+    Attributes:
+        reply: Makes the reply to a request's body.
+        first_token_s: Delay before the first token.
+        token_s: Delay before each further token.
+        cached_tokens: Tokens of each prompt that are read from the cache.
+        bodies: Bodies of the accepted requests.
+    """
 
     state: VendorState = field(default_factory=VendorState)
     reply: Callable[[Mapping[str, Any]], ChatReply] = lambda body: ChatReply("Thank you for calling.")
@@ -512,7 +537,6 @@ class ResponsesVendor:
     bodies: list[dict[str, Any]] = field(default_factory=list)
 
     def routes(self) -> list[web.RouteDef]:
-        """All addresses."""
         return [web.post(RESPONSES_PATH, self._respond)]
 
     async def _respond(self, request: web.Request) -> web.StreamResponse:
@@ -541,12 +565,12 @@ class ResponsesVendor:
             await response.write_eof()
         except FaultCut:
             reset_connection(request)
-        finally:  # a client that goes away pays for what was computed
+        finally:  # a client that disconnects pays for computed tokens
             self._bill(stream)
         return response
 
     async def _accept(self, request: web.Request, faults: FaultInjector) -> dict[str, Any]:
-        """Raises Refusal."""
+        """Check the key and the body. Raises Refusal."""
         key = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if faults.has("unauthorized") or key != self.state.key:
             raise wrong_key("openai", key)
@@ -568,7 +592,13 @@ class ResponsesVendor:
 
 
 class ResponseEvents:
-    """The events of one reply; a word is a token. cached: tokens of the prompt that the vendor had cached."""
+    """Generates the events of one reply. Each word counts as one token.
+
+    Args:
+        body: The request's body.
+        reply: The reply.
+        cached: Prompt tokens that were read from the cache.
+    """
 
     def __init__(self, body: Mapping[str, Any], reply: ChatReply, cached: int) -> None:
         self.body = body
@@ -580,11 +610,11 @@ class ResponseEvents:
         self._number = 0
 
     def head(self) -> bytes:
-        """What comes before the first token."""
+        """Return the event before the first token."""
         return self._event("response.created", response=self._response("in_progress"))
 
     def tokens(self) -> Iterator[bytes]:
-        """The events of text and tools. Each token counts when it is taken."""
+        """Yield the events of text and tool calls. A token counts when its event is taken."""
         item: dict[str, Any] = {"id": "msg_1", "type": "message", "role": "assistant", "content": []}
         if self._reply.text:
             yield self._event("response.output_item.added", output_index=0, item={**item, "status": "in_progress"})
@@ -600,7 +630,7 @@ class ResponseEvents:
             yield from self._tool(number, tool)
 
     def end(self) -> bytes:
-        """The end, with the usage."""
+        """Return the final event with the usage."""
         usage = {
             "input_tokens": self.prompt_tokens,
             "input_tokens_details": {"cached_tokens": self.cached},
@@ -611,7 +641,7 @@ class ResponseEvents:
         return self._event("response.completed", response={**self._response("completed"), "usage": usage})
 
     def failure(self) -> bytes:
-        """An error after the stream began."""
+        """Return an error that occurs after the stream began."""
         error = {"code": "server_error", "message": "The server had an error."}
         return self._event("response.failed", response={**self._response("failed"), "error": error})
 
@@ -638,7 +668,7 @@ class ResponseEvents:
 
 
 def _make_account(flavour: Flavour) -> SimulatedAccount:
-    """A server of chat completions, of OpenAI or of a vendor that speaks its protocol."""
+    """Return a chat completions server of OpenAI or of a vendor with a compatible API."""
 
     def make(state: VendorState, setting: ServerSetting) -> ChatVendor:
         return ChatVendor(flavour, state, setting.reply, first_token_s=setting.first_token_s, token_s=setting.token_s)

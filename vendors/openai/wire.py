@@ -1,4 +1,4 @@
-"""OpenAI's chat completions as data: the request's body, and a reply parsed from its streamed chunks; no I/O."""
+"""Messages and errors of OpenAI's chat completions: the request's body, and a reply parsed from its chunks; no I/O."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -33,14 +33,14 @@ from shared.providers.errors import (
 DONE: Final = b"[DONE]"
 _QUOTA_CODES: Final = ("insufficient_quota", "billing_hard_limit_reached")
 _BUSY_CODES: Final = ("rate_limit_exceeded", "rate_limit_error", "overloaded_error", "overloaded", *_QUOTA_CODES)
-# 498: Groq's capacity of a service tier. 529: an overloaded server behind OpenRouter.
+# 498: Groq's service tier has no capacity. 529: a server behind OpenRouter is overloaded.
 _BUSY_STATUSES: Final = (429, 498, 503, 529)
 # OpenRouter: the account has no credit.
 _PAYMENT_REQUIRED: Final = 402
 _UNAUTHORIZED: Final = 401
-# With 401, and from xAI with 400.
+# Code sent with 401, and by xAI with 400.
 _WRONG_KEY: Final = "invalid_api_key"
-# Groq: the model wrote a tool call that cannot be parsed; the same request may succeed.
+# Groq: the model wrote an unreadable tool call. A retry may succeed.
 _TOOL_CALL_UNREADABLE: Final = "tool_use_failed"
 
 
@@ -48,10 +48,11 @@ _TOOL_CALL_UNREADABLE: Final = "tool_use_failed"
 
 
 def make_messages(request: ChatRequest) -> list[dict[str, Any]]:
-    """The conversation in the API's shape; a tool call without a result gets NO_RESULT.
+    """Return the conversation in the API's format. A tool call without a result gets NO_RESULT.
 
-    Notes are part of the system message and of the user's: prompt templates of some open models refuse a system message
-    behind the first place (https://github.com/vllm-project/vllm/issues/41114).
+    Notes are part of the system message and of the user's message, because prompt templates of some open models refuse
+    a
+    system message after the first position (https://github.com/vllm-project/vllm/issues/41114).
     """
     system = join_texts(request.system, request.call_note)
     messages = [{"role": "system", "content": system}] if system else []
@@ -62,7 +63,7 @@ def make_messages(request: ChatRequest) -> list[dict[str, Any]]:
 
 
 def make_tools(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
-    """The tools in the API's shape."""
+    """Return the tools in the API's format."""
     return [{"type": "function", "function": _function(tool)} for tool in tools]
 
 
@@ -90,7 +91,7 @@ def _call(call: ToolCall) -> dict[str, Any]:
 
 
 class VendorError(Struct):
-    """What vendors put under `error`. Their `message` is dropped, because it may quote the key or the caller."""
+    """The object under `error` in a response. Its `message` is dropped, because it may quote the key or the caller."""
 
     code: str | int | None = None
     type: str | None = None
@@ -98,7 +99,7 @@ class VendorError(Struct):
 
     @property
     def refused_field(self) -> str:
-        """The field that the model does not take, if a reply can do without it; empty for other errors."""
+        """The field that the model does not support, if the request can omit it; empty for other errors."""
         return find_refused_field(self.code, self.param)
 
 
@@ -107,18 +108,18 @@ class _Envelope(Struct):
 
 
 def parse_error(body: bytes) -> VendorError:
-    """The error in the body of an HTTP answer; an empty one if there is none."""
+    """Return the error in an HTTP response body; an empty error if the body has none."""
     try:
         error = msgspec.json.decode(body, type=_Envelope).error
     except DECODE_ERRORS:
         error = None
-    if isinstance(error, str):  # xAI's; its `code` is a sentence, too
+    if isinstance(error, str):  # xAI sends a sentence, also as `code`
         return VendorError(code=read_sentence(error))
     return error if isinstance(error, VendorError) else VendorError()
 
 
 def make_http_error(provider: str, status: int, body: bytes) -> ProviderError:
-    """Map an HTTP status other than 200 to our error."""
+    """Map an HTTP status other than 200 to a ProviderError."""
     return _map_error(provider, status, parse_error(body)).with_answer(body)
 
 
@@ -128,9 +129,7 @@ def _map_error(provider: str, status: int, error: VendorError) -> ProviderError:
     quota_used_up = code in _QUOTA_CODES or status == _PAYMENT_REQUIRED
     if quota_used_up or status in _BUSY_STATUSES or code in _BUSY_CODES:
         return ProviderBusy(provider, reason, retryable=not quota_used_up)
-    if (
-        status == _UNAUTHORIZED or code == _WRONG_KEY
-    ):  # not 403, which also answers a model, a country or a text that is not allowed
+    if status == _UNAUTHORIZED or code == _WRONG_KEY:  # not 403, which may also refuse a model, a country or a text
         return KeyRefused(provider, reason)
     if code == _TOOL_CALL_UNREADABLE:
         return ReplyUnusable(provider, reason)
@@ -140,7 +139,7 @@ def _map_error(provider: str, status: int, error: VendorError) -> ProviderError:
 
 
 def _identifier(code: str | int | None) -> str:
-    """The code if it has the form of one; empty for free text, which may quote anything."""
+    """Return the code if it looks like an error code; empty for free text, which may quote anything."""
     return code if isinstance(code, str) and is_error_code(code) else ""
 
 
@@ -160,7 +159,7 @@ class _Fragment(Struct):
 
 class _Delta(Struct):
     content: str | None = None
-    refusal: str | None = None  # the model declines, in words for the user
+    refusal: str | None = None  # the model declines, with a sentence for the user
     tool_calls: list[_Fragment] | None = None
 
 
@@ -170,7 +169,11 @@ class _Choice(Struct):
 
 
 class _PromptDetails(Struct):
-    """cache_write_tokens: told by OpenRouter, and by OpenAI of models that bill them apart."""
+    """Details of the prompt's tokens.
+
+    Attributes:
+        cache_write_tokens: Sent by OpenRouter, and by OpenAI for models that bill cache writes separately.
+    """
 
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
@@ -201,15 +204,24 @@ class _Chunk(Struct):
 
 
 class StreamedReply:
-    """One reply, chunk by chunk. has_begun: the model has begun. done: the stream was marked as complete. has_failed:
-    the server reported an error in it. bills_failures: whether replies that failed or have no token are billed."""
+    """Reads a reply chunk by chunk.
+
+    Attributes:
+        has_begun: The model has begun its reply.
+        done: The stream's end marker was received.
+        has_failed: The server reported an error in the stream.
+
+    Args:
+        provider: The provider's name.
+        bills_failures: Whether the vendor bills replies that failed or have no token.
+    """
 
     def __init__(self, provider: str, *, bills_failures: bool = True) -> None:
         self._provider = provider
         self._bills_failures = bills_failures
         self._decoder = msgspec.json.Decoder(_Chunk)
         self._text: list[str] = []
-        self._calls: dict[int, tuple[list[str], list[str], list[str]]] = {}  # id, name, arguments, in pieces
+        self._calls: dict[int, tuple[list[str], list[str], list[str]]] = {}  # id, name and arguments, each in pieces
         self._usage: TokenUsage | None = None
         self._finish = ""
         self.has_begun = False
@@ -217,7 +229,9 @@ class StreamedReply:
         self.has_failed = False
 
     def feed(self, data: bytes) -> list[LanguageModelEvent]:
-        """Take the data of one event; return what it holds. Raises ProviderError, also for an error in the data."""
+        """Process the data of one event and return the resulting events. Raises ProviderError, also if the data reports
+        an error.
+        """
         if data.strip() == DONE:
             self.done = True
             return []
@@ -229,11 +243,11 @@ class StreamedReply:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the model has ended the reply; its usage may still come."""
+        """Whether the model has ended the reply. The usage may still follow."""
         return bool(self._finish)
 
     def finish(self, request: ChatRequest) -> list[LanguageModelEvent]:
-        """End the reply; return its tool calls and its usage. Raises ProviderError when the stream was cut."""
+        """End the reply and return its tool calls and usage. Raises ProviderError if the stream was cut."""
         if not (self.done or self._finish):
             raise ProviderError(self._provider, "the stream was cut", cause="cut")
         if self._calls and self._finish == "length":
@@ -242,13 +256,14 @@ class StreamedReply:
         return [*calls, self._usage or self.usage(request)]
 
     def usage(self, request: ChatRequest) -> TokenUsage:
-        """The usage that the stream reported, or an estimate."""
+        """Return the usage that the stream reported, or an estimate."""
         arguments = ("".join(arguments) for _, _, arguments in self._calls.values())
         return self._usage or providers_chat.estimate_tokens(request, "".join(self._text) + "".join(arguments))
 
     def spent(self, request: ChatRequest) -> TokenUsage:
-        """The usage of a stream that broke. The server had taken the prompt, so it counts, too, before the first
-        token."""
+        """Return the usage of a failed stream. The prompt counts even before the first token, because the server
+        accepted it.
+        """
         is_free = not self._bills_failures and (self.has_failed or not self.has_begun)
         return TokenUsage(0, 0) if is_free else self.usage(request)
 
@@ -282,7 +297,7 @@ class StreamedReply:
         elif not delta.tool_calls:
             return []
         self.has_begun = True
-        return [TextDelta(text)]  # empty while a tool call is written: the model is at work
+        return [TextDelta(text)]  # empty while the model writes a tool call, which shows progress
 
     def _collect(self, fragment: _Fragment) -> None:
         ids, names, arguments = self._calls.setdefault(fragment.index, ([], [], []))
@@ -302,7 +317,7 @@ class StreamedReply:
 
 
 def _token_usage(usage: _Usage) -> TokenUsage:
-    """The API's prompt_tokens include those that were read from the cache and those that are written to it."""
+    """Return the usage. The API's prompt_tokens include tokens read from the cache and written to it."""
     details = usage.prompt_tokens_details or _PromptDetails()
     cached = min(details.cached_tokens or 0, usage.prompt_tokens)
     written = min(details.cache_write_tokens or 0, usage.prompt_tokens - cached)

@@ -1,1 +1,1 @@
-"""Services of pipecat that have no adapter of ours."""
+"""Adapter for pipecat's services that have no adapter of their own."""

@@ -1,4 +1,4 @@
-"""The options of a service of pipecat; pure."""
+"""Options of a pipecat service; no I/O."""
 
 from typing import Annotated, Any, Final
 
@@ -7,10 +7,14 @@ from msgspec import Meta, Struct
 from shared.providers.facts import VendorFacts
 
 
-# By vendor and kind. `tests/test_vendors.py` holds it against media's adapters.
 class PipecatOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """service: the class of the service, by its name or full name. settings: what its constructor and its `Settings`
-    take. open_s: limit of a new session, the start of the process included."""
+    """Options of a pipecat service.
+
+    Attributes:
+        service: The service's class, by name or full name.
+        settings: Arguments of its constructor and of its `Settings`.
+        open_s: Time limit for a new session, including the start of the process.
+    """
 
     service: str
     settings: dict[str, Any] = {}

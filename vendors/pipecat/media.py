@@ -1,7 +1,7 @@
-"""Vendor `pipecat`: any of pipecat's recognizers, language models and voices, by class name and settings.
+"""Media adapter for `pipecat`: any of pipecat's recognizers, language models and voices, by class name and settings.
 
-They run in a process of their own (`media/providers/pipecat/`); pipecat is not imported here. Only the staff may set up
-such a provider.
+The services run in a separate process (`media/providers/pipecat/`); this process does not import pipecat. Only staff
+may configure these providers.
 """
 
 from functools import partial
@@ -38,7 +38,7 @@ def _make_tts(setup: ProviderSetup) -> PipecatTextToSpeech:
 
 
 def _read_wanted(kind: ProviderKind, setup: ProviderSetup) -> OpenService:
-    """Raises ProviderUnusable, which names the option at fault."""
+    """Return the configured service. Raises ProviderUnusable, which names the invalid option."""
     options: PipecatOptions = setup.options
     for field, reason in find_faults(kind, options.service, options.settings, has_key=bool(options.api_key)):
         raise ProviderUnusable(f"options.{field}: {reason}")
@@ -48,14 +48,14 @@ def _read_wanted(kind: ProviderKind, setup: ProviderSetup) -> OpenService:
 
 
 async def _open(setup: ProviderSetup, wanted: OpenService, language: str) -> PipecatSession:
-    """Raises ProviderError."""
+    """Open a session of the service. Raises ProviderError."""
     process, options = _share_process(setup.resources), setup.options
     with_language = msgspec.structs.replace(wanted, language=language)
     return await PipecatSession.open(process, setup.name, with_language, options.open_s)
 
 
 def _share_sessions(setup: ProviderSetup, wanted: OpenService, language: str) -> WarmConnections[PipecatSession]:
-    """Those of all calls with the same provider, service, settings, key and language."""
+    """Return the sessions that all calls with the same provider, service, settings, key and language share."""
     key = msgspec.json.encode(wanted, order="sorted")
     return setup.resources.share_account(
         (PipecatSession, setup.name, key, language),
@@ -65,7 +65,7 @@ def _share_sessions(setup: ProviderSetup, wanted: OpenService, language: str) ->
 
 
 def _share_process(resources: VendorResources) -> PipecatProcess:
-    """The engine process of this media process. It is not started yet."""
+    """Return the engine process that belongs to this media process, without starting it."""
 
     def make() -> PipecatProcess:
         process = PipecatProcess()
@@ -76,7 +76,9 @@ def _share_process(resources: VendorResources) -> PipecatProcess:
 
 
 def _model(options: PipecatOptions) -> str:
-    """The model that is set, else the service, since its default model may change with pipecat's version."""
+    """Return the configured model, else the service's name, because the default model may change with pipecat's
+    version.
+    """
     model = options.settings.get("model")
     return model if isinstance(model, str) else options.service.rpartition(".")[2]
 

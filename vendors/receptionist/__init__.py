@@ -1,1 +1,1 @@
-"""The receptionist, which answers by rules in a language model's place."""
+"""Adapter for the receptionist, which answers by rules in place of a language model."""

@@ -1,4 +1,4 @@
-"""What the rules in a language model's place can do; they take no options; pure."""
+"""Features of the rules that replace a language model; no options and no I/O."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from shared.providers.options import (
     EmptyOptions,
 )
 
-# It answers from the prompt alone, and costs no tokens.
+# The rules answer from the prompt alone and use no tokens.
 _SERVICES: Final = (ModelFacts("rules", ("",), tells_cached=False),)
 
 FACTS: Final = VendorFacts(options={"llm": ()}, schemas={"llm": EmptyOptions}, services={"llm": _SERVICES})

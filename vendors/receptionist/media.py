@@ -1,4 +1,4 @@
-"""Vendor `receptionist`: rules in a language model's place, for local mode."""
+"""Media adapter for `receptionist`: rules in place of a language model, for local mode."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from media.providers.vendor import Adapter, ProviderSetup, Vendor
 
 
 def _make_llm(setup: ProviderSetup) -> ReceptionistLanguageModel:
-    """All calls share one, because it caches the facts of prompts."""
+    """Return the model that all calls share, because it caches the facts of prompts."""
     return setup.resources.share((_make_llm, setup.name), lambda: ReceptionistLanguageModel(setup.name))
 
 

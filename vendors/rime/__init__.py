@@ -1,1 +1,1 @@
-"""Rime: voices Coda and Mist."""
+"""Adapter for Rime's voices Coda and Mist."""

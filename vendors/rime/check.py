@@ -1,5 +1,7 @@
-"""How control tries a key of Rime's: by one short word, because only that tries model and voice. No document is known
-that only a key's owner gets. Sources: those of wire.py."""
+"""How control checks a Rime key: with one short word, because only speech checks the model and the voice.
+
+Rime documents no HTTP resource that requires a key. wire.py lists the sources.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final

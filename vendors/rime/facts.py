@@ -1,7 +1,7 @@
-"""What Rime's voices can do and be asked; pure.
+"""Options and features of Rime's voices; no I/O.
 
 Sources: docs.rime.ai, "Models", "Voices" (19 May 2026) and "Migrate from Arcana to Coda": Arcana is retired. Limits:
-rime.ai/pricing, as others quote it.
+rime.ai/pricing, as quoted by third parties.
 """
 
 from collections.abc import Mapping
@@ -16,15 +16,23 @@ from shared.providers.options import Name, Seconds, SocketUrl
 RIME_URL: Final = "wss://users-ws.rime.ai"
 CODA: Final = "coda"
 _MIST: Final = "mist"
-# The vendor's codes of languages (ISO 639-2), by the models that speak them.
+# The vendor's language codes (ISO 639-2) by model.
 _MIST_CODES: Final = {"de": "ger", "en": "eng", "es": "spa", "fr": "fra"}
 _CODES: Final = {CODA: {**_MIST_CODES, "ja": "jpn", "pt": "por"}, _MIST: _MIST_CODES}
 
 
 class RimeTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: `coda` or `mist…`. base_url: scheme and host. voice_id: the speaker, who speaks one language; the vendor
-    does not refuse a speaker of another language or model. time_scale (Coda): above 1 slower, below 1 faster.
-    connect_s: limit of a new connection. max_idle: connections kept between speeches."""
+    """Options of a Rime voice.
+
+    Attributes:
+        model: `coda` or `mist…`.
+        base_url: Scheme and host.
+        voice_id: The speaker, who speaks one language. The vendor does not refuse a speaker of another language or
+            model.
+        time_scale: For Coda: above 1 is slower, below 1 faster.
+        connect_s: Time limit for a new connection.
+        max_idle: Number of connections kept open between speeches.
+    """
 
     model: Annotated[str, Meta(pattern=r"^(coda|mist)", max_length=40)] = CODA
     api_key: str = ""
@@ -36,11 +44,11 @@ class RimeTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if self.time_scale is not None and not self.model.startswith(CODA):
-            raise ValueError("time_scale: only Coda takes it")
+            raise ValueError("time_scale: only Coda supports time_scale")
 
 
 def find_rime_language(model: str, language: str) -> str | None:
-    """The vendor's code for a language (BCP 47); None for one that the model does not speak."""
+    """Return the vendor's code for a language (BCP 47); None if the model does not speak the language."""
     return _CODES[CODA if model.startswith(CODA) else _MIST].get(base_language(language))
 
 

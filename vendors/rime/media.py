@@ -1,6 +1,6 @@
-"""Vendor `rime`: the voices Coda and Mist over a WebSocket, with mu-law at 8 kHz.
+"""Media adapter for `rime`: the voices Coda and Mist over a WebSocket, with mu-law at 8 kHz.
 
-TextToSpeech by Rime: each utterance takes a warm connection of its language and gives it back.
+Each utterance takes an open connection for its language and returns it afterwards.
 """
 
 import uuid
@@ -31,19 +31,19 @@ from vendors.rime.wire import (
 )
 
 RimeConnection = ContextConnection[RimeMessage]
-# With 2, a connection that still speaks what was cancelled is not used again: the next speech would wait for it.
+# With 2, a connection that still speaks canceled text is not reused, because the next speech would have to wait.
 PROTOCOL: Final = VoiceProtocol(
     read_message, find_ended, refine_refusal=refine_refusal, make_closed=make_closed, max_contexts=2
 )
 # Rime documents no limit for idle connections. This is the shortest limit of the other vendors.
 _MAX_AGE_S: Final = 60.0
-# Rime names less than 0.2 s to the first audio of Coda, without a p99, so the bound of all deadlines holds until it is
-# learned.
+# Rime publishes less than 0.2 s to the first audio of Coda, without a p99. The upper limit of all deadlines is used
+# until measured values exist.
 _VOICE_WAIT: Final = UsualWait(0.2, 0.9)
 
 
 def _make_tts(setup: ProviderSetup) -> ContextTextToSpeech[RimeMessage]:
-    """All calls with the same voice and account share their connections."""
+    """Make a voice. All calls with the same voice and account share their connections."""
     options: RimeTextToSpeechOptions = setup.options
 
     def connect(code: str) -> WarmConnections[RimeConnection]:

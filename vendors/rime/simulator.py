@@ -1,8 +1,8 @@
-"""A simulated Rime: speech over its JSON WebSocket (`/ws3`), with a context for each clause and the times of words.
+"""A simulated Rime: speech over the JSON WebSocket (`/ws3`), with a context for each clause and word times.
 
-Text waits for `flush`; `clear` drops what waits, `eos` ends the connection. Syntheses are spoken one after the other.
-Billed: the characters that were sent. Source: docs.rime.ai, "Websockets JSON", "Segmentation & Behavior Settings" and
-"Error reference". Not known of the vendor: the words of errors, which are sentences.
+Text waits for `flush`; `clear` drops waiting text, and `eos` ends the connection. Syntheses are spoken one after the
+other. The simulator bills the received characters. Source: docs.rime.ai, "Websockets JSON", "Segmentation & Behavior
+Settings" and "Error reference". The wording of the vendor's error sentences is unknown.
 """
 
 import asyncio
@@ -36,8 +36,14 @@ _REFUSALS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class RimeTiming:
-    """first_audio_ms: from a flush to its first audio. chunk_ms: audio of a message. speed: of generation, in times
-    real time. voice: what speaks."""
+    """Behavior of the simulated voice.
+
+    Attributes:
+        first_audio_ms: Time from a flush to its first audio.
+        chunk_ms: Length of the audio in a message.
+        speed: Speed of the generation relative to real time.
+        voice: Produces the audio.
+    """
 
     first_audio_ms: float = 50.0
     chunk_ms: int = 200
@@ -47,8 +53,14 @@ class RimeTiming:
 
 @dataclass(slots=True)
 class SimulatedRime:
-    """voices: speakers that there are, None for any. queries: of all handshakes. spoken: the texts that were flushed.
-    cleared: how often clients dropped what waits."""
+    """A simulated Rime account.
+
+    Attributes:
+        voices: Names of the existing speakers; None accepts any name.
+        queries: Query parameters of all handshakes.
+        spoken: All flushed texts.
+        cleared: Number of times that clients dropped waiting text.
+    """
 
     state: VendorState = field(default_factory=VendorState)
     timing: RimeTiming = field(default_factory=RimeTiming)
@@ -58,7 +70,6 @@ class SimulatedRime:
     cleared: int = 0
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """All addresses."""
         return [web.get(PATH, self._speak)]
 
     async def _speak(self, request: web.Request) -> web.StreamResponse:
@@ -94,7 +105,7 @@ class SimulatedRime:
 
 
 class _Connection:
-    """One connection; syntheses are spoken one after the other."""
+    """A voice connection. Syntheses are spoken one after the other."""
 
     def __init__(
         self, vendor: SimulatedRime, socket: web.WebSocketResponse, faults: FaultInjector, request: web.Request
@@ -106,11 +117,11 @@ class _Connection:
         self._model = request.query.get("modelId", "")
         self._is_mulaw = request.query["audioFormat"] == "mulaw"
         self._factor = int(request.query["samplingRate"]) // RATE
-        self._text: dict[str, str] = {}  # by context, in the order of their first words
+        self._text: dict[str, str] = {}  # context -> waiting text, in the order of the contexts' first words
         self._clauses: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
 
     async def run(self) -> None:
-        """Until the client ends it. Raises FaultCut."""
+        """Serve the connection until the client ends it. Raises FaultCut."""
         reading, speaking = asyncio.create_task(self._read()), asyncio.create_task(self._speak_all())
         try:
             await asyncio.wait({reading, speaking}, return_when=asyncio.FIRST_COMPLETED)
@@ -131,7 +142,7 @@ class _Connection:
                 return
 
     def _take(self, message: dict[str, Any]) -> bool:
-        """Whether the client ended the connection."""
+        """Process a message. Returns whether the client ended the connection."""
         match message.get("operation"):
             case "flush":
                 for context, text in self._text.items():
@@ -170,7 +181,7 @@ class _Connection:
         await self._send({"type": "timestamps", "word_timestamps": times, "contextId": context})
 
     async def _send_audio(self, context: str, piece: SpokenText) -> bool:
-        """Return whether the connection goes on."""
+        """Send the audio of a text. Returns whether the connection continues."""
         try:
             async for chunk in pace_chunks(piece, self._vendor.timing, self._faults):
                 if chunk.is_garbage:

@@ -1,12 +1,12 @@
-"""Rime's voices over the JSON WebSocket `/ws3`: address, messages and errors; pure.
+"""URL, messages and errors of Rime's voices over the JSON WebSocket `/ws3`; no I/O.
 
-With `segment=never` the vendor speaks what it was sent when it is told to flush, and says `done` when all of it is
-sent. Each clause is such a synthesis with a context of its own: the next clause is sent when the one before is done,
-because the vendor keeps no contexts apart. Times of words count from the synthesis's own beginning. Nothing stops a
-synthesis that runs; `clear` drops the text that waits.
+With `segment=never`, the vendor speaks the received text after `flush`, and sends `done` after the last audio. Each
+clause is a synthesis with its own context. The next clause is sent after the previous one is done, because the vendor
+does not separate contexts. Word times are relative to the start of the synthesis. A running synthesis cannot be
+stopped; `clear` drops waiting text.
 
-Sources: docs.rime.ai, "Websockets JSON", "Segmentation & Behavior Settings" and "Error reference": errors are
-sentences, which usually begin with an HTTP status; a subscription that has ended is told with 401.
+Errors are sentences that usually begin with an HTTP status. An expired subscription is reported as 401. Sources:
+docs.rime.ai, "Websockets JSON", "Segmentation & Behavior Settings" and "Error reference".
 """
 
 import re
@@ -37,12 +37,12 @@ FLUSH: Final = b'{"operation":"flush"}'
 CLEAR: Final = b'{"operation":"clear"}'
 _STATUS: Final = re.compile(r"\s*([45]\d\d)\b")
 _UNPAID: Final = re.compile(r"subscription|credit|payment|billing", re.IGNORECASE)
-# The vendor closes so for an error of any kind, with its sentence as the reason.
+# The vendor uses this close code for any error, with its sentence as the reason.
 _INTERNAL: Final = 1011
 
 
 class _Words(Struct, frozen=True):
-    """Times are in seconds of the synthesis's audio."""
+    """Words with their times, in seconds of the synthesis's audio."""
 
     words: tuple[str, ...] = ()
     start: tuple[float, ...] = ()
@@ -50,7 +50,12 @@ class _Words(Struct, frozen=True):
 
 
 class RimeMessage(Struct, frozen=True, rename="camel"):
-    """Any message. data: mu-law, in base64 on the wire. message: of an error."""
+    """Any message of the vendor.
+
+    Attributes:
+        data: mu-law audio, base64 on the wire.
+        message: Text of an error.
+    """
 
     type: str
     context_id: str | None = None
@@ -63,7 +68,7 @@ _DECODER: Final = msgspec.json.Decoder(RimeMessage)
 
 
 def require_language(name: str, options: RimeTextToSpeechOptions, language: str) -> str:
-    """The vendor's code for a language. Raises ProviderError for one that the model does not speak."""
+    """Return the vendor's code for a language. Raises ProviderError if the model does not speak the language."""
     code = find_rime_language(options.model, language)
     if code is None:
         raise ProviderError(name, f"{options.model} speaks no {language!r}", retryable=False, cause="refused")
@@ -71,7 +76,7 @@ def require_language(name: str, options: RimeTextToSpeechOptions, language: str)
 
 
 def make_url(options: RimeTextToSpeechOptions, code: str) -> str:
-    """Where a voice is asked to speak. code: of the language, as the vendor has it."""
+    """Return the URL of a voice connection. `code` is the vendor's language code."""
     query = {
         "speaker": options.voice_id,
         "modelId": options.model,
@@ -85,12 +90,12 @@ def make_url(options: RimeTextToSpeechOptions, code: str) -> str:
 
 
 def make_headers(api_key: str) -> dict[str, str]:
-    """The header that holds the key; none for a server without keys."""
+    """Return the header with the key; no header for a server without keys."""
     return {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
 
 def read_message(provider: str, message: bytes) -> RimeMessage:
-    """Raises ProviderError."""
+    """Parse a message. Raises ProviderError."""
     try:
         return _DECODER.decode(message)
     except DECODE_ERRORS:
@@ -98,19 +103,19 @@ def read_message(provider: str, message: bytes) -> RimeMessage:
 
 
 def find_ended(message: RimeMessage) -> str:
-    """The id of the context that a message ends; empty for none."""
+    """Return the id of the context that a message ends; empty if there is none."""
     return (message.context_id or "") if message.type == "done" else ""
 
 
 def find_status(sentence: str) -> int:
-    """The HTTP status that a sentence of the vendor's stands for; 0 if it has none."""
+    """Return the HTTP status that a vendor's sentence means; 0 if it means none."""
     found = _STATUS.match(sentence)
     status = int(found[1]) if found else 0
     return 402 if _UNPAID.search(sentence) and status in (0, 401, 403) else status
 
 
 def make_error(provider: str, sentence: str) -> ProviderError:
-    """The error for a sentence of the vendor's, which is dropped, because it may quote the key or the caller."""
+    """Return the error for a vendor's sentence, which is dropped because it may quote the key or the caller."""
     status = find_status(sentence)
     reason = f"error {status}" if status else "error"
     if status in (402, 429):
@@ -121,7 +126,7 @@ def make_error(provider: str, sentence: str) -> ProviderError:
 
 
 def make_closed(provider: str, code: int, reason: str) -> ProviderError:
-    """The error for a connection that the vendor closed while it was needed."""
+    """Return the error for a connection that the vendor closed while it was in use."""
     if code == _INTERNAL and find_status(reason):
         return make_error(provider, reason)
     return make_cut(provider, code)
@@ -135,7 +140,12 @@ def refine_refusal(error: ProviderError) -> ProviderError:
 
 
 class RimeContexts(SpeechContext):
-    """The contexts of one utterance, each of one text. make_id: a new id at each call."""
+    """The contexts of one utterance. Each context takes a single text.
+
+    Args:
+        provider: The provider's name.
+        make_id: Returns a new id for each call.
+    """
 
     def __init__(self, provider: str, make_id: Callable[[], str]) -> None:
         super().__init__(make_id)
@@ -144,8 +154,9 @@ class RimeContexts(SpeechContext):
         self._has_times = False
 
     def add_text(self, text: str) -> tuple[bytes, ...]:
-        """The messages that have a text spoken; none for blanks, which are sent with the next words. Not while a
-        context is not done."""
+        """Return the messages that speak a text. Returns none for blanks, which are sent with the next words. The
+        previous context must be done.
+        """
         spoken = self._take_text(text)
         if not spoken:
             return ()
@@ -155,7 +166,7 @@ class RimeContexts(SpeechContext):
         return msgspec.json.encode({"text": spoken, "contextId": self._id}), FLUSH
 
     def finish(self) -> bytes:
-        """Nothing: each text ends its context."""
+        """Return no message, because each text ends its context."""
         return b""
 
     def cancel(self) -> bytes:
@@ -166,13 +177,16 @@ class RimeContexts(SpeechContext):
         return CLEAR
 
     def read(self, message: RimeMessage) -> SpeechChunk | None:
-        """Take a message of the connection; return the audio or the words in it. Raises ProviderError for an error of
-        this context or of the whole connection."""
+        """Process a message. Returns the audio or words in it.
+
+        Raises:
+            ProviderError: The message reports an error of this context or of the whole connection.
+        """
         is_own = message.context_id == self._id and not self.is_done
         if message.type == "error" and (is_own or not message.context_id):
             raise make_error(self._provider, message.message)
         if not is_own:
-            return None  # of an utterance that was cancelled
+            return None  # belongs to a canceled utterance
         self.heard = True
         if message.type == "chunk":
             self._add_audio(message.data)
@@ -181,7 +195,7 @@ class RimeContexts(SpeechContext):
         return SpeechChunk(b"", words) if words else None
 
     def _read_words(self, told: _Words | None) -> tuple[TimedWord, ...]:
-        """Without marks that stand alone. Raises ProviderError."""
+        """Return the timed words without standalone punctuation. Raises ProviderError."""
         told = told or _Words()
         self._has_times = self._has_times or bool(told.words)
         try:

@@ -1,1 +1,1 @@
-"""Soniox: recognizers and voices."""
+"""Adapter for Soniox's recognizers and voices."""

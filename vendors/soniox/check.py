@@ -1,5 +1,8 @@
-"""How control tries a key of Soniox's: a recognizer with 0.2 s of silence, a voice with one short word, and both by the
-list of models ("Get models"). Source: docs/develop/vendors/soniox.md."""
+"""How control checks a Soniox key.
+
+A recognizer gets 0.2 s of silence, and a voice speaks one short word. Both keys are also checked with "Get models".
+Source: docs/develop/vendors/soniox.md.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -22,12 +25,14 @@ from vendors.soniox.wire import (
 
 _MODELS_URL: Final = "https://api.soniox.com"
 _MODELS: Final = "/v1/models"
-# Mu-law, 0.2 s.
+# 0.2 s of mu-law silence.
 _SILENCE: Final = b"\xff" * (200 * BYTES_PER_MS)
 
 
 def _listen(options: SonioxSpeechToTextOptions) -> SpeechQuestion:
-    """The vendor says nothing before audio came."""
+    """Return the session that checks a key. It sends silence, because the vendor does not answer before audio
+    arrives.
+    """
     start = make_start(make_settings("soniox", options, LANGUAGE)).decode()
     url = make_url(options.base_url, LISTEN_PATH)
     return SpeechQuestion(url, make_headers(options.api_key), (start, _SILENCE, END_OF_AUDIO), needs_answer=True)

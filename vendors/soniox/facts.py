@@ -1,4 +1,4 @@
-"""What Soniox's recognizers and voices can do and be asked; pure."""
+"""Options and features of Soniox's recognizers and voices; no I/O."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
@@ -19,18 +19,26 @@ SONIOX_URL: Final = "wss://stt-rt.soniox.com"
 SONIOX_SPEECH_URL: Final = "wss://tts-rt.soniox.com"
 # The voice of Soniox's own examples.
 SONIOX_VOICE_ID: Final = "Adrian"
-# Of all keyterms together: half of the context that Soniox takes ("about 10,000 characters").
+# Maximum length of all keyterms together: half of the context that Soniox accepts ("about 10,000 characters").
 SONIOX_KEYTERM_CHARACTERS: Final = 5_000
 
 
 class SonioxSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: `stt-rt-…`. base_url: scheme and host (`wss://stt-rt.eu.soniox.com` stays in the EU). language: in place
-    of the call's, `auto` for any. languages: in place of both, those that the call may be in. only_language: hardly any
-    other is heard. keyterm: words to expect. context: what the call may be about.
+    """Options of a Soniox recognizer.
 
-    endpoint_detection: the vendor tells where it believes that the caller has finished, by endpoint_sensitivity (from
-    `stt-rt-v5` on) and max_endpoint_delay_ms. trailing_silence_ms: how much silence is before a request for a text, so
-    that the vendor adds less. connect_s: limit of a new connection.
+    Attributes:
+        model: `stt-rt-…`.
+        base_url: Scheme and host. With `wss://stt-rt.eu.soniox.com` the data stays in the EU.
+        language: Replaces the call's language; `auto` for any language.
+        languages: Languages that the call may be in. Replaces `language` and the call's language.
+        only_language: Whether other languages are almost never recognized.
+        keyterm: Expected words.
+        context: What the call may be about.
+        endpoint_detection: Whether the vendor reports when the caller has probably finished.
+        endpoint_sensitivity: Sensitivity of the endpoint detection, from `stt-rt-v5` on.
+        max_endpoint_delay_ms: Maximum delay of the endpoint detection.
+        trailing_silence_ms: Silence before a request for a text. The vendor then adds less silence of its own.
+        connect_s: Time limit for a new connection.
     """
 
     model: Annotated[str, Meta(pattern=r"^stt-rt-", max_length=100)] = "stt-rt-v5"
@@ -53,9 +61,17 @@ class SonioxSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True)
 
 
 class SonioxTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """model: `tts-rt-…`. base_url: scheme and host. voice_id: the name of a voice, or the id of a cloned one; each
-    speaks all languages. speed: times the usual. connect_s: limit of a new connection. max_idle: connections kept
-    between speeches; an account has few (3 before Soniox raises it)."""
+    """Options of a Soniox voice.
+
+    Attributes:
+        model: `tts-rt-…`.
+        base_url: Scheme and host.
+        voice_id: Name of a voice, or id of a cloned voice. Each voice speaks all languages.
+        speed: Relative to the voice's default.
+        connect_s: Time limit for a new connection.
+        max_idle: Number of connections kept open between speeches. An account has few connections (3 before Soniox
+            raises the limit).
+    """
 
     model: Annotated[str, Meta(pattern=r"^tts-rt-", max_length=100)] = "tts-rt-v2"
     api_key: str = ""
@@ -78,7 +94,7 @@ _SONIOX_ALIASES: Final = {"nb": "no", "nn": "no", "fil": "tl", "iw": "he", "in":
 
 
 def find_soniox_language(language: str) -> str | None:
-    """Soniox's code for a language; None for one that it does not know."""
+    """Return Soniox's code for a language; None if Soniox does not support the language."""
     base = base_language(language)
     code = _SONIOX_ALIASES.get(base, base)
     return code if code in SONIOX_LANGUAGES else None

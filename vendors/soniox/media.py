@@ -1,6 +1,6 @@
-"""Vendor `soniox`: recognizer and voices over WebSockets, with mu-law at 8 kHz throughout.
+"""Media adapter for `soniox`: recognizer and voices over WebSockets, with mu-law at 8 kHz.
 
-TextToSpeech by Soniox: each utterance takes a warm connection and gives it back.
+Each utterance of a voice takes an open connection and returns it afterwards.
 """
 
 import uuid
@@ -38,16 +38,16 @@ StreamConnection = ContextConnection[StreamOutput]
 PROTOCOL: Final = VoiceProtocol(read_output, find_ended, max_contexts=MAX_STREAMS)
 
 
-# The vendor ends a session that gets neither audio nor this for 20 s; every 5 to 10 s is usual.
+# The vendor ends a session after 20 s without audio or keepalive. Clients usually send one every 5 to 10 s.
 KEEP_ALIVE_S: Final = 5.0
 RULES: Final = ListenRules(keep_alive=KEEP_ALIVE, keep_alive_s=KEEP_ALIVE_S, close_message=END_OF_AUDIO)
-# Final texts: 0.35 s is the p99 in pipecat's table of STT services (1.14).
+# p99 of the time to the final text in pipecat's table of STT services (1.14).
 _USUAL_WAIT: Final = UsualWait(0.2, 0.35)
-# Voices: nothing is published with a p99, so the bound of all deadlines holds until it is learned.
+# The vendor publishes no p99 for voices, so the upper limit of all deadlines is used until measured values exist.
 _VOICE_WAIT: Final = UsualWait(0.2, 0.9)
-# The vendor wants a keepalive every 20 to 30 s of what is idle; a connection that is this old is closed instead.
+# The vendor expects a keepalive from an idle connection every 20 to 30 s. A connection of this age is closed instead.
 _MAX_AGE_S: Final = 20.0
-# The vendor answers each request, so that nothing is settled by waiting; `settle` is asked again so often.
+# The vendor answers each request, so waiting alone never settles a request. `settle` is called at this interval.
 _CHECK_S: Final = 1.0
 
 
@@ -66,7 +66,7 @@ def _make_stt(setup: ProviderSetup) -> SocketSpeechToText:
 
 
 def _make_tts(setup: ProviderSetup) -> ContextTextToSpeech[StreamOutput]:
-    """All calls with the same address and key share their connections."""
+    """Make a voice. All calls with the same URL and key share their connections."""
     options: SonioxTextToSpeechOptions = setup.options
     target = setup.make_target(make_url(options.base_url, SPEAK_PATH), make_headers(options.api_key))
 

@@ -1,18 +1,15 @@
-"""A simulated Soniox: transcription and voices over WebSockets, and the document by which a key can be tried.
+"""A simulated Soniox: recognition and voices over WebSockets, and a document that checks a key.
 
-Written from docs/develop/vendors/soniox.md. Billed: the audio that was sent; the vendor counts how long the stream was
-open, which is the same at the pace of speech. Not known of the vendor: whether a key is refused by the handshake
-or behind it (here behind it, as one public test double does).
+Recognition: words become final after some further words, at `finalize` (answered by `<fin>`), or with endpoint
+detection after enough silence (ending in `<end>`). Long words consist of two tokens, as the vendor's do. The simulator
+bills the received audio. The vendor bills how long the stream was open, which is equal at the pace of speech.
 
-One session of a simulated Soniox: tokens that may change, and how they become final.
+Voices: streams over one WebSocket, each in its own task. The simulator bills the received characters; the vendor bills
+tokens of text and audio.
 
-Words become final some words later, at `finalize`, which is answered by `<fin>`, and with endpoint detection after
-enough silence, which ends in `<end>`. Long words come in two tokens, as the vendor's do.
-
-The voices of a simulated Soniox: streams over one WebSocket, each a task of its own.
-
-Billed: the characters that a voice was sent; the vendor counts tokens of text and of audio. What it does not know of
-the vendor: whether the end of a text is spoken before more text or `text_end` comes (here it is).
+The simulator follows docs/develop/vendors/soniox.md. Two facts about Soniox are unknown: whether a wrong key fails the
+handshake or a later message (here the latter, like a public test double), and whether the end of a text is spoken
+before more text or `text_end` arrives (here it is).
 """
 
 import asyncio
@@ -45,7 +42,13 @@ _GARBAGE: Final = '{"tokens": [{"te'
 
 @dataclass(frozen=True, slots=True)
 class SonioxRefusal:
-    """An error of the vendor's. code: an HTTP status; kind: `error_type`."""
+    """An error of the vendor.
+
+    Attributes:
+        code: An HTTP status.
+        kind: The `error_type`.
+        text: The `error_message`.
+    """
 
     code: int
     kind: str
@@ -54,8 +57,14 @@ class SonioxRefusal:
 
 @dataclass(frozen=True, slots=True)
 class TokenTiming:
-    """result_s: from audio or a request to its tokens. pending_words: so many words may change. endpoint_ms: silence
-    that is an endpoint. idle_s: without a message the session ends."""
+    """Behavior of the simulated recognizer.
+
+    Attributes:
+        result_s: Time from audio or a request to its tokens.
+        pending_words: Number of latest words that may change.
+        endpoint_ms: Silence that counts as an endpoint.
+        idle_s: A session without messages ends after this time.
+    """
 
     result_s: float = 0.05
     pending_words: int = 4
@@ -76,7 +85,7 @@ _TOO_SLOW: Final = SonioxRefusal(408, "request_timeout", "Request timeout.")
 
 
 class SonioxSession(ListeningSession):
-    """One connection."""
+    """A recognition session on one connection."""
 
     def __init__(
         self,
@@ -86,23 +95,31 @@ class SonioxSession(ListeningSession):
         timing: TokenTiming,
         find_language: Callable[[str], str],
     ) -> None:
-        """find_language: of a word, as its tokens tell it."""
+        """Create the session.
+
+        Args:
+            request: The handshake.
+            ear: The recognizer that listens to the session.
+            faults: Faults of the connection.
+            timing: Behavior of the session.
+            find_language: Returns a word's language as its tokens report it.
+        """
         super().__init__(request, ear, faults, _GARBAGE)
         self._find_language = find_language
         self._timing = timing
         self._open_words: list[HeardWord] = []  # not final yet
-        self._has_spoken = False  # since the latest endpoint
+        self._has_spoken = False  # whether a word was spoken since the latest endpoint
         self._final_ms = 0.0
         self._has_endpoints = False
         self._received = 0  # bytes of audio
 
     @property
     def received_ms(self) -> float:
-        """All audio that came."""
+        """Length of all received audio."""
         return self._received / (_BYTES_PER_MS * self.step * (2 if self.is_linear else 1))
 
     async def open(self) -> dict[str, Any] | None:
-        """Answer the handshake; the first message, None where there is none that can be read."""
+        """Answer the handshake. Returns the first message; None if it is unreadable."""
         await self._accept()
         message = await self.socket.receive()
         try:
@@ -115,13 +132,13 @@ class SonioxSession(ListeningSession):
         return None
 
     async def refuse(self, refusal: SonioxRefusal) -> None:
-        """Tell an error, and end the session."""
+        """Send an error and end the session."""
         error = {"error_code": refusal.code, "error_type": refusal.kind, "error_message": refusal.text}
         await self._send({"tokens": [], **error, "request_id": str(uuid.uuid4())})
         await self.socket.close()
 
     async def run(self, start: dict[str, Any]) -> web.WebSocketResponse:
-        """Serve the session until it is over."""
+        """Serve the session until it ends."""
         self.is_linear = start["audio_format"] == "pcm_s16le"
         self.step = start["sample_rate"] // RATE
         self._has_endpoints = bool(start.get("enable_endpoint_detection"))
@@ -138,7 +155,7 @@ class SonioxSession(ListeningSession):
             return None
 
     async def _hear(self, audio: bytes) -> None:
-        if not audio:  # the end, as an empty text
+        if not audio:  # empty audio or text marks the end
             await self._finish()
         for piece in self._frames(self._to_ulaw(audio)):
             self._silence.feed(piece)
@@ -174,7 +191,7 @@ class SonioxSession(ListeningSession):
             await self._send_unit(self._message(pending), self._timing.result_s)
 
     async def _finish(self) -> None:
-        """The end of the audio."""
+        """Process the end of the audio."""
         if not self.heard_ms:
             await self.refuse(_NO_AUDIO)
             return
@@ -183,14 +200,14 @@ class SonioxSession(ListeningSession):
         await self.socket.close()
 
     def _take(self, keep: int = 0) -> list[dict[str, Any]]:
-        """The tokens that become final now. keep: so many words stay as they are."""
+        """Return the tokens that become final now. The last `keep` words stay pending."""
         count = max(0, len(self._open_words) - keep)
         words, self._open_words = self._open_words[:count], self._open_words[count:]
         self._final_ms = words[-1].end_ms if words and self._open_words else self.heard_ms
         return self._tokens(words, is_final=True)
 
     async def _tell(self, finals: Sequence[dict[str, Any]]) -> None:
-        """Send what became final, and after it what may change."""
+        """Send the tokens that became final, followed by tokens that may change."""
         message = self._message([*finals, *self._tokens(self._open_words, is_final=False)])
         await self._send_unit(message, self._timing.result_s)
 
@@ -213,7 +230,7 @@ class SonioxSession(ListeningSession):
 
 
 def _split(word: HeardWord) -> list[tuple[str, float, float]]:
-    """A word's tokens, the first of which has a blank before it."""
+    """Return a word's tokens. The first token begins with a space."""
     if len(word.text) < _LONG_WORD:
         return [(f" {word.text}", word.start_ms, word.end_ms)]
     half = len(word.text) // 2
@@ -240,8 +257,14 @@ CharacterTime = tuple[str, float, float]
 
 @dataclass(frozen=True, slots=True)
 class VoiceTiming:
-    """first_audio_ms: from a text to its first chunk. chunk_ms: audio of a chunk. speed: of generation, in times real
-    time. voice: what speaks."""
+    """Behavior of the simulated voices.
+
+    Attributes:
+        first_audio_ms: Time from a text to its first chunk.
+        chunk_ms: Length of the audio in a chunk.
+        speed: Speed of the generation relative to real time.
+        voice: Produces the audio.
+    """
 
     first_audio_ms: float = 75.0
     chunk_ms: int = 100
@@ -250,7 +273,12 @@ class VoiceTiming:
 
 
 class SonioxSpeech:
-    """All connections of the voices. settings: of all streams; cancelled: ids of those that clients stopped."""
+    """The simulated voices with all their connections.
+
+    Attributes:
+        settings: Settings of all streams.
+        cancelled: Ids of the streams that clients canceled.
+    """
 
     def __init__(self, state: VendorState, timing: VoiceTiming | None = None) -> None:
         self.state = state
@@ -260,7 +288,6 @@ class SonioxSpeech:
         self.most_streams = 0
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """What the server answers."""
         return [web.get(SPEAK_PATH, self._serve)]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
@@ -279,7 +306,11 @@ class _StreamFailed(Exception):
 
 @dataclass(slots=True)
 class _Stream:
-    """One stream. inputs: texts to speak, None at the end."""
+    """A stream of a voice connection.
+
+    Attributes:
+        inputs: Texts to speak, then None.
+    """
 
     settings: dict[str, Any]
     inputs: "asyncio.Queue[str | None]" = field(default_factory=asyncio.Queue)
@@ -289,7 +320,7 @@ class _Stream:
 
 
 class _Connection:
-    """One WebSocket."""
+    """A voice connection."""
 
     def __init__(self, speech: SonioxSpeech, request: web.Request, faults: FaultInjector) -> None:
         self._speech = speech
@@ -299,7 +330,7 @@ class _Connection:
         self._streams: dict[str, _Stream] = {}
 
     async def run(self) -> None:
-        """Read until the connection is over."""
+        """Serve the connection until it ends."""
         end_by_refusals(self._request, self._faults)
         await self.socket.prepare(self._request)
         try:
@@ -311,7 +342,7 @@ class _Connection:
                     stream.task.cancel()
 
     async def _read(self) -> bool:
-        """Take one message; false at the end."""
+        """Read one message. Returns False at the end of the connection."""
         if self._faults.reads_nothing:
             await wait_until_gone(self._request)
             return False
@@ -340,7 +371,7 @@ class _Connection:
             self._add_text(stream, str(request.get("text") or ""), is_last=bool(request.get("text_end")))
 
     def _find_refusal(self, stream_id: str, request: dict[str, Any]) -> SonioxRefusal | None:
-        """Why a stream is not begun."""
+        """Return why a new stream is refused; None if it is accepted."""
         key = self._request.headers.get("Authorization", "").removeprefix("Bearer ")
         if self._faults.has("unauthorized") or key != self._speech.state.key:
             return WRONG_KEY
@@ -381,7 +412,7 @@ class _Connection:
         await self._send({"stream_id": stream_id, "terminated": True})
 
     async def _refuse(self, stream_id: str, refusal: SonioxRefusal) -> None:
-        """An error of a stream, which is over then; the connection stays."""
+        """Send an error that ends a stream. The connection stays open."""
         error = {"error_code": refusal.code, "error_type": refusal.kind, "error_message": refusal.text}
         await self._send({"stream_id": stream_id, **error})
         await self._send({"stream_id": stream_id, "terminated": True})
@@ -438,7 +469,7 @@ class _Connection:
 
 
 def _find_stream_fault(stream: _Stream, request: dict[str, Any]) -> SonioxRefusal | None:
-    """What is wrong with a message of a stream that is there."""
+    """Return what is wrong with a message for an existing stream; None if it is valid."""
     if request.get("cancel"):
         return None
     if "model" in request:
@@ -449,7 +480,9 @@ def _find_stream_fault(stream: _Stream, request: dict[str, Any]) -> SonioxRefusa
 
 
 def _character_times(piece: SpokenText) -> Iterator[CharacterTime]:
-    """Character, start and end in ms: those of a word share its time, and a blank follows it."""
+    """Yield each character with its start and end in ms. A word's characters share its time equally, and a space
+    follows.
+    """
     for word in piece.words:
         each = (word.end_ms - word.start_ms) / len(word.text)
         for number, character in enumerate(word.text):
@@ -469,8 +502,13 @@ MAX_CONTEXT_CHARACTERS: Final = 10_000
 
 @dataclass(slots=True)
 class SimulatedSoniox:
-    """make_ear: what each new session hears. find_language: of a word that is heard. starts: the first messages of all
-    sessions."""
+    """A simulated Soniox account.
+
+    Attributes:
+        make_ear: Makes the recognizer that listens to a new session.
+        find_language: Returns the language of a recognized word.
+        starts: The first messages of all sessions.
+    """
 
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar
@@ -480,7 +518,6 @@ class SimulatedSoniox:
     starts: list[dict[str, Any]] = field(default_factory=list)
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """All addresses."""
         speech = SonioxSpeech(self.state, self.voice_timing).routes()
         return [web.get(LISTEN_PATH, self._transcribe), web.get("/v1/models", self._list_models), *speech]
 
@@ -522,7 +559,7 @@ class SimulatedSoniox:
 
 
 def _find_fault(start: dict[str, Any]) -> SonioxRefusal | None:
-    """What is wrong with the settings, as the vendor says it."""
+    """Return what is wrong with the settings, in the vendor's words; None if they are valid."""
     if start.get("model") not in LISTEN_MODELS:
         return _bad_request("Invalid model specified.")
     rate = start.get("sample_rate")
@@ -541,7 +578,7 @@ def _find_fault(start: dict[str, Any]) -> SonioxRefusal | None:
 
 
 def _describe_model(name: str) -> dict[str, Any]:
-    """With the fields that the SDK demands."""
+    """Return a model's description with the fields that the SDK requires."""
     return {
         "id": name,
         "aliased_model_id": None,

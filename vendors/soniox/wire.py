@@ -1,23 +1,16 @@
-"""Messages, addresses and errors of Soniox; no input or output.
+"""Messages, URLs and errors of Soniox's recognizer and voices; no I/O.
 
-What Soniox's real-time recognizer is sent and says: addresses, messages and errors; pure.
+Recognizer: `finalize` makes all tokens of the earlier audio final. The token `<fin>` follows them, and the text known
+then is the answer. It is undocumented whether each of several quick requests gets its own `<fin>`. So a `<fin>` answers
+the oldest request, and also later requests whose audio is final by then. With endpoint detection, the vendor also
+finalizes by itself when the caller has probably finished, and sends `<end>`.
 
-Source: soniox.com/docs (WebSocket API, manual finalization, endpoint detection), soniox 2.10.0 (`realtime/stt.py`); put
-together in docs/develop/vendors/soniox.md.
+`/tts-websocket`: a stream is a stretch of speech with one prosody. It consists of a message with settings, texts, and a
+message that ends them. The vendor speaks while text arrives, and sends `terminated` after the last audio. Character
+times are relative to the stream's first audio.
 
-Soniox's `/tts-websocket`: the streams of one utterance, as messages out and messages in; pure.
-
-A stream is a stretch of speech with one prosody: a message with its settings, texts, and one that ends them. The vendor
-speaks as the text comes, and says `terminated` once it has sent all. Times of characters count from the stream's first
-audio on.
-Source: soniox.com/docs (`tts/rt`), soniox 2.10.0 (`realtime/tts.py`); put together in docs/develop/vendors/soniox.md.
-
-Our caller's turn from Soniox's tokens, which are made final on request; pure.
-
-`finalize` makes all tokens of the audio before it final, and the token `<fin>` follows them: what is known then is the
-answer. Whether requests that follow each other soon have a `<fin>` each, is not documented: one answers the oldest, and
-those after it whose audio it makes final, too. With endpoint detection the vendor also does so by itself where it
-believes that the caller has finished, and says `<end>`.
+Sources: soniox.com/docs (WebSocket API, manual finalization, endpoint detection, `tts/rt`) and soniox 2.10.0
+(`realtime/stt.py`, `realtime/tts.py`), collected in docs/develop/vendors/soniox.md.
 """
 
 import re
@@ -46,7 +39,7 @@ from vendors.soniox.facts import SonioxSpeechToTextOptions, SonioxTextToSpeechOp
 
 LISTEN_PATH: Final = "/transcribe-websocket"
 KEEP_ALIVE: Final = '{"type":"keepalive"}'
-# Ends the stream: the vendor makes all tokens final, says so and closes.
+# Ends the stream: the vendor makes all tokens final, reports the end and closes.
 END_OF_AUDIO: Final = ""
 FINALIZED: Final = "<fin>"
 ENDPOINT: Final = "<end>"
@@ -56,8 +49,13 @@ _TOO_LONG: Final = 413
 
 
 class SonioxToken(Struct, frozen=True):
-    """A piece of text: a word, a part of one, or a mark; blanks are in it. start_ms, end_ms: in the audio that was
-    sent; none of the marks `<fin>` and `<end>`. language: its code, which no message is refused because of."""
+    """A piece of text with its spaces: a word, part of a word, or a mark.
+
+    Attributes:
+        start_ms: Position in the sent audio. None for the marks `<fin>` and `<end>`.
+        end_ms: Position in the sent audio. None for the marks `<fin>` and `<end>`.
+        language: The language's code. Not typed, so that an unexpected value does not make the message unreadable.
+    """
 
     text: str
     start_ms: float | None = None
@@ -67,8 +65,14 @@ class SonioxToken(Struct, frozen=True):
 
 
 class SonioxMessage(Struct, frozen=True):
-    """A message of the server. tokens: final ones, each told once, before those that may change. final_audio_proc_ms:
-    audio of which all tokens are final. total_audio_proc_ms: audio that was worked on. finished: the stream is over."""
+    """A message of the recognizer.
+
+    Attributes:
+        tokens: Final tokens, which are sent once, followed by tokens that may change.
+        final_audio_proc_ms: Length of the audio whose tokens are all final.
+        total_audio_proc_ms: Length of the processed audio.
+        finished: Whether the stream has ended.
+    """
 
     tokens: tuple[SonioxToken, ...] = ()
     final_audio_proc_ms: float | None = None
@@ -82,31 +86,33 @@ _DECODER: Final = msgspec.json.Decoder(SonioxMessage)
 
 
 def make_url(base_url: str, path: str) -> str:
-    """The WebSocket address; a base that ends in the path already is taken as it is."""
+    """Return the WebSocket URL. A base URL that already ends in the path is returned unchanged."""
     base = re.sub(r"^http", "ws", base_url.rstrip("/"))
     return base if base.endswith(path) else base + path
 
 
 def make_headers(api_key: str) -> dict[str, str]:
-    """The header that holds the key, which the vendor refuses in the first message from January 2027 on."""
+    """Return the header with the key. From January 2027, the vendor refuses a key in the first message."""
     return {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
 
 def make_start(settings: Mapping[str, Any]) -> bytes:
-    """The first message. settings: those of None are left out."""
+    """Return the first message. Settings of None are omitted."""
     known = {name: value for name, value in settings.items() if value is not None}
     return msgspec.json.encode({**known, "audio_format": "mulaw", "sample_rate": RATE, "num_channels": 1})
 
 
 def make_finalize(trailing_silence_ms: int | None = None) -> str:
-    """The message that makes all tokens of the audio so far final. trailing_silence_ms: of it is silence."""
+    """Return the message that makes all tokens of the audio so far final. `trailing_silence_ms` is the silence at its
+    end.
+    """
     if trailing_silence_ms is None:
         return '{"type":"finalize"}'
     return f'{{"type":"finalize","trailing_silence_ms":{trailing_silence_ms}}}'
 
 
 def read_message(provider: str, message: bytes) -> SonioxMessage:
-    """A message of the server. Raises ProviderError for the vendor's error and for what cannot be read."""
+    """Parse a message of the recognizer. Raises ProviderError if the message is an error or unreadable."""
     try:
         found = _DECODER.decode(message)
     except DECODE_ERRORS:
@@ -117,8 +123,13 @@ def read_message(provider: str, message: bytes) -> SonioxMessage:
 
 
 def make_error(provider: str, code: int, kind: object = None) -> ProviderError:
-    """The error for a code of the vendor's, which is an HTTP status. kind: its `error_type`. The vendor's sentence is
-    dropped, because it quotes the key."""
+    """Return the error for a vendor's code, which is an HTTP status.
+
+    Args:
+        provider: The provider's name.
+        code: The vendor's code.
+        kind: The `error_type`. The vendor's sentence is not used, because it quotes the key.
+    """
     reason = f"error {code} {kind}" if is_error_code(kind) else f"error {code}"
     if code in (401, 403):
         return KeyRefused(provider, reason)
@@ -126,32 +137,37 @@ def make_error(provider: str, code: int, kind: object = None) -> ProviderError:
         return ProviderBusy(provider, reason, retryable=code != 402)
     if code == _TIMED_OUT:
         return ProviderSlow(provider, reason)
-    if code == _TOO_LONG:  # the stream has had its 300 minutes
+    if code == _TOO_LONG:  # the stream has reached its limit of 300 minutes
         return ProviderError(provider, reason, cause="cut")
     return ProviderError(provider, reason, retryable=code >= 500, cause=cause_of_status(code))
 
 
 SPEAK_PATH: Final = "/tts-websocket"
-# That a connection may have at once; one that was cancelled counts until the vendor has said so.
+# Maximum number of concurrent streams on a connection. A canceled stream counts until the vendor confirms its end.
 MAX_STREAMS: Final = 5
 
 
 class _CharacterTimes(Struct, frozen=True):
-    """In seconds of the stream's audio."""
+    """Characters with their times, in seconds of the stream's audio."""
 
     characters: list[str] = []
     starts: list[float] = msgspec.field(default_factory=list, name="character_start_times_seconds")
     ends: list[float] = msgspec.field(default_factory=list, name="character_end_times_seconds")
 
     def rows(self) -> list[tuple[str, float, float]]:
-        """Character, start and duration in ms. Raises ValueError for lists of unequal length."""
+        """Return each character with its start and duration in ms. Raises ValueError if the lists differ in length."""
         timed = zip(self.characters, self.starts, self.ends, strict=True)
         return [(character, start * 1_000, (end - start) * 1_000) for character, start, end in timed]
 
 
 class StreamOutput(Struct, frozen=True):
-    """A message of the vendor. audio: mu-law, in base64 on the wire. terminated: the stream is over. stream_id: empty
-    or None for the whole connection."""
+    """A message of the voice.
+
+    Attributes:
+        audio: mu-law, base64 on the wire.
+        terminated: Whether the stream has ended.
+        stream_id: Empty or None for the whole connection.
+    """
 
     stream_id: str | None = None
     audio: bytes | None = None
@@ -165,7 +181,7 @@ _OUTPUT_DECODER: Final = msgspec.json.Decoder(StreamOutput)
 
 
 def read_output(provider: str, message: bytes) -> StreamOutput:
-    """Read a message. Raises ProviderError."""
+    """Parse a message of the voice. Raises ProviderError."""
     try:
         return _OUTPUT_DECODER.decode(message)
     except DECODE_ERRORS:
@@ -173,12 +189,18 @@ def read_output(provider: str, message: bytes) -> StreamOutput:
 
 
 def find_ended(output: StreamOutput) -> str:
-    """The stream that a message ends; empty for none."""
+    """Return the stream that a message ends; empty if there is none."""
     return (output.stream_id or "") if output.terminated else ""
 
 
 class SonioxStreams(SpeechContext):
-    """The streams of one utterance. settings: of each. make_id: a new id at each call."""
+    """The streams of one utterance.
+
+    Args:
+        provider: The provider's name.
+        settings: Settings of each stream.
+        make_id: Returns a new id for each call.
+    """
 
     def __init__(self, provider: str, settings: Mapping[str, Any], make_id: Callable[[], str]) -> None:
         super().__init__(make_id)
@@ -192,8 +214,10 @@ class SonioxStreams(SpeechContext):
         self._words = CharacterWords()
 
     def add_text(self, text: str) -> tuple[bytes, ...]:
-        """The messages that send text, with the settings if a stream begins; none for blanks, which are sent with the
-        next words. Not while a finished stream is not done."""
+        """Return the messages that send text, with the settings if a stream begins.
+
+        Returns none for blanks, which are sent with the next words. A finished stream must be done first.
+        """
         words = self._take_text(text)
         if not words:
             return ()
@@ -203,24 +227,27 @@ class SonioxStreams(SpeechContext):
         return (self._encode(self._settings), spoken) if begins else (spoken,)
 
     def finish(self) -> bytes:
-        """The message that ends the stream, of which everything is spoken; empty when none is open."""
+        """Return the message that ends the stream after its text is spoken; empty if no stream is open."""
         return self._encode({"text": "", "text_end": True}) if self._close() else b""
 
     def cancel(self) -> bytes:
-        """The message that stops the stream; empty when nothing of it can come any more."""
+        """Return the message that cancels the stream; empty if the stream is done."""
         if self.is_done:
             return b""
         self._end()
         return self._encode({"cancel": True})
 
     def read(self, message: StreamOutput) -> SpeechChunk | None:
-        """Take a message of the connection; return the audio and the words in it. Raises ProviderError for an error
-        of this stream or of the whole connection."""
+        """Process a message. Returns the audio or words in it.
+
+        Raises:
+            ProviderError: The message reports an error of this stream or of the whole connection.
+        """
         is_own = message.stream_id == self._id and not self.is_done
         if message.error_code is not None and (is_own or not message.stream_id):
             raise make_error(self._provider, message.error_code, message.error_type)
         if not is_own:
-            return None  # of an utterance that was cancelled
+            return None  # belongs to a canceled utterance
         self.heard = True
         chunk = self._read_audio(message)
         if message.terminated:
@@ -241,43 +268,50 @@ class SonioxStreams(SpeechContext):
         return msgspec.json.encode({"stream_id": self._id, **fields})
 
 
-# Speech is noticed about so long after it began, so that a word that ends so shortly before is one of it.
+# The vendor detects speech up to this long after it began, so a word that ends this shortly before belongs to the
+# speech.
 TOLERANCE_MS: Final = 50.0
-# A text is asked for after 200 ms of silence: an end that the vendor told before it heard more than so much less may be
-# of earlier speech, because one that takes over is sent a minute at once.
+# A text is requested after 200 ms of silence. If the vendor had processed less audio than this before its end, the end
+# may belong to earlier speech, because a recognizer that takes over gets up to a minute of audio at once.
 UNHEARD_MS: Final = 200.0
-# An end comes without a figure.
+# An end has no confidence, so this value is used.
 _CERTAIN: Final = 1.0
 _CALIBRATION: Final = CALIBRATIONS["soniox"]
 
 
 class SonioxTranscript:
-    """One session's current turn. finalize: the message that asks for its text."""
+    """The transcript of one session's current turn.
+
+    Args:
+        provider: The provider's name.
+        finalize: The message that requests the turn's text.
+    """
 
     def __init__(self, provider: str, finalize: str) -> None:
         self._provider = provider
         self._finalize = finalize
         self._finals: list[SonioxToken] = []
         self._interim: list[SonioxToken] = []
-        self._answered = 0  # final tokens that were in the last answer
-        self._asked: deque[float] = deque()  # where requests without an answer stand in the audio
-        self._stale = 0  # of these, those of earlier turns
-        self._early = 0  # requests that the `<fin>` of an earlier one has answered
+        self._answered = 0  # number of final tokens in the last answer
+        self._asked: deque[float] = deque()  # positions of unanswered requests in the audio
+        self._stale = 0  # number of unanswered requests from earlier turns
+        self._early = 0  # number of requests answered by the `<fin>` of an earlier request
         self._token: int | None = None
-        self._speech_ms = 0.0  # where the caller began to speak, the last time
-        self._is_over = False  # the vendor believes that the caller has finished
-        self._final_ms = 0.0  # audio before this is in final tokens
-        self._heard_ms = 0.0  # audio that the vendor has worked on
+        self._speech_ms = 0.0  # where the caller last began to speak
+        self._is_over = False  # whether the vendor detected the turn's end
+        self._final_ms = 0.0  # audio before this position is in final tokens
+        self._heard_ms = 0.0  # length of the audio that the vendor has processed
         self._last_finals: list[SonioxToken] = []
         self._signal: TurnSignal | None = None
 
     def started(self, position_ms: float) -> None:
-        """The caller speaks since this position: what the vendor thought of the silence before is out of date."""
+        """Record that the caller has spoken since this position. The vendor's judgment of the earlier silence is
+        outdated.
+        """
         self._speech_ms, self._is_over = position_ms, False
 
     def finalize(self, token: int, position_ms: float) -> str:
-        """The message that asks for the text; empty if the vendor has heard all of it and ended the turn, because all
-        is final then."""
+        """Return the message that requests the text; empty if the vendor has processed the audio and ended the turn."""
         self._token = token
         if self._is_over and not self._asked and self._heard_ms >= position_ms - UNHEARD_MS:
             return ""
@@ -285,7 +319,7 @@ class SonioxTranscript:
         return self._finalize
 
     def next_turn(self) -> None:
-        """What was said before the last `finalize` has been taken."""
+        """Start a new turn. Words before the last `finalize` are dropped."""
         self._token, self._stale, self._is_over = None, len(self._asked), False
         del self._finals[: self._answered]
         self._answered = 0
@@ -294,7 +328,7 @@ class SonioxTranscript:
             self._interim.clear()
 
     def read(self, message: bytes, position_ms: float) -> RecognizedText | None:
-        """Take a message; return the turn's text when it may be new. Raises ProviderError."""
+        """Process a message. Returns the turn's text if it may have changed. Raises ProviderError."""
         found = read_message(self._provider, message)
         tokens, self._heard_ms = found.tokens, max(self._heard_ms, found.total_audio_proc_ms or 0.0)
         if not tokens:
@@ -314,17 +348,19 @@ class SonioxTranscript:
         return answer or (None if self._stale else RecognizedText(_join([*self._finals, *self._interim]), final=False))
 
     def take_signal(self) -> TurnSignal | None:
-        """What the vendor believes of the turn's end, once for each message that tells it."""
+        """Return the vendor's judgment of the turn's end, once per message that contains a judgment."""
         signal, self._signal = self._signal, None
         return signal
 
     def settle(self, *, is_overdue: bool) -> RecognizedText | None:
-        """The text if the vendor has ended the turn by itself. Each request is answered: without that it hangs."""
+        """Return the text if the vendor has ended the turn by itself. Otherwise returns None, because each request gets
+        an answer unless the vendor hangs.
+        """
         is_known = self._is_over and not self._asked and self._token is not None
         return self._answer() if is_known else None
 
     def _add(self, token: SonioxToken) -> None:
-        """Take a token of the current turn; drop one that may change and comes after those that took its place."""
+        """Add a token of the current turn. A token that may change is dropped if final tokens already cover it."""
         if self._stale:
             return
         if token.is_final:
@@ -337,7 +373,9 @@ class SonioxTranscript:
         self._is_over = False
 
     def _end(self) -> None:
-        """The vendor believes that the caller has finished; of speech before the latest it says nothing."""
+        """Record that the vendor detected the turn's end. An end of earlier speech does not count for the latest
+        speech.
+        """
         text = _join(self._finals[self._answered :])
         if self._stale or not text:
             return
@@ -345,7 +383,7 @@ class SonioxTranscript:
         self._is_over = self._final_ms + TOLERANCE_MS >= self._speech_ms
 
     def _take_answer(self, final_ms: float) -> RecognizedText | None:
-        """final_ms: audio before it is final now."""
+        """Answer the requests up to `final_ms`, the position before which audio is now final."""
         if self._early and (not self._asked or final_ms < self._asked[0] - UNHEARD_MS):
             self._early -= 1
             return None
@@ -369,7 +407,7 @@ def _join(tokens: Iterable[SonioxToken]) -> str:
 
 
 def _join_words(tokens: Iterable[SonioxToken]) -> tuple[TimedWord, ...]:
-    """The words with their times; none if a token has none. A word begins where a blank is."""
+    """Return the words with their times; nothing if a token has no time. A space begins a new word."""
     words: list[TimedWord] = []
     is_apart = True
     for token in tokens:
@@ -392,7 +430,7 @@ _AUTO: Final = "auto"
 
 
 def make_settings(name: str, options: SonioxSpeechToTextOptions, language: str) -> dict[str, Any]:
-    """What a session begins with. Raises ProviderError for a language that the vendor does not know."""
+    """Return the settings of a session. Raises ProviderError if the vendor does not support the language."""
     wanted = options.languages or (options.language or language,)
     codes = [_require_language(name, options.model, one) for one in wanted if one != _AUTO]
     context = {"text": options.context, "terms": options.keyterm}
@@ -409,7 +447,7 @@ def make_settings(name: str, options: SonioxSpeechToTextOptions, language: str) 
 
 
 def make_stream_settings(name: str, options: SonioxTextToSpeechOptions, language: str) -> dict[str, Any]:
-    """What a stream of a voice begins with. Raises ProviderError for a language that the vendor does not speak."""
+    """Return the settings of a voice's stream. Raises ProviderError if the vendor does not speak the language."""
     code = _require_language(name, options.model, language)
     return {"model": options.model, "language": code, "voice": options.voice_id, "speed": options.speed}
 

@@ -1,1 +1,1 @@
-"""Stand-ins with fixed texts and delays."""
+"""Stand-ins for vendors, with fixed texts and delays."""

@@ -1,4 +1,4 @@
-"""The options of stand-ins, which need no vendor; pure."""
+"""Options of the stand-ins, which need no vendor; no I/O."""
 
 from typing import Annotated, Final
 
@@ -12,7 +12,12 @@ from shared.providers.options import (
 
 
 class StandinSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """final_ms: from `finalize` to the final text. text: the result for every turn."""
+    """Options of a stand-in recognizer.
+
+    Attributes:
+        final_ms: Time from `finalize` to the final text.
+        text: The result of every turn.
+    """
 
     final_ms: Ms = 100
     text: str = ""
@@ -20,7 +25,13 @@ class StandinSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True
 
 
 class StandinLanguageModelOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """first_token_ms: from the request to the first word. token_ms: from word to word. text: every reply."""
+    """Options of a stand-in language model.
+
+    Attributes:
+        first_token_ms: Time from the request to the first word.
+        token_ms: Time between words.
+        text: The text of every reply.
+    """
 
     first_token_ms: Ms = 200
     token_ms: Ms = 10
@@ -29,8 +40,13 @@ class StandinLanguageModelOptions(Struct, frozen=True, forbid_unknown_fields=Tru
 
 
 class StandinTextToSpeechOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """first_byte_ms: from the first text to the first audio. audio_ms: length of the whole speech, however long the
-    text. chunk_ms: length of each piece."""
+    """Options of a stand-in voice.
+
+    Attributes:
+        first_byte_ms: Time from the first text to the first audio.
+        audio_ms: Length of the whole speech, whatever its text.
+        chunk_ms: Length of each piece of audio.
+    """
 
     first_byte_ms: Ms = 80
     audio_ms: Annotated[int, Meta(ge=20, le=600_000)] = 2500

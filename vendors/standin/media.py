@@ -1,4 +1,4 @@
-"""Vendor `standin`: fixed delays, otherwise like streaming vendors, for benchmarks and tests of fallback."""
+"""Media adapter for `standin`: fixed delays, otherwise like streaming vendors. For benchmarks and tests of failover."""
 
 import asyncio
 import math
@@ -26,19 +26,19 @@ from vendors.standin.facts import (
     StandinTextToSpeechOptions,
 )
 
-# Vendors produce speech faster than it is spoken.
+# Like vendors, the voice generates speech faster than real time.
 SPEED: Final = 4.0
 
 
 class StandinSpeechToText:
-    """A recognizer with the same result for every turn in which the caller spoke."""
+    """A recognizer that returns the same text for every turn in which the caller spoke."""
 
     def __init__(self, name: str, options: StandinSpeechToTextOptions) -> None:
         self.name = name
         self._options = options
 
     async def open(self, language: str, sink: SpeechToTextSink) -> SpeechToTextSession:
-        """Open at once."""
+        """Open a session without delay."""
         if self._options.fail == "open":
             raise ProviderError(self.name, "configured to fail")
         return _StandinSession(self.name, self._options, sink)
@@ -95,7 +95,7 @@ class StandinLanguageModel:
         self._words = re.findall(r"\s*\S+\s*", options.text)
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[LanguageModelEvent]:
-        """Stream the words on a fixed schedule, without drift."""
+        """Stream the words on a fixed schedule without drift."""
         options, loop = self._options, asyncio.get_running_loop()
         if options.fail == "open":
             raise ProviderError(self.name, "configured to fail")
@@ -112,9 +112,10 @@ class StandinLanguageModel:
 
 
 class StandinTextToSpeech:
-    """A voice whose speech always has the same length, which its words share by their own lengths.
+    """A voice whose speech always has the same length. Words share it in proportion to their own length.
 
-    pattern: mu-law audio, repeated as often as needed; made once by `make_speech_pattern` and shared by all calls.
+    Args:
+        pattern: mu-law audio from `make_speech_pattern`, repeated as often as needed and shared by all calls.
     """
 
     streams_text = True
@@ -126,7 +127,7 @@ class StandinTextToSpeech:
         self._pattern = pattern
 
     async def stream(self, text: AsyncIterator[str], language: str) -> AsyncIterator[SpeechChunk]:
-        """Speak faster than real time; the last piece waits for the end of the text."""
+        """Speak faster than real time. The last piece of audio waits for the end of the text."""
         if self._options.fail == "open":
             raise ProviderError(self.name, "configured to fail")
         speech_text = _SpeechText(text)
@@ -165,7 +166,7 @@ class StandinTextToSpeech:
 
 @dataclass(slots=True)
 class _SpeechText:
-    """The text of one speech, read by its own task, so that the audio keeps its schedule."""
+    """The text of a speech, read by a separate task so that the audio keeps its schedule."""
 
     text: AsyncIterator[str]
     words: list[str] = field(default_factory=list)
@@ -189,7 +190,7 @@ class _SpeechText:
             self.ended.set()
 
     def _add(self, piece: str) -> None:
-        """Add text; a word is complete when a space follows it."""
+        """Add text. A word is complete when a space follows."""
         *whole, self._partial = re.split(r"\s+", self._partial + piece)
         self.words.extend(filter(None, whole))
         if self.words or self._partial:
@@ -197,7 +198,7 @@ class _SpeechText:
             self.begun.set()
 
     def take_words(self, end_ms: int, audio_ms: int) -> tuple[TimedWord, ...]:
-        """Remove and return the words that begin in this piece, if all known words share the rest of the audio."""
+        """Remove and return the words that begin before `end_ms`, if all known words share the rest of the audio."""
         pace = (audio_ms - self.at_ms) / max(1, timing_length(self.words))
         timed = spread_words(self.words, self.at_ms, pace)
         count = len(timed) if end_ms == audio_ms else sum(word.start_ms < end_ms for word in timed)
@@ -207,18 +208,20 @@ class _SpeechText:
         return tuple(timed[:count])
 
     def raise_source_error(self) -> None:
-        """Raises the error that ended the text early, if any."""
+        """Raise the error that ended the text early, if any."""
         if self._reader.done():
             self._reader.result()
 
     async def close(self) -> None:
-        """Stop reading."""
+        """Stop reading the text."""
         self._reader.cancel()
         await asyncio.gather(self._reader, return_exceptions=True)
 
 
 def make_speech_pattern(ms: int = 2000) -> bytes:
-    """Quiet mu-law audio with the rhythm of speech: a 140 Hz buzz in four syllables a second, about -32 dBFS."""
+    """Return quiet mu-law audio with the rhythm of speech: a 140 Hz buzz in four syllables per second,
+    about -32 dBFS.
+    """
     at = np.arange(ms * BYTES_PER_MS) / mulaw.RATE
     buzz = sum(np.sin(2 * math.pi * 140 * harmonic * at) / harmonic for harmonic in range(1, 9))
     pcm = 900 * buzz * np.sin(2 * math.pi * 2 * at) ** 2

@@ -1,1 +1,1 @@
-"""xAI: recognizers. Its models are of vendor `openai`."""
+"""Adapter for xAI's recognizers. xAI's language models use vendor `openai`."""

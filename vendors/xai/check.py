@@ -1,5 +1,8 @@
-"""How control tries a key of xAI's recognizer: by a session, which is greeted, and by what the vendor knows of the key.
-Source: docs/develop/vendors/xai.md."""
+"""How control checks a key of xAI's recognizer: with a session, which starts with a greeting, and with the key's
+metadata.
+
+Source: docs/develop/vendors/xai.md.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,7 +16,7 @@ _KEY_PATH: Final = "/v1/api-key"
 
 
 def _listen(options: XaiSpeechToTextOptions) -> SpeechQuestion:
-    """The vendor greets once it takes audio."""
+    """Return the session that checks a key. The vendor sends a greeting when it accepts audio."""
     url = make_url(options.base_url, make_query(options, LANGUAGE))
     return SpeechQuestion(url, make_headers(options.api_key), (DONE,), needs_answer=True)
 

@@ -1,4 +1,4 @@
-"""What xAI's recognizer can do and be asked; pure."""
+"""Options and features of xAI's recognizer; no I/O."""
 
 from typing import Annotated, Final
 
@@ -16,10 +16,17 @@ XAI_URL: Final = "wss://api.x.ai"
 
 
 class XaiSpeechToTextOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """base_url: scheme and host. language: in place of the call's; numbers are written in it. keyterm: words to expect,
-    50 characters each. smart_turn: confidence from which the vendor's own utterance ends at a pause; None: it does not
-    tell how sure it is of a turn's end. connect_s: limit of a new connection. answer_s: once a text was asked for, when
-    the last known one is the answer if it covers the audio."""
+    """Options of an xAI recognizer.
+
+    Attributes:
+        base_url: Scheme and host.
+        language: Replaces the call's language. Numbers are formatted in this language.
+        keyterm: Expected words, up to 50 characters each.
+        smart_turn: Confidence at which the vendor ends its own utterance in a pause. None: the vendor sends no
+            confidence.
+        connect_s: Time limit for a new connection.
+        answer_s: How long a requested text is awaited. Then the latest known text is the answer if it covers the audio.
+    """
 
     model: Name = "grok-voice-transcribe-2.0"
     api_key: str = ""

@@ -1,4 +1,6 @@
-"""Vendor `xai`: the streaming recognizer of Grok, with mu-law at 8 kHz. Its models are of vendor `openai`."""
+"""Media adapter for `xai`: Grok's streaming recognizer with mu-law at 8 kHz. xAI's language models use vendor
+`openai`.
+"""
 
 from typing import Final
 
@@ -11,7 +13,7 @@ from media.providers.wait_history import UsualWait
 from vendors.xai.facts import FACTS, XaiSpeechToTextOptions
 from vendors.xai.wire import DONE, UtteranceReader, make_headers, make_query, make_url, refine_refusal
 
-# The chunk that the vendor recommends: 100 ms.
+# The vendor's recommended chunk: 100 ms.
 CHUNK_BYTES: Final = 800
 RULES: Final = ListenRules(refine_refusal=refine_refusal, chunk_bytes=CHUNK_BYTES, close_message=DONE)
 
@@ -33,8 +35,8 @@ def _model(options: XaiSpeechToTextOptions) -> str:
     return options.model
 
 
-# Final texts: pipecat's table of STT services (1.14) has 2.14 s as the p99, with the vendor's own ends of utterances.
-# Ours are asked for, so that the usual time is that of the others.
+# pipecat's table of STT services (1.14) lists a p99 of 2.14 s for final texts, with utterance ends that the vendor
+# detects. We request the ends, so the usual time equals that of other vendors.
 _FINAL_P99_S: Final = 2.14
 
 

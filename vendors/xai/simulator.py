@@ -1,7 +1,7 @@
-"""A simulated xAI: streaming recognition over `/v1/stt`, and the document by which a key can be tried.
+"""A simulated xAI: streaming recognition over `/v1/stt`, and a document that checks a key.
 
-Written from docs/develop/vendors/xai.md. Billed: the audio that was sent. Not known of the vendor: how a handshake
-is refused (here as its chat refuses), and what answers `finalize` where nothing was said (here nothing).
+The simulator follows docs/develop/vendors/xai.md and bills the received audio. Two facts about xAI are unknown: how a
+handshake is refused (here as xAI's chat API does), and the answer to `finalize` after silence (here none).
 """
 
 import json
@@ -22,15 +22,20 @@ from simulator.vendors.server import VendorState, reset_connection
 
 MODELS: Final = frozenset({"grok-voice-transcribe-2.0", "grok-stt"})
 MAX_KEYTERMS, KEYTERM_CHARACTERS = 100, 50
-# Silence after which Smart Turn is certain.
+# After this much silence, Smart Turn is certain.
 _CERTAIN_MS: Final = 1_000.0
 _GARBAGE: Final = '{"type": "transcript.par'
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptTiming:
-    """result_s: from the audio to its message. chunk_words: after so many words a chunk is final. pause_ms: silence
-    from which Smart Turn tells its confidence."""
+    """Behavior of the simulated recognizer.
+
+    Attributes:
+        result_s: Time from the audio to its message.
+        chunk_words: Number of words after which a chunk is final.
+        pause_ms: Silence after which Smart Turn sends its confidence.
+    """
 
     result_s: float = 0.05
     chunk_words: int = 6
@@ -39,7 +44,12 @@ class TranscriptTiming:
 
 @dataclass(slots=True)
 class SimulatedXai:
-    """make_ear: what each new session hears. queries: of all handshakes, each value a list."""
+    """A simulated xAI account.
+
+    Attributes:
+        make_ear: Makes the recognizer that listens to a new session.
+        queries: Query parameters of all handshakes; each value is a list.
+    """
 
     state: VendorState = field(default_factory=VendorState)
     make_ear: Callable[[], Hearing] = DeafEar
@@ -47,7 +57,6 @@ class SimulatedXai:
     queries: list[dict[str, list[str]]] = field(default_factory=list)
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """All addresses."""
         return [web.get("/v1/stt", self._stream), web.get("/v1/api-key", self._describe_key)]
 
     async def _describe_key(self, request: web.Request) -> web.Response:
@@ -92,7 +101,7 @@ class SimulatedXai:
 
 
 class _Session(ListeningSession):
-    """One connection."""
+    """A recognition session on one connection."""
 
     def __init__(self, request: web.Request, ear: Hearing, faults: FaultInjector, timing: TranscriptTiming) -> None:
         super().__init__(request, ear, faults, _GARBAGE)
@@ -103,14 +112,14 @@ class _Session(ListeningSession):
         self._endpointing_ms = float(query.get("endpointing", 400))
         self._smart_turn = float(query["smart_turn"]) if "smart_turn" in query else None
         self._timeout_ms = float(query.get("smart_turn_timeout", 3_000))
-        self._chunks: list[HeardWord] = []  # words of the utterance in chunks that are final
-        self._words: list[HeardWord] = []  # those that are not
+        self._chunks: list[HeardWord] = []  # words of the utterance in final chunks
+        self._words: list[HeardWord] = []  # words of the utterance that are not final
         self._utterance_ms = 0.0
         self._chunk_ms = 0.0
-        self._is_told = False  # in this silence
+        self._is_told = False  # whether the confidence was sent in this silence
 
     async def run(self) -> web.WebSocketResponse:
-        """Serve the connection until it is over."""
+        """Serve the connection until it ends."""
         await self._accept()
         async with self._working():
             await self._send({"type": "transcript.created", "id": str(uuid.uuid4())})
@@ -138,7 +147,7 @@ class _Session(ListeningSession):
             await self._tell(self._partial(self._words, self._chunk_ms))
 
     async def _judge(self) -> None:
-        """End the utterance after enough silence, or tell how likely its end is."""
+        """End the utterance after enough silence, or send the confidence that it has ended."""
         quiet_ms, is_smart = self._silence.quiet_ms, self._smart_turn is not None
         is_sure = not is_smart or self._confidence >= (self._smart_turn or 0.0)
         if (quiet_ms >= self._endpointing_ms and is_sure) or quiet_ms >= self._timeout_ms:
@@ -207,7 +216,7 @@ class _Session(ListeningSession):
 
 
 def _s(ms: float) -> float:
-    """Seconds with two digits, as the vendor tells them."""
+    """Return seconds with two decimals, as the vendor sends them."""
     return round(ms / 1_000, 2)
 
 

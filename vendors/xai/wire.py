@@ -1,8 +1,8 @@
-"""xAI's streaming recognizer, `/v1/stt`: addresses, messages and errors; pure but for what an utterance has so far.
+"""URLs, messages and errors of xAI's streaming recognizer, `/v1/stt`, and the reader of its utterances; no I/O.
 
-An utterance comes in chunks of about three seconds, each of which becomes final by itself; the message that ends it
-repeats the text of all. What is new in it is a segment of ours, so that no word is counted twice.
-Source: docs.x.ai (`stt-streaming.ws.json`); put together in docs/develop/vendors/xai.md.
+An utterance consists of chunks of about three seconds, each of which becomes final by itself. The message that ends the
+utterance repeats the text of all chunks. Only its new words become a segment, so that no word is counted twice. Source:
+docs.x.ai (`stt-streaming.ws.json`), collected in docs/develop/vendors/xai.md.
 """
 
 import re
@@ -37,8 +37,14 @@ class _Word(Struct):
 
 
 class _Message(Struct):
-    """Any message; fields that others have keep their defaults. start, duration: of the result, in seconds of the audio
-    sent. end_of_turn_confidence: 0-1, 0 in speech; no message is refused because of it."""
+    """Any message of the recognizer. Fields that the message's type does not have keep their defaults.
+
+    Attributes:
+        start: Start of the result in the sent audio, in seconds.
+        duration: Length of the result, in seconds.
+        end_of_turn_confidence: 0 to 1; 0 during speech. Not typed, so that an unexpected value does not make the
+            message unreadable.
+    """
 
     type: str
     text: str = ""
@@ -55,23 +61,27 @@ _DECODER: Final = msgspec.json.Decoder(_Message)
 
 
 class UtteranceReader:
-    """Reads the messages of one session. is_ready: the vendor takes audio. has_interim: it knows words that may still
-    change."""
+    """Reads the messages of one session.
+
+    Attributes:
+        is_ready: The vendor accepts audio.
+        has_interim: The vendor reported words that may still change.
+    """
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
-        self._known_ms = 0.0  # audio of the utterance before this is in chunks that are final
+        self._known_ms = 0.0  # audio of the utterance before this position is in final chunks
         self._asked_ms: float | None = None
         self.is_ready = False
         self.has_interim = False
 
     def finalize(self, position_ms: float) -> str:
-        """The message that asks for the end of the utterance, at this position."""
+        """Return the message that requests the end of the utterance at this position."""
         self._asked_ms = position_ms
         return FINALIZE
 
     def read(self, message: bytes) -> TranscribedResult | None:
-        """None for a message without a result. Raises ProviderError."""
+        """Return the result in a message; None if there is none. Raises ProviderError."""
         try:
             found = _DECODER.decode(message)
         except DECODE_ERRORS:
@@ -82,8 +92,10 @@ class UtteranceReader:
         return self._result(found) if found.type == "transcript.partial" else None
 
     def expire(self, position_ms: float) -> TranscribedResult | None:
-        """Silence, because the vendor may say nothing of audio without speech. None where it knows words that may
-        change: it hangs, and the chain's deadline finds that."""
+        """Return a silent result, because the vendor may not answer for audio without speech.
+
+        Returns None if words may still change: the vendor hangs then, which the failover chain detects by its deadline.
+        """
         if self.has_interim:
             return None
         silence = TranscribedSegment(round(position_ms), "", position_ms, position_ms)
@@ -104,7 +116,7 @@ class UtteranceReader:
         return TranscribedResult(segment, found.is_final, is_flushed, finished)
 
     def _segment(self, found: _Message, end_ms: float) -> TranscribedSegment:
-        """What the chunks that are final do not hold."""
+        """Return the segment that final chunks do not contain yet."""
         start_ms = max(found.start * 1_000, self._known_ms)
         words = tuple(TimedWord(word.text, word.start * 1_000, word.end * 1_000) for word in found.words)
         new = tuple(word for word in words if (word.start_ms + word.end_ms) / 2 >= self._known_ms)
@@ -113,8 +125,10 @@ class UtteranceReader:
 
 
 def make_url(base_url: str, query: Mapping[str, QueryField]) -> str:
-    """The WebSocket address, whose version is ours and not the base's. Values of None are left out, booleans are in
-    lower case, lists are repeated."""
+    """Return the WebSocket URL. Its version is ours, whatever version the base URL has.
+
+    None values are omitted, booleans are lower case, and lists are repeated.
+    """
     base = re.sub(r"^http", "ws", re.sub(r"/v\d+$", "", base_url.rstrip("/")))
     values = {
         name: str(value).lower() if isinstance(value, bool) else value
@@ -125,7 +139,7 @@ def make_url(base_url: str, query: Mapping[str, QueryField]) -> str:
 
 
 def make_query(options: XaiSpeechToTextOptions, language: str) -> dict[str, QueryField]:
-    """What a session is opened with."""
+    """Return the query of a session."""
     return {
         "model": options.model,
         "encoding": "mulaw",
@@ -138,12 +152,14 @@ def make_query(options: XaiSpeechToTextOptions, language: str) -> dict[str, Quer
 
 
 def make_headers(api_key: str) -> dict[str, str]:
-    """The header that holds the key; none for a server without keys."""
+    """Return the header with the key; no header for a server without keys."""
     return {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
 
 def make_error(provider: str, sentence: str, what: str) -> ProviderError:
-    """The error for a sentence of the vendor's, which has no codes. It is dropped, because it may quote the key."""
+    """Return the error for a vendor's sentence, because xAI has no error codes. The sentence is dropped; it may quote
+    the key.
+    """
     code = read_sentence(sentence)
     reason = f"{what} {code}".strip()
     if code == "invalid_api_key":
@@ -154,8 +170,10 @@ def make_error(provider: str, sentence: str, what: str) -> ProviderError:
 
 
 def refine_refusal(error: ProviderError) -> ProviderError:
-    """A handshake that was refused, by the sentence in its answer: a wrong key is answered with 400, and an account
-    without credit with 403 or 429."""
+    """Return a handshake's error, refined by the sentence in its response.
+
+    A wrong key is reported as 400, and an account without credit as 403 or 429.
+    """
     sentence = error.answer.decode(errors="replace")
     if not read_sentence(sentence):
         return error
