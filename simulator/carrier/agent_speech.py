@@ -2,18 +2,19 @@
 
 from simulator.carrier.audio_level import audible_span, milliseconds
 
-# Audio that began before the end of the caller's turn is not an answer. But an agent that talks over the caller and
-# then stays silent has finished too: this much additional silence is taken as the end.
+# Audio that began before the end of the caller's turn is not an answer. If the agent talks over the caller and then
+# stays silent, it counts as finished after this much additional silence.
 _OVERLAP_SILENCE_MS = 2_000.0
 _SHORTEST_OVERLAP_MS = 400.0
 
 
 class AgentSpeech:
-    """Tracks audible agent audio of one call. Times are milliseconds of the call.
+    """Tracks the audible agent audio of a call. Times are milliseconds of the call.
 
-    arrived_ms: when the first audible audio of the answer to the latest turn reached the carrier.
-    heard_ms: when that audio began to play.
-    since_ms: when speech of the caller's latest turn ended; 0 before the first turn.
+    Attributes:
+        arrived_ms: When the first audible audio of the answer to the latest turn reached the carrier.
+        heard_ms: When that audio began to play.
+        since_ms: When the speech of the caller's latest turn ended; 0 before the first turn.
     """
 
     def __init__(self) -> None:
@@ -21,16 +22,16 @@ class AgentSpeech:
         self.arrived_ms: float | None = None
         self.heard_ms: float | None = None
         self._plays_until = 0.0
-        self._overlaps = False  # the audio that plays now began before the end of the caller's turn
+        self._overlaps = False  # whether the audio playing now began before the end of the caller's turn
 
     def end_turn(self, at_ms: float) -> None:
-        """The caller stopped speaking; audio that begins from now on is the answer."""
+        """Record that the caller stopped speaking. Audio that begins from now on is the answer."""
         self.since_ms = at_ms
         self.arrived_ms = self.heard_ms = None
         self._overlaps = self._plays_until > at_ms
 
     def arrived(self, payload: bytes, at_ms: float, begins_ms: float) -> None:
-        """Agent audio reached the carrier; it begins to play at `begins_ms`."""
+        """Record agent audio that reached the carrier and begins to play at `begins_ms`."""
         span = audible_span(payload)
         if span is None:
             return
@@ -42,7 +43,7 @@ class AgentSpeech:
         self._plays_until = max(self._plays_until, begins_ms + milliseconds(span.end))
 
     def cleared(self, at_ms: float) -> None:
-        """The queued audio was discarded. An answer of which nothing was heard is forgotten."""
+        """Record that the queued audio was discarded. An answer that was not heard at all is dropped."""
         self._plays_until = min(self._plays_until, at_ms)
         self._overlaps = False
         if self.heard_ms is not None and self.heard_ms >= at_ms:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from simulator.carrier.audio_level import Span, dbfs, milliseconds, speech_level, speech_span
 from simulator.carrier.mulaw import RATE, decode, encode, to_float, to_int16
 
-# Only a recording too soft for a phone is amplified; a normal level is not changed.
+# Only recordings that are too soft for a phone are amplified. Normal levels stay unchanged.
 _TOO_SOFT_DBFS = -42.0
 _AMPLIFIED_TO_DBFS = -22.0
 _LOUDEST = 0.95
@@ -19,12 +19,12 @@ _LONGEST_S = 600
 
 
 class ClipError(ValueError):
-    """A recording is not usable; the message says which and why."""
+    """A recording cannot be used. The message names the recording and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Mu-law 8 kHz mono audio, and where its speech begins and ends (None: no speech)."""
+    """Mu-law 8 kHz mono audio, and the span of its speech (None if there is none)."""
 
     ulaw: bytes
     speech: Span | None
@@ -40,7 +40,7 @@ class Clip:
 
 
 def read_clip(path: Path) -> Clip:
-    """Read a recording of any rate and number of channels. Raises ClipError naming the file."""
+    """Read a recording with any sample rate and number of channels. Raises ClipError, which names the file."""
     try:
         with soundfile.SoundFile(path) as file:
             if file.frames > _LONGEST_S * file.samplerate:
@@ -55,7 +55,7 @@ def read_clip(path: Path) -> Clip:
 
 
 def make_clip(samples: NDArray[np.float32], rate: int, name: str = "clip") -> Clip:
-    """Convert samples of shape (n,) or (n, channels) at `rate` Hz. Raises ClipError if there are none."""
+    """Convert samples of shape (n,) or (n, channels) at `rate` Hz. Raises ClipError if the samples are empty."""
     mono = samples if samples.ndim == 1 else samples.mean(axis=1)
     if not len(mono) or not np.isfinite(mono).all():
         raise ClipError(
@@ -69,7 +69,7 @@ def make_clip(samples: NDArray[np.float32], rate: int, name: str = "clip") -> Cl
 
 
 def clip_of_pcm(pcm: bytes, rate: int = RATE, name: str = "voice") -> Clip:
-    """Convert 16-bit little-endian mono samples. Raises ClipError if there are none."""
+    """Convert 16-bit little-endian mono samples. Raises ClipError if the samples are empty."""
     return make_clip(to_float(np.frombuffer(pcm, dtype="<i2")), rate, name)
 
 

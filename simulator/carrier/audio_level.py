@@ -12,8 +12,8 @@ AUDIBLE_DBFS = -48.0
 
 _BLOCK = RATE // 100  # 10 ms: the resolution of the ends of speech
 _FLOOR_DBFS = -120.0
-_SEED_BELOW_DB = 12.0  # a loud block is at most this far below the loudest ones
-_TAIL_BELOW_DB = 32.0  # a soft ending is at most this far below them
+_SEED_BELOW_DB = 12.0  # a loud block is at most this far below the loudest blocks
+_TAIL_BELOW_DB = 32.0  # a soft ending is at most this far below the loudest blocks
 _ABOVE_NOISE_DB = 12.0  # above the softest moments
 _CLEAR_OF_NOISE_DB = 19.0
 _CLOSURE = 12  # blocks; the silent closure before a plosive, such as the "t" of "right"
@@ -46,7 +46,7 @@ def levels(samples: NDArray[np.float32], block: int) -> NDArray[np.float64]:
 
 
 def audible_span(ulaw: bytes) -> Span | None:
-    """From the first to the last audible 20 ms of mu-law audio, in samples; None when no 20 ms are audible."""
+    """Return the span from the first to the last audible 20 ms, in samples; None if no 20 ms are audible."""
     if not ulaw:
         return None
     loud = np.flatnonzero(levels(to_float(decode(ulaw)), FRAME) > AUDIBLE_DBFS)
@@ -62,7 +62,7 @@ def speech_level(samples: NDArray[np.float32]) -> float:
 
 
 def speech_span(samples: NDArray[np.float32]) -> Span | None:
-    """Where speech begins and ends in a clip at 8 kHz, to 10 ms; None when the clip is silent.
+    """Return the span of speech in a clip at 8 kHz, accurate to 10 ms; None if the clip is silent.
 
     Loud blocks with a pitch are speech. The span is extended over the soft consonants around them while the level stays
     above the clip's own noise, so applause or a hum after the last word does not count as speech.
@@ -84,7 +84,9 @@ def speech_span(samples: NDArray[np.float32]) -> Span | None:
 
 
 def _reach(soft: NDArray[np.bool_], clear: NDArray[np.bool_]) -> int:
-    """How many blocks after a seed are speech: across short closures to clear sound, then while it is soft."""
+    """Return how many blocks after a seed are speech: across short closures to clear sound, then through the soft
+    ending.
+    """
     reached = 0
     while (near := np.flatnonzero(clear[reached : min(reached + _CLOSURE, _LONGEST_TAIL)])).size:
         reached += int(near[-1]) + 1
@@ -103,7 +105,9 @@ def _in_runs(flags: NDArray[np.bool_], shortest: int) -> NDArray[np.bool_]:
 
 
 def _pitched(samples: NDArray[np.float32], blocks: int) -> NDArray[np.bool_]:
-    """Which 10 ms blocks are periodic at the pitch of a voice (70-400 Hz), over the 40 ms around each."""
+    """Return which 10 ms blocks are periodic at the pitch of a voice (70-400 Hz), measured over the 40 ms around each
+    block.
+    """
     window = 4 * _BLOCK
     padded = np.pad(samples, (window // 2 - _BLOCK // 2, window + _BLOCK))
     windows = np.lib.stride_tricks.sliding_window_view(padded, window)[::_BLOCK][:blocks]

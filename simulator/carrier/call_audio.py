@@ -1,4 +1,4 @@
-"""Both sides of a call's audio on one time line: what the caller sent (left) and what was played to it (right)."""
+"""Both sides of a call's audio on a common time line: what the caller sent (left) and heard (right)."""
 
 import wave
 from pathlib import Path
@@ -10,14 +10,14 @@ from simulator.carrier.mulaw import RATE, decode
 
 
 class CallAudio:
-    """Mu-law at 8 kHz. Grows by pieces of equal length, so both sides always have the same number of samples."""
+    """The audio of a call in mu-law at 8 kHz. Both sides always have the same number of samples."""
 
     def __init__(self) -> None:
         self.caller = bytearray()
         self.agent = bytearray()
 
     def add(self, caller: bytes, agent: bytes) -> None:
-        """Append to both sides. Raises ValueError when the lengths differ."""
+        """Append to both sides. Raises ValueError if the lengths differ."""
         if len(caller) != len(agent):
             raise ValueError(f"caller and agent audio differ in length: {len(caller)} and {len(agent)} samples")
         self.caller += caller

@@ -1,4 +1,4 @@
-"""A party that follows a script. Its only clock is the line's."""
+"""A party that follows a script. Its only clock is the line's clock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,13 +15,15 @@ _ANSWER_ENDED_MS = 600
 
 @dataclass(slots=True)
 class TurnReport:
-    """One turn as the caller perceived it. Times are milliseconds of the call, None for what did not happen.
+    """A turn as the caller perceived it. Times are milliseconds of the call; None if the event did not happen.
 
-    speech_began_ms, speech_ended_ms: when the first and the last frame with speech were sent.
-    answer_arrived_ms: the agent's first audible audio after that reached the carrier.
-    answer_heard_ms: it began to play.
-    over_agent: the agent was speaking when the speech began.
-    cleared_ms: the first time after that the agent's side cleared the playout buffer.
+    Attributes:
+        speech_began_ms: When the first frame with speech was sent.
+        speech_ended_ms: When the last frame with speech was sent.
+        answer_arrived_ms: When the agent's first audible audio after the speech reached the carrier.
+        answer_heard_ms: When that audio began to play.
+        over_agent: Whether the agent was speaking when the speech began.
+        cleared_ms: When the agent's side first cleared the playout buffer after the speech began.
     """
 
     label: str
@@ -56,9 +58,10 @@ class _Playing:
 
 
 class Caller:
-    """Plays the prepared turns one after the other, each when it is due, then hangs up as `ending` says.
+    """Plays the prepared turns one after the other, each when it is due. Then hangs up as `ending` specifies.
 
-    reports: one per turn with speech or keys, in order.
+    Attributes:
+        reports: A report for each turn with speech or keys, in order.
     """
 
     def __init__(
@@ -77,7 +80,7 @@ class Caller:
         return not self._remaining and self._playing is None
 
     def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
-        """The caller's next 20 ms."""
+        """Return the caller's next 20 ms."""
         if self._playing is None and self._remaining and self._due(self._remaining[0].when, at_ms):
             self._begin(self._remaining.pop(0), at_ms)
         if self._playing is None:
@@ -85,12 +88,12 @@ class Caller:
         return self._next_output(self._playing, at_ms)
 
     def arrived(self, payload: bytes, at_ms: float, begins_ms: float) -> None:
-        """Agent audio reached the carrier; it begins to play at `begins_ms`."""
+        """Record agent audio that reached the carrier and begins to play at `begins_ms`."""
         self._agent_speech.arrived(payload, at_ms, begins_ms)
         self._record_answer()
 
     def cleared(self, at_ms: float) -> None:
-        """The agent's side discarded its queued audio."""
+        """Record that the agent's side discarded its queued audio."""
         self._agent_speech.cleared(at_ms)
         if self.reports and self.reports[-1].speech_began_ms is not None and self.reports[-1].cleared_ms is None:
             self.reports[-1].cleared_ms = at_ms
@@ -118,7 +121,7 @@ class Caller:
         return PartyOutput(frame, turn.digits.get(at, ""), at in turn.held, turn.hangs_up)
 
     def _record_answer(self) -> None:
-        """Assign the answer to the latest turn that ended: audio heard during a turn answers the turn before it."""
+        """Assign the answer to the latest turn that ended. Audio heard during a turn answers the previous turn."""
         if self.reports and self.reports[-1].speech_ended_ms is not None:
             self.reports[-1].answer_arrived_ms = self._agent_speech.arrived_ms
             self.reports[-1].answer_heard_ms = self._agent_speech.heard_ms

@@ -12,11 +12,11 @@ class Clock(Protocol):
         """Seconds of call time."""
 
     async def wait_until(self, moment: float) -> None:
-        """Return at `moment`. If it is past, return after other tasks had a turn."""
+        """Return at `moment`. If `moment` has passed, yield to other tasks first."""
 
 
 class RealTimeClock:
-    """The monotonic clock, times `speed`. Moments are absolute, so delays do not accumulate."""
+    """The monotonic clock multiplied by `speed`. Waits end at absolute times, so delays do not accumulate."""
 
     def __init__(self, speed: float = 1.0) -> None:
         self._speed = speed

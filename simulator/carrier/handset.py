@@ -1,9 +1,11 @@
 """A phone outside the network's process: the client of the handset socket.
 
-`GET /network/handset?from=+1…&to=+1…` places a call; `?answer=+1…` waits for one. The network sends JSON text messages
-(ringing, answered, refused, arrived, cleared, ended) and binary frames: 160 bytes of mu-law, the next 20 ms. The phone
-answers each binary frame with its own next 20 ms. It may also send digits, hold (the line holds the next frame
-back), hang_up, answer and reject.
+`GET /network/handset?from=+1…&to=+1…` places a call; `?answer=+1…` waits for a call. The network sends JSON text
+messages
+(ringing, answered, refused, arrived, cleared, ended) and binary frames of 160 bytes of mu-law (20 ms). The phone
+answers
+each binary frame with its own next 20 ms. It may also send digits, hold (the line delays the next frame), hang_up,
+answer and reject.
 """
 
 import asyncio
@@ -21,7 +23,7 @@ from simulator.carrier.stream_messages import CallIdentity
 
 OnRinging = Callable[[CallIdentity], None]
 
-# The network's answer when another handset waits for a call to the number.
+# The network's status if another handset already waits for a call to the number.
 PHONE_TAKEN = 409
 
 _CONNECT_S = 10.0
@@ -30,8 +32,11 @@ _GOODBYE_S = 10.0
 
 
 class CallRefused(Exception):
-    """The call was not answered. reason: "busy", "rejected", "failed", "no_answer", "unknown_number", "not_called",
-    "phone_taken"…"""
+    """The call was not answered.
+
+    Attributes:
+        reason: "busy", "rejected", "failed", "no_answer", "unknown_number", "not_called", "phone_taken"…
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -48,11 +53,18 @@ async def call_number(
     limit_s: float = 3_600.0,
     on_ringing: OnRinging | None = None,
 ) -> CompletedCall:
-    """Call a number of the network at `base_url` (http://…) and return when the call has ended.
+    """Call a number of the network at `base_url` (http://…) and return after the call has ended.
 
-    In the result, identity.call is the carrier's call id, identity.account the carrier's name, and audio what this
-    phone sent and heard. on_ringing: called with the identity as soon as it is known.
-    Raises CannotConnect and CallRefused.
+    In the result, identity.call is the carrier's call id, identity.account is the carrier's name, and audio is what
+    this
+    phone sent and heard.
+
+    Args:
+        on_ringing: Called with the call's identity as soon as it is known.
+
+    Raises:
+        CannotConnect: The network cannot be reached.
+        CallRefused: The call was not answered.
     """
     socket = await _open(session, base_url, {"from": caller, "to": called})
     return await _Call(socket, party, CallIdentity("", "", "", caller, called), limit_s, on_ringing=on_ringing).run()
@@ -71,11 +83,17 @@ async def answer_call(
     on_ready: Callable[[], None] | None = None,
     on_ringing: OnRinging | None = None,
 ) -> CompletedCall:
-    """Wait for a call to `number` and return when that call has ended. ready: set when the phone can be called, when
-    on_ready is called, too. on_ringing: called with the call's identity.
+    """Wait for a call to `number` and return after that call has ended.
 
-    Raises CannotConnect, and CallRefused when nobody called within `wait_s` ("not_called"), another phone waits at this
-    number ("phone_taken"), the caller gave up, or `reject` is set.
+    Args:
+        ready: Set when the phone can be called. `on_ready` is called at the same time.
+        on_ringing: Called with the call's identity.
+
+    Raises:
+        CannotConnect: The network cannot be reached.
+        CallRefused: Nobody called within `wait_s` ("not_called"), another phone waits at this number ("phone_taken"),
+            the
+            caller gave up, or `reject` is set.
     """
     try:
         socket = await _open(session, base_url, {"answer": number})
@@ -90,7 +108,7 @@ async def answer_call(
 
 
 class _Call:
-    """One call over an open handset socket."""
+    """A call over an open handset socket."""
 
     def __init__(
         self,
@@ -113,8 +131,12 @@ class _Call:
         self._end: StreamEnd | None = None
 
     async def run(self) -> CompletedCall:
-        """Return when the call has ended. Raises CallRefused, and CannotConnect when the network went before the call
-        began."""
+        """Run the call and return after it has ended.
+
+        Raises:
+            CallRefused: The call was not answered.
+            CannotConnect: The network closed the connection before the call began.
+        """
         try:
             await self._exchange_messages()
         finally:

@@ -1,4 +1,4 @@
-"""Noise for a phone line: white, pink or babble; the same for the same seed."""
+"""Noise for a phone line: white, pink or babble. The same seed makes the same noise."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,7 +15,7 @@ _TALKERS = 6
 
 
 class NoiseKind(StrEnum):
-    """The kind of noise."""
+    """The kinds of noise."""
 
     WHITE = "white"
     PINK = "pink"
@@ -24,7 +24,11 @@ class NoiseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Noise under the speech of one turn. snr_db: how far the noise is below the speech."""
+    """Noise under the speech of one turn.
+
+    Attributes:
+        snr_db: How far the noise is below the speech.
+    """
 
     kind: NoiseKind
     snr_db: float
@@ -32,7 +36,7 @@ class Noise:
 
 
 def make_noise(kind: NoiseKind, samples: int, seed: int) -> NDArray[np.float32]:
-    """`samples` samples at 8 kHz with an RMS of 1.0."""
+    """Return `samples` samples at 8 kHz with an RMS of 1.0."""
     random = np.random.default_rng(seed)
     if kind is NoiseKind.BABBLE:
         noise_samples = sum((_talker(random, samples) for _ in range(_TALKERS)), np.zeros(samples))
@@ -50,9 +54,9 @@ def add_noise(clip: Clip, noise: Noise) -> Clip:
 
 
 class LineNoise:
-    """Background noise of a line, under the speech and between it: none, comfort noise or babble.
+    """Background noise of a line under and between speech: none, comfort noise or babble.
 
-    A phone line sends continuously, so digital silence is sent as frames too.
+    A phone line sends continuously, so digital silence is also sent as frames.
     """
 
     def __init__(self, kind: NoiseKind | None = None, level_dbfs: float = -65.0, seed: int = 2) -> None:
@@ -62,7 +66,7 @@ class LineNoise:
             self._loop = np.rint(noise_samples).astype(np.int32)
 
     def frame(self, number: int, voice: bytes = SILENT_FRAME) -> bytes:
-        """Frame `number`: 160 bytes of background noise with `voice` (at most 160 bytes) mixed in."""
+        """Return frame `number`: 160 bytes of background noise with `voice` (at most 160 bytes) mixed in."""
         if self._loop is None:
             return voice.ljust(FRAME, SILENT_FRAME[:1])
         start = number * FRAME % len(self._loop)
@@ -72,7 +76,7 @@ class LineNoise:
 
 
 def _colored(random: np.random.Generator, samples: int, fall: float) -> NDArray[np.float64]:
-    """Noise whose amplitude falls with frequency to the power of `fall` (0: white, 0.5: pink)."""
+    """Return noise whose amplitude falls with the frequency to the power of `fall` (0: white, 0.5: pink)."""
     spectrum = np.fft.rfft(random.standard_normal(samples))
     frequency = np.fft.rfftfreq(samples)
     frequency[0] = np.inf if fall else 1.0
@@ -80,7 +84,7 @@ def _colored(random: np.random.Generator, samples: int, fall: float) -> NDArray[
 
 
 def _talker(random: np.random.Generator, samples: int) -> NDArray[np.float64]:
-    """A voice-like signal without words: a varying pitch with falling harmonics, in syllables."""
+    """Return a voice-like signal without words: a varying pitch with falling harmonics, in syllables."""
     time = np.arange(samples) / RATE
     pitch = random.uniform(95, 220) * (1 + 0.1 * np.sin(2 * np.pi * random.uniform(0.3, 0.9) * time))
     phase = 2 * np.pi * np.cumsum(pitch) / RATE

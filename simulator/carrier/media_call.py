@@ -28,10 +28,11 @@ class BadUrl(ValueError):
 
 
 class CannotConnect(ConnectionError):
-    """The media socket was not opened; the message says why.
+    """The media socket was not opened. The message gives the reason.
 
-    kind: no answer in time, connection refused, an HTTP answer instead of a WebSocket (its status in `status`), or the
-    connection broke.
+    Attributes:
+        kind: No answer in time, connection refused, an HTTP response in place of a WebSocket, or a broken connection.
+        status: The status of the HTTP response; 0 without one.
     """
 
     def __init__(self, message: str, kind: NoSocket = "refused", status: int = 0) -> None:
@@ -42,7 +43,7 @@ class CannotConnect(ConnectionError):
 
 @dataclass(frozen=True, slots=True)
 class CompletedCall:
-    """The result of a call. What the party perceived is in the party itself."""
+    """The result of a call. The party itself stores what it perceived."""
 
     identity: CallIdentity
     end: StreamEnd
@@ -53,9 +54,9 @@ class CompletedCall:
 
 
 def check_url(url: str) -> str:
-    """Return the URL. Raises BadUrl unless it is a ws or wss URL that a carrier accepts.
+    """Return the URL if it is a ws or wss URL that a carrier accepts. Raises BadUrl otherwise.
 
-    Twilio drops a query string or fails with error 31920 (docs: api/errors/31920), so none is allowed.
+    Twilio drops a query string or fails with error 31920 (docs: api/errors/31920), so the URL must not contain one.
     """
     try:
         parts = urlsplit(url)
@@ -82,7 +83,7 @@ async def dial(
     headers: Mapping[str, str] | None = None,
     limit_s: float = 3_600.0,
 ) -> CompletedCall:
-    """Run one call to its end. Raises BadUrl and CannotConnect."""
+    """Run a call to its end. Raises BadUrl or CannotConnect."""
     socket = await connect(session, check_url(url), headers)
     messages: StreamMessages = TelnyxStreamMessages(identity) if carrier == "telnyx" else TwilioStreamMessages(identity)
     stream = MediaStream(socket, messages, party, clock or RealTimeClock(), limit_s=limit_s)
@@ -93,7 +94,7 @@ async def dial(
 async def connect(
     session: aiohttp.ClientSession, url: str, headers: Mapping[str, str] | None = None
 ) -> "AiohttpSocket":
-    """Open the WebSocket. Raises BadUrl and CannotConnect; the message names the cause."""
+    """Open the WebSocket. Raises BadUrl or CannotConnect, whose message names the cause."""
     closing = aiohttp.ClientWSTimeout(ws_close=_CLOSE_S)
     try:
         async with asyncio.timeout(_CONNECT_S):
@@ -122,19 +123,19 @@ class AiohttpSocket:
 
     @property
     def close_code(self) -> int | None:
-        """The code of the close frame; 1005 without one, 1006 when the connection broke (RFC 6455 section 7.1.5)."""
+        """The code of the close frame: 1005 if it had none, 1006 if the connection broke (RFC 6455 section 7.1.5)."""
         code = self._socket.close_code
         return 1005 if code == 0 else code
 
     async def send(self, text: str) -> None:
-        """Raises SocketClosed."""
+        """Send a text message. Raises SocketClosed."""
         try:
             await self._socket.send_str(text)
         except (ConnectionError, aiohttp.ClientError) as error:
             raise SocketClosed(str(error)) from error
 
     async def receive(self) -> str | bytes | None:
-        """Text as str, binary as bytes, None at the end."""
+        """Return the next message: text as str, binary as bytes, None at the end."""
         message = await self._socket.receive()
         if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
             content: str | bytes = message.data
@@ -142,5 +143,5 @@ class AiohttpSocket:
         return None
 
     async def close(self) -> None:
-        """Send a close frame and wait at most two seconds for the answer."""
+        """Send a close frame and wait up to two seconds for the answer."""
         await self._socket.close()

@@ -1,4 +1,4 @@
-"""The carrier's end of a media stream: sends a frame every 20 ms, puts agent audio into the playout buffer."""
+"""The carrier's end of a media stream: sends a frame every 20 ms, and buffers and plays agent audio."""
 
 import asyncio
 from collections import deque
@@ -12,7 +12,7 @@ from simulator.carrier.mulaw import FRAME, FRAME_MS, RATE, SILENT_FRAME
 from simulator.carrier.playout import PlayoutBuffer
 from simulator.carrier.stream_messages import AgentAudio, ClearRequest, MarkRequest, ProtocolFault, StreamMessages
 
-# RFC 6455 section 7.4.1. 1000: the agent's side hung up; 1001: it is shutting down; 1005: it closed without a code.
+# RFC 6455 section 7.4.1. 1000: the agent's side hung up. 1001: it is shutting down. 1005: it closed without a code.
 _ORDERLY = frozenset({1000, 1001, 1005})
 _MAX_FAULTS = 1_000
 
@@ -26,26 +26,30 @@ class Socket(Protocol):
 
     @property
     def close_code(self) -> int | None:
-        """The close frame's code, 1005 when it carried none, 1006 when the connection broke; None while it is open."""
+        """The close frame's code: 1005 if it had none, 1006 if the connection broke. None while the socket is open."""
 
     async def send(self, text: str) -> None:
         """Send a text message. Raises SocketClosed."""
 
     async def receive(self) -> str | bytes | None:
-        """The next message; None when the socket is closed."""
+        """Return the next message; None after the socket was closed."""
 
     async def close(self) -> None:
-        """Close the socket; idempotent."""
+        """Close the socket. Idempotent."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartyOutput:
     """What a party does in the next 20 ms.
 
-    frame: 160 bytes of mu-law. digits: DTMF keys. words: what the party has just said, as the carrier's recognizer
-    writes it, where the carrier recognizes speech (the audio itself is not read). hold: the network holds this frame
-    back until a frame without hold. hang_up: the party ends the call. lost: the frame does not reach the carrier, which
-    sends no message in its place.
+    Attributes:
+        frame: 160 bytes of mu-law.
+        digits: DTMF keys.
+        words: What the party has just said, as the carrier's recognizer writes it. Used if the carrier recognizes
+            speech; the audio is not read.
+        hold: Whether the network delays this frame until a frame without hold.
+        hang_up: Whether the party ends the call.
+        lost: Whether the frame is lost before the carrier, which then sends no message in its place.
     """
 
     frame: bytes
@@ -57,29 +61,31 @@ class PartyOutput:
 
     @property
     def received(self) -> bytes:
-        """The frame as the other side of the line hears it: silence in place of a lost one."""
+        """The frame as the other side of the line hears it. Silence replaces a lost frame."""
         return SILENT_FRAME if self.lost else self.frame
 
 
 class Party(Protocol):
-    """Whoever speaks on the phone."""
+    """A person or machine on the phone."""
 
     def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
-        """Called every 20 ms with the audio that begins to play now."""
+        """Return the party's next 20 ms. Called every 20 ms with the audio that begins to play now."""
 
     def arrived(self, payload: bytes, at_ms: float, begins_ms: float) -> None:
-        """Agent audio reached the carrier; it begins to play at `begins_ms`."""
+        """Handle agent audio that reached the carrier and begins to play at `begins_ms`."""
 
     def cleared(self, at_ms: float) -> None:
-        """The agent's side discarded its queued audio."""
+        """Handle that the agent's side discarded its queued audio."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamEnd:
     """How a stream ended.
 
-    by: the caller hung up, the agent's side closed the socket orderly, the connection broke, the time limit was
-    reached, or the network ended it. code: the socket's close code, 0 without one.
+    Attributes:
+        by: "caller": the caller hung up. "agent": the agent's side closed the socket in order. "broken": the connection
+            broke. "limit": the time limit was reached. "network": the network ended the stream.
+        code: The socket's close code; 0 if there is none.
     """
 
     by: Literal["caller", "agent", "broken", "limit", "network"]
@@ -89,7 +95,7 @@ class StreamEnd:
 
 @dataclass(frozen=True, slots=True)
 class StreamFault:
-    """A violation of the protocol by the agent's side."""
+    """A protocol violation by the agent's side."""
 
     at_ms: float
     code: str
@@ -104,12 +110,21 @@ class _HeldFrame:
 
 
 class MessageExchange:
-    """The messages of one stream over its socket; the owner paces it.
+    """The messages of a stream over its socket. The owner paces them.
 
-    Every 20 ms the owner calls `next_audio`, then the party's tick, then `push`; `listen` runs concurrently. `end` is
-    how the stream ended (the first reason counts) and `ended` is set with it. party: is notified of agent audio, in ms
-    of `now_ms`. origin_ms: when the stream's first frame was heard, on that clock. faults: protocol violations of the
-    agent's side. marks, clears: how many it sent. has_audio: whether it sent audio.
+    Every 20 ms, the owner calls `next_audio`, then the party's tick, then `push`. `listen` runs concurrently.
+
+    Attributes:
+        end: How the stream ended. Only the first reason counts.
+        ended: Set together with `end`.
+        origin_ms: When the stream's first frame was heard, on the clock of `now_ms`.
+        faults: Protocol violations of the agent's side.
+        marks: Number of marks that the agent's side sent.
+        clears: Number of clears that the agent's side sent.
+        has_audio: Whether the agent's side sent audio.
+
+    Args:
+        party: Notified of agent audio, in ms on the clock of `now_ms`.
     """
 
     def __init__(
@@ -136,28 +151,30 @@ class MessageExchange:
         self._number = self._chunk = 0
 
     def finish(self, end: StreamEnd) -> None:
-        """End the stream, unless it has ended."""
+        """End the stream if it has not ended yet."""
         self.end = self.end or end
         self.ended.set()
 
     def connection_lost(self, error: SocketClosed) -> None:
-        """End the stream because the socket did not accept a message; without a close frame the code is 1006 (RFC
-        6455, 7.1.5)."""
+        """End the stream because the socket did not accept a message.
+
+        Without a close frame, the code is 1006 (RFC 6455, 7.1.5).
+        """
         self.finish(StreamEnd("broken", self._socket.close_code or 1006, str(error)))
 
     async def begin(self) -> None:
-        """Send connected and start. Raises SocketClosed."""
+        """Send `connected` and `start`. Raises SocketClosed."""
         await self._send(self._messages.connected())
         await self._send(self._messages.start())
 
     def next_audio(self) -> bytes:
-        """The next 20 ms that the party hears."""
+        """Return the next 20 ms that the party hears."""
         played = self._playout.advance(FRAME)
         self._reached_marks = played.marks
         return played.audio
 
     async def push(self, output: PartyOutput) -> None:
-        """Send the marks that were reached and what the party did. Raises SocketClosed."""
+        """Send the reached marks and the party's frame and keys. Raises SocketClosed."""
         for name in self._reached_marks:
             await self._send(self._messages.mark(name))
         at_ms = self._number * FRAME_MS
@@ -172,7 +189,7 @@ class MessageExchange:
             await self._send(self._messages.dtmf(digit))
 
     async def stop(self) -> None:
-        """Send stop. Raises SocketClosed."""
+        """Send `stop`. Raises SocketClosed."""
         await self._send(self._messages.stop())
 
     async def listen(self) -> None:
@@ -186,7 +203,7 @@ class MessageExchange:
         self.finish(StreamEnd("agent" if code in _ORDERLY else "broken", code))
 
     async def close(self) -> None:
-        """Close the socket; idempotent."""
+        """Close the socket. Idempotent."""
         await self._socket.close()
 
     async def _handle(self, message: str | bytes) -> None:
@@ -227,9 +244,10 @@ class MessageExchange:
 
 
 class MediaStream:
-    """A call that consists of one stream; runs until either side ends it.
+    """A call that consists of one stream. It runs until either side ends it.
 
-    audio: both sides so far. faults: protocol violations of the agent's side. marks, clears: how many it sent.
+    Attributes:
+        audio: The audio of both sides so far.
     """
 
     def __init__(
@@ -255,20 +273,20 @@ class MediaStream:
 
     @property
     def marks(self) -> int:
-        """How many marks the agent's side sent."""
+        """Number of marks that the agent's side sent."""
         return self._exchange.marks
 
     @property
     def clears(self) -> int:
-        """How often the agent's side cleared the buffer."""
+        """Number of times that the agent's side cleared the buffer."""
         return self._exchange.clears
 
     def hang_up(self) -> None:
-        """End the stream at the next frame, as when the call is ended by REST."""
+        """End the stream at the next frame, like a REST request that ends the call."""
         self._exchange.finish(StreamEnd("caller"))
 
     async def run(self) -> StreamEnd:
-        """Send connected and start, run the call to its end and close the socket."""
+        """Send `connected` and `start`, run the call to its end, and close the socket."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 reader = tasks.create_task(self._exchange.listen())
@@ -289,7 +307,7 @@ class MediaStream:
             self._exchange.connection_lost(error)
 
     async def _send_frames(self) -> None:
-        """One frame every 20 ms on an absolute clock: a late frame does not delay the ones after it."""
+        """Send a frame every 20 ms on an absolute clock. A late frame does not delay later frames."""
         number = 0
         while self._exchange.end is None:
             await self._clock.wait_until(self._origin + number * FRAME_MS / 1_000)

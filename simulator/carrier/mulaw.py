@@ -34,26 +34,26 @@ _CODES = _encoding_table()
 
 
 def decode(ulaw: bytes | bytearray) -> NDArray[np.int16]:
-    """Mu-law bytes to 16-bit samples, one for one."""
+    """Convert mu-law bytes to 16-bit samples, one sample per byte."""
     return _LINEAR[np.frombuffer(ulaw, dtype=np.uint8)]
 
 
 def encode(samples: NDArray[np.int16]) -> bytes:
-    """16-bit samples to mu-law bytes, one for one."""
+    """Convert 16-bit samples to mu-law bytes, one byte per sample."""
     return _CODES[samples.astype(np.int32) + 32_768].tobytes()
 
 
 def mix(one: bytes, other: bytes) -> bytes:
-    """The sum of two pieces of mu-law audio of the same length, clipped."""
+    """Return the clipped sum of two pieces of mu-law audio with equal length."""
     total = decode(one).astype(np.int32) + decode(other).astype(np.int32)
     return encode(np.clip(total, -32_768, 32_767).astype(np.int16))
 
 
 def to_float(samples: NDArray[np.int16]) -> NDArray[np.float32]:
-    """16-bit samples to -1.0..1.0."""
+    """Convert 16-bit samples to the range -1.0..1.0."""
     return samples.astype(np.float32) / np.float32(32_768)
 
 
 def to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
-    """Samples of -1.0..1.0 to 16 bits, clipped."""
+    """Convert samples in the range -1.0..1.0 to 16 bits, clipped."""
     return np.asarray(np.rint(np.clip(samples, -1.0, 1.0) * 32_767.0), dtype=np.int16)

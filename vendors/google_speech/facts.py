@@ -122,7 +122,9 @@ _VOICES: Final = (
 
 
 def _takes_ipa(options: Mapping[str, Any]) -> bool:
-    """Return whether the voice accepts IPA. Only Chirp 3: HD does, as a list beside the text ("Custom pronunciations")."""
+    """Return whether the voice accepts IPA. Only Chirp 3: HD does, as a list beside the text ("Custom
+    pronunciations").
+    """
     return bool(options.get("model", STREAMING) == STREAMING)
 
 

@@ -1,1 +1,1 @@
-"""A simulated phone network: phones, and carriers that are driven by REST."""
+"""A simulated phone network: phones, and carriers that are controlled through REST."""

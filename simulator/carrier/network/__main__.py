@@ -17,7 +17,9 @@ _DRAIN_S = 2.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Return the exit code: 0 after a clean stop, 1 for an OS error (listening, state), 2 for a bad config."""
+    """Run the network. Returns the exit code: 0 after a clean stop, 1 for an OS error (port, state), 2 for an invalid
+    config.
+    """
     arguments = _parser().parse_args(argv)
     try:
         config = read_config(arguments.config, f"http://{arguments.host}:{arguments.port}")

@@ -1,8 +1,8 @@
-"""Numbers that can be bought: the same each time, most of them from ranges reserved for fiction.
+"""Numbers that can be bought. The list is always the same, and most numbers come from ranges reserved for fiction.
 
-Sources: NANPA's 555 line numbers; Ofcom's for drama (020 7946 0xxx, 0161 496 0xxx, 0808 157 0xxx) and
-Bundesnetzagentur's for media (030 23125 xxx, 0152 28817386 and after). Validators reject Ofcom's mobile numbers for
-drama, so British mobiles are ordinary ones.
+Sources: NANPA's 555 line numbers; Ofcom's numbers for drama (020 7946 0xxx, 0161 496 0xxx, 0808 157 0xxx) and
+Bundesnetzagentur's numbers for media (030 23125 xxx, 0152 28817386 and after). Validators reject Ofcom's mobile numbers
+for drama, so British mobile numbers are ordinary ones.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _TOLL_FREE = ("833", "844", "855", "866", "877", "888")
 
 @dataclass(frozen=True, slots=True)
 class AvailableNumber:
-    """A number that exists: E.164, ISO country, kind; locality and region are "" without one."""
+    """A number that can be bought. The locality and region are empty if unknown."""
 
     phone_number: str
     country: str
@@ -34,9 +34,10 @@ class AvailableNumber:
 
 
 def list_available_numbers(country: str, kind: NumberKind, area_code: str = "") -> Iterator[AvailableNumber]:
-    """Every number of that kind, in a fixed order, bought or not; none for an unknown country.
+    """Yield all numbers of a kind in a fixed order, whether bought or not. Yields nothing for an unknown country.
 
-    area_code: the national destination code, as 415 in the US or 20 in GB.
+    Args:
+        area_code: The national destination code, such as 415 in the US or 20 in GB. Empty for all codes.
     """
     for prefix, digits, locality, region in _ranges(country, kind, area_code):
         for number in range(10**digits):
@@ -44,7 +45,7 @@ def list_available_numbers(country: str, kind: NumberKind, area_code: str = "") 
 
 
 def _ranges(country: str, kind: NumberKind, area_code: str) -> Iterator[tuple[str, int, str, str]]:
-    """Prefix, number of digits after the prefix, locality, region."""
+    """Yield prefix, number of digits after the prefix, locality and region of each range."""
     match country, kind:
         case (("US" | "CA"), "local"):
             for code in [area_code] if area_code else _AREAS:

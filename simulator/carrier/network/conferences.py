@@ -1,4 +1,4 @@
-"""Conferences of two lines. Carriers' may have more; this network mixes no audio."""
+"""Conferences of two lines. Carriers allow more participants, but this network cannot mix audio."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -9,12 +9,17 @@ _LONGEST_S = 14_400.0
 
 
 class ConferenceFull(Exception):
-    """The conference has two participants already."""
+    """The conference already has two participants."""
 
 
 @dataclass(slots=True, eq=False)
 class Conference:
-    """free: the first participant has stopped waiting for the second. over: one of them has left."""
+    """A conference.
+
+    Attributes:
+        free: Set when the first participant no longer waits for the second.
+        over: Set when a participant has left.
+    """
 
     first: Line | None = None
     second: Line | None = None
@@ -22,8 +27,10 @@ class Conference:
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def join(self, line: Line) -> None:
-        """Take part until this line or the other one leaves; alone, the participant hears silence. Hangs up neither.
-        Cancelled, it leaves. Raises ConferenceFull."""
+        """Take part until this line or the other line leaves. A single participant hears silence.
+
+        Neither line is hung up. If the call is canceled, the line leaves. Raises ConferenceFull.
+        """
         if self.first is None:
             self.first = line
             return await self._wait(line)
@@ -54,13 +61,13 @@ class Conference:
 
 
 class Conferences:
-    """The conferences of an account, by name. One that is over is forgotten, so that its name begins another."""
+    """The conferences of an account by name. An ended conference is dropped, so its name can begin a new one."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, Conference] = {}
 
     def open(self, name: str) -> Conference:
-        """The conference of this name that goes on, or a new one."""
+        """Return the running conference with this name, or a new conference."""
         known = self._by_name.get(name)
         if known is None or known.over.is_set():
             known = self._by_name[name] = Conference()

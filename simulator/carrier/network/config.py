@@ -17,12 +17,14 @@ _SHARED_KEY = ("shared_key_id", "shared_key_secret")
 
 
 class ConfigError(ValueError):
-    """The configuration is invalid; the message names the field."""
+    """The configuration is invalid. The message names the field."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeededNumber:
-    """A number that an account owns from the start. The two URLs are for Twilio; Telnyx has one webhook URL per app."""
+    """A number that an account owns from the start. Only Twilio uses the two URLs, because Telnyx has one webhook URL
+    per app.
+    """
 
     carrier: CarrierName
     phone_number: str
@@ -34,8 +36,11 @@ class SeededNumber:
 class NetworkConfig:
     """The configuration of a network.
 
-    public_url: where the network is reached, without a trailing slash. twilio, telnyx: None without that carrier.
-    default: what numbers without a subscriber do; None: they do not exist.
+    Attributes:
+        public_url: The network's public URL without a trailing slash.
+        twilio: None for a network without Twilio.
+        telnyx: None for a network without Telnyx.
+        default: Behavior of numbers without a subscriber. None: such numbers do not exist.
     """
 
     public_url: str = ""
@@ -46,7 +51,7 @@ class NetworkConfig:
 
 
 def read_config(path: Path, listens_at: str = "") -> NetworkConfig:
-    """Read the file. listens_at: the public URL if the file has none. Raises ConfigError and OSError."""
+    """Read the file. `listens_at` is the public URL if the file sets none. Raises ConfigError or OSError."""
     try:
         fields = json.loads(path.read_text())
     except ValueError as error:
@@ -55,7 +60,7 @@ def read_config(path: Path, listens_at: str = "") -> NetworkConfig:
 
 
 def make_config(fields: Mapping[str, object], listens_at: str = "") -> NetworkConfig:
-    """Read parsed JSON. Raises ConfigError."""
+    """Read decoded JSON. Raises ConfigError."""
     _check_fields(fields, "the file", "public_url", "twilio", "telnyx", "numbers", "default")
     public = (_text(fields, "public_url", "", "") or listens_at).rstrip("/")
     default = _text(fields, "default", "", "")

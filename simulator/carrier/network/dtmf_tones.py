@@ -13,7 +13,7 @@ _GAP_MS = 100
 
 
 def dtmf_tones(digits: str, ms: int = _KEY_MS) -> bytes:
-    """DTMF tones (ITU-T Q.23) of 0-9 * # A-D as mu-law; w pauses 0.5 s, W 1 s. Raises ValueError."""
+    """Return DTMF tones (ITU-T Q.23) of 0-9 * # A-D as mu-law; w pauses 0.5 s, W 1 s. Raises ValueError."""
     return b"".join(_key(digit, ms) for digit in digits)
 
 

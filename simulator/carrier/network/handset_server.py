@@ -31,7 +31,9 @@ class HandsetServer:
         self._open: set[HandsetConnection] = set()
 
     async def open(self, request: web.Request) -> web.StreamResponse:
-        """Serve one handset; 400 without `from` and `to`, or `answer`; 409 when another one waits at the number."""
+        """Serve a handset. Returns 400 without `from` and `to`, or `answer`; 409 if another handset waits at the
+        number.
+        """
         query = request.query
         if "answer" not in query and not ("from" in query and "to" in query):
             return web.json_response({"error": "from and to, or answer, must be given"}, status=400)
@@ -90,7 +92,7 @@ class HandsetServer:
             self._network.subscribers[number] = before
 
     async def _run_handset(self, handset: HandsetConnection, call: Coroutine[Any, Any, None]) -> None:
-        """Read and write during the call. A handset that disconnects during it hangs up."""
+        """Read and write during the call. If the handset disconnects, it hangs up."""
         reading = asyncio.create_task(handset.read())
         writing = asyncio.create_task(handset.write())
         calling = asyncio.ensure_future(call)
@@ -99,7 +101,7 @@ class HandsetServer:
             await asyncio.wait({reading, calling}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._open.discard(handset)
-            # Also when the handler is cancelled: the call ends at its next frame, as if the caller hung up.
+            # Also applies if the handler is canceled: the call ends at its next frame, as if the caller hung up.
             handset.hang_up()
             await asyncio.wait({calling}, timeout=_CLOSE_S)
             writing.cancel()
@@ -113,7 +115,7 @@ class HandsetServer:
 
 
 async def _run_answered_call(handset: HandsetConnection, phone: RemotePhone, party: RemoteParty) -> None:
-    """Run the call that comes; return without one when the handset disconnects first."""
+    """Run the incoming call. Returns if the handset disconnects before a call."""
     disconnected = asyncio.ensure_future(handset.hung_up.wait())
     try:
         waiting: set[asyncio.Future[Any]] = {phone.line, disconnected}

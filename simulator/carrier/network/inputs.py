@@ -1,4 +1,4 @@
-"""Reads the JSON bodies of the network's own HTTP interface; errors name the field."""
+"""Reads the JSON bodies of the network's own HTTP interface. Errors name the invalid field."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,7 +44,9 @@ def read_subscriber(body: object) -> Subscriber:
 
 
 def read_faults(body: object) -> tuple[DeliveryFaults, Mapping[str, list[int]]]:
-    """Read webhook faults, and by field the statuses of failing REST requests. Raises ValueError, naming the field."""
+    """Read webhook faults, and for each field the statuses of failing REST requests. Raises ValueError, which names the
+    field.
+    """
     if not isinstance(body, dict):
         raise ValueError("the body must be an object")
     known = ("duplicate", "shuffle_s", "delay_s", "drop_first", *_TELNYX, *_REST)
@@ -61,7 +63,7 @@ def read_faults(body: object) -> tuple[DeliveryFaults, Mapping[str, list[int]]]:
 
 
 def read_telnyx_faults(body: Mapping[str, object]) -> TelnyxFaults:
-    """Read the account's faults, see TelnyxFaults. Raises ValueError, naming the field."""
+    """Read the account's faults (see TelnyxFaults). Raises ValueError, which names the field."""
     refused = body.get("telnyx_refuses", {})
     if not isinstance(refused, dict) or not all(isinstance(tag, str) for tag in refused.values()):
         raise ValueError("telnyx_refuses must be an object with texts")

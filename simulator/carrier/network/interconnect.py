@@ -1,16 +1,20 @@
-"""A call between two numbers of carriers: the calling side's phone and the called side's caller are connected."""
+"""A call between numbers of two carriers. It connects the calling side's phone with the called side's caller."""
 
 from collections import deque
 
 from simulator.carrier.media_stream import PartyOutput
 from simulator.carrier.mulaw import SILENT_FRAME
 
-# Frames that one end may be ahead of the other; beyond that the oldest are dropped.
+# Maximum number of frames that one end may be ahead of the other. Older frames are dropped.
 _MAX_AHEAD = 10
 
 
 class InterconnectEnd:
-    """A party that plays what the other end hears, one or two frames later. ended: set when the call has ended."""
+    """A party that plays what the other end hears, one or two frames later.
+
+    Attributes:
+        ended: Whether the call has ended.
+    """
 
     def __init__(self) -> None:
         self.ended = False
@@ -18,7 +22,7 @@ class InterconnectEnd:
         self._frames: deque[bytes] = deque(maxlen=_MAX_AHEAD)
 
     def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
-        """Pass the heard frame to the other end; return what the other end heard."""
+        """Pass the heard frame to the other end. Returns what the other end heard."""
         if self.other is not None:
             self.other.queue(heard)
         return PartyOutput(self._frames.popleft() if self._frames else SILENT_FRAME, hang_up=self.ended)
@@ -28,14 +32,14 @@ class InterconnectEnd:
         self._frames.append(frame)
 
     def arrived(self, payload: bytes, at_ms: float, begins_ms: float) -> None:
-        """Nothing to do: audio is passed on when it plays."""
+        """Do nothing, because audio is passed on when it plays."""
 
     def cleared(self, at_ms: float) -> None:
-        """Nothing to do: audio that was discarded never plays."""
+        """Do nothing, because discarded audio never plays."""
 
 
 def make_interconnect() -> tuple[InterconnectEnd, InterconnectEnd]:
-    """Two connected ends."""
+    """Return two connected ends."""
     near, far = InterconnectEnd(), InterconnectEnd()
     near.other, far.other = far, near
     return near, far

@@ -1,4 +1,4 @@
-"""The numbers that were bought and their settings; optionally stored in a file."""
+"""The bought numbers and their settings, optionally stored in a file."""
 
 import json
 import os
@@ -15,7 +15,12 @@ class NumberTaken(Exception):
 
 @dataclass(slots=True)
 class OwnedNumber:
-    """A bought number. id: the carrier's id. settings: by the carrier's names."""
+    """A bought number.
+
+    Attributes:
+        id: The carrier's id.
+        settings: Settings by the carrier's names.
+    """
 
     carrier: str
     phone_number: str
@@ -24,9 +29,11 @@ class OwnedNumber:
 
 
 class Inventory:
-    """The bought numbers of all carriers, in the order of purchase. Changes are written to `path` (JSON), if given.
+    """The bought numbers of all carriers, in the order of purchase. Changes are written to `path` (JSON) if it is set.
 
-    Raises OSError when the file cannot be read or written, and ValueError when its content is invalid.
+    Raises:
+        OSError: The file cannot be read or written.
+        ValueError: The file's content is invalid.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -36,15 +43,15 @@ class Inventory:
             self._owned = {entry.phone_number: entry for entry in _read(path)}
 
     def get(self, number: str) -> OwnedNumber | None:
-        """The number; None when nobody owns it."""
+        """Return the number; None if nobody owns it."""
         return self._owned.get(number)
 
     def of(self, carrier: str) -> list[OwnedNumber]:
-        """The numbers of one carrier, oldest first."""
+        """Return the numbers of a carrier, oldest first."""
         return [owned for owned in self._owned.values() if owned.carrier == carrier]
 
     def by_id(self, carrier: str, id: str) -> OwnedNumber | None:
-        """A carrier's number by its id."""
+        """Return a carrier's number by its id; None if there is none."""
         return next((owned for owned in self.of(carrier) if owned.id == id), None)
 
     def add(self, owned: OwnedNumber) -> None:
@@ -60,7 +67,7 @@ class Inventory:
         self._save()
 
     def remove(self, number: str) -> None:
-        """Remove a number; do nothing when nobody owns it."""
+        """Remove a number. Does nothing if nobody owns it."""
         if self._owned.pop(number, None) is not None:
             self._save()
 

@@ -1,4 +1,4 @@
-"""The line of an answered phone: one clock from answer to hang-up, one endpoint at a time at its other end."""
+"""The line of an answered phone, with one clock from answer to hang-up and one endpoint at a time."""
 
 import asyncio
 import math
@@ -25,12 +25,17 @@ from simulator.carrier.stream_messages import StreamMessages
 
 
 class Line:
-    """The line of a phone from answer to hang-up. Needs a running event loop: its frames start at once.
+    """The line of a phone from answer to hang-up. Needs a running event loop, because its frames start immediately.
 
-    over: set when the party hung up (`by` is then "caller") or `hang_up` was called ("network"). audio: what the party
-    sent and heard on one time line, with the gaps between streams. faults: protocol violations on all streams so far.
-    last_end: how the last stream ended. has_agent: whether audio came on a stream. on_words: gets what the party has
-    said. Only one of `stream`, `play`, `wait` and `bridge` may run at a time.
+    Only one of `stream`, `play`, `wait` and `bridge` may run at a time.
+
+    Attributes:
+        over: Set when the party hung up (`by` is then "caller") or `hang_up` was called ("network").
+        audio: What the party sent and heard on a common time line, including the gaps between streams.
+        faults: Protocol violations on all streams so far.
+        last_end: How the last stream ended.
+        has_agent: Whether a stream delivered audio.
+        on_words: Called with what the party has said.
     """
 
     def __init__(self, party: Party, clock: Clock) -> None:
@@ -52,7 +57,7 @@ class Line:
 
     @property
     def at_ms(self) -> int:
-        """The time of the next frame: how long the line has been up, in media time."""
+        """Media time of the next frame: how long the line has been up."""
         return self._number * FRAME_MS
 
     async def stream(
@@ -66,7 +71,7 @@ class Line:
     ) -> StreamEnd:
         """Connect the line to an agent's media socket until the socket, the network or the line ends the stream.
 
-        Raises BadUrl and CannotConnect. The line stays up in silence then, as after a stream.
+        Raises BadUrl or CannotConnect. In that case, the line stays up in silence, as after a stream.
         """
         socket = await self._open_socket(connect(session, check_url(url), headers))
         if socket is None:
@@ -85,26 +90,26 @@ class Line:
         return exchange.end or StreamEnd("broken")
 
     async def play(self, ulaw: bytes) -> None:
-        """Play audio; return when it was played, `interrupt` was called, or the line ended."""
+        """Play audio. Returns when the audio was played, `interrupt` was called, or the line ended."""
         if ulaw:
             self._party.arrived(ulaw, self.now_ms(), float(self.at_ms))
         await self._run_sound(SoundEndpoint(ulaw, math.ceil(len(ulaw) / FRAME)))
 
     def overlay(self, ulaw: bytes) -> None:
-        """Mix audio into what the party hears from now on, whatever is at the other end."""
+        """Mix audio into what the party hears from now on, whatever the endpoint is."""
         self._party.arrived(ulaw, self.now_ms(), float(self.at_ms))
         self._overlay += ulaw
 
     async def wait(self, seconds: float) -> None:
-        """Wait in silence, in media time; ends early at `interrupt` or the end of the line."""
+        """Wait in silence for a media time. Ends early at `interrupt` or at the end of the line."""
         await self._run_sound(SoundEndpoint(b"", math.ceil(seconds * 1_000 / FRAME_MS)))
 
     async def gather(self, ulaw: bytes, wait_s: float, most: int) -> str:
-        """Play audio and wait for up to `most` keys, `wait_s` after the sound or the last key; return them."""
+        """Play audio and return up to `most` keys. Ends `wait_s` after the sound or the last key."""
         return (await self.gather_input(ulaw, wait_s, most, takes_words=False))[0]
 
     async def gather_input(self, ulaw: bytes, wait_s: float, most: int, *, takes_words: bool) -> tuple[str, str]:
-        """The same for keys, or words; returns both, of which one is empty."""
+        """Play audio and wait as in `gather`, for keys or words. Returns both, one of which is empty."""
         if ulaw:
             self._party.arrived(ulaw, self.now_ms(), float(self.at_ms))
         endpoint = KeypadEndpoint(ulaw, math.ceil(wait_s * 1_000 / FRAME_MS), most, takes_words=takes_words)
@@ -112,7 +117,7 @@ class Line:
         return endpoint.keys, endpoint.words
 
     async def bridge(self, other: "Line") -> None:
-        """Connect two lines until one of them ends or `interrupt` is called. Hangs up neither."""
+        """Connect two lines until either ends or `interrupt` is called. Neither line is hung up."""
         mine, theirs = make_bridge()
         try:
             self._attach(mine)
@@ -123,7 +128,7 @@ class Line:
             other._detach(theirs)
 
     def end_stream(self) -> None:
-        """End the stream, also one that is being opened; do nothing without one."""
+        """End the stream, even if it is still being opened. Does nothing without a stream."""
         self._cancel_connect()
         if isinstance(self._endpoint, StreamEndpoint):
             self._endpoint.finish("network")
@@ -139,7 +144,7 @@ class Line:
         self._end("network")
 
     async def closed(self) -> None:
-        """Wait until the line has ended and its frames have stopped. Raises what the party raised."""
+        """Wait until the line has ended and its frames have stopped. Raises errors of the party."""
         await self._task
 
     def now_ms(self) -> float:
@@ -149,7 +154,7 @@ class Line:
     # --- Frames ---------------------------------------------------------------------------------------------------
 
     async def _run_frames(self) -> None:
-        """One frame every 20 ms on an absolute clock: a late frame does not delay the ones after it."""
+        """Run a frame every 20 ms on an absolute clock. A late frame does not delay later frames."""
         try:
             while not self.over.is_set():
                 await self._clock.wait_until(self._origin + self.at_ms / 1_000)
@@ -188,7 +193,7 @@ class Line:
     # --- Endpoints -----------------------------------------------------------------------------------------------
 
     async def _open_socket(self, opening: Coroutine[Any, Any, AiohttpSocket]) -> AiohttpSocket | None:
-        """The open socket; None when the line ended or `end_stream` was called first."""
+        """Return the open socket; None if the line ended or `end_stream` was called first."""
         if self.over.is_set():
             opening.close()
             return None
@@ -205,7 +210,7 @@ class Line:
             self._connecting = None
         if not self._connect_cancelled:
             return socket
-        await socket.close()  # opened at the moment at which it was cancelled
+        await socket.close()  # opened at the moment it was canceled
         return None
 
     def _cancel_connect(self) -> None:
@@ -237,7 +242,7 @@ class Line:
             self._detach(endpoint)
 
     def _attach(self, endpoint: LineEndpoint) -> None:
-        """Raises RuntimeError when the line has an endpoint: a bug of the network."""
+        """Set the endpoint. Raises RuntimeError if the line already has an endpoint, which is a bug of the network."""
         if self._endpoint is not None:
             raise RuntimeError("the line already has an endpoint")
         if self.over.is_set():

@@ -1,4 +1,4 @@
-"""What can be at the other end of a line: an agent's media socket, a sound or silence, or another line."""
+"""The possible endpoints of a line: an agent's media socket, a sound or silence, keys, or another line."""
 
 import asyncio
 from collections import deque
@@ -9,36 +9,40 @@ from simulator.carrier.mulaw import FRAME, SILENCE, SILENT_FRAME
 
 EndedBy = Literal["caller", "network"]
 
-# Frames that one line of a bridge may be ahead of the other; beyond that the oldest are dropped.
+# Maximum number of frames that one line of a bridge may be ahead of the other. Older frames are dropped.
 _MAX_BRIDGED = 10
 
 
 class LineEndpoint(Protocol):
-    """The other end of a line. For each frame the line calls `next_audio`, then `push`."""
+    """The other end of a line. For each frame, the line calls `next_audio` and then `push`."""
 
     def next_audio(self) -> bytes:
-        """The next 160 bytes that the party hears."""
+        """Return the next 160 bytes that the party hears."""
 
     async def push(self, output: PartyOutput) -> None:
-        """Receive what the party did in these 20 ms."""
+        """Process what the party did in these 20 ms."""
 
     def finish(self, by: EndedBy) -> None:
-        """End the endpoint: the party hung up, or the network ended it. Idempotent."""
+        """End the endpoint, because the party hung up or the network ended it. Idempotent."""
 
 
 class StreamEndpoint:
-    """An agent's media socket. started: the start message was sent; the line is silent before."""
+    """An agent's media socket.
+
+    Attributes:
+        started: Whether the start message was sent. The line is silent before that.
+    """
 
     def __init__(self, exchange: MessageExchange) -> None:
         self.started = False
         self._exchange = exchange
 
     def next_audio(self) -> bytes:
-        """Audio from the playout buffer."""
+        """Return audio from the playout buffer."""
         return self._exchange.next_audio() if self.started else SILENT_FRAME
 
     async def push(self, output: PartyOutput) -> None:
-        """Send the frame; a socket that does not accept it ends the stream, not the line."""
+        """Send the frame. If the socket does not accept it, the stream ends but the line stays up."""
         if not self.started or self._exchange.end is not None:
             return
         try:
@@ -52,7 +56,7 @@ class StreamEndpoint:
 
 
 class SoundEndpoint:
-    """A sound, or silence, for a number of frames; the party's audio is discarded."""
+    """A sound or silence for a number of frames. The party's audio is discarded."""
 
     def __init__(self, ulaw: bytes, frames: int) -> None:
         self.done = asyncio.Event()
@@ -61,7 +65,7 @@ class SoundEndpoint:
         self._at = 0
 
     def next_audio(self) -> bytes:
-        """The next frame of the sound; sets `done` when the last one was played."""
+        """Return the next frame of the sound. Sets `done` after the last frame."""
         if self._left <= 0:
             self.done.set()
             return SILENT_FRAME
@@ -79,8 +83,10 @@ class SoundEndpoint:
 
 
 class KeypadEndpoint:
-    """A sound, then silence, until `most` keys were pressed, or none for `wait` frames. A key ends the sound. With
-    `takes_words`, words end it, too, and the wait."""
+    """A sound, then silence, until `most` keys were pressed or `wait` frames passed without a key.
+
+    A key ends the sound. With `takes_words`, words end the sound and the wait, too.
+    """
 
     def __init__(self, ulaw: bytes, wait: int, most: int, *, takes_words: bool = False) -> None:
         self.done = asyncio.Event()
@@ -91,7 +97,7 @@ class KeypadEndpoint:
         self._most = most
 
     def next_audio(self) -> bytes:
-        """The next frame of the sound; sets `done` when nothing was pressed for too long after it."""
+        """Return the next frame of the sound. Sets `done` if no key was pressed for too long after the sound."""
         piece = self._ulaw[self._at : self._at + FRAME]
         self._at += FRAME
         if piece:
@@ -102,7 +108,7 @@ class KeypadEndpoint:
         return SILENT_FRAME
 
     async def push(self, output: PartyOutput) -> None:
-        """Take the keys, or the words."""
+        """Take keys or words."""
         if output.words and self._takes_words and not self.keys:
             self.words = output.words
             self.done.set()
@@ -118,7 +124,7 @@ class KeypadEndpoint:
 
 
 class BridgeEndpoint:
-    """One end of a bridge between two lines; what is pushed plays at the other end, at most one frame later."""
+    """One end of a bridge between two lines. Pushed audio plays at the other end, at most one frame later."""
 
     def __init__(self, done: asyncio.Event) -> None:
         self.done = done
@@ -126,7 +132,7 @@ class BridgeEndpoint:
         self.waiting: deque[bytes] = deque(maxlen=_MAX_BRIDGED)
 
     def next_audio(self) -> bytes:
-        """The oldest frame of the other line."""
+        """Return the oldest frame of the other line."""
         return self.waiting.popleft() if self.waiting else SILENT_FRAME
 
     async def push(self, output: PartyOutput) -> None:
@@ -140,7 +146,7 @@ class BridgeEndpoint:
 
 
 def make_bridge() -> tuple[BridgeEndpoint, BridgeEndpoint]:
-    """Two connected ends with a common `done`."""
+    """Return two connected ends with a shared `done`."""
     done = asyncio.Event()
     one, two = BridgeEndpoint(done), BridgeEndpoint(done)
     one.other, two.other = two, one

@@ -1,4 +1,4 @@
-"""The phone network around the carriers: people who call their numbers, and phones that they can ring."""
+"""The phone network around the carriers: people who call the carriers' numbers, and phones that carriers ring."""
 
 import asyncio
 import weakref
@@ -24,7 +24,7 @@ _MAX_JOURNAL = 1_000
 
 
 class NotAnswered(Exception):
-    """A phone was rung but not answered."""
+    """A phone rang but was not answered."""
 
     def __init__(self, reason: UnansweredReason) -> None:
         super().__init__(reason)
@@ -33,7 +33,7 @@ class NotAnswered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """A phone is rung. carrier, call_id: by which carrier in which call; "" if unknown."""
+    """A ringing phone. The carrier and call id are empty if unknown."""
 
     caller: str
     called: str
@@ -45,19 +45,21 @@ class Phone(Protocol):
     """A phone whose owner decides whether to answer."""
 
     async def ring(self, ring: Ring) -> Party:
-        """Return the party that answered. Raises NotAnswered. Cancelled when the caller gives up."""
+        """Return the party that answered. Raises NotAnswered. The call is canceled if the caller gives up."""
 
     def answered(self, line: Line) -> None:
-        """Called with the line after the phone was answered."""
+        """Handle the answered line. Called after the phone was answered."""
 
 
 @dataclass(slots=True)
 class Subscriber:
     """A phone that can be called.
 
-    ring_s: how long it rings until it is answered, busy or rejected. party: makes the party that answers, one per call;
-    None: a silent party, or an answering machine. greeting_s: length of a machine's greeting with its beep. phone:
-    decides instead of `behavior`.
+    Attributes:
+        ring_s: How long the phone rings until it is answered, busy or rejected.
+        party: Makes the answering party, one per call. None: a silent party, or an answering machine.
+        greeting_s: Length of a machine's greeting, including its beep.
+        phone: Decides in place of `behavior`.
     """
 
     behavior: Behavior = "answer"
@@ -69,7 +71,7 @@ class Subscriber:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredPhone:
-    """A phone that was answered by a person, or by a machine whose beep ends `greeting_s` after the answer."""
+    """A phone answered by a person, or by a machine whose beep ends `greeting_s` after the answer."""
 
     line: Line
     machine: bool
@@ -78,7 +80,7 @@ class AnsweredPhone:
 
 @dataclass(frozen=True, slots=True)
 class CallEvent:
-    """Progress of a person's call: it rings (with the carrier's call id), was answered, or was refused."""
+    """Progress of a person's call: ringing (with the carrier's call id), answered or refused."""
 
     event: Literal["ringing", "answered", "refused"]
     carrier: str
@@ -90,9 +92,12 @@ class CallEvent:
 class CallOutcome:
     """How a person's call ended.
 
-    reason: why it was not answered, "" if it was. audio: None if it was not answered. last_stream: how the last media
-    stream on the line ended. faults: protocol violations of the agent's side on its media streams. has_agent: whether
-    audio came on one; what was heard else were the carrier's announcements.
+    Attributes:
+        reason: Why the call was not answered; empty if it was.
+        audio: None if the call was not answered.
+        last_stream: How the last media stream on the line ended.
+        faults: Protocol violations of the agent's side on its media streams.
+        has_agent: Whether a media stream delivered audio. All other audio came from the carrier's announcements.
     """
 
     carrier: str
@@ -117,7 +122,7 @@ class JournalEntry:
 
     @property
     def state(self) -> str:
-        """ringing, in_progress, ended, or the reason why it was not answered."""
+        """ "ringing", "in_progress", "ended", or the reason why the call was not answered."""
         if self.line is None:
             return self.reason or "ringing"
         line = self.line()
@@ -125,21 +130,23 @@ class JournalEntry:
 
 
 class Carrier(Protocol):
-    """Twilio or Telnyx, as the network uses it."""
+    """Twilio or Telnyx, as the network uses them."""
 
     name: str
 
     def owns(self, number: str) -> bool:
-        """Whether the number was bought from this carrier."""
+        """Return whether the number was bought from this carrier."""
 
     async def incoming(self, call: "IncomingCall") -> None:
-        """Handle a call to one of its numbers; return when the call has ended."""
+        """Handle a call to one of the carrier's numbers. Returns after the call has ended."""
 
 
 class IncomingCall:
     """A person's call to a number that a carrier owns.
 
-    hung_up: set when the caller gave up while it rang. line: the caller's line after the answer.
+    Attributes:
+        hung_up: Set if the caller gave up while the call was ringing.
+        line: The caller's line after the answer.
     """
 
     def __init__(
@@ -161,14 +168,14 @@ class IncomingCall:
         self._party, self._make_clock, self._report, self._carrier = party, make_clock, report, carrier
 
     def ringing(self, call_id: str) -> None:
-        """The carrier received the call and gave it an id; the caller hears ringing."""
+        """Record that the carrier received the call under this id. The caller hears ringing."""
         self.call_id = call_id
         if self.journal_entry is not None:
             self.journal_entry.ring = replace(self.journal_entry.ring, call_id=call_id)
         self._report(CallEvent("ringing", self._carrier, call_id))
 
     async def answer(self) -> Line:
-        """Answer the call and return the caller's line. Raises NotAnswered when the caller hung up or was refused."""
+        """Answer the call and return the caller's line. Raises NotAnswered if the caller hung up or was refused."""
         if self.hung_up.is_set() or self.reason:
             raise NotAnswered("cancelled")
         if self.line is None:
@@ -179,22 +186,24 @@ class IncomingCall:
         return self.line
 
     def refuse(self, reason: str) -> None:
-        """End the call unanswered. reason: "busy", "rejected", "failed"…"""
+        """End the call unanswered. The reason is "busy", "rejected", "failed"…"""
         if self.line is None and not self.reason:
             self.reason = reason
             self._report(CallEvent("refused", self._carrier, self.call_id, reason))
 
 
 def _ignore(event: CallEvent) -> None:
-    """The default listener."""
+    """Ignore the event. This is the default listener."""
 
 
 @dataclass(slots=True)
 class PhoneNetwork:
-    """Subscribers by number (E.164), the carriers, the numbers that were bought from them, and their calls.
+    """The subscribers by number (E.164), the carriers, their numbers, and the calls.
 
-    make_clock: makes a clock for each answered phone. default: answers numbers without a subscriber; None: such numbers
-    do not exist. journal: the latest calls, oldest first.
+    Attributes:
+        make_clock: Makes a clock for each answered phone.
+        default: Answers numbers without a subscriber. None: such numbers do not exist.
+        journal: The latest calls, oldest first.
     """
 
     make_clock: Callable[[], Clock] = RealTimeClock
@@ -211,20 +220,22 @@ class PhoneNetwork:
         self.carriers.append(carrier)
 
     def subscriber(self, number: str) -> Subscriber:
-        """The subscriber at this number. Raises NotAnswered("unknown_number")."""
+        """Return the subscriber at this number. Raises NotAnswered("unknown_number")."""
         found = self.subscribers.get(number, self.default)
         if found is None:
             raise NotAnswered("unknown_number")
         return found
 
     def connect_phone(self, number: str, subscriber: Subscriber) -> None:
-        """Set the subscriber at this number; a call that rings there without a phone rings at this one."""
+        """Set the subscriber at this number. A call that already rings there without a phone now rings at
+        this phone.
+        """
         self.subscribers[number] = subscriber
         if number in self._awaited:
             self._awaited[number].set()
 
     def owner(self, number: str) -> Carrier | None:
-        """The carrier that owns the number; None for other numbers."""
+        """Return the carrier that owns the number; None if no carrier does."""
         return next((carrier for carrier in self.carriers if carrier.owns(number)), None)
 
     async def ring_phone(
@@ -237,9 +248,14 @@ class PhoneNetwork:
         carrier: str = "",
         call_id: str = "",
     ) -> AnsweredPhone:
-        """Ring a phone for a carrier. ringing: called when it rings. Raises NotAnswered.
+        """Ring a phone for a carrier. Raises NotAnswered.
 
-        Cancel it to give up. The carrier must hang up the returned line. carrier, call_id: shown in the journal.
+        Cancel the method to give up. The carrier must hang up the returned line.
+
+        Args:
+            ringing: Called when the phone rings.
+            carrier: Shown in the journal.
+            call_id: Shown in the journal.
         """
         ring = Ring(caller, called, carrier, call_id)
         entry = self._add_to_journal(JournalEntry("out", ring))
@@ -289,9 +305,11 @@ class PhoneNetwork:
         hung_up: asyncio.Event | None = None,
         patience_s: float = RING_LIMIT_S,
     ) -> CallOutcome:
-        """Place a person's call and return when it has ended. Raises what the carrier or the party raised.
+        """Place a person's call and return after it has ended. Raises errors of the carrier or the party.
 
-        hung_up: set it to give up while it rings. patience_s: gives up after this time without an answer.
+        Args:
+            hung_up: Set this event to give up while the call is ringing.
+            patience_s: The caller gives up after this time without an answer.
         """
         carrier = self.owner(called)
         if carrier is None:
@@ -314,7 +332,7 @@ class PhoneNetwork:
     async def _ring_owned_number(
         self, ring: Ring, timeout_s: float, ringing: Callable[[], None] | None
     ) -> AnsweredPhone:
-        """Ring a number that a carrier owns: the far end of an interconnect calls it as a person would."""
+        """Ring a number that a carrier owns. The far end of an interconnect calls it like a person."""
         near, far = make_interconnect()
         answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         gave_up = asyncio.Event()
@@ -353,7 +371,7 @@ class PhoneNetwork:
 async def _end_together(
     line: Line, near: InterconnectEnd, far: InterconnectEnd, calling: asyncio.Task[CallOutcome]
 ) -> None:
-    """End one end of an interconnect when the other has ended."""
+    """End one end of an interconnect after the other end has ended."""
     over = asyncio.create_task(line.over.wait())
     waiting: set[asyncio.Task[Any]] = {over, calling}
     try:

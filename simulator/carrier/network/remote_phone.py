@@ -13,16 +13,20 @@ from simulator.carrier.network.line import Line
 from simulator.carrier.network.line_endpoints import EndedBy
 from simulator.carrier.network.phone_network import CallEvent, NotAnswered, Ring, Subscriber
 
-# 10 s of frames that the handset did not read: it is considered disconnected.
+# 10 s of frames that the handset did not read. The handset then counts as disconnected.
 _MAX_UNSENT = 500
-# 1 s of frames that came early; beyond that the oldest are dropped.
+# 1 s of frames that arrived early. Older frames are dropped.
 _MAX_EARLY = 50
 
 
 class RemoteParty:
-    """The party at the handset. outgoing: messages for the handset.
+    """The party at the handset.
 
-    Each frame of the handset answers the one before it, so the first is silence; a frame that is late is silence too.
+    The first frame is silence, because each frame of the handset answers the previous one. Late frames are replaced by
+    silence, too.
+
+    Attributes:
+        outgoing: Messages for the handset.
     """
 
     def __init__(self) -> None:
@@ -34,7 +38,7 @@ class RemoteParty:
         self._hung_up = False
 
     def tick(self, at_ms: int, heard: bytes) -> PartyOutput:
-        """Queue the heard frame for the handset; return the handset's oldest frame."""
+        """Queue the heard frame for the handset. Returns the handset's oldest frame."""
         self.off_hook = True
         if self.outgoing.qsize() > _MAX_UNSENT:
             self._hung_up = True
@@ -56,17 +60,17 @@ class RemoteParty:
         self.outgoing.put_nowait(json.dumps(message, separators=(",", ":")))
 
     def frame(self, payload: bytes) -> None:
-        """The handset's next 20 ms; a frame of another length is cut or padded."""
+        """Store the handset's next 20 ms. A frame with another length is cut or padded."""
         whole = payload[:FRAME].ljust(FRAME, b"\xff")
         self._frames.append(PartyOutput(whole, hold=self._hold))
         self._hold = False
 
     def press(self, digits: str) -> None:
-        """Keys, which are sent with the next frame."""
+        """Store keys, which are sent with the next frame."""
         self._digits += digits
 
     def hold(self) -> None:
-        """The network holds the next frame back."""
+        """Delay the next frame."""
         self._hold = True
 
     def hang_up(self) -> None:
@@ -75,9 +79,11 @@ class RemoteParty:
 
 
 class HandsetConnection:
-    """One handset on its socket.
+    """A handset on its socket.
 
-    hung_up: set when it hung up or disconnected before the answer. decided: while it rings, whether its owner answers.
+    Attributes:
+        hung_up: Set if the handset hung up or disconnected before the answer.
+        decided: While the handset rings: whether its owner answers.
     """
 
     def __init__(self, socket: web.WebSocketResponse, party: RemoteParty) -> None:
@@ -95,13 +101,13 @@ class HandsetConnection:
         self.hang_up()
 
     async def write(self) -> None:
-        """Send the party's messages, without end."""
+        """Send the party's messages endlessly."""
         while True:
             item = await self._party.outgoing.get()
             await self._send(item)
 
     async def flush(self) -> None:
-        """Send the messages that are left."""
+        """Send the remaining messages."""
         while not self._party.outgoing.empty():
             await self._send(self._party.outgoing.get_nowait())
 
@@ -128,7 +134,7 @@ class HandsetConnection:
                 self._decide(False)
 
     def hang_up(self) -> None:
-        """Hang up at the next frame; idempotent."""
+        """Hang up at the next frame. Idempotent."""
         self._party.hang_up()
         if not self._party.off_hook:
             self.hung_up.set()
@@ -140,8 +146,12 @@ class HandsetConnection:
 
 
 class RemotePhone:
-    """A phone of the network that rings at a handset, one call at a time. line: the line of the answered call.
-    replaces: the subscriber at its number before it, who is there again when it has gone."""
+    """A phone of the network that rings at a handset, one call at a time.
+
+    Attributes:
+        line: The line of the answered call.
+        replaces: The previous subscriber of the number, which returns after this phone has gone.
+    """
 
     def __init__(self, handset: HandsetConnection, party: RemoteParty, replaces: Subscriber | None) -> None:
         self.replaces = replaces
@@ -150,7 +160,7 @@ class RemotePhone:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether its handset is connected and no call was answered at it."""
+        """Whether the handset is connected and has not answered a call."""
         return not self.line.done() and not self._handset.hung_up.is_set()
 
     async def ring(self, ring: Ring) -> Party:
@@ -188,14 +198,16 @@ def send_call_event(party: RemoteParty, event: CallEvent, caller: str, called: s
 
 
 def ended_by(by: EndedBy | None, last: StreamEnd | None) -> str:
-    """Who ended a call. If the network ended it after the agent's side had closed its stream, it was that side."""
+    """Return who ended a call. If the network ended it after the agent's side closed its stream, the agent's side ended
+    it.
+    """
     if by != "network" or last is None:
         return by or "network"
     return last.by if last.by in ("agent", "broken") else "network"
 
 
 def _object(text: str) -> dict[str, object]:
-    """The message; empty when it is not a JSON object."""
+    """Return the message; empty if it is not a JSON object."""
     try:
         message = json.loads(text)
     except ValueError:

@@ -1,4 +1,6 @@
-"""The network as one HTTP application: both carriers' REST, the handset socket, and the network's own interface."""
+"""The network as one HTTP application: the REST APIs of both carriers, the handset socket, and the
+network's own API.
+"""
 
 import asyncio
 import json
@@ -39,10 +41,11 @@ class RunningNetwork:
 async def running_network(
     config: NetworkConfig, numbers: Path | None = None, make_clock: Callable[[], Clock] = RealTimeClock
 ) -> AsyncIterator[RunningNetwork]:
-    """Run a network. numbers: the file that stores the bought numbers. Raises OSError and ValueError."""
+    """Run a network. `numbers` is the file with the bought numbers. Raises OSError or ValueError."""
     default = None if config.default is None else Subscriber(config.default)
     phone_network = PhoneNetwork(make_clock, default, inventory=Inventory(numbers))
-    # A new connection per webhook: a kept-alive connection that died would look like a fault of the receiver.
+    # Each webhook uses a new connection, because a broken keep-alive connection would look like a fault of the
+    # receiver.
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
     async with aiohttp.ClientSession(connector=connector) as session:
         webhook_client = WebhookClient(session)
@@ -111,7 +114,7 @@ def _seed(phone_network: PhoneNetwork, config: NetworkConfig, number: SeededNumb
 
 
 class _ControlApi:
-    """The network's own HTTP interface, which no carrier has."""
+    """The network's own HTTP API, which carriers do not have."""
 
     def __init__(
         self,
@@ -128,11 +131,11 @@ class _ControlApi:
         )
 
     async def health(self, request: web.Request) -> web.Response:
-        """Report that the server runs."""
+        """Report that the server is running."""
         return web.json_response({"status": "ok"})
 
     async def calls(self, request: web.Request) -> web.Response:
-        """The latest calls, oldest first; Twilio's calls with their logs (verbs, errors)."""
+        """Return the latest calls, oldest first. Twilio's calls include their logs (verbs, errors)."""
         return web.json_response({"calls": [self._entry_json(entry) for entry in self._network.journal]})
 
     async def set_subscriber(self, request: web.Request) -> web.Response:
@@ -146,10 +149,14 @@ class _ControlApi:
         return web.Response(status=204)
 
     async def set_faults(self, request: web.Request) -> web.Response:
-        """Replace all faults. Of webhooks: {duplicate, shuffle_s, delay_s, drop_first}. {twilio_rest, telnyx_rest}:
-        the next REST requests fail with these statuses; {twilio_lost, telnyx_lost}: the same, but they are executed.
-        {telnyx_refuses}: Call Control commands and the tag of the reason; {telnyx_silent_closes,
-        telnyx_underscores, telnyx_changes_ids, telnyx_refuses_repeats}: see TelnyxFaults."""
+        """Replace all faults.
+
+        - Webhooks: {duplicate, shuffle_s, delay_s, drop_first}.
+        - {twilio_rest, telnyx_rest}: the next REST requests fail with these statuses. {twilio_lost, telnyx_lost}: the
+          requests are executed before they fail.
+        - {telnyx_refuses}: refused Call Control commands with the tag of the reason. {telnyx_silent_closes,
+          telnyx_underscores, telnyx_changes_ids, telnyx_refuses_repeats}: see TelnyxFaults.
+        """
         try:
             body = await request.json()
             faults, failing = read_faults(body)

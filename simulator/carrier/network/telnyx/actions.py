@@ -37,7 +37,7 @@ _CAUSES = {
 
 
 class CallActions:
-    """Executes or refuses commands for legs; their effects are reported by webhooks."""
+    """Executes or refuses commands for legs. Webhooks report their effects."""
 
     def __init__(
         self,
@@ -71,9 +71,10 @@ class CallActions:
         }
 
     def execute(self, control_id: str, command: str, body: Body) -> Result:
-        """Execute a command; return `data` of the response. Raises TelnyxError.
+        """Execute a command. Returns `data` of the response. Raises TelnyxError.
 
-        A command_id that is repeated within a minute has no effect."""
+        A command_id that is repeated within a minute has no effect.
+        """
         leg = self._calls.leg(control_id)
         do = self._commands.get(command)
         if do is None:
@@ -146,7 +147,7 @@ class CallActions:
         return {}
 
     def _gather(self, leg: Leg, body: Body) -> Result:
-        """One try: `maximum_tries` and `invalid_payload` are not simulated."""
+        """Gather keys once. `maximum_tries` and `invalid_payload` are not simulated."""
         _require_free(leg)
         speech = required(body, "payload")
         required(body, "voice")
@@ -166,7 +167,7 @@ class CallActions:
         return {}
 
     def _start_transcription(self, leg: Leg, body: Body) -> Result:
-        """Of the leg's own party: `transcription_tracks` "inbound"."""
+        """Transcribe the leg's own party (`transcription_tracks` "inbound")."""
         if text(body, "transcription_tracks") not in ("", "inbound"):
             raise not_one_of("transcription_tracks", ("inbound",))
         self._playback.start_transcription(leg, _require_answered(leg))
@@ -224,13 +225,13 @@ class CallActions:
 
 
 def _require_parked(leg: Leg) -> None:
-    """Raises TelnyxError unless it is an incoming call without a command yet."""
+    """Raise TelnyxError unless the leg is an incoming call without a command."""
     if leg.direction != "incoming" or leg.commanded.is_set():
         raise invalid("call_control_id", "Only a parked call can be answered or rejected.")
 
 
 def _require_answered(leg: Leg) -> Line:
-    """The line of an answered leg. Raises TelnyxError."""
+    """Return the line of an answered leg. Raises TelnyxError."""
     line = leg.up
     if line is None:
         raise not_answered()
@@ -238,14 +239,14 @@ def _require_answered(leg: Leg) -> Line:
 
 
 def _require_free(leg: Leg) -> None:
-    """Raises TelnyxError unless the line is free: this network allows one endpoint at a time; Telnyx would mix them."""
+    """Raise TelnyxError unless the line is free. This network allows one endpoint at a time; Telnyx would mix them."""
     _require_unbridged(leg)
     if leg.stream is not None:
         raise already_streaming()
 
 
 def _require_unbridged(leg: Leg) -> None:
-    """Raises TelnyxError unless the leg is answered and not bridged."""
+    """Raise TelnyxError unless the leg is answered and not bridged."""
     _require_answered(leg)
     if leg.bridged:
         raise invalid("call_control_id", "This network plays nothing on a bridged call.")

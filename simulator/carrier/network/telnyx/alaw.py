@@ -20,5 +20,5 @@ _CODES = _encoding_table()
 
 
 def encode(samples: NDArray[np.int16]) -> bytes:
-    """16-bit samples to A-law bytes, one for one."""
+    """Convert 16-bit samples to A-law bytes, one byte per sample."""
     return _CODES[samples.astype(np.int32) + 32_768].tobytes()

@@ -30,7 +30,7 @@ _MAX_PAGE = 250
 
 
 class TelnyxApi:
-    """Telnyx's REST interface to the account."""
+    """Telnyx's REST API for the account."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class TelnyxApi:
         self._calls, self._actions, self._numbers, self._recordings = calls, actions, numbers, recordings
 
     def routes(self) -> list[web.RouteDef]:
-        """All routes, under /v2."""
+        """Return all routes, under /v2."""
         handlers: list[tuple[str, str, JsonHandler]] = [
             ("POST", "/calls", self._dial),
             ("GET", "/calls/{call}", self._call),
@@ -86,7 +86,7 @@ class TelnyxApi:
         return {"data": leg_json(self._calls.leg(request.match_info["call"]))}
 
     def _active_calls(self, request: web.Request, body: Body) -> Json:
-        """Calls that are up or ring (API reference: List all active calls for given connection)."""
+        """Return the calls that are up or ringing (API reference: List all active calls for given connection)."""
         wanted = request.match_info["connection"]
         alive = [leg_json(leg) for leg in self._calls.legs.values() if leg.alive and leg.connection_id == wanted]
         names = ("call_control_id", "call_leg_id", "call_session_id", "client_state", "call_duration", "record_type")
@@ -142,7 +142,7 @@ class TelnyxApi:
         return {"data": sub_number_order_json(self._numbers.cancel(request.match_info["part"]))}
 
     def _submit(self, request: web.Request, body: Body) -> Json:
-        """Values for the requirements of one number of an order."""
+        """Store the values for the requirements of a number in an order."""
         order = self._numbers.submit(request.match_info["entry"], body)
         entries = number_order_json(order)["phone_numbers"]
         assert isinstance(entries, list)
@@ -184,7 +184,7 @@ class TelnyxApi:
         return {"data": self._recordings.json(self._recordings.delete(request.match_info["recording"]))}
 
     async def _media(self, request: web.Request) -> web.Response:
-        """Serve a recording without an API key, since its URL is signed."""
+        """Serve a recording. An API key is not needed, because the URL is signed."""
         query = request.query
         try:
             content = self._recordings.media(
@@ -218,13 +218,13 @@ class TelnyxApi:
 
 
 def _fail(statuses: deque[int]) -> None:
-    """Raises TelnyxError with the next of the statuses."""
+    """Raise TelnyxError with the next of the statuses, if any."""
     if statuses:
         raise TelnyxError(statuses.popleft(), "10007", "Unexpected error", "An unexpected error occurred.")
 
 
 def leg_json(leg: Leg) -> Json:
-    """A leg as the API shows it."""
+    """Return a leg in the API's format."""
     shown: Json = {
         "record_type": "call",
         "call_control_id": leg.control_id,
@@ -241,7 +241,7 @@ def leg_json(leg: Leg) -> Json:
 
 
 def _page(query: Mapping[str, str], items: list[Json]) -> Json:
-    """One page of a list; pages count from 1."""
+    """Return a page of a list. Pages count from 1."""
     number = _page_parameter(query.get("page[number]"), 1, 1_000_000)
     size = _page_parameter(query.get("page[size]"), _PAGE, _MAX_PAGE)
     pages = max(1, -(-len(items) // size))
@@ -254,7 +254,7 @@ def _page_parameter(value: str | None, default: int, most: int) -> int:
 
 
 async def _body(request: web.Request) -> Body:
-    """The JSON object of a body; {} without one. Raises TelnyxError."""
+    """Return the JSON object in a body; {} for an empty body. Raises TelnyxError."""
     raw = await request.read()
     if not raw:
         return {}

@@ -1,4 +1,4 @@
-"""The account's Call Control application and its outbound voice profile, as the API shows them.
+"""The account's Call Control application and outbound voice profile in the API's format.
 
 Source: the SDK's types CallControlApplication and OutboundVoiceProfile.
 """
@@ -12,7 +12,7 @@ Json = dict[str, object]
 
 
 def application_json(config: TelnyxConfig) -> Json:
-    """The application."""
+    """Return the application in the API's format."""
     return {
         "record_type": "call_control_application",
         "id": config.connection_id,
@@ -28,7 +28,7 @@ def application_json(config: TelnyxConfig) -> Json:
 
 
 def profile_json(config: TelnyxConfig) -> Json:
-    """The outbound voice profile."""
+    """Return the outbound voice profile in the API's format."""
     return {
         "record_type": "outbound_voice_profile",
         "id": PROFILE_ID,

@@ -1,4 +1,4 @@
-"""The quality and the price of an ended call."""
+"""The quality and price of an ended call."""
 
 import math
 
@@ -6,12 +6,12 @@ from simulator.carrier.mulaw import FRAME
 from simulator.carrier.network.telnyx.events import now
 from simulator.carrier.network.telnyx.leg import Leg
 
-# US dollars per minute: list prices of November 2026, as sample values only.
+# US dollars per minute: list prices of November 2026, used as sample values.
 _RATES = {"call-control": "0.00200", "sip-trunking": "0.00500"}
 
 
 def quality_stats(leg: Leg) -> dict[str, dict[str, str]]:
-    """The call_quality_stats of call.hangup; this network loses no packets."""
+    """Return the call_quality_stats of call.hangup. This network loses no packets."""
     packets = str(len(leg.line.audio.caller) // FRAME if leg.line is not None else 0)
     inbound = {
         "jitter_max_variance": "0.00",
@@ -24,7 +24,7 @@ def quality_stats(leg: Leg) -> dict[str, dict[str, str]]:
 
 
 def call_cost(leg: Leg) -> dict[str, object]:
-    """The fields of call.cost. Minutes are rounded up; a call that was not answered costs nothing."""
+    """Return the fields of call.cost. Minutes are rounded up, and an unanswered call costs nothing."""
     billed_s = math.ceil(leg.seconds / 60) * 60
     parts = [
         {

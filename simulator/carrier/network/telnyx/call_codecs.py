@@ -1,7 +1,7 @@
-"""The codecs of calls, and what a stream delivers of each.
+"""The codecs of calls, and the codecs that streams deliver.
 
-Telnyx transcodes between PCMU and PCMA only; of a call with another codec, a stream gets that codec, whatever it asks
-for (docs: voice/programmable-voice/texml-verbs/stream).
+Telnyx transcodes only between PCMU and PCMA. If a call has another codec, its streams have that codec, whatever they
+request (docs: voice/programmable-voice/texml-verbs/stream).
 """
 
 from array import array
@@ -17,27 +17,30 @@ Encoding = Literal["PCMU", "PCMA", "G722", "OPUS"]
 
 _TRANSCODED = ("PCMU", "PCMA")
 _G722_BITS_PER_S = 64_000
-# An Opus packet of silence (RFC 6716, 3.1): this network speaks no Opus, and nobody is to understand it.
+# An Opus packet of silence (RFC 6716, 3.1). This network cannot encode Opus, and receivers need not understand the
+# audio.
 _OPUS_SILENCE = b"\xf8\xff\xfe"
 
 
 def delivered_codec(wanted: str, of_call: Encoding) -> Encoding:
-    """The codec in which a stream delivers the call. wanted: stream_codec."""
+    """Return the codec in which a stream delivers the call. `wanted` is the requested stream_codec."""
     if of_call not in _TRANSCODED:
         return of_call
     return "PCMA" if wanted == "PCMA" or (wanted == "default" and of_call == "PCMA") else "PCMU"
 
 
 def negotiate(preferred: str, offered: str) -> Encoding:
-    """The codec of a call: the first preferred one that the other side offers, else the first offered one. Both: names
-    separated by commas; preferred may be empty."""
+    """Return the codec of a call: the first preferred codec that the other side offers, else the first offered codec.
+
+    Both arguments are names separated by commas. `preferred` may be empty.
+    """
     known: dict[str, Encoding] = {"PCMU": "PCMU", "PCMA": "PCMA", "G722": "G722", "OPUS": "OPUS"}
     names = offered.split(",")
     return next((known[name] for name in preferred.split(",") if name in names), known[names[0]])
 
 
 def make_encoder(encoding: Encoding) -> Callable[[bytes], bytes]:
-    """A function from mu-law to the codec. It keeps the state of one stream."""
+    """Return a function from mu-law to the codec. The function keeps the state of one stream."""
     match encoding:
         case "PCMU":
             return bytes

@@ -47,7 +47,7 @@ _UNREACHABLE = HangupCause("unspecified", "unknown", "503")
 
 
 class Calls:
-    """All active legs, and those that ended recently."""
+    """All active legs, and legs that ended recently."""
 
     def __init__(
         self,
@@ -64,9 +64,9 @@ class Calls:
         self._dialed: dict[str, Leg] = {}
 
     def leg(self, control_id: str) -> Leg:
-        """Find a leg. Raises TelnyxError."""
+        """Return a leg. Raises TelnyxError."""
         found = self.legs.get(control_id)
-        if found is None:  # the legs are filed under their first id
+        if found is None:  # legs are stored under their first id
             found = next((leg for leg in self.legs.values() if control_id == leg.control_id), None)
         if found is None:
             raise no_such_call()
@@ -113,7 +113,7 @@ class Calls:
         await self._lifecycle.finish(leg, cause)
 
     async def _wait_for_command(self, leg: Leg, call: IncomingCall) -> HangupCause | None:
-        """Wait for a command; why the call is not answered, None when it is."""
+        """Wait for a command. Returns why the call is not answered; None if it is answered."""
         waiting = [asyncio.create_task(event.wait()) for event in (leg.commanded, call.hung_up)]
         try:
             await asyncio.wait(waiting, timeout=self._config.park_s, return_when=asyncio.FIRST_COMPLETED)
@@ -129,7 +129,7 @@ class Calls:
     # --- Outgoing calls ------------------------------------------------------------------------------------------
 
     def dial(self, body: Body) -> Leg:
-        """POST /calls: rings a new leg. Raises TelnyxError."""
+        """Ring a new leg (POST /calls). Raises TelnyxError."""
         command_id = text(body, "command_id")
         known = self._dialed.get(command_id)
         if known is not None and known.repeated(command_id):
@@ -162,7 +162,7 @@ class Calls:
             self._dialed[command_id] = leg
 
     def transfer(self, leg: Leg, body: Body) -> None:
-        """Dial a new leg and bridge it with this one when it is answered. Raises TelnyxError."""
+        """Dial a new leg, and bridge it with this leg after the answer. Raises TelnyxError."""
         called = destination(body, "to")
         new = Leg(
             direction="outgoing",
@@ -185,7 +185,7 @@ class Calls:
         self._start(self._outgoing(self._add(new), options, leg))
 
     def _require_channel(self, leg: Leg) -> None:
-        """Raises TelnyxError for a destination that is not allowed, and for an outgoing leg too many."""
+        """Raise TelnyxError for a destination that is not allowed, or if the account has too many outgoing legs."""
         if self._config.countries and not leg.called.startswith(self._config.countries):
             raise forbidden("D13")
         limit = self._config.channel_limit
@@ -206,7 +206,7 @@ class Calls:
         await self._lifecycle.run(leg, reached.line, options, reached)
 
     async def _ring(self, leg: Leg, options: LegOptions, origin: Leg | None) -> AnsweredPhone:
-        """Ring until the answer. Raises NotAnswered, with "cancelled" when the leg or the transferred leg hangs up."""
+        """Ring until the answer. Raises NotAnswered; with "cancelled" if the leg or the transferred leg hangs up."""
         ringing = asyncio.create_task(
             self._network.ring_phone(
                 leg.caller, leg.called, timeout_s=options.ring_s, carrier=CARRIER, call_id=leg.control_id
@@ -227,7 +227,7 @@ class Calls:
     # --- Active calls --------------------------------------------------------------------------------------------
 
     def hang_up(self, leg: Leg) -> None:
-        """End a leg, also one that rings."""
+        """End a leg, even while it rings."""
         if leg.line is not None:
             leg.line.hang_up()
         elif leg.alive:
@@ -261,7 +261,7 @@ class Calls:
 
 
 def _single_destination(body: Body) -> Body:
-    """The body with a single `to`, which may be a list of one."""
+    """Return the body with a single `to`, which may be a list with one item."""
     to = body.get("to")
     if not isinstance(to, list):
         return body

@@ -20,10 +20,13 @@ from simulator.carrier.network.webhook_client import WebhookClient
 
 
 class TelnyxCarrier:
-    """One Telnyx account: a phone_network.Carrier with the routes of its REST interface.
+    """A Telnyx account: a phone_network.Carrier with the routes of its REST API.
 
-    fail_next: HTTP statuses with which the next requests fail, one each. lose_next: the same, but the requests are
-    executed first. faults, codecs_by_phone: of its configuration; they may change while it runs.
+    Attributes:
+        fail_next: HTTP statuses with which the next requests fail, one each.
+        lose_next: HTTP statuses with which the next requests fail after they were executed.
+        faults: The configured faults, which may change while the network runs.
+        codecs_by_phone: The configured codecs, which may change while the network runs.
     """
 
     name = CARRIER
@@ -37,10 +40,15 @@ class TelnyxCarrier:
         *,
         voice: Voice | None = None,
     ) -> None:
-        """inventory: stores its numbers; the network's by default. voice: text to mu-law for the speak command; without
-        one, a text is silence of plausible length.
+        """Create the account.
 
-        Raises ValueError when the signing key is invalid.
+        Args:
+            inventory: Stores the account's numbers. None uses the network's inventory.
+            voice: Converts text to mu-law for the speak command. Without a voice, a text is silence of plausible
+                length.
+
+        Raises:
+            ValueError: The signing key is invalid.
         """
         self.webhooks = TelnyxWebhooks(client, config)
         self.recordings = Recordings(config, self.webhooks)
@@ -62,11 +70,11 @@ class TelnyxCarrier:
         return self.webhooks.public_key
 
     def routes(self) -> list[web.RouteDef]:
-        """The REST interface under /v2."""
+        """Return the routes of the REST API under /v2."""
         return self._api.routes()
 
     def owns(self, number: str) -> bool:
-        """Whether the account owns the number."""
+        """Return whether the account owns the number."""
         return self.numbers.owns(number)
 
     async def incoming(self, call: IncomingCall) -> None:
@@ -76,6 +84,6 @@ class TelnyxCarrier:
         await self.calls.incoming(call)
 
     async def close(self) -> None:
-        """Hang up every call and wait for their end, not for their webhooks."""
+        """Hang up every call and wait for the end of the calls, but not for their webhooks."""
         await self.calls.close()
         await self.numbers.close()

@@ -17,7 +17,7 @@ _LONGEST = timedelta(hours=4)
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class TelnyxConference:
-    """A conference as the API shows it."""
+    """A conference in the API's format."""
 
     name: str
     connection_id: str
@@ -26,7 +26,7 @@ class TelnyxConference:
     lines: Conference = field(default_factory=Conference)
 
     def to_json(self) -> dict[str, object]:
-        """The object `conference`."""
+        """Return the object `conference`."""
         return {
             "record_type": "conference",
             "id": self.id,
@@ -41,7 +41,9 @@ class TelnyxConference:
 
 
 class TelnyxConferences:
-    """A participant who leaves ends the conference; nobody is hung up, as `end_conference_on_exit` says of Telnyx's."""
+    """The account's conferences. A participant who leaves ends the conference without hanging up anybody, like
+    `end_conference_on_exit` at Telnyx.
+    """
 
     def __init__(self, calls: Calls, webhooks: TelnyxWebhooks) -> None:
         self._calls, self._webhooks = calls, webhooks
@@ -49,7 +51,10 @@ class TelnyxConferences:
         self._by_command: dict[str, TelnyxConference] = {}
 
     def create(self, body: Body) -> TelnyxConference:
-        """POST /conferences: begins with one leg. A repeated command_id returns the same. Raises TelnyxError."""
+        """Create a conference with one leg (POST /conferences). Raises TelnyxError.
+
+        A repeated command_id returns the existing conference.
+        """
         command_id = text(body, "command_id")
         known = self._by_command.get(command_id) if command_id else None
         if known is not None:
@@ -63,7 +68,7 @@ class TelnyxConferences:
         return conference
 
     def join(self, conference_id: str, body: Body) -> None:
-        """POST /conferences/{id}/actions/join. Raises TelnyxError."""
+        """Add a leg to a conference (POST /conferences/{id}/actions/join). Raises TelnyxError."""
         conference = self._by_id.get(conference_id)
         if conference is None:
             raise not_found()

@@ -8,25 +8,33 @@ from simulator.carrier.network.telnyx.faults import TelnyxFaults
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TelnyxConfig:
-    """One Telnyx account. Times are seconds.
+    """A Telnyx account. Times are seconds.
 
-    signing_key: base64 of a 32-byte ed25519 seed; the account's public key is derived from it.
-    connection_id: the Call Control App. webhook_url: of the app. webhook_failover_url: used when webhook_url fails.
-    public_url: where this simulator is reached, without a trailing slash; recordings are fetched from there.
-    codecs: what the other side of calls offers, separated by commas; a call has the first one unless `preferred_codecs`
-    asks for another of them. codecs_by_phone: the same, of single phones (E.164).
-    webhook_timeout_s: time limit of a webhook. order_s: how long a number order stays pending.
-    park_s: how long a call to a number rings before the caller's network gives up.
-    detect_s: how long answering machine detection listens. recording_link_s: how long a recording's URL works.
-    broken_stream: which event follows when a media socket breaks. cost_webhooks: whether call.cost is sent.
-    channel_limit: most outgoing legs at once; 0 for no limit (docs: sip-trunking/configuration/concurrent-limits).
-    countries: beginnings of the numbers that may be called; empty for all.
-    documented: beginnings of the numbers that need documents: their orders stay pending until they are approved.
-    required: the types of what those need: address, document, textual or datetime.
-    grouped: beginnings of the numbers whose orders are refused without a requirement group (docs:
-    numbers/phone-numbers/requirement-groups, "Constraints").
-    second_s: how long a second of `timeout_secs` and `time_limit_secs` lasts here.
-    faults: may change while the network runs.
+    Attributes:
+        signing_key: Base64 of a 32-byte ed25519 seed. The account's public key is derived from it.
+        connection_id: Id of the Call Control App.
+        webhook_url: Webhook URL of the app.
+        webhook_failover_url: Used if webhook_url fails.
+        public_url: The simulator's public URL without a trailing slash. Recordings are fetched from there.
+        codecs: Codecs that the other side of calls offers, separated by commas. A call uses the first codec unless
+            `preferred_codecs` selects another.
+        codecs_by_phone: Offered codecs of individual phones (E.164).
+        webhook_timeout_s: Time limit of a webhook.
+        order_s: How long a number order stays pending.
+        park_s: How long a call to a number rings before the caller's network gives up.
+        detect_s: How long answering machine detection listens.
+        recording_link_s: How long a recording's URL is valid.
+        broken_stream: The event that follows a broken media socket.
+        cost_webhooks: Whether call.cost is sent.
+        channel_limit: Maximum number of concurrent outgoing legs; 0 for no limit (docs:
+            sip-trunking/configuration/concurrent-limits).
+        countries: Prefixes of the numbers that may be called; empty for all numbers.
+        documented: Prefixes of the numbers that need documents. Their orders stay pending until they are approved.
+        required: Types of the required documents: address, document, textual or datetime.
+        grouped: Prefixes of the numbers whose orders need a requirement group (docs:
+            numbers/phone-numbers/requirement-groups, "Constraints").
+        second_s: Real length of a second in `timeout_secs` and `time_limit_secs`.
+        faults: May change while the network runs.
     """
 
     api_key: str
@@ -53,5 +61,5 @@ class TelnyxConfig:
     faults: TelnyxFaults = field(default_factory=TelnyxFaults)
 
     def codecs_of(self, phone: str) -> str:
-        """The codecs that a phone offers."""
+        """Return the codecs that a phone offers."""
         return self.codecs_by_phone.get(phone, self.codecs)

@@ -20,17 +20,17 @@ _MAX_PUBLISHED = 10_000
 
 
 def now() -> str:
-    """The current time in Telnyx's format: ISO 8601 with microseconds and Z."""
+    """Return the current time in Telnyx's format: ISO 8601 with microseconds and Z."""
     return iso(datetime.now(UTC))
 
 
 def iso(moment: datetime) -> str:
-    """A UTC time in Telnyx's format."""
+    """Return a UTC time in Telnyx's format."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def make_event(event_type: str, payload: Mapping[str, object]) -> Event:
-    """`data` of an envelope, with a new id, by which a receiver detects repetitions."""
+    """Return `data` of an envelope with a new id. Receivers detect repetitions by this id."""
     return {
         "record_type": "event",
         "event_type": event_type,
@@ -41,12 +41,16 @@ def make_event(event_type: str, payload: Mapping[str, object]) -> Event:
 
 
 def envelope(event: Event, attempt: int, url: str) -> bytes:
-    """The raw body of one attempt."""
+    """Return the raw body of a delivery attempt."""
     return json.dumps({"data": event, "meta": {"attempt": attempt, "delivered_to": url}}).encode()
 
 
 class TelnyxWebhooks:
-    """Sends events to the customer. published: the latest events, in order."""
+    """Sends events to the customer.
+
+    Attributes:
+        published: The latest events, in order.
+    """
 
     def __init__(self, client: WebhookClient, config: TelnyxConfig, clock: Callable[[], float] = time.time) -> None:
         self.published: deque[Event] = deque(maxlen=_MAX_PUBLISHED)
@@ -59,8 +63,14 @@ class TelnyxWebhooks:
         return self._signer.public_key
 
     def publish(self, url: str, event_type: str, payload: Mapping[str, object], phone: str = "") -> None:
-        """Deliver in the background: three attempts, then three at the failover URL if there is one. phone: whose call
-        it is about."""
+        """Deliver in the background: three attempts, then three attempts at the failover URL if there is one.
+
+        Args:
+            url: The webhook URL.
+            event_type: The event's type.
+            payload: The event's payload.
+            phone: The phone whose call the event concerns.
+        """
         shown_type = event_type.replace(".", "_") if self._config.faults.of(phone).underscores else event_type
         event = make_event(shown_type, payload)
         self.published.append(event)

@@ -1,4 +1,4 @@
-"""Reads fields of a request's JSON; errors name the parameter."""
+"""Reads fields of a request's JSON. Errors name the parameter."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ _SIP = re.compile(r"sips?:[^@\s]+@[^@\s]+", re.IGNORECASE)
 
 
 def text(body: Body, name: str, default: str = "") -> str:
-    """A string. Raises TelnyxError."""
+    """Return a string. Raises TelnyxError."""
     value = body.get(name)
     if value is None:
         return default
@@ -24,7 +24,7 @@ def text(body: Body, name: str, default: str = "") -> str:
 
 
 def required(body: Body, name: str) -> str:
-    """A non-blank string. Raises TelnyxError."""
+    """Return a non-blank string. Raises TelnyxError."""
     value = text(body, name)
     if not value.strip():
         raise missing(name)
@@ -32,7 +32,7 @@ def required(body: Body, name: str) -> str:
 
 
 def phone(body: Body, name: str) -> str:
-    """An E.164 number. Raises TelnyxError."""
+    """Return an E.164 number. Raises TelnyxError."""
     value = required(body, name)
     if not _E164.fullmatch(value):
         raise not_e164(name)
@@ -40,18 +40,18 @@ def phone(body: Body, name: str) -> str:
 
 
 def destination(body: Body, name: str) -> str:
-    """An E.164 number or a SIP URI. Raises TelnyxError."""
+    """Return an E.164 number or a SIP URI. Raises TelnyxError."""
     value = required(body, name)
     return value if _SIP.fullmatch(value) else phone(body, name)
 
 
 def is_e164(value: str) -> bool:
-    """Whether the value is an E.164 number: + and digits."""
+    """Return whether the value is an E.164 number: + and digits."""
     return _E164.fullmatch(value) is not None
 
 
 def whole(body: Body, name: str, default: int, least: int, most: int) -> int:
-    """A whole number in its range. Raises TelnyxError."""
+    """Return a whole number in its range. Raises TelnyxError."""
     value = body.get(name, default)
     if not isinstance(value, int) or isinstance(value, bool):
         raise invalid(name, f"The '{name}' parameter must be an integer.")
@@ -61,7 +61,7 @@ def whole(body: Body, name: str, default: int, least: int, most: int) -> int:
 
 
 def choice(body: Body, name: str, allowed: Sequence[str], default: str) -> str:
-    """One of the strings, case-sensitive. Raises TelnyxError."""
+    """Return one of the allowed strings, case-sensitive. Raises TelnyxError."""
     value = body.get(name, default)
     if value not in allowed or not isinstance(value, str):
         raise not_one_of(name, allowed)
@@ -69,7 +69,7 @@ def choice(body: Body, name: str, allowed: Sequence[str], default: str) -> str:
 
 
 def client_state(body: Body) -> str | None:
-    """Base64 that is repeated in every later webhook; None without it. Raises TelnyxError."""
+    """Return the base64 text that is repeated in every later webhook; None if it is missing. Raises TelnyxError."""
     value = text(body, "client_state")
     if not value:
         return None
@@ -81,7 +81,7 @@ def client_state(body: Body) -> str | None:
 
 
 def web_url(body: Body, name: str, schemes: Sequence[str]) -> str:
-    """A URL of one of the schemes, unchanged; "" without one. Raises TelnyxError."""
+    """Return a URL with one of the schemes, unchanged; "" if it is missing. Raises TelnyxError."""
     value = text(body, name)
     if value and not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         raise invalid(name, f"The '{name}' parameter must begin with {' or '.join(schemes)}.")

@@ -1,4 +1,4 @@
-"""A leg of a call in Call Control: its ids, its state, and its running tasks."""
+"""A leg of a call in Call Control: its ids, state and running tasks."""
 
 import asyncio
 import secrets
@@ -39,16 +39,23 @@ def _new_control_id() -> str:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Leg:
-    """A leg.
+    """A leg of a call.
 
-    commanded: set when it was answered or refused while it rang; `options` or `refusal` is then set. line_lock: held by
-    the task that uses the line. codec: of an answered leg. stream: the media stream that is requested or runs.
-    sounding: a sound plays that playback_stop may end. gathers: keys are gathered, which gather_stop may end. parks:
-    the leg stays up after its bridge. recording_id: of the recording that begins with the answer. said: the texts of
-    its speak commands. refused: commands that the account's faults refused. faults: after its end, the protocol
-    violations on its streams. offered: codecs that its other side offers, separated by commas. transferred_phone: of a
-    leg that was dialed by a transfer, the phone of the call that is transferred. answer_digits: keys that Telnyx
-    presses when the leg is answered.
+    Attributes:
+        commanded: Set when the leg was answered or refused while it rang. `options` or `refusal` is then set.
+        line_lock: Held by the task that uses the line.
+        codec: The codec of an answered leg.
+        stream: The requested or running media stream.
+        sounding: Whether a sound is playing that playback_stop may end.
+        gathers: Whether keys are being gathered, which gather_stop may end.
+        parks: Whether the leg stays up after its bridge.
+        recording_id: Id of the recording that begins with the answer.
+        said: Texts of the leg's speak commands.
+        refused: Commands that the account's faults refused.
+        faults: Protocol violations on the leg's streams, available after its end.
+        offered: Codecs that the other side offers, separated by commas.
+        transferred_phone: For a leg dialed by a transfer: the phone of the transferred call.
+        answer_digits: Keys that Telnyx presses when the leg is answered.
     """
 
     direction: Direction
@@ -88,26 +95,26 @@ class Leg:
 
     @property
     def phone(self) -> str:
-        """The number of the phone that the call is with."""
+        """Number of the phone that the call is with."""
         return self.transferred_phone or (self.caller if self.direction == "incoming" else self.called)
 
     @property
     def alive(self) -> bool:
-        """Whether it accepts commands."""
+        """Whether the leg accepts commands."""
         return self.state != "hangup" and (self.line is None or not self.line.over.is_set())
 
     @property
     def up(self) -> Line | None:
-        """The line of an answered leg; None before the answer and after the end."""
+        """Line of an answered leg; None before the answer and after the end."""
         return self.line if self.alive and self.state == "answered" else None
 
     @property
     def seconds(self) -> float:
-        """The length since the answer in media time; 0 without an answer."""
+        """Media time since the answer in seconds; 0 without an answer."""
         return self.line.audio.duration_ms / 1_000 if self.line is not None else self._final_s
 
     def change_id(self) -> None:
-        """Give it another control_id; commands take the former one, too."""
+        """Give the leg another control_id. Commands accept the former id, too."""
         self.former_id, self.control_id = self.control_id, _new_control_id()
 
     def drop_line(self) -> None:
@@ -118,7 +125,7 @@ class Leg:
             self.line = None
 
     def repeated(self, command_id: str) -> bool:
-        """Whether a command with this id was executed within the last minute; False for "".
+        """Return whether a command with this id was executed within the last minute; False for "".
 
         Source: docs, voice/programmable-voice/command-retries.
         """
@@ -126,19 +133,19 @@ class Leg:
         return executed is not None and asyncio.get_running_loop().time() - executed < _COMMAND_ID_S
 
     def remember(self, command_id: str) -> None:
-        """Remember the id of an executed command."""
+        """Store the id of an executed command."""
         if command_id:
             self._commands[command_id] = asyncio.get_running_loop().time()
 
     def spawn(self, work: Coroutine[None, None, None], name: str) -> None:
-        """Start a task; the leg's end waits for it."""
+        """Start a task. The leg's end waits for the task."""
         task = asyncio.create_task(work, name=name)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
 
 def publish_event(webhooks: TelnyxWebhooks, leg: Leg, event_type: str, **content: object) -> None:
-    """Publish an event of this leg, with the fields that the SDK's type of the event has."""
+    """Publish an event of this leg with the fields of the event's type in the SDK."""
     payload: dict[str, object] = {
         "call_leg_id": leg.leg_id,
         "call_session_id": leg.session_id,

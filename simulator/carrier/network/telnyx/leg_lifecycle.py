@@ -29,8 +29,10 @@ class LegLifecycle:
     async def bridge(self, leg: Leg, other: Leg) -> None:
         """Bridge two legs. A stream or sound ends when the bridge begins, because a line has one endpoint at a time.
 
-        When one leg ends, the other is hung up, unless it parks. When one of them is bridged already (by a second
-        transfer), only `other` is hung up."""
+        When one leg ends, the other is hung up unless it parks. If a leg is already bridged (by a second transfer),
+        only `other`
+        is hung up.
+        """
         if leg.bridged or other.bridged:
             return _hang_up_unless_parked(other)
         leg.bridged = other.bridged = True
@@ -70,7 +72,7 @@ class LegLifecycle:
             await self.finish(leg, cause)
 
     async def _wait_for_end(self, line: Line, limit_s: float) -> bool:
-        """Wait for the end of the line; True when the time limit ended it."""
+        """Wait for the end of the line. Returns True if the time limit ended it."""
         try:
             async with asyncio.timeout(limit_s):
                 await line.over.wait()
@@ -80,7 +82,7 @@ class LegLifecycle:
         return False
 
     async def finish(self, leg: Leg, cause: HangupCause) -> None:
-        """Publish call.hangup and call.cost, after the events of the leg's running tasks."""
+        """Publish call.hangup and call.cost after the events of the leg's running tasks."""
         leg.ended_at = datetime.now(UTC)
         if leg.tasks:
             await asyncio.wait(set(leg.tasks))
@@ -144,6 +146,8 @@ def _hang_up_unless_parked(leg: Leg) -> None:
 
 
 def _hangup_cause(leg: Leg, line: Line) -> HangupCause:
-    """On an incoming call the party is the caller and the customer the callee; on an outgoing call the reverse."""
+    """Return the cause of an ended call. The party is the caller on an incoming call, and the callee on an outgoing
+    call.
+    """
     party_left = line.by == "caller"
     return HangupCause("normal_clearing", "caller" if party_left == (leg.direction == "incoming") else "callee", "200")

@@ -1,4 +1,4 @@
-"""The parameters that dial, answer and transfer share, read from the body of the command."""
+"""The parameters that dial, answer and transfer share."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,11 @@ _DETECTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class RecordingOptions:
-    """The settings of a recording. limit_s: 0 for the whole call."""
+    """Settings of a recording.
+
+    Attributes:
+        limit_s: 0 for the whole call.
+    """
 
     channels: str
     format: str
@@ -32,8 +36,14 @@ class RecordingOptions:
 
 @dataclass(frozen=True, slots=True)
 class LegOptions:
-    """What a leg does after the answer. codec: of the call. stream: url is "" without one. ring_s, limit_s: in real
-    seconds."""
+    """What a leg does after the answer.
+
+    Attributes:
+        codec: The codec of the call.
+        stream: Its url is empty if there is no stream.
+        ring_s: Real seconds.
+        limit_s: Real seconds.
+    """
 
     codec: Encoding
     stream: StreamSettings
@@ -44,7 +54,7 @@ class LegOptions:
 
 
 def read_leg_options(body: Body, config: TelnyxConfig, offered: str, *, takes_token: bool) -> LegOptions:
-    """Read the parameters. offered: codecs of the other side. Raises TelnyxError."""
+    """Read the parameters. `offered` contains the other side's codecs. Raises TelnyxError."""
     codec = negotiate(text(body, "preferred_codecs"), offered)
     return LegOptions(
         codec,
@@ -57,7 +67,7 @@ def read_leg_options(body: Body, config: TelnyxConfig, offered: str, *, takes_to
 
 
 def read_recording_options(body: Body) -> RecordingOptions:
-    """Read record_start's parameters; channels and format are required. Raises TelnyxError."""
+    """Read the parameters of record_start; channels and format are required. Raises TelnyxError."""
     for name in ("channels", "format"):
         if not body.get(name):
             raise missing(name)

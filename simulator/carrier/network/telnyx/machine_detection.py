@@ -11,13 +11,18 @@ _POLL_S = 0.01
 
 
 class MachineDetector:
-    """Publishes what the network knows, after the time that real detection takes. listens_s: in media time."""
+    """Publishes whether a machine answered, after the time that real detection takes.
+
+    Args:
+        webhooks: Delivers the event.
+        listens_s: Duration of the detection in media time.
+    """
 
     def __init__(self, webhooks: TelnyxWebhooks, listens_s: float) -> None:
         self._webhooks, self._listens_s = webhooks, listens_s
 
     def start(self, leg: Leg, line: Line, reached: AnsweredPhone, kind: str) -> None:
-        """Start detection; publish nothing after the call's end."""
+        """Start detection. Nothing is published after the call's end."""
         if kind != "disabled":
             leg.spawn(self._detect(leg, line, reached, kind), "telnyx detection")
 
@@ -36,7 +41,7 @@ class MachineDetector:
 
 
 async def _wait_on_line(line: Line, seconds: float) -> bool:
-    """Wait until the line has been up this long in media time; False when it ends first."""
+    """Wait until the line has been up this long in media time. Returns False if the line ends first."""
     while line.at_ms < seconds * 1_000:
         if line.over.is_set():
             return False

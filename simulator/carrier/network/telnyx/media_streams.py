@@ -15,7 +15,7 @@ from simulator.carrier.stream_messages import CallIdentity
 
 
 class TelnyxMediaStreams:
-    """Starts and stops the one stream that a leg may have."""
+    """Starts and stops the single stream that a leg may have."""
 
     def __init__(
         self, config: TelnyxConfig, webhooks: TelnyxWebhooks, session: aiohttp.ClientSession, user_id: str
@@ -23,18 +23,18 @@ class TelnyxMediaStreams:
         self._config, self._webhooks, self._session, self._user_id = config, webhooks, session, user_id
 
     def start(self, leg: Leg, settings: StreamSettings) -> None:
-        """Connect in the background; publish streaming.started or streaming.failed."""
+        """Connect in the background. Publishes streaming.started or streaming.failed."""
         leg.stream = settings
         leg.spawn(self._run(leg, settings), "telnyx stream")
 
     def stop(self, leg: Leg) -> None:
-        """End the stream, if there is one; streaming.stopped is published."""
+        """End the stream, if there is one. Publishes streaming.stopped."""
         leg.stream = None
         if leg.line is not None:
             leg.line.end_stream()
 
     async def _run(self, leg: Leg, settings: StreamSettings) -> None:
-        """Run the stream after the sound that is playing, if any."""
+        """Run the stream after the current sound, if any."""
         stream_id = str(uuid.uuid4())
         async with leg.line_lock:
             line = leg.up
@@ -48,7 +48,7 @@ class TelnyxMediaStreams:
         self._publish_end(leg, settings, stream_id, outcome, bool(started))
 
     async def _connect(self, line: Line, settings: StreamSettings, messages: CallStreamMessages) -> StreamEnd | str:
-        """How the stream ended, or why it was not opened."""
+        """Return how the stream ended, or why it was not opened."""
         headers = {"Authorization": f"Bearer {settings.token}"} if settings.token else None
         try:
             return await line.stream(self._session, settings.url, messages, headers=headers)
@@ -76,8 +76,10 @@ class TelnyxMediaStreams:
     ) -> None:
         """Publish streaming.stopped after an orderly close by either side, streaming.failed after a broken socket.
 
-        The documentation (voice/programmable-voice/media-streaming) names both events, but not which belongs to a
-        broken socket. streaming.failed is the default because it carries a reason; `broken_stream` changes it."""
+        The documentation (voice/programmable-voice/media-streaming) names both events, but not the event for a broken
+        socket.
+        streaming.failed is the default because it contains a reason; `broken_stream` changes the event.
+        """
         silent = self._config.faults.of(leg.phone).silent_closes
         if isinstance(outcome, StreamEnd) and outcome.by == "agent" and silent:
             return

@@ -17,7 +17,7 @@ _MAX_LIMIT = 250
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberSearch:
-    """The filters of a search, as in `filter[…]`; "" matches anything."""
+    """The filters of a search, as in `filter[…]`. "" matches anything."""
 
     country: str = "US"
     kind: str = "local"
@@ -32,9 +32,8 @@ class NumberSearch:
 
 
 def read_number_search(query: Mapping[str, str]) -> NumberSearch:
-    """Read the query of GET /available_phone_numbers; filters that this network lacks are ignored.
-
-    Raises TelnyxError.
+    """Read the query of GET /available_phone_numbers. Filters that this network lacks are ignored. Raises
+    TelnyxError.
     """
     limit = query.get("filter[limit]", "10")
     if not limit.isdecimal():
@@ -57,7 +56,7 @@ def read_number_search(query: Mapping[str, str]) -> NumberSearch:
 
 
 def search_numbers(query: NumberSearch, free: Callable[[str], bool]) -> list[AvailableNumber]:
-    """The matching numbers that are free, in a fixed order."""
+    """Return the matching free numbers in a fixed order."""
     kind = _kind(query.kind)
     if kind is None or not query.features <= set(_features(query.country)):
         return []
@@ -70,7 +69,7 @@ def search_numbers(query: NumberSearch, free: Callable[[str], bool]) -> list[Ava
 
 
 def find_available_number(number: str) -> AvailableNumber | None:
-    """Find a number; None when it does not exist."""
+    """Return a number that can be bought; None if it does not exist."""
     for country, kind in itertools.product(_COUNTRIES, get_args(NumberKind)):
         code = number[2:5] if country in ("US", "CA") else ""
         for available in list_available_numbers(country, kind, code):
@@ -80,7 +79,7 @@ def find_available_number(number: str) -> AvailableNumber | None:
 
 
 def available_number_json(available: AvailableNumber) -> Json:
-    """An available number as the API shows it."""
+    """Return an available number in the API's format."""
     places = (("country_code", available.country), ("location", available.locality), ("state", available.region))
     return {
         "record_type": "available_phone_number",
@@ -109,7 +108,7 @@ def _features(country: str) -> tuple[str, ...]:
 
 
 def _matches(available: AvailableNumber, query: NumberSearch) -> bool:
-    """Patterns match digits of the whole number or of the national one."""
+    """Return whether a number matches. Patterns match digits of the whole number or of the national number."""
     digits = available.phone_number[1:]
     national = digits[1:] if digits.startswith("1") else digits[2:]
     starts = query.starts_with.lstrip("+")

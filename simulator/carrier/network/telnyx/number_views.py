@@ -1,4 +1,4 @@
-"""Number orders and owned numbers as the API shows them."""
+"""Number orders and owned numbers in the API's format."""
 
 import uuid
 from collections.abc import Mapping
@@ -15,9 +15,16 @@ Json = dict[str, object]
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class NumberOrder:
-    """An order. numbers: pairs of the id within the order and the number. statuses: by that id. requirement:
-    the status of the documents that it waits for. group: the requirement group that it names. required: the types of
-    what its numbers need. values: what was submitted, by requirement id."""
+    """An order of numbers.
+
+    Attributes:
+        numbers: Pairs of the id within the order and the number.
+        statuses: Id within the order -> status.
+        requirement: Status of the documents that the order waits for.
+        group: The requirement group that the order names.
+        required: Types of the documents that the numbers need.
+        values: Requirement id -> submitted value.
+    """
 
     connection_id: str
     customer_reference: str
@@ -33,12 +40,12 @@ class NumberOrder:
 
     @property
     def part_id(self) -> str:
-        """The id of the order's only part, a sub number order: its numbers are of one country and type."""
+        """Id of the order's only part, a sub number order. Its numbers have a common country and type."""
         return str(uuid.uuid5(uuid.NAMESPACE_OID, self.id))
 
 
 def sub_number_order_json(order: NumberOrder) -> Json:
-    """The only part of an order."""
+    """Return the only part of an order in the API's format."""
     return {
         "record_type": "sub_number_order",
         "id": order.part_id,
@@ -53,7 +60,7 @@ def sub_number_order_json(order: NumberOrder) -> Json:
 
 
 def number_order_json(order: NumberOrder) -> Json:
-    """An order as the API and number_order.complete show it."""
+    """Return an order in the format of the API and of number_order.complete."""
     moment = iso(order.created_at)
     return {
         "record_type": "number_order",
@@ -92,7 +99,7 @@ def number_order_json(order: NumberOrder) -> Json:
 
 
 def owned_number_json(owned: OwnedNumber) -> Json:
-    """An owned number as the API shows it."""
+    """Return an owned number in the API's format."""
     available = find_available_number(owned.phone_number)
     settings = owned.settings
     purchased_at = settings.get("purchased_at")
@@ -125,6 +132,5 @@ def owned_number_json(owned: OwnedNumber) -> Json:
 
 
 def tags_of(settings: Mapping[str, Setting]) -> list[str]:
-    """A number's tags."""
     tags = settings.get("tags")
     return tags if isinstance(tags, list) else []

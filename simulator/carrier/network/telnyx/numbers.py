@@ -22,7 +22,9 @@ _CHANGEABLE = ("connection_id", "customer_reference", "billing_group_id", "tags"
 
 
 class AccountNumbers:
-    """The account's numbers, stored in the network's inventory; orders, reservations and requirements are in memory."""
+    """The account's numbers, stored in the network's inventory. Orders, reservations and requirements stay
+    in memory.
+    """
 
     def __init__(self, config: TelnyxConfig, inventory: Inventory, webhooks: TelnyxWebhooks) -> None:
         self._config, self._inventory, self._webhooks = config, inventory, webhooks
@@ -41,12 +43,12 @@ class AccountNumbers:
     # --- Reservations---------------------------------------------------------------------------------------------
 
     def free(self, number: str) -> bool:
-        """Whether the number is neither owned nor reserved."""
+        """Return whether the number is neither owned nor reserved."""
         until = self._reserved.get(number)
         return self._inventory.get(number) is None and (until is None or until < datetime.now(UTC))
 
     def reserve(self, body: Body) -> Json:
-        """POST /number_reservations: reserves numbers for 30 minutes. Raises TelnyxError."""
+        """Reserve numbers for 30 minutes (POST /number_reservations). Raises TelnyxError."""
         numbers = _read_numbers(body)
         until = datetime.now(UTC) + _RESERVED
         if not all(self.free(number) and find_available_number(number) for number in numbers):
@@ -77,7 +79,7 @@ class AccountNumbers:
     # --- Orders ---------------------------------------------------------------------------------------------------
 
     def order(self, body: Body) -> NumberOrder:
-        """POST /number_orders: a pending order, which is settled after `order_s`. Raises TelnyxError."""
+        """Create a pending order, which is settled after `order_s` (POST /number_orders). Raises TelnyxError."""
         connection = text(body, "connection_id")
         if connection not in ("", self._config.connection_id):
             raise no_such_connection()
@@ -96,14 +98,14 @@ class AccountNumbers:
         return order
 
     def find_order(self, order_id: str) -> NumberOrder:
-        """Find an order. Raises TelnyxError."""
+        """Return an order. Raises TelnyxError."""
         found = self._orders.get(order_id)
         if found is None:
             raise not_found()
         return found
 
     def orders(self, *, customer_reference: str = "", status: str = "") -> list[NumberOrder]:
-        """The matching entries, newest first; "" matches anything."""
+        """Return the matching orders, newest first; "" matches anything."""
         return [
             order
             for order in reversed(self._orders.values())
@@ -111,8 +113,10 @@ class AccountNumbers:
         ]
 
     def cancel(self, part_id: str) -> NumberOrder:
-        """PATCH /sub_number_orders/{id}/cancel: only while it is pending (API reference: Cancel a sub number order).
-        Raises TelnyxError."""
+        """Cancel a pending order (PATCH /sub_number_orders/{id}/cancel). Raises TelnyxError.
+
+        Source: API reference, "Cancel a sub number order".
+        """
         order = next((one for one in self._orders.values() if one.part_id == part_id), None)
         if order is None:
             raise not_found()
@@ -126,8 +130,10 @@ class AccountNumbers:
         return order
 
     def submit(self, entry_id: str, body: Body) -> NumberOrder:
-        """PATCH /number_order_phone_numbers/{id}: values for requirements. With all of them the review begins. Raises
-        TelnyxError."""
+        """Store values for requirements (PATCH /number_order_phone_numbers/{id}). Raises TelnyxError.
+
+        The review begins once all values are there.
+        """
         order = next((one for one in self._orders.values() if entry_id in dict(one.numbers)), None)
         if order is None:
             raise not_found()
@@ -145,13 +151,13 @@ class AccountNumbers:
         return order
 
     def _check_value(self, name: str, entry: Body) -> None:
-        """An address has to be one of the account."""
+        """Check a value. An address must belong to the account. Raises TelnyxError."""
         is_address = entry.get("requirement_id") == requirement_id("address")
         if is_address and entry.get("field_value") not in self.requirements.addresses:
             raise invalid(name, "The address does not exist.")
 
     def _read_group(self, body: Body, numbers: Sequence[str]) -> str:
-        """The order's requirement group; "" without one. Raises TelnyxError."""
+        """Return the order's requirement group; "" if it has none. Raises TelnyxError."""
         entries = body.get("phone_numbers")
         assert isinstance(entries, list)
         group_id = text(entries[0], "requirement_group_id")
@@ -175,7 +181,7 @@ class AccountNumbers:
 
     async def _settle(self, order: NumberOrder) -> None:
         await asyncio.sleep(self._config.order_s)
-        if order.status != "pending":  # cancelled meanwhile
+        if order.status != "pending":  # canceled meanwhile
             return
         for entry_id, number in order.numbers:
             order.statuses[entry_id] = "success" if self._buy(number, order) else "failure"
@@ -186,7 +192,7 @@ class AccountNumbers:
             self._require(order, f"requirement-info-{'pending' if group is None else 'under-review'}")
 
     def _require(self, order: NumberOrder, requirement: str) -> None:
-        """Set the requirement of an order and of its numbers, "" for none."""
+        """Set the requirement of an order and of its numbers; "" for none."""
         order.requirement = requirement
         for _, number in order.numbers:
             owned = self._inventory.get(number)
@@ -227,12 +233,12 @@ class AccountNumbers:
         return owned
 
     def owns(self, number: str) -> bool:
-        """Whether the account owns the number."""
+        """Return whether the account owns the number."""
         found = self._inventory.get(number)
         return found is not None and found.carrier == CARRIER
 
     def connected(self, number: str) -> bool:
-        """Whether calls to the number go to the Call Control App."""
+        """Return whether calls to the number go to the Call Control App."""
         found = self._inventory.get(number)
         if found is None or found.settings.get("status"):
             return False
@@ -241,7 +247,7 @@ class AccountNumbers:
     def owned(
         self, number: str = "", connection_id: str = "", customer_reference: str = "", tag: str = ""
     ) -> list[OwnedNumber]:
-        """The matching entries, newest first; "" matches anything."""
+        """Return the matching numbers, newest first; "" matches anything."""
         tests: list[Callable[[OwnedNumber], bool]] = [
             lambda one: number.lstrip("+") in one.phone_number,
             lambda one: connection_id in ("", one.settings.get("connection_id")),
@@ -251,7 +257,7 @@ class AccountNumbers:
         return [one for one in self._inventory.of(CARRIER) if all(test(one) for test in tests)][::-1]
 
     def get(self, number_id: str) -> OwnedNumber:
-        """Find an owned number by id, or by the number itself. Raises TelnyxError."""
+        """Return an owned number by its id or by the number itself. Raises TelnyxError."""
         found = self._inventory.by_id(CARRIER, number_id)
         if found is None and self.owns(number_id):
             found = self._inventory.get(number_id)
