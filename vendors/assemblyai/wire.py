@@ -358,7 +358,7 @@ def make_query(name: str, options: AssemblyAiSpeechToTextOptions, language: str)
     """Return a session's query parameters. Raises ProviderError if the model does not support the language."""
     base = (options.language or language).partition("-")[0].lower()
     if base not in LANGUAGES.get(options.model, (base,)):
-        raise ProviderError(name, f"{options.model} knows no {base!r}", retryable=False, cause="refused")
+        raise ProviderError(name, f"{options.model} does not support {base!r}", retryable=False, cause="refused")
     query: dict[str, QueryField] = {
         "speech_model": options.model,
         "encoding": "pcm_mulaw",

@@ -664,7 +664,7 @@ def _make_tts(setup: ProviderSetup) -> AzureTextToSpeech:
     def make_turns(language: str) -> SpokenTurns:
         locale = require_locale(setup.name, language)
         if not voice.speaks(locale):
-            reason = f"{options.voice_id} speaks no {locale!r}"
+            reason = f"{options.voice_id} does not support {locale!r}"
             raise ProviderError(setup.name, reason, retryable=False, cause="refused")
         return SpokenTurns(setup.name, voice, locale, _make_id)
 

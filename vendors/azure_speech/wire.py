@@ -686,5 +686,5 @@ def require_locale(name: str, language: str) -> str:
     """Return Azure's locale for a language. Raises ProviderError if Azure does not support the language."""
     locale = find_locale(language)
     if not locale:
-        raise ProviderError(name, f"Azure knows no {language!r}", retryable=False, cause="refused")
+        raise ProviderError(name, f"Azure does not support {language!r}", retryable=False, cause="refused")
     return locale

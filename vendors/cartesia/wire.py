@@ -546,7 +546,7 @@ def make_voice(options: CartesiaTextToSpeechOptions) -> VoiceSettings:
 def _make_listen_query(name: str, options: CartesiaSpeechToTextOptions, language: str) -> dict[str, QueryField]:
     is_english = options.model.startswith(ENGLISH)
     if is_english and language != "en":
-        raise ProviderError(name, f"{options.model} knows no {language!r}", retryable=False, cause="refused")
+        raise ProviderError(name, f"{options.model} does not support {language!r}", retryable=False, cause="refused")
     audio: dict[str, QueryField] = {"model": options.model, "encoding": "pcm_mulaw", "sample_rate": RATE}
     keyterm = options.keyterm if is_english and options.keyterm else None
     if not options.turns:

@@ -316,7 +316,9 @@ def _make_tts(setup: ProviderSetup) -> DeepgramTextToSpeech:
     def check_language(language: str) -> None:
         base = language.partition("-")[0].lower()
         if base != spoken:
-            raise ProviderError(setup.name, f"{options.model} speaks no {base!r}", retryable=False, cause="refused")
+            raise ProviderError(
+                setup.name, f"{options.model} does not support {base!r}", retryable=False, cause="refused"
+            )
 
     return DeepgramTextToSpeech(setup.name, connections, check_language)
 

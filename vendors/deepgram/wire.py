@@ -462,7 +462,7 @@ def _make_flux_query(name: str, options: DeepgramSpeechToTextOptions, language: 
     """Return the query of a Flux session. Raises ProviderError if the model does not support the language."""
     base = language.partition("-")[0].lower()
     if options.model == FLUX_ENGLISH and base != "en":
-        raise ProviderError(name, f"{FLUX_ENGLISH} knows no {base!r}", retryable=False, cause="refused")
+        raise ProviderError(name, f"{FLUX_ENGLISH} does not support {base!r}", retryable=False, cause="refused")
     return {
         "model": options.model,
         **_AUDIO,

@@ -171,7 +171,9 @@ def _make_tts(setup: ProviderSetup) -> ContextTextToSpeech[SpeechOutput]:
     def find_language(language: str) -> str:
         found = base_language(language) if is_told else ""
         if found and found not in ELEVENLABS_LANGUAGES:
-            raise ProviderError(setup.name, f"{options.model} speaks no {found!r}", retryable=False, cause="refused")
+            raise ProviderError(
+                setup.name, f"{options.model} does not support {found!r}", retryable=False, cause="refused"
+            )
         return found
 
     def make_connections() -> LanguageConnections[SpeechOutput]:

@@ -91,7 +91,7 @@ def read_account(text: str, *, checks_key: bool = True) -> ServiceAccount:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise AccountInvalid("api_key: private_key cannot be read") from None
     if not isinstance(key, RSAPrivateKey) or not _LEAST_BITS <= key.key_size <= _MOST_BITS:
-        raise AccountInvalid(f"api_key: private_key is no RSA key of {_LEAST_BITS} to {_MOST_BITS} bits")
+        raise AccountInvalid(f"api_key: private_key is not an RSA key of {_LEAST_BITS} to {_MOST_BITS} bits")
     return ServiceAccount(file, key)
 
 

@@ -71,7 +71,7 @@ def require_language(name: str, options: RimeTextToSpeechOptions, language: str)
     """Return the vendor's code for a language. Raises ProviderError if the model does not speak the language."""
     code = find_rime_language(options.model, language)
     if code is None:
-        raise ProviderError(name, f"{options.model} speaks no {language!r}", retryable=False, cause="refused")
+        raise ProviderError(name, f"{options.model} does not support {language!r}", retryable=False, cause="refused")
     return code
 
 

@@ -455,5 +455,5 @@ def make_stream_settings(name: str, options: SonioxTextToSpeechOptions, language
 def _require_language(name: str, model: str, language: str) -> str:
     code = find_soniox_language(language)
     if code is None:
-        raise ProviderError(name, f"{model} knows no {language!r}", retryable=False, cause="refused")
+        raise ProviderError(name, f"{model} does not support {language!r}", retryable=False, cause="refused")
     return code

@@ -99,7 +99,7 @@ async def test_each_language_has_its_connections_and_others_are_refused(harness:
     for language in ("en-GB", "es-MX"):
         await speak(harness.call.build(), say("Si. "), language)
     assert {query["lang"] for query in harness.a.queries} == {"eng", "spa"}
-    with pytest.raises(ProviderError, match="coda speaks no 'tlh'"):
+    with pytest.raises(ProviderError, match="coda does not support 'tlh'"):
         await speak(harness.call.build(), say("nuqneH"), "tlh")
 
 

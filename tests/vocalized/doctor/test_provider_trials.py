@@ -42,7 +42,7 @@ BUSY = {
 WRONG_KEY = {("elevenlabs", "stt"): "auth_error", ("elevenlabs", "tts"): "invalid_api_key"}
 WRONG_MODEL = {
     ("deepgram", "stt"): ("supernova-3", "http 400: no such model"),
-    ("deepgram", "tts"): ("aura-9-nobody-xx", "aura-9-nobody-xx speaks no 'en'"),
+    ("deepgram", "tts"): ("aura-9-nobody-xx", "aura-9-nobody-xx does not support 'en'"),
     ("openai", "llm"): ("gpt-0", "http 404 model_not_found: the model `gpt-0` does not exist"),
     ("cartesia", "stt"): ("unk-2", "error 404 model_not_found: "),
     ("cartesia", "tts"): ("tonic", "error 404 model_not_found: "),

@@ -185,8 +185,8 @@ async def test_noise_is_no_failure(harness: Harness) -> None:
 @pytest.mark.parametrize(
     ("options", "language", "reason"),
     [
-        ({}, "de-DE", f"{ENGLISH} knows no 'de'"),
-        ({"model": "universal-streaming-multilingual"}, "ja", "knows no 'ja'"),
+        ({}, "de-DE", f"{ENGLISH} does not support 'de'"),
+        ({"model": "universal-streaming-multilingual"}, "ja", "does not support 'ja'"),
         ({"model": "universal-4"}, "en", "error 3006"),
     ],
 )

@@ -109,7 +109,7 @@ async def test_finals_out_of_order_and_repeated_ones_double_nothing(harness: Har
 
 
 async def test_a_language_that_the_model_does_not_know_is_refused(harness: Harness) -> None:
-    with pytest.raises(ProviderError, match="ink-2 knows no 'de'"):
+    with pytest.raises(ProviderError, match="ink-2 does not support 'de'"):
         await harness.call.build().stt.open("de-DE", lambda event: None)
     assert not harness.a.state.opened["stt"]
 

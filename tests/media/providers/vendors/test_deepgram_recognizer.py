@@ -266,7 +266,7 @@ async def test_without_keep_alive_the_vendor_ends_the_session(
 
 
 async def test_flux_refuses_a_language_that_its_model_does_not_know(platform: Platform) -> None:
-    with pytest.raises(ProviderError, match="knows no 'es'"):
+    with pytest.raises(ProviderError, match="does not support 'es'"):
         await platform.make("a", "flux-general-en").open("es-MX", platform.events.append)
     session = await platform.make("a", "flux-general-multi").open("es-MX", platform.events.append)
     await session.close()

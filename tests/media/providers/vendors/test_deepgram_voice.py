@@ -260,6 +260,6 @@ def test_health_is_kept_by_key_and_not_by_voice() -> None:
 
 
 async def test_a_language_that_the_voice_does_not_speak_is_refused(platform: Platform) -> None:
-    with pytest.raises(ProviderError, match="speaks no 'es'"):
+    with pytest.raises(ProviderError, match="does not support 'es'"):
         await anext(aiter(platform.make("a").stream(clauses(), "es-MX")))
     assert platform.opened("a") == 0

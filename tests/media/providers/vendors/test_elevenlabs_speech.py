@@ -184,7 +184,7 @@ async def test_a_call_connects_before_its_first_word_and_each_language_has_its_a
 
 
 async def test_a_language_that_the_model_does_not_speak_is_refused(harness: Harness) -> None:
-    with pytest.raises(ProviderError, match="eleven_flash_v2_5 speaks no 'cy'"):
+    with pytest.raises(ProviderError, match="eleven_flash_v2_5 does not support 'cy'"):
         await speak(harness.call.build(), say("Bore da."), "cy")
     assert not harness.a.state.opened["tts"]
     multilingual = make_voice(harness, model="eleven_multilingual_v2", stability=0.4)

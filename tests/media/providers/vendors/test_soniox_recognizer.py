@@ -81,7 +81,7 @@ def test_settings_say_only_what_was_chosen() -> None:
     assert found["context"] == {"text": "A dentist.", "terms": ("Okonkwo",)}
     several = soniox_wire.make_settings("v", SonioxSpeechToTextOptions(languages=("en", "es")), "de-DE")
     assert (several["language_hints"], several["language_hints_strict"]) == (["en", "es"], None)
-    with pytest.raises(ProviderError, match="stt-rt-v5 knows no 'tlh'"):
+    with pytest.raises(ProviderError, match="stt-rt-v5 does not support 'tlh'"):
         soniox_wire.make_settings("v", chosen, "tlh")
 
 

@@ -210,6 +210,6 @@ async def test_a_barge_in_cancels_the_stream_and_keeps_the_connection(harness: H
 
 
 async def test_a_language_that_the_vendor_does_not_speak_is_refused(harness: Harness) -> None:
-    with pytest.raises(ProviderError, match="tts-rt-v2 knows no 'tlh'"):
+    with pytest.raises(ProviderError, match="tts-rt-v2 does not support 'tlh'"):
         await speak(harness.call.build(), say("nuqneH"), "tlh")
     assert not harness.a.state.opened["tts"]
