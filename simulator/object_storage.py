@@ -1,6 +1,6 @@
-"""Object storage that speaks the part of S3's API that storing a recording needs (docs: AmazonS3/latest/API).
+"""Object storage with the part of S3's API that storing a recording needs (docs: AmazonS3/latest/API).
 
-PutObject, GetObject with a range, HeadObject. Signatures are not checked; objects are in memory.
+Supports PutObject, GetObject with a range, and HeadObject. Signatures are not checked, and objects stay in memory.
 """
 
 import hashlib
@@ -10,20 +10,25 @@ from typing import Final
 
 from aiohttp import web
 
-# As long as a single PutObject of our client's may be; longer files come in parts.
+# The maximum size of a single PutObject of our client. Longer files are uploaded in parts.
 _LONGEST: Final = 64 * 1024 * 1024
 _NO_SUCH_KEY: Final = "<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>"
 
 
 @dataclass(slots=True)
 class ObjectStorage:
-    """objects: by bucket and key, `bucket/path`. puts: how many were taken."""
+    """Stored objects.
+
+    Attributes:
+        objects: Objects by `bucket/path`.
+        puts: Number of accepted uploads.
+    """
 
     objects: dict[str, bytes] = field(default_factory=dict)
     puts: int = 0
 
     def app(self) -> web.Application:
-        """The server."""
+        """Return the application to serve."""
         app = web.Application(client_max_size=_LONGEST)
         path = "/{key:.+}"
         app.add_routes([web.put(path, self._put), web.get(path, self._get)])
@@ -37,7 +42,7 @@ class ObjectStorage:
         return web.Response(headers={"ETag": _tag(body)})
 
     async def _get(self, request: web.Request) -> web.Response:
-        """HEAD, too: aiohttp leaves the body out."""
+        """Serve GET and HEAD. For HEAD, aiohttp leaves out the body."""
         body = self.objects.get(request.match_info["key"])
         if body is None:
             return web.Response(status=404, text=_NO_SUCH_KEY, content_type="application/xml")

@@ -1,4 +1,4 @@
-"""The carrier's playout buffer: queued agent audio plays in real time, and marks are echoed when they are reached."""
+"""The carrier's playout buffer: plays queued agent audio in real time, and echoes marks when they are reached."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from simulator.carrier.mulaw import SILENCE
 
 @dataclass(frozen=True, slots=True)
 class PlayedAudio:
-    """Audio that the caller hears next (silence where nothing is queued), and the marks that were reached before it."""
+    """Audio that the caller hears next, and the marks reached before it. Silence fills gaps."""
 
     audio: bytes
     marks: tuple[str, ...]
 
 
 class PlayoutBuffer:
-    """The buffer of one call, in mu-law (a byte is a sample). Its clock is the number of samples handed to the caller.
+    """The buffer of a call, in mu-law (a byte is a sample). Its clock is the number of samples handed to the caller.
 
-    A mark is echoed when all audio queued before it has been played, at once if nothing is queued (Twilio's page
+    A mark is echoed after all audio queued before it was played, or immediately if nothing is queued (Twilio's page
     voice/media-streams/websocket-messages). Audio that `advance` returned counts as played at the next `advance`.
     """
 
@@ -31,25 +31,25 @@ class PlayoutBuffer:
 
     @property
     def queued(self) -> int:
-        """Samples that were not handed out yet."""
+        """Number of samples not handed out yet."""
         return len(self._queue)
 
     def play(self, payload: bytes) -> int:
-        """Queue audio; return when it will begin to sound, in samples of the call."""
+        """Queue audio. Returns when it will begin to sound, in samples of the call."""
         begins = self.clock + len(self._queue)
         self._queue += payload
         self._received += len(payload)
         return begins
 
     def mark(self, name: str) -> tuple[str, ...]:
-        """Queue a mark; return its name if it is echoed at once."""
+        """Queue a mark. Returns its name if it is echoed immediately."""
         if not self._queue and not self._playing and not self._marks:
             return (name,)
         self._marks.append((self._received, name))
         return ()
 
     def clear(self) -> tuple[str, ...]:
-        """Discard queued audio; return every pending mark, in order."""
+        """Discard queued audio. Returns all pending marks in order."""
         names = tuple(name for _, name in self._marks)
         self._marks.clear()
         self._queue.clear()
@@ -57,7 +57,7 @@ class PlayoutBuffer:
         return names
 
     def advance(self, samples: int) -> PlayedAudio:
-        """Mark the audio of the previous call as played and return the next `samples` samples."""
+        """Mark the audio of the previous call as played. Returns the next `samples` samples."""
         self._played += self._playing
         self._playing = min(samples, len(self._queue))
         audio = bytes(self._queue[: self._playing]).ljust(samples, SILENCE)

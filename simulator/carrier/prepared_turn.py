@@ -1,4 +1,4 @@
-"""Converts the turns of a script to frames before the call, so that nothing is computed during it."""
+"""Converts the turns of a script to frames before the call, so that the call itself needs no computation."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,22 +10,24 @@ from simulator.carrier.line_noise import add_noise
 from simulator.carrier.mulaw import FRAME, FRAME_MS, SILENCE, SILENT_FRAME
 from simulator.carrier.script import Act, HangUp, Play, Press, Rest, Say, Script, Stall, Turn, When
 
-# A voice: text in, 16-bit little-endian mono samples at 8 kHz out.
+# A voice: converts text to 16-bit little-endian mono samples at 8 kHz.
 Voice = Callable[[str], Awaitable[bytes]]
 
 KEYS = frozenset("0123456789*#ABCD")
 
 
 class ScriptError(ValueError):
-    """A turn of the script is invalid; the message says which and why."""
+    """A turn of the script is invalid. The message names the turn and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedTurn:
-    """One turn as frames of 20 ms.
+    """A turn as frames of 20 ms.
 
-    sounds: from the first to the last frame with speech or keys; empty for silence.
-    digits: keys by the frame in which they are pressed. held: frames that the line holds back.
+    Attributes:
+        sounds: Range from the first to the last frame with speech or keys; empty for silence.
+        digits: Frame number -> keys pressed in this frame.
+        held: Frames that the line delays.
     """
 
     label: str
@@ -38,7 +40,7 @@ class PreparedTurn:
 
 
 async def prepare_turns(script: Script, voice: Voice | None = None) -> tuple[PreparedTurn, ...]:
-    """Read every recording and synthesizes every text. Raises ClipError, ScriptError, and what the voice raises."""
+    """Read every recording and synthesize every text. Raises ClipError, ScriptError, and errors of the voice."""
     return tuple([await _prepare_turn(turn, voice) for turn in script.turns])
 
 
@@ -70,7 +72,7 @@ async def _clip(act: Play | Say, voice: Voice | None) -> Clip:
 
 
 def turn_label(act: Act) -> str:
-    """The name of this turn in a report."""
+    """Return the name of this turn in a report."""
     match act:
         case Play(Clip()):
             return "a clip"
@@ -102,7 +104,7 @@ def _keys_turn(digits: str, gap_ms: int, when: When) -> PreparedTurn:
 
 
 def _add_stall(turn: PreparedTurn, stall: Stall | None) -> PreparedTurn:
-    """Mark the frames that are held back; if the stall outlasts the turn, silence is appended and held back too."""
+    """Mark the delayed frames. If the stall outlasts the turn, silence is appended and delayed too."""
     if stall is None:
         return turn
     start = stall.at_ms // FRAME_MS

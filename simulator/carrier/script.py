@@ -1,4 +1,4 @@
-"""A caller's script: what it does in each turn, and when the turn begins."""
+"""A caller's script: the action of each turn, and when the turn begins."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +12,10 @@ from simulator.carrier.line_noise import Noise
 
 @dataclass(frozen=True, slots=True)
 class AfterAgent:
-    """When the agent has spoken since the caller's last turn and been silent for `quiet_ms`, or when it has said
-    nothing for `patience_ms`."""
+    """The turn begins when the agent has spoken since the caller's last turn and was silent for `quiet_ms`.
+
+    If the agent says nothing, the turn begins after `patience_ms`.
+    """
 
     quiet_ms: int = 600
     patience_ms: int = 15_000
@@ -21,7 +23,7 @@ class AfterAgent:
 
 @dataclass(frozen=True, slots=True)
 class BargeIn:
-    """`after_ms` after the agent's answer began to play; after its end if the answer is shorter."""
+    """The turn begins `after_ms` after the agent's answer began to play, or after the answer if it is shorter."""
 
     after_ms: int
     patience_ms: int = 15_000
@@ -29,15 +31,19 @@ class BargeIn:
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """`ms` after the end of the caller's last turn (or the start of the call), whatever the agent does."""
+    """The turn begins `ms` after the end of the caller's last turn (or the start of the call), whatever
+    the agent does.
+    """
 
     ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """As soon as something has happened beside the call, whatever the agent does; or when it has not for `patience_ms`
-    after the end of the caller's last turn."""
+    """The turn begins as soon as an event outside of the call has happened, whatever the agent does.
+
+    If the event does not happen, the turn begins `patience_ms` after the end of the caller's last turn.
+    """
 
     happened: Callable[[], bool]
     patience_ms: int = 15_000
@@ -72,7 +78,7 @@ class Press:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """Stays silent for `ms`; the agent's answer to the turn before still counts."""
+    """Stays silent for `ms`. The agent's answer to the previous turn still counts."""
 
     ms: int
 
@@ -87,7 +93,7 @@ Act = Play | Say | Press | Rest | HangUp
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """The line stalls `at_ms` after the start of the turn: frames are held back for `hold_ms`, then sent at once."""
+    """The line stalls `at_ms` after the start of the turn: frames are delayed for `hold_ms` and then sent at once."""
 
     at_ms: int
     hold_ms: int
@@ -95,7 +101,7 @@ class Stall:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn of the caller."""
+    """A turn of the caller."""
 
     act: Act
     when: When = AfterAgent()
@@ -105,8 +111,12 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """When the caller hangs up after the last turn: the agent answered and was silent for `quiet_ms`, did not answer
-    within `timeout_ms`, or still speaks after `longest_ms`."""
+    """When the caller hangs up after the last turn.
+
+    The caller hangs up if the agent answered and was silent for `quiet_ms`, did not answer within `timeout_ms`, or
+    still
+    speaks after `longest_ms`.
+    """
 
     quiet_ms: int = 1_500
     timeout_ms: int = 20_000

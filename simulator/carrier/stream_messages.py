@@ -1,4 +1,4 @@
-"""Messages of a media socket that both carriers share: what the agent sends, and the interface for a carrier's own."""
+"""Parts of the media socket's messages that both carriers share, and the interface for a carrier's own messages."""
 
 import base64
 import binascii
@@ -13,7 +13,7 @@ import msgspec
 
 
 class ProtocolFault(Exception):
-    """The agent's side violated the protocol. `code` is stable, `detail` explains it."""
+    """The agent's side violated the protocol. `code` is stable, and `detail` explains the fault."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
@@ -30,7 +30,7 @@ class AgentAudio:
 
 @dataclass(frozen=True, slots=True)
 class MarkRequest:
-    """A mark, to be echoed when all audio before it was played."""
+    """A mark that is echoed after all audio before it was played."""
 
     name: str
 
@@ -56,46 +56,48 @@ class CallIdentity:
 
 
 class StreamMessages(Protocol):
-    """Writes one carrier's messages and reads the agent's; holds the stream's counters."""
+    """Writes a carrier's messages and reads the agent's messages. Stores the stream's counters."""
 
     def connected(self) -> str:
-        """The first message."""
+        """Return the first message."""
 
     def start(self) -> str:
-        """The message that describes the stream."""
+        """Return the message that describes the stream."""
 
     def media(self, payload: bytes, chunk: int, at_ms: int) -> str:
-        """Caller audio. chunk: counts from 1. at_ms: since the start of the stream."""
+        """Return a message with caller audio. `chunk` counts from 1; `at_ms` is the time since the start
+        of the stream.
+        """
 
     def dtmf(self, digit: str) -> str:
-        """A key was pressed."""
+        """Return the message for a pressed key."""
 
     def mark(self, name: str) -> str:
-        """A mark was reached."""
+        """Return the message for a reached mark."""
 
     def stop(self) -> str:
-        """The last message."""
+        """Return the last message."""
 
     def read(self, message: str | bytes) -> AgentMessage:
         """Read a message of the agent's side. Raises ProtocolFault."""
 
     def error_message(self, fault: ProtocolFault) -> str | None:
-        """The carrier's answer to a fault; None without one."""
+        """Return the carrier's answer to a fault; None if it sends none."""
 
 
 def twilio_identity(params: Mapping[str, str] | None = None) -> CallIdentity:
-    """New ids in Twilio's form: two letters and 32 hex digits."""
+    """Return new ids in Twilio's form: two letters and 32 hex digits."""
     account, call, stream = (prefix + secrets.token_hex(16) for prefix in ("AC", "CA", "MZ"))
     return CallIdentity(account, call, stream, params=params or {})
 
 
 def telnyx_identity(params: Mapping[str, str] | None = None) -> CallIdentity:
-    """New ids in Telnyx's form: UUIDs, and a call control id that begins with "v3:"."""
+    """Return new ids in Telnyx's form: UUIDs, and a call control id that begins with "v3:"."""
     return CallIdentity(str(uuid.uuid4()), f"v3:{secrets.token_urlsafe(40)}", str(uuid.uuid4()), params=params or {})
 
 
 def read_json_object(message: str | bytes) -> dict[str, Any]:
-    """The JSON object in a text message. Raises ProtocolFault."""
+    """Return the JSON object in a text message. Raises ProtocolFault."""
     if not isinstance(message, str):
         raise ProtocolFault("binary_message", f"{len(message)} bytes of binary data; every message must be JSON text")
     try:
@@ -124,12 +126,12 @@ def read_agent_message(body: Mapping[str, Any]) -> AgentMessage:
 
 
 def write(message: Mapping[str, Any]) -> str:
-    """A message as JSON text."""
+    """Return a message as JSON text."""
     return msgspec.json.encode(message).decode()
 
 
 def base64_text(payload: bytes) -> str:
-    """Audio as base64."""
+    """Return audio as base64."""
     return base64.b64encode(payload).decode("ascii")
 
 

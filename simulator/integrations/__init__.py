@@ -1,1 +1,1 @@
-"""Simulated vendors that workspaces connect: calendars, CRMs, a channel, a spreadsheet."""
+"""Simulated services that workspaces connect: calendars, CRMs, a chat channel, a spreadsheet."""

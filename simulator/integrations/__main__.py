@@ -1,7 +1,7 @@
-"""Simulated vendors as a program: `python -m simulator.integrations --port N --config FILE.json --state FILE.json`.
+"""Runs the simulated services: `python -m simulator.integrations --port N --config FILE.json --state FILE.json`.
 
-All vendors share one address, one OAuth server and one key. `GET /records` shows what they have. Their records are
-gone when the program ends; tokens stay.
+All services share one address, one OAuth server and one key. `GET /records` returns their records, which are lost when
+the program ends. Tokens are kept.
 """
 
 import argparse
@@ -22,8 +22,14 @@ from simulator.integrations.server import running_integrations
 
 @dataclass(frozen=True, slots=True)
 class IntegrationsConfig:
-    """key: accepted as a bearer token, like those of OAuth. client_id, client_secret: of the platform. redirect_prefix:
-    what its redirect URIs begin with."""
+    """The configuration of the simulated services.
+
+    Attributes:
+        key: Accepted as a bearer token, like OAuth tokens.
+        client_id: The platform's client id.
+        client_secret: The platform's client secret.
+        redirect_prefix: Prefix of the platform's redirect URIs.
+    """
 
     key: str
     client_id: str
@@ -32,7 +38,9 @@ class IntegrationsConfig:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Return the exit code: 0 after a clean stop, 1 for an OS error (listening, state), 2 for a bad config."""
+    """Run the services. Returns the exit code: 0 after a clean stop, 1 for an OS error (port, state), 2 for an invalid
+    config.
+    """
     arguments = _parser().parse_args(argv)
     try:
         config = IntegrationsConfig(**json.loads(arguments.config.read_text()))

@@ -1,4 +1,4 @@
-"""An answer whose status says that something was made."""
+"""A response for a created object."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,6 +6,6 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """Status 201. body: JSON."""
+    """A response with status 201 and a JSON body."""
 
     body: Any

@@ -1,7 +1,7 @@
-"""The OAuth 2.0 server of the simulated vendors: a page to grant access, tokens, refresh and revocation.
+"""The OAuth 2.0 server of the simulated services: a consent page, tokens, refresh and revocation.
 
-Written from RFC 6749 (code flow, refresh), RFC 7636 (PKCE, S256 only), RFC 7009 (revocation) and OpenID Connect
-Core 1.0, section 5.3 (userinfo).
+Follows RFC 6749 (code flow, refresh), RFC 7636 (PKCE, S256 only), RFC 7009 (revocation) and OpenID Connect Core 1.0,
+section 5.3 (userinfo).
 """
 
 import hashlib
@@ -28,7 +28,11 @@ _PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Si
 
 
 class GrantError(Exception):
-    """A refusal of the token endpoint. error: code of RFC 6749, section 5.2."""
+    """The token endpoint refuses a request.
+
+    Attributes:
+        error: Error code of RFC 6749, section 5.2.
+    """
 
     def __init__(self, error: str) -> None:
         super().__init__(error)
@@ -37,7 +41,7 @@ class GrantError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class IssuedCode:
-    """What a code is bound to."""
+    """The values that an authorization code is bound to."""
 
     redirect_uri: str
     challenge: str
@@ -46,8 +50,13 @@ class IssuedCode:
 
 @dataclass(slots=True)
 class AuthorizationServer:
-    """One client and one account. redirect_prefix: what each redirect URI begins with. url: of this server. state: the
-    file that keeps the tokens for the next start."""
+    """An OAuth server with one client and one account.
+
+    Attributes:
+        redirect_prefix: Prefix of each redirect URI.
+        url: The server's URL.
+        state: The file that stores the tokens for the next start.
+    """
 
     client_id: str
     client_secret: str
@@ -59,7 +68,7 @@ class AuthorizationServer:
     refresh_tokens: set[str] = field(default_factory=set)
 
     def load(self) -> None:
-        """Read the tokens of an earlier start."""
+        """Load the tokens of an earlier start."""
         if self.state.exists():
             stored = json.loads(self.state.read_text())
             self.expiry, self.refresh_tokens = stored["access_tokens"], set(stored["refresh_tokens"])
@@ -69,7 +78,7 @@ class AuthorizationServer:
         return self.expiry.get(access_token, 0.0) > time.time()
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the endpoints."""
+        """Return the OAuth endpoints."""
         return [
             web.get("/oauth/authorize", self.show_page),
             web.post("/oauth/authorize", self.decide),
@@ -79,7 +88,7 @@ class AuthorizationServer:
         ]
 
     async def show_page(self, request: web.Request) -> web.Response:
-        """Ask the person in the browser."""
+        """Show the consent page in the browser."""
         self._require_valid(request.query)
         page = _PAGE.format(
             account=ACCOUNT, scopes=escape(request.query.get("scope", "")), action=escape(request.path_qs)
@@ -87,7 +96,7 @@ class AuthorizationServer:
         return web.Response(text=page, content_type="text/html")
 
     async def decide(self, request: web.Request) -> web.Response:
-        """Send the browser back with a code; with access_denied for "Deny"."""
+        """Redirect the browser with a code, or with access_denied after "Deny"."""
         query = request.query
         self._require_valid(query)
         answer = {"state": query.get("state", "")}
@@ -100,7 +109,7 @@ class AuthorizationServer:
         raise web.HTTPFound(f"{query['redirect_uri']}?{urlencode(answer)}")
 
     async def issue(self, request: web.Request) -> web.Response:
-        """The token endpoint. The answer has `instance_url`, too, as Salesforce's."""
+        """Issue tokens. Like Salesforce, the response contains `instance_url`."""
         form = {name: str(value) for name, value in (await request.post()).items()}
         try:
             refresh_token, scope = self._take_grant(form)
@@ -117,7 +126,7 @@ class AuthorizationServer:
         return web.json_response(answer | ({"scope": scope} if scope else {}))
 
     async def revoke(self, request: web.Request) -> web.Response:
-        """End a grant. An unknown token is no error (RFC 7009, section 2.2)."""
+        """End a grant. An unknown token is not an error (RFC 7009, section 2.2)."""
         token = str((await request.post()).get("token", ""))
         self.refresh_tokens.discard(token)
         self.expiry.pop(token, None)
@@ -125,14 +134,14 @@ class AuthorizationServer:
         return web.json_response({})
 
     async def describe_account(self, request: web.Request) -> web.Response:
-        """Whose token it is, by the names that the vendors use."""
+        """Return the token's account under all field names that the vendors use."""
         if not self.accepts(read_bearer(request)):
             return web.json_response({"error": "invalid_token"}, status=401)
         names = ("email", "userPrincipalName", "preferred_username")
         return web.json_response(dict.fromkeys(names, ACCOUNT))
 
     def _require_valid(self, query: Mapping[str, str]) -> None:
-        """A request without a client or an address that we know is not redirected (RFC 6749, section 4.1.2.1)."""
+        """Refuse a request with an unknown client or redirect URI without a redirect (RFC 6749, section 4.1.2.1)."""
         is_known = query.get("client_id") == self.client_id
         is_known &= query.get("redirect_uri", "").startswith(self.redirect_prefix)
         has_proof = query.get("code_challenge_method") == "S256" and bool(query.get("code_challenge"))
@@ -157,7 +166,7 @@ class AuthorizationServer:
         return secrets.token_urlsafe(24), issued.scope
 
     def _save(self) -> None:
-        """Replace the file at once. Tokens that have expired are left out."""
+        """Replace the state file atomically. Expired tokens are left out."""
         now = time.time()
         self.expiry = {token: end for token, end in self.expiry.items() if end > now}
         part = self.state.with_suffix(".part")
@@ -174,5 +183,5 @@ def read_bearer(request: web.Request) -> str:
 
 
 def _challenge(verifier: str) -> str:
-    """The S256 challenge of a verifier (RFC 7636, section 4.2)."""
+    """Return the S256 challenge of a verifier (RFC 7636, section 4.2)."""
     return urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()

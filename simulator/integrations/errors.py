@@ -1,10 +1,15 @@
-"""A refusal as a vendor answers it."""
+"""An error response of a simulated service."""
 
 from typing import Any
 
 
 class VendorRefusal(Exception):
-    """status: of HTTP. body: JSON."""
+    """A service refuses a request.
+
+    Attributes:
+        status: The HTTP status.
+        body: The JSON body.
+    """
 
     def __init__(self, status: int, body: Any) -> None:
         super().__init__(f"status {status}")

@@ -1,7 +1,7 @@
 """Google Calendar API v3: events and free/busy of one account's calendars.
 
-Written from https://developers.google.com/workspace/calendar/api/v3/reference (events: insert, get, list, patch,
-delete; freebusy: query) and its guides "Synchronize resources efficiently" and "Handle API errors".
+Follows https://developers.google.com/workspace/calendar/api/v3/reference (events: insert, get, list, patch, delete;
+freebusy: query) and the guides "Synchronize resources efficiently" and "Handle API errors".
 """
 
 import re
@@ -13,14 +13,19 @@ from typing import Any, Final
 from simulator.integrations.errors import VendorRefusal
 
 PAGE: Final = 250
-# events.insert: characters of base32hex in lower case.
+# events.insert: lower-case base32hex characters.
 _EVENT_ID: Final = re.compile(r"^[0-9a-v]{5,1024}$")
 
 
 @dataclass(slots=True)
 class GoogleCalendars:
-    """The calendars of an account, by id. page: events of one page. changes: numbers the changes of all events; a sync
-    token is the number of the last one that its owner has seen. oldest: tokens from before it are gone (410)."""
+    """The calendars of an account by id.
+
+    Attributes:
+        page: Number of events per page.
+        changes: Counter of all changes. A sync token is the number of the last change that its owner has seen.
+        oldest: Tokens older than this are expired (410).
+    """
 
     events: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {"primary": {}})
     page: int = PAGE
@@ -29,7 +34,7 @@ class GoogleCalendars:
     _ids: Any = field(default_factory=lambda: count(1))
 
     def run(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
-        """The answer to one request; path: after /calendar/v3. Raises VendorRefusal."""
+        """Answer a request. `path` follows /calendar/v3. Raises VendorRefusal."""
         if (method, path) == ("POST", "/freeBusy"):
             return self._query_busy(body)
         found = re.fullmatch(r"/calendars/([^/]+)/events(?:/([^/]+))?", path)
@@ -53,12 +58,12 @@ class GoogleCalendars:
         return event
 
     def add(self, summary: str, start: str, end: str, calendar: str = "primary", **fields: Any) -> dict[str, Any]:
-        """An event that the calendar's owner made. start, end: RFC 3339, or dates."""
+        """Add an event of the calendar's owner. `start` and `end` are RFC 3339 times or dates."""
         body = {"summary": summary, "start": _start(start), "end": _start(end)} | fields
         return self._insert(self.events[calendar], body)
 
     def cancel(self, event_id: str, calendar: str = "primary") -> None:
-        """The calendar's owner deletes an event."""
+        """Cancel an event as the calendar's owner."""
         self._change(self.events[calendar][event_id], status="cancelled")
 
     def _insert(self, calendar: dict[str, dict[str, Any]], body: Any) -> dict[str, Any]:
@@ -78,7 +83,9 @@ class GoogleCalendars:
         event |= {**fields, "change": self.changes}
 
     def _list(self, calendar: dict[str, dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
-        """Without a sync token only events that are not deleted; with one also those that were deleted since."""
+        """List events. With a sync token, the list includes events deleted since; without a token, it excludes deleted
+        events.
+        """
         token = query.get("syncToken")
         since = int(token.removeprefix("sync-")) if token else 0
         if token and since < self.oldest:
@@ -110,7 +117,7 @@ def _blocks(event: dict[str, Any]) -> bool:
 
 
 def _moment(value: dict[str, str]) -> datetime:
-    """An event of whole days has dates; ours are in UTC."""
+    """Return a time of an event. All-day events have dates, which are taken as UTC."""
     return datetime.fromisoformat(value.get("dateTime") or f"{value['date']}T00:00:00+00:00")
 
 

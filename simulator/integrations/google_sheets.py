@@ -1,6 +1,6 @@
-"""Google Sheets API v4: rows of one spreadsheet's sheets.
+"""Google Sheets API v4: rows in the sheets of one spreadsheet.
 
-Written from https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets.values (append, get) and
+Follows https://developers.google.com/workspace/sheets/api/reference/rest/v4/spreadsheets.values (append, get) and
 .../rest/v4/spreadsheets (get).
 """
 
@@ -17,13 +17,18 @@ _OPTIONS: Final = ("RAW", "USER_ENTERED")
 
 @dataclass(slots=True)
 class Spreadsheets:
-    """id: of the spreadsheet. sheets: rows of cells by the sheet's title, the first one being the default."""
+    """A spreadsheet.
+
+    Attributes:
+        id: The spreadsheet's id.
+        sheets: Rows of cells by sheet title. The first sheet is the default.
+    """
 
     id: str = "1AbC"
     sheets: dict[str, list[list[Any]]] = field(default_factory=lambda: {"Calls": []})
 
     def run(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
-        """The answer to one request; path: after /v4. Raises VendorRefusal."""
+        """Answer a request. `path` follows /v4. Raises VendorRefusal."""
         found = _PATH.fullmatch(path)
         if found is None or found[1] != self.id:
             raise _failure(404, "NOT_FOUND")
@@ -39,7 +44,7 @@ class Spreadsheets:
         return self._append(title, column, body["values"])
 
     def _append(self, title: str, column: str, values: list[list[Any]]) -> dict[str, Any]:
-        """Below the table, in its first column."""
+        """Append rows below the table, starting in its first column."""
         rows = self.sheets[title]
         first = len(rows) + 1
         for row in values:
@@ -55,7 +60,7 @@ class Spreadsheets:
         return {"spreadsheetId": self.id, "updates": updates}
 
     def _locate(self, text: str) -> tuple[str, str]:
-        """The sheet and the first column of a range in A1 notation: a sheet, cells, or both; a sheet in quotes, too."""
+        """Return the sheet and first column of a range in A1 notation: a sheet (possibly quoted), cells, or both."""
         sheet, mark, cells = text.rpartition("!")
         title = (sheet if mark else text).strip("'")
         if title in self.sheets:

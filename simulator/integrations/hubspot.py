@@ -1,7 +1,7 @@
 """HubSpot CRM API v3: contacts of one portal, listed, searched, added and changed.
 
-Written from https://developers.hubspot.com/docs/api-reference/crm-contacts-v3 (basic: list, create, read, update,
-search) and its guide "Search the CRM": a search returns up to 200 records a page, 10,000 in all, and no archived ones.
+Follows https://developers.hubspot.com/docs/api-reference/crm-contacts-v3 (basic: list, create, read, update, search)
+and the guide "Search the CRM": a search returns up to 200 records per page, 10,000 in total, and no archived records.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,14 @@ _LIST: Final = "/crm/v3/objects/contacts"
 
 @dataclass(slots=True)
 class HubSpotContacts:
-    """The contacts, by id. now_ms: the vendor's clock, in milliseconds since 1970; each change is one later. clock: no
-    change is earlier than this. page: the most contacts of one page. is_stuck: each page names itself as the next one,
-    as a broken vendor's may."""
+    """The contacts by id.
+
+    Attributes:
+        now_ms: The vendor's clock in ms since 1970. Each change advances it by one.
+        clock: The earliest time of a change.
+        page: Maximum number of contacts per page.
+        is_stuck: Whether each page names itself as the next page, like a broken vendor.
+    """
 
     contacts: dict[str, dict[str, Any]] = field(default_factory=dict)
     now_ms: int = 1_700_000_000_000
@@ -31,30 +36,30 @@ class HubSpotContacts:
     is_stuck: bool = False
 
     def add(self, **properties: str) -> str:
-        """A new contact; returns its id."""
+        """Add a contact and return its id."""
         contact_id = str(101 + len(self.contacts))
         self.contacts[contact_id] = {"id": contact_id, "properties": {}, "archived": False, "createdAt": self._now()}
         self.change(contact_id, **properties)
         return contact_id
 
     def change(self, contact_id: str, **properties: str) -> None:
-        """Change some properties."""
+        """Change the given properties of a contact."""
         self.now_ms += 1
         contact = self.contacts[contact_id]
         contact["properties"] |= {**properties, "lastmodifieddate": self._now()}
         contact["updatedAt"] = self._now()
 
     def _now(self) -> str:
-        """As the vendor writes times; filters compare milliseconds."""
+        """Return the time in the vendor's format. Filters compare milliseconds."""
         self.now_ms = max(self.now_ms, self.clock())
         return f"{datetime.fromtimestamp(self.now_ms / 1_000, UTC):%Y-%m-%dT%H:%M:%S}.{self.now_ms % 1_000:03}Z"
 
     def archive(self, contact_id: str) -> None:
-        """Delete a contact: neither list nor search return it."""
+        """Archive a contact. Lists and searches no longer return it."""
         self.contacts[contact_id]["archived"] = True
 
     def run(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
-        """The answer to one request. Raises VendorRefusal."""
+        """Answer a request. Raises VendorRefusal."""
         living = [one for one in self.contacts.values() if not one["archived"]]
         if (method, path) == ("GET", _LIST):
             return self._page(living, query.get("after", "0"), int(query.get("limit", "10")))
@@ -76,7 +81,7 @@ class HubSpotContacts:
         return {"total": len(found), **self._page(found, after, int(body.get("limit", 10)))}
 
     def _create(self, living: list[dict[str, Any]], properties: dict[str, str]) -> dict[str, Any]:
-        """An e-mail address names one contact only."""
+        """Create a contact. An e-mail address can belong to only one contact."""
         email = properties.get("email")
         if email and any(one["properties"].get("email") == email for one in living):
             raise VendorRefusal(409, {"status": "error", "category": "CONFLICT"})

@@ -1,7 +1,7 @@
 """Microsoft Graph v1.0: the events of one account's calendar.
 
-Written from https://learn.microsoft.com/graph/api/resources/event (create, get, update, delete; `transactionId`), and
-from its pages calendar-list-calendarview, datetimetimezone, singlevaluelegacyextendedproperty-get (the filter), errors.
+Follows https://learn.microsoft.com/graph/api/resources/event (create, get, update, delete; `transactionId`) and the
+pages calendar-list-calendarview, datetimetimezone, singlevaluelegacyextendedproperty-get (the filter), errors.
 """
 
 import re
@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from simulator.integrations.answers import Created
 from simulator.integrations.errors import VendorRefusal
 
-# Of `$top`, where a request has none, and the most that it may be.
+# Default and maximum of `$top`.
 DEFAULT_TOP: Final = 10
 MOST_TOP: Final = 1_000
-# A time without an offset, whose zone is apart.
+# A time without an offset. Its time zone is a separate field.
 _LOCAL_TIME: Final = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,7})?)?$")
 _PROPERTY_FILTER: Final = re.compile(
     r"singleValueExtendedProperties/Any\(ep: ep/id eq '([^']+)' and ep/value eq '([^']*)'\)"
@@ -29,14 +29,19 @@ _PRIVATE: Final = "singleValueExtendedProperties"
 
 @dataclass(slots=True)
 class GraphCalendar:
-    """The account's calendar. events: by id, as they are answered; times in UTC. url: of the vendor, for links."""
+    """The account's calendar.
+
+    Attributes:
+        events: Events by id in the API's format, with times in UTC.
+        url: The service's URL, for links.
+    """
 
     events: dict[str, dict[str, Any]] = field(default_factory=dict)
     url: str = ""
     _ids: Any = field(default_factory=lambda: count(1))
 
     def run(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
-        """The answer to one request; path: after /v1.0. Raises VendorRefusal."""
+        """Answer a request. `path` follows /v1.0. Raises VendorRefusal."""
         if method == "GET" and path in _VIEWS:
             return self._view(path, query)
         if path in _COLLECTIONS:
@@ -55,12 +60,12 @@ class GraphCalendar:
         return _answer(event, query)
 
     def add(self, subject: str, start: str, end: str, **fields: Any) -> dict[str, Any]:
-        """An event that the calendar's owner made. start, end: in UTC without an offset."""
+        """Add an event of the calendar's owner. `start` and `end` are UTC times without an offset."""
         times = {name: {"dateTime": text, "timeZone": "UTC"} for name, text in (("start", start), ("end", end))}
         return self._create({"subject": subject, **times, **fields})
 
     def _create(self, body: dict[str, Any]) -> dict[str, Any]:
-        """One with a known transactionId is not made again; the first one is answered."""
+        """Create an event. A repeated transactionId returns the first event."""
         transaction = body.get("transactionId")
         same = (one for one in self.events.values() if transaction and one.get("transactionId") == transaction)
         known = next(same, None)
@@ -96,12 +101,12 @@ class GraphCalendar:
 
 
 def _read_event(body: dict[str, Any]) -> dict[str, Any]:
-    """The event's fields, times in UTC. Raises VendorRefusal."""
+    """Return the event's fields with times in UTC. Raises VendorRefusal."""
     return {name: _read_time(value) if name in ("start", "end") else value for name, value in body.items()}
 
 
 def _read_time(value: Any) -> dict[str, str]:
-    """A dateTimeTimeZone in UTC, with seven digits of a second."""
+    """Return a dateTimeTimeZone in UTC with seven decimals of a second."""
     text = value.get("dateTime", "")
     if not _LOCAL_TIME.match(text):
         raise _failure(400, "ErrorInvalidParameter")
@@ -123,7 +128,7 @@ def _moment(value: dict[str, str]) -> datetime:
 
 
 def _parse(text: str) -> datetime:
-    """Of a query: without an offset it is in UTC."""
+    """Parse a time in a query. A time without an offset is in UTC."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -140,7 +145,7 @@ def _has(event: dict[str, Any], name: str, value: str) -> bool:
 
 
 def _answer(event: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
-    """Extended properties are answered only when they are expanded."""
+    """Return an event's fields. Extended properties are included only if they are expanded."""
     chosen = query.get("$select")
     names = {*chosen.split(","), "id"} if chosen else event.keys() - {_PRIVATE}
     return {name: event[name] for name in event if name in names}

@@ -1,6 +1,6 @@
-"""A service of JSON resources, as a workspace may have one of its own: nobody's documents, the least that REST means.
+"""A minimal service of JSON resources, like a workspace's own REST API.
 
-A repeat is recognized by the header Idempotency-Key (IETF draft httpapi-idempotency-key-header).
+Repeated requests are detected by the header Idempotency-Key (IETF draft httpapi-idempotency-key-header).
 """
 
 from dataclasses import dataclass, field
@@ -12,13 +12,18 @@ from simulator.integrations.errors import VendorRefusal
 
 @dataclass(slots=True)
 class RestService:
-    """resources: by name and id. made: the ids that were made, by idempotency key."""
+    """The service's data.
+
+    Attributes:
+        resources: Resources by name and id.
+        made: Idempotency key -> id of the created resource.
+    """
 
     resources: dict[str, dict[str, Any]] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)
 
     def run(self, method: str, path: str, body: Any, key: str) -> Any:
-        """The answer to one request; path: /name or /name/id. Raises VendorRefusal."""
+        """Answer a request. `path` is /name or /name/id. Raises VendorRefusal."""
         name, _, resource_id = path.strip("/").partition("/")
         kept = self.resources.setdefault(name, {})
         if method == "GET" and resource_id in kept:

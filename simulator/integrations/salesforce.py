@@ -1,6 +1,6 @@
 """Salesforce REST API: contacts and leads of one organization.
 
-Written from the REST API Developer Guide, https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest
+Follows the REST API Developer Guide, https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest
 (resources_search_parameterized, dome_sobject_create, resources_sobject_retrieve, dome_update_fields, errorcodes).
 """
 
@@ -13,19 +13,23 @@ from simulator.integrations.errors import VendorRefusal
 
 _PATH: Final = re.compile(r"/services/data/v\d\d\.0/(parameterizedSearch|sobjects)/?(?:(\w+)/?(\w+)?)?")
 _REQUIRED: Final = {"Contact": ("LastName",), "Lead": ("LastName", "Company")}
-# The first characters of an id tell its kind.
+# The first characters of an id show its kind.
 _PREFIXES: Final = {"Contact": "003", "Lead": "00Q"}
 _PHONES: Final = ("Phone", "MobilePhone")
 
 
 @dataclass(slots=True)
 class SalesforceRecords:
-    """records: by id, each with its `attributes`."""
+    """The organization's records.
+
+    Attributes:
+        records: Records by id, each with its `attributes`.
+    """
 
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def run(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
-        """The answer to one request. Raises VendorRefusal."""
+        """Answer a request. Raises VendorRefusal."""
         found = _PATH.fullmatch(path)
         if found is None:
             raise _failure(404, "NOT_FOUND")
@@ -45,7 +49,7 @@ class SalesforceRecords:
         return record
 
     def add(self, kind: str, **fields: Any) -> dict[str, Any]:
-        """A new record; what the vendor answers to its creation. Raises VendorRefusal."""
+        """Add a record and return the vendor's response to its creation. Raises VendorRefusal."""
         missing = [name for name in _REQUIRED[kind] if not fields.get(name)]
         if missing:
             raise _failure(400, "REQUIRED_FIELD_MISSING", missing)
@@ -56,7 +60,7 @@ class SalesforceRecords:
         return {"id": record_id, "success": True, "errors": []}
 
     def _search(self, query: dict[str, str]) -> dict[str, Any]:
-        """By phone: digits are compared, whatever is between them."""
+        """Search records by phone number. Only digits are compared."""
         kind = query.get("sobject", "")
         if not query.get("q") or kind not in _REQUIRED or query.get("in", "ALL") != "PHONE":
             raise _failure(400, "INVALID_SEARCH")

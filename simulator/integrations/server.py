@@ -1,4 +1,4 @@
-"""Serves the simulated vendors on a port of this machine, with faults on demand."""
+"""Serves the simulated services on a port of this machine, with faults on demand."""
 
 import asyncio
 import json
@@ -22,12 +22,12 @@ from simulator.integrations.salesforce import SalesforceRecords
 from simulator.integrations.slack import SlackTeam, refuse
 
 IntegrationFaultKind = Literal[
-    "rate_limited",  # 429 with Retry-After, before anything happened
-    "error",  # 500 before anything happened
-    "error_after",  # the request takes effect, and the answer is a 500
-    "silence",  # the request takes effect, and no answer comes
-    "html",  # 200 with a page, as of a proxy
-    "garbage",  # 200 with bytes that are no JSON
+    "rate_limited",  # 429 with Retry-After; the request has no effect
+    "error",  # 500; the request has no effect
+    "error_after",  # the request takes effect, but the answer is a 500
+    "silence",  # the request takes effect, but no answer follows
+    "html",  # 200 with an HTML page, as from a proxy
+    "garbage",  # 200 with bytes that are not JSON
     "huge",  # 200 with 20 MB of JSON
     "redirect",  # 302 to the network's metadata service
     "unauthorised",  # 401
@@ -45,8 +45,16 @@ _METADATA: Final = "http://169.254.169.254/latest/meta-data/"
 
 @dataclass(slots=True)
 class SimulatedIntegrations:
-    """url: of all vendors. token: what requests must carry. accepts: whether another token will do, too. requests:
-    method and path of each, in order. faults: of the next requests, first one first. retry_after_s: of rate limits."""
+    """All simulated services.
+
+    Attributes:
+        url: The URL of all services.
+        token: The token that requests must carry.
+        accepts: Returns whether another token is accepted, too.
+        requests: Method and path of each request, in order.
+        faults: Faults of the next requests, in order.
+        retry_after_s: Retry-After of rate limits.
+    """
 
     token: str = "vendor-token"
     accepts: Callable[[str], bool] = lambda token: False
@@ -63,7 +71,7 @@ class SimulatedIntegrations:
     retry_after_s: int = 1
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request."""
+        """Answer a request."""
         self.requests.append(f"{request.method} {request.path}")
         fault = self.faults.popleft() if self.faults else None
         token = read_bearer(request)
@@ -81,7 +89,7 @@ class SimulatedIntegrations:
         return self._fail("error") if fault == "error_after" else response
 
     async def show_records(self, request: web.Request) -> web.Response:
-        """What the vendors have, for whoever tries them."""
+        """Return the records of all services, for people who try them."""
         records = {
             "google_calendar": list(self.calendars.events["primary"].values()),
             "microsoft_365_calendar": list(self.graph.events.values()),
@@ -103,7 +111,9 @@ class SimulatedIntegrations:
         return web.Response(status=204) if answer is None else web.json_response(answer)
 
     def _answer(self, request: web.Request, query: dict[str, str], body: object) -> object:
-        """By the first part of the path; the last vendor's paths are the service's own. Raises VendorRefusal."""
+        """Answer by the first part of the path. Paths without a prefix belong to the last service. Raises
+        VendorRefusal.
+        """
         method, path = request.method, request.path
         if path.startswith(_REST):
             key = request.headers.get("Idempotency-Key", "")
@@ -138,8 +148,17 @@ async def running_integrations(
     accepts: Callable[[str], bool] = lambda token: False,
     routes: Iterable[web.RouteDef] = (),
 ) -> AsyncIterator[SimulatedIntegrations]:
-    """Run them on 127.0.0.1. port: 0 takes a free one. token, accepts: see SimulatedIntegrations. routes: further
-    ones, before those of the vendors. Raises OSError for a port that is taken."""
+    """Run the services on 127.0.0.1.
+
+    Args:
+        port: 0 selects a free port.
+        token: As in SimulatedIntegrations.
+        accepts: As in SimulatedIntegrations.
+        routes: Further routes, which precede the services' routes.
+
+    Raises:
+        OSError: The port is taken.
+    """
     vendors = SimulatedIntegrations(token, accepts)
     app = web.Application()
     app.router.add_routes([*routes, web.get("/records", vendors.show_records)])

@@ -1,7 +1,7 @@
 """Slack's Web API: messages to the channels of one team.
 
-Written from https://docs.slack.dev/reference/methods/chat.postMessage and https://docs.slack.dev/apis/web-api (every
-answer has status 200 and `ok`; a refusal names its `error`).
+Follows https://docs.slack.dev/reference/methods/chat.postMessage and https://docs.slack.dev/apis/web-api (every
+response has status 200 and `ok`; a refusal contains `error`).
 """
 
 from dataclasses import dataclass, field
@@ -14,14 +14,19 @@ LONGEST_TEXT: Final = 40_000
 
 @dataclass(slots=True)
 class SlackTeam:
-    """messages: by channel, in their order. archived: channels that take none."""
+    """A Slack team.
+
+    Attributes:
+        messages: Messages by channel, in order.
+        archived: Channels that accept no messages.
+    """
 
     messages: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {"C0123456789": []})
     archived: set[str] = field(default_factory=set)
     posted: int = 0
 
     def run(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
-        """The answer to one request; path: after /api. Raises VendorRefusal, of status 200."""
+        """Answer a request. `path` follows /api. Raises VendorRefusal, whose status is 200."""
         arguments = {**query, **(body or {})}
         if path == "/auth.test":
             return {"ok": True, "team": "Team", "team_id": "T0123456789", "user": "agent", "user_id": "U0123456789"}
@@ -41,5 +46,5 @@ class SlackTeam:
 
 
 def refuse(error: str) -> VendorRefusal:
-    """A refusal, which has the status of a success."""
+    """Return a refusal. At Slack, its status is 200."""
     return VendorRefusal(200, {"ok": False, "error": error})

@@ -1,4 +1,4 @@
-"""A simulated Stripe as a program: `python -m simulator.stripe --port N --config FILE.json --state FILE.json`."""
+"""Runs a simulated Stripe: `python -m simulator.stripe --port N --config FILE.json --state FILE.json`."""
 
 import argparse
 import asyncio
@@ -22,8 +22,14 @@ from simulator.stripe.webhooks import StripeWebhooks
 
 @dataclass(frozen=True, slots=True)
 class StripeConfig:
-    """key: secret key of the account. webhook_url, webhook_secret: of its endpoint. days_ahead: so much later is it
-    here."""
+    """The configuration of the simulated account.
+
+    Attributes:
+        key: Secret key of the account.
+        webhook_url: URL of the webhook endpoint.
+        webhook_secret: Secret of the webhook endpoint.
+        days_ahead: How many days the account's clock is ahead.
+    """
 
     key: str
     webhook_url: str
@@ -32,7 +38,9 @@ class StripeConfig:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Return the exit code: 0 after a clean stop, 1 for an OS error (listening, state), 2 for a bad config."""
+    """Run the account. Returns the exit code: 0 after a clean stop, 1 for an OS error (port, state), 2 for an invalid
+    config.
+    """
     arguments = _parser().parse_args(argv)
     try:
         config = StripeConfig(**json.loads(arguments.config.read_text()))

@@ -1,4 +1,4 @@
-"""The state of a simulated Stripe account: objects by id, events, and a clock that tests move."""
+"""The state of a simulated Stripe account: objects by id, events, and a clock that tests can move."""
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
@@ -8,16 +8,22 @@ from typing import Any, Final
 from simulator.stripe.errors import invalid_parameter, missing_object
 
 API_VERSION: Final = "2026-10-28.endive"
-# As the API returns it: JSON.
+# A JSON object as the API returns it.
 StripeObject = dict[str, Any]
 _MOST: Final = 100
-# So that ids of two accounts differ.
+# Makes the ids of two accounts differ.
 _accounts = count(1)
 
 
 class StripeAccount:
-    """key: the only accepted secret key. now: seconds since 1970, moved by tests. declining: payment methods whose
-    next charges are declined. events: all, the oldest first."""
+    """A Stripe account.
+
+    Attributes:
+        key: The only accepted secret key.
+        now: Seconds since 1970; tests can move this clock.
+        declining: Payment methods whose next charges are declined.
+        events: All events, oldest first.
+    """
 
     def __init__(self, now: float, key: str = "sk_test_simulated") -> None:
         self.now, self.key = now, key
@@ -33,7 +39,7 @@ class StripeAccount:
         self.now += seconds
 
     def listen(self, listener: Callable[[StripeObject], None]) -> None:
-        """Call it with each event."""
+        """Call the listener with each event."""
         self._listeners.append(listener)
 
     def add(self, prefix: str, kind: str, fields: StripeObject) -> StripeObject:
@@ -50,18 +56,20 @@ class StripeAccount:
         return made
 
     def find(self, kind: str, object_id: str, *, status: int = 404) -> StripeObject:
-        """Raises StripeFailure: 404 for an object in the path, 400 for one that a parameter names."""
+        """Return an object. Raises StripeFailure: 404 for an object in the path, 400 for an object that a parameter
+        names.
+        """
         found = self._objects.get(kind, {}).get(object_id)
         if found is None:
             raise missing_object(kind, object_id, status=status)
         return found
 
     def all(self, kind: str) -> list[StripeObject]:
-        """The newest first."""
+        """Return all objects of a kind, newest first."""
         return list(reversed(self._objects.get(kind, {}).values()))
 
     def dump(self) -> StripeObject:
-        """The whole account as JSON, for `restore`."""
+        """Return the whole account as JSON for `restore`."""
         return {
             "number": self._number,
             "ids": self._ids,
@@ -71,18 +79,18 @@ class StripeAccount:
         }
 
     def restore(self, stored: StripeObject) -> None:
-        """Take what `dump` returned."""
+        """Load the output of `dump`."""
         self._number, self._ids, self._invoices = stored["number"], stored["ids"], stored["invoices"]
         self.declining, self._objects = set(stored["declining"]), stored["objects"]
         self.events = list(self._objects.get("event", {}).values())
 
     def take_invoice_number(self) -> str:
-        """The account's next number."""
+        """Return the account's next invoice number."""
         self._invoices += 1
         return f"SIM{self._number:04}-{self._invoices:04}"
 
     def emit(self, kind: str, subject: StripeObject, before: StripeObject | None = None) -> None:
-        """Add an event with the object as it is now. before: attributes that changed, as they were."""
+        """Add an event with the object's present state. `before` contains the previous values of changed attributes."""
         data = {"object": deepcopy(subject)} | ({"previous_attributes": before} if before else {})
         fields = {"type": kind, "api_version": API_VERSION, "pending_webhooks": 1, "data": data}
         event = self.add("evt", "event", fields)
@@ -92,7 +100,7 @@ class StripeAccount:
 
 
 def make_page(found: Iterable[StripeObject], params: StripeObject, url: str) -> StripeObject:
-    """A list of Stripe's: parameters limit (10, at most 100) and starting_after."""
+    """Return a list in Stripe's format, with parameters limit (default 10, at most 100) and starting_after."""
     limit = read_integer(params, "limit", 10)
     if not 1 <= limit <= _MOST:
         raise invalid_parameter("Invalid integer: limit must be between 1 and 100.", "limit")
@@ -107,7 +115,7 @@ def make_page(found: Iterable[StripeObject], params: StripeObject, url: str) -> 
 
 
 def read_integer(params: StripeObject, name: str, default: int | None = None) -> int:
-    """Raises StripeFailure."""
+    """Return an integer parameter. Raises StripeFailure."""
     text = params.get(name)
     if text is None and default is not None:
         return default
@@ -118,7 +126,7 @@ def read_integer(params: StripeObject, name: str, default: int | None = None) ->
 
 
 def read_text(params: StripeObject, name: str) -> str:
-    """A parameter that must be there. Raises StripeFailure."""
+    """Return a required parameter. Raises StripeFailure."""
     value = params.get(name)
     if not isinstance(value, str) or not value:
         raise invalid_parameter(f"Missing required param: {name}.", name, "parameter_missing")

@@ -1,4 +1,4 @@
-"""Stripe's operations by method and path, with the parameters that each one takes."""
+"""Stripe's operations by method and path, with the parameters that each operation accepts."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,12 @@ from simulator.stripe.errors import StripeFailure, invalid_parameter
 
 @dataclass(frozen=True, slots=True)
 class StripeOperation:
-    """path: with `*` in the place of the id. takes: names of parameters, separated by spaces."""
+    """An operation of the API.
+
+    Attributes:
+        path: The path with `*` in place of the id.
+        takes: Names of parameters, separated by spaces.
+    """
 
     method: str
     path: str
@@ -84,7 +89,7 @@ OPERATIONS: Final = (
 
 
 def run_operation(account: StripeAccount, method: str, path: str, params: dict[str, Any]) -> StripeObject:
-    """Run the operation of a request. Raises StripeFailure, also for parameters that the operation does not take."""
+    """Run the operation of a request. Raises StripeFailure, also for parameters that the operation does not accept."""
     for operation in OPERATIONS:
         match = re.fullmatch(operation.path.replace("*", "([A-Za-z0-9_]+)"), path)
         if match is not None and operation.method == method:

@@ -1,5 +1,7 @@
-"""Operations on credit notes and disputes, and refunds that fail later
-(docs.stripe.com/invoicing/dashboard/credit-notes)."""
+"""Operations on credit notes and disputes, and refunds that fail later.
+
+Source: docs.stripe.com/invoicing/dashboard/credit-notes.
+"""
 
 from simulator.stripe.account import StripeAccount, StripeObject, make_page, read_integer, read_text
 from simulator.stripe.errors import StripeFailure
@@ -7,8 +9,12 @@ from simulator.stripe.invoices import create_refund, find_invoice, settle_invoic
 
 
 def create_credit_note(account: StripeAccount, params: StripeObject) -> StripeObject:
-    """Take `amount` from what is to be paid. What a paid invoice is credited is paid back to the card (refund_amount),
-    credited to the customer's balance (credit_amount), or paid back elsewhere (out_of_band_amount)."""
+    """Reduce the open amount by `amount`.
+
+    For a paid invoice, the money goes back to the card (refund_amount), to the customer's balance (credit_amount), or
+    is
+    paid back elsewhere (out_of_band_amount).
+    """
     invoice = find_invoice(account, read_text(params, "invoice"), "open", "paid", verb="credited", status=400)
     amount = read_integer(params, "amount")
     before = min(amount, invoice["amount_remaining"])
@@ -44,7 +50,7 @@ def create_credit_note(account: StripeAccount, params: StripeObject) -> StripeOb
 
 
 def void_credit_note(account: StripeAccount, params: StripeObject, note_id: str) -> StripeObject:
-    """Only one of an open invoice."""
+    """Void a credit note. Raises StripeFailure unless its invoice is open."""
     note = account.find("credit_note", note_id)
     invoice = account.find("invoice", note["invoice"])
     if note["status"] == "void" or invoice["status"] != "open":
@@ -67,7 +73,7 @@ def list_disputes(account: StripeAccount, params: StripeObject) -> StripeObject:
 
 
 def dispute_charge(account: StripeAccount, intent_id: str, *, status: str) -> StripeObject:
-    """As the customer's bank does. status: its end, won by the merchant or lost."""
+    """Dispute a charge, as the customer's bank does. `status` is the outcome: won by the merchant, or lost."""
     intent = account.find("payment_intent", intent_id)
     fields = {"payment_intent": intent_id, "amount": intent["amount"], "currency": intent["currency"]}
     dispute = account.add("dp", "dispute", {**fields, "status": "needs_response"})
@@ -79,7 +85,7 @@ def dispute_charge(account: StripeAccount, intent_id: str, *, status: str) -> St
 
 
 def fail_refund(account: StripeAccount, refund_id: str) -> None:
-    """The customer's bank returns the money, such as of a closed account."""
+    """Fail a refund because the customer's bank returned the money, for example if the account is closed."""
     refund = account.find("refund", refund_id)
     refund["status"] = "failed"
     account.find("payment_intent", refund["payment_intent"])["amount_refunded"] -= refund["amount"]

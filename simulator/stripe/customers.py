@@ -12,7 +12,7 @@ _CARDS: Final[Mapping[str, tuple[str, str]]] = {
     "pm_card_mastercard": ("mastercard", "4444"),
     "pm_card_chargeCustomerFail": ("visa", "0341"),  # can be attached, is declined when charged
     "pm_card_chargeDeclined": ("visa", "0002"),  # cannot be attached
-    "pm_card_authenticationRequired": ("visa", "3184"),  # asks the card holder at each charge
+    "pm_card_authenticationRequired": ("visa", "3184"),  # requires authentication by the card holder at each charge
 }
 
 
@@ -63,7 +63,7 @@ def delete_customer(account: StripeAccount, params: StripeObject, customer_id: s
 
 
 def find_customer(account: StripeAccount, customer_id: str) -> StripeObject:
-    """Of a parameter. Raises StripeFailure for one that is unknown or deleted."""
+    """Return a customer that a parameter names. Raises StripeFailure if the customer is unknown or deleted."""
     customer = account.find("customer", customer_id, status=400)
     if customer.get("deleted"):
         raise StripeFailure(f"No such customer: '{customer_id}'", code="resource_missing", param="customer")
@@ -81,7 +81,7 @@ def list_payment_methods(account: StripeAccount, params: StripeObject) -> Stripe
 
 
 def attach_payment_method(account: StripeAccount, params: StripeObject, method_id: str) -> StripeObject:
-    """A test card's name makes a new payment method. Attaching does not make it the default one."""
+    """Attach a payment method. The name of a test card creates a new one. Attaching does not make it the default."""
     customer = find_customer(account, read_text(params, "customer"))
     method = add_card(account, method_id) if method_id in _CARDS else account.find("payment_method", method_id)
     if method["customer"] is not None and method["customer"] != customer["id"]:
@@ -138,7 +138,9 @@ def get_setup_intent(account: StripeAccount, params: StripeObject, intent_id: st
 
 
 def confirm_setup_intent(account: StripeAccount, params: StripeObject, intent_id: str) -> StripeObject:
-    """As the customer's browser does with the client secret; the payment method is attached by it."""
+    """Confirm a setup intent, as the customer's browser does with the client secret. This attaches the
+    payment method.
+    """
     intent = account.find("setup_intent", intent_id)
     if intent["status"] == "succeeded":
         raise StripeFailure(
@@ -152,7 +154,7 @@ def confirm_setup_intent(account: StripeAccount, params: StripeObject, intent_id
 
 
 def add_card(account: StripeAccount, name: str) -> StripeObject:
-    """A payment method without a customer, of one of Stripe's test cards."""
+    """Create a payment method for one of Stripe's test cards, without a customer."""
     brand, last4 = _CARDS[name]
     card = {"brand": brand, "last4": last4, "exp_month": 12, "exp_year": 2034}
     return account.add("pm", "payment_method", {"type": "card", "card": card, "customer": None, "metadata": {}})

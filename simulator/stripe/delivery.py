@@ -1,4 +1,4 @@
-"""Sends events to the webhook endpoint as they come, until each was taken."""
+"""Sends events to the webhook endpoint until each event was accepted."""
 
 import asyncio
 import time
@@ -16,8 +16,13 @@ _REQUEST_S: Final = 10.0
 
 
 class WebhookDelivery:
-    """One event after another, the oldest first; one that is not taken is sent again later, after growing waits.
-    on_taken: called after each that was. What an earlier process could not send is sent first."""
+    """Delivers one event after another, oldest first. Failed events are sent again after increasing waits.
+
+    Events that an earlier process could not send come first.
+
+    Args:
+        on_taken: Called after each accepted event.
+    """
 
     def __init__(self, account: StripeAccount, webhooks: StripeWebhooks, on_taken: Callable[[], None]) -> None:
         self._webhooks, self._on_taken = webhooks, on_taken
@@ -26,7 +31,7 @@ class WebhookDelivery:
         account.listen(lambda event: self._new.set())
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Deliver events until canceled."""
         wait_s = _FIRST_WAIT_S
         async with ClientSession(timeout=ClientTimeout(total=_REQUEST_S)) as session:
             while True:
@@ -40,7 +45,10 @@ class WebhookDelivery:
                     wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
     async def _is_taken(self, session: ClientSession, event: StripeObject) -> bool:
-        """Signed by the real time: the account's may be ahead."""
+        """Send an event and return whether the endpoint accepted it.
+
+        The signature uses the real time, because the account's clock may be ahead.
+        """
         try:
             status = await self._webhooks.send(session, event, at=time.time())
         except (ClientError, OSError, TimeoutError):

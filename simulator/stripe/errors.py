@@ -1,11 +1,15 @@
-"""Errors as Stripe answers them (docs.stripe.com/api/errors)."""
+"""Errors in Stripe's format (docs.stripe.com/api/errors)."""
 
 from typing import Any
 
 
 class StripeFailure(Exception):
-    """Becomes an answer. is_saved: whether the answer is kept under the request's idempotency key: only once an
-    operation has begun, and not for invalid parameters (docs.stripe.com/api/idempotent_requests)."""
+    """An error response.
+
+    Attributes:
+        is_saved: Whether the response is kept under the request's idempotency key. Only responses of started operations
+            are kept, and not for invalid parameters (docs.stripe.com/api/idempotent_requests).
+    """
 
     def __init__(
         self,
@@ -25,15 +29,17 @@ class StripeFailure(Exception):
 
 
 def invalid_parameter(message: str, param: str, code: str | None = None) -> StripeFailure:
-    """A parameter that is missing, unknown or malformed."""
+    """Return the error for a missing, unknown or malformed parameter."""
     return StripeFailure(message, code=code, param=param, is_saved=False)
 
 
 def missing_object(kind: str, object_id: str, *, status: int = 404) -> StripeFailure:
-    """status: 404 for an object in the path, 400 for one that a parameter names."""
+    """Return the error for a missing object. The status is 404 for an object in the path, 400 for one that a parameter
+    names.
+    """
     return StripeFailure(f"No such {kind}: '{object_id}'", status=status, code="resource_missing", param="id")
 
 
 def declined_card(decline_code: str, code: str = "card_declined") -> StripeFailure:
-    """A card that was not charged."""
+    """Return the error for a card that was not charged."""
     return StripeFailure("Your card was declined.", status=402, kind="card_error", code=code, decline_code=decline_code)

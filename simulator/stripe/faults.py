@@ -1,22 +1,27 @@
-"""Faults on demand of the simulated Stripe, each for the next requests to a path."""
+"""Faults on demand, each for the next requests to a path."""
 
 from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
 StripeFaultKind = Literal[
-    "rate_limited",  # 429 before anything happened; kept under no key
-    "conflict",  # 409 before anything happened, as of an object that another request holds
+    "rate_limited",  # 429 without effect; not kept under the key
+    "conflict",  # 409 without effect, as if another request held the object
     "error",  # 500 without effect; kept under the idempotency key
-    "error_after",  # the operation takes effect, and the answer is a 500, kept under the key
-    "silence",  # the operation takes effect, and no answer comes
-    "reset",  # the connection is reset before anything happened
+    "error_after",  # the operation takes effect, but the answer is a 500, kept under the key
+    "silence",  # the operation takes effect, but no answer follows
+    "reset",  # the connection is reset without effect
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class StripeFault:
-    """path: how the requests' path ends, such as `/finalize`; empty: any. method: GET or POST; empty: any."""
+    """A fault of a request.
+
+    Attributes:
+        path: End of the request's path, such as `/finalize`; empty for any path.
+        method: GET or POST; empty for any method.
+    """
 
     kind: StripeFaultKind
     path: str = ""
@@ -30,11 +35,11 @@ class StripeFaultQueue:
         self._faults: deque[StripeFault] = deque()
 
     def add(self, fault: StripeFault, requests: int = 1) -> None:
-        """For so many requests."""
+        """Add a fault for this many requests."""
         self._faults.extend([fault] * requests)
 
     def take(self, method: str, path: str) -> StripeFaultKind | None:
-        """The fault of a request that begins now."""
+        """Return the fault of a request that begins now; None if there is none."""
         for fault in self._faults:
             if path.endswith(fault.path) and fault.method in ("", method):
                 self._faults.remove(fault)

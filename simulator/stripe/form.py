@@ -8,7 +8,7 @@ _PART = re.compile(r"[^\[\]]+")
 
 
 def parse_form(text: str) -> dict[str, Any]:
-    """Return nested objects; a list becomes an object whose names are its indices."""
+    """Return nested objects. A list becomes an object whose names are its indices."""
     parsed: dict[str, Any] = {}
     for name, value in parse_qsl(text, keep_blank_values=True):
         *parents, last = _PART.findall(name)

@@ -1,4 +1,4 @@
-"""Idempotency keys as Stripe keeps them (docs.stripe.com/api/idempotent_requests)."""
+"""Idempotency keys with Stripe's rules (docs.stripe.com/api/idempotent_requests)."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,7 +10,11 @@ KEPT_S: Final = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class SavedAnswer:
-    """The first answer under a key. request: method, path and body of the request."""
+    """The first answer under a key.
+
+    Attributes:
+        request: Method, path and body of the request.
+    """
 
     request: str
     status: int
@@ -19,15 +23,18 @@ class SavedAnswer:
 
 
 class IdempotencyKeys:
-    """Answers by key, for 24 hours, errors with status 500 included."""
+    """Stores answers by key for 24 hours, including errors with status 500."""
 
     def __init__(self) -> None:
         self._saved: dict[str, SavedAnswer] = {}
         self._running: dict[str, str] = {}
 
     def begin(self, key: str, request: str, now: float) -> SavedAnswer | None:
-        """The saved answer, if there is one. Raises StripeFailure for a key whose first request still runs (409), or
-        that named another request (400)."""
+        """Return the saved answer; None if there is none.
+
+        Raises:
+            StripeFailure: The key's first request is still running (409), or the key belongs to another request (400).
+        """
         saved = self._saved.get(key)
         if saved is not None and now - saved.at >= KEPT_S:
             del self._saved[key]
@@ -51,7 +58,7 @@ class IdempotencyKeys:
         return saved
 
     def end(self, key: str, answer: SavedAnswer | None) -> None:
-        """answer: None keeps nothing, so that the next request under the key runs."""
+        """Store the answer. None stores nothing, so that the next request under the key runs."""
         self._running.pop(key, None)
         if answer is not None:
             self._saved[key] = answer

@@ -6,9 +6,9 @@ from simulator.stripe.account import StripeAccount, StripeObject, make_page, rea
 from simulator.stripe.customers import find_customer
 from simulator.stripe.errors import StripeFailure, declined_card, invalid_parameter
 
-# The smallest charge in US cents (docs.stripe.com/currencies, minimum charge amounts).
+# The minimum charge in US cents (docs.stripe.com/currencies, minimum charge amounts).
 MINIMUM_CHARGE = 50
-# Of one invoice (docs.stripe.com/changelog/2016-02-22/no-more-than-250-invoice-items).
+# Maximum number of items per invoice (docs.stripe.com/changelog/2016-02-22/no-more-than-250-invoice-items).
 MOST_ITEMS = 250
 
 
@@ -71,7 +71,7 @@ def delete_invoice(account: StripeAccount, params: StripeObject, invoice_id: str
 
 
 def create_invoice_item(account: StripeAccount, params: StripeObject) -> StripeObject:
-    """Only for a draft; without `invoice` it waits for the customer's next one."""
+    """Add an item to a draft invoice. Without `invoice`, the item waits for the customer's next invoice."""
     customer = find_customer(account, read_text(params, "customer"))
     invoice_id = params.get("invoice")
     amount, currency = read_integer(params, "amount"), params.get("currency", "usd")
@@ -107,8 +107,11 @@ def list_invoice_items(account: StripeAccount, params: StripeObject) -> StripeOb
 
 
 def finalize_invoice(account: StripeAccount, params: StripeObject, invoice_id: str) -> StripeObject:
-    """What is less than the minimum charge is added to the customer's balance, and paid with the next invoice
-    (docs.stripe.com/billing/customer/balance)."""
+    """Finalize an invoice.
+
+    An amount below the minimum charge is added to the customer's balance and paid with the next invoice
+    (docs.stripe.com/billing/customer/balance).
+    """
     invoice = find_invoice(account, invoice_id, "draft", verb="finalized")
     customer = find_customer(account, invoice["customer"])
     due = invoice["total"] + customer["balance"]
@@ -129,7 +132,7 @@ def finalize_invoice(account: StripeAccount, params: StripeObject, invoice_id: s
 
 
 def pay_invoice(account: StripeAccount, params: StripeObject, invoice_id: str) -> StripeObject:
-    """Charge the customer's default payment method, or mark it as paid elsewhere (paid_out_of_band)."""
+    """Charge the customer's default payment method, or mark the invoice as paid elsewhere (paid_out_of_band)."""
     if account.find("invoice", invoice_id)["status"] == "paid":
         raise StripeFailure("Invoice is already paid", code="invoice_already_paid")
     invoice = find_invoice(account, invoice_id, "open", "uncollectible", verb="paid")
@@ -197,7 +200,7 @@ def list_events(account: StripeAccount, params: StripeObject) -> StripeObject:
 
 
 def find_invoice(account: StripeAccount, invoice_id: str, *statuses: str, verb: str, status: int = 404) -> StripeObject:
-    """Raises StripeFailure for one in another status."""
+    """Return an invoice. Raises StripeFailure unless it has one of the statuses."""
     invoice = account.find("invoice", invoice_id, status=status)
     if invoice["status"] not in statuses:
         raise StripeFailure(f"An invoice with the status {invoice['status']} can't be {verb}.")
@@ -245,7 +248,7 @@ def _charge(account: StripeAccount, invoice: StripeObject, method: StripeObject)
 
 
 def settle_invoice(account: StripeAccount, invoice: StripeObject) -> None:
-    """All of it is paid."""
+    """Mark the whole invoice as paid."""
     invoice.update(status="paid", amount_paid=invoice["amount_due"], amount_remaining=0)
     invoice["status_transitions"]["paid_at"] = int(account.now)
     account.emit("invoice.paid", invoice)
@@ -253,7 +256,7 @@ def settle_invoice(account: StripeAccount, invoice: StripeObject) -> None:
 
 
 def _sum_up(account: StripeAccount, invoice: StripeObject) -> None:
-    """The amounts by the invoice's items."""
+    """Calculate the invoice's amounts from its items."""
     items = [one for one in reversed(account.all("invoiceitem")) if one["invoice"] == invoice["id"]]
     total = sum(item["amount"] for item in items)
     due = max(total, 0)

@@ -8,12 +8,15 @@ from simulator.stripe.errors import StripeFailure, invalid_parameter
 _DAY_S: Final = 86_400
 _LONGEST_PAST_S: Final = 35 * _DAY_S
 _LONGEST_FUTURE_S: Final = 300
-# Identifiers are unique for so long, at least.
+# Minimum time for which identifiers must be unique.
 _UNIQUE_S: Final = _DAY_S
 
 
 def create_meter(account: StripeAccount, params: StripeObject) -> StripeObject:
-    """event_time_window: "day" or "hour": of each window only the newest event counts; without it all do."""
+    """Create a meter.
+
+    With event_time_window "day" or "hour", only the newest event of each window counts. Without it, all events count.
+    """
     name = read_text(params, "event_name")
     if any(one["event_name"] == name for one in account.all("billing.meter")):
         raise StripeFailure(f"An active meter with the event name {name} exists already.", param="event_name")
@@ -22,7 +25,7 @@ def create_meter(account: StripeAccount, params: StripeObject) -> StripeObject:
 
 
 def create_meter_event(account: StripeAccount, params: StripeObject) -> StripeObject:
-    """Customers are not looked for: an unknown one is reported later, by a thin event."""
+    """Create a meter event. Customers are not checked: Stripe reports an unknown customer later, by a thin event."""
     name = read_text(params, "event_name")
     payload: dict[str, Any] = params.get("payload", {})
     if not any(one["event_name"] == name for one in account.all("billing.meter")):
@@ -42,7 +45,7 @@ def create_meter_event(account: StripeAccount, params: StripeObject) -> StripeOb
 
 
 def meter_days(account: StripeAccount, customer_id: str) -> dict[int, int]:
-    """What a meter by the day has of a customer: values by day since 1970, of each the newest event's."""
+    """Return a customer's values on a daily meter by day since 1970. The newest event of each day counts."""
     newest: dict[int, tuple[int, int]] = {}
     for one in account.all("billing.meter_event"):
         day = one["timestamp"] // _DAY_S

@@ -1,4 +1,6 @@
-"""A simulated account on disk, so that a platform on this machine finds customers and invoices at the next start."""
+"""Stores a simulated account on disk, so that customers and invoices survive a restart of the platform on
+this machine.
+"""
 
 import json
 from pathlib import Path
@@ -8,14 +10,14 @@ from simulator.stripe.account import StripeAccount
 
 
 def save_account(account: StripeAccount, path: Path) -> None:
-    """Replace the file at once, so that a kill leaves the old one or the new one."""
+    """Replace the file atomically, so that a killed process leaves either the old or the new file."""
     part = path.with_suffix(".part")
     part.write_text(json.dumps(account.dump()))
     part.replace(path)
 
 
 def load_account(account: StripeAccount, path: Path) -> None:
-    """Fill an account that is new. A file that is missing leaves it empty."""
+    """Load a new account. A missing file leaves it empty."""
     try:
         stored: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:

@@ -18,7 +18,7 @@ from simulator.stripe.faults import StripeFaultKind, StripeFaultQueue
 from simulator.stripe.form import parse_form
 from simulator.stripe.idempotency import IdempotencyKeys, SavedAnswer
 
-# Longer than any client of a test waits.
+# Longer than the timeout of any client in tests.
 _SILENCE_S: Final = 60.0
 _FAILURES: Final = {
     "rate_limited": StripeFailure("Too many requests", status=429, code="rate_limit", is_saved=False),
@@ -36,7 +36,12 @@ _FAILURES: Final = {
 
 @dataclass(slots=True)
 class SimulatedStripe:
-    """url: of the API. requests: method and path of each request, in order."""
+    """A running simulated Stripe.
+
+    Attributes:
+        url: URL of the API.
+        requests: Method and path of each request, in order.
+    """
 
     account: StripeAccount
     url: str = ""
@@ -45,7 +50,7 @@ class SimulatedStripe:
     requests: list[str] = field(default_factory=list)
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Answer one request."""
+        """Answer a request."""
         self.requests.append(f"{request.method} {request.path}")
         fault = self.faults.take(request.method, request.path)
         if fault == "reset":
@@ -68,7 +73,7 @@ class SimulatedStripe:
         return _answer(status, body)
 
     def _run(self, request: web.Request, text: str, fault: StripeFaultKind | None) -> tuple[int, StripeObject, bool]:
-        """Status, body, and whether the answer is kept under the request's key."""
+        """Return status, body, and whether the answer is kept under the request's key."""
         try:
             if fault in ("rate_limited", "conflict", "error"):
                 raise _FAILURES[fault]
@@ -77,11 +82,11 @@ class SimulatedStripe:
                 raise _FAILURES[fault]
         except StripeFailure as failure:
             return failure.status, failure.body, failure.is_saved
-        # A copy: the object goes on changing, the saved answer does not.
+        # The answer is copied, because the object may change later but the saved answer must not.
         return 200, json.loads(json.dumps(made)), True
 
     def _authorize(self, request: web.Request) -> None:
-        """Check the key: a Bearer token, or the user name of Basic (Stripe API reference, "Authentication")."""
+        """Check the key: a Bearer token, or the user name of Basic auth (Stripe API reference, "Authentication")."""
         basic = f"Basic {b64encode(f'{self.account.key}:'.encode()).decode()}"
         if request.headers.get("Authorization") not in (f"Bearer {self.account.key}", basic):
             raise StripeFailure("Invalid API Key provided.", status=401, is_saved=False)
@@ -98,8 +103,15 @@ async def running_stripe(
     routes: Sequence[web.AbstractRouteDef] = (),
     middlewares: Sequence[Middleware] = (),
 ) -> AsyncIterator[SimulatedStripe]:
-    """Run it on 127.0.0.1. port: 0 takes a free one. routes: beside the API's. Raises OSError for a port that is
-    taken."""
+    """Serve the account on 127.0.0.1.
+
+    Args:
+        port: 0 selects a free port.
+        routes: Routes beside the API.
+
+    Raises:
+        OSError: The port is taken.
+    """
     stripe = SimulatedStripe(account)
     app = web.Application(middlewares=middlewares)
     app.router.add_routes(routes)

@@ -1,7 +1,7 @@
-"""Sends the account's events, signed as Stripe signs them (docs.stripe.com/webhooks/signature), when a test says so.
+"""Sends the account's events when a test requests it, signed in Stripe's format (docs.stripe.com/webhooks/signature).
 
-Stripe promises neither order nor that an event comes once; with `lose`, `deliver(reversed(…))` and repeats a test
-chooses what happens.
+Stripe guarantees neither the order of events nor that an event arrives once. Tests choose what happens with `lose`,
+`deliver(reversed(…))` and repeats.
 """
 
 import hashlib
@@ -15,8 +15,13 @@ from simulator.stripe.account import StripeAccount, StripeObject
 
 
 def sign_payload(payload: bytes, secrets: Sequence[str], at: float) -> str:
-    """The header Stripe-Signature. secrets: whole, with `whsec_`; several while one is replaced. v0 is a signature of
-    Stripe's own, to be ignored."""
+    """Return the header Stripe-Signature. Its v0 is a signature of Stripe's own, which receivers must ignore.
+
+    Args:
+        payload: The request's body.
+        secrets: Whole secrets with `whsec_`; several while a secret is being replaced.
+        at: Unix time of the signature.
+    """
     moment = str(int(at))
     signatures = [
         hmac.new(secret.encode(), moment.encode() + b"." + payload, hashlib.sha256).hexdigest() for secret in secrets
@@ -25,7 +30,11 @@ def sign_payload(payload: bytes, secrets: Sequence[str], at: float) -> str:
 
 
 class StripeWebhooks:
-    """Events that an endpoint has not got yet. secrets: of the endpoint."""
+    """Events that the endpoint has not received yet.
+
+    Args:
+        secrets: The endpoint's secrets.
+    """
 
     def __init__(self, account: StripeAccount, url: str, secrets: Sequence[str]) -> None:
         self.waiting: list[StripeObject] = []
@@ -33,19 +42,22 @@ class StripeWebhooks:
         account.listen(self.waiting.append)
 
     def lose(self) -> list[StripeObject]:
-        """Forget the waiting events, as when the endpoint was unreachable for days; return them."""
+        """Drop the waiting events, as if the endpoint had been unreachable for days. Returns the dropped events."""
         lost = list(self.waiting)
         self.waiting.clear()
         return lost
 
     async def deliver(self, session: ClientSession, events: Iterable[StripeObject] | None = None) -> list[int]:
-        """Send the events in this order, by default all that wait, in theirs; return the statuses of the answers."""
+        """Send events in this order and return the statuses of the answers. By default, all waiting events are sent."""
         chosen = list(self.waiting if events is None else events)
         return [await self.send(session, event) for event in chosen]
 
     async def send(self, session: ClientSession, event: StripeObject, *, at: float | None = None) -> int:
-        """Send one event. at: the signature's time; by default the account's. What was answered with 2xx waits no
-        longer."""
+        """Send an event. An event answered with 2xx no longer waits.
+
+        Args:
+            at: Time of the signature. None uses the account's time.
+        """
         body = json.dumps(event, indent=2).encode()
         signature = sign_payload(body, self._secrets, self._account.now if at is None else at)
         headers = {"Content-Type": "application/json; charset=utf-8", "Stripe-Signature": signature}

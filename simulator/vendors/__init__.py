@@ -1,1 +1,1 @@
-"""Parts that simulated vendors of speech and language share."""
+"""Parts that the simulated speech and language vendors share."""

@@ -1,8 +1,8 @@
-"""Markers in a caller's audio: a benchmark learns from them when a frame reached the recognizer.
+"""Markers in a caller's audio, with which a benchmark measures when a frame reached the recognizer.
 
-A marker is a run of samples of +8 and -8 (-72 dBFS). It is inaudible, no speech to any detector, and the same bytes of
-mu-law again when a server on its way decodes and encodes it. Each bit is a sample, the highest first, +8 (0xFE) for 0
-and -8 (0x7E) for 1: 32 bits `PREAMBLE`, 32 bits number of the call, 32 bits number of the marker in that call.
+A marker is a run of samples of +8 and -8 (-72 dBFS). Markers are inaudible, no detector treats them as speech, and they
+survive decoding and encoding of mu-law by a server. Each bit is a sample, highest bit first, with +8 (0xFE) for 0 and
+-8 (0x7E) for 1: 32 bits `PREAMBLE`, 32 bits call number, 32 bits number of the marker in that call.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,11 @@ _BITS: Final = bytes.maketrans(_ZERO + _ONE, b"01")
 
 @dataclass(frozen=True, slots=True)
 class MarkerArrival:
-    """A marker that a recognizer was sent. at: seconds of the machine's monotonic clock, when its last sample came."""
+    """A marker that a recognizer received.
+
+    Attributes:
+        at: When the marker's last sample arrived, in seconds of the machine's monotonic clock.
+    """
 
     call: int
     number: int
@@ -37,7 +41,7 @@ _MARKER_BYTES: Final = len(_PREAMBLE) + 2 * _NUMBER_BITS
 
 
 class MarkedEar:
-    """An ear that also reports the markers in its audio, wherever they lie in the messages."""
+    """An ear that also reports the markers in its audio, wherever they are in the messages."""
 
     def __init__(
         self, ear: Hearing, report: Callable[[MarkerArrival], None], clock: Callable[[], float] = perf_counter

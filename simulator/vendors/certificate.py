@@ -1,4 +1,4 @@
-"""A certificate authority of a simulated vendor's own, and its server's certificate for this machine."""
+"""A certificate authority for a simulated vendor, and a server certificate for this machine."""
 
 import ipaddress
 import ssl
@@ -13,27 +13,35 @@ from cryptography.x509.oid import NameOID
 
 _VALID = timedelta(days=2)
 AUTHORITY_FILE, SERVER_FILE = "authority.pem", "server.pem"
-# The server's certificate for its names only: gRPC's TLS (BoringSSL) refuses an address under constraints of addresses.
+# A server certificate with names only. gRPC's TLS (BoringSSL) refuses an IP address under name constraints for
+# addresses.
 NAMED_SERVER_FILE = "named-server.pem"
 
 
 @dataclass(frozen=True, slots=True)
 class ServerCertificate:
-    """authority: PEM file that clients have to trust. server: TLS settings of the server."""
+    """The certificates of a simulated vendor.
+
+    Attributes:
+        authority: PEM file that clients must trust.
+        server: TLS settings of the server.
+    """
 
     authority: Path
     server: ssl.SSLContext
 
     def client(self) -> ssl.SSLContext:
-        """TLS settings of a client that trusts the authority."""
+        """Return TLS settings of a client that trusts the authority."""
         return ssl.create_default_context(cafile=str(self.authority))
 
 
 def make_certificate(
     folder: Path, hosts: tuple[str, ...] = ("localhost", "127.0.0.1"), *, valid: timedelta = _VALID
 ) -> ServerCertificate:
-    """Write an authority and a server's certificate for these hosts into the folder. The authority can vouch for no
-    other host (RFC 5280, 4.2.1.10), so that nothing else depends on how its key is kept. Raises OSError."""
+    """Write an authority and a server certificate for these hosts into the folder. Raises OSError.
+
+    The authority cannot certify other hosts (RFC 5280, 4.2.1.10), so a leaked key affects nothing else.
+    """
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority_name, server_name = _name("Simulated vendors"), _name("simulated vendor")
     authority = (
@@ -54,7 +62,7 @@ def make_certificate(
 
 
 def load_certificate(folder: Path) -> ServerCertificate:
-    """What `make_certificate` wrote into the folder. Raises OSError."""
+    """Return what `make_certificate` wrote into the folder. Raises OSError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / SERVER_FILE)
     return ServerCertificate(folder / AUTHORITY_FILE, context)
@@ -91,7 +99,7 @@ def _is_name(host: str) -> bool:
 
 
 def _permitted(host: str) -> x509.GeneralName:
-    """As a constraint of names, in which an address is a network."""
+    """Return the host as a name constraint, in which an IP address is a network."""
     try:
         return x509.IPAddress(ipaddress.ip_network(host))
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a simulated language model answers, whatever its vendor's protocol."""
+"""Replies of a simulated language model, independent of the vendor's protocol."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """A tool that the model calls. arguments: JSON text."""
+    """A tool call of the model. The arguments are JSON text."""
 
     name: str
     arguments: str = "{}"
@@ -15,8 +15,12 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True)
 class ChatReply:
-    """What the model answers. finish: its finish_reason, by default `stop` or `tool_calls`. refusal: what it says in
-    place of an answer, where it declines; only of replies that are not streamed."""
+    """A reply of the model.
+
+    Attributes:
+        finish: The finish_reason. Empty for the default, `stop` or `tool_calls`.
+        refusal: The model's text if it declines to answer. Used only in replies that are not streamed.
+    """
 
     text: str
     tools: tuple[ToolUse, ...] = ()
@@ -25,5 +29,5 @@ class ChatReply:
 
 
 def greet(body: Mapping[str, Any]) -> ChatReply:
-    """The reply of a vendor without a script."""
+    """Return the reply of a vendor without a script."""
     return ChatReply("Thank you for calling. How can I help you today?")

@@ -1,5 +1,6 @@
-"""What a vendor's simulator declares of itself, so that programs run all simulated vendors without knowing any: the one
-`ENTRY` of a vendor's `simulator.py`."""
+"""The declaration of a simulated vendor, with which programs run all simulated vendors: `ENTRY` in each
+`simulator.py`.
+"""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -21,20 +22,31 @@ from simulator.vendors.script import DeafEar, Hearing
 from simulator.vendors.server import VendorState, running_vendor
 from simulator.vendors.voice import SimulatedVoice, speak_clips
 
-# What a simulated model answers, from a request of chat completions.
+# Makes the reply of a simulated model from a chat completions request.
 ModelReply = Callable[[Mapping[str, Any]], ChatReply]
 Timing = TypeVar("Timing")
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSetting:
-    """What a simulated vendor hears, answers and speaks with, and how fast it is. A vendor takes what it has a use for.
+    """What a simulated vendor hears and answers, its voice and its speed. Each vendor uses the settings that apply to
+    it.
 
-    make_ear: what each new session of a recognizer hears. reply: of a model. voice: what speaks. first_token_s,
-    token_s: delays of a model. The others are the simulator's own where None: final_ms: from the audio to the text
-    about it. first_audio_ms: from a text to its first audio. chunk_ms: audio of a message. segment_ms: a longer segment
-    becomes final. most_at_once: texts that are spoken at once in an account. speed: of
-    a voice, in times real time."""
+    None selects the simulator's own value.
+
+    Attributes:
+        make_ear: Makes the recognizer that listens to a new session.
+        reply: Makes the replies of a model.
+        voice: Produces the audio of a voice.
+        first_token_s: Delay of a model's first token.
+        token_s: Delay of a model's further tokens.
+        final_ms: Time from the audio to its text.
+        first_audio_ms: Time from a text to its first audio.
+        chunk_ms: Length of the audio in a message.
+        segment_ms: Length after which a segment becomes final.
+        most_at_once: Maximum number of texts spoken at the same time in an account.
+        speed: Speed of a voice relative to real time.
+    """
 
     make_ear: Callable[[], Hearing] = DeafEar
     reply: ModelReply = greet
@@ -50,7 +62,7 @@ class ServerSetting:
 
 
 def make_timing(kind: type[Timing], **wanted: Any) -> Timing:
-    """A timing with the simulator's own value for each field that is None."""
+    """Return a timing with the simulator's own value for each field that is None."""
     return kind(**{name: value for name, value in wanted.items() if value is not None})
 
 
@@ -65,7 +77,7 @@ class RoutedServer(SimulatedServer, Protocol):
     """A server of HTTP and WebSockets."""
 
     def routes(self) -> Sequence[web.AbstractRouteDef]:
-        """All addresses."""
+        """Return all routes."""
 
 
 @runtime_checkable
@@ -74,14 +86,14 @@ class ModelServer(SimulatedServer, Protocol):
 
     @property
     def chat_bodies(self) -> list[dict[str, Any]]:
-        """The requests that it accepted, as requests of chat completions."""
+        """Accepted requests, translated into chat completions."""
 
 
 @asynccontextmanager
 async def run_routes(
     server: SimulatedServer, certificate: ServerCertificate | None, port: int, cancels: bool
 ) -> AsyncIterator[str]:
-    """Run a server of HTTP and WebSockets; yield host and port. Raises OSError for a port that is taken."""
+    """Run a server of HTTP and WebSockets, and yield host and port. Raises OSError if the port is taken."""
     assert isinstance(server, RoutedServer)
     async with running_vendor(server.routes(), certificate, cancels=cancels, port=port) as address:
         yield address
@@ -89,8 +101,12 @@ async def run_routes(
 
 @dataclass(frozen=True, slots=True)
 class SimulatedProvider:
-    """A provider of rehearsals, as a plan names it. options: without address and key. account: whose account it uses,
-    where the entry has several."""
+    """A provider for rehearsals, as a plan names it.
+
+    Attributes:
+        options: The options without URL and key.
+        account: The account that the provider uses, if the entry has several.
+    """
 
     name: str
     role: Role
@@ -100,8 +116,12 @@ class SimulatedProvider:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedAccount:
-    """A server with an account of its own. make: from the account's state and the setting. path: what clients put
-    behind the host."""
+    """A server with its own account.
+
+    Attributes:
+        make: Makes the server from the account's state and the setting.
+        path: The path that clients append to the host.
+    """
 
     make: Callable[[VendorState, ServerSetting], SimulatedServer]
     path: str = ""
@@ -111,10 +131,15 @@ class SimulatedAccount:
 class SimulatorEntry:
     """How programs run a simulated vendor.
 
-    accounts: the first stands for the vendor. usual: the options of each role with which `vocalized up` puts the vendor
-    into service, without address and key. providers: of rehearsals, each of which fails and takes over in its matrix.
-    scheme: of addresses. host: that certificates and clients need. has_key_file: the key is a service account's file.
-    run: serves a server; a free port for 0; yields host and port."""
+    Attributes:
+        accounts: The first account represents the vendor.
+        usual: For each role: the options with which `vocalized up` starts the vendor, without URL and key.
+        providers: Providers for rehearsals. In the rehearsal's matrix, each fails and takes over.
+        scheme: The URLs' scheme.
+        host: The host that certificates and clients need.
+        has_key_file: Whether the key is a service account's file.
+        run: Serves a server and yields host and port. Port 0 selects a free port.
+    """
 
     accounts: Mapping[str, SimulatedAccount]
     usual: Mapping[Role, Mapping[str, str]]
@@ -130,30 +155,30 @@ class SimulatorEntry:
 
     @property
     def account(self) -> SimulatedAccount:
-        """The account that stands for the vendor."""
+        """The account that represents the vendor."""
         return next(iter(self.accounts.values()))
 
     def make_state(self) -> VendorState:
-        """A new account's, with a key that the vendor takes."""
+        """Return the state of a new account, with a valid key."""
         return VendorState(key=make_key_file("simulated")) if self.has_key_file else VendorState()
 
 
 def one_account(make: Callable[[VendorState, ServerSetting], SimulatedServer]) -> Mapping[str, SimulatedAccount]:
-    """The accounts of a vendor that has one kind of server."""
+    """Return the accounts of a vendor with a single kind of server."""
     return {"": SimulatedAccount(make)}
 
 
 def add_documents(
     routes: Sequence[web.AbstractRouteDef], documents: Iterable[web.RouteDef]
 ) -> list[web.AbstractRouteDef]:
-    """The documents behind the routes, without those that the vendor has itself."""
+    """Return the routes with the documents behind them, except documents that the vendor itself serves."""
     known = {(route.method, route.path) for route in routes if isinstance(route, web.RouteDef)}
     return [*routes, *(document for document in documents if (document.method, document.path) not in known)]
 
 
 @cache
 def load_entries() -> Mapping[str, SimulatorEntry]:
-    """The entries of all vendors that have a simulator, by the vendor's name."""
+    """Return the entries of all vendors with a simulator, by the vendor's name."""
     folders = sorted(found.name for found in iter_modules(vendors.__path__) if found.ispkg)
     return {
         folder.replace("_", "-"): import_module(f"vendors.{folder}.simulator").ENTRY

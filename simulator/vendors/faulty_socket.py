@@ -1,4 +1,4 @@
-"""What sockets of simulated vendors share, whatever is said over them: how they are opened, and how a fault strikes."""
+"""Common parts of simulated vendors' sockets: the handshake, and the effect of faults."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from aiohttp import web
 from simulator.vendors.faults import Fault, FaultInjector, FaultKind
 from simulator.vendors.server import reset_connection, wait_until_gone
 
-# Faults of a handshake. They strike an open connection as its end, because its handshake is over.
+# Faults of a handshake. For an open connection, they end the connection, because its handshake is over.
 REFUSALS: Final[tuple[FaultKind, ...]] = ("refuse", "unauthorized", "no_credit", "rate_limited")
 
 
 @dataclass(frozen=True, slots=True)
 class FaultySocket:
-    """A WebSocket whose handshake is over."""
+    """A WebSocket after its handshake."""
 
     socket: web.WebSocketResponse
     request: web.Request
@@ -26,12 +26,12 @@ class FaultySocket:
         reset_connection(self.request)
 
     async def ignore_client(self) -> None:
-        """Read nothing until the client has gone."""
+        """Read nothing until the client has disconnected."""
         await wait_until_gone(self.request)
 
 
 def end_by_refusals(request: web.Request, faults: FaultInjector, ends: Collection[FaultKind] = REFUSALS) -> None:
-    """Has these faults end the connection, if they strike while it is open."""
+    """Let these faults end the connection if they are applied while it is open."""
 
     def begin_fault(fault: Fault) -> None:
         if fault.kind in ends:
@@ -43,7 +43,7 @@ def end_by_refusals(request: web.Request, faults: FaultInjector, ends: Collectio
 async def accept_socket(
     request: web.Request, faults: FaultInjector, ends: Collection[FaultKind] = REFUSALS
 ) -> web.WebSocketResponse:
-    """Answer a handshake. ends: as of `end_by_refusals`."""
+    """Answer a handshake. `ends` is as in `end_by_refusals`."""
     end_by_refusals(request, faults, ends)
     socket = web.WebSocketResponse(compress=False)
     await socket.prepare(request)

@@ -1,4 +1,4 @@
-"""A service account of a simulated Google: its key file, and the check of the tokens that it signs for itself.
+"""A service account of a simulated Google: its key file, and the check of tokens that the account signs.
 
 Source: developers.google.com/identity/protocols/oauth2/service-account, "Service account authorization without OAuth".
 """
@@ -19,7 +19,7 @@ _LONGEST_S: Final = 3_600
 
 @lru_cache(maxsize=8)
 def make_key_file(name: str) -> str:
-    """The JSON key file of an account of this name, as Google Cloud hands it out; made once a process."""
+    """Return the JSON key file of an account in Google Cloud's format. It is created once per process."""
     key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     email = f"{name}@{PROJECT}.iam.gserviceaccount.com"
@@ -39,12 +39,12 @@ def make_key_file(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TokenCheck:
-    """Accepts what the account of a key file signed."""
+    """Accepts tokens that the account of a key file has signed."""
 
     key_file: str
 
     def find_fault(self, authorization: str) -> str:
-        """What is wrong with a header's value; "" for nothing."""
+        """Return what is wrong with an Authorization header's value; "" if it is valid."""
         fields = json.loads(self.key_file)
         public = _public_key(fields["private_key"])
         try:

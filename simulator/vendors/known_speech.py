@@ -1,21 +1,21 @@
-"""The ear of a simulated recognizer: it knows what is said in certain recordings, and hears it in the same audio.
+"""The ear of a simulated recognizer. It recognizes the words of known recordings in identical audio.
 
-The phone network carries the caller's mu-law bytes unchanged, so audio is recognized by its bytes: audio that was lost
-on the way costs its words, and audio that comes twice is heard twice.
+The phone network carries the caller's mu-law bytes unchanged, so audio is recognized by its bytes. Lost audio loses its
+words, and repeated audio repeats them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-# So many bytes tell where in a recording a piece of audio is; speech repeats none of this length.
+# This many bytes identify a position in a recording. Speech repeats no sequence of this length.
 KEY_BYTES: Final = 16
 _PER_MS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class KnownWord:
-    """A word of a known recording. start_ms, end_ms: where it is said."""
+    """A word of a known recording, with its position in ms."""
 
     text: str
     start_ms: float
@@ -24,16 +24,21 @@ class KnownWord:
 
 @dataclass(frozen=True, slots=True)
 class KnownRecording:
-    """ulaw: mu-law at 8 kHz. words: what is said in it, in order."""
+    """A known recording.
+
+    Attributes:
+        ulaw: mu-law at 8 kHz.
+        words: The spoken words, in order.
+    """
 
     ulaw: bytes
     words: tuple[KnownWord, ...]
 
 
 def spread_words(ulaw: bytes, text: str, start_ms: float, end_ms: float) -> KnownRecording:
-    """A recording whose text is spread by letters over the time from `start_ms` to `end_ms`.
+    """Return a recording whose text is spread by letters over the time from `start_ms` to `end_ms`.
 
-    That is about when each word is said; what counts is that each piece of audio belongs to one word.
+    These times are approximate. They only have to assign each piece of audio to one word.
     """
     texts = text.split()
     letters = max(1, sum(map(len, texts)))
@@ -47,7 +52,7 @@ def spread_words(ulaw: bytes, text: str, start_ms: float, end_ms: float) -> Know
 
 
 class KnownSpeech:
-    """All recordings that a recognizer knows."""
+    """All recordings that a recognizer recognizes."""
 
     def __init__(self, recordings: Sequence[KnownRecording]) -> None:
         self.recordings = tuple(recordings)
@@ -58,13 +63,13 @@ class KnownSpeech:
                 self._places[key] = None if key in self._places else (number, at)
 
     def find(self, key: bytes) -> tuple[int, int] | None:
-        """The recording and the position in it of `KEY_BYTES` bytes; None where they are unknown or ambiguous."""
+        """Return the recording and the position of `KEY_BYTES` bytes in it; None if they are unknown or ambiguous."""
         return self._places.get(key)
 
 
 @dataclass(frozen=True, slots=True)
 class HeardWord:
-    """A word that was heard. start_ms, end_ms: in the audio that the recognizer got."""
+    """A recognized word, with its position in the recognizer's audio in ms."""
 
     text: str
     start_ms: float
@@ -72,18 +77,19 @@ class HeardWord:
 
 
 class Ear:
-    """Hears the words of one session. A word counts once its end is heard, and most of its audio came."""
+    """Recognizes the words of a session. A word counts once its end and most of its audio have arrived."""
 
     def __init__(self, speech: KnownSpeech) -> None:
         self._speech = speech
-        self._audio = bytearray()  # that was not looked up yet
-        self._looked_up = 0  # bytes before it
+        self._audio = bytearray()  # audio that was not looked up yet
+        self._looked_up = 0  # number of bytes before `_audio`
         self._words: list[HeardWord] = []
-        self._next: tuple[int, int, int] | None = None  # recording, number of its next word, how much of it was heard
+        # recording, number of its current word, bytes of the word received
+        self._next: tuple[int, int, int] | None = None
 
     @property
     def heard_ms(self) -> float:
-        """How much audio came."""
+        """Length of the received audio."""
         return (self._looked_up + len(self._audio)) / _PER_MS
 
     @property
@@ -92,7 +98,7 @@ class Ear:
         return tuple(self._words)
 
     def feed(self, ulaw: bytes) -> list[HeardWord]:
-        """Take the next audio; return the words that ended in it."""
+        """Process audio and return the words that ended in it."""
         self._audio += ulaw
         before, whole = len(self._words), len(self._audio) // KEY_BYTES * KEY_BYTES
         for at in range(0, whole, KEY_BYTES):
@@ -104,7 +110,7 @@ class Ear:
         return self._words[before:]
 
     def _hear(self, number: int, at: int) -> None:
-        """`KEY_BYTES` of recording `number` were heard, from position `at` in it."""
+        """Process `KEY_BYTES` of recording `number` from position `at` on."""
         end = at + KEY_BYTES
         for index, word in enumerate(self._speech.recordings[number].words):
             word_start, word_end = word.start_ms * _PER_MS, word.end_ms * _PER_MS

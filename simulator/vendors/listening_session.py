@@ -1,5 +1,7 @@
-"""What sessions of simulated recognizers share: a socket whose messages are read at once and worked on in their order,
-audio in frames, and the faults of the connection."""
+"""Common parts of simulated recognizers' sessions.
+
+Messages are read immediately and processed in order, audio is processed in frames, and the connection's faults apply.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,9 +20,15 @@ from simulator.vendors.silence import SilenceMeter
 
 
 class ListeningSession:
-    """One connection. garbage: what no client can read. A vendor's session says what audio and commands do.
+    """A recognition session on one connection. A vendor's session implements audio and commands.
 
-    socket: the connection. is_linear, step: the audio is 16-bit, and has so many samples for one at 8 kHz.
+    Attributes:
+        socket: The connection.
+        is_linear: Whether the audio has 16-bit samples.
+        step: Number of the audio's samples for each sample at 8 kHz.
+
+    Args:
+        garbage: An unreadable message.
     """
 
     def __init__(self, request: web.Request, ear: Hearing, faults: FaultInjector, garbage: str) -> None:
@@ -35,25 +43,25 @@ class ListeningSession:
 
     @property
     def heard_ms(self) -> float:
-        """The audio that was worked on."""
+        """Length of the processed audio."""
         return self._ear.heard_ms
 
     # --- the vendor's ---
 
     async def _hear(self, audio: bytes) -> None:
-        """Work on a message of audio."""
+        """Process a message of audio."""
         raise NotImplementedError
 
     async def _obey(self, command: str) -> None:
-        """Work on a message of text."""
+        """Process a text message."""
         raise NotImplementedError
 
     async def _fail(self) -> None:
-        """Report a fault of the vendor, and end the session."""
+        """Report an error of the vendor and end the session."""
         raise NotImplementedError
 
     async def _receive(self) -> WSMessage | None:
-        """The next message; None: the session is over."""
+        """Return the next message; None at the end of the session."""
         return await self.socket.receive()
 
     # --- shared ---
@@ -65,7 +73,7 @@ class ListeningSession:
 
     @asynccontextmanager
     async def _working(self) -> AsyncIterator[None]:
-        """Work on what is read while the block lasts."""
+        """Process the messages that are read while the block runs."""
         worker = asyncio.create_task(self._work_off())
         worker.add_done_callback(self._end_crashed)
         try:
@@ -75,14 +83,14 @@ class ListeningSession:
             await asyncio.gather(worker, return_exceptions=True)
 
     def _end_crashed(self, worker: asyncio.Task[None]) -> None:
-        """End the connection after an internal error, which would look like a deaf vendor otherwise."""
+        """End the connection after an internal error. Otherwise the vendor would appear to be deaf."""
         error = None if worker.cancelled() else worker.exception()
         if error is not None:
             worker.get_loop().call_exception_handler({"message": "a simulated vendor crashed", "exception": error})
             reset_connection(self._request)
 
     async def _read(self) -> bytes | str | None:
-        """Take one message, which is returned; None at the end."""
+        """Read a message, queue it for processing and return it; None at the end."""
         if self._faults.reads_nothing:
             await wait_until_gone(self._request)
             return None
@@ -102,15 +110,17 @@ class ListeningSession:
             reset_connection(self._request)
 
     def _to_ulaw(self, audio: bytes) -> bytes:
-        """Audio as it was sent, as mu-law at 8 kHz."""
+        """Convert received audio to mu-law at 8 kHz."""
         return encode(np.frombuffer(audio, "<i2")[:: self.step]) if self.is_linear else audio[:: self.step]
 
     def _frames(self, ulaw: bytes) -> list[bytes]:
-        """Pieces of 20 ms, in which silence is measured."""
+        """Split audio into pieces of 20 ms, in which silence is measured."""
         return [ulaw[at : at + FRAME] for at in range(0, len(ulaw), FRAME)]
 
     async def _send_unit(self, message: dict[str, Any], result_s: float) -> None:
-        """A result, before which the connection's fault may begin. result_s: from the audio to it."""
+        """Send a result, or the connection's fault in its place. `result_s` is the time from the audio to
+        its result.
+        """
         await self._faults.wait(result_s)
         if self._faults.reports_error:
             await self._fail()

@@ -1,4 +1,4 @@
-"""What servers of OpenAI's chat completions refuse, and how each words it; from the vendors' documents and SDKs."""
+"""Validation and error messages of chat completions servers, from the vendors' documentation and SDKs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ KNOWN_FIELDS: Final = frozenset(
 
 @dataclass(eq=False)
 class Refusal(Exception):
-    """An answer other than 200. type and code as OpenAI names them."""
+    """A request that the simulator answers with an error status. Type and code are OpenAI's."""
 
     status: int
     code: str
@@ -52,7 +52,7 @@ class Refusal(Exception):
     param: str | None = None
 
     def body(self, flavour: Flavour) -> dict[str, Any]:
-        """The body as this vendor writes it."""
+        """Return the body in this vendor's format."""
         if flavour == "openrouter":
             return {"error": {"code": self.status, "message": self.message}}
         if flavour == "xai":
@@ -64,7 +64,7 @@ class Refusal(Exception):
 
 
 def wrong_key(flavour: Flavour, key: str) -> Refusal:
-    """The key is not known. Like the real ones, the message repeats a part of it."""
+    """Return the refusal of an unknown key. As at the vendors, the message repeats a part of the key."""
     if flavour == "azure":
         return Refusal(401, "401", "Access denied due to invalid subscription key or wrong API endpoint.")
     if flavour == "xai":
@@ -76,7 +76,7 @@ def wrong_key(flavour: Flavour, key: str) -> Refusal:
 
 
 def no_credit(flavour: Flavour) -> Refusal:
-    """The account's money is used up."""
+    """Return the refusal for an account without credit."""
     if flavour == "openrouter":
         return Refusal(402, "402", "Insufficient credits. Add more to your account.")
     if flavour == "xai":
@@ -86,7 +86,7 @@ def no_credit(flavour: Flavour) -> Refusal:
 
 
 def rate_limited(flavour: Flavour) -> Refusal:
-    """Too many requests in a minute."""
+    """Return the refusal for too many requests per minute."""
     if flavour == "xai":
         return Refusal(429, "", "Too many requests for the team.", type="Some resource has been exhausted")
     code = "429" if flavour == "azure" else "rate_limit_exceeded"
@@ -94,7 +94,7 @@ def rate_limited(flavour: Flavour) -> Refusal:
 
 
 def unknown_model(flavour: Flavour, model: str) -> Refusal:
-    """There is no such model, or the account has none of that name."""
+    """Return the refusal for a model that does not exist or that the account lacks."""
     if flavour == "azure":
         return Refusal(404, "DeploymentNotFound", "The API deployment for this resource does not exist.")
     if flavour == "openrouter":
@@ -106,7 +106,13 @@ def unknown_model(flavour: Flavour, model: str) -> Refusal:
 
 
 def check_body(flavour: Flavour, body: Any, *, fixed_temperature: bool) -> None:
-    """Raises Refusal. fixed_temperature: the model takes no temperature but 1, and no `max_tokens`."""
+    """Validate a request's body. Raises Refusal with the first fault.
+
+    Args:
+        flavour: The vendor.
+        body: The decoded JSON body.
+        fixed_temperature: Whether the model accepts only temperature 1, and no `max_tokens`.
+    """
     if not isinstance(body, dict) or not isinstance(body.get("messages"), list) or not body["messages"]:
         raise Refusal(400, "invalid_type", "Invalid type for 'messages'.", param="messages")
     if flavour in ("openai", "azure", "groq"):
@@ -140,7 +146,9 @@ def _check_reasoning(body: Mapping[str, Any]) -> None:
 
 
 def _message_faults(messages: list[Any]) -> Iterator[tuple[int, str]]:
-    """Each call of a tool has to be answered before the next message, and each answer needs its call."""
+    """Yield the faults of messages. Each tool call must be answered before the next message, and each answer needs its
+    call.
+    """
     open_calls: set[str] = set()
     for index, message in enumerate(messages):
         role = message.get("role")

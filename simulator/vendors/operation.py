@@ -1,8 +1,8 @@
-"""HTTP interface for whoever operates simulated vendors: what they billed, and faults on demand.
+"""HTTP interface to operate simulated vendors: billed quantities, and faults on demand.
 
 GET /healthz; GET /vendors; PUT /vendors/{vendor}/faults/{role} with {"kind", "after_units", "factor", "connections"};
-DELETE /vendors/{vendor}/faults/{role}. A fault without a number of connections also befalls those that are open. The
-interface has no key and is served on this machine only.
+DELETE /vendors/{vendor}/faults/{role}. A fault without a number of connections also affects open connections. The
+interface needs no key and is served only on this machine.
 """
 
 import json
@@ -27,11 +27,16 @@ _MOST: Final = 1_000
 
 
 class FaultInvalid(ValueError):
-    """A fault that cannot be injected; the message names the field."""
+    """The fault cannot be injected. The message names the field."""
 
 
 class VendorOperation:
-    """vendors: by name. roles: what each of them does."""
+    """Request handlers of the interface.
+
+    Args:
+        vendors: The vendors' states by name.
+        roles: The roles of each vendor.
+    """
 
     def __init__(self, vendors: Mapping[str, VendorState], roles: Mapping[str, tuple[Role, ...]]) -> None:
         self._vendors = vendors
@@ -39,7 +44,7 @@ class VendorOperation:
         self._set_faults: dict[tuple[str, Role], tuple[Fault, int | None]] = {}
 
     def routes(self) -> list[web.RouteDef]:
-        """What it answers."""
+        """Return the routes of the interface."""
         fault = "/vendors/{vendor}/faults/{role}"
         return [
             web.get("/healthz", self._is_healthy),
@@ -78,7 +83,7 @@ class VendorOperation:
         return web.json_response(self._describe(name))
 
     def _find(self, request: web.Request) -> tuple[str, Role]:
-        """Raises HTTPNotFound."""
+        """Return the vendor and role in the path. Raises HTTPNotFound."""
         name = request.match_info["vendor"]
         role = next((one for one in self._roles.get(name, ()) if one == request.match_info["role"]), None)
         if role is None:
@@ -96,13 +101,13 @@ class VendorOperation:
         }
 
     def _describe_fault(self, name: str, role: Role) -> dict[str, Any] | None:
-        """The fault that was set last. connections: how many were to have it, None for all."""
+        """Return the latest fault with its number of connections (None for all); None without a fault."""
         found = self._set_faults.get((name, role))
         return None if found is None else {**asdict(found[0]), "connections": found[1]}
 
 
 def read_fault(body: object) -> tuple[Fault, int | None]:
-    """The fault, and how many connections get it; None: all. Raises FaultInvalid."""
+    """Return the fault and the number of connections that get it (None for all). Raises FaultInvalid."""
     if not isinstance(body, dict):
         raise FaultInvalid("the body is no object")
     unknown = sorted(set(body) - {"kind", *_NUMBERS})
@@ -117,7 +122,7 @@ def read_fault(body: object) -> tuple[Fault, int | None]:
 
 
 def _require_number(name: str, value: Any) -> None:
-    """Raises FaultInvalid."""
+    """Raise FaultInvalid unless the value is a number in the allowed range."""
     is_number = isinstance(value, _NUMBERS[name]) and not isinstance(value, bool)
     if not is_number or not 0 <= value <= _MOST:
         raise FaultInvalid(f"{name}: a number from 0 to {_MOST}")

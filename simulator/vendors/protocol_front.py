@@ -1,7 +1,7 @@
-"""One port for gRPC and for HTTP/1.1, as an address of Google's has.
+"""Serves gRPC and HTTP/1.1 on one port, as Google does.
 
-A connection goes to the server of the protocol that its client offers in the TLS handshake (ALPN, RFC 7301); its bytes
-pass as they are.
+A connection goes to the server for the protocol that its client offers in the TLS handshake (ALPN, RFC 7301). Its bytes
+are forwarded unchanged.
 """
 
 import asyncio
@@ -16,29 +16,29 @@ _PIECE: Final = 65_536
 
 
 class NoGreeting(ValueError):
-    """The bytes are no beginning of a TLS connection."""
+    """The bytes are not the beginning of a TLS connection."""
 
 
 @dataclass(slots=True)
 class _Bytes:
-    """Reads a structure from its beginning to its end."""
+    """Reads a structure from beginning to end."""
 
     data: bytes
     at: int = 0
 
     def take(self, count: int) -> bytes:
-        """The next bytes. Raises NoGreeting."""
+        """Return the next bytes. Raises NoGreeting."""
         self.at += count
         if self.at > len(self.data):
             raise NoGreeting("cut off")
         return self.data[self.at - count : self.at]
 
     def number(self, size: int) -> int:
-        """The next number of `size` bytes. Raises NoGreeting."""
+        """Return the next number of `size` bytes. Raises NoGreeting."""
         return int.from_bytes(self.take(size), "big")
 
     def block(self, size: int) -> "_Bytes":
-        """The next block, behind its length of `size` bytes. Raises NoGreeting."""
+        """Return the next block, which follows its length of `size` bytes. Raises NoGreeting."""
         return _Bytes(self.take(self.number(size)))
 
     @property
@@ -47,7 +47,9 @@ class _Bytes:
 
 
 def offered_protocols(record: bytes) -> tuple[str, ...]:
-    """What a client offers in its first TLS record (RFC 8446, 4.1.2); none without the extension. Raises NoGreeting."""
+    """Return the protocols in a client's first TLS record (RFC 8446, 4.1.2). Empty without the extension. Raises
+    NoGreeting.
+    """
     reader = _Bytes(record)
     if reader.number(1) != _HANDSHAKE:
         raise NoGreeting("no handshake")
@@ -75,7 +77,7 @@ def _names(block: _Bytes) -> list[str]:
 
 @dataclass(slots=True)
 class ProtocolFront:
-    """Passes connections on. grpc_port, http_port: of the servers on this machine."""
+    """Forwards connections to the two servers on this machine."""
 
     grpc_port: int
     http_port: int
@@ -83,7 +85,7 @@ class ProtocolFront:
 
     @asynccontextmanager
     async def running(self, port: int = 0) -> AsyncIterator[int]:
-        """Yield the port. port: 0 takes a free one. Raises OSError for one that is taken."""
+        """Yield the port; 0 selects a free one. Raises OSError if the port is taken."""
         server = await asyncio.start_server(self._accept, "127.0.0.1", port)
         try:
             yield server.sockets[0].getsockname()[1]
@@ -99,7 +101,7 @@ class ProtocolFront:
         task.add_done_callback(self._open.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """A client that sends no greeting in time is left."""
+        """Forward a connection. A client that sends no greeting in time is disconnected."""
         try:
             async with asyncio.timeout(_GREETING_S):
                 greeting = await _read_record(reader)
@@ -121,7 +123,7 @@ async def _read_record(reader: asyncio.StreamReader) -> bytes:
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Until one side ends; then the other is told."""
+    """Copy data until one side ends, then end the other side."""
     with suppress(OSError):
         while piece := await reader.read(_PIECE):
             writer.write(piece)
@@ -131,5 +133,5 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def _abort(writer: asyncio.StreamWriter) -> None:
-    """End a connection at once; idempotent."""
+    """Abort a connection. Idempotent."""
     writer.transport.abort()

@@ -1,4 +1,4 @@
-"""Sends a simulated model's reply as server-sent events, with the faults of its request, and bills it."""
+"""Sends a simulated model's reply as server-sent events with the request's faults, and bills the reply."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,9 +11,14 @@ from simulator.vendors.server import VendorState, reset_connection
 
 
 class StreamableReply(Protocol):
-    """The events of one reply in a vendor's shape. Tokens count when their event is taken. cached, written: tokens of
-    the prompt that the vendor had cached, and that it caches now. reasoning: tokens that are billed besides. garbage:
-    bytes that no client can read."""
+    """The events of a reply in a vendor's format. A token counts when its event is taken.
+
+    Attributes:
+        cached: Prompt tokens that were read from the cache.
+        written: Prompt tokens that are written to the cache.
+        reasoning: Additional billed tokens.
+        garbage: Unreadable bytes.
+    """
 
     model: str
     prompt_tokens: int
@@ -24,21 +29,27 @@ class StreamableReply(Protocol):
     garbage: bytes
 
     def head(self) -> Iterator[bytes]:
-        """What comes before the first token's event."""
+        """Yield what the vendor sends before the first token."""
 
     def tokens(self) -> Iterator[bytes]:
-        """An event a token."""
+        """Yield one event per token."""
 
     def end(self) -> Iterator[bytes]:
-        """The reason of the end and the usage."""
+        """Yield the finish reason and the usage."""
 
     def error(self) -> Iterator[bytes]:
-        """An error after the stream began."""
+        """Yield an error that occurs after the stream began."""
 
 
 @dataclass(slots=True)
 class ReplySender:
-    """first_token_s, token_s: delays. is_free: replies that failed or have no token are not billed."""
+    """Sends and bills replies.
+
+    Attributes:
+        first_token_s: Delay before the first token.
+        token_s: Delay before each further token.
+        is_free: Whether replies that failed or have no token are not billed.
+    """
 
     state: VendorState
     first_token_s: float = 0.0
@@ -46,7 +57,7 @@ class ReplySender:
     is_free: bool = False
 
     async def send(self, request: web.Request, reply: StreamableReply, faults: FaultInjector) -> web.StreamResponse:
-        """Stream the reply; a client that goes away pays for what was computed."""
+        """Stream the reply. A client that disconnects pays for computed tokens."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         is_failed = False
         try:
@@ -62,14 +73,14 @@ class ReplySender:
         except FaultCut:
             reset_connection(request)
         except ConnectionError:
-            pass  # the client has gone
+            pass  # the client has disconnected
         finally:
             if not (self.is_free and (is_failed or not reply.completion_tokens)):
                 self.bill(reply)
         return response
 
     def bill(self, reply: StreamableReply) -> None:
-        """Bill what the reply cost until now."""
+        """Bill the usage of the reply so far."""
         self.state.bill("llm", reply.model, "prompt_tokens", reply.prompt_tokens - reply.cached - reply.written)
         self.state.bill("llm", reply.model, "cached_tokens", reply.cached)
         self.state.bill("llm", reply.model, "cache_write_tokens", reply.written)
@@ -87,7 +98,7 @@ class ReplySender:
 
 
 async def drop_request(request: web.Request, faults: FaultInjector) -> web.StreamResponse:
-    """Reset the connection, or keep it without a word where it is half open."""
+    """Reset the connection, or keep it open silently if the fault is `half_open`."""
     if faults.has("half_open"):
         await faults.begin_unit()
     reset_connection(request)
@@ -95,5 +106,5 @@ async def drop_request(request: web.Request, faults: FaultInjector) -> web.Strea
 
 
 def is_dropped(faults: FaultInjector) -> bool:
-    """Whether a request that comes now gets no answer."""
+    """Return whether a request that arrives now gets no answer."""
     return faults.has("refuse") or (faults.has("half_open") and faults.is_due)

@@ -1,4 +1,4 @@
-"""Ears of a simulated recognizer: one that hears what a script says, whatever the audio, and deaf ones."""
+"""Ears of a simulated recognizer: one follows a script, whatever the audio, and others are deaf."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,18 +10,18 @@ _PER_MS = 8
 
 
 class Hearing(Protocol):
-    """What a simulated recognizer hears of one session's mu-law audio at 8 kHz."""
+    """Recognizes words in a session's mu-law audio at 8 kHz."""
 
     @property
     def heard_ms(self) -> float:
-        """How much audio came."""
+        """Length of the received audio."""
 
     def feed(self, ulaw: bytes) -> list[HeardWord]:
-        """Take the next audio; return the words that ended in it."""
+        """Process audio and return the words that ended in it."""
 
 
 class ScriptedEar:
-    """Hears each word of the script once so much audio came that it has ended."""
+    """Returns each word of the script once enough audio has arrived."""
 
     def __init__(self, script: Sequence[HeardWord]) -> None:
         self._script = sorted(script, key=lambda word: word.end_ms)
@@ -41,7 +41,7 @@ class ScriptedEar:
 
 
 class DeafEar:
-    """Hears nothing."""
+    """Recognizes nothing."""
 
     def __init__(self) -> None:
         self._heard = 0
@@ -56,7 +56,7 @@ class DeafEar:
 
 
 class FaultyEar:
-    """Hears what `ear` hears, but nothing while its connection is deaf."""
+    """Recognizes what `ear` recognizes, but nothing while its connection is deaf."""
 
     def __init__(self, ear: Hearing, faults: FaultInjector) -> None:
         self._ear, self._faults = ear, faults

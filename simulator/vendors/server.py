@@ -11,7 +11,7 @@ from aiohttp import web
 from simulator.vendors.certificate import ServerCertificate
 from simulator.vendors.faults import FaultBoard, FaultInjector, Role
 
-# How often it is looked whether a client has gone whose messages are not read.
+# Interval at which a client whose messages are not read is checked for disconnection.
 _GONE_S: Final = 0.05
 
 BilledUnit = Literal["ms", "characters", "prompt_tokens", "cached_tokens", "cache_write_tokens", "completion_tokens"]
@@ -19,7 +19,7 @@ BilledUnit = Literal["ms", "characters", "prompt_tokens", "cached_tokens", "cach
 
 @dataclass(frozen=True, slots=True)
 class BilledItem:
-    """What the vendor would bill for one connection or request. model: as the vendor names it."""
+    """What the vendor would bill for a connection or request. The model has the vendor's name."""
 
     role: Role
     model: str
@@ -29,9 +29,11 @@ class BilledItem:
 
 @dataclass(slots=True)
 class VendorState:
-    """What a test reads and sets of a simulated vendor.
+    """The state of a simulated vendor that tests read and set.
 
-    key: the only accepted API key. opened: connections and requests of each role, those that were refused too.
+    Attributes:
+        key: The only accepted API key.
+        opened: Number of connections and requests by role, including refused ones.
     """
 
     key: str = "simulated-vendor-key"
@@ -40,28 +42,28 @@ class VendorState:
     opened: dict[Role, int] = field(default_factory=lambda: {"stt": 0, "llm": 0, "tts": 0})
 
     def open(self, role: Role) -> FaultInjector:
-        """Count a connection that begins, and take its fault."""
+        """Count a new connection and return its fault injector."""
         self.opened[role] += 1
         return self.faults.take(role)
 
     def bill(self, role: Role, model: str, unit: BilledUnit, quantity: float) -> None:
-        """Bill a quantity, if there is any."""
+        """Bill a quantity, if it is positive."""
         if quantity > 0:
             self.billed.append(BilledItem(role, model, unit, quantity))
 
     def total(self, role: Role, unit: BilledUnit) -> float:
-        """All that was billed of a unit for a role."""
+        """Return the total billed quantity of a unit for a role."""
         return sum(item.quantity for item in self.billed if item.role == role and item.unit == unit)
 
 
 def reset_connection(request: web.Request) -> None:
-    """Reset the client's connection, without an answer or a close frame."""
+    """Reset the client's connection without an answer or a close frame."""
     if request.transport is not None:
         request.transport.abort()
 
 
 async def wait_until_gone(request: web.Request) -> None:
-    """Read nothing until the client has gone."""
+    """Read nothing until the client has disconnected."""
     while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(_GONE_S)
 
@@ -74,8 +76,16 @@ async def running_vendor(
     cancels: bool = False,
     port: int = 0,
 ) -> AsyncIterator[str]:
-    """Run a vendor's routes; yield `127.0.0.1:PORT`. certificate: None serves without TLS. cancels: a request whose
-    client goes away is cancelled. port: 0 takes a free one. Raises OSError for a port that is taken."""
+    """Serve a vendor's routes and yield `127.0.0.1:PORT`.
+
+    Args:
+        certificate: None serves without TLS.
+        cancels: Whether a request is canceled when its client disconnects.
+        port: 0 selects a free port.
+
+    Raises:
+        OSError: The port is taken.
+    """
     app = web.Application()
     app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=cancels)

@@ -1,10 +1,10 @@
-"""How long a caller has been silent, by the loudness of the audio."""
+"""Measures how long a caller has been silent, by the loudness of the audio."""
 
 from typing import Final
 
 from simulator.carrier.mulaw import decode
 
-# Samples are speech from this amplitude on (-36 dBFS), so that the noise of a line is silence.
+# Samples count as speech from this amplitude on (-36 dBFS), so line noise counts as silence.
 LOUD: Final = 500
 _PER_MS: Final = 8
 _QUIET: Final = bytes(code for code in range(256) if abs(int(decode(bytes((code,)))[0])) < LOUD)
@@ -17,6 +17,6 @@ class SilenceMeter:
         self.quiet_ms = 0.0
 
     def feed(self, ulaw: bytes) -> None:
-        """Take the next audio."""
+        """Process audio."""
         is_loud = bool(ulaw.translate(None, _QUIET))
         self.quiet_ms = 0.0 if is_loud else self.quiet_ms + len(ulaw) / _PER_MS

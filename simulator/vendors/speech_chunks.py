@@ -1,5 +1,4 @@
-"""How a simulated voice sends what it speaks: in chunks of audio at the pace of generation, with the connection's
-fault."""
+"""Sends a simulated voice's speech in chunks of audio at the pace of generation, with the connection's fault."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -13,25 +12,32 @@ _PER_MS = RATE // 1_000
 
 
 class Pace(Protocol):
-    """chunk_ms: audio of a chunk. speed: of generation, in times real time."""
+    """The pace of a simulated voice."""
 
     @property
     def chunk_ms(self) -> int:
-        """Audio of a chunk."""
+        """Length of the audio in a chunk, in ms."""
 
     @property
     def speed(self) -> float:
-        """Of generation, in times real time."""
+        """Speed of the generation relative to real time."""
 
 
 class VoiceFailed(Exception):
-    """The vendor has to report an error of its own in place of the next chunk."""
+    """The vendor must report an error in place of the next chunk."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechChunk:
-    """began_ms, ended_ms: of its audio in the piece. is_last: of the piece. words: that begin in it. is_garbage: what
-    no client can read comes first."""
+    """A chunk of speech.
+
+    Attributes:
+        began_ms: Start of its audio in the piece.
+        ended_ms: End of its audio in the piece.
+        is_last: Whether it is the piece's last chunk.
+        words: Words that begin in the chunk.
+        is_garbage: Whether unreadable data must precede the chunk.
+    """
 
     ulaw: bytes
     began_ms: float
@@ -42,8 +48,12 @@ class SpeechChunk:
 
 
 async def pace_chunks(piece: SpokenText, pace: Pace, faults: FaultInjector) -> AsyncIterator[SpeechChunk]:
-    """The chunks of a piece of speech, each when it is due. Never ends while the connection stalls. Raises VoiceFailed,
-    FaultCut."""
+    """Yield the chunks of a piece of speech, each when it is due. Never ends while the connection stalls.
+
+    Raises:
+        VoiceFailed: The vendor must report an error.
+        FaultCut: The connection must be reset.
+    """
     size, words = pace.chunk_ms * _PER_MS, list(piece.words)
     for at in range(0, len(piece.ulaw), size):
         if at:

@@ -1,4 +1,4 @@
-"""Deepgram, OpenAI and Cartesia over TLS with fixed delays in a process of their own, for benchmarks.
+"""Runs Deepgram, OpenAI and Cartesia over TLS with fixed delays in a separate process, for benchmarks.
 
 `python -m simulator.vendors.timed_vendors --config FILE --folder FOLDER` writes the authority's certificate into the
 folder and prints a JSON object with the address of each vendor. At SIGTERM it writes `figures.json` there.
@@ -28,18 +28,25 @@ from simulator.vendors.entry import ServerSetting, SimulatorEntry, load_entries
 from simulator.vendors.known_speech import Ear, KnownSpeech, spread_words
 from simulator.vendors.server import VendorState
 
-# Those that always run.
+# Vendors that always run.
 BASE: Final = ("deepgram", "openai", "cartesia")
 FIGURES: Final = "figures.json"
-# Contexts and connections at once; an account that carries a benchmark has no limit that it would meet.
+# Maximum number of contexts and connections, high enough that a benchmark never reaches the limit.
 _MAX_CONTEXTS: Final = 10_000
 _BEAT_S: Final = 0.005
 
 
 class TimedVendorsConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """Texts and delays. recording: mu-law of what each caller says, with the words of `heard` all through it. answer:
-    of the model. final_ms: from the audio to the result about it. first_audio_ms: from a text to its first audio of
-    chunk_ms. key: the only one that is accepted. serves_all: the other vendors run, too."""
+    """Texts and delays of the vendors.
+
+    Attributes:
+        recording: mu-law of what each caller says. The words of `heard` are spread over it.
+        answer: The model's answer.
+        final_ms: Time from the audio to its result.
+        first_audio_ms: Time from a text to its first audio of chunk_ms.
+        key: The only accepted key.
+        serves_all: Whether the other vendors run, too.
+    """
 
     recording: bytes
     heard: str
@@ -54,8 +61,13 @@ class TimedVendorsConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class VendorAddresses(Struct, frozen=True):
-    """What clients are told. authority: PEM file that they have to trust. others: host and port of further vendors.
-    key_file: of the service account at Google's speech, which is among them."""
+    """Addresses for clients.
+
+    Attributes:
+        authority: PEM file that clients must trust.
+        others: Host and port of the other vendors.
+        key_file: Key file of the service account at Google's speech service, if it runs.
+    """
 
     authority: str
     deepgram: str
@@ -66,8 +78,13 @@ class VendorAddresses(Struct, frozen=True):
 
 
 class LoopBeat(Struct, frozen=True, array_like=True):
-    """One beat of the event loop. at: seconds of the monotonic clock. late_s: after it was due. cpu_s: of the process,
-    since its start."""
+    """A beat of the event loop.
+
+    Attributes:
+        at: Seconds of the monotonic clock.
+        late_s: Delay of the beat.
+        cpu_s: CPU time of the process since its start.
+    """
 
     at: float
     late_s: float
@@ -76,7 +93,7 @@ class LoopBeat(Struct, frozen=True, array_like=True):
 
 @dataclass
 class TimedVendors:
-    """The vendors, and what they have measured."""
+    """The vendors and their measurements."""
 
     config: TimedVendorsConfig
     arrivals: list[MarkerArrival] = field(default_factory=list)
@@ -84,7 +101,7 @@ class TimedVendors:
 
     @asynccontextmanager
     async def running(self, folder: Path) -> AsyncIterator[VendorAddresses]:
-        """Serve; the folder takes the certificates. Raises OSError."""
+        """Serve the vendors. The certificates are written into the folder. Raises OSError."""
         certificate = make_certificate(folder)
         beating = asyncio.create_task(self._beat())
         async with AsyncExitStack() as stack:
@@ -105,7 +122,7 @@ class TimedVendors:
             )
 
     def figures(self) -> bytes:
-        """JSON of what was measured."""
+        """Return the measurements as JSON."""
         return msgspec.json.encode({"arrivals": self.arrivals, "beats": self.beats})
 
     def _entries(self) -> dict[str, SimulatorEntry]:
@@ -137,7 +154,7 @@ class TimedVendors:
         return KnownSpeech([spread_words(recording, self.config.heard, 0.0, len(recording) / 8)])
 
     async def _beat(self) -> None:
-        """Measure how late the loop is."""
+        """Measure the delay of the loop."""
         while True:
             due = perf_counter() + _BEAT_S
             await asyncio.sleep(_BEAT_S)
@@ -160,7 +177,7 @@ async def _serve(config: TimedVendorsConfig, folder: Path) -> None:
 
 
 def main() -> int:
-    """Return the exit code: 0 after a clean stop, 2 for a bad config."""
+    """Run the vendors. Returns the exit code: 0 after a clean stop, 2 for an invalid config."""
     parser = argparse.ArgumentParser(prog="timed_vendors", description="Simulated vendors with fixed delays.")
     parser.add_argument("--config", type=Path, required=True, help="a JSON file: TimedVendorsConfig")
     parser.add_argument("--folder", type=Path, required=True, help="takes the certificates and the figures")

@@ -1,6 +1,6 @@
-"""The simulated voice: each word is one known clip, which can be found again in a recording.
+"""The simulated voice: each word is a known clip, which can be found again in a recording.
 
-A clip is noise of the phone band that only its word has, so that it correlates with itself alone.
+A clip is noise of the phone band that belongs to its word alone, so it correlates only with itself.
 """
 
 import hashlib
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from simulator.carrier.mulaw import FRAME, RATE, SILENCE, encode
 
-# A word takes so long by its letters, as a voice of about 15 letters a second would speak it.
+# A word's length follows from its letters, like a voice with about 15 letters per second.
 FRAMES_PER_LETTER: Final = 3
 MIN_FRAMES: Final = 8
 GAP_FRAMES: Final = 2
-# A clip counts as found when this share of its energy correlates; other clips reach 0.1.
+# A clip counts as found if this share of its energy correlates. Other clips reach 0.1.
 FOUND: Final = 0.5
 _BAND_HZ: Final = (400.0, 3_200.0)
 _AMPLITUDE: Final = 6_000.0
@@ -28,7 +28,7 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """A word in the simulated voice's audio. start_ms, end_ms: of its clip, from the start of the audio."""
+    """A word in the simulated voice's audio, with the position of its clip in ms."""
 
     text: str
     start_ms: float
@@ -37,24 +37,29 @@ class SpokenWord:
 
 @dataclass(frozen=True, slots=True)
 class SpokenText:
-    """A text as audio. ulaw: mu-law at 8 kHz. words: as they are written, those that sound."""
+    """A text as audio.
+
+    Attributes:
+        ulaw: mu-law at 8 kHz.
+        words: The audible words, as written.
+    """
 
     ulaw: bytes
     words: tuple[SpokenWord, ...]
 
 
-# What speaks a text in a simulated vendor's name, piece by piece; each may block for as long as it takes.
+# Speaks a text for a simulated vendor, piece by piece. Each piece may block while it is generated.
 SimulatedVoice = Callable[[str], Iterable[SpokenText]]
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, in small letters, without punctuation."""
+    """Return the words of a text in lower case without punctuation."""
     return [word.lower() for word in _WORD.findall(text)]
 
 
 @lru_cache(maxsize=4_096)
 def clip_samples(word: str) -> NDArray[np.int16]:
-    """The clip of a word: 16-bit samples at 8 kHz, whole frames of 20 ms."""
+    """Return the clip of a word: 16-bit samples at 8 kHz, in whole frames of 20 ms."""
     count = max(MIN_FRAMES, FRAMES_PER_LETTER * len(word)) * FRAME
     seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")
     spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(count))
@@ -65,13 +70,13 @@ def clip_samples(word: str) -> NDArray[np.int16]:
 
 
 def speak(text: str) -> bytes:
-    """The audio of a text: the clip of each word and a short silence after it, mu-law at 8 kHz."""
+    """Return the audio of a text: the clip of each word followed by a short silence, mu-law at 8 kHz."""
     gap = SILENCE * (GAP_FRAMES * FRAME)
     return b"".join(encode(clip_samples(word)) + gap for word in words(text))
 
 
 def speak_clips(text: str) -> Iterator[SpokenText]:
-    """The simulated voice, which speaks a text in one piece."""
+    """Speak a text in one piece with the simulated voice."""
     spoken: list[SpokenWord] = []
     at = 0
     for written in text.split():
@@ -83,7 +88,7 @@ def speak_clips(text: str) -> Iterator[SpokenText]:
 
 
 def word_times(text: str) -> list[SpokenWord]:
-    """When each word is spoken in `speak(text)`."""
+    """Return when each word is spoken in `speak(text)`."""
     found: list[SpokenWord] = []
     at = 0
     for word in words(text):
@@ -94,9 +99,9 @@ def word_times(text: str) -> list[SpokenWord]:
 
 
 def find_words(samples: NDArray[np.int16], vocabulary: Iterable[str]) -> list[SpokenWord]:
-    """The words of the vocabulary that a recording (16-bit samples at 8 kHz) holds, in their order.
+    """Return the words of the vocabulary in a recording (16-bit samples at 8 kHz), in order.
 
-    A word that was cut is found if more than `FOUND` of it is there.
+    A truncated word is found if more than `FOUND` of it is there.
     """
     recording = samples.astype(np.float64)
     clips = {word: clip_samples(word) for word in vocabulary}
@@ -110,7 +115,7 @@ def find_words(samples: NDArray[np.int16], vocabulary: Iterable[str]) -> list[Sp
 
 
 def _find(spectrum: NDArray[np.complex128], word: str, count: int, size: int) -> Iterator[SpokenWord]:
-    """Look for one word. spectrum: of a recording of `count` samples, padded to `size`."""
+    """Find a word. `spectrum` belongs to a recording of `count` samples, padded to `size`."""
     length = len(clip_samples(word))
     share = np.fft.irfft(spectrum * _matched_filter(word, size), size)[:count]
     while (at := int(np.argmax(share))) >= 0 and share[at] > FOUND:
@@ -120,7 +125,7 @@ def _find(spectrum: NDArray[np.complex128], word: str, count: int, size: int) ->
 
 @lru_cache(maxsize=64)
 def _matched_filter(word: str, size: int) -> NDArray[np.complex128]:
-    """The spectrum that correlates a recording with a clip; 1 where the clip is."""
+    """Return the spectrum that correlates a recording with a clip. The correlation is 1 at the clip."""
     clip = clip_samples(word).astype(np.float64)
     return np.asarray(np.conj(np.fft.rfft(clip, size)) / float(clip @ clip))
 

@@ -1,4 +1,4 @@
-"""Sends the carriers' webhooks, with their time limits and retries, and with faults for tests."""
+"""Sends the carriers' webhooks with their time limits and retries, and with faults for tests."""
 
 import asyncio
 import random
@@ -17,10 +17,13 @@ _MAX_PENDING = 10_000
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFaults:
-    """Faults in the delivery of notifications.
+    """Faults in the delivery of webhooks.
 
-    duplicate: each is sent twice. shuffle_s: each is delayed by a random time up to this, which changes their order.
-    delay_s: each is delayed by this time. drop_first: the first attempt of each fails, as if nothing listened.
+    Attributes:
+        duplicate: Each webhook is sent twice.
+        shuffle_s: Maximum random delay of each webhook, which changes the order.
+        delay_s: Delay of each webhook.
+        drop_first: The first attempt of each webhook fails, as if no server were listening.
     """
 
     duplicate: bool = False
@@ -31,7 +34,7 @@ class DeliveryFaults:
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """One HTTP request. The signature covers the exact bytes of the body."""
+    """An HTTP request. The signature covers the exact bytes of the body."""
 
     method: str
     url: str
@@ -41,7 +44,7 @@ class WebhookRequest:
 
 @dataclass(frozen=True, slots=True)
 class WebhookResponse:
-    """The receiver's response. content_type: without parameters."""
+    """The receiver's response. The content type has no parameters."""
 
     status: int
     content_type: str
@@ -50,9 +53,13 @@ class WebhookResponse:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPolicy:
-    """How a carrier delivers.
+    """How a carrier delivers webhooks.
 
-    attempts: in all. connect_s, total_s: time limits of each. retry_on: failures that are retried.
+    Attributes:
+        attempts: Total number of attempts.
+        connect_s: Time limit for the connection of each attempt.
+        total_s: Time limit of each attempt.
+        retry_on: Failures that are retried.
     """
 
     attempts: int = 1
@@ -64,7 +71,11 @@ class DeliveryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """An attempt that was made. status: 0 without a response."""
+    """A delivery attempt.
+
+    Attributes:
+        status: 0 without a response.
+    """
 
     url: str
     attempt: int
@@ -73,7 +84,12 @@ class DeliveryAttempt:
 
 
 class DeliveryFailed(Exception):
-    """The last attempt failed. kind: how. status: the HTTP status, 0 without a response."""
+    """The last attempt failed.
+
+    Attributes:
+        kind: How the attempt failed.
+        status: The HTTP status; 0 without a response.
+    """
 
     def __init__(self, kind: FailureKind, url: str, status: int = 0) -> None:
         super().__init__(f"{url}: {kind}{f' ({status})' if status else ''}")
@@ -83,9 +99,11 @@ class DeliveryFailed(Exception):
 
 
 class WebhookClient:
-    """Delivers over an aiohttp session that the caller owns. deliveries: the first 10 000 attempts, in order.
+    """Delivers webhooks over an aiohttp session that belongs to the caller.
 
-    faults_by_phone: of webhooks about the calls of a phone (E.164), in place of `faults`.
+    Attributes:
+        deliveries: The first 10 000 attempts, in order.
+        faults_by_phone: Faults of webhooks about a phone's calls (E.164), in place of `faults`.
     """
 
     def __init__(self, session: aiohttp.ClientSession, faults: DeliveryFaults | None = None, *, seed: int = 0) -> None:
@@ -99,8 +117,13 @@ class WebhookClient:
     async def deliver(
         self, make: Callable[[int], WebhookRequest], policy: DeliveryPolicy, phone: str = ""
     ) -> WebhookResponse:
-        """Deliver and return the response (2xx or 3xx). make: builds attempt n, from 1. phone: whose call it is
-        about. Raises DeliveryFailed."""
+        """Deliver a webhook and return the response (2xx or 3xx). Raises DeliveryFailed.
+
+        Args:
+            make: Builds attempt n, counted from 1.
+            policy: How the carrier delivers.
+            phone: The phone whose call the webhook concerns.
+        """
         faults = self._faults_of(phone)
         attempt = 0
         while True:
@@ -114,7 +137,9 @@ class WebhookClient:
                 await asyncio.sleep(policy.pause_s)
 
     def send(self, make: Callable[[int], WebhookRequest], policy: DeliveryPolicy, phone: str = "") -> None:
-        """Deliver in the background, with the faults. A failure shows only in `deliveries`. phone: see `deliver`."""
+        """Deliver in the background, with faults. A failure appears only in `deliveries`. `phone` is as in
+        `deliver`.
+        """
         for _ in range(2 if self._faults_of(phone).duplicate else 1):
             if len(self._tasks) >= _MAX_PENDING:
                 return
@@ -192,7 +217,7 @@ class WebhookClient:
 
 
 async def _read_body(response: aiohttp.ClientResponse) -> bytes:
-    """Read at most the first MiB of the body, to bound the memory."""
+    """Read up to the first MiB of the body, which limits memory use."""
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk

@@ -266,7 +266,7 @@ class AccountNumbers:
         return found
 
     def change(self, number_id: str, body: Body) -> OwnedNumber:
-        """PATCH /phone_numbers/{id}. Raises TelnyxError."""
+        """Change an owned number (PATCH /phone_numbers/{id}). Raises TelnyxError."""
         owned = self.get(number_id)
         connection = text(body, "connection_id")
         if connection not in ("", self._config.connection_id):
@@ -276,7 +276,7 @@ class AccountNumbers:
         return owned
 
     def release(self, number_id: str) -> OwnedNumber:
-        """DELETE /phone_numbers/{id}. Raises TelnyxError."""
+        """Release an owned number (DELETE /phone_numbers/{id}). Raises TelnyxError."""
         owned = self.get(number_id)
         self._inventory.remove(owned.phone_number)
         return owned

@@ -22,13 +22,17 @@ _MAX_BYTES = 10 << 20
 
 
 def silence_for_text(text: str) -> bytes:
-    """Silence as long as the text would take; used without a voice."""
+    """Return silence as long as the text would take. Used without a voice."""
     return SILENCE * (len(text) * RATE // _CHARACTERS_PER_S)
 
 
 @dataclass(frozen=True, slots=True)
 class Gathering:
-    """What a gather command waits for. wait_s: after the sound, or the last key."""
+    """What a gather command waits for.
+
+    Attributes:
+        wait_s: Wait after the sound or the last key.
+    """
 
     wait_s: float
     most: int
@@ -36,7 +40,11 @@ class Gathering:
 
 
 class PlaybackFailed(Exception):
-    """A sound file cannot be played. status: for call.playback.ended."""
+    """A sound file cannot be played.
+
+    Attributes:
+        status: The status for call.playback.ended.
+    """
 
     def __init__(self, status: str) -> None:
         super().__init__(status)
@@ -44,9 +52,10 @@ class PlaybackFailed(Exception):
 
 
 class Playback:
-    """Plays one sound after the other; each waits until the line is free.
+    """Plays one sound after the other. Each sound waits until the line is free.
 
-    voice: text to mu-law, 8 kHz.
+    Args:
+        voice: Converts text to mu-law at 8 kHz.
     """
 
     def __init__(self, webhooks: TelnyxWebhooks, session: aiohttp.ClientSession, voice: Voice | None = None) -> None:
@@ -54,23 +63,23 @@ class Playback:
         self._voice = voice or silence_for_text
 
     def speak(self, leg: Leg, text: str) -> None:
-        """Speak a text; publish call.speak.started and call.speak.ended."""
+        """Speak a text. Publishes call.speak.started and call.speak.ended."""
         leg.said.append(text)
         leg.spawn(self._speak(leg, text), "telnyx speak")
 
     def gather(self, leg: Leg, text: str, wanted: Gathering) -> None:
-        """Speak a text and take keys; publish call.gather.ended."""
+        """Speak a text and take keys. Publishes call.gather.ended."""
         leg.said.append(text)
         leg.spawn(self._gather(leg, text, wanted), "telnyx gather")
 
     def stop_gather(self, leg: Leg) -> None:
-        """End a gather, which is reported as cancelled; do nothing without one."""
+        """End a gather, which is reported as cancelled. Does nothing if no gather is running."""
         if leg.gathers and leg.line is not None:
             leg.gathers = False
             leg.line.interrupt()
 
     def start_transcription(self, leg: Leg, line: Line) -> None:
-        """Report what the leg's party says as call.transcription, final results only."""
+        """Report what the leg's party says as call.transcription; final results only."""
 
         def publish(words: str) -> None:
             data = {"transcript": words, "confidence": 0.9, "is_final": True, "transcription_track": "inbound"}
@@ -79,17 +88,17 @@ class Playback:
         line.on_words = publish
 
     def play(self, leg: Leg, url: str) -> None:
-        """Play a file; publish call.playback.started and call.playback.ended."""
+        """Play a file. Publishes call.playback.started and call.playback.ended."""
         leg.spawn(self._play(leg, url), "telnyx playback")
 
     def press(self, leg: Leg, tones: bytes) -> None:
-        """Play tones; while a stream runs, beside what it plays."""
+        """Play tones. While a stream runs, they are mixed into its audio."""
         if leg.stream is not None and leg.line is not None:
             return leg.line.overlay(tones)
         leg.spawn(self._play_tones(leg, tones), "telnyx dtmf")
 
     def stop(self, leg: Leg) -> None:
-        """Stop the sound that plays, if any."""
+        """Stop the current sound, if any."""
         if leg.sounding and leg.line is not None:
             leg.sounding = False
             leg.line.interrupt()
@@ -147,7 +156,7 @@ class Playback:
                 await line.play(tones)
 
     async def _play_sound(self, leg: Leg, line: Line, ulaw: bytes) -> bool:
-        """Play a sound; whether it was played to its end."""
+        """Play a sound. Returns whether it was played to its end."""
         leg.sounding = True
         await line.play(ulaw)
         complete = leg.sounding
@@ -174,7 +183,7 @@ class Playback:
 
 
 async def _unless_hung_up(line: Line, fetching: Coroutine[None, None, bytes]) -> bytes:
-    """Await `fetching`. Raises what it raises, and PlaybackFailed when the call ends first."""
+    """Await `fetching`. Raises its errors, and PlaybackFailed if the call ends first."""
     work, over = asyncio.create_task(fetching), asyncio.create_task(line.over.wait())
     try:
         await asyncio.wait({work, over}, return_when=asyncio.FIRST_COMPLETED)

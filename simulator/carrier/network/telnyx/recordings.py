@@ -1,4 +1,4 @@
-"""Recordings of calls, cut from both sides of the line's audio."""
+"""Recordings of calls, cut from the audio of both sides of the line."""
 
 import hashlib
 import hmac
@@ -28,7 +28,12 @@ _MAX_BYTES = 256 << 20
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class TelnyxRecording:
-    """One recording. first: its start on the line, in samples. audio: None until it has ended."""
+    """A recording of a leg.
+
+    Attributes:
+        first: Start of the recording on the line, in samples.
+        audio: None until the recording has ended.
+    """
 
     leg: Leg
     channels: str
@@ -42,7 +47,7 @@ class TelnyxRecording:
 
 
 class Recordings:
-    """All recordings of the account, in the order of their start."""
+    """All recordings of the account in the order of their start."""
 
     def __init__(self, config: TelnyxConfig, webhooks: TelnyxWebhooks, clock: Callable[[], float] = time.time) -> None:
         self._config, self._webhooks, self._clock = config, webhooks, clock
@@ -62,13 +67,13 @@ class Recordings:
         return recording
 
     def stop(self, leg: Leg, recording_id: str = "") -> None:
-        """End this recording of the leg, or all of them; publish call.recording.saved for each."""
+        """End this recording of the leg, or all its recordings. Publishes call.recording.saved for each."""
         for recording in list(self._all.values()):
             if recording.leg is leg and recording.audio is None and recording_id in ("", recording.id):
                 self._save(recording)
 
     def saved(self, **filters: str) -> list[TelnyxRecording]:
-        """Ended recordings, newest first; filters: leg_id, session_id or control_id of the leg."""
+        """Return ended recordings, newest first. Filters: leg_id, session_id or control_id of the leg."""
         matching = (
             recording
             for recording in self._all.values()
@@ -78,7 +83,7 @@ class Recordings:
         return list(matching)[::-1]
 
     def get(self, recording_id: str) -> TelnyxRecording:
-        """Find an ended recording. Raises TelnyxError."""
+        """Return an ended recording. Raises TelnyxError."""
         found = self._all.get(recording_id)
         if found is None or found.audio is None:
             raise not_found()
@@ -89,7 +94,9 @@ class Recordings:
         return self._all.pop(self.get(recording_id).id)
 
     def media(self, recording_id: str, expires: str, signature: str) -> bytes:
-        """The file of a presigned URL. Raises TelnyxError: 403 when the URL has expired or its signature is wrong."""
+        """Return the file of a presigned URL. Raises TelnyxError; 403 if the URL has expired or its
+        signature is wrong.
+        """
         recording = self.get(recording_id)
         valid = hmac.compare_digest(self._signature(recording_id, expires).encode(), signature.encode())
         if not valid or int(expires) < self._clock():
@@ -97,7 +104,7 @@ class Recordings:
         return encode_recording(recording)
 
     def json(self, recording: TelnyxRecording) -> Json:
-        """A recording as the API shows it, with a new URL."""
+        """Return a recording in the API's format, with a new URL."""
         leg = recording.leg
         return {
             "record_type": "recording",
@@ -140,7 +147,7 @@ class Recordings:
         self._delete_oldest()
 
     def _delete_oldest(self) -> None:
-        """Delete the oldest recordings above 256 MiB in total."""
+        """Delete the oldest recordings beyond 256 MiB in total."""
         sizes = {
             recording.id: len(recording.audio.caller) * 2
             for recording in self._all.values()
@@ -165,7 +172,7 @@ class Recordings:
 
 
 def encode_recording(recording: TelnyxRecording) -> bytes:
-    """The file: the party left and what it heard right, or both mixed to one channel."""
+    """Return the file: the party left and what it heard right, or both mixed into one channel."""
     audio = recording.audio or CallAudio()
     samples = audio.stereo()
     if recording.channels == "single":

@@ -1,5 +1,8 @@
-"""Regulatory requirements of the account: addresses and requirement groups (docs: numbers/phone-numbers/
-regulatory-requirements, requirement-groups; API reference: Addresses, Requirement groups)."""
+"""Regulatory requirements of the account: addresses and requirement groups.
+
+Sources: docs numbers/phone-numbers/regulatory-requirements and requirement-groups; API reference, Addresses and
+Requirement groups.
+"""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -21,7 +24,7 @@ _OPTIONAL = ("business_name", "first_name", "last_name", "administrative_area", 
 
 @dataclass(slots=True)
 class RequirementGroup:
-    """What is submitted for orders of numbers of one country and type."""
+    """The documents submitted for orders of numbers with one country and type."""
 
     country_code: str
     phone_number_type: str
@@ -30,19 +33,19 @@ class RequirementGroup:
 
 
 def requirement_id(field_type: str) -> str:
-    """The id of the requirement of this type."""
+    """Return the id of the requirement of this type."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, field_type))
 
 
 class AccountRequirements:
-    """Addresses and requirement groups; groups are added as if they were made in Telnyx's portal."""
+    """The account's addresses and requirement groups. Groups are added as if they were created in Telnyx's portal."""
 
     def __init__(self) -> None:
         self.addresses: dict[str, Json] = {}
         self.groups: dict[str, RequirementGroup] = {}
 
     def handlers(self) -> list[tuple[str, str, Callable[[web.Request, Body], Json]]]:
-        """Method, path and handler of each route, but for the list of addresses, which has pages."""
+        """Return method, path and handler of each route except the list of addresses, which has pages."""
         return [
             ("POST", "/addresses", self._create),
             ("GET", "/addresses/{address}", self._retrieve),
@@ -57,12 +60,12 @@ class AccountRequirements:
         return group
 
     def list_addresses(self, query: Mapping[str, str]) -> list[Json]:
-        """Those with the customer_reference of the filter, all without one."""
+        """Return the addresses with the filter's customer_reference; all addresses without a filter."""
         wanted = query.get("filter[customer_reference][eq]", "")
         return [address for address in self.addresses.values() if wanted in ("", address["customer_reference"])]
 
     def _create(self, request: web.Request, body: Body) -> Json:
-        """A name is required: of a business, or first and last."""
+        """Create an address. It must have a business name, or first and last name."""
         if not (text(body, "business_name") or (text(body, "first_name") and text(body, "last_name"))):
             raise invalid("business_name", "Either business_name or first_name and last_name must be given.")
         fields = {name: required(body, name) for name in ("street_address", "locality", "country_code")}
@@ -84,7 +87,7 @@ class AccountRequirements:
         return {"data": self.addresses.pop(str(self._find(request)["id"]))}
 
     def _group(self, request: web.Request, body: Body) -> Json:
-        """The answer has no `data` around it."""
+        """Return a requirement group. Unlike other responses, this one has no enclosing `data`."""
         group = self.groups.get(request.match_info["group"])
         if group is None:
             raise not_found()

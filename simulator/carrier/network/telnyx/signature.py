@@ -12,15 +12,19 @@ _SEED = 32
 
 
 class WebhookSigner:
-    """An account's key pair. public_key: base64 of 32 bytes, as the portal shows it."""
+    """The account's key pair.
+
+    Attributes:
+        public_key: Base64 of 32 bytes, as shown in the portal.
+    """
 
     def __init__(self, seed: str) -> None:
-        """Take the base64 of a 32-byte seed. Raises ValueError."""
+        """Create the key pair from the base64 of a 32-byte seed. Raises ValueError."""
         self._key = Ed25519PrivateKey.from_private_bytes(_bytes(seed))
         self.public_key = base64.b64encode(self._key.public_key().public_bytes_raw()).decode("ascii")
 
     def headers(self, body: bytes, timestamp: int) -> dict[str, str]:
-        """The two headers of a webhook. timestamp: Unix seconds."""
+        """Return the two headers of a webhook. `timestamp` is Unix seconds."""
         signature = self._key.sign(str(timestamp).encode("ascii") + b"|" + body)
         return {
             "telnyx-timestamp": str(timestamp),

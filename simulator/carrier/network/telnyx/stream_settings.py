@@ -1,4 +1,4 @@
-"""The settings of a media stream, and its messages under these settings.
+"""The settings of a media stream, and the messages of a stream with these settings.
 
 Source: developers.telnyx.com, voice/programmable-voice/media-streaming, and the SDK's types.
 """
@@ -22,7 +22,11 @@ _MAX_TOKEN = 4_000
 
 @dataclass(frozen=True, slots=True)
 class StreamSettings:
-    """The settings of a stream. mode: with the default, "mp3", no RTP payload is played."""
+    """The settings of a stream.
+
+    Attributes:
+        mode: In the default mode, "mp3", RTP payloads are not played.
+    """
 
     url: str
     track: str = "inbound_track"
@@ -34,14 +38,15 @@ class StreamSettings:
 
     @property
     def audible(self) -> bool:
-        """Whether the agent's audio is played; a single leg has no opposite leg."""
+        """Whether the agent's audio is played. A single leg has no opposite leg."""
         return self.mode == "rtp" and self.target != "opposite"
 
 
 def read_settings(body: Body, call_codec: Encoding, *, takes_token: bool, takes_parameters: bool) -> StreamSettings:
-    """Read the `stream_…` parameters of a command; those that the command lacks are ignored, as Telnyx does.
+    """Read the `stream_…` parameters of a command. Like Telnyx, ignores parameters that the command lacks.
 
-    Raises TelnyxError, also for codecs and tracks that Telnyx offers and this network does not.
+    Raises:
+        TelnyxError: A parameter is invalid, or this network does not support the codec or track.
     """
     codec = choice(body, "stream_codec", ("PCMU", "PCMA", "default"), "default")
     choice(body, "stream_bidirectional_codec", ("PCMU",), "PCMU")
@@ -62,7 +67,9 @@ def read_settings(body: Body, call_codec: Encoding, *, takes_token: bool, takes_
 class CallStreamMessages(TelnyxStreamMessages):
     """The messages of a leg's stream.
 
-    on_start: called when the stream starts. on_digit: called with every key of the party.
+    Args:
+        on_start: Called when the stream starts.
+        on_digit: Called with each key of the party.
     """
 
     def __init__(
@@ -80,7 +87,7 @@ class CallStreamMessages(TelnyxStreamMessages):
         self._encode = make_encoder(settings.encoding)
 
     def start(self) -> str:
-        """With the call's session and client state, and the stream's codec."""
+        """Return the start message with the call's session, client state and codec."""
         identity = self._identity
         start: dict[str, object] = {
             "user_id": identity.account,
@@ -102,16 +109,18 @@ class CallStreamMessages(TelnyxStreamMessages):
         return self._message("start", {"start": start})
 
     def media(self, payload: bytes, chunk: int, at_ms: int) -> str:
-        """20 ms of the party's audio, in the codec that `start` names."""
+        """Return a message with 20 ms of the party's audio in the codec that `start` names."""
         return super().media(self._encode(payload), chunk, at_ms)
 
     def dtmf(self, digit: str) -> str:
-        """A key, which is reported to `on_digit` too."""
+        """Return the message for a key, and report the key to `on_digit`."""
         self._on_digit(digit)
         return super().dtmf(digit)
 
     def read(self, message: str | bytes) -> AgentMessage:
-        """Raises ProtocolFault; its code is "unheard" for audio that Telnyx silently drops."""
+        """Read a message of the agent. Raises ProtocolFault; its code is "unheard" for audio that Telnyx drops
+        silently.
+        """
         command = super().read(message)
         if isinstance(command, AgentAudio) and not self._settings.audible:
             raise ProtocolFault(
@@ -120,7 +129,7 @@ class CallStreamMessages(TelnyxStreamMessages):
         return command
 
     def error_message(self, fault: ProtocolFault) -> str | None:
-        """None for dropped audio: Telnyx does not report it."""
+        """Return the error message for a fault; None for dropped audio, which Telnyx does not report."""
         return None if fault.code == "unheard" else super().error_message(fault)
 
 

@@ -1,1 +1,1 @@
-"""The simulated Twilio: REST interface, webhooks, TwiML, and calls. Written from twilio.com/docs."""
+"""The simulated Twilio: REST API, webhooks, TwiML, and calls. Follows twilio.com/docs."""

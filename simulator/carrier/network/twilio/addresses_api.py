@@ -1,4 +1,4 @@
-"""Addresses by REST (docs: usage/api/address)."""
+"""The REST resource of addresses (docs: usage/api/address)."""
 
 import re
 from collections.abc import Mapping
@@ -20,19 +20,19 @@ from simulator.carrier.network.twilio.rest import (
     rfc2822,
 )
 
-# Both names are limited in bytes: "16 4-byte characters, or 21 3-byte characters".
+# Twilio limits both names in bytes: "16 4-byte characters, or 21 3-byte characters".
 _MAX_NAME_BYTES: Final = 64
 _US_POSTAL_CODE: Final = re.compile(r"\d{5}(-\d{4})?")
 
 
 class AddressesApi:
-    """The handlers."""
+    """Request handlers of the addresses."""
 
     def __init__(self, config: TwilioConfig, guard: RequestGuard, regulation: Regulation) -> None:
         self._config, self._guard, self._regulation = config, guard, regulation
 
     def routes(self) -> list[web.RouteDef]:
-        """Create, list, fetch and delete."""
+        """Return the routes to create, list, fetch and delete addresses."""
         one = f"{API}/Addresses/{{sid:AD[0-9a-f]+}}.json"
         return [
             web.post(f"{API}/Addresses.json", self._guard.guarded(self.create)),
@@ -42,7 +42,7 @@ class AddressesApi:
         ]
 
     async def create(self, request: web.Request) -> web.Response:
-        """201 and the address; 21628 for one that cannot be validated."""
+        """Create an address and return 201. Raises RestError 21628 if the address cannot be validated."""
         address = _read(await form(request))
         if address.iso_country == "US" and not _US_POSTAL_CODE.fullmatch(address.postal_code):
             raise RestError(400, 21628, "The address you have provided cannot be validated.")
@@ -50,7 +50,7 @@ class AddressesApi:
         return web.json_response(self._json(address), status=201)
 
     async def list(self, request: web.Request) -> web.Response:
-        """The account's addresses; filters CustomerName, FriendlyName and IsoCountry, exact."""
+        """List the account's addresses, with exact filters CustomerName, FriendlyName and IsoCountry."""
         wanted = {
             name: request.query.get(parameter, "")
             for name, parameter in (
@@ -67,11 +67,11 @@ class AddressesApi:
         return page(request, "addresses", found)
 
     async def fetch(self, request: web.Request) -> web.Response:
-        """One address."""
+        """Return an address."""
         return web.json_response(self._json(self._find(request)))
 
     async def delete(self, request: web.Request) -> web.Response:
-        """204."""
+        """Delete an address and return 204."""
         del self._regulation.addresses[self._find(request).sid]
         return web.Response(status=204)
 

@@ -1,4 +1,4 @@
-"""All calls of the account, and their status changes with the callbacks of each."""
+"""All calls of the account, their status changes, and the resulting callbacks."""
 
 import asyncio
 from collections import deque
@@ -10,9 +10,9 @@ from simulator.carrier.network.twilio.model import Status, TwilioCall
 from simulator.carrier.network.twilio.recorder import Recorder
 from simulator.carrier.network.twilio.webhooks import TwilioWebhooks
 
-# Ended calls whose audio stays in memory, at about 1 MB per minute.
+# Number of ended calls whose audio stays in memory, at about 1 MB per minute.
 _MAX_ENDED_LINES = 50
-# Ended calls that can be fetched.
+# Number of ended calls that can be fetched.
 _MAX_ENDED_CALLS = 20_000
 
 STATUS_BY_REASON: dict[UnansweredReason, tuple[Status, int]] = {
@@ -26,7 +26,11 @@ STATUS_BY_REASON: dict[UnansweredReason, tuple[Status, int]] = {
 
 
 class CallRegistry:
-    """calls: by id, in the order of their start."""
+    """The account's calls and their states.
+
+    Attributes:
+        calls: Calls by id, in the order of their start.
+    """
 
     def __init__(self, webhooks: TwilioWebhooks, recorder: Recorder) -> None:
         self.calls: dict[str, TwilioCall] = {}
@@ -44,7 +48,7 @@ class CallRegistry:
         self._webhooks.progress(call, "ringing")
 
     def answered(self, call: TwilioCall, line: Line) -> None:
-        """Set the status to in-progress; from now on the end of the line interrupts the call."""
+        """Set the status to in-progress. From now on, the end of the line interrupts the call."""
         call.line = line
         call.answered = datetime.now(UTC)
         self._set_status(call, "in-progress")
@@ -54,7 +58,7 @@ class CallRegistry:
         self._webhooks.progress(call, "answered")
 
     def finish(self, call: TwilioCall, status: Status, sip_code: int = 200) -> None:
-        """Set the final status; do nothing if there is one."""
+        """Set the final status. Does nothing if the call already has one."""
         if call.over:
             return
         if call.line is not None:

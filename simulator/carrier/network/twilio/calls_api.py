@@ -1,4 +1,4 @@
-"""Calls by REST: create, fetch, end, redirect (docs: voice/api/call-resource)."""
+"""The REST resource of calls: create, fetch, end, redirect (docs: voice/api/call-resource)."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -39,7 +39,11 @@ _ENDED = "Call is not in-progress. Cannot redirect."
 
 
 class CallsApi:
-    """The handlers, on the call registry. place: starts a call."""
+    """Request handlers of the calls.
+
+    Args:
+        place: Starts a call.
+    """
 
     def __init__(
         self,
@@ -53,7 +57,7 @@ class CallsApi:
         self._create_rate = RequestRate(config.create_requests_per_second)
 
     def routes(self) -> list[web.RouteDef]:
-        """Calls, and the account itself."""
+        """Return the routes of calls and of the account itself."""
         return [
             web.get(f"{API}.json", self._guard.guarded(self.account)),
             web.post(f"{API}/Calls.json", self._guard.guarded(self.create)),
@@ -63,14 +67,14 @@ class CallsApi:
         ]
 
     async def account(self, request: web.Request) -> web.Response:
-        """The account, which clients fetch to check credentials."""
+        """Return the account, which clients fetch to check their credentials."""
         sid = self._config.account_sid
         return web.json_response(
             {"sid": sid, "friendly_name": "Simulated", "status": "active", "type": "Full", "owner_account_sid": sid}
         )
 
     async def create(self, request: web.Request) -> web.Response:
-        """201 and the queued call."""
+        """Create a call and return 201 with the queued call."""
         self._create_rate.admit()
         fields = await form(request)
         called, caller = required(fields, "To", 21201), required(fields, "From", 21213)
@@ -87,16 +91,18 @@ class CallsApi:
         return web.json_response(call_json(self._config, call), status=201)
 
     async def list(self, request: web.Request) -> web.Response:
-        """The latest first; filters To, From, Status, StartTime (and < and >), EndTime, ParentCallSid."""
+        """List calls, latest first, with filters To, From, Status, StartTime (also < and >), EndTime and
+        ParentCallSid.
+        """
         calls = [call for call in reversed(self._registry.calls.values()) if _matches(call, request)]
         return page(request, "calls", [call_json(self._config, call) for call in calls])
 
     async def fetch(self, request: web.Request) -> web.Response:
-        """One call."""
+        """Return a call."""
         return web.json_response(call_json(self._config, self._call(request)))
 
     async def update(self, request: web.Request) -> web.Response:
-        """Status ends a call; Url or Twiml redirects it."""
+        """End a call (Status) or redirect it (Url or Twiml)."""
         call, fields = self._call(request), await form(request)
         if call.over:
             raise RestError(400, 21220, _ENDED)
@@ -123,7 +129,7 @@ class CallsApi:
 
 
 def _check_faults(config: TwilioConfig, called: str) -> None:
-    """Raises RestError for a call that the account may not make, or not now."""
+    """Raise RestError for a call that the account may not make at all or now."""
     match config.faults.take_refusal(called):
         case "too_many":
             raise RestError(429, 20429, "Too Many Requests")
@@ -132,7 +138,7 @@ def _check_faults(config: TwilioConfig, called: str) -> None:
 
 
 def call_json(config: TwilioConfig, call: TwilioCall) -> Json:
-    """A call as the API shows it."""
+    """Return a call in the API's format."""
     uri = f"/2010-04-01/Accounts/{config.account_sid}/Calls/{call.sid}"
     return {
         "sid": call.sid,
@@ -225,7 +231,9 @@ def _matches(call: TwilioCall, request: web.Request) -> bool:
 
 
 def _within(request: web.Request, name: str, moment: datetime | None) -> bool:
-    """`Name=` matches the day, `Name<=` until, `Name>=` from; values are a day or a full ISO time."""
+    """Return whether a time matches. `Name=` matches the day, `Name<=` until, `Name>=` from; values are a day or an ISO
+    time.
+    """
     for suffix in ("", "<", ">"):
         text = request.query.get(name + suffix)
         if not text:

@@ -39,10 +39,13 @@ _CLOSE_S = 5.0
 
 
 class TwilioCarrier:
-    """One Twilio account: a phone_network.Carrier with the routes of its REST interface.
+    """A Twilio account: a phone_network.Carrier with the routes of its REST API.
 
-    fail_next: HTTP statuses with which the next REST requests fail, one each. lose_next: the same, but the requests are
-    executed first. regulation: the account's addresses and bundles. faults: may change while it runs.
+    Attributes:
+        fail_next: HTTP statuses with which the next REST requests fail, one each.
+        lose_next: HTTP statuses with which the next REST requests fail after they were executed.
+        regulation: The account's addresses and bundles.
+        faults: May change while the network runs.
     """
 
     name = "twilio"
@@ -64,29 +67,29 @@ class TwilioCarrier:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def owns(self, number: str) -> bool:
-        """Whether the account owns the number."""
+        """Return whether the account owns the number."""
         return self._number(number) is not None
 
     def add_number(self, phone_number: str, settings: dict[str, str]) -> OwnedNumber:
-        """Add a number to the account. settings: by Twilio's names, such as VoiceUrl. Raises NumberTaken."""
+        """Add a number to the account. `settings` have Twilio's names, such as VoiceUrl. Raises NumberTaken."""
         owned = new_number(phone_number, settings)
         self._network.inventory.add(owned)
         return owned
 
     async def incoming(self, call: IncomingCall) -> None:
-        """Handle a call to one of the account's numbers; return when it has ended."""
+        """Handle a call to one of the account's numbers. Returns after the call has ended."""
         owned = self._number(call.called)
         if owned is None:
             return call.refuse("unknown_number")
         await _InboundCall(self, call, owned).run()
 
     def place(self, call: TwilioCall, call_request: CallRequest) -> None:
-        """Start a call by REST."""
+        """Start a call that was requested through REST."""
         self.calls.open(call)
         self._start_task(self._outbound_calls.place(call, call_request))
 
     def routes(self) -> list[web.RouteDef]:
-        """The REST interface: /2010-04-01/… and the pricing API's /v1/… and /v2/…"""
+        """Return the routes of the REST API: /2010-04-01/… and the pricing API's /v1/… and /v2/…."""
         calls = CallsApi(self._config, self._guard, self.calls, self.owns, self.place)
         numbers = NumbersApi(self._config, self._guard, self._network, self.regulation)
         addresses = AddressesApi(self._config, self._guard, self.regulation)
@@ -97,7 +100,7 @@ class TwilioCarrier:
         return [*(route for api in apis for route in api.routes()), rest]
 
     async def close(self) -> None:
-        """End every call; wait at most 5 s for the end of those placed by REST."""
+        """End every call. Waits up to 5 s for the end of calls that were placed through REST."""
         for call in list(self.calls.calls.values()):
             if not call.over:
                 call.end("failed")
@@ -109,7 +112,7 @@ class TwilioCarrier:
             await asyncio.wait(set(self._tasks))
 
     def make_executor(self, call: TwilioCall, answer: Callable[[], Awaitable[Line]]) -> TwimlExecutor:
-        """An executor for the documents of a call."""
+        """Return an executor for the documents of a call."""
         return TwimlExecutor(
             call, self._webhooks, self._media, self.recorder, self._dial_executor.dial, answer, self._conferences
         )
@@ -131,7 +134,7 @@ class TwilioCarrier:
 
 
 class _InboundCall:
-    """One incoming call."""
+    """An incoming call."""
 
     def __init__(self, carrier: TwilioCarrier, incoming: IncomingCall, owned: OwnedNumber) -> None:
         settings = owned.settings

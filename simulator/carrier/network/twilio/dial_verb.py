@@ -1,4 +1,4 @@
-"""Executes `<Dial>` (docs: voice/twiml/dial): rings a second leg and bridge it with the first."""
+"""Executes `<Dial>` (docs: voice/twiml/dial): rings a second leg and bridges it with the first."""
 
 import asyncio
 import re
@@ -22,7 +22,7 @@ DESTINATION = re.compile(rf"{E164.pattern}|sips?:[^@\s]+@[^@\s]+", re.IGNORECASE
 
 
 class DialExecutor:
-    """Dials for calls; returns the fields with which the action URL is requested."""
+    """Executes dial verbs. Returns the fields with which the action URL is requested."""
 
     def __init__(
         self, network: PhoneNetwork, registry: CallRegistry, webhooks: TwilioWebhooks, recorder: Recorder
@@ -35,9 +35,9 @@ class DialExecutor:
         )
 
     async def dial(self, call: TwilioCall, verb: DialVerb, answer: Callable[[], Awaitable[Line]]) -> Fields:
-        """Return when the second leg has ended or was not answered.
+        """Dial the second leg. Returns when the leg has ended or was not answered.
 
-        Cancelled when the first leg ends or is redirected.
+        The method is canceled when the first leg ends or is redirected.
         """
         callback = StatusCallback(verb.callback, events=tuple(verb.callback_events.split()))
         caller = verb.caller_id or call.caller
@@ -80,7 +80,7 @@ class DialExecutor:
 
 
 async def _bridge(line: Line, other: Line, limit_s: float) -> None:
-    """Bridge two lines until one of them ends or the time limit is reached."""
+    """Bridge two lines until either ends or the time limit is reached."""
     timer = asyncio.get_running_loop().call_later(limit_s, other.hang_up)
     try:
         await line.bridge(other)

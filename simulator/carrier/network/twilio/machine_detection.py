@@ -15,7 +15,11 @@ _MACHINE_S = 1.6
 
 @dataclass(frozen=True, slots=True)
 class MachineDetection:
-    """The settings of detection. to_message_end: waits for the end of a machine's greeting (DetectMessageEnd)."""
+    """The settings of detection.
+
+    Attributes:
+        to_message_end: Whether to wait for the end of a machine's greeting (DetectMessageEnd).
+    """
 
     to_message_end: bool
     asynchronous: bool
@@ -29,9 +33,9 @@ async def detect_machine(
     webhooks: TwilioWebhooks,
     make_clock: Callable[[], Clock],
 ) -> None:
-    """Set `answered_by` after the time of detection, in media time, and send the callback of asynchronous detection.
+    """Set `answered_by` after the detection's media time, and send the callback of asynchronous detection.
 
-    Does nothing when the line ends first.
+    Does nothing if the line ends first.
     """
     answered_by, after_s = "human", _HUMAN_S
     if reached.machine and detection.to_message_end:

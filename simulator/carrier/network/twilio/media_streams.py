@@ -14,21 +14,21 @@ from simulator.carrier.stream_messages import CallIdentity
 from simulator.carrier.twilio_messages import TwilioStreamMessages
 
 _CONNECT_ERROR_CODES = {"timeout": 31901, "refused": 31902, "handshake": 31920, "broken": 31924}
-# The connection broke: Twilio may or may not go on with the next instruction (docs: api/errors/31903).
+# The connection broke. Twilio may or may not continue with the next instruction (docs: api/errors/31903).
 _BROKEN_CODE = 31903
-# Our side closed it with an error: Twilio goes on (docs: api/errors/31921).
+# Our side closed the connection with an error. Twilio continues (docs: api/errors/31921).
 _CLOSED_CODE = 31921
 _NO_CLOSE_FRAME = (0, 1006)
 
 
 class TwilioMediaStreams:
-    """Connects lines to media sockets. Errors are logged in the call, and the call continues."""
+    """Connects lines to media sockets. Errors are logged in the call, which continues."""
 
     def __init__(self, config: TwilioConfig, client: WebhookClient, webhooks: TwilioWebhooks) -> None:
         self._config, self._client, self._webhooks = config, client, webhooks
 
     async def connect(self, call: TwilioCall, line: Line, verb: ConnectStreamVerb, base: str) -> None:
-        """Run a stream; return when it has ended."""
+        """Run a stream. Returns after it has ended."""
         url = urljoin(base.replace("http", "ws", 1), verb.url)
         sid = fresh_sid("MZ")
         identity = CallIdentity(self._config.account_sid, call.sid, sid, call.caller, call.called, verb.params)
@@ -72,7 +72,7 @@ class TwilioMediaStreams:
 
 
 def _bad_url_code(url: str) -> int:
-    """The error code (docs: api/errors): 31920 for a query string, 31922 for another scheme, 31923 otherwise."""
+    """Return the error code (docs: api/errors): 31920 for a query string, 31922 for another scheme, 31923 otherwise."""
     try:
         parts = urlsplit(url)
     except ValueError:

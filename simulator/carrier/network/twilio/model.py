@@ -1,4 +1,4 @@
-"""Twilio's objects: the account, calls with their log, recordings, and the form of ids."""
+"""Twilio's objects: the account, calls with their log, recordings, and ids."""
 
 import asyncio
 import hashlib
@@ -19,21 +19,26 @@ FINAL: frozenset[Status] = frozenset({"completed", "busy", "failed", "no-answer"
 EVENTS = ("initiated", "ringing", "answered", "completed")
 
 _MAX_LOG = 200
-# US dollars a minute, United States.
+# US dollars per minute, United States.
 _MINUTE_PRICE: dict[Direction, float] = {"inbound": 0.0085, "outbound-api": 0.014, "outbound-dial": 0.014}
 
 
 @dataclass(frozen=True, slots=True)
 class TwilioConfig:
-    """One account. public_url: where this network is reached, for the media of recordings.
+    """A Twilio account.
 
-    sign_streams: whether the WebSocket upgrade carries a signature. calls_per_second: rate at which calls by REST
-    start, None for no limit. create_requests_per_second: above this rate, requests that create a call are refused with
-    20429 and not processed (docs: api/errors/20429); None for no limit. shared_key: id and secret of the key that a
-    Webhook Rule for all URLs names; None without one. goes_on_after_broken_stream: whether the call goes on with its
-    next instruction when a media socket breaks; no page of Twilio's says so. Otherwise it is silent until it is
-    redirected or ended. regulated: numbers that are not sold to everybody. rated_after_s: how long after its end a call
-    has no price (docs: voice/api/call-resource). faults: may change while the network runs.
+    Attributes:
+        public_url: The network's public URL, for the media of recordings.
+        sign_streams: Whether the WebSocket upgrade has a signature.
+        calls_per_second: Rate at which calls through REST start; None for no limit.
+        create_requests_per_second: Above this rate, requests that create a call are refused with 20429 and not
+            processed (docs: api/errors/20429). None for no limit.
+        shared_key: Id and secret of the key that a Webhook Rule for all URLs names; None without a rule.
+        goes_on_after_broken_stream: Whether the call continues with its next instruction after a media socket broke,
+            which Twilio does not document. Otherwise the call is silent until it is redirected or ended.
+        regulated: Numbers with conditions for their purchase.
+        rated_after_s: How long after its end a call has no price (docs: voice/api/call-resource).
+        faults: May change while the network runs.
     """
 
     account_sid: str
@@ -51,7 +56,7 @@ class TwilioConfig:
 
 @dataclass(frozen=True, slots=True)
 class StatusCallback:
-    """A callback URL and its events; url "" for none."""
+    """A callback URL and its events. The URL is empty if there is no callback."""
 
     url: str = ""
     method: str = "POST"
@@ -72,7 +77,11 @@ class DocumentSource:
 
 @dataclass(frozen=True, slots=True)
 class CallLogEntry:
-    """An entry of a call's log. code: of an error; 0 for actions (say, play, stream, …)."""
+    """An entry of a call's log.
+
+    Attributes:
+        code: The code of an error; 0 for actions (say, play, stream, …).
+    """
 
     kind: str
     text: str = ""
@@ -81,7 +90,11 @@ class CallLogEntry:
 
 @dataclass(slots=True)
 class TwilioRecording:
-    """A recording of a call; its audio is set when it is completed. segments: its ranges in the line's audio."""
+    """A recording of a call. Its audio is set when the recording is completed.
+
+    Attributes:
+        segments: Ranges of the recording in the line's audio.
+    """
 
     sid: str
     call_sid: str
@@ -96,13 +109,18 @@ class TwilioRecording:
 
     @property
     def duration_s(self) -> int:
-        """The length in whole seconds."""
+        """Length in whole seconds."""
         return round(len(self.caller) / 8_000)
 
 
 @dataclass(slots=True)
 class TwilioCall:
-    """One leg. stop: interrupts what is being done with it. redirect: set with `stop`, the document that follows."""
+    """A leg of a call.
+
+    Attributes:
+        stop: Interrupts the current operation on the leg.
+        redirect: The document that follows; set together with `stop`.
+    """
 
     sid: str
     direction: Direction
@@ -129,39 +147,39 @@ class TwilioCall:
 
     @property
     def phone(self) -> str:
-        """The number of the phone at the other end."""
+        """Number of the phone at the other end."""
         return self.caller if self.direction == "inbound" else self.called
 
     @property
     def over(self) -> bool:
-        """Whether it has its final status."""
+        """Whether the call has its final status."""
         return self.status in FINAL
 
     @property
     def duration_s(self) -> int:
-        """Whole seconds from answer to end; 0 without an answer."""
+        """Whole seconds from the answer to the end; 0 without an answer."""
         if self.answered is None:
             return 0
         return round(((self.ended or datetime.now(UTC)) - self.answered).total_seconds())
 
     def price(self, rated_after_s: float) -> str | None:
-        """What the account pays for the begun minutes, as a negative number; None before the call is rated."""
+        """Return the price for the started minutes as a negative number; None before the call is rated."""
         if self.ended is None or (datetime.now(UTC) - self.ended).total_seconds() < rated_after_s:
             return None
         return f"-{-(-self.duration_s // 60) * _MINUTE_PRICE[self.direction]:.5f}"
 
     def write_log(self, kind: str, text: str = "", code: int = 0) -> None:
-        """Append to the log, up to 200 entries."""
+        """Append to the log, which holds up to 200 entries."""
         if len(self.log) < _MAX_LOG:
             self.log.append(CallLogEntry(kind, text, code))
 
     def redirect_to(self, source: DocumentSource) -> None:
-        """Continue the call with another document, at once."""
+        """Continue the call immediately with another document."""
         self.redirect = source
         self._interrupt()
 
     def end(self, status: Status = "completed") -> None:
-        """End the call. status: its final status if it was not answered."""
+        """End the call. `status` becomes its final status if the call was not answered."""
         self.cancelled = self.cancelled or status
         if self.line is not None:
             self.line.hang_up()
@@ -174,10 +192,10 @@ class TwilioCall:
 
 
 def fresh_sid(prefix: str) -> str:
-    """A new id: two letters and 32 hex digits."""
+    """Return a new id: two letters and 32 hex digits."""
     return prefix + secrets.token_hex(16)
 
 
 def sid_of(prefix: str, name: str) -> str:
-    """The id of a name, always the same."""
+    """Return the id for a name. The same name always gets the same id."""
     return prefix + hashlib.sha256(name.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""What Twilio requires of whoever buys a number, by the beginning of the number."""
+"""Twilio's conditions for the purchase of numbers, by the numbers' prefixes."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,8 +8,12 @@ AddressRule = Literal["none", "any", "local", "foreign"]
 
 @dataclass(frozen=True, slots=True)
 class NumberRule:
-    """What numbers that begin with `prefix` require. number_type: local, mobile, national or toll-free. address: as
-    `address_requirements` of AvailablePhoneNumbers."""
+    """The conditions for numbers with a prefix.
+
+    Attributes:
+        number_type: local, mobile, national or toll-free.
+        address: As `address_requirements` in AvailablePhoneNumbers.
+    """
 
     prefix: str
     country: str

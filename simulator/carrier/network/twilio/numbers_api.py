@@ -1,4 +1,4 @@
-"""Numbers by REST: search, purchase, update, release (docs: phone-numbers/api)."""
+"""The REST resources of numbers: search, purchase, update, release (docs: phone-numbers/api)."""
 
 import fnmatch
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ _MAX_SEARCHED = 200_000
 
 
 class NumbersApi:
-    """The handlers, on the network's inventory."""
+    """Request handlers of the numbers in the network's inventory."""
 
     def __init__(
         self, config: TwilioConfig, guard: RequestGuard, network: PhoneNetwork, regulation: Regulation
@@ -54,7 +54,7 @@ class NumbersApi:
         self._config, self._guard, self._network, self._regulation = config, guard, network, regulation
 
     def routes(self) -> list[web.RouteDef]:
-        """Available and incoming numbers."""
+        """Return the routes of available and incoming numbers."""
         one = f"{API}/IncomingPhoneNumbers/{{sid:PN[0-9a-f]+}}.json"
         return [
             web.get(f"{API}/AvailablePhoneNumbers/{{country}}/{{kind}}.json", self._guard.guarded(self.available)),
@@ -66,7 +66,7 @@ class NumbersApi:
         ]
 
     async def available(self, request: web.Request) -> web.Response:
-        """Numbers that can be bought, at most PageSize."""
+        """List up to PageSize numbers that can be bought."""
         kind = _KINDS.get(request.match_info["kind"])
         if kind is None:
             raise not_found(request)
@@ -81,7 +81,9 @@ class NumbersApi:
         return web.json_response(body)
 
     async def buy(self, request: web.Request) -> web.Response:
-        """201 and the number: PhoneNumber, or the first with AreaCode. 21422 when it is taken."""
+        """Buy PhoneNumber, or the first number with AreaCode, and return 201. Raises RestError 21422 if the number is
+        taken.
+        """
         fields = await form(request)
         number = fields.get("PhoneNumber", "") or self._first(fields.get("AreaCode", ""))
         if E164.fullmatch(number) is None:
@@ -95,7 +97,7 @@ class NumbersApi:
         return web.json_response(self._json(owned), status=201)
 
     async def list(self, request: web.Request) -> web.Response:
-        """Owned numbers; filters PhoneNumber (some digits, or with `*`) and FriendlyName."""
+        """List owned numbers, with filters PhoneNumber (some digits, or with `*`) and FriendlyName."""
         pattern, name = request.query.get("PhoneNumber", ""), request.query.get("FriendlyName", "")
         shown = [
             self._json(owned)
@@ -105,17 +107,17 @@ class NumbersApi:
         return page(request, "incoming_phone_numbers", shown)
 
     async def fetch(self, request: web.Request) -> web.Response:
-        """One number."""
+        """Return an owned number."""
         return web.json_response(self._json(self._owned(request)))
 
     async def update(self, request: web.Request) -> web.Response:
-        """Change the given settings; a blank value clears one."""
+        """Change the given settings. A blank value clears a setting."""
         owned, fields = self._owned(request), await form(request)
         self._network.inventory.change(owned, {name: fields[name] for name in _SETTINGS if name in fields})
         return web.json_response(self._json(owned))
 
     async def release(self, request: web.Request) -> web.Response:
-        """204; the number can be bought again at once."""
+        """Release a number and return 204. The number can be bought again immediately."""
         self._network.inventory.remove(self._owned(request).phone_number)
         return web.Response(status=204)
 
@@ -186,13 +188,13 @@ class NumbersApi:
 
 
 def new_number(phone_number: str, settings: dict[str, str]) -> OwnedNumber:
-    """A new number; its id depends on the number alone."""
+    """Return a new number. Its id depends only on the number."""
     created = rfc2822(datetime.now(UTC))
     return OwnedNumber("twilio", phone_number, sid_of("PN", phone_number), {**settings, "DateCreated": created})
 
 
 def _matches(number: str, pattern: str) -> bool:
-    """Whether the digits occur in the number; `*` matches one digit."""
+    """Return whether the digits occur in the number; `*` matches one digit."""
     digits = pattern.lstrip("+")
     if not digits:
         return True

@@ -1,4 +1,4 @@
-"""Calls by REST (docs: voice/api/call-resource): queued, ringing, in progress, executing their documents."""
+"""Calls through REST (docs: voice/api/call-resource): queued, ringing, in progress, executing their documents."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,7 +23,11 @@ from simulator.carrier.network.twilio.webhooks import TwilioWebhooks
 
 @dataclass(frozen=True, slots=True)
 class CallRequest:
-    """The parameters of a call. record: the recording's callback; None for no recording."""
+    """The parameters of a call.
+
+    Attributes:
+        record: The recording's callback; None for no recording.
+    """
 
     source: DocumentSource
     timeout_s: float = 60.0
@@ -34,7 +38,7 @@ class CallRequest:
 
 
 class OutboundCalls:
-    """Places calls, at most `calls_per_second`."""
+    """Places calls at up to `calls_per_second`."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The pricing API (docs: voice/pricing, phone-numbers/pricing): the same prices for every country, as strings."""
+"""The pricing API (docs: voice/pricing, phone-numbers/pricing). Prices are strings and equal for all countries."""
 
 from aiohttp import web
 
@@ -11,13 +11,13 @@ _NAMES = {"US": "United States", "CA": "Canada", "GB": "United Kingdom", "DE": "
 
 
 class PricingApi:
-    """The paths of pricing.twilio.com, on this host."""
+    """The resources of pricing.twilio.com, served on this host."""
 
     def __init__(self, guard: RequestGuard) -> None:
         self._guard = guard
 
     def routes(self) -> list[web.RouteDef]:
-        """Numbers (v1) and voice (v2)."""
+        """Return the routes of number prices (v1) and voice prices (v2)."""
         return [
             web.get("/v1/PhoneNumbers/Countries/{country}", self._guard.guarded(self.numbers)),
             web.get("/v2/Voice/Countries/{country}", self._guard.guarded(self.voice)),
@@ -25,19 +25,19 @@ class PricingApi:
         ]
 
     async def numbers(self, request: web.Request) -> web.Response:
-        """Prices of numbers per month."""
+        """Return the monthly prices of numbers."""
         prices = [_price(price, number_type=kind) for kind, price in _NUMBERS.items()]
         return web.json_response({**_country(request), "phone_number_prices": prices})
 
     async def voice(self, request: web.Request) -> web.Response:
-        """Prices per minute, outbound and inbound."""
+        """Return the prices per minute, outbound and inbound."""
         outbound = {"prefixes": ["1"], "friendly_name": "All", **_price(_OUTBOUND), "origination_prefixes": ["ALL"]}
         inbound = [_price(price, number_type=kind) for kind, price in _INBOUND.items()]
         body = {**_country(request), "outbound_prefix_prices": [outbound], "inbound_call_prices": inbound}
         return web.json_response(body)
 
     async def number(self, request: web.Request) -> web.Response:
-        """Prices per minute of calls to one number."""
+        """Return the prices per minute of calls to a number."""
         body: Json = {
             "destination_number": request.match_info["number"],
             "origination_number": request.query.get("OriginationNumber"),

@@ -10,8 +10,13 @@ _RUNNING = ("in-progress", "paused")
 
 
 class Recorder:
-    """Starts and ends recordings. all: every recording that was not deleted, by id. early_starts: so many of the next
-    starts by REST are refused, as if Twilio had not noted yet that the call is in progress."""
+    """Starts and ends recordings.
+
+    Attributes:
+        all: All recordings that were not deleted, by id.
+        early_starts: How many of the next REST starts are refused, as if Twilio had not yet stored that the call is in
+            progress.
+    """
 
     def __init__(self, config: TwilioConfig, webhooks: TwilioWebhooks) -> None:
         self.all: dict[str, TwilioRecording] = {}
@@ -30,7 +35,11 @@ class Recorder:
         return recording
 
     def change(self, call: TwilioCall, recording: TwilioRecording, status: str) -> None:
-        """Set the status: paused, in-progress or stopped. Raises ValueError for others, and after its end."""
+        """Set the status to paused, in-progress or stopped.
+
+        Raises:
+            ValueError: The status is another one, or the recording has ended.
+        """
         if recording.status not in _RUNNING or status not in ("paused", "in-progress", "stopped"):
             raise ValueError(f"a recording that is {recording.status} cannot become {status}")
         if status == "stopped":
@@ -48,7 +57,7 @@ class Recorder:
                 self._complete(call, recording)
 
     def delete(self, sid: str) -> bool:
-        """Delete a recording; False when it does not exist."""
+        """Delete a recording. Returns False if it does not exist."""
         return self.all.pop(sid, None) is not None
 
     def _complete(self, call: TwilioCall, recording: TwilioRecording) -> None:

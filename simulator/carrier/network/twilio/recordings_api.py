@@ -1,4 +1,4 @@
-"""Recordings by REST: start, fetch, media, delete (docs: voice/api/recording)."""
+"""The REST resource of recordings: start, fetch, media, delete (docs: voice/api/recording)."""
 
 import asyncio
 import io
@@ -18,13 +18,13 @@ _SID = "{sid:RE[0-9a-f]+}"
 
 
 class RecordingsApi:
-    """The handlers, on the recorder."""
+    """Request handlers of the recordings."""
 
     def __init__(self, config: TwilioConfig, guard: RequestGuard, registry: CallRegistry, recorder: Recorder) -> None:
         self._config, self._guard, self._registry, self._recorder = config, guard, registry, recorder
 
     def routes(self) -> list[web.RouteDef]:
-        """Recordings of a call, and of the account."""
+        """Return the routes of a call's recordings and of the account's recordings."""
         of_call = f"{API}/Calls/{{call:CA[0-9a-f]+}}/Recordings"
         one = f"{API}/Recordings/{_SID}"
         return [
@@ -39,8 +39,10 @@ class RecordingsApi:
         ]
 
     async def start(self, request: web.Request) -> web.Response:
-        """201 and the recording; 21220 when the call is not in progress: not any more, or not yet (docs:
-        api/errors/21220)."""
+        """Start a recording and return 201.
+
+        Raises RestError 21220 if the call has ended or is not in progress yet (docs: api/errors/21220).
+        """
         call, fields = self._call(request), await form(request)
         events = tuple(word for value in fields.getall("RecordingStatusCallbackEvent", []) for word in value.split())
         url, method = fields.get("RecordingStatusCallback", ""), fields.get("RecordingStatusCallbackMethod", "POST")
@@ -58,7 +60,7 @@ class RecordingsApi:
         return web.json_response(self._json(recording), status=201)
 
     async def change(self, request: web.Request) -> web.Response:
-        """Status paused, in-progress or stopped; the id may be Twilio.CURRENT."""
+        """Set the status to paused, in-progress or stopped. The id may be Twilio.CURRENT."""
         call, fields = self._call(request), await form(request)
         sid = request.match_info["sid"]
         known = [recording for recording in call.recordings if recording.sid == sid or sid == "Twilio.CURRENT"]
@@ -71,23 +73,26 @@ class RecordingsApi:
         return web.json_response(self._json(known[-1]))
 
     async def list(self, request: web.Request) -> web.Response:
-        """The latest first; of one call if the path or the filter CallSid names it."""
+        """List recordings, latest first. The path or the filter CallSid may limit the list to one call."""
         call = request.match_info.get("call") or request.query.get("CallSid", "")
         shown = [one for one in reversed(self._recorder.all.values()) if call in ("", one.call_sid)]
         return page(request, "recordings", [self._json(one) for one in shown])
 
     async def fetch(self, request: web.Request) -> web.Response:
-        """One recording."""
+        """Return a recording."""
         return web.json_response(self._json(self._recording(request)))
 
     async def delete(self, request: web.Request) -> web.Response:
-        """Delete a recording; 204."""
+        """Delete a recording and return 204."""
         if not self._recorder.delete(request.match_info["sid"]):
             raise not_found(request)
         return web.Response(status=204)
 
     async def media(self, request: web.Request) -> web.Response:
-        """The audio, 16-bit 8 kHz WAV or MP3; 404 until it is complete, 400 for two channels of a mono recording."""
+        """Return the audio as 16-bit 8 kHz WAV or MP3.
+
+        Returns 404 until the recording is complete, and 400 for two channels of a mono recording.
+        """
         recording = self._recording(request)
         channels = request.query.get("RequestedChannels", "")
         if recording.status != "completed":

@@ -1,5 +1,7 @@
-"""What Twilio requires of whoever buys a number: addresses and regulatory bundles (docs: usage/api/address,
-phone-numbers/regulatory/api/bundles, api/errors)."""
+"""Twilio's conditions for the purchase of numbers: addresses and regulatory bundles.
+
+Sources: docs usage/api/address, phone-numbers/regulatory/api/bundles, api/errors.
+"""
 
 import secrets
 from collections.abc import Sequence
@@ -17,7 +19,7 @@ BundleStatus = Literal[
 
 @dataclass(frozen=True, slots=True)
 class TwilioAddress:
-    """An Address of the account."""
+    """An Address resource of the account."""
 
     sid: str
     customer_name: str
@@ -33,7 +35,11 @@ class TwilioAddress:
 
 @dataclass(slots=True)
 class TwilioBundle:
-    """A regulatory bundle. address_sids: of its supporting documents."""
+    """A regulatory bundle.
+
+    Attributes:
+        address_sids: Addresses in the bundle's supporting documents.
+    """
 
     sid: str
     country: str
@@ -52,22 +58,24 @@ class Regulation:
         self.bundles: dict[str, TwilioBundle] = {}
 
     def add_bundle(self, country: str, number_type: str, status: BundleStatus, *addresses: str) -> TwilioBundle:
-        """Add a bundle with these addresses in its supporting document, as if it was made in Twilio's console."""
+        """Add a bundle whose supporting document has these addresses, as if it was created in Twilio's console."""
         bundle = TwilioBundle(f"BU{secrets.token_hex(16)}", country, number_type, status, addresses)
         self.bundles[bundle.sid] = bundle
         return bundle
 
     def address_rule(self, number: str) -> AddressRule:
-        """Which address the number requires."""
+        """Return which address the number requires."""
         rule = self._rule(number)
         return "none" if rule is None else rule.address
 
     def check(self, number: str, address_sid: str, bundle_sid: str) -> None:
-        """Check a purchase: the address first, then the bundle.
+        """Check a purchase: first the address, then the bundle.
 
-        Raises RestError: 21631 without an address, 21613 for one that the account lacks, 21615 for one in a country
-        that does not count, 21649 without a bundle, or with one that is not approved or is for other numbers, 21651 for
-        an address that is not in the bundle."""
+        Raises:
+            RestError: 21631 without an address. 21613 for an address that the account lacks. 21615 for an address in a
+                country that is not accepted. 21649 for a bundle that is missing, not approved, or for other numbers.
+                21651 for an address that is not in the bundle.
+        """
         rule = self._rule(number)
         if rule is None:
             return

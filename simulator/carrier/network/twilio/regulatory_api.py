@@ -1,4 +1,4 @@
-"""Regulations and bundles by REST, as far as they are read (docs: phone-numbers/regulatory/api)."""
+"""The read-only REST resources of regulations and bundles (docs: phone-numbers/regulatory/api)."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -14,13 +14,15 @@ _END_USER_TYPES = ("business", "individual")
 
 
 class RegulatoryApi:
-    """The paths of numbers.twilio.com, on this host. A bundle has one supporting document, with all its addresses."""
+    """The resources of numbers.twilio.com, served on this host. A bundle has one supporting document with all its
+    addresses.
+    """
 
     def __init__(self, config: TwilioConfig, guard: RequestGuard, regulation: Regulation) -> None:
         self._config, self._guard, self._regulation = config, guard, regulation
 
     def routes(self) -> list[web.RouteDef]:
-        """Regulations, bundles, what is assigned to them, and supporting documents."""
+        """Return the routes of regulations, bundles, their item assignments, and supporting documents."""
         bundle = f"{_BASE}/Bundles/{{sid:BU[0-9a-f]+}}"
         handlers: list[tuple[str, Callable[[web.Request], web.Response]]] = [
             (f"{_BASE}/Regulations", self._regulations),
@@ -32,7 +34,7 @@ class RegulatoryApi:
         return [web.get(path, self._guard.guarded(_async(answer))) for path, answer in handlers]
 
     def _regulations(self, request: web.Request) -> web.Response:
-        """Those of numbers that need a bundle; filters IsoCountry, NumberType and EndUserType."""
+        """List the regulations of numbers that need a bundle, with filters IsoCountry, NumberType and EndUserType."""
         found = [regulation for regulation in self._all_regulations() if _matches(regulation, request)]
         return meta_page(request, "results", found)
 
@@ -62,7 +64,7 @@ class RegulatoryApi:
         )
 
     def _items(self, request: web.Request) -> web.Response:
-        """An end user and a supporting document."""
+        """List the items of a bundle: an end user and a supporting document."""
         bundle = self._find(request)
         objects = (sid_of("IT", bundle.sid), sid_of("RD", bundle.sid))
         items: list[Json] = [
@@ -98,7 +100,7 @@ class RegulatoryApi:
         return _answer(request, documents)
 
     def _all_regulations(self) -> list[Json]:
-        """One for each country, number type and kind of end user. Those of bundles are there, too."""
+        """Return a regulation for each country, number type and kind of end user, including those of bundles."""
         groups = {(rule.country, rule.number_type) for rule in self._regulation.rules if rule.needs_bundle}
         groups |= {(bundle.country, bundle.number_type) for bundle in self._regulation.bundles.values()}
         return [_regulation_json(*group, kind) for group in sorted(groups) for kind in _END_USER_TYPES]
@@ -118,7 +120,7 @@ def _async(answer: Callable[[web.Request], web.Response]) -> Handler:
 
 
 def _answer(request: web.Request, found: Sequence[Json]) -> web.Response:
-    """The first one. Raises RestError without one."""
+    """Return the first object found. Raises RestError if there is none."""
     if not found:
         raise not_found(request)
     return web.json_response(found[0])

@@ -1,4 +1,4 @@
-"""The rate of requests above which Twilio refuses them (docs: api/errors/20429)."""
+"""Limits the rate of requests, as Twilio does (docs: api/errors/20429)."""
 
 import asyncio
 from collections import deque
@@ -7,7 +7,14 @@ from simulator.carrier.network.twilio.rest import RestError
 
 
 class RequestRate:
-    """per_second: requests within any second; None for no limit. refused: how many were too many."""
+    """Counts requests and refuses those above the limit.
+
+    Attributes:
+        refused: Number of refused requests.
+
+    Args:
+        per_second: Maximum number of requests within any second; None for no limit.
+    """
 
     def __init__(self, per_second: int | None) -> None:
         self.refused = 0
@@ -15,7 +22,7 @@ class RequestRate:
         self._times: deque[float] = deque()
 
     def admit(self) -> None:
-        """Count a request. Raises RestError (429, 20429) for one too many, which is not counted."""
+        """Count a request. Raises RestError (429, 20429) above the limit; refused requests are not counted."""
         if self._per_second is None:
             return
         now = asyncio.get_running_loop().time()

@@ -22,7 +22,7 @@ _MAX_PAGE = 1_000
 
 
 class RestError(Exception):
-    """An error response: HTTP status, Twilio's error code, message."""
+    """An error response with HTTP status, Twilio's error code and a message."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(message)
@@ -30,15 +30,16 @@ class RestError(Exception):
 
 
 def not_found(request: web.Request) -> RestError:
-    """Error 20404: the resource does not exist."""
+    """Return error 20404: the resource does not exist."""
     return RestError(404, 20404, f"The requested resource {request.path} was not found")
 
 
 class RequestGuard:
     """Authenticates requests and injects faults.
 
-    fail_next: HTTP statuses with which the next requests fail, one each. lose_next: the same, but the requests are
-    executed first.
+    Attributes:
+        fail_next: HTTP statuses with which the next requests fail, one each.
+        lose_next: HTTP statuses with which the next requests fail after they were executed.
     """
 
     def __init__(self, config: TwilioConfig) -> None:
@@ -47,7 +48,7 @@ class RequestGuard:
         self._config = config
 
     def guarded(self, handler: Handler) -> Handler:
-        """Wrap a handler: check the credentials, and return errors in Twilio's format."""
+        """Wrap a handler so that it checks the credentials and returns errors in Twilio's format."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
@@ -63,13 +64,13 @@ class RequestGuard:
 
 
 async def form(request: web.Request) -> MultiDict[str]:
-    """The fields of a form, in order, including blank ones."""
+    """Return the fields of a form in order, including blank ones."""
     posted = await request.post()
     return MultiDict((name, value) for name, value in posted.items() if isinstance(value, str))
 
 
 def required(fields: Mapping[str, str], name: str, code: int) -> str:
-    """A non-blank field. Raises RestError."""
+    """Return a non-blank field. Raises RestError."""
     value = fields.get(name, "")
     if not value:
         raise RestError(400, code, f"No '{name}' number or value is specified")
@@ -77,12 +78,12 @@ def required(fields: Mapping[str, str], name: str, code: int) -> str:
 
 
 def boolean(fields: Mapping[str, str], name: str) -> bool:
-    """Whether the field is "true"."""
+    """Return whether the field is "true"."""
     return fields.get(name, "").lower() == "true"
 
 
 def integer(fields: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
-    """An integer within limits. Raises RestError (20001)."""
+    """Return an integer within limits. Raises RestError (20001)."""
     text = fields.get(name, "") or str(default)
     try:
         value = int(text)
@@ -99,7 +100,7 @@ def rfc2822(moment: datetime | None) -> str | None:
 
 
 def page(request: web.Request, name: str, items: Sequence[Json]) -> web.Response:
-    """One page of a list, with the URIs of the first, next and previous pages."""
+    """Return a page of a list, with the URIs of the first, next and previous pages."""
     size = integer(request.query, "PageSize", 50, 1, _MAX_PAGE)
     number = integer(request.query, "Page", 0, 0, 1_000_000)
     begin = number * size
@@ -120,7 +121,7 @@ def page(request: web.Request, name: str, items: Sequence[Json]) -> web.Response
 
 
 def meta_page(request: web.Request, name: str, items: Sequence[Json]) -> web.Response:
-    """One page of a list of the newer APIs (/v2/…), which tell its place in `meta`."""
+    """Return a page of a list in the newer APIs (/v2/…), which describe the page in `meta`."""
     size = integer(request.query, "PageSize", 50, 1, _MAX_PAGE)
     number = integer(request.query, "Page", 0, 0, 1_000_000)
     host = f"{request.scheme}://{request.host}"

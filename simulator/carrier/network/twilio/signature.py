@@ -12,10 +12,11 @@ from simulator.carrier.network.twilio.model import TwilioConfig
 def sign(
     auth_token: str, url: str, fields: Iterable[tuple[str, str]] = (), algorithm: Callable[[], Any] = hashlib.sha1
 ) -> str:
-    """base64(HMAC-SHA1(token, URL + name + value of every field, sorted by name)), or by another algorithm.
+    """Return base64(HMAC-SHA1(token, URL + name + value of each field, sorted by name)), or use another algorithm.
 
-    url: as configured, with port and query, without fragment. fields: of a form POST, also blank ones; equal values of
-    a repeated name count once.
+    Args:
+        url: The configured URL with port and query, without fragment.
+        fields: Fields of a form POST, including blank ones. Equal values of a repeated name count once.
     """
     signed = url + "".join(name + value for name, value in sorted(set(fields)))
     digest = hmac.new(auth_token.encode("utf-8"), signed.encode("utf-8"), algorithm).digest()
@@ -23,8 +24,12 @@ def sign(
 
 
 def signature_headers(config: TwilioConfig, url: str, fields: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
-    """The headers of a webhook: signed by the account's token, or by the SharedKey of a Webhook Rule, which a second
-    header names (docs: usage/webhooks/webhook-shared-keys)."""
+    """Return the headers of a webhook.
+
+    They are signed with the account's token, or with the SharedKey of a Webhook Rule. In the latter case, a second
+    header
+    names the key (docs: usage/webhooks/webhook-shared-keys).
+    """
     if config.shared_key is None:
         return {"X-Twilio-Signature": sign(config.auth_token, url, fields)}
     key, secret = config.shared_key

@@ -8,14 +8,19 @@ _MAX_BYTES = 64 * 1024
 
 
 class TwimlError(ValueError):
-    """The document is invalid: error 12100 in Twilio's debugger (docs: api/errors/12100)."""
+    """The document is invalid. Twilio's debugger reports error 12100 (docs: api/errors/12100)."""
 
     code = 12100
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectStreamVerb:
-    """`<Connect><Stream>`. url: unchanged. action: "" without one."""
+    """`<Connect><Stream>`: connects the call to a media socket.
+
+    Attributes:
+        url: The URL as written.
+        action: Empty if there is none.
+    """
 
     url: str
     name: str
@@ -28,7 +33,7 @@ class ConnectStreamVerb:
 
 @dataclass(frozen=True, slots=True)
 class StartRecordingVerb:
-    """`<Start><Recording>`: records from here to the call's end (docs: voice/twiml/recording)."""
+    """`<Start><Recording>`: records until the call's end (docs: voice/twiml/recording)."""
 
     dual: bool
     callback: str
@@ -38,7 +43,13 @@ class StartRecordingVerb:
 
 @dataclass(frozen=True, slots=True)
 class SayVerb:
-    """`<Say>`: speaks a text. loop: 0 for endless. voice, language: empty for the defaults."""
+    """`<Say>`: speaks a text.
+
+    Attributes:
+        loop: 0 repeats endlessly.
+        voice: Empty for the default.
+        language: Empty for the default.
+    """
 
     text: str
     loop: int
@@ -48,7 +59,11 @@ class SayVerb:
 
 @dataclass(frozen=True, slots=True)
 class PlayVerb:
-    """`<Play>`: plays a file. loop: 0 for endless."""
+    """`<Play>`: plays a file.
+
+    Attributes:
+        loop: 0 repeats endlessly.
+    """
 
     url: str
     loop: int
@@ -76,15 +91,24 @@ class RedirectVerb:
 
 @dataclass(frozen=True, slots=True)
 class RejectVerb:
-    """`<Reject>`: rejects an unanswered call. reason: "rejected" or "busy"."""
+    """`<Reject>`: rejects an unanswered call.
+
+    Attributes:
+        reason: "rejected" or "busy".
+    """
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class DialVerb:
-    """`<Dial>`: calls a number or a SIP URI and bridges both. send_digits: keys that Twilio presses when the called
-    leg has answered. callback: of the called leg. callback_events: separated by spaces."""
+    """`<Dial>`: calls a number or a SIP URI and bridges both calls.
+
+    Attributes:
+        send_digits: Keys that Twilio presses after the called leg has answered.
+        callback: Status callback of the called leg.
+        callback_events: Separated by spaces.
+    """
 
     number: str
     caller_id: str
@@ -102,8 +126,11 @@ class DialVerb:
 
 @dataclass(frozen=True, slots=True)
 class ConferenceVerb:
-    """`<Dial><Conference>`: joins a conference (docs: voice/twiml/conference). ends_on_exit: it ends for all when this
-    participant leaves."""
+    """`<Dial><Conference>`: joins a conference (docs: voice/twiml/conference).
+
+    Attributes:
+        ends_on_exit: Whether the conference ends for all participants when this participant leaves.
+    """
 
     name: str
     time_limit_s: float
@@ -114,8 +141,12 @@ class ConferenceVerb:
 
 @dataclass(frozen=True, slots=True)
 class GatherVerb:
-    """`<Gather>`: keys pressed, or words said, while or after it speaks (docs: voice/twiml/gather). takes: "dtmf",
-    "speech" or both. empty_too: requests `action` also without either."""
+    """`<Gather>`: takes keys or words during and after its prompts (docs: voice/twiml/gather).
+
+    Attributes:
+        takes: "dtmf", "speech" or both.
+        empty_too: Whether `action` is requested without input, too.
+    """
 
     prompts: tuple[SayVerb, ...]
     timeout_s: float
@@ -128,7 +159,7 @@ class GatherVerb:
 
 @dataclass(frozen=True, slots=True)
 class UnknownVerb:
-    """A verb that this network does not know. It is skipped with warning 12200 (docs: api/errors/12200)."""
+    """An unsupported verb. It is skipped with warning 12200 (docs: api/errors/12200)."""
 
     tag: str
 
@@ -151,7 +182,11 @@ Verb = (
 
 @dataclass(frozen=True, slots=True)
 class TwimlDocument:
-    """The verbs of a document. base: the URL to which relative URLs refer."""
+    """The verbs of a document.
+
+    Attributes:
+        base: The URL to which relative URLs refer.
+    """
 
     verbs: tuple[Verb, ...]
     base: str = ""

@@ -48,7 +48,7 @@ class CallInterrupted(Exception):
 
 
 async def run_unless_interrupted(call: TwilioCall, operation: Coroutine[Any, Any, T]) -> T:
-    """Await `operation`. Cancels it and raises CallInterrupted when the call is ended or redirected first."""
+    """Await `operation`. If the call is ended or redirected first, cancel it and raise CallInterrupted."""
     work = asyncio.ensure_future(operation)
     stop = asyncio.ensure_future(call.stop.wait())
     try:
@@ -70,7 +70,11 @@ class CallRejected(Exception):
 
 
 class TwimlExecutor:
-    """Executes the documents of one call. answer: answers the call, or returns its line if it is answered."""
+    """Executes the documents of a call.
+
+    Args:
+        answer: Answers the call, or returns its line if it is already answered.
+    """
 
     def __init__(
         self,
@@ -87,7 +91,7 @@ class TwimlExecutor:
         self._dial, self._answer = dial, answer
 
     async def run(self, source: DocumentSource) -> None:
-        """Run to the last verb or the end of the line. Raises CallRejected, and what `answer` raises."""
+        """Execute documents until the last verb or the end of the line. Raises CallRejected, and errors of `answer`."""
         following: DocumentSource | None = source
         for _ in range(_MAX_DOCUMENTS):
             if following is None:
@@ -119,7 +123,7 @@ class TwimlExecutor:
         return None
 
     async def _execute_verb(self, verb: Verb, document: TwimlDocument) -> DocumentSource | None:
-        """Execute a verb; return the source of the document that follows, None to continue with the next verb."""
+        """Execute a verb. Returns the source of the next document; None continues with the next verb."""
         match verb:
             case RedirectVerb():
                 return DocumentSource(urljoin(document.base, verb.url), verb.method)
@@ -150,7 +154,7 @@ class TwimlExecutor:
         return None
 
     async def _start_recording(self, verb: StartRecordingVerb) -> None:
-        """Twilio documents no source of its own for such a recording; it has all that one by REST has."""
+        """Start a recording. Its source is that of a REST recording, because Twilio documents no separate one."""
         await self._answer()
         callback = StatusCallback(verb.callback, verb.callback_method, tuple(verb.callback_events.split()))
         self._recorder.start(self._call, "StartCallRecordingAPI", dual=verb.dual, callback=callback)
@@ -162,7 +166,9 @@ class TwimlExecutor:
         return self._action_source(verb.action, verb.method, document, fields)
 
     async def _join(self, verb: ConferenceVerb, document: TwimlDocument) -> DocumentSource | None:
-        """Both participants leave when one does: this network has no conference of one that goes on."""
+        """Join a conference. When a participant leaves, the other leaves too, because this network ends a conference of
+        one.
+        """
         line = await self._answer()
         self._call.write_log("conference", verb.name)
         conference = self._conferences.open(verb.name)
@@ -174,7 +180,7 @@ class TwimlExecutor:
         return self._action_source(verb.action, verb.method, document, (("DialCallStatus", "answered"),))
 
     async def _gather(self, verb: GatherVerb, document: TwimlDocument) -> DocumentSource | None:
-        """Speak in silence, as `_speak`, and take keys and words meanwhile."""
+        """Take keys and words during and after a silence as long as the prompts."""
         line = await self._answer()
         silent_s = sum(max(0.5, len(prompt.text) / _LETTERS_PER_S) for prompt in verb.prompts)
         for prompt in verb.prompts:
@@ -187,7 +193,7 @@ class TwimlExecutor:
         return self._action_source(verb.action, verb.method, document, heard)
 
     async def _speak(self, verb: SayVerb) -> None:
-        """Wait in silence as long as the text would take: this network has no voice."""
+        """Wait in silence as long as the text would take, because this network has no voice."""
         line = await self._answer()
         if not can_speak(verb.voice, verb.language):
             return self._call.write_log("warning", f"{verb.voice} {verb.language}", _BAD_VOICE)

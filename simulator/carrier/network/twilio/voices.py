@@ -1,10 +1,10 @@
 """Which voices speak which languages (docs: voice/twiml/say, voice/twiml/say/text-speech).
 
-A `<Say>` with a voice or language that Twilio does not have, or with two that do not belong together, "may result in
-error and instruction failure": here it always says nothing.
+If Twilio lacks the voice or language of a `<Say>`, or both do not match, this "may result in error and instruction
+failure". The simulator always says nothing in these cases.
 """
 
-# Without a Polly or Google voice.
+# Languages available without a Polly or Google voice.
 _BASIC = frozenset({"en", "en-us", "en-gb", "es", "fr", "de"})
 _POLLY = {
     "arb": ("Zeina",), "cmn-CN": ("Zhiyu",), "cy-GB": ("Gwyneth",), "da-DK": ("Naja", "Mads"),
@@ -20,7 +20,12 @@ _POLLY = {
 
 
 def can_speak(voice: str, language: str) -> bool:
-    """voice: empty for the default. language: empty for the voice's own."""
+    """Return whether a voice can speak a language.
+
+    Args:
+        voice: Empty for the default voice.
+        language: Empty for the voice's own language.
+    """
     if voice in ("", "man", "woman"):
         return (language or "en-US").lower() in _BASIC
     name = voice.removeprefix("Polly.")

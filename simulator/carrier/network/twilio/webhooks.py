@@ -1,4 +1,4 @@
-"""Twilio's requests to the customer: for documents, and callbacks (docs: usage/webhooks/voice-webhooks)."""
+"""Twilio's requests to the customer: document requests and callbacks (docs: usage/webhooks/voice-webhooks)."""
 
 import secrets
 from collections.abc import Sequence
@@ -32,7 +32,11 @@ _FAILURES: dict[str, frozenset[FailureKind]] = {
 
 
 class DocumentUnavailable(Exception):
-    """Neither the URL nor its fallback returned a document. code: in Twilio's debugger."""
+    """Neither the URL nor its fallback returned a document.
+
+    Attributes:
+        code: The error code in Twilio's debugger.
+    """
 
     def __init__(self, code: int, url: str, why: str) -> None:
         super().__init__(f"{code} {url}: {why}")
@@ -47,7 +51,7 @@ class TwilioWebhooks:
         self._config, self._client = config, client
 
     async def fetch(self, call: TwilioCall, source: DocumentSource) -> TwimlDocument:
-        """Fetch a document; errors are logged in the call. Raises DocumentUnavailable."""
+        """Fetch a document. Errors are logged in the call. Raises DocumentUnavailable."""
         if source.document is not None:
             return source.document
         try:
@@ -83,7 +87,7 @@ class TwilioWebhooks:
         self.send_callback(callback, fields, call.phone)
 
     def send_callback(self, callback: StatusCallback, fields: Fields, phone: str = "") -> None:
-        """Send a callback in the background. phone: whose call it is about."""
+        """Send a callback in the background. `phone` is the phone whose call it concerns."""
         if callback.url:
             token = secrets.token_hex(16)
             self._client.send(
@@ -91,7 +95,7 @@ class TwilioWebhooks:
             )
 
     def fields(self, call: TwilioCall, status: str | None = None) -> list[tuple[str, str]]:
-        """The fields of every request about a call; unknown places are blank."""
+        """Return the fields of every request about a call. Unknown places are blank."""
         fields = [
             ("CallSid", call.sid),
             ("AccountSid", self._config.account_sid),
@@ -135,7 +139,7 @@ class TwilioWebhooks:
 
 
 def recording_url(config: TwilioConfig, sid: str) -> str:
-    """The URL of a recording's media, without extension."""
+    """Return the URL of a recording's media, without extension."""
     return f"{config.public_url}/2010-04-01/Accounts/{config.account_sid}/Recordings/{sid}"
 
 
@@ -149,7 +153,7 @@ def _read_document(answer: WebhookResponse, url: str) -> TwimlDocument:
 
 
 def _recording_fields(call: TwilioCall, config: TwilioConfig) -> list[tuple[str, str]]:
-    """Fields of the final callback of a call that was placed with Record=true."""
+    """Return additional fields for the final callback of a call placed with Record=true."""
     for recording in call.recordings:
         if recording.source == "OutboundAPI":
             duration = ("RecordingDuration", str(recording.duration_s))
@@ -164,7 +168,7 @@ def _places(who: str, number: str) -> list[tuple[str, str]]:
 
 
 def _policy(url: str) -> DeliveryPolicy:
-    """Twilio's time limits and retries, with the overrides in the URL's fragment (`#rc=3&rp=5xx,ct`).
+    """Return Twilio's time limits and retries, with the overrides in the URL's fragment (`#rc=3&rp=5xx,ct`).
 
     Source: docs, usage/webhooks/webhooks-connection-overrides.
     """
