@@ -1,1 +1,1 @@
-"""Integrations: types as data, and workspaces' connections to vendors."""
+"""Integrations: integration types defined as data, and the workspaces' connections to vendors."""

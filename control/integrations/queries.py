@@ -1,4 +1,4 @@
-"""SQL for workspaces' connections."""
+"""SQL for the workspaces' connections to vendors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class NewIntegration:
     """A connection to insert.
 
     Attributes:
-        sealed: Its credentials, if it has some from the beginning.
+        sealed: Sealed credentials. None if the connection is created without credentials.
     """
 
     id: UUID
@@ -45,7 +45,7 @@ class NewIntegration:
 
 
 async def select_integrations(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Integration]:
-    """Returns a page, newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of connections, newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM integrations i WHERE i.workspace_id = $1 {clause.tail}", *clause.values
@@ -54,7 +54,7 @@ async def select_integrations(db: Connection, workspace_id: UUID, page: PageRequ
 
 
 async def count_integrations(db: Connection, workspace_id: UUID) -> int:
-    """Counts a workspace's connections."""
+    """Count a workspace's connections."""
     found: int = await db.fetchval("SELECT count(*) FROM integrations WHERE workspace_id = $1", workspace_id)
     return found
 
@@ -62,10 +62,10 @@ async def count_integrations(db: Connection, workspace_id: UUID) -> int:
 async def select_integration(
     db: Connection, workspace_id: UUID, integration_id: UUID, *, lock: bool = False
 ) -> Integration | None:
-    """Returns a connection.
+    """Return a connection, or None.
 
     Args:
-        lock: Until the transaction ends.
+        lock: Whether to lock the row until the transaction ends.
     """
     row = await db.fetchrow(
         f"SELECT {_COLUMNS} FROM integrations i WHERE i.workspace_id = $1 AND i.id = $2"
@@ -77,7 +77,6 @@ async def select_integration(
 
 
 async def insert_integration(db: Connection, new: NewIntegration) -> None:
-    """Inserts a connection."""
     has_credentials = new.sealed is not None
     await db.execute(
         _INSERT,
@@ -96,7 +95,7 @@ async def insert_integration(db: Connection, new: NewIntegration) -> None:
 
 
 async def update_integration(db: Connection, changed: Integration) -> None:
-    """Writes name and settings."""
+    """Update a connection's name and settings."""
     await db.execute(
         "UPDATE integrations SET name = $3, config = $4, updated_at = $5 WHERE workspace_id = $1 AND id = $2",
         changed.workspace_id,
@@ -108,5 +107,5 @@ async def update_integration(db: Connection, changed: Integration) -> None:
 
 
 async def delete_integration(db: Connection, workspace_id: UUID, integration_id: UUID) -> None:
-    """Deletes a connection with its credentials, open flows and log."""
+    """Delete a connection with its credentials, open OAuth flows and sync log."""
     await db.execute("DELETE FROM integrations WHERE workspace_id = $1 AND id = $2", workspace_id, integration_id)

@@ -1,4 +1,4 @@
-"""Routes of integrations, for members of their workspace; and of integration types, for the staff."""
+"""Routes of integrations for workspace members, and of integration types for staff."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ from control.integrations.types.openapi_import import import_operations
 from control.integrations.types.rules import AuthType, IntegrationType, IntegrationTypeConfig
 from control.integrations.types.service import NewType
 
-# -- Connections, for members --
+# -- Connections: routes for members --
 
 INTEGRATIONS = "/workspaces/{workspaceId}/integrations"
 INTEGRATION = f"{INTEGRATIONS}/{{integrationId}}"
 IntegrationId = Annotated[UUID, Field(description="Id of the integration.")]
-# Entries of the log in the answer of one integration.
+# Number of sync log entries that are returned with an integration.
 _NEWEST = PageRequest(20)
 ApiKey = Annotated[
     str,
@@ -44,14 +44,14 @@ Settings = Annotated[dict[str, Any], Field(max_length=100)]
 
 
 class NewIntegrationBody(Body):
-    """An integration."""
+    """Settings of a new integration."""
 
     integration_type: Slug = Field(description="Name of the type.", examples=["google_calendar"])
     name: Name | None = Field(
-        None, description="Its name for people; null: the name of its type.", examples=["Front desk calendar"]
+        None, description="Display name. Null: the name of the type.", examples=["Front desk calendar"]
     )
     config: Settings = Field(
-        {}, description="Its settings, as `config_schema` of the type has them.", examples=[{"calendar_id": "primary"}]
+        {}, description="Settings that match the type's `config_schema`.", examples=[{"calendar_id": "primary"}]
     )
     api_key: ApiKey | None = Field(
         None, description="The vendor's key, for types with `auth_type` api_key.", examples=["key-of-the-vendor"]
@@ -59,32 +59,32 @@ class NewIntegrationBody(Body):
 
 
 class IntegrationChange(ChangeBody):
-    """Changes; fields that are left out stay unchanged."""
+    """Changes to an integration. Omitted fields stay unchanged."""
 
     name: Name = Field("", description="The new name.", examples=["Front desk calendar"])
     config: Settings = Field(
-        {}, description="Its settings, as `config_schema` of the type has them.", examples=[{"calendar_id": "primary"}]
+        {}, description="Settings that match the type's `config_schema`.", examples=[{"calendar_id": "primary"}]
     )
-    api_key: ApiKey = Field("", description="The new key.", examples=["key-of-the-vendor"])
+    api_key: ApiKey = Field("", description="The vendor's new API key.", examples=["key-of-the-vendor"])
 
 
 class Confirmation(Body):
-    """Proves that whoever granted access at the vendor is the member who began."""
+    """Proof that the member who started the connection also granted access at the vendor."""
 
     confirmation: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(
-        description="The code behind `#confirmation=` of the page to which the vendor led the browser.",
+        description="The code after `#confirmation=` in the address that the browser was redirected to.",
         examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
     )
 
 
 class CallbackQuery(Query):
-    """What a vendor's redirect has; further parameters, which some vendors add, are ignored."""
+    """The parameters of a vendor's redirect. Unknown parameters are ignored, because some vendors add their own."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     code: str = Field("", description="The code that is exchanged for tokens.")
-    state: str = Field("", description="The state that we gave the vendor: opaque, signed, used once.")
-    error: str = Field("", description="Why access was not granted (RFC 6749, 4.1.2.1).")
+    state: str = Field("", description="The state that was sent to the vendor. Opaque, signed and valid once.")
+    error: str = Field("", description="Why access was not granted (RFC 6749, section 4.1.2.1).")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +93,13 @@ class IntegrationLine:
 
     id: Id
     integration_type: Annotated[str, Field(description="Name of the type.", examples=["google_calendar"])]
-    name: Annotated[str, Field(description="Its name for people.", examples=["Front desk calendar"])]
+    name: Annotated[str, Field(description="Display name.", examples=["Front desk calendar"])]
     status: Annotated[
         ConnectionStatus,
-        Field(description="`connecting`: access is not granted yet; `error`: it needs to be connected again."),
+        Field(description="`connecting`: access is not granted yet. `error`: the integration must be reconnected."),
     ]
     last_sync_at: Annotated[
-        datetime | None, Field(description="When the last sync ended (UTC); null before the first one.")
+        datetime | None, Field(description="When the last sync ended (UTC). Null before the first sync.")
     ]
 
 
@@ -116,26 +116,29 @@ class IntegrationView:
 
     id: Id
     integration_type: Annotated[str, Field(description="Name of the type.", examples=["google_calendar"])]
-    name: Annotated[str, Field(description="Its name for people.", examples=["Front desk calendar"])]
+    name: Annotated[str, Field(description="Display name.", examples=["Front desk calendar"])]
     status: Annotated[
         ConnectionStatus,
-        Field(description="`connecting`: access is not granted yet; `error`: it needs to be connected again."),
+        Field(description="`connecting`: access is not granted yet. `error`: the integration must be reconnected."),
     ]
-    config: Annotated[Mapping[str, Any], Field(description="Its settings.", examples=[{"calendar_id": "primary"}])]
+    config: Annotated[Mapping[str, Any], Field(description="The settings.", examples=[{"calendar_id": "primary"}])]
     error: Annotated[
         str | None,
-        Field(description="Why it has failed, such as `grant_refused`; null without one.", examples=["grant_refused"]),
+        Field(description="Error code. Null unless `status` is `error`.", examples=["grant_refused"]),
     ]
     account: Annotated[
         str | None,
         Field(
-            description="Whose account at the vendor it is, where the vendor tells it.", examples=["ada@example.com"]
+            description="Name of the account at the vendor. Null if the vendor does not report it.",
+            examples=["ada@example.com"],
         ),
     ]
-    scopes: Annotated[list[str], Field(description="What the vendor granted.", examples=[["calendar.events"]])]
-    connected_at: Annotated[datetime | None, Field(description="When access was granted last.")]
+    scopes: Annotated[
+        list[str], Field(description="The OAuth scopes that the vendor granted.", examples=[["calendar.events"]])
+    ]
+    connected_at: Annotated[datetime | None, Field(description="When access was last granted.")]
     last_sync_at: Annotated[
-        datetime | None, Field(description="When the last sync ended (UTC); null before the first one.")
+        datetime | None, Field(description="When the last sync ended (UTC). Null before the first sync.")
     ]
     created_at: CreatedAt
     updated_at: UpdatedAt
@@ -143,31 +146,35 @@ class IntegrationView:
 
 @dataclass(frozen=True, slots=True)
 class SyncLogView:
-    """A sync."""
+    """A log entry of a sync."""
 
     id: Id
-    sync_type: Annotated[str, Field(description="Name of the sync, as its type declares it.", examples=["contacts"])]
-    status: Annotated[SyncStatus, Field(description="`queued`, `running`, `succeeded` or `failed`.")]
+    sync_type: Annotated[str, Field(description="Name of the sync in the type's config.", examples=["contacts"])]
+    status: Annotated[SyncStatus, Field(description="State of the sync: `queued`, `running`, `succeeded` or `failed`.")]
     records_synced: Annotated[int, Field(description="Records that were stored.", examples=[120])]
-    progress: Annotated[Mapping[str, Any], Field(description="How far it got.", examples=[{}])]
+    progress: Annotated[Mapping[str, Any], Field(description="How far the sync has come.", examples=[{}])]
     counts: Annotated[
         Mapping[str, Any],
         Field(
-            description="Records by what became of them: created, updated, deleted, skipped.",
+            description="Numbers of records by outcome: created, updated, deleted, skipped.",
             examples=[{"created": 118, "updated": 2}],
         ),
     ]
-    error: Annotated[str | None, Field(description="Why it failed; null if it did not.", examples=["vendor_away"])]
-    started_at: Annotated[datetime, Field(description="When it was asked for (UTC).")]
-    ended_at: Annotated[datetime | None, Field(description="When it ended (UTC); null while it waits or runs.")]
+    error: Annotated[
+        str | None, Field(description="Error code. Null if the sync did not fail.", examples=["vendor_away"])
+    ]
+    started_at: Annotated[datetime, Field(description="When the sync was requested (UTC).")]
+    ended_at: Annotated[
+        datetime | None, Field(description="When the sync ended (UTC). Null while it is queued or running.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class IntegrationDetail:
-    """An integration with its newest syncs."""
+    """An integration with its 20 most recent syncs."""
 
     integration: IntegrationView
-    sync_logs: Annotated[list[SyncLogView], Field(description="The newest 20 syncs.")]
+    sync_logs: Annotated[list[SyncLogView], Field(description="The 20 most recent syncs.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,19 +186,19 @@ class IntegrationAnswer:
 
 @dataclass(frozen=True, slots=True)
 class StartedIntegration:
-    """A new integration."""
+    """A new integration, with the data that is needed to complete it."""
 
     integration: IntegrationView
     oauth_url: Annotated[
         str | None,
         Field(
-            description="Open it in a browser to grant access; null where nothing is to be granted.",
+            description="Open this address in a browser to grant access. Null if the type does not use OAuth.",
             examples=["https://accounts.example.com/authorize?response_type=code&client_id=1"],
         ),
     ]
     signing_secret: Annotated[
         str | None,
-        Field(description="Of a webhook: it signs our requests, and is shown this once.", examples=["whsec_a"]),
+        Field(description="Secret that signs our requests to a webhook. Shown only once.", examples=["whsec_a"]),
     ]
 
 
@@ -204,58 +211,62 @@ class SyncLogList(ListAnswer):
 
 @dataclass(frozen=True, slots=True)
 class SyncStarted:
-    """A sync that waits or runs."""
+    """A queued or running sync."""
 
-    sync_log_id: Annotated[UUID, Field(description="Its entry in the log.")]
+    sync_log_id: Annotated[UUID, Field(description="Id of the log entry.")]
 
 
 @dataclass(frozen=True, slots=True)
 class OfferedAction:
-    """What agents can do by a type, for `action_tools` of their configs."""
+    """An action for `action_tools` of an agent's config."""
 
     name: Annotated[str, Field(description="Name for `action_tools` of an agent's config.", examples=["post_message"])]
-    description: Annotated[str, Field(description="What it does.", examples=["Posts a message to the team's channel."])]
-    read_only: Annotated[bool, Field(description="It changes nothing.")]
+    description: Annotated[
+        str, Field(description="What the action does.", examples=["Posts a message to the team's channel."])
+    ]
+    read_only: Annotated[bool, Field(description="Whether the action only reads.")]
     input_schema: Annotated[
-        Mapping[str, Any], Field(description="JSON Schema of its arguments.", examples=[{"type": "object"}])
+        Mapping[str, Any], Field(description="JSON Schema of the arguments.", examples=[{"type": "object"}])
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class OfferedIntegrationType:
-    """A type that workspaces may connect."""
+    """An integration type that workspaces can connect."""
 
-    type: Annotated[str, Field(description="Its name for programs.", examples=["google_calendar"])]
-    name: Annotated[str, Field(description="Its name for people.", examples=["Google Calendar"])]
+    type: Annotated[str, Field(description="Identifier of the type.", examples=["google_calendar"])]
+    name: Annotated[str, Field(description="Display name.", examples=["Google Calendar"])]
     description: Annotated[
-        str, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
+        str, Field(description="Description of the type.", examples=["Looks up and books appointments."])
     ]
     auth_type: Annotated[
         AuthType, Field(description="How a workspace is authorized: `oauth2`, `api_key` or `webhook`.")
     ]
     config_schema: Annotated[
-        Mapping[str, Any], Field(description="JSON Schema of its settings.", examples=[{"type": "object"}])
+        Mapping[str, Any], Field(description="JSON Schema of the settings.", examples=[{"type": "object"}])
     ]
-    actions: Annotated[list[str], Field(description="What agents can do by it.", examples=[["book_appointment"]])]
-    action_details: Annotated[list[OfferedAction], Field(description="The same, with what each one takes.")]
+    actions: Annotated[
+        list[str], Field(description="Names of the actions that agents can use.", examples=[["book_appointment"]])
+    ]
+    action_details: Annotated[list[OfferedAction], Field(description="The actions with their arguments.")]
 
 
 @dataclass(frozen=True, slots=True)
 class OfferedIntegrationTypes:
-    """The types, by name."""
+    """The integration types that can be connected, ordered by name."""
 
-    integration_types: Annotated[list[OfferedIntegrationType], Field(description="The types, by name.")]
+    integration_types: Annotated[list[OfferedIntegrationType], Field(description="The types, ordered by name.")]
     has_more: HasMore
 
 
 async def list_integration_types(context: MemberContext) -> OfferedIntegrationTypes:
-    """The types that can be connected, by name."""
+    """List the integration types that can be connected, by name."""
     types = await context.services[Integrations].types.list_all(context.db, only_ready=True)
     return OfferedIntegrationTypes([to_offered(kind) for kind in types], has_more=False)
 
 
 async def list_integrations(context: MemberContext, query: ListQuery) -> IntegrationList:
-    """The workspace's integrations, newest first."""
+    """List the workspace's integrations, newest first."""
     found = await context.services[Integrations].list_page(context.db, context.workspace_id, query.request())
     return IntegrationList(
         [copy_fields(IntegrationLine, integration) for integration in found.rows], **page_fields(query, found)
@@ -263,7 +274,10 @@ async def list_integrations(context: MemberContext, query: ListQuery) -> Integra
 
 
 async def create_integration(context: MemberContext, body: NewIntegrationBody) -> StartedIntegration:
-    """Creates an integration. With OAuth, open `oauth_url`, then confirm."""
+    """Create an integration.
+
+    If the type uses OAuth, open `oauth_url` in a browser, then confirm the grant.
+    """
     edit = ConnectionEdit(body.name, body.config, body.api_key)
     started = await context.services[Integrations].create(
         context.db, context.actor, context.workspace_id, body.integration_type, edit, context.now
@@ -272,7 +286,7 @@ async def create_integration(context: MemberContext, body: NewIntegrationBody) -
 
 
 async def get_integration(context: MemberContext, integration_id: IntegrationId) -> IntegrationDetail:
-    """An integration, with its newest 20 syncs."""
+    """Return an integration with its 20 most recent syncs."""
     service, where = context.services[Integrations], (context.workspace_id, integration_id)
     found = await service.get(context.db, *where)
     logs = await service.list_logs(context.db, *where, _NEWEST)
@@ -282,7 +296,7 @@ async def get_integration(context: MemberContext, integration_id: IntegrationId)
 async def update_integration(
     context: MemberContext, integration_id: IntegrationId, body: IntegrationChange
 ) -> IntegrationAnswer:
-    """Changes name, settings or key."""
+    """Change the name, settings or key of an integration."""
     edit = ConnectionEdit(**{name: getattr(body, name) for name in body.model_fields_set})
     changed = await context.services[Integrations].update(
         context.db, context.actor, context.workspace_id, integration_id, edit, context.now
@@ -291,12 +305,15 @@ async def update_integration(
 
 
 async def delete_integration(context: MemberContext, integration_id: IntegrationId) -> None:
-    """Removes an integration; its grant is revoked at the vendor."""
+    """Delete an integration and revoke its grant at the vendor."""
     await context.services[Integrations].delete(context.db, context.actor, context.workspace_id, integration_id)
 
 
 async def reconnect_integration(context: MemberContext, integration_id: IntegrationId) -> StartedIntegration:
-    """Begins OAuth again. The present grant is used until the new one is confirmed."""
+    """Start OAuth again for an existing integration.
+
+    The current grant stays in use until the new grant is confirmed.
+    """
     started = await context.services[Integrations].reconnect(
         context.db, context.actor, context.workspace_id, integration_id, context.now
     )
@@ -306,7 +323,10 @@ async def reconnect_integration(context: MemberContext, integration_id: Integrat
 async def confirm_integration(
     context: MemberContext, integration_id: IntegrationId, body: Confirmation
 ) -> IntegrationAnswer:
-    """Completes OAuth, by the member who began it, within 10 minutes after access was granted."""
+    """Complete OAuth.
+
+    Only the member who started OAuth can confirm, within 10 minutes after access was granted.
+    """
     confirmed = await context.services[Integrations].confirm(
         context.db, context.actor, context.workspace_id, integration_id, body.confirmation, context.now
     )
@@ -314,14 +334,14 @@ async def confirm_integration(
 
 
 async def sync_integration(context: MemberContext, integration_id: IntegrationId) -> SyncStarted:
-    """Begins a sync; while one waits or runs, that one is answered."""
+    """Start a sync. If a sync is already queued or running, return that sync."""
     return SyncStarted(
         await context.services[Integrations].request_sync(context.db, context.workspace_id, integration_id, context.now)
     )
 
 
 async def list_sync_logs(context: MemberContext, integration_id: IntegrationId, query: ListQuery) -> SyncLogList:
-    """The syncs of an integration, newest first."""
+    """List the syncs of an integration, newest first."""
     found = await context.services[Integrations].list_logs(
         context.db, context.workspace_id, integration_id, query.request()
     )
@@ -333,7 +353,10 @@ async def receive_oauth_redirect(
     type: Annotated[Slug, Field(description="Name of the type.", examples=["google_calendar"])],
     query: CallbackQuery,
 ) -> AfterCommit[Redirect]:
-    """Where vendors send the browser back to. Keeps what was granted, and leads on to the console or the portal."""
+    """Receive a vendor's redirect after OAuth.
+
+    Stores the grant until it is confirmed, and redirects the browser to the console or the portal.
+    """
     services, now = context.services, context.now
     flows = services[Integrations].flows
     await enter_platform(context.db)
@@ -353,7 +376,9 @@ async def receive_oauth_redirect(
 
 
 def _redirect(pages: str, outcome: FlowOutcome) -> Redirect:
-    """To the page of the console or the portal, with the code behind `#`, which browsers send to no server."""
+    """Return a redirect to the console or the portal. The code is in the fragment, which browsers do not send to
+    servers.
+    """
     url = pages.rstrip("/")
     values = {"error": outcome.error} if outcome.error else {"result": "granted"}
     if outcome.state is not None:
@@ -390,7 +415,7 @@ def _to_offered_action(action: Mapping[str, Any]) -> OfferedAction:
     )
 
 
-# Errors that several operations can answer with.
+# Errors that several operations can return.
 _INTEGRATION_SETTINGS_ERRORS: Final = (
     "409 workspace_suspended",
     "422 key_invalid",
@@ -490,7 +515,8 @@ ROUTES: tuple[Route, ...] = (
         member("viewer", "integrations:read"),
         errors=("404 integration_not_found",),
     ),
-    # Each redirect with a valid state asks the vendor; a state is used once, and only members get one.
+    # Each redirect with a valid state causes a request to the vendor. States work once, and only members can create
+    # them.
     Route(
         "GET",
         "/integrations/oauth/callback/{type}",
@@ -501,7 +527,7 @@ ROUTES: tuple[Route, ...] = (
 )
 
 
-# -- Types, for the staff --
+# -- Integration types: routes for staff --
 
 AVAILABLE = "/admin/integrations/available"
 TYPE = f"{AVAILABLE}/{{type}}"
@@ -509,139 +535,139 @@ TypeDescription = Annotated[str, StringConstraints(strip_whitespace=True, max_le
 TypeConfig = Annotated[
     dict[str, Any],
     SchemaOf(IntegrationTypeConfig),
-    Field(description="How the vendor is reached; `oauth.client_secret` is stored apart, and never shown again."),
+    Field(description="Authorization, actions and syncs. `oauth.client_secret` is never returned."),
 ]
 
 
 class NewIntegrationType(Body):
-    """An integration type."""
+    """A new integration type."""
 
-    type: Slug = Field(description="Its name for programs.", examples=["acme_crm"])
-    name: Name = Field(description="Its name for people.", examples=["Acme CRM"])
+    type: Slug = Field(description="Identifier of the type.", examples=["acme_crm"])
+    name: Name = Field(description="Display name.", examples=["Acme CRM"])
     description: Annotated[
-        TypeDescription, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
+        TypeDescription, Field(description="Description of the type.", examples=["Looks up and books appointments."])
     ] = ""
     auth_type: AuthType = Field(description="How a workspace is authorized.")
     config: Annotated[
         TypeConfig,
-        Field(description="How the vendor is reached; `oauth.client_secret` is stored apart, and never shown again."),
+        Field(description="Authorization, actions and syncs. `oauth.client_secret` is never returned."),
     ]
-    is_enabled: bool = Field(True, description="Whether workspaces may connect it.")
+    is_enabled: bool = Field(True, description="Whether workspaces can connect the type.")
 
 
 class IntegrationTypeChange(ChangeBody):
-    """Changes; fields that are left out stay unchanged."""
+    """Changes to an integration type. Omitted fields stay unchanged."""
 
-    name: Name = Field("", description="The new name for people.", examples=["Acme CRM"])
+    name: Name = Field("", description="The new display name.", examples=["Acme CRM"])
     description: Annotated[
-        TypeDescription, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
+        TypeDescription, Field(description="Description of the type.", examples=["Looks up and books appointments."])
     ] = ""
     config: TypeConfig = Field(
-        {}, description="How the vendor is reached; `oauth.client_secret` is stored apart, and never shown again."
+        {},
+        description="Authorization, actions and syncs. `oauth.client_secret` is never returned.",
     )
-    is_enabled: bool = Field(True, description="Whether workspaces may connect it.")
+    is_enabled: bool = Field(True, description="Whether workspaces can connect the type.")
 
 
 class OperationsDocument(Body):
-    """An OpenAPI document to take operations from."""
+    """An OpenAPI document and the operations to import from it."""
 
     document: dict[str, Any] = Field(
-        description="OpenAPI 3, as JSON; references within it only.", examples=[{"openapi": "3.1.0", "paths": {}}]
+        description="OpenAPI 3 document as JSON. References must stay within the document.",
+        examples=[{"openapi": "3.1.0", "paths": {}}],
     )
     operations: list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] = Field(
-        min_length=1, max_length=50, description="The operationIds to take.", examples=[["createContact"]]
+        min_length=1, max_length=50, description="The operationIds to import.", examples=[["createContact"]]
     )
 
 
 @dataclass(frozen=True, slots=True)
 class AdminIntegrationType:
-    """A type in a list."""
+    """An integration type in a list."""
 
-    type: Annotated[str, Field(description="Its name for programs.", examples=["google_calendar"])]
-    name: Annotated[str, Field(description="Its name for people.", examples=["Google Calendar"])]
+    type: Annotated[str, Field(description="Identifier of the type.", examples=["google_calendar"])]
+    name: Annotated[str, Field(description="Display name.", examples=["Google Calendar"])]
     description: Annotated[
-        str, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
+        str, Field(description="Description of the type.", examples=["Looks up and books appointments."])
     ]
     auth_type: Annotated[
         AuthType, Field(description="How a workspace is authorized: `oauth2`, `api_key` or `webhook`.")
     ]
-    is_enabled: Annotated[bool, Field(description="Whether workspaces may connect it.")]
+    is_enabled: Annotated[bool, Field(description="Whether workspaces can connect the type.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminIntegrationTypes:
-    """All types, by name."""
+    """All integration types, ordered by name."""
 
     integrations: Annotated[list[AdminIntegrationType], Field(description="The types.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminIntegrationTypeDetail:
-    """A type with all its data."""
+    """An integration type with its config."""
 
-    type: Annotated[str, Field(description="Its name for programs.", examples=["google_calendar"])]
-    name: Annotated[str, Field(description="Its name for people.", examples=["Google Calendar"])]
+    type: Annotated[str, Field(description="Identifier of the type.", examples=["google_calendar"])]
+    name: Annotated[str, Field(description="Display name.", examples=["Google Calendar"])]
     description: Annotated[
-        str, Field(description="What it is, for people.", examples=["Looks up and books appointments."])
+        str, Field(description="Description of the type.", examples=["Looks up and books appointments."])
     ]
     auth_type: Annotated[
         AuthType, Field(description="How a workspace is authorized: `oauth2`, `api_key` or `webhook`.")
     ]
-    is_enabled: Annotated[bool, Field(description="Whether workspaces may connect it.")]
-    config: Annotated[
-        Mapping[str, Any], Field(description="How the vendor is reached, without the client secret.", examples=[{}])
-    ]
-    has_client_secret: Annotated[bool, Field(description="One is stored.")]
+    is_enabled: Annotated[bool, Field(description="Whether workspaces can connect the type.")]
+    config: Annotated[Mapping[str, Any], Field(description="The config without the client secret.", examples=[{}])]
+    has_client_secret: Annotated[bool, Field(description="Whether a client secret is stored.")]
     redirect_uri: Annotated[
         str,
         Field(
-            description="What has to be registered at the vendor.",
+            description="The redirect address to register at the vendor.",
             examples=["https://api.example.com/integrations/oauth/callback/google_calendar"],
         ),
     ]
-    version: Annotated[int, Field(description="Counts its changes.", examples=[1])]
-    is_shipped: Annotated[bool, Field(description="Whether it came with the product.")]
+    version: Annotated[int, Field(description="Version of the type. Each change increments it.", examples=[1])]
+    is_shipped: Annotated[bool, Field(description="Whether the product ships with the type.")]
     created_at: CreatedAt
     updated_at: UpdatedAt
 
 
 @dataclass(frozen=True, slots=True)
 class AdminIntegrationTypeAnswer:
-    """A type."""
+    """An integration type."""
 
     integration: AdminIntegrationTypeDetail
 
 
 @dataclass(frozen=True, slots=True)
 class IntegrationUsage:
-    """How much a type is used."""
+    """How many workspaces use an integration type."""
 
     integration_type: Annotated[str, Field(description="Name of the type.", examples=["google_calendar"])]
-    workspaces_using: Annotated[int, Field(description="Workspaces that have an integration of it.", examples=[12])]
-    total_syncs: Annotated[int, Field(description="Of the integrations that there are.", examples=[340])]
+    workspaces_using: Annotated[
+        int, Field(description="Number of workspaces with an integration of this type.", examples=[12])
+    ]
+    total_syncs: Annotated[int, Field(description="Number of syncs of existing integrations.", examples=[340])]
 
 
 @dataclass(frozen=True, slots=True)
 class IntegrationUsageList:
-    """By type, the most used first."""
+    """The use of each integration type, most used first."""
 
-    by_type: Annotated[list[IntegrationUsage], Field(description="By type, the most used first.")]
+    by_type: Annotated[list[IntegrationUsage], Field(description="The use of each type, most used first.")]
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedActions:
-    """Actions for the config of a type."""
+    """Actions for the config of an integration type."""
 
-    actions: Annotated[
-        list[dict[str, Any]], Field(description="Actions for `config.actions` of a type.", examples=[[]])
-    ]
+    actions: Annotated[list[dict[str, Any]], Field(description="Actions for a type's `config.actions`.", examples=[[]])]
     skipped: Annotated[
-        dict[str, str], Field(description="Operations that cannot be an action, with the reason.", examples=[{}])
+        dict[str, str], Field(description="Reasons for skipped operations, by operationId.", examples=[{}])
     ]
 
 
 async def list_types(context: AdminContext) -> AdminIntegrationTypes:
-    """All types, by name."""
+    """List all integration types, by name."""
     return AdminIntegrationTypes(
         [
             copy_fields(AdminIntegrationType, kind)
@@ -651,7 +677,7 @@ async def list_types(context: AdminContext) -> AdminIntegrationTypes:
 
 
 async def create_type(context: AdminContext, body: NewIntegrationType) -> AdminIntegrationTypeAnswer:
-    """Adds a type, which workspaces can connect at once."""
+    """Create an integration type. Workspaces can connect the type immediately."""
     new = NewType(**dict(body))
     return _to_type_answer(
         context, await context.services[Integrations].types.create(context.db, context.actor, new, context.now)
@@ -661,7 +687,7 @@ async def create_type(context: AdminContext, body: NewIntegrationType) -> AdminI
 async def get_type(
     context: AdminContext, type: Annotated[Slug, Field(description="Name of the type.", examples=["google_calendar"])]
 ) -> AdminIntegrationTypeAnswer:
-    """A type with its config."""
+    """Return an integration type with its config."""
     return _to_type_answer(context, await context.services[Integrations].types.get(context.db, type))
 
 
@@ -670,7 +696,7 @@ async def update_type(
     type: Annotated[Slug, Field(description="Name of the type.", examples=["google_calendar"])],
     body: IntegrationTypeChange,
 ) -> AdminIntegrationTypeAnswer:
-    """Changes a type; existing integrations follow it at once."""
+    """Change an integration type. Existing integrations use the new config immediately."""
     changes = {name: getattr(body, name) for name in body.model_fields_set}
     types = context.services[Integrations].types
     return _to_type_answer(context, await types.update(context.db, context.actor, type, changes))
@@ -679,19 +705,24 @@ async def update_type(
 async def delete_type(
     context: AdminContext, type: Annotated[Slug, Field(description="Name of the type.", examples=["google_calendar"])]
 ) -> None:
-    """Deletes a type; one that is shipped or in use is disabled instead."""
+    """Delete an integration type.
+
+    A type that is shipped or in use is disabled instead.
+    """
     await context.services[Integrations].types.delete(context.db, context.actor, type)
 
 
 async def list_usage(context: AdminContext) -> IntegrationUsageList:
-    """How much each type is used."""
+    """List how many workspaces use each integration type."""
     usage = await context.services[Integrations].types.list_usage(context.db)
     return IntegrationUsageList([copy_fields(IntegrationUsage, of_type) for of_type in usage])
 
 
 async def import_actions(context: AdminContext, body: OperationsDocument) -> ImportedActions:
-    """Makes actions of operations of a vendor's OpenAPI document. They go into `config.actions` of a type; nothing is
-    changed here."""
+    """Convert operations of a vendor's OpenAPI document to actions.
+
+    Add the returned actions to `config.actions` of a type. This request stores nothing.
+    """
     found = import_operations(body.document, body.operations)
     actions = [action.model_dump(mode="json", exclude_defaults=True) for action in found.actions]
     return ImportedActions(actions, dict(found.skipped))

@@ -1,4 +1,4 @@
-"""A workspace's connection to a vendor, as members see it."""
+"""A workspace's connection to a vendor, as the API shows it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from control.integrations.grants.rules import ConnectionStatus
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """A workspace's connection.
+    """A workspace's connection to a vendor.
 
     Attributes:
-        error: A code; None unless `status` is error.
-        account: Whose account at the vendor it is, where the vendor tells it.
-        scopes: What the vendor granted.
-        has_credentials: Some are stored, valid or not.
+        error: Error code. None unless `status` is error.
+        account: Name of the account at the vendor. None if the vendor does not report it.
+        scopes: The OAuth scopes that the vendor granted.
+        has_credentials: Whether credentials are stored, valid or not.
     """
 
     id: UUID

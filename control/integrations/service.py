@@ -1,4 +1,4 @@
-"""Connections of workspaces to vendors: made, changed, removed and synced by their members."""
+"""Create, change, remove and sync the workspaces' connections to vendors."""
 
 import secrets
 from collections.abc import Mapping
@@ -43,13 +43,13 @@ from shared.ids import new_id
 from shared.secrets import Sealer
 
 MAX_CONFIG_BYTES: Final = 16_384
-# As Standard Webhooks name a signing secret.
+# Prefix of a signing secret in Standard Webhooks.
 _SIGNING_PREFIX: Final = "whsec_"
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionEdit:
-    """Input of a new or changed connection; None leaves a field as it is."""
+    """Input for a new or changed connection. A field that is None stays unchanged."""
 
     name: str | None = None
     config: Mapping[str, Any] | None = None
@@ -61,8 +61,8 @@ class StartedConnection:
     """A new connection.
 
     Attributes:
-        oauth_url: Where the member grants access; None for types without OAuth.
-        signing_secret: Of a webhook, shown only once.
+        oauth_url: Where the member grants access. None for types without OAuth.
+        signing_secret: Signing secret of a webhook, shown only once.
     """
 
     integration: Integration
@@ -71,12 +71,12 @@ class StartedConnection:
 
 
 class Integrations:
-    """Each method runs in the request's transaction.
+    """Manages a workspace's connections. Each method runs in the request's transaction.
 
     Args:
-        guard: Of addresses in types and settings.
-        public_url: Where vendors' redirects reach this API.
-        pages: Where they lead on to.
+        guard: Checks the addresses in types and settings.
+        public_url: Public address of this API, used for OAuth redirects.
+        pages: Address of the console or portal that the browser is sent to after a redirect.
     """
 
     def __init__(
@@ -97,28 +97,30 @@ class Integrations:
         self.flows = OAuthFlows(self.accounts, self.requests, policy)
 
     async def list_page(self, db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Integration]:
-        """Returns a page, newest first. Raises Invalid (code cursor_unknown)."""
+        """Return a page of connections, newest first. Raises Invalid (code cursor_unknown)."""
         found = await queries.select_integrations(db, workspace_id, page)
         return (
             found if page.cursor is not None else found.with_total(await queries.count_integrations(db, workspace_id))
         )
 
     async def get(self, db: Connection, workspace_id: UUID, integration_id: UUID) -> Integration:
-        """Returns a connection. Raises NotFound (code integration_not_found)."""
+        """Return a connection. Raises NotFound (code integration_not_found)."""
         return _require_found(await queries.select_integration(db, workspace_id, integration_id))
 
     async def create(
         self, db: Connection, actor: Actor, workspace_id: UUID, integration_type: str, edit: ConnectionEdit,
         now: datetime,
     ) -> StartedConnection:  # fmt: skip
-        """Creates a connection. Raises NotFound, Invalid, Conflict (codes workspace_suspended, integration_limit,
-        type_not_ready)."""
+        """Create a connection.
+
+        Raises NotFound, Invalid, Conflict (codes workspace_suspended, integration_limit, type_not_ready).
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         if await queries.count_integrations(db, workspace_id) >= self.policy.connections:
             message = f"A workspace has at most {self.policy.connections} integrations."
             raise Conflict(message, code="integration_limit")
         kind = await self.types.require_enabled(db, integration_type)
-        # What an account offers can be seen only once it is connected, so OAuth comes before the choice.
+        # The options of an account are visible only after connecting, so OAuth may start without required settings.
         config = _require_settings(kind, edit.config or {}, is_complete=kind.auth_type != "oauth2")
         secret = _first_secret(kind, edit.api_key)
         made = NewIntegration(
@@ -143,7 +145,8 @@ class Integrations:
     async def reconnect(
         self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID, now: datetime
     ) -> StartedConnection:
-        """Returns a new flow for a connection; what it has stays in use until the new grant is confirmed.
+        """Start a new OAuth flow for a connection. The current credentials stay in use until the new grant is
+        confirmed.
 
         Raises NotFound, Conflict (codes not_oauth, type_not_ready, workspace_suspended), Invalid (code
         integration_type_unknown).
@@ -158,10 +161,13 @@ class Integrations:
     async def confirm(
         self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID, confirmation: str, now: datetime
     ) -> Integration:
-        """Confirms a grant. Raises NotFound (code confirmation_not_found), also if another member began the flow."""
+        """Confirm a grant.
+
+        Raises NotFound (code confirmation_not_found), also if another member started the flow.
+        """
         state = await self.flows.confirm(db, confirmation, _require_user(actor), now)
         if (state.workspace_id, state.integration_id) != (workspace_id, integration_id):
-            raise NotFound("There is nothing that you could confirm with this code.", code="confirmation_not_found")
+            raise NotFound("No grant can be confirmed with this code.", code="confirmation_not_found")
         await self._record_connected(db, actor, workspace_id, integration_id)
         return await self.get(db, workspace_id, integration_id)
 
@@ -169,10 +175,11 @@ class Integrations:
         self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID, edit: ConnectionEdit,
         now: datetime,
     ) -> Integration:  # fmt: skip
-        """Returns a config replaces the one before; a key also ends the error of a connection whose key was refused.
+        """Change a connection. A config replaces the previous config. A new key clears the error of a refused key.
 
-        The syncs begin anew, because their cursors are of the calendar or the account before. Raises NotFound, Invalid,
-        Conflict (code workspace_suspended).
+        Changed settings restart the syncs, because their cursors belong to the previous calendar or account.
+
+        Raises NotFound, Invalid, Conflict (code workspace_suspended).
         """
         await self._workspaces.require_not_suspended(db, workspace_id)
         before = _require_found(await queries.select_integration(db, workspace_id, integration_id, lock=True))
@@ -191,8 +198,7 @@ class Integrations:
         return await self.get(db, workspace_id, integration_id)
 
     async def delete(self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID) -> None:
-        """Removes the connection with its credentials, and revokes its grant at the vendor by a job. Raises
-        NotFound."""
+        """Remove the connection with its credentials, and enqueue the revocation of its grant. Raises NotFound."""
         before = _require_found(await queries.select_integration(db, workspace_id, integration_id, lock=True))
         kind = await self.types.get(db, before.integration_type)
         grant = await grants_queries.select_grant(db, workspace_id, integration_id)
@@ -204,8 +210,11 @@ class Integrations:
         await record_change(db, actor, change)
 
     async def request_sync(self, db: Connection, workspace_id: UUID, integration_id: UUID, now: datetime) -> UUID:
-        """Enqueues each sync that the type declares, unless it waits or runs; returns the id of the first open one's
-        log. Raises NotFound, Conflict (codes integration_not_connected, sync_unsupported, workspace_suspended)."""
+        """Enqueue each sync that the type declares, unless it is already queued or running.
+
+        Returns the log id of the oldest open sync. Raises NotFound, Conflict (codes integration_not_connected,
+        sync_unsupported, workspace_suspended).
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         _require_found(await queries.select_integration(db, workspace_id, integration_id, lock=True))
         await request_syncs(db, workspace_id, integration_id, now)
@@ -214,7 +223,7 @@ class Integrations:
     async def list_logs(
         self, db: Connection, workspace_id: UUID, integration_id: UUID, page: PageRequest
     ) -> ListPage[SyncLog]:
-        """Returns a page of the log of syncs, newest first. Raises NotFound, Invalid (code cursor_unknown)."""
+        """Return a page of the sync log, newest first. Raises NotFound, Invalid (code cursor_unknown)."""
         await self.get(db, workspace_id, integration_id)
         found = await syncs_queries.select_logs(db, workspace_id, integration_id, page)
         if page.cursor is not None:
@@ -239,13 +248,13 @@ class Integrations:
         await grants_queries.store_grant(db, before.workspace_id, before.id, version, new)
 
     async def _record_connected(self, db: Connection, actor: Actor, workspace_id: UUID, integration_id: UUID) -> None:
-        await syncs_queries.restart_syncs(db, workspace_id, integration_id)  # the grant may be of another account
+        await syncs_queries.restart_syncs(db, workspace_id, integration_id)  # the grant may belong to another account
         await record_change(db, actor, Change("integration.connect", "integration", str(integration_id), workspace_id))
 
 
 def _require_user(actor: Actor) -> UUID:
     if actor.id is None:
-        raise ValueError("a connection is made by a user")
+        raise ValueError("only a user can make a connection")
     return actor.id
 
 
@@ -270,7 +279,7 @@ def _make_change(before: Integration, after: Integration, *, has_new_key: bool) 
     )
 
 
-# -- Settings and first secrets of a connection --
+# -- Settings and initial secrets of a connection --
 
 
 def _parse(kind: IntegrationType) -> IntegrationTypeConfig:
@@ -278,10 +287,10 @@ def _parse(kind: IntegrationType) -> IntegrationTypeConfig:
 
 
 def _require_settings(kind: IntegrationType, config: Mapping[str, Any], *, is_complete: bool = True) -> dict[str, Any]:
-    """Return the settings with the schema's defaults. Raises Invalid.
+    """Return the settings, completed with the schema's defaults. Raises Invalid.
 
     Args:
-        is_complete: Whether those that the schema requires must be there.
+        is_complete: Whether settings that the schema requires must be present.
     """
     if len(msgspec.json.encode(config)) > MAX_CONFIG_BYTES:
         raise Invalid(f"Settings have at most {MAX_CONFIG_BYTES:,} bytes.", code="too_long", param="config")
@@ -292,9 +301,9 @@ def _require_settings(kind: IntegrationType, config: Mapping[str, Any], *, is_co
 
 
 def _require_key_for_address(kind: IntegrationType, before: Mapping[str, Any], edit: ConnectionEdit) -> None:
-    """Requires the key again if the address changes. Raises Invalid (code key_missing).
+    """Raise Invalid (code key_missing) if the vendor's address changes and the API key is not sent again.
 
-    Otherwise a member who may change settings could send the stored key to a server of their own and read it there.
+    Otherwise a member with access to the settings could send the stored key to their own server and read it there.
     """
     if kind.auth_type != "api_key" or edit.api_key is not None or edit.config is None:
         return
@@ -304,15 +313,17 @@ def _require_key_for_address(kind: IntegrationType, before: Mapping[str, Any], e
 
 
 def _granted_settings(kind: IntegrationType, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that the vendor named with the grant, which a change of the others keeps."""
+    """Return the settings that the vendor sent with the grant. Changes of other settings keep them."""
     oauth = _parse(kind).oauth
     names = oauth.config_fields if oauth is not None else ()
     return {name: config[name] for name in names if name in config}
 
 
 def _first_secret(kind: IntegrationType, key: str | None) -> str:
-    """Returns the API key, or a new signing secret; empty for OAuth. Raises Invalid (codes key_missing, key_not_used,
-    key_invalid)."""
+    """Return the API key, or a new signing secret. Return an empty string for OAuth.
+
+    Raises Invalid (codes key_missing, key_not_used, key_invalid).
+    """
     if kind.auth_type != "api_key" and key is not None:
         raise Invalid("Integrations of this type take no key.", code="key_not_used", param="api_key")
     if kind.auth_type == "oauth2":
@@ -326,20 +337,20 @@ def _first_secret(kind: IntegrationType, key: str | None) -> str:
 
 # -- Composition --
 
-# Of one request to a vendor while a caller waits, in seconds.
+# Timeout in seconds for a request to a vendor while a caller waits.
 CALL_REQUEST_S: Final = 5.0
 
 
 def make_bookings(pool: Pool, integrations: Integrations) -> Bookings:
-    """Returns bookings for calls, whose requests are shorter than those of jobs."""
+    """Return the booking service for calls, whose requests have shorter timeouts than those of jobs."""
     return Bookings(make_action_runner(pool, integrations, CALL_REQUEST_S))
 
 
 def make_action_runner(pool: Pool, integrations: Integrations, timeout_s: float | None = None) -> ActionRunner:
-    """Returns a runner of actions.
+    """Return a runner of actions.
 
     Args:
-        timeout_s: Of a request; None: as for all exchanges with vendors.
+        timeout_s: Timeout of a request. None uses the timeout of `integrations.http`.
     """
     access = Connections(pool, integrations.accounts, integrations.requests, integrations.policy)
     http = integrations.http if timeout_s is None else VendorHttp(integrations.http.guard, timeout_s)

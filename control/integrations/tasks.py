@@ -1,4 +1,4 @@
-"""The worker's tasks of integrations: revokes grants, runs syncs, and settles bookings whose outcome is unknown."""
+"""Background tasks of integrations: revoke grants, run syncs, and settle bookings whose outcome is unknown."""
 
 from datetime import datetime
 from typing import Final
@@ -29,12 +29,12 @@ from control.integrations.syncs.tasks import make_sync_job
 _STATES_BATCH: Final = 1_000
 _SYNCS_BATCH: Final = 50
 _OLD_BATCH: Final = 1_000
-# 200 pages at 4 s each; a vendor that is slower has its job tried again, from its last page.
+# Enough for 200 pages of 4 s each. With a slower vendor, the job is retried and continues after its last page.
 _SYNC_LIMITS: Final = {SYNC_INTEGRATION: JobLimits(timeout_s=900.0, concurrency=8)}
 
 
 def integrations_tasks(pool: Pool, integrations: Integrations) -> WorkerTasks:
-    """Job `integrations.revoke_grant`, duty `oauth_states`."""
+    """Return the job `integrations.revoke_grant` and the duty `oauth_states`."""
 
     async def delete_expired(db: Connection, now: datetime) -> int:
         return await grants_queries.delete_expired_states(db, now, _STATES_BATCH)
@@ -46,8 +46,10 @@ def integrations_tasks(pool: Pool, integrations: Integrations) -> WorkerTasks:
 
 
 def sync_tasks(pool: Pool, runner: ActionRunner, policy: SyncPolicy = SYNC_POLICY) -> WorkerTasks:
-    """Jobs `integrations.sync`, `integrations.settle_appointment`; duties `integration_syncs`,
-    `abandoned_syncs`, `old_appointments`, `old_sync_logs`."""
+    """Return the jobs `integrations.sync` and `integrations.settle_appointment`, and the duties of syncs.
+
+    The duties are `integration_syncs`, `abandoned_syncs`, `old_appointments` and `old_sync_logs`.
+    """
 
     async def due(db: Connection, now: datetime) -> int:
         return await request_due(db, now, policy.every, _SYNCS_BATCH)

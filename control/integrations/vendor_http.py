@@ -1,4 +1,4 @@
-"""Exchanges with vendors: guarded against our own network, bounded in time and size, without redirects."""
+"""HTTP exchanges with vendors: guarded against our own network, bounded in time and size, without redirects."""
 
 import asyncio
 import json
@@ -17,19 +17,19 @@ _CHUNK_BYTES: Final = 65_536
 
 
 class VendorUnreachable(Exception):
-    """No answer that could be read. The message is shown to customers: it holds no address and no secret."""
+    """No readable answer arrived. The message is shown to customers and contains no address and no secret."""
 
 
 class VendorNotReached(VendorUnreachable):
-    """The request was not sent, because there was no connection."""
+    """The request was not sent, because no connection could be opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class VendorRequest:
-    """A request.
+    """A request to a vendor.
 
     Attributes:
-        owner: The workspace on whose behalf, whose share of look-ups of names is bounded.
+        owner: Id of the workspace that the request is made for. DNS look-ups are limited per workspace.
     """
 
     method: str
@@ -41,10 +41,10 @@ class VendorRequest:
 
 @dataclass(frozen=True, slots=True)
 class VendorAnswer:
-    """An answer.
+    """A vendor's answer.
 
     Attributes:
-        headers: Names in lower case.
+        headers: Keyed by lower-case name.
     """
 
     status: int
@@ -53,11 +53,11 @@ class VendorAnswer:
 
     @property
     def is_success(self) -> bool:
-        """Whether the status is 2xx. A redirect is no success, because it is not followed."""
+        """Whether the status is 2xx. Redirects are not followed, so they do not count as success."""
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """Returns the body as JSON; None if it is none."""
+        """Return the body parsed as JSON, or None if it is not valid JSON."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -68,7 +68,7 @@ class VendorHttp:
     """Sends requests to vendors.
 
     Args:
-        timeout_s: Of a whole exchange, from the look-up of the name to the last byte.
+        timeout_s: Timeout of a whole exchange, from the DNS look-up to the last byte.
     """
 
     def __init__(self, guard: EgressGuard, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES) -> None:
@@ -77,7 +77,7 @@ class VendorHttp:
         self._tls: SSLContext | None = None
 
     async def send(self, request: VendorRequest) -> VendorAnswer:
-        """Sends it once. Raises VendorUnreachable, VendorNotReached."""
+        """Send the request once. Raises VendorUnreachable, VendorNotReached."""
         if self._tls is None:
             self._tls = httpx.create_ssl_context()
         transport = GuardedTransport(self.guard.of(request.owner), self._tls)
@@ -95,7 +95,7 @@ class VendorHttp:
     async def _exchange(self, client: httpx.AsyncClient, request: VendorRequest) -> VendorAnswer:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"} | dict(request.headers)
         async with client.stream(request.method, request.url, headers=headers, content=request.body) as response:
-            if "content-encoding" in response.headers:  # was not asked for, and may unpack to any size
+            if "content-encoding" in response.headers:  # compression was not requested, and could expand to any size
                 raise VendorUnreachable("the vendor's answer is compressed")
             body = bytearray()
             async for chunk in response.aiter_raw(_CHUNK_BYTES):

@@ -1,1 +1,1 @@
-"""Requests to vendors, made from a type's declarations."""
+"""Actions: requests to vendors that are built from the declarations of an integration type."""

@@ -1,4 +1,4 @@
-"""SQL of connections as requests to their vendors need them: settings and the type's declarations."""
+"""SQL that loads a connection with its settings and the declarations of its type."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -14,7 +14,7 @@ _COLUMNS: Final = """
     WHERE i.status = 'connected' AND t.is_enabled
 """
 _ONE: Final = f"{_COLUMNS} AND i.workspace_id = $1 AND i.id = $2"
-# The oldest connection first, so that adding another one changes nothing.
+# Order by age, so that adding a connection does not change which connection existing agents use.
 _WITH_ACTIONS: Final = f"""
     {_COLUMNS} AND i.workspace_id = $1 AND ($3::uuid IS NULL OR i.id = $3)
       AND NOT EXISTS (SELECT FROM unnest($2::text[]) AS wanted (name)
@@ -29,17 +29,17 @@ _TYPES: Final = """
 
 
 async def select_connection(db: Connection, workspace_id: UUID, integration_id: UUID) -> ActiveConnection | None:
-    """Returns the connection; None for one that is not connected, or whose type is disabled."""
+    """Return the connection. None if it is not connected or its type is disabled."""
     return _connection(await db.fetchrow(_ONE, workspace_id, integration_id))
 
 
 async def select_with_actions(
     db: Connection, workspace_id: UUID, actions: Sequence[str], integration_id: UUID | None = None
 ) -> ActiveConnection | None:
-    """Returns the workspace's first connection whose type declares all of these actions.
+    """Return the oldest connection in the workspace whose type declares all of these actions.
 
     Args:
-        integration_id: This one only.
+        integration_id: Restricts the search to this connection.
     """
     return _connection(await db.fetchrow(_WITH_ACTIONS, workspace_id, list(actions), integration_id))
 
@@ -47,8 +47,10 @@ async def select_with_actions(
 async def select_type_configs(
     db: Connection, workspace_id: UUID, integration_ids: Sequence[UUID]
 ) -> dict[UUID, IntegrationTypeConfig]:
-    """Returns what the types of these integrations declare, connected or not. Leaves out integrations of other
-    workspaces."""
+    """Return the type configs of these integrations, whether connected or not.
+
+    Integrations of other workspaces are left out.
+    """
     rows = await db.fetch(_TYPES, workspace_id, list(integration_ids))
     return {row["id"]: IntegrationTypeConfig.model_validate(row["config"]) for row in rows}
 

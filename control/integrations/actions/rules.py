@@ -1,6 +1,6 @@
-"""Makes the HTTP request of a declaration, and takes from the answer what the declaration names. Pure functions.
+"""Build the HTTP request for a declared action and map the vendor's answer to records. Pure functions.
 
-Each value is escaped for the place that it goes to; all that is taken is bounded.
+Each value is escaped for its place in the request. Every value that is read from an answer is bounded in size.
 """
 
 import json
@@ -27,11 +27,11 @@ from shared.errors import Invalid
 
 @dataclass(frozen=True, slots=True)
 class ActiveConnection:
-    """A connection that is connected, of a type that is enabled.
+    """A working connection: its status is connected and its type is enabled.
 
     Attributes:
-        settings: Of the workspace.
-        account: Whose account at the vendor it is, where the vendor tells it.
+        settings: The workspace's settings for this connection.
+        account: Name of the account at the vendor. None if the vendor does not name it.
     """
 
     id: UUID
@@ -43,12 +43,12 @@ class ActiveConnection:
 
     @property
     def missing_settings(self) -> list[str]:
-        """Settings that the type requires and that are still to be chosen."""
+        """Names of the settings that the type requires and the workspace has not chosen yet."""
         return [name for name in self.type_config.config_schema.get("required", ()) if name not in self.settings]
 
     @property
     def calendar_key(self) -> str:
-        """Identifies the calendar. Connections to the same calendar share the key if the vendor names the calendar."""
+        """Key of the calendar. Connections to the same calendar share the key if the vendor names the calendar."""
         calendar = self.type_config.calendar
         named = str(self.settings.get(calendar.setting) or "") if calendar else ""
         is_own = calendar is None or named in ("", calendar.own)
@@ -57,14 +57,16 @@ class ActiveConnection:
 
 
 def make_run_key(call_id: UUID, run_id: str) -> str:
-    """Returns the vendor's key of a run within a call: 32 characters of 0-9a-f, which Google accepts as an event id
-    (base32hex)."""
+    """Return the idempotency key that a vendor gets for a tool run within a call.
+
+    The key has 32 characters of 0-9a-f, which Google accepts as an event id (base32hex).
+    """
     return sha256(f"{call_id}:{run_id}".encode()).hexdigest()[:32]
 
 
-# -- The request --
+# -- Requests --
 
-# Values by the names of placeholders: `input`, `config`, `cursor`, `since`.
+# Values of the placeholders, keyed by source: `input`, `config`, `cursor`, `since`.
 Values = Mapping[str, Any]
 MAX_BODY_BYTES: Final = 262_144
 MAX_URL_CHARACTERS: Final = 8_000
@@ -81,14 +83,14 @@ def fill_request(
     extra: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> VendorRequest:
-    """Returns the request with its credentials.
+    """Return the request with its credentials.
 
-    A parameter, or a member of the body, that is one placeholder without a value is left out. Raises Invalid (code
-    value_invalid) for a value that its place cannot hold.
+    Parameters and body members that consist of one placeholder without a value are left out. Raises Invalid (code
+    value_invalid) if a value is not allowed in its place.
 
     Args:
-        extra: Further parameters, in the query of a GET and in the body of a POST.
-        headers: Further ones.
+        extra: More parameters. They go into the query of a GET and into the body of a POST.
+        headers: More headers.
     """
     body, query = template.body, {name: _fill_text(text, values) for name, text in template.query.items()}
     if extra and template.method == "GET":
@@ -113,9 +115,9 @@ def fill_request(
 
 
 def authorize_link(config: IntegrationTypeConfig, url: str, token: str) -> VendorRequest:
-    """Returns the request of a page whose address the vendor named.
+    """Return the request for a page whose address came from the vendor.
 
-    Raises Invalid unless it is on the server of `base_url`: the credentials go nowhere else.
+    Raises Invalid unless the page is on the server of `base_url`, so that credentials are never sent elsewhere.
     """
     base = config.base_url
     if PLACEHOLDER.search(base) or _origin(url) != _origin(base):
@@ -129,7 +131,9 @@ def authorize_link(config: IntegrationTypeConfig, url: str, token: str) -> Vendo
 
 
 def fill_pointer(pointer: str, values: Values) -> str:
-    """Returns the pointer with its placeholders filled, each value as one name (RFC 6901, 3)."""
+    """Return the pointer with its placeholders filled. Each value is escaped as one reference token (RFC 6901, section
+    3).
+    """
 
     def escape(found: re.Match[str]) -> str:
         return _text(_value(found[1], values)).replace("~", "~0").replace("/", "~1")
@@ -148,7 +152,7 @@ def _text(value: Any) -> str:
 
 
 def _fill_text(text: str, values: Values) -> str | None:
-    """Fills a text. None: the text is one placeholder without a value."""
+    """Fill the placeholders of a text. Return None if the text is a single placeholder without a value."""
     whole = PLACEHOLDER.fullmatch(text)
     if whole is not None and _value(whole[1], values) is None:
         return None
@@ -156,7 +160,9 @@ def _fill_text(text: str, values: Values) -> str | None:
 
 
 def _fill_body(body: Any, values: Values) -> Any:
-    """Returns the same JSON, its texts filled; one that is a placeholder takes the value with its type."""
+    """Return the JSON body with filled placeholders. A text that is a single placeholder becomes the value with its
+    type.
+    """
     if isinstance(body, str):
         whole = PLACEHOLDER.fullmatch(body)
         return _value(whole[1], values) if whole else _fill_text(body, values)
@@ -171,7 +177,7 @@ def _fill_body(body: Any, values: Values) -> Any:
 def _path(path: str, values: Values) -> str:
     def escape(found: re.Match[str]) -> str:
         value = _text(_value(found[1], values))
-        if value in ("", ".", ".."):  # would name another resource
+        if value in ("", ".", ".."):  # these would address another resource
             raise _invalid(found[1], "it is empty, or names no resource")
         return quote(value, safe="")
 
@@ -179,8 +185,11 @@ def _path(path: str, values: Values) -> str:
 
 
 def _base(base_url: str, values: Values) -> str:
-    """Returns a setting may be the beginning, such as Salesforce's instance_url, which the egress guard checks as a
-    whole, or a part of the host's name."""
+    """Fill the placeholders of the base URL.
+
+    A setting may be the start of the URL, such as Salesforce's `instance_url`, or a part of the host name. The egress
+    guard checks the whole URL.
+    """
 
     def insert(found: re.Match[str]) -> str:
         value = _text(_value(found[1], values))
@@ -218,36 +227,39 @@ def _invalid(name: str, why: str) -> Invalid:
     return Invalid(f"{name}: {why}.", code="value_invalid", param=name)
 
 
-# -- The answer --
+# -- Answers --
 
 MAX_RECORDS: Final = 1_000
 MAX_VALUE_CHARACTERS: Final = 2_000
 Scalar = str | int | float | bool | None
 VendorRecord = Mapping[str, Scalar]
-# Fields that hold times; which of them have no offset is declared (`utc_times`).
+# Fields that hold times. `utc_times` of the declaration states that times without an offset are in UTC.
 _TIMES: Final = ("starts_at", "ends_at")
 
 
 class AnswerUnreadable(Exception):
-    """The answer is not what the declaration says."""
+    """The answer does not have the structure that the type declares."""
 
 
 class AnswerFailed(Exception):
-    """The answer says that the request failed, or that it is incomplete."""
+    """The answer reports that the request failed or that the result is incomplete."""
 
 
 def map_records(mapping: ResponseMapping, document: Any, values: Values) -> list[VendorRecord]:
-    """Returns the records by our names; an answer without a list is one record.
+    """Return the records of an answer, with our field names. An answer without a list is one record.
 
-    Only texts, numbers and truth values are taken, texts up to MAX_VALUE_CHARACTERS. Raises AnswerFailed;
-    AnswerUnreadable for an answer without the list, or of more than MAX_RECORDS.
+    Only strings, numbers and booleans are kept. Strings are cut at MAX_VALUE_CHARACTERS.
+
+    Raises:
+        AnswerFailed: The answer reports a failure.
+        AnswerUnreadable: The answer lacks the declared list or has more than MAX_RECORDS records.
     """
     for pointer in mapping.failures:
         if find_value(document, fill_pointer(pointer, values)) not in (None, False, "", [], {}):
-            raise AnswerFailed(f"the vendor names a failure at {pointer}")
+            raise AnswerFailed(f"the vendor reports a failure at {pointer}")
     if mapping.items is None:
         if not isinstance(document, dict):
-            raise AnswerUnreadable("the answer is no JSON object")
+            raise AnswerUnreadable("the answer is not a JSON object")
         return [_map_record(mapping, document)]
     items = find_value(document, fill_pointer(mapping.items, values))
     if not isinstance(items, list):
@@ -265,7 +277,7 @@ def _map_record(mapping: ResponseMapping, item: Any) -> VendorRecord:
 
 
 def _in_utc(value: Scalar) -> Scalar:
-    """Returns a time with `Z` where it has no offset."""
+    """Return the time with `Z` appended if it has no offset."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -275,6 +287,6 @@ def _in_utc(value: Scalar) -> Scalar:
 
 def _scalar(value: Any) -> Scalar:
     if isinstance(value, str):
-        # PostgreSQL stores no NUL, and no half of a surrogate pair.
+        # PostgreSQL stores neither NUL characters nor lone surrogates.
         return value.replace("\0", "").encode(errors="ignore").decode()[:MAX_VALUE_CHARACTERS]
     return value if isinstance(value, bool | int | float) else None

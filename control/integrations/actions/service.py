@@ -1,4 +1,4 @@
-"""Runs what a type declares: sends the request with the connection's credentials and reads the answer."""
+"""Run a type's actions: send the request with the connection's credentials and read the answer."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -33,45 +33,46 @@ log = structlog.get_logger()
 
 
 class GrantedAccess(Protocol):
-    """Implemented by `Connections` (control/integrations/grants/service.py)."""
+    """Source of access tokens. `Connections` (control/integrations/grants/service.py) implements it."""
 
     async def access_token(self, workspace_id: UUID, integration_id: UUID, *, refused: str = "") -> str:
-        """Returns the OAuth access token or the API key, valid for at least a minute.
+        """Return the OAuth access token or the API key, valid for at least a minute.
 
         Opens its own transactions, so call it outside of a transaction.
 
         Args:
-            workspace_id: The workspace.
-            integration_id: Its connection.
-            refused: A token that the vendor has just refused. It is refreshed although it seems valid, and returned
-                again if it cannot be refreshed.
+            workspace_id: Id of the workspace.
+            integration_id: Id of the connection.
+            refused: A token that the vendor has just refused. The method refreshes this token even if it seems valid,
+                and
+                returns it again if it cannot be refreshed.
 
         Raises:
-            NotFound: There is no such connection.
-            Conflict: It is not connected (code integration_not_connected).
-            Unavailable: The vendor does not answer, or another refresh takes too long.
+            NotFound: The connection does not exist.
+            Conflict: The connection is not connected (code integration_not_connected).
+            Unavailable: The vendor does not answer, or a refresh by another process takes too long.
         """
         ...
 
     async def close(self) -> None:
-        """Waits for refreshes that are under way."""
+        """Wait for running refreshes."""
         ...
 
 
-# Seconds before the second and the third attempt.
+# Seconds to wait before the second and the third attempt.
 RETRY_DELAYS_S: Final = (0.2, 0.6)
-# The longest rate limit that a call waits for.
+# Longest rate limit, in seconds, that a running call waits for.
 LONGEST_RATE_WAIT_S: Final = 2.0
 LONGEST_RETRY_AFTER_S: Final = 3_600.0
 FailureKind = Literal[
     "unauthorised",  # 401
     "missing",  # 404
     "conflict",  # 409, 412
-    "gone",  # 410: a cursor that is too old
+    "gone",  # 410: the cursor is too old
     "rate_limited",  # 429
-    "refused",  # another 4xx, such as 403, a redirect, or a failure that is declared in an answer of status 2xx
-    "unavailable",  # 5xx, or no answer: it is unknown what was done
-    "unreadable",  # success, but not with the answer that the type declares
+    "refused",  # another 4xx such as 403, a redirect, or a failure declared in an answer with status 2xx
+    "unavailable",  # 5xx or no answer: the vendor may have carried out the request
+    "unreadable",  # success, but the answer does not match the declaration
 ]
 _KINDS: Final[Mapping[int, FailureKind]] = {
     401: "unauthorised",
@@ -84,10 +85,10 @@ _KINDS: Final[Mapping[int, FailureKind]] = {
 
 
 class VendorFailure(Exception):
-    """A request without the wanted answer. The message holds no part of the answer.
+    """A request failed or its answer was not usable. The message contains no part of the answer.
 
     Args:
-        retry_after_s: Wait of a rate limit.
+        retry_after_s: Seconds until the rate limit ends.
         is_sent: False if the last attempt was not sent.
     """
 
@@ -106,7 +107,7 @@ class ActionCall:
     """An action with its arguments.
 
     Attributes:
-        key: The same for repeats of the same run; goes into the action's idempotency header, and into `{{input.key}}`.
+        key: Idempotency key. Repeats of a run share it. Sent in the action's idempotency header and as `{{input.key}}`.
     """
 
     action: Action
@@ -125,19 +126,19 @@ class ActionCall:
 
 
 class ActionRunner:
-    """Every method opens transactions of its own, so it is called without one."""
+    """Runs actions and sync requests. Each method opens its own transactions, so call it outside of a transaction."""
 
     def __init__(self, access: GrantedAccess, http: VendorHttp) -> None:
         self._access, self._http = access, http
 
     async def close(self) -> None:
-        """Waits until no grant is being refreshed."""
+        """Wait for running refreshes of grants."""
         await self._access.close()
 
     async def run(self, connection: ActiveConnection, call: ActionCall) -> list[VendorRecord]:
-        """Returns the records of the answer.
+        """Run an action and return the records of the answer.
 
-        Raises VendorFailure; Invalid for arguments that the request cannot hold; what GrantedAccess raises.
+        Raises VendorFailure, Invalid if an argument does not fit the request, and the errors of GrantedAccess.
         """
         if missing := connection.missing_settings:
             raise VendorFailure("refused", f"the connection has no {', '.join(missing)} yet", is_sent=False)
@@ -155,19 +156,23 @@ class ActionRunner:
     async def fetch(
         self, connection: ActiveConnection, make: Callable[[str], VendorRequest]
     ) -> tuple[VendorRequest, VendorAnswer]:
-        """One page of a sync, asked for once; its request, too. Raises VendorFailure, what `make` and GrantedAccess
-        raise.
+        """Fetch a page of a sync, without retries. Return the request and the answer.
+
+        Raises VendorFailure and the errors of `make` and GrantedAccess.
 
         Args:
-            make: Gets the token.
+            make: Builds the request from the access token.
         """
         return await self._exchange(connection, make, None)
 
     async def _exchange(
         self, connection: ActiveConnection, make: Callable[[str], VendorRequest], delays: Sequence[float] | None
     ) -> tuple[VendorRequest, VendorAnswer]:
-        """Sends the request, with further attempts after `delays`. None: no further attempts, and no wait for rate
-        limits."""
+        """Send the request, and retry after each of the `delays`.
+
+        Args:
+            delays: Seconds before each retry. None disables retries and does not wait for rate limits.
+        """
         owner = (connection.workspace_id, connection.id)
         token = await self._access.access_token(*owner)
         try:
@@ -212,8 +217,10 @@ class ActionRunner:
 
 
 def read_records(read: Any, answer: VendorAnswer) -> list[VendorRecord]:
-    """Returns what `read` makes of the answer's JSON. An answer without a body is one record without values. Raises
-    VendorFailure (unreadable, refused)."""
+    """Return the records that `read` extracts from the JSON of the answer.
+
+    An answer without a body is one record without values. Raises VendorFailure (unreadable, refused).
+    """
     if answer.status == 204:
         return [{}]
     try:
@@ -226,7 +233,7 @@ def read_records(read: Any, answer: VendorAnswer) -> list[VendorRecord]:
 
 
 def raise_for_status(answer: VendorAnswer) -> None:
-    """Raises VendorFailure unless the status is 2xx."""
+    """Raise VendorFailure unless the status is 2xx."""
     if answer.is_success:
         return
     kind = "unavailable" if answer.status >= 500 else _KINDS.get(answer.status, "refused")
@@ -234,8 +241,11 @@ def raise_for_status(answer: VendorAnswer) -> None:
 
 
 def _wait_s(failure: VendorFailure, delay: float | None, is_repeatable: bool) -> float | None:
-    """Seconds until the next attempt; None: there is none. What a rate limit refused was not done, so it may be
-    repeated whatever it is."""
+    """Return the seconds until the next attempt, or None if there must be no further attempt.
+
+    The vendor did not carry out a request that a rate limit refused, so it may be repeated even if it is not
+    repeatable.
+    """
     if delay is None:
         return None
     if failure.kind == "rate_limited":
@@ -245,40 +255,42 @@ def _wait_s(failure: VendorFailure, delay: float | None, is_repeatable: bool) ->
 
 
 def _retry_after_s(answer: VendorAnswer) -> float:
-    """Returns the header Retry-After (RFC 9110, 10.2.3): seconds, or a date."""
+    """Return the seconds of the Retry-After header (RFC 9110, section 10.2.3), which holds seconds or a date."""
     text = answer.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdecimal():
         seconds = float(text[:6])
     else:
         try:
             seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError, OverflowError):  # the last: of a zone of many digits
+        except (ValueError, TypeError, OverflowError):  # OverflowError: the time zone has too many digits
             return 0.0
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
 
 
-# -- Connections that have an action --
+# -- Find connections by their actions --
 
 
 async def find_connection(
     db: Connection, workspace_id: UUID, actions: Sequence[str], integration_id: UUID | None = None
 ) -> ActiveConnection | None:
-    """Returns the workspace's first connection whose type declares all of these actions.
+    """Return the oldest connection in the workspace whose type declares all of these actions.
 
     Args:
-        integration_id: This one only.
+        integration_id: Restricts the search to this connection.
     """
     return await queries.select_with_actions(db, workspace_id, actions, integration_id)
 
 
 async def load_connection(db: Connection, workspace_id: UUID, integration_id: UUID) -> ActiveConnection | None:
-    """Returns the connection; None for one that is not connected, or whose type is disabled."""
+    """Return the connection. None if it is not connected or its type is disabled."""
     return await queries.select_connection(db, workspace_id, integration_id)
 
 
 async def list_declared(
     db: Connection, workspace_id: UUID, integration_ids: Sequence[UUID]
 ) -> Mapping[UUID, IntegrationTypeConfig]:
-    """Returns what the types of these integrations declare, connected or not. Leaves out integrations of other
-    workspaces."""
+    """Return the type configs of these integrations, whether connected or not.
+
+    Integrations of other workspaces are left out.
+    """
     return await queries.select_type_configs(db, workspace_id, integration_ids)

@@ -1,1 +1,1 @@
-"""Bookings in connected calendars, made and changed in calls."""
+"""Appointments that calls book, move and cancel in connected calendars."""

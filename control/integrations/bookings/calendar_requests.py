@@ -1,7 +1,8 @@
-"""Requests to a connected calendar while a caller waits, by the actions that its type declares.
+"""Requests to a connected calendar while a caller waits, made with the actions that its type declares.
 
-Each kind has its share of the time that a tool may take (20 s), so that a vendor who is silent leaves time to look up
-what became of a request: free/busy 6 s, a change 7 s, the look-up 4 s."""
+A tool may take 20 s in all. Each kind of request has its own limit: free/busy 6 s, a change 7 s, a look-up 4 s. The
+limits leave time to look up the outcome of a request that the vendor has not answered.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -24,29 +25,30 @@ GET_APPOINTMENT: Final = "get_appointment"
 READ_APPOINTMENT: Final = "read_appointment"
 CANCEL_APPOINTMENT: Final = "cancel_appointment"
 MOVE_APPOINTMENT: Final = "move_appointment"
-# What a type declares whose calendars agents book in. GET_APPOINTMENT is optional: it finds out what became of a
-# request without an answer.
+# Actions that a type must declare before agents can book in its calendars. GET_APPOINTMENT is optional: it looks up
+# the outcome of a request that got no answer.
 CALENDAR_ACTIONS: Final = (LIST_BUSY, CREATE_APPOINTMENT)
-# Agents use these by the calendar's tools alone, which book no time twice and change only the caller's own.
+# Actions that agents reach only through the calendar tools. The tools prevent double bookings and restrict changes to
+# the caller's own appointments.
 CALENDAR_TOOLS_ACTIONS: Final = frozenset(
     {*CALENDAR_ACTIONS, GET_APPOINTMENT, READ_APPOINTMENT, CANCEL_APPOINTMENT, MOVE_APPOINTMENT}
 )
-# With every repeat, in seconds.
+# Time limits in seconds, including retries.
 BUSY_S: Final = 6.0
 CHANGE_S: Final = 7.0
 LOOK_UP_S: Final = 4.0
 SLOT_TAKEN: Final = "slot_taken"
 OUTCOME_UNKNOWN: Final = "outcome_unknown"
-# How the vendor shows a time that is not taken, such as a reminder.
+# Value of `shown_as` for an entry that does not occupy its time, such as a reminder.
 _SHOWN_FREE: Final = "free"
 
 
 @dataclass(frozen=True, slots=True)
 class BusySpan:
-    """A time that is taken.
+    """A time that is occupied in the calendar.
 
     Attributes:
-        external_id: The appointment that takes it; empty if the vendor does not name it.
+        external_id: Id of the appointment that occupies the time. Empty if the vendor does not name it.
     """
 
     starts_at: datetime
@@ -56,10 +58,10 @@ class BusySpan:
 
 @dataclass(frozen=True, slots=True)
 class VendorAppointment:
-    """An appointment as the vendor has it.
+    """An appointment as the vendor stores it.
 
     Attributes:
-        starts_at: None where the type does not map it.
+        starts_at: None if the type does not map this field.
     """
 
     external_id: str
@@ -68,21 +70,21 @@ class VendorAppointment:
 
 
 class CalendarRequests:
-    """Requests to calendars.
+    """Reads a connected calendar through the actions of its type.
 
     Args:
-        runner: Of requests while a caller waits.
+        runner: Runs actions, with the timeouts for requests during a call.
     """
 
     def __init__(self, runner: ActionRunner) -> None:
         self.runner = runner
 
     async def close(self) -> None:
-        """Waits until no grant is being refreshed."""
+        """Wait for running refreshes of grants."""
         await self.runner.close()
 
     async def list_busy(self, connection: ActiveConnection, begins: datetime, ends: datetime) -> list[BusySpan]:
-        """Returns the times that are taken. Raises Conflict (calendar_unavailable)."""
+        """Return the occupied times. Raises Conflict (calendar_unavailable)."""
         arguments = {"from": format_utc(begins), "until": format_utc(ends)} | _without_offset(
             {"from": begins, "until": ends}
         )
@@ -91,15 +93,15 @@ class CalendarRequests:
         except VendorFailure as failure:
             raise make_unavailable(failure) from None
         spans = [_span(record) for record in records if record.get("shown_as") != _SHOWN_FREE]
-        if None in spans:  # left out, it would count as free, and be booked twice
-            raise make_unavailable(VendorFailure("unreadable", "a busy time has no zone, or is none"))
+        if None in spans:  # an entry that is left out would count as free and be booked twice
+            raise make_unavailable(VendorFailure("unreadable", "a busy time is missing or has no time zone"))
         return [span for span in spans if span is not None]
 
     async def find_by_key(self, connection: ActiveConnection, key: str) -> str | None:
-        """Returns the id of the appointment that an earlier attempt of a run made.
+        """Return the id of the appointment that an earlier attempt of a run made.
 
-        None: it made none, or the type has no such look-up. Raises Conflict (outcome_unknown) if the vendor does not
-        answer.
+        Returns None if no attempt made an appointment, or if the type has no action for this look-up. Raises Conflict
+        (outcome_unknown) if the vendor does not answer.
         """
         action = connection.type_config.action(GET_APPOINTMENT)
         if action is None:
@@ -108,9 +110,9 @@ class CalendarRequests:
         return None if found is None else found.external_id
 
     async def read(self, connection: ActiveConnection, external_id: str) -> VendorAppointment | None:
-        """Returns an appointment by its id; None: it is gone.
+        """Return the appointment with this id, or None if it no longer exists.
 
-        Raises Conflict (outcome_unknown) if the vendor does not answer, or the type cannot tell.
+        Raises Conflict (outcome_unknown) if the vendor does not answer or the type cannot read appointments.
         """
         if connection.type_config.action(READ_APPOINTMENT) is None:
             raise make_unknown()
@@ -134,7 +136,7 @@ class CalendarRequests:
     async def _run_within(
         self, seconds: float, connection: ActiveConnection, name: str, arguments: Mapping[str, Any], key: str = ""
     ) -> list[VendorRecord]:
-        """Runs an action. Raises VendorFailure, also when the time is over."""
+        """Run an action with a time limit. Raises VendorFailure, also when the limit is exceeded."""
         try:
             async with asyncio.timeout(seconds):
                 return await self._run(connection, name, arguments, key)
@@ -145,25 +147,25 @@ class CalendarRequests:
         self, connection: ActiveConnection, name: str, arguments: Mapping[str, Any], key: str = ""
     ) -> list[VendorRecord]:
         action = connection.type_config.action(name)
-        assert action is not None, "the connection was chosen by its actions"
+        assert action is not None, "the connection's type lacks this action"
         return await self.runner.run(connection, ActionCall(action, arguments, key))
 
 
 def format_utc(moment: datetime) -> str:
-    """RFC 3339."""
+    """Return the moment as RFC 3339 text in UTC."""
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def span_arguments(starts_at: datetime, ends_at: datetime) -> dict[str, str]:
-    """Returns the time of an appointment, for actions."""
+    """Return the action arguments for the start and end of an appointment."""
     moments = {"starts_at": starts_at, "ends_at": ends_at}
     return {name: format_utc(moment) for name, moment in moments.items()} | _without_offset(moments)
 
 
 def read_id(records: Sequence[VendorRecord], key: str) -> str:
-    """Returns the appointment's id; the key if the vendor sent no id, or an id too long for the index.
+    """Return the appointment's id. Return the key if the vendor sent no id or an id that is too long for the index.
 
-    Raises VendorFailure (unreadable) unless there is exactly one record.
+    Raises VendorFailure (unreadable) unless the answer has exactly one record.
     """
     if len(records) != 1:
         raise VendorFailure("unreadable", f"the answer has {len(records)} appointments")
@@ -172,27 +174,27 @@ def read_id(records: Sequence[VendorRecord], key: str) -> str:
 
 
 def make_unavailable(failure: VendorFailure, what: str = "Nothing was booked.") -> Conflict:
-    """Returns the refusal for a failed request.
+    """Return the error for a request that the calendar did not carry out.
 
     Args:
-        what: A sentence that says what was not done.
+        what: A sentence that states what was not done.
     """
     log.warning("calendar.unavailable", kind=failure.kind)
     return Conflict(f"The calendar cannot be used now. {what}", code="calendar_unavailable")
 
 
 def make_unknown(what: str = "booked") -> Conflict:
-    """Returns the refusal for an unknown outcome.
+    """Return the error for a change whose outcome is unknown.
 
     Args:
-        what: What may have been done.
+        what: The change as a participle, such as "booked".
     """
     message = f"It is not known whether this was {what}. Say so, and that the business will confirm it."
     return Conflict(message, code=OUTCOME_UNKNOWN)
 
 
 def _read_appointment(records: Sequence[VendorRecord], key: str) -> VendorAppointment | None:
-    """Returns the appointment; None if the vendor keeps it as canceled. Raises VendorFailure (unreadable)."""
+    """Return the appointment, or None if the vendor keeps it as canceled. Raises VendorFailure (unreadable)."""
     external_id = read_id(records, key)
     if is_deleted(records[0]):
         return None
@@ -208,6 +210,7 @@ def _span(record: VendorRecord) -> BusySpan | None:
 
 
 def _without_offset(moments: Mapping[str, datetime]) -> dict[str, str]:
-    """Returns the same in UTC without an offset, as vendors want it who take the zone apart (Microsoft Graph,
-    dateTimeTimeZone)."""
+    """Return the moments in UTC without an offset, for vendors with a separate time zone field (Microsoft Graph,
+    dateTimeTimeZone).
+    """
     return {f"{name}_utc": format_utc(moment).removesuffix("Z") for name, moment in moments.items()}

@@ -1,4 +1,4 @@
-"""SQL for the attempts of callers to state references of appointments."""
+"""SQL that counts how often callers state the reference of an appointment."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from control.db.pool import Connection
 
-# The longest that attempts of a number are counted for.
+# How long an attempt counts against its phone number.
 ATTEMPT_PERIOD: Final = timedelta(days=1)
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('reference_attempts ' || $1::text, 0))"
 _HAS: Final = """
@@ -25,12 +25,12 @@ _COUNT: Final = """
 
 
 async def lock_attempts(db: Connection, workspace_id: UUID) -> None:
-    """Serialises transactions that count a workspace's attempts in order to add one."""
+    """Serialize the transactions that count and add attempts in a workspace."""
     await db.execute(_LOCK, str(workspace_id))
 
 
 async def has_attempt(db: Connection, workspace_id: UUID, call_id: UUID, run_id: str) -> bool:
-    """Returns whether this run is counted already."""
+    """Return whether this run has been counted."""
     found: bool = await db.fetchval(_HAS, workspace_id, call_id, run_id)
     return found
 
@@ -38,15 +38,15 @@ async def has_attempt(db: Connection, workspace_id: UUID, call_id: UUID, run_id:
 async def count_attempts(
     db: Connection, workspace_id: UUID, call_id: UUID, number: str, now: datetime
 ) -> tuple[int, int]:
-    """Counts attempts of the call, and of the number within ATTEMPT_PERIOD (including the call's).
+    """Count the attempts of the call, and the attempts of the number within ATTEMPT_PERIOD including this call's.
 
     Args:
-        number: Of the customer. All withheld numbers (empty) count as one number.
+        number: The customer's number. All withheld numbers (empty) count as one number.
     """
     row = await db.fetchrow(_COUNT, workspace_id, call_id, number, now - ATTEMPT_PERIOD)
     return row["in_call"], row["of_number"]
 
 
 async def insert_attempt(db: Connection, workspace_id: UUID, call_id: UUID, run_id: str, now: datetime) -> None:
-    """Counts an attempt."""
+    """Record an attempt."""
     await db.execute(_INSERT, call_id, run_id, workspace_id, now)

@@ -1,12 +1,12 @@
-"""Books, moves and cancels appointments in a connected calendar: each run once, and no time twice.
+"""Book, move and cancel appointments in a connected calendar. Each run takes effect once, and no time is booked twice.
 
-A booking first reserves its time in our database, under a lock of the calendar, so that only one of two calls
-continues. Then the booking requests free/busy again. Only then the vendor makes the appointment, under a key that is
-the same for repeats of the run. The vendor's answer decides. While the outcome is unknown, the reservation stays, and a
-job finds out what became of it (`control/integrations/bookings/tasks.py`).
+A booking first reserves its time in our database, under a lock of the calendar, so that only one of two concurrent
+calls continues. It then checks free/busy again and asks the vendor to create the appointment. All attempts of a run
+use the same idempotency key. The vendor's answer decides the outcome. While the outcome is unknown, the reservation
+stays, and a job looks up the outcome (`control/integrations/bookings/tasks.py`).
 
-A move reserves the new time as a booking does. Then the vendor moves its event, and the new row replaces the old one.
-Moves and cancellations have the same effect when they are repeated. A failure is resolved by reading the event.
+A move reserves the new time like a booking. The vendor then moves its event, and the new row replaces the old row.
+Repeating a move or a cancellation has no further effect. After a failure, the event is read to find its state.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -49,10 +49,10 @@ T = TypeVar("T")
 
 
 class InTransaction(Protocol):
-    """Runs work in a transaction in the scope of the workspace (`HandlerContext.in_transaction`)."""
+    """Runs work in a transaction that is scoped to the workspace (`HandlerContext.in_transaction`)."""
 
     async def __call__(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Returns what `work` returns."""
+        """Run `work` in a transaction and return its result."""
 
 
 # -- Bookings --
@@ -63,7 +63,7 @@ class BookingOrder:
     """An appointment to book in a calendar.
 
     Attributes:
-        description: For people who read the calendar.
+        description: Text for people who read the calendar.
     """
 
     connection: ActiveConnection
@@ -72,16 +72,16 @@ class BookingOrder:
 
     @property
     def key(self) -> str:
-        """The vendor's key of this run."""
+        """The idempotency key of this run at the vendor."""
         return make_run_key(self.new.call_id, self.new.run_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A time that is kept for a run.
+    """A time that is reserved for a run.
 
     Attributes:
-        is_new: This attempt is the run's first.
+        is_new: Whether this is the run's first attempt.
     """
 
     appointment: Appointment
@@ -92,7 +92,7 @@ class Bookings(CalendarRequests):
     """Books appointments for calls."""
 
     async def book(self, order: BookingOrder, in_transaction: InTransaction, now: datetime) -> Appointment:
-        """Books an appointment, or returns what an earlier attempt of the run booked.
+        """Book an appointment, or return the appointment that an earlier attempt of the run booked.
 
         Raises Conflict (slot_taken; calendar_unavailable: nothing was booked; outcome_unknown).
         """
@@ -117,19 +117,19 @@ class Bookings(CalendarRequests):
         return await store_outcome(order, appointment, "booked", external_id, in_transaction)
 
     async def _book_free(self, order: BookingOrder, *, is_repeat: bool) -> str:
-        """Books if the time is free. Returns the vendor's id. Raises Conflict."""
+        """Create the appointment if the time is free, and return the vendor's id. Raises Conflict."""
         new = order.new
         busy = await self.list_busy(order.connection, new.starts_at, new.ends_at)
         if not any(span.starts_at < new.ends_at and span.ends_at > new.starts_at for span in busy):
             return await self._create(order)
-        # The time may be taken by this run's own event, whose request was still under way at the first look-up.
+        # This run's own event may occupy the time, because its request was still running during the first look-up.
         found = await self.find_by_key(order.connection, order.key) if is_repeat else None
         if found is None:
             raise make_taken()
         return found
 
     async def _create(self, order: BookingOrder) -> str:
-        """Makes the appointment at the vendor. Returns the vendor's id."""
+        """Create the appointment at the vendor and return the vendor's id. Raises Conflict."""
         new = order.new
         arguments = {
             "title": new.title,
@@ -143,7 +143,7 @@ class Bookings(CalendarRequests):
             return await self._resolve(order, failure)
 
     async def _resolve(self, order: BookingOrder, failure: VendorFailure) -> str:
-        """Returns the id of the appointment if it was made in spite of the failure. Raises Conflict otherwise."""
+        """Return the id of the appointment if the vendor created it despite the failure. Otherwise raise Conflict."""
         if failure.kind != "conflict" and not failure.is_unknown:
             raise make_unavailable(failure)
         found = await self.find_by_key(order.connection, order.key)
@@ -157,9 +157,9 @@ class Bookings(CalendarRequests):
 
 
 async def reserve(db: Connection, new: NewAppointment, now: datetime) -> Reservation:
-    """Reserves the time for this run, and enqueues the job that settles it later.
+    """Reserve the time for this run, and enqueue the job that settles the outcome later.
 
-    Raises Conflict (slot_taken); then nothing is stored.
+    Raises Conflict (slot_taken). In this case nothing is stored.
     """
     await caller_records_queries.lock_calendar(db, new)
     appointment, is_new = await caller_records_queries.insert_appointment(db, new, now)
@@ -177,7 +177,7 @@ async def store_outcome(
     external_id: str | None,
     in_transaction: InTransaction,
 ) -> Appointment:
-    """Stores the outcome of a reservation, and returns its appointment."""
+    """Store the outcome of a reservation and return its appointment."""
     now = datetime.now(UTC)
     workspace_id = order.new.workspace_id
     outcome = AppointmentOutcome(workspace_id, order.new.call_id, appointment, status, external_id)
@@ -187,20 +187,20 @@ async def store_outcome(
 
 
 def make_taken(what: str = "booked") -> Conflict:
-    """Returns the refusal for a time that is taken.
+    """Return the error for a time that is already taken.
 
     Args:
-        what: What was not done.
+        what: The change that was not made, as a participle such as "booked".
     """
     return Conflict(f"This time is taken. Nothing was {what}: offer another time.", code=SLOT_TAKEN)
 
 
 @dataclass(frozen=True, slots=True)
 class AppointmentOutcome:
-    """What became of a booking.
+    """The outcome of a booking.
 
     Attributes:
-        external_id: The vendor's; None if no appointment was made.
+        external_id: The vendor's id of the appointment. None if no appointment was made.
     """
 
     workspace_id: UUID
@@ -211,7 +211,7 @@ class AppointmentOutcome:
 
 
 async def finish_appointment(db: Connection, outcome: AppointmentOutcome, now: datetime) -> None:
-    """Once for each appointment, however many attempts report that it was made."""
+    """Store the outcome. A booked appointment is reported once, even if several attempts of the run succeed."""
     booked = outcome.appointment
     await caller_records_queries.finish_appointment(
         db, outcome.workspace_id, booked, outcome.status, outcome.external_id, now
@@ -238,16 +238,16 @@ async def finish_appointment(db: Connection, outcome: AppointmentOutcome, now: d
     await report_facts(db, [fact])
 
 
-# -- Cancellations and moves, for the callers whose appointments they are --
+# -- Cancel and move the caller's own appointments --
 
-# Of one caller, among which one is chosen.
+# Maximum number of the caller's appointments that are offered to `choose`.
 MOST_OWN: Final = 10
 _GONE: Final = ("missing", "gone")
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeOrder:
-    """A change of an appointment by a run.
+    """A request by a tool run to change one of the caller's appointments.
 
     Attributes:
         choose: Returns one of the caller's appointments, or raises a Problem.
@@ -261,7 +261,7 @@ class ChangeOrder:
 
     @property
     def key(self) -> str:
-        """The vendor's key of this run."""
+        """The idempotency key of this run at the vendor."""
         return make_run_key(self.call_id, self.run_id)
 
 
@@ -270,7 +270,7 @@ class NewTime:
     """The new time of an appointment.
 
     Attributes:
-        reference: Given to the appointment if it has none.
+        reference: Reference for the appointment if it has none.
     """
 
     starts_at: datetime
@@ -280,10 +280,10 @@ class NewTime:
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """A move that has begun.
+    """A started move.
 
     Attributes:
-        before: The appointment that is moved; None if it is gone meanwhile.
+        before: The appointment that is moved. None if it no longer exists.
     """
 
     reservation: Reservation
@@ -295,10 +295,11 @@ class AppointmentChanges(CalendarRequests):
     """Cancels and moves appointments for calls."""
 
     async def cancel(self, order: ChangeOrder, in_transaction: InTransaction, now: datetime) -> Appointment:
-        """Cancels an appointment, or returns what an earlier attempt of the run canceled.
+        """Cancel an appointment, or return the appointment that an earlier attempt of the run canceled.
 
-        Raises Conflict (calendar_unavailable: nothing was canceled; outcome_unknown; change_under_way), and what
-        `choose` raises.
+        Raises Conflict (calendar_unavailable: nothing was canceled; outcome_unknown; change_under_way) and the errors
+        of
+        `choose`.
         """
         workspace_id = order.connection.workspace_id
         chosen = await in_transaction(lambda db: _begin_cancellation(db, order, now))
@@ -323,13 +324,13 @@ class AppointmentChanges(CalendarRequests):
         in_transaction: InTransaction,
         now: datetime,
     ) -> Appointment:
-        """Moves an appointment, or returns what an earlier attempt of the run moved.
+        """Move an appointment, or return the appointment that an earlier attempt of the run moved.
 
         Raises Conflict (slot_taken, calendar_unavailable, appointment_gone: nothing was moved; outcome_unknown;
-        change_under_way), and what `choose` and `plan` raise.
+        change_under_way) and the errors of `choose` and `plan`.
 
         Args:
-            plan: Returns the new time of the chosen appointment.
+            plan: Returns the new time for the chosen appointment.
         """
         move = await in_transaction(lambda db: _begin_move(db, order, plan, now))
         moved = move.reservation.appointment
@@ -347,7 +348,7 @@ class AppointmentChanges(CalendarRequests):
         return await store_outcome(booking, moved, "booked", external_id, in_transaction)
 
     async def _cancel(self, connection: ActiveConnection, chosen: Appointment) -> None:
-        """Cancels at the vendor. An appointment that is gone counts as canceled. Raises Conflict."""
+        """Cancel the appointment at the vendor. A missing appointment counts as canceled. Raises Conflict."""
         external_id = chosen.external_id or ""
         try:
             await self._run_within(CHANGE_S, connection, CANCEL_APPOINTMENT, {"external_id": external_id})
@@ -361,7 +362,7 @@ class AppointmentChanges(CalendarRequests):
     async def _move_free(
         self, connection: ActiveConnection, before: Appointment, after: Appointment, *, is_new: bool
     ) -> str:
-        """Moves the appointment if the new time is free. Returns the vendor's id. Raises Conflict."""
+        """Move the appointment if the new time is free, and return the vendor's id. Raises Conflict."""
         external_id = before.external_id or ""
         if not is_new:
             there = await self._read_after(connection, external_id, "moved")
@@ -393,7 +394,7 @@ class AppointmentChanges(CalendarRequests):
             raise make_unavailable(failure, "Nothing was moved.") from None
 
     async def _read_after(self, connection: ActiveConnection, external_id: str, what: str) -> datetime | None:
-        """Returns when the appointment begins now; None if it is gone. Raises Conflict (outcome_unknown)."""
+        """Return the appointment's current start, or None if it no longer exists. Raises Conflict (outcome_unknown)."""
         try:
             found = await self.read(connection, external_id)
         except Conflict:
@@ -404,7 +405,7 @@ class AppointmentChanges(CalendarRequests):
 
 
 async def _begin_cancellation(db: Connection, order: ChangeOrder, now: datetime) -> Appointment:
-    """Marks the appointment, so that a repeat of the run finds the same appointment, and a job settles it."""
+    """Mark the appointment, so that a repeat of the run finds it, and enqueue the job that settles the cancellation."""
     connection = order.connection
     scope = (connection.workspace_id, connection.id)
     await caller_records_queries.lock_copies(db, connection.id)
@@ -432,17 +433,17 @@ async def _begin_move(
         time = NewTime(begun.starts_at, begun.ends_at, begun.reference or "")
         new = _make_new(order, begun, time, begun.moves)
         return _Move(Reservation(begun, is_new=False), new, chosen)
-    assert chosen is not None, "chosen where nothing has begun"
+    assert chosen is not None, "the appointment has no change in progress"
     new = _make_new(order, chosen, plan(chosen), chosen.id)
     await _require_movable(db, chosen, new)
     return _Move(await reserve(db, new, now), new, chosen)
 
 
 async def _require_movable(db: Connection, chosen: Appointment, new: NewAppointment) -> None:
-    """Raises Conflict (change_under_way, slot_taken).
+    """Raise Conflict (change_under_way, slot_taken) if the appointment cannot be moved now.
 
-    Free/busy does not say what takes the appointment's own time, and something else may overlap it. The copies of a
-    synced calendar show this.
+    Free/busy does not show what occupies the appointment's own time, and another entry may overlap with it. The copies
+    of a synced calendar show overlapping entries.
     """
     if await caller_records_queries.is_being_canceled(db, new.workspace_id, chosen.id):
         message = "This appointment is being canceled, and it is not known yet whether it was. Nothing was moved."
@@ -471,7 +472,7 @@ def _make_new(order: ChangeOrder, of: Appointment, time: NewTime, moves: UUID | 
 
 
 async def _choose(db: Connection, order: ChangeOrder, now: datetime) -> Appointment:
-    """Returns one of the caller's appointments. Raises Conflict (change_under_way), and what `choose` raises."""
+    """Return one of the caller's appointments. Raises Conflict (change_under_way) and the errors of `choose`."""
     scope = (order.connection.workspace_id, order.connection.id)
     own = await caller_records_queries.select_own_appointments(db, *scope, order.caller, now, MOST_OWN)
     chosen = order.choose(own)
@@ -482,9 +483,9 @@ async def _choose(db: Connection, order: ChangeOrder, now: datetime) -> Appointm
 
 
 def _takes(span: BusySpan, before: Appointment, after: Appointment) -> bool:
-    """Returns whether anything but the moved appointment itself takes the time.
+    """Return whether an entry other than the moved appointment occupies the new time.
 
-    If the vendor does not say what takes a time, the appointment's own time counts as free.
+    If the vendor does not name the entry, the appointment's own time counts as free.
     """
     starts_at, ends_at = max(span.starts_at, after.starts_at), min(span.ends_at, after.ends_at)
     if starts_at >= ends_at:
@@ -498,39 +499,39 @@ def _gone() -> Conflict:
     return Conflict("This appointment is no longer in the calendar. Nothing was moved.", code="appointment_gone")
 
 
-# -- What a call did not learn, a job finds out --
+# -- The job that looks up unknown outcomes --
 
 SETTLE_APPOINTMENT: Final = "integrations.settle_appointment"
-# Runs of tools are over after 20 s, those that another process takes over after 40 s.
+# Seconds. A tool run ends after at most 20 s, or 40 s if another process takes over the run.
 SETTLE_AFTER_S: Final = 120.0
 
 
 class SettleAppointmentJob(msgspec.Struct, frozen=True):
-    """Payload of the job."""
+    """Payload of the job that settles an appointment."""
 
     workspace_id: UUID
     appointment_id: UUID
 
 
 async def enqueue_settlement(db: Connection, workspace_id: UUID, appointment_id: UUID) -> None:
-    """Enqueues the job that settles a change. Call it in the transaction that begins the change."""
+    """Enqueue the job that settles a change. Call it in the transaction that starts the change."""
     payload = msgspec.json.encode(SettleAppointmentJob(workspace_id, appointment_id))
     await enqueue(db, SETTLE_APPOINTMENT, payload, delay_s=SETTLE_AFTER_S)
 
 
-# -- References of appointments that callers state --
+# -- Appointment references that callers state --
 
-# A number that guesses all day names one of 500 coming appointments with a chance of 1 in 10,000.
+# With these limits, a number that guesses all day finds one of 500 upcoming appointments with a chance of 1 in 10,000.
 MOST_IN_CALL: Final = 5
 MOST_OF_NUMBER: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceAttempt:
-    """A run of a tool that gets a reference.
+    """An attempt to find an appointment by the reference that the caller stated.
 
     Attributes:
-        number: Of the customer; empty: withheld.
+        number: The customer's number. Empty if it is withheld.
     """
 
     workspace_id: UUID
@@ -540,8 +541,10 @@ class ReferenceAttempt:
 
 
 async def count_attempt(db: Connection, attempt: ReferenceAttempt, now: datetime) -> None:
-    """Before the reference is looked at, so that a process that dies has counted it. Raises Conflict
-    (too_many_references)."""
+    """Record an attempt before the reference is checked, so that the attempt counts even if the process dies.
+
+    Raises Conflict (too_many_references).
+    """
     run = (attempt.workspace_id, attempt.call_id, attempt.run_id)
     await lock_attempts(db, attempt.workspace_id)
     if await has_attempt(db, *run):

@@ -1,7 +1,8 @@
-"""Finds out, by a job, what became of a booking, a move or a cancellation that a call did not learn of.
+"""The job that looks up the outcome of a booking, a move or a cancellation.
 
-A vendor who is silent three times, or a process that dies, leaves a row whose outcome is unknown. The job asks the
-vendor once the call's deadline (20 s) is long over, and is repeated until the vendor answers."""
+If a vendor does not answer three times or a process dies, a row stays with an unknown outcome. The job queries the
+vendor well after the call's deadline (20 s), and is retried until the vendor answers.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,10 +27,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """An unsettled change.
+    """An appointment with an unknown outcome and the data to settle it.
 
     Attributes:
-        before: The appointment that is moved.
+        before: The appointment that is moved. None for a booking or a cancellation.
     """
 
     found: UnsettledAppointment
@@ -42,24 +43,24 @@ class _Outcome:
     """The outcome of a change.
 
     Attributes:
-        external_id: The appointment that was booked or moved; None if the change had no effect.
+        external_id: The appointment that was booked or moved. None if the change had no effect.
     """
 
     external_id: str | None
 
 
 class AppointmentSettlement:
-    """Handles the job.
+    """Handles the job `integrations.settle_appointment`.
 
     Args:
-        pool: Of transactions of its own.
+        pool: Database pool. Each method opens its own transactions.
     """
 
     def __init__(self, pool: Pool, requests: CalendarRequests) -> None:
         self._pool, self._requests = pool, requests
 
     async def run(self, payload: bytes) -> None:
-        """Settles a change. Raises JobFailed, so that the job is repeated while the vendor does not answer."""
+        """Settle a change. Raises JobFailed while the vendor does not answer, so that the job is retried."""
         job = decode_payload(payload, SettleAppointmentJob)
         try:
             await self._settle(job)

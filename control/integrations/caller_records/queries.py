@@ -1,4 +1,4 @@
-"""SQL for contacts and appointments: copied from vendors, looked up and booked in calls."""
+"""SQL for contacts and appointments: sync copies, look-ups, and bookings made in calls."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -42,7 +42,7 @@ _DELETE_CONTACTS: Final = """
 _DELETE_UNSEEN_CONTACTS: Final = (
     "DELETE FROM contacts WHERE workspace_id = $1 AND integration_id = $2 AND seen_by <> $3"
 )
-# Of several contacts with one number, the one that changed last.
+# If several contacts share a number, the contact that changed last is returned.
 CONTACT_BY_PHONE: Final = """
     SELECT id, name, first_name, company FROM (
         (SELECT id, name, first_name, company, updated_at FROM contacts WHERE workspace_id = $1 AND phone = $2
@@ -55,7 +55,7 @@ CONTACT_BY_PHONE: Final = """
 
 
 async def select_contact(db: Connection, workspace_id: UUID, phone: str) -> Contact | None:
-    """Returns the contact with this number (E.164)."""
+    """Return the contact with this phone number (E.164), or None."""
     row = await db.fetchrow(CONTACT_BY_PHONE, workspace_id, phone)
     return None if row is None else Contact(**row)
 
@@ -63,7 +63,7 @@ async def select_contact(db: Connection, workspace_id: UUID, phone: str) -> Cont
 async def upsert_contacts(
     db: Connection, workspace_id: UUID, integration_id: UUID, seen_by: UUID | None, records: Sequence[ContactRecord]
 ) -> tuple[int, int]:
-    """Stores a page, each id once in it; returns how many are new, and how many were known."""
+    """Store a page of contacts with unique ids. Return how many were inserted and how many were updated."""
     rows = [{"id": new_id(), **asdict(record)} for record in records]
     stored = await db.fetch(_UPSERT_CONTACTS, workspace_id, integration_id, seen_by, rows)
     created = sum(row["is_new"] for row in stored)
@@ -71,7 +71,7 @@ async def upsert_contacts(
 
 
 async def is_full_of_contacts(db: Connection, workspace_id: UUID, integration_id: UUID, most: int) -> bool:
-    """Returns whether more than `most` contacts of a connection are stored."""
+    """Return whether the connection has more than `most` stored contacts."""
     full: bool = await db.fetchval(
         "SELECT count(*) > $3 FROM contacts WHERE workspace_id = $1 AND integration_id = $2",
         workspace_id,
@@ -82,18 +82,20 @@ async def is_full_of_contacts(db: Connection, workspace_id: UUID, integration_id
 
 
 async def delete_contacts(db: Connection, workspace_id: UUID, integration_id: UUID, external_ids: Sequence[str]) -> int:
-    """Deletes those that the vendor deleted; returns how many."""
+    """Delete contacts that the vendor deleted. Return the number of deleted rows."""
     return _count(await db.execute(_DELETE_CONTACTS, workspace_id, integration_id, external_ids))
 
 
 async def delete_unseen_contacts(db: Connection, workspace_id: UUID, integration_id: UUID, seen_by: UUID | None) -> int:
-    """Deletes those that a sync of everything has not seen; returns how many."""
+    """Delete contacts that a full sync did not see. Return the number of deleted rows."""
     return _count(await db.execute(_DELETE_UNSEEN_CONTACTS, workspace_id, integration_id, seen_by))
 
 
 async def delete_contacts_with_phone(db: Connection, workspace_id: UUID, phone: str) -> int:
-    """Deletes the contacts with this number; returns how many. The next sync copies them again unless the vendor has
-    deleted them, too."""
+    """Delete the contacts with this number. Return the number of deleted rows.
+
+    The next sync copies them again unless the vendor has deleted them.
+    """
     return _count(
         await db.execute(
             "DELETE FROM contacts WHERE workspace_id = $1 AND (phone = $2 OR mobile_phone = $2)", workspace_id, phone
@@ -101,7 +103,7 @@ async def delete_contacts_with_phone(db: Connection, workspace_id: UUID, phone: 
     )
 
 
-# -- Appointments: copies of connected calendars --
+# -- Appointments: copies from connected calendars --
 
 _UPSERT_APPOINTMENTS: Final = """
     INSERT INTO appointments AS a (id, workspace_id, integration_id, external_id, status, title, starts_at, ends_at,
@@ -115,7 +117,7 @@ _UPSERT_APPOINTMENTS: Final = """
     WHERE a.workspace_id = $1
     RETURNING xmax = 0 AS is_new
 """
-# Those that calls booked stay in the record.
+# Appointments booked by calls are marked as canceled instead of deleted, so that the call record keeps them.
 _DELETE_APPOINTMENTS: Final = """
     WITH gone AS (
         DELETE FROM appointments WHERE workspace_id = $1 AND integration_id = $2 AND external_id = ANY($3::text[])
@@ -140,15 +142,17 @@ _DELETE_OLD_APPOINTMENTS: Final = """
 
 
 async def lock_copies(db: Connection, integration_id: UUID) -> None:
-    """Serialises transactions that store appointments of this connection under the vendor's ids."""
+    """Serialize transactions that store appointments of this connection under the vendor's ids."""
     await db.execute(_LOCK_CALENDAR, str(integration_id))
 
 
 async def upsert_appointments(
     db: Connection, workspace_id: UUID, integration_id: UUID, seen_by: UUID | None, records: Sequence[AppointmentRecord]
 ) -> tuple[int, int]:
-    """Stores a page, each id once in it; returns how many are new, and how many were known. Locks the calendar, so that
-    `finish_appointment` does not store the same event meanwhile."""
+    """Store a page of appointments with unique ids. Return how many were inserted and how many were updated.
+
+    Locks the calendar, so that `finish_appointment` cannot store the same event concurrently.
+    """
     await lock_copies(db, integration_id)
     rows = [
         {
@@ -166,7 +170,7 @@ async def upsert_appointments(
 
 
 async def is_full_of_appointments(db: Connection, workspace_id: UUID, integration_id: UUID, most: int) -> bool:
-    """Returns whether more than `most` appointments of a connection are stored."""
+    """Return whether the connection has more than `most` stored appointments."""
     full: bool = await db.fetchval(
         "SELECT count(*) > $3 FROM appointments WHERE workspace_id = $1 AND integration_id = $2",
         workspace_id,
@@ -179,7 +183,10 @@ async def is_full_of_appointments(db: Connection, workspace_id: UUID, integratio
 async def delete_appointments(
     db: Connection, workspace_id: UUID, integration_id: UUID, external_ids: Sequence[str]
 ) -> int:
-    """Deletes those that the vendor deleted, and marks those that calls booked; returns how many."""
+    """Delete appointments that the vendor deleted, and mark those that calls booked as canceled.
+
+    Returns the number of changed rows.
+    """
     deleted: int = await db.fetchval(_DELETE_APPOINTMENTS, workspace_id, integration_id, external_ids)
     return deleted
 
@@ -187,13 +194,17 @@ async def delete_appointments(
 async def delete_unseen_appointments(
     db: Connection, workspace_id: UUID, integration_id: UUID, seen_by: UUID | None, began: datetime
 ) -> int:
-    """As `delete`, for those that a sync of everything, which began then, has not seen."""
+    """Remove appointments that a full sync did not see, like `delete_appointments`.
+
+    Args:
+        began: When the sync began. Appointments that calls changed after this time are kept.
+    """
     rows = await db.fetch(_SELECT_UNSEEN_APPOINTMENTS, workspace_id, integration_id, seen_by, began)
     return await delete_appointments(db, workspace_id, integration_id, [row["external_id"] for row in rows])
 
 
 async def clear_appointments_phone(db: Connection, workspace_id: UUID, phone: str) -> int:
-    """Removes number and title from the appointments of this number; returns how many."""
+    """Remove the number and title from the appointments with this number. Return the number of changed rows."""
     status = await db.execute(
         "UPDATE appointments SET phone = NULL, title = '' WHERE workspace_id = $1 AND phone = $2", workspace_id, phone
     )
@@ -201,7 +212,10 @@ async def clear_appointments_phone(db: Connection, workspace_id: UUID, phone: st
 
 
 async def delete_old_appointments(db: Connection, before: datetime, limit: int) -> int:
-    """Deletes up to `limit` appointments that ended earlier; returns how many. In platform scope."""
+    """Delete up to `limit` appointments that ended before `before`. Return the number of deleted rows.
+
+    Requires platform scope.
+    """
     status = await db.execute(_DELETE_OLD_APPOINTMENTS, before, limit)
     return int(status.split()[-1])
 
@@ -210,9 +224,9 @@ def _count(status: str) -> int:
     return int(status.split()[-1])
 
 
-# -- Appointments: booked in calls --
+# -- Appointments: bookings made in calls --
 
-# What one of our calls books now, or has just booked: the vendor's free/busy may not know of it yet.
+# How long an appointment of a call blocks its time, because the vendor's free/busy may not contain it yet.
 _RECENT: Final = timedelta(minutes=10)
 _LOCK_CALENDAR: Final = "SELECT pg_advisory_xact_lock(hashtextextended('appointments ' || $1::text, 0))"
 _APPOINTMENT_COLUMNS: Final = (
@@ -233,18 +247,18 @@ _INSERT_APPOINTMENT: Final = """
     RETURNING id, integration_id, external_id, status, title, starts_at, ends_at, reference, moves, phone,
               xmax = 0 AS is_new
 """
-# The sync may have copied it already. A statement of its own: within one, PostgreSQL deletes after it has updated, and
-# the update fails, because the id is taken.
+# A sync may already have copied the appointment. The delete is a separate statement: within a single statement
+# PostgreSQL runs the delete after the update, and the update fails because the id is taken.
 _DELETE_COPY: Final = """
     DELETE FROM appointments WHERE workspace_id = $1 AND integration_id = $2 AND external_id = $3 AND call_id IS NULL
 """
-# What it is in place of has the same event, or had it.
+# Release the vendor's event from the appointment that is replaced.
 _RELEASE_EVENT: Final = """
     UPDATE appointments SET status = 'canceled', external_id = NULL, updated_at = $5
     WHERE workspace_id = $1 AND integration_id = $2 AND (external_id = $3 OR id = $6) AND id <> $4
       AND call_id IS NOT NULL
 """
-# A slower attempt that found the time taken does not undo what another one of its run has booked.
+# A slow attempt that finds the time taken must not undo the booking of another attempt of the same run.
 _FINISH_APPOINTMENT: Final = """
     UPDATE appointments SET status = $3, external_id = coalesce($4, external_id), updated_at = $5
     WHERE workspace_id = $1 AND id = $2 AND (status <> 'booked' OR $3 = 'booked')
@@ -256,7 +270,7 @@ _SELECT_COMING: Final = f"""
 
 
 async def lock_calendar(db: Connection, new: NewAppointment) -> None:
-    """Serializes transactions that take a time in this calendar, by any connection.
+    """Serialize transactions that take a time in this calendar, through any connection.
 
     The connection is locked first, because programs of the previous version lock only the connection.
     """
@@ -265,10 +279,10 @@ async def lock_calendar(db: Connection, new: NewAppointment) -> None:
 
 
 async def is_reserved(db: Connection, appointment: NewAppointment, own_id: UUID, now: datetime) -> bool:
-    """Returns whether another call takes a part of this time, or has just taken it.
+    """Return whether another call has reserved or just booked a part of this time.
 
     Args:
-        own_id: The appointment's own row.
+        own_id: Id of the appointment's own row.
     """
     own = [own_id, *([appointment.moves] if appointment.moves else [])]
     reserved: bool = await db.fetchval(
@@ -279,7 +293,7 @@ async def is_reserved(db: Connection, appointment: NewAppointment, own_id: UUID,
 
 
 async def insert_appointment(db: Connection, new: NewAppointment, now: datetime) -> tuple[Appointment, bool]:
-    """Reserves the time; the row of this run if it was inserted before. Also whether it is new."""
+    """Reserve the time. Return the row and whether it is new; a repeated run gets its existing row."""
     row = await db.fetchrow(
         _INSERT_APPOINTMENT,
         UUID(new_id()),
@@ -305,7 +319,9 @@ async def finish_appointment(
     db: Connection, workspace_id: UUID, booked: Appointment, status: AppointmentStatus, external_id: str | None,
     now: datetime,
 ) -> None:  # fmt: skip
-    """Stores the outcome of a booking, which replaces the copy that a sync made, and the appointment that it moves."""
+    """Store the outcome of a booking. Replaces the copy that a sync made, and the appointment that the booking
+    moves.
+    """
     if external_id is not None:
         await lock_copies(db, booked.integration_id)
         await db.execute(_DELETE_COPY, workspace_id, booked.integration_id, external_id)
@@ -316,16 +332,16 @@ async def finish_appointment(
 async def select_coming_appointments(
     db: Connection, workspace_id: UUID, phone: str, now: datetime, limit: int
 ) -> list[Appointment]:
-    """Returns the next appointments that were booked for this number (E.164)."""
+    """Return the next appointments that were booked for this number (E.164)."""
     return [Appointment(**row) for row in await db.fetch(_SELECT_COMING, workspace_id, phone, now, limit)]
 
 
-# -- Appointments: canceled and moved by callers --
+# -- Appointments: cancellations and moves by callers --
 
-# As long as a reservation keeps a time from other calls.
+# Equal to the time for which a reservation blocks its slot.
 _OPEN_CHANGE: Final = timedelta(minutes=10)
 _OWN_COLUMNS: Final = "id, integration_id, external_id, status, title, starts_at, ends_at, reference, moves, phone"
-# A reference that two appointments have names neither.
+# A reference that two appointments share identifies neither of them.
 _SELECT_OWN: Final = f"""
     SELECT {_OWN_COLUMNS} FROM appointments
     WHERE workspace_id = $1 AND integration_id = $2 AND status = 'booked' AND call_id IS NOT NULL AND starts_at > $3
@@ -340,7 +356,7 @@ _BEING_CANCELED: Final = """
     SELECT EXISTS (SELECT FROM appointments
                    WHERE workspace_id = $1 AND id = $2 AND status = 'booked' AND change_key IS NOT NULL)
 """
-# The lower bound is for the index: longer events are no appointments.
+# The lower bound enables the index. Events longer than 31 days are not appointments.
 _HOLDS_ANOTHER: Final = """
     SELECT EXISTS (SELECT FROM appointments
                    WHERE workspace_id = $1 AND integration_id = $2 AND id <> $3 AND status = 'booked'
@@ -359,7 +375,7 @@ _CANCEL_APPOINTMENT: Final = """
 async def select_own_appointments(
     db: Connection, workspace_id: UUID, integration_id: UUID, caller: Caller, now: datetime, limit: int
 ) -> list[Appointment]:
-    """Returns the caller's next appointments that calls booked in this connection's calendar."""
+    """Return the caller's next appointments that calls booked in this connection's calendar."""
     rows = await db.fetch(_SELECT_OWN, workspace_id, integration_id, now, caller.phone, caller.reference, limit)
     return [Appointment(**row) for row in rows]
 
@@ -367,7 +383,7 @@ async def select_own_appointments(
 async def has_open_move(
     db: Connection, workspace_id: UUID, integration_id: UUID, appointment_id: UUID, now: datetime
 ) -> bool:
-    """Returns whether a call moves this appointment now, or the outcome of a move is unknown."""
+    """Return whether a call is moving this appointment now, or the outcome of a move is unknown."""
     found: bool = await db.fetchval(_OPEN_MOVE, workspace_id, integration_id, appointment_id, now - _OPEN_CHANGE)
     return found
 
@@ -375,13 +391,13 @@ async def has_open_move(
 async def select_changed_appointment(
     db: Connection, workspace_id: UUID, integration_id: UUID, change_key: str
 ) -> Appointment | None:
-    """Returns the appointment that this run has begun to cancel."""
+    """Return the appointment that this run has started to cancel, or None."""
     row = await db.fetchrow(_SELECT_CHANGED, workspace_id, integration_id, change_key)
     return None if row is None else Appointment(**row)
 
 
 async def mark_change(db: Connection, workspace_id: UUID, appointment_id: UUID, change_key: str) -> None:
-    """Stores which run cancels an appointment."""
+    """Store which run cancels the appointment."""
     await db.execute(
         "UPDATE appointments SET change_key = $3 WHERE workspace_id = $1 AND id = $2",
         workspace_id,
@@ -391,7 +407,7 @@ async def mark_change(db: Connection, workspace_id: UUID, appointment_id: UUID, 
 
 
 async def clear_change(db: Connection, workspace_id: UUID, appointment_id: UUID, change_key: str) -> None:
-    """Stores that this run has not canceled it. Another one's mark stays, which may have begun meanwhile."""
+    """Remove this run's cancellation mark. A mark of another run stays, because that run may have started meanwhile."""
     await db.execute(
         "UPDATE appointments SET change_key = NULL WHERE workspace_id = $1 AND id = $2 AND change_key = $3",
         workspace_id,
@@ -401,7 +417,7 @@ async def clear_change(db: Connection, workspace_id: UUID, appointment_id: UUID,
 
 
 async def is_being_canceled(db: Connection, workspace_id: UUID, appointment_id: UUID) -> bool:
-    """Returns whether a run has begun to cancel the appointment, and the outcome is unknown."""
+    """Return whether a run has started to cancel the appointment and the outcome is unknown."""
     found: bool = await db.fetchval(_BEING_CANCELED, workspace_id, appointment_id)
     return found
 
@@ -409,17 +425,17 @@ async def is_being_canceled(db: Connection, workspace_id: UUID, appointment_id: 
 async def holds_another(
     db: Connection, workspace_id: UUID, integration_id: UUID, own_id: UUID, starts_at: datetime, ends_at: datetime
 ) -> bool:
-    """Returns whether the copies of the calendar hold another appointment within that time."""
+    """Return whether the synced calendar has another appointment within this time."""
     found: bool = await db.fetchval(_HOLDS_ANOTHER, workspace_id, integration_id, own_id, starts_at, ends_at)
     return found
 
 
 async def cancel_appointment(db: Connection, workspace_id: UUID, appointment_id: UUID, now: datetime) -> None:
-    """Stores that the vendor has canceled it."""
+    """Mark the appointment as canceled by the vendor."""
     await db.execute(_CANCEL_APPOINTMENT, workspace_id, appointment_id, now)
 
 
-# -- Appointments whose outcome is unknown --
+# -- Appointments with an unknown outcome --
 
 _SELECT_UNSETTLED: Final = f"""
     SELECT {_OWN_COLUMNS}, call_id, run_id, change_key FROM appointments
@@ -432,8 +448,9 @@ class UnsettledAppointment:
     """An appointment with an unknown outcome.
 
     Attributes:
-        call_id, run_id: Of the booking or the move.
-        cancellation: The run that cancels it, if the outcome of the cancellation is unknown.
+        call_id: The call that books or moves the appointment.
+        run_id: The tool run that books or moves the appointment.
+        cancellation: The run that cancels the appointment. None unless the outcome of a cancellation is unknown.
     """
 
     appointment: Appointment
@@ -445,7 +462,7 @@ class UnsettledAppointment:
 async def select_unsettled_appointment(
     db: Connection, workspace_id: UUID, appointment_id: UUID
 ) -> UnsettledAppointment | None:
-    """Returns the appointment, if it is not known what became of its booking, move or cancellation."""
+    """Return the appointment if the outcome of its booking, move or cancellation is unknown. Otherwise return None."""
     row = await db.fetchrow(_SELECT_UNSETTLED, workspace_id, appointment_id)
     if row is None:
         return None
@@ -456,7 +473,7 @@ async def select_unsettled_appointment(
 
 
 async def select_appointment(db: Connection, workspace_id: UUID, appointment_id: UUID) -> Appointment | None:
-    """One appointment."""
+    """Return the appointment, or None if it does not exist."""
     query = f"SELECT {_OWN_COLUMNS} FROM appointments WHERE workspace_id = $1 AND id = $2"
     row = await db.fetchrow(query, workspace_id, appointment_id)
     return None if row is None else Appointment(**row)
@@ -465,7 +482,7 @@ async def select_appointment(db: Connection, workspace_id: UUID, appointment_id:
 async def select_appointment_of_run(
     db: Connection, workspace_id: UUID, call_id: UUID, run_id: str
 ) -> Appointment | None:
-    """Returns what this run of a call has reserved."""
+    """Return the appointment that this tool run has reserved, or None."""
     query = f"SELECT {_OWN_COLUMNS} FROM appointments WHERE workspace_id = $1 AND call_id = $2 AND run_id = $3"
     row = await db.fetchrow(query, workspace_id, call_id, run_id)
     return None if row is None else Appointment(**row)

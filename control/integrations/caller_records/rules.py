@@ -1,6 +1,6 @@
-"""Contacts and appointments as values, and read from records of vendors: cleaned, bounded, numbers in E.164.
+"""Contacts and appointments, and functions that read them from vendor records. Pure functions.
 
-Pure functions.
+Values are cleaned and bounded, and phone numbers are converted to E.164.
 """
 
 import re
@@ -20,7 +20,7 @@ from control.integrations.actions.rules import Scalar, VendorRecord
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """The person whom a number belongs to."""
+    """The person with a given phone number."""
 
     id: UUID
     name: str
@@ -33,15 +33,16 @@ AppointmentStatus = Literal["booking", "booked", "failed", "canceled"]
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """An appointment.
+    """An appointment, booked by a call or copied from a calendar.
 
     Attributes:
-        external_id: The vendor's id; None before the vendor made it.
-        starts_at: With a zone.
-        ends_at: With a zone.
-        reference: Digits that the caller got; None if no call booked it, or before references existed.
-        moves: The appointment that this one replaces.
-        phone: E.164 of the customer.
+        external_id: The vendor's id. None until the vendor has created the appointment.
+        starts_at: Timezone-aware.
+        ends_at: Timezone-aware.
+        reference: Digits that the caller received. None if no call booked the appointment, or if the booking predates
+            references.
+        moves: The appointment that this appointment replaces.
+        phone: The customer's number in E.164.
     """
 
     id: UUID
@@ -61,8 +62,8 @@ class Caller:
     """A caller who changes appointments.
 
     Attributes:
-        phone: E.164 of the call.
-        reference: As the caller stated it; it overrides phone.
+        phone: The caller's number in E.164.
+        reference: The reference that the caller stated. If set, appointments are found by reference instead of phone.
     """
 
     phone: str | None
@@ -74,11 +75,11 @@ class NewAppointment:
     """An appointment that a call books.
 
     Attributes:
-        phone: E.164 of the customer.
-        run_id: Of the tool, within the call.
-        calendar_key: As in ActiveConnection.
-        reference: Digits by which the caller names it.
-        moves: As in Appointment.
+        phone: The customer's number in E.164.
+        run_id: Id of the tool run within the call.
+        calendar_key: See `ActiveConnection.calendar_key`.
+        reference: Digits by which the caller can name the appointment.
+        moves: The appointment that this appointment replaces.
     """
 
     workspace_id: UUID
@@ -96,10 +97,11 @@ class NewAppointment:
 
 @dataclass(frozen=True, slots=True)
 class ContactRecord:
-    """A contact of a vendor.
+    """A contact read from a vendor record.
 
     Attributes:
-        phone, mobile_phone: E.164; None for an invalid number.
+        phone: E.164. None if the number is invalid.
+        mobile_phone: E.164. None if the number is invalid.
     """
 
     external_id: str
@@ -113,10 +115,11 @@ class ContactRecord:
 
 @dataclass(frozen=True, slots=True)
 class AppointmentRecord:
-    """An appointment of a vendor.
+    """An appointment read from a vendor record.
 
     Attributes:
-        starts_at, ends_at: With their zones.
+        starts_at: Timezone-aware.
+        ends_at: Timezone-aware.
     """
 
     external_id: str
@@ -140,21 +143,21 @@ class SyncedRecords:
     skipped: int
 
 
-# -- Read from records of vendors --
+# -- Reading vendor records --
 
 LONGEST_NAME: Final = 80
 LONGEST_ID: Final = 300
 _DELETED: Final = frozenset({"true", "1", "yes", "cancelled", "canceled", "deleted", "archived"})
-# A name is read to callers and is part of the prompt. It keeps letters, digits and these marks.
+# Names are spoken to callers and inserted into the prompt, so only letters, digits and these marks are kept.
 _NAME_MARKS: Final = frozenset(" .,'\u2019-&/()")
 _REGION: Final = re.compile(r"^[A-Z]{2}$")
 
 
 def read_contacts(records: Iterable[VendorRecord], region: str) -> SyncedRecords:
-    """Returns the last of two records of one id counts.
+    """Return the contacts of a page. If two records share an id, the last record is used.
 
     Args:
-        region: ISO 3166 code of the country whose numbers are written without a country code; empty: none.
+        region: ISO 3166 code of the country for numbers without a country code. Empty if there is no default country.
     """
     found: dict[str, ContactRecord] = {}
     deleted, skipped = set(), 0
@@ -170,8 +173,10 @@ def read_contacts(records: Iterable[VendorRecord], region: str) -> SyncedRecords
 
 
 def read_appointments(records: Iterable[VendorRecord], since: datetime) -> SyncedRecords:
-    """As `read_contacts`. Skips records without a time of day, such as whole-day events, and records that ended before
-    `since`."""
+    """Return the appointments of a page. If two records share an id, the last record is used.
+
+    Skips records without a time of day, such as all-day events, and records that ended before `since`.
+    """
     found: dict[str, AppointmentRecord] = {}
     deleted, skipped = set(), 0
     for record in records:
@@ -209,20 +214,22 @@ def _id(record: VendorRecord) -> str:
 
 
 def is_deleted(record: VendorRecord) -> bool:
-    """Returns whether the record says that it is deleted."""
+    """Return whether the record is marked as deleted."""
     return any(str(record.get(name) or "").lower() in _DELETED for name in ("deleted", "status"))
 
 
 def clean_name(value: Scalar) -> str:
-    """One line of letters, digits and a name's marks, up to LONGEST_NAME characters: no text of a vendor's can hold
-    markup, or end the line that it stands in."""
+    """Return the name as one line of letters, digits and `_NAME_MARKS`, up to LONGEST_NAME characters.
+
+    The result cannot contain markup or line breaks.
+    """
     text = unicodedata.normalize("NFC", str(value)) if isinstance(value, str) else ""
     kept = (mark if mark.isalnum() or mark in _NAME_MARKS or unicodedata.combining(mark) else " " for mark in text)
     return " ".join("".join(kept).split())[:LONGEST_NAME].strip()
 
 
 def normalize_phone(value: Scalar, region: str) -> str | None:
-    """Returns the number in E.164; None if it is invalid."""
+    """Return the number in E.164, or None if it is invalid."""
     if not isinstance(value, str | int) or isinstance(value, bool):
         return None
     try:
@@ -236,7 +243,10 @@ def normalize_phone(value: Scalar, region: str) -> str | None:
 
 
 def parse_moment(value: Scalar) -> datetime | None:
-    """RFC 3339 with its zone, in UTC: PostgreSQL reads no offset of 16 hours or more. None for anything else."""
+    """Parse an RFC 3339 time with an offset and return it in UTC, or None if it is invalid.
+
+    UTC, because PostgreSQL cannot read offsets of 16 hours or more.
+    """
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:

@@ -1,1 +1,1 @@
-"""Vendors' grants: OAuth flows, credentials, refresh and revocation."""
+"""Vendor grants: OAuth flows, stored credentials, token refresh and revocation."""

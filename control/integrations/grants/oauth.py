@@ -1,6 +1,7 @@
-"""OAuth 2.0 at a vendor: the code flow with PKCE (RFC 6749, 7636), refresh, and revocation (RFC 7009).
+"""OAuth 2.0 requests: the code flow with PKCE (RFC 6749, 7636), token refresh, and revocation (RFC 7009).
 
-Authlib composes the requests; they are sent by `VendorHttp`, which guards them."""
+Authlib composes the requests. `VendorHttp` sends them and guards their destinations.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,28 +18,28 @@ from control.integrations.grants.rules import ObtainedGrant, VendorCredentials
 from control.integrations.types.rules import OAuthConfig, find_value
 from control.integrations.vendor_http import VendorAnswer, VendorHttp, VendorRequest, VendorUnreachable
 
-# RFC 7636, 4.1: 43 to 128 characters.
+# RFC 7636, section 4.1 allows 43 to 128 characters.
 VERIFIER_LENGTH: Final = 64
 MAX_TOKEN_CHARACTERS: Final = 16_384
-# Of the granted scopes as one text, and of a value that becomes a setting.
+# Limit for the granted scopes as one string, and for each value that becomes a setting.
 MAX_FIELD_CHARACTERS: Final = 4_000
 MAX_LIFETIME_S: Final = 366 * 86_400
-# Lifetime of a refreshable token if the vendor states none. Salesforce does not, and its sessions last 2 hours.
+# Lifetime of a refreshable token if the vendor states none. Salesforce omits it, and its sessions last 2 hours.
 ASSUMED_LIFETIME_S: Final = 3_600
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
-# The grant is over: the first is RFC 6749's (5.2), the others are Slack's.
+# Error codes that mean the grant is no longer valid: `invalid_grant` is RFC 6749 (section 5.2), the others are Slack's.
 _GRANT_OVER: Final = frozenset({"invalid_grant", "invalid_refresh_token", "token_expired", "token_revoked"})
 
 
 class GrantRefused(Exception):
-    """The vendor answered that the code or the refresh token is invalid or no longer valid."""
+    """The vendor reports that the code or the refresh token is invalid or expired."""
 
 
 class ClientRefused(Exception):
-    """The vendor refuses the request for another reason: our client id, its secret, or the type's config.
+    """The vendor refuses the request because of our client id, our client secret or the type's config.
 
     Args:
-        error: The vendor's code.
+        error: The vendor's error code.
     """
 
     def __init__(self, error: str) -> None:
@@ -48,10 +49,10 @@ class ClientRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OAuthClientAccount:
-    """The platform's account as a client at the vendor.
+    """The platform's OAuth client at the vendor.
 
     Attributes:
-        redirect_uri: As registered there.
+        redirect_uri: The redirect address as registered at the vendor.
     """
 
     config: OAuthConfig
@@ -60,13 +61,13 @@ class OAuthClientAccount:
 
 
 def new_verifier() -> str:
-    """Returns a random code verifier of PKCE."""
+    """Return a random PKCE code verifier."""
     verifier: str = generate_token(VERIFIER_LENGTH)
     return verifier
 
 
 def make_authorize_url(client: OAuthClientAccount, state: str, verifier: str) -> str:
-    """Returns the address at the vendor where a person grants access."""
+    """Return the address at the vendor where a person grants access."""
     config = client.config
     url: str = prepare_grant_uri(
         config.authorize_url,
@@ -83,7 +84,9 @@ def make_authorize_url(client: OAuthClientAccount, state: str, verifier: str) ->
 
 
 class OAuthRequests:
-    """The client's requests to vendors. owner: the workspace on whose behalf."""
+    """Sends OAuth requests to vendors. In each method, `owner` is the id of the workspace that the request is
+    made for.
+    """
 
     def __init__(self, http: VendorHttp) -> None:
         self._http = http
@@ -91,22 +94,25 @@ class OAuthRequests:
     async def exchange_code(
         self, client: OAuthClientAccount, code: str, verifier: str, now: datetime, owner: str
     ) -> ObtainedGrant:
-        """Returns the grant for a code. Raises GrantRefused, ClientRefused, VendorUnreachable."""
+        """Exchange an authorization code for a grant. Raises GrantRefused, ClientRefused, VendorUnreachable."""
         body = prepare_token_request(
             "authorization_code", redirect_uri=client.redirect_uri, code=code, code_verifier=verifier
         )
         return await self._fetch_grant(client, body, now, owner, "")
 
     async def refresh(self, client: OAuthClientAccount, refresh_token: str, now: datetime, owner: str) -> ObtainedGrant:
-        """Returns the next grant; the refresh token stays the same where the vendor sends no other one (RFC 6749, 6).
+        """Refresh a grant. The refresh token stays valid unless the vendor sends a new one (RFC 6749, section 6).
 
-        Raises as `exchange_code`.
+        Raises GrantRefused, ClientRefused, VendorUnreachable.
         """
         body = prepare_token_request("refresh_token", refresh_token=refresh_token)
         return await self._fetch_grant(client, body, now, owner, refresh_token)
 
     async def find_account(self, config: OAuthConfig, access_token: str, owner: str) -> str | None:
-        """Returns whose account it is; None if the vendor does not say. Raises VendorUnreachable."""
+        """Return the name of the account at the vendor, or None if the vendor does not report it.
+
+        Raises VendorUnreachable.
+        """
         if config.userinfo_url is None:
             return None
         headers = {"Authorization": f"Bearer {access_token}"}
@@ -115,8 +121,10 @@ class OAuthRequests:
         return found[:200] if isinstance(found, str) and found.isprintable() else None
 
     async def revoke(self, client: OAuthClientAccount, credentials: VendorCredentials, owner: str) -> None:
-        """Revokes the grant; nothing where the vendor has no address for that. A token that the vendor does not know is
-        revoked already (RFC 7009, 2.2). Raises ClientRefused, VendorUnreachable."""
+        """Revoke the grant. Do nothing if the vendor has no revocation endpoint.
+
+        A vendor reports an unknown token as revoked (RFC 7009, section 2.2). Raises ClientRefused, VendorUnreachable.
+        """
         if client.config.revoke_url is None:
             return
         hint = client.config.revoke if credentials.refresh_token else "access_token"
@@ -145,14 +153,14 @@ class OAuthRequests:
 
 
 def _raise_refused(answer: VendorAnswer, error: str) -> None:
-    """A status of the server's own trouble, or of too many requests, is no refusal."""
+    """Raise VendorUnreachable for server errors and rate limits, and ClientRefused for other statuses."""
     if answer.status >= 500 or answer.status in (408, 429):
         raise VendorUnreachable(f"the vendor answers with HTTP {answer.status}")
     raise ClientRefused(error or f"HTTP {answer.status}")
 
 
 def _error_of(answer: VendorAnswer) -> str:
-    """Returns the vendor's error code. Slack answers with it under HTTP 200."""
+    """Return the vendor's error code. Slack sends errors with HTTP 200."""
     document = answer.json()
     error = document.get("error") if isinstance(document, Mapping) else None
     return error[:100] if isinstance(error, str) and error.isprintable() else ""
@@ -162,8 +170,8 @@ def _parse_grant(document: Any, config: OAuthConfig, now: datetime, refresh_toke
     token = _token(document.get("access_token")) if isinstance(document, Mapping) else ""
     if not token:
         raise ClientRefused("its answer has no access_token")
-    if str(document.get("token_type", "bearer")).lower() not in ("bearer", "bot", "user"):  # the last two are Slack's
-        raise ClientRefused("its token is no bearer token")
+    if str(document.get("token_type", "bearer")).lower() not in ("bearer", "bot", "user"):  # bot and user: Slack
+        raise ClientRefused("its token is not a bearer token")
     scope, renewal = document.get("scope"), _token(document.get("refresh_token")) or refresh_token
     return ObtainedGrant(
         credentials=VendorCredentials(token, renewal),
@@ -174,20 +182,20 @@ def _parse_grant(document: Any, config: OAuthConfig, now: datetime, refresh_toke
 
 
 def _token(value: Any) -> str:
-    """Returns the token; empty if a header cannot carry it (RFC 6749, appendix A)."""
+    """Return the token, or an empty string if a header cannot carry it (RFC 6749, appendix A)."""
     fits = isinstance(value, str) and len(value) <= MAX_TOKEN_CHARACTERS and value.isascii() and value.isprintable()
     return value if fits else ""
 
 
 def _is_line(value: Any) -> TypeGuard[str]:
-    """Whether the database can store the value. If one value of a grant cannot be stored, its refresh token is lost."""
+    """Return whether the database can store the value. A value that cannot be stored would lose the refresh token."""
     return isinstance(value, str) and len(value) <= MAX_FIELD_CHARACTERS and value.isprintable()
 
 
 def _expiry(seconds: Any, now: datetime) -> datetime | None:
-    """Returns when the token expires; None if the vendor does not say."""
+    """Return when the token expires, or None if the vendor does not state it."""
     try:
         lifetime = float(seconds)
-    except (TypeError, ValueError, OverflowError):  # the last: of more than 308 digits
+    except (TypeError, ValueError, OverflowError):  # OverflowError: more than 308 digits
         return None
     return now + timedelta(seconds=min(lifetime, MAX_LIFETIME_S)) if lifetime > 0 else None

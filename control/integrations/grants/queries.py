@@ -1,6 +1,6 @@
-"""SQL for credentials, of the leases to refresh them, and of OAuth flows that are under way.
+"""SQL for credentials, for the leases that guard their refresh, and for open OAuth flows.
 
-Credentials are sealed before they come here.
+Callers seal credentials before they pass them to these functions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from uuid import UUID
 from control.db.pool import Connection
 from control.integrations.grants.rules import StoredGrant
 
-# -- Credentials, and the leases to refresh them --
+# -- Credentials and refresh leases --
 
 _GRANT_COLUMNS: Final = """
     i.id AS integration_id, i.workspace_id, i.integration_type, i.status, i.credentials AS sealed,
@@ -28,7 +28,8 @@ _TAKE_LEASE: Final = """
     UPDATE integrations SET refresh_lease = $3, refresh_lease_until = clock_timestamp() + $4 * interval '1 second'
     WHERE workspace_id = $1 AND id = $2
 """
-# Only over the credentials that it was made from: a slower flight must not replace what a later one stored.
+# Replaces only the version of the credentials that the refresh started from, so that a slow refresh does not
+# overwrite newer credentials.
 _STORE_GRANT: Final = """
     UPDATE integrations SET credentials = $4, credentials_expire_at = $5, grant_version = grant_version + 1,
            status = 'connected', error = NULL, refresh_lease = NULL, refresh_lease_until = NULL,
@@ -49,11 +50,11 @@ _FAIL_GRANT: Final = """
 
 @dataclass(frozen=True, slots=True)
 class SealedGrant:
-    """Credentials to store, and what the vendor said of them.
+    """Sealed credentials to store, with the data that the vendor sent with them.
 
     Attributes:
-        config: Settings that it named.
-        connected_at: Of a person's grant; None: it is refreshed.
+        config: Settings from the token response.
+        connected_at: When a member granted access. None for a refresh.
     """
 
     sealed: bytes = field(repr=False)
@@ -67,17 +68,17 @@ class SealedGrant:
 async def select_grant(
     db: Connection, workspace_id: UUID, integration_id: UUID, *, lock: bool = False
 ) -> StoredGrant | None:
-    """Returns the grant of a connection.
+    """Return the grant of a connection, or None.
 
     Args:
-        lock: Until the transaction ends.
+        lock: Whether to lock the row until the transaction ends.
     """
     row = await db.fetchrow(_SELECT_GRANT + (" FOR UPDATE" if lock else ""), workspace_id, integration_id)
     return None if row is None else StoredGrant(**row)
 
 
 async def select_workspace_grants(db: Connection, workspace_id: UUID) -> list[tuple[StoredGrant, str | None]]:
-    """Returns the OAuth grants of a workspace, with the accounts at the vendors. Needs platform scope."""
+    """Return the OAuth grants of a workspace with the names of the vendor accounts. Requires platform scope."""
     found = []
     for row in await db.fetch(_SELECT_GRANTS_OF_WORKSPACE, workspace_id):
         values = dict(row)
@@ -87,15 +88,17 @@ async def select_workspace_grants(db: Connection, workspace_id: UUID) -> list[tu
 
 
 async def take_lease(db: Connection, workspace_id: UUID, integration_id: UUID, lease_id: UUID, lease_s: float) -> None:
-    """Makes this flight the one that refreshes the grant; after `select_grant` with a lock found no other one."""
+    """Store the lease of a refresh. Call `select_grant` with a lock first to check that no other lease is active."""
     await db.execute(_TAKE_LEASE, workspace_id, integration_id, lease_id, lease_s)
 
 
 async def store_grant(
     db: Connection, workspace_id: UUID, integration_id: UUID, version: int, grant: SealedGrant
 ) -> bool:
-    """Replaces the credentials of this version and ends the lease. False: there are newer ones, or the connection is
-    gone."""
+    """Replace this version of the credentials and end the lease.
+
+    Returns False if newer credentials exist or the connection was removed.
+    """
     status = await db.execute(
         _STORE_GRANT,
         workspace_id,
@@ -112,17 +115,17 @@ async def store_grant(
 
 
 async def release_lease(db: Connection, workspace_id: UUID, integration_id: UUID, lease_id: UUID) -> None:
-    """Lets others refresh the grant."""
+    """Release the lease so that another process can refresh the grant."""
     await db.execute(_RELEASE_LEASE, workspace_id, integration_id, lease_id)
 
 
 async def fail_grant(db: Connection, workspace_id: UUID, integration_id: UUID, version: int, error: str) -> bool:
-    """Marks the connection as failed; the credentials stay. False: there are newer ones."""
+    """Set the connection's status to error and keep its credentials. Return False if newer credentials exist."""
     return bool(await db.execute(_FAIL_GRANT, workspace_id, integration_id, version, error) == "UPDATE 1")
 
 
 async def has_account(db: Connection, integration_type: str, account: str) -> bool:
-    """Returns whether any workspace is connected to this account at the vendor. Needs platform scope."""
+    """Return whether any workspace is connected to this account at the vendor. Requires platform scope."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM integrations WHERE integration_type = $1 AND account = $2 "
         "AND credentials IS NOT NULL)",
@@ -132,7 +135,7 @@ async def has_account(db: Connection, integration_type: str, account: str) -> bo
     return found
 
 
-# -- OAuth flows that are under way --
+# -- Open OAuth flows --
 
 _TAKE_STATE: Final = """
     UPDATE oauth_states SET used_at = $2
@@ -149,11 +152,11 @@ _TAKE_CONFIRMED: Final = """
 
 @dataclass(frozen=True, slots=True)
 class OAuthState:
-    """A flow.
+    """An open OAuth flow.
 
     Attributes:
-        verifier, credentials: Sealed.
-        credentials: None until the vendor granted some.
+        verifier: Sealed PKCE code verifier.
+        credentials: Sealed grant. None until the vendor has granted access.
     """
 
     id: UUID
@@ -166,7 +169,7 @@ class OAuthState:
 
 
 async def insert_state(db: Connection, state: OAuthState, state_hash: bytes, expires_at: datetime) -> None:
-    """Begins a flow."""
+    """Insert a new OAuth flow."""
     await db.execute(
         "INSERT INTO oauth_states (id, workspace_id, integration_id, user_id, state_hash, verifier, expires_at) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -181,9 +184,10 @@ async def insert_state(db: Connection, state: OAuthState, state_hash: bytes, exp
 
 
 async def take_state(db: Connection, state_hash: bytes, now: datetime) -> OAuthState | None:
-    """Returns the flow of a redirect, once.
+    """Consume the state of a redirect and return its flow.
 
-    None: it is unknown, expired or used. Needs platform scope, because the browser has no sign-in.
+    Returns None if the state is unknown, expired or already used. Requires platform scope, because the browser has no
+    session.
     """
     row = await db.fetchrow(_TAKE_STATE, state_hash, now)
     return None if row is None else OAuthState(**row)
@@ -192,7 +196,7 @@ async def take_state(db: Connection, state_hash: bytes, now: datetime) -> OAuthS
 async def store_pending(
     db: Connection, state_id: UUID, confirmation_hash: bytes, sealed: bytes, now: datetime, confirm_s: float
 ) -> bool:
-    """Stores what the vendor granted until it is confirmed. False: the flow is gone."""
+    """Store the vendor's grant until it is confirmed. Return False if the flow no longer exists."""
     status = await db.execute(
         "UPDATE oauth_states SET confirmation_hash = $2, credentials = $3, expires_at = $4 WHERE id = $1",
         state_id,
@@ -204,16 +208,16 @@ async def store_pending(
 
 
 async def take_confirmed(db: Connection, confirmation_hash: bytes, user_id: UUID, now: datetime) -> OAuthState | None:
-    """Returns the flow that this user may confirm, once.
+    """Consume and return the flow that this user may confirm.
 
-    None: there is none, it is expired, or someone else began it.
+    Returns None if the flow does not exist, is expired, or was started by another user.
     """
     row = await db.fetchrow(_TAKE_CONFIRMED, confirmation_hash, user_id, now)
     return None if row is None else OAuthState(**row)
 
 
 async def delete_expired_states(db: Connection, before: datetime, most: int) -> int:
-    """Deletes flows that expired, the oldest first; returns how many. Needs platform scope."""
+    """Delete expired flows, oldest first. Return the number of deleted rows. Requires platform scope."""
     status: str = await db.execute(
         "DELETE FROM oauth_states WHERE id IN "
         "(SELECT id FROM oauth_states WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",

@@ -1,4 +1,4 @@
-"""Grants of vendors: credentials as sealed values, states of OAuth flows, and the policy of both."""
+"""Grants of vendors: sealed credentials, signed states of OAuth flows, and their time limits."""
 
 import hmac
 import secrets
@@ -14,19 +14,19 @@ import msgspec
 from shared.secrets import Sealer, UnsealError
 
 ConnectionStatus = Literal["connecting", "connected", "error", "disconnected"]
-# Errors of a connection, which its owner sees.
+# Values of a connection's `error` field.
 GRANT_REFUSED: Final = "grant_refused"
 CREDENTIALS_UNREADABLE: Final = "credentials_unreadable"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredGrant:
-    """The credentials of a connection as they are stored.
+    """The stored credentials of a connection.
 
     Attributes:
-        sealed: None before the first were obtained.
-        version: Counts the credentials that were stored.
-        lease_until: A flight refreshes them until then at most.
+        sealed: None until the first credentials are obtained.
+        version: Number of times that credentials were stored.
+        lease_until: End of the lease of a running refresh.
     """
 
     integration_id: UUID
@@ -45,13 +45,13 @@ class GrantPolicy:
 
     Attributes:
         state_s: How long a member may take at the vendor.
-        confirm_s: How long the member may take to confirm the grant afterwards.
+        confirm_s: How long the member may then take to confirm the grant.
         early_s: An access token that expires within this time is refreshed before use.
-        request_s: Longest exchange with a vendor, as a whole.
-        lease_s: Longest refresh flight. Longer than `request_s`, so that a live process never loses its lease.
-        wait_s: Longest wait for the flight of another process.
-        poll_s: Time between two checks of another process's flight.
-        connections: Most connections of a workspace.
+        request_s: Longest exchange with a vendor, from start to end.
+        lease_s: Longest refresh. Longer than `request_s`, so that a live process never loses its lease.
+        wait_s: Longest wait for a refresh by another process.
+        poll_s: Time between two checks of another process's refresh.
+        connections: Maximum number of connections per workspace.
     """
 
     state_s: float = 600.0
@@ -65,12 +65,14 @@ class GrantPolicy:
 
     def __post_init__(self) -> None:
         if self.wait_s < self.lease_s:
-            raise ValueError("wait_s: at least lease_s, or a caller gives up before the lease of a dead process ends")
+            raise ValueError(
+                "wait_s: must be at least lease_s, or a caller gives up before a dead process's lease ends"
+            )
 
 
-# -- Credentials as sealed values: the tokens of a grant, an API key, or a webhook's signing secret --
+# -- Sealed credentials: tokens of a grant, an API key, or a webhook's signing secret --
 
-# Purposes that values are sealed with.
+# Purposes that are bound to the sealed values.
 CREDENTIALS_PURPOSE: Final = "integration credentials"
 VERIFIER_PURPOSE: Final = "oauth verifier"
 PENDING_PURPOSE: Final = "oauth grant to confirm"
@@ -80,8 +82,8 @@ class VendorCredentials(msgspec.Struct, frozen=True):
     """Credentials of a connection.
 
     Attributes:
-        access_token: What requests carry: the access token of OAuth, the API key, or the signing secret.
-        refresh_token: Empty if the vendor gave none.
+        access_token: The secret sent with requests: the OAuth access token, the API key, or the signing secret.
+        refresh_token: Empty if the vendor issued none.
     """
 
     access_token: str
@@ -92,11 +94,11 @@ class VendorCredentials(msgspec.Struct, frozen=True):
 
 
 class ObtainedGrant(msgspec.Struct, frozen=True):
-    """What a vendor granted.
+    """The result of a token request.
 
     Attributes:
-        fields: Of the token response; they become settings.
-        account: Whose grant it is.
+        fields: Values of the token response that become settings.
+        account: Name of the account at the vendor.
     """
 
     credentials: VendorCredentials
@@ -107,12 +109,12 @@ class ObtainedGrant(msgspec.Struct, frozen=True):
 
 
 def seal_credentials(sealer: Sealer, credentials: VendorCredentials) -> bytes:
-    """Sealed for storage."""
+    """Return the credentials sealed for storage."""
     return sealer.seal(msgspec.json.encode(credentials), CREDENTIALS_PURPOSE)
 
 
 def open_credentials(sealer: Sealer, sealed: bytes | None) -> VendorCredentials | None:
-    """Unseals credentials; None if there are none, or they cannot be unsealed."""
+    """Unseal credentials. Return None if there are none or they cannot be unsealed."""
     if sealed is None:
         return None
     try:
@@ -122,21 +124,21 @@ def open_credentials(sealer: Sealer, sealed: bytes | None) -> VendorCredentials 
 
 
 def seal_pending(sealer: Sealer, grant: ObtainedGrant) -> bytes:
-    """Returns a grant that waits for its confirmation, sealed."""
+    """Return an unconfirmed grant sealed for storage."""
     return sealer.seal(msgspec.json.encode(grant), PENDING_PURPOSE)
 
 
 def open_pending(sealer: Sealer, sealed: bytes) -> ObtainedGrant | None:
-    """Unseals a grant; None if it cannot be unsealed."""
+    """Unseal an unconfirmed grant. Return None if it cannot be unsealed."""
     try:
         return msgspec.json.decode(sealer.open(sealed, PENDING_PURPOSE), type=ObtainedGrant)
     except (UnsealError, msgspec.DecodeError):
         return None
 
 
-# -- The state of an OAuth flow: random and signed, so that a forged one costs no query --
+# -- States of OAuth flows: random and signed, so that a forged state is rejected without a query --
 
-# Purpose of the keys that states are signed with.
+# Purpose of the keys that sign states.
 STATE_PURPOSE: Final = "oauth state"
 _RANDOM_CHARACTERS = 43  # 32 bytes in base64url
 _SIGNATURE_CHARACTERS = 64
@@ -147,8 +149,8 @@ class NewState:
     """A new state.
 
     Attributes:
-        text: For the vendor.
-        hash: For the database.
+        text: Value for the vendor.
+        hash: Value for the database.
     """
 
     text: str = field(repr=False)
@@ -156,18 +158,18 @@ class NewState:
 
 
 class StateSigner:
-    """Signs with the first of the keys that are derived from the secret keys, and accepts any."""
+    """Signs states with the first secret key and accepts signatures of all secret keys."""
 
     def __init__(self, sealer: Sealer) -> None:
         self._keys: Sequence[bytes] = sealer.derive(STATE_PURPOSE)
 
     def new(self, integration_type: str) -> NewState:
-        """Returns a state for a flow at the vendor of this type."""
+        """Return a state for a flow at the vendor of this type."""
         random = secrets.token_urlsafe(32)
         return NewState(random + _sign(self._keys[0], random, integration_type), _hash(random))
 
     def check(self, text: str, integration_type: str) -> bytes | None:
-        """Returns the hash of a state that we signed for this type; None for any other text."""
+        """Return the hash of a state that was signed for this type. Return None for any other text."""
         random, signature = text[:_RANDOM_CHARACTERS], text[_RANDOM_CHARACTERS:]
         if len(signature) != _SIGNATURE_CHARACTERS or not text.isascii():
             return None

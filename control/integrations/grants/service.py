@@ -1,16 +1,16 @@
-"""Grants of vendors: obtained by OAuth flows of members, refreshed for requests, revoked at the end.
+"""Vendor grants: OAuth flows started by members, token refresh, and revocation.
 
-The vendor's redirect arrives in a browser without a session here, so any holder of a state can complete the flow. An
-attacker could begin a flow and get another person to grant it (RFC 6749, 10.12; RFC 9700, 4.7). So the grant of a
-redirect is stored apart, sealed, until the member who began the flow confirms it with a code that only the browser of
-the redirect got. An unconfirmed grant is deleted and not revoked: at vendors such as Google, a revocation would end all
-grants of the account.
+A redirect from the vendor arrives in a browser without a session, so anyone with a state can complete the flow. An
+attacker could start a flow and have another person grant access (RFC 6749, section 10.12; RFC 9700, section 4.7).
+The grant is therefore stored sealed and separate until the member who started the flow confirms it with a code. Only
+the browser that was redirected receives this code. An unconfirmed grant is deleted without revocation, because at
+vendors such as Google a revocation would end all grants of the account.
 
-An access token is refreshed by one flight per grant. The flight locks the grant's row, reads it again, and takes a
-lease on it; other processes wait for the token that the flight stores. Calls within a process share the flight, so that
-waiting takes no connections. A lease is longer than the longest exchange with the vendor, so that only a dead or
-stalled process loses its lease. If a stalled process continues, it can replace only the credentials that both flights
-began with; later credentials stay.
+Only one refresh per grant runs at a time. The refresh locks the grant's row, reads it again, and takes a lease; other
+processes wait for the stored token. Within a process, all callers share the refresh, so that waiting callers hold no
+database connections. A lease lasts longer than the longest exchange with the vendor, so only a dead or stalled process
+loses its lease. If a stalled process continues, it can replace only the version of the credentials that it read; later
+credentials stay.
 """
 
 import asyncio
@@ -65,10 +65,10 @@ log = structlog.get_logger()
 
 
 class TypeAccounts:
-    """The platform's accounts as an OAuth client of the vendors.
+    """The platform's OAuth client accounts at the vendors.
 
     Args:
-        public_url: Where vendors' redirects reach this API.
+        public_url: Public address of this API, used for redirects.
     """
 
     def __init__(self, sealer: Sealer, public_url: str) -> None:
@@ -76,8 +76,7 @@ class TypeAccounts:
         self._public_url = public_url.rstrip("/")
 
     async def get(self, db: Connection, integration_type: str) -> OAuthClientAccount:
-        """Returns the account. Raises Conflict (code type_not_ready) for a type without OAuth or without a client
-        id."""
+        """Return the account. Raises Conflict (code type_not_ready) if the type has no OAuth config or no client id."""
         found = await types_queries.select_type(db, integration_type)
         config = None if found is None else parse_type_config(found.config, found.auth_type).oauth
         if config is None or not config.client_id:
@@ -86,13 +85,13 @@ class TypeAccounts:
         return OAuthClientAccount(config, self.redirect_uri(integration_type), secret)
 
     def redirect_uri(self, integration_type: str) -> str:
-        """Returns the redirect address, which must be registered at the vendor."""
+        """Return the redirect address, which must be registered at the vendor."""
         return f"{self._public_url}/integrations/oauth/callback/{integration_type}"
 
 
-# -- Obtained: OAuth flows of members --
+# -- Obtaining grants: OAuth flows --
 
-# Why a flow failed, for the page that the redirect leads to.
+# Reasons why a flow failed, for the page that the browser is redirected to.
 STATE_INVALID: Final = "state_invalid"
 ACCESS_DENIED: Final = "access_denied"
 VENDOR_REFUSED: Final = "vendor_refused"
@@ -111,7 +110,7 @@ class RedirectParameters:
 
 @dataclass(frozen=True, slots=True)
 class TakenFlow:
-    """A flow whose redirect arrived, with the data for the exchange of the code."""
+    """A flow whose redirect has arrived, with the data for exchanging the code."""
 
     state: OAuthState
     client: OAuthClientAccount
@@ -124,8 +123,8 @@ class FlowOutcome:
     """The outcome of a flow.
 
     Attributes:
-        error: Empty if access was granted; then `confirmation` has the code.
-        state: None if the redirect belongs to no flow.
+        error: Empty if access was granted. Then `confirmation` contains the code.
+        state: None if the redirect does not belong to a known flow.
     """
 
     error: str = ""
@@ -144,7 +143,10 @@ class OAuthFlows:
         self, db: Connection, workspace_id: UUID, integration_id: UUID, integration_type: str, user_id: UUID,
         now: datetime,
     ) -> str:  # fmt: skip
-        """Returns the address at the vendor where the member grants access. Raises Conflict (code type_not_ready)."""
+        """Start a flow and return the vendor's address where the member grants access.
+
+        Raises Conflict (code type_not_ready).
+        """
         client = await self._accounts.get(db, integration_type)
         state, verifier = self._signer.new(integration_type), new_verifier()
         sealed = self._accounts.sealer.seal(verifier.encode(), VERIFIER_PURPOSE)
@@ -155,7 +157,7 @@ class OAuthFlows:
     async def take(
         self, db: Connection, integration_type: str, redirect: RedirectParameters, now: datetime
     ) -> TakenFlow | FlowOutcome:
-        """Deletes the state, whether the redirect reports success or not. In platform scope."""
+        """Consume the state of a redirect, whether it reports success or an error. Requires platform scope."""
         state_hash = self._signer.check(redirect.state, integration_type)
         state = None if state_hash is None else await queries.take_state(db, state_hash, now)
         if state is None or state.integration_type != integration_type:
@@ -165,14 +167,14 @@ class OAuthFlows:
         try:
             verifier = self._accounts.sealer.open(state.verifier, VERIFIER_PURPOSE).decode()
             client = await self._accounts.get(db, integration_type)
-        except UnsealError:  # the settings no longer hold its key
+        except UnsealError:  # the settings no longer contain the sealing key
             return FlowOutcome(STATE_INVALID, state)
-        except Conflict:  # the staff removed the client id meanwhile
+        except Conflict:  # staff removed the client id during the flow
             return FlowOutcome(VENDOR_REFUSED, state)
         return TakenFlow(state, client, redirect.code, verifier)
 
     async def exchange(self, flow: TakenFlow, now: datetime) -> ObtainedGrant | FlowOutcome:
-        """Exchanges the code for tokens at the vendor. Call it without a connection to the database."""
+        """Exchange the code for tokens at the vendor. Call this method without a database connection."""
         owner = str(flow.state.workspace_id)
         try:
             grant = await self._requests.exchange_code(flow.client, flow.code, flow.verifier, now, owner)
@@ -183,7 +185,7 @@ class OAuthFlows:
         return await self._with_account(flow, grant)
 
     async def keep(self, db: Connection, flow: TakenFlow, grant: ObtainedGrant, now: datetime) -> FlowOutcome:
-        """Stores a grant until it is confirmed. In platform scope."""
+        """Store a grant until it is confirmed. Requires platform scope."""
         confirmation = new_token()
         sealed = seal_pending(self._accounts.sealer, grant)
         kept = await queries.store_pending(db, flow.state.id, confirmation.hash, sealed, now, self._policy.confirm_s)
@@ -192,9 +194,9 @@ class OAuthFlows:
         return FlowOutcome(state=flow.state, confirmation=confirmation.text)
 
     async def confirm(self, db: Connection, confirmation: str, user_id: UUID, now: datetime) -> OAuthState:
-        """Stores a confirmed grant as the grant of its connection.
+        """Store a confirmed grant as the grant of its connection.
 
-        Raises NotFound (code confirmation_not_found), also for another user than the one who began the flow.
+        Raises NotFound (code confirmation_not_found), also if another user started the flow.
         """
         state = await queries.take_confirmed(db, token_hash(confirmation), user_id, now)
         grant = None if state is None else open_pending(self._accounts.sealer, state.credentials or b"")
@@ -202,14 +204,14 @@ class OAuthFlows:
         if state is not None:
             stored = await queries.select_grant(db, state.workspace_id, state.integration_id, lock=True)
         if state is None or grant is None or stored is None:
-            raise NotFound("There is nothing that you could confirm with this code.", code="confirmation_not_found")
+            raise NotFound("No grant can be confirmed with this code.", code="confirmation_not_found")
         await queries.store_grant(
             db, state.workspace_id, state.integration_id, stored.version, self._sealed(grant, now)
         )
         return state
 
     async def _with_account(self, flow: TakenFlow, grant: ObtainedGrant) -> ObtainedGrant:
-        """Returns the grant with the name of its account. The name is a help for people, so a failure is ignored."""
+        """Return the grant with the name of its account. Failures are ignored, because the name is only informative."""
         try:
             account = await self._requests.find_account(
                 flow.client.config, grant.credentials.access_token, str(flow.state.workspace_id)
@@ -223,17 +225,17 @@ class OAuthFlows:
         return SealedGrant(sealed, grant.expires_at, grant.scopes, grant.fields, grant.account, connected_at=now)
 
 
-# -- Used: access tokens, refreshed by one flight per grant --
+# -- Using grants: access tokens with a shared refresh --
 
 T = TypeVar("T")
-# Attempts to store a new grant: if the vendor rotates refresh tokens, the previous token is no longer valid.
+# Attempts to store a new grant. Losing it would be fatal if the vendor has invalidated the previous refresh token.
 _STORE_TRIES: Final = 5
 _STORE_WAIT_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshFlight:
-    """A lease, and the grant that it refreshes."""
+    """A running refresh: the lease and the grant that is refreshed."""
 
     lease_id: UUID
     grant: StoredGrant
@@ -242,10 +244,10 @@ class RefreshFlight:
 
 
 class Connections:
-    """Implements GrantedAccess. One instance per process shares its flights.
+    """Implements GrantedAccess. Use one instance per process, because callers of an instance share running refreshes.
 
     Args:
-        pool: Of transactions of its own.
+        pool: Database pool. Each method opens its own transactions.
     """
 
     def __init__(
@@ -271,14 +273,15 @@ class Connections:
             flight = asyncio.create_task(self._refresh(workspace_id, integration_id, refused))
             self._flights[integration_id] = flight
             flight.add_done_callback(lambda done: self._land(integration_id, done))
-        # A caller that is canceled, because its call ended, must not cancel the flight of the others.
+        # A caller is canceled when its call ends. This must not cancel the refresh for other callers.
         return await asyncio.shield(flight)
 
     async def close(self) -> None:
-        """Waits for the flights before the loop ends and cancels them.
+        """Wait for running refreshes, then cancel those that remain.
 
-        If the vendor rotates refresh tokens, a canceled flight would lose the new token, and the old one is no longer
-        valid.
+        Waiting matters if the vendor rotates refresh tokens: a canceled refresh loses the new token, and the old token
+        is no
+        longer valid.
         """
         if self._flights:
             await asyncio.wait(list(self._flights.values()), timeout=self._policy.lease_s)
@@ -286,7 +289,7 @@ class Connections:
     def _land(self, integration_id: UUID, flight: asyncio.Task[str]) -> None:
         self._flights.pop(integration_id, None)
         if not flight.cancelled():
-            flight.exception()  # retrieved here, because all callers may have been canceled
+            flight.exception()  # retrieve the exception, because all callers may have been canceled
 
     async def _refresh(self, workspace_id: UUID, integration_id: UUID, refused: str) -> str:
         deadline = asyncio.get_running_loop().time() + self._policy.wait_s
@@ -298,14 +301,16 @@ class Connections:
                 case RefreshFlight():
                     return await self._fly(found)
             if asyncio.get_running_loop().time() >= deadline:
-                raise Unavailable("Somebody else refreshes this connection; try again.", code="vendor_away")
+                raise Unavailable("Another process is refreshing this connection. Try again.", code="vendor_away")
             await asyncio.sleep(self._policy.poll_s)
 
     async def _claim(
         self, db: Connection, workspace_id: UUID, integration_id: UUID, refused: str
     ) -> str | RefreshFlight | None:
-        """Returns, under the row's lock, the token if it was refreshed meanwhile, or a new flight; None while another
-        process refreshes it."""
+        """Return the token if it was refreshed meanwhile, or start a refresh. Locks the row.
+
+        Returns None while another process refreshes the token.
+        """
         grant = await self._require(db, workspace_id, integration_id, lock=True)
         credentials = self._open(grant)
         if not self._is_due(grant, credentials, refused):
@@ -340,7 +345,7 @@ class Connections:
         return self._open(newest).access_token
 
     async def _store(self, flight: RefreshFlight, obtained: ObtainedGrant) -> bool:
-        """Stores the new grant, before any request uses it. Returns whether it replaced the grant of the flight."""
+        """Store the new grant before a request uses it. Return whether it replaced the previous grant."""
         grant, sealed = flight.grant, seal_credentials(self._accounts.sealer, obtained.credentials)
         new = SealedGrant(sealed, obtained.expires_at, obtained.scopes, obtained.fields)
 
@@ -356,8 +361,9 @@ class Connections:
         return await self._read(grant.workspace_id, store)
 
     async def _fail(self, flight: RefreshFlight) -> str:
-        """Handles a refused refresh token. The connection has failed, unless another process stored a newer grant
-        meanwhile."""
+        """Set the connection's status to error after a refused refresh token, unless a newer grant was stored
+        meanwhile.
+        """
         grant = flight.grant
         failed = await self._read(
             grant.workspace_id,
@@ -371,7 +377,7 @@ class Connections:
         return self._open(newest).access_token
 
     async def _give_up(self, flight: RefreshFlight, error: Exception) -> str:
-        """Returns the old token while it is valid, because only the vendor has failed, and perhaps not the grant."""
+        """Return the old token while it is valid. The grant may still be intact if only the vendor is unavailable."""
         await self._release(flight)
         log.warning("grant.refresh_failed", integration_type=flight.grant.integration_type, error=str(error))
         expires_at = flight.grant.expires_at
@@ -395,7 +401,7 @@ class Connections:
         return grant
 
     def _open(self, grant: StoredGrant) -> VendorCredentials:
-        """Unseals the credentials. Raises Conflict (code integration_not_connected)."""
+        """Unseal the credentials. Raises Conflict (code integration_not_connected)."""
         credentials = open_credentials(self._accounts.sealer, grant.sealed)
         if grant.status != "connected" or credentials is None:
             reason = CREDENTIALS_UNREADABLE if grant.status == "connected" else grant.status
@@ -403,7 +409,7 @@ class Connections:
         return credentials
 
     def _is_due(self, grant: StoredGrant, credentials: VendorCredentials, refused: str) -> bool:
-        """Returns whether the token must be refreshed, and can be."""
+        """Return whether the token is due for a refresh and has a refresh token."""
         if not credentials.refresh_token:
             return False
         if refused:
@@ -419,17 +425,17 @@ class Connections:
         return await in_transaction(self._pool, within)
 
 
-# -- Revoked, by a job --
+# -- Revoking grants: a job --
 
 REVOKE_GRANT: Final = "integrations.revoke_grant"
 
 
 class RevokeGrantJob(msgspec.Struct, frozen=True):
-    """Payload of the job.
+    """Payload of the job that revokes a grant.
 
     Attributes:
-        sealed: The credentials.
-        account: Whose grant it was, if the vendor named it.
+        sealed: The sealed credentials.
+        account: Name of the account at the vendor. None if the vendor did not report it.
     """
 
     integration_type: str
@@ -439,30 +445,33 @@ class RevokeGrantJob(msgspec.Struct, frozen=True):
 
 
 async def enqueue_revocation(db: Connection, grant: StoredGrant, account: str | None) -> None:
-    """Enqueues the revocation of a grant, if there is one. Call it in the transaction that removes the grant."""
+    """Enqueue the revocation of a grant, if there is a grant. Call it in the transaction that removes the grant."""
     if grant.sealed is not None:
         job = RevokeGrantJob(grant.integration_type, grant.workspace_id, grant.sealed, account)
         await enqueue(db, REVOKE_GRANT, msgspec.json.encode(job))
 
 
 async def enqueue_workspace_revocations(db: Connection, workspace_id: UUID) -> None:
-    """As `enqueue_revocation` for all grants of a workspace that is purged. Needs platform scope."""
+    """Enqueue the revocation of all grants of a workspace before it is purged. Requires platform scope."""
     for grant, account in await queries.select_workspace_grants(db, workspace_id):
         await enqueue_revocation(db, grant, account)
 
 
 class GrantRevocation:
-    """Handles the job.
+    """Handles the job `integrations.revoke_grant`.
 
     Args:
-        pool: Of transactions of its own.
+        pool: Database pool. Each method opens its own transactions.
     """
 
     def __init__(self, pool: Pool, accounts: TypeAccounts, requests: OAuthRequests) -> None:
         self._pool, self._accounts, self._requests = pool, accounts, requests
 
     async def run(self, payload: bytes) -> None:
-        """Revokes a grant. Raises JobFailed; permanently if the vendor refuses, or the credentials cannot be opened."""
+        """Revoke a grant.
+
+        Raises JobFailed. The failure is permanent if the vendor refuses or the credentials cannot be unsealed.
+        """
         job = decode_payload(payload, RevokeGrantJob)
         credentials = open_credentials(self._accounts.sealer, job.sealed)
         if credentials is None:
@@ -481,8 +490,10 @@ class GrantRevocation:
             raise JobFailed(str(error), is_permanent=True) from None
 
     async def _client(self, db: Connection, job: RevokeGrantJob) -> OAuthClientAccount | None:
-        """Returns the account; None while another connection has a grant of it: at vendors such as Google, the
-        revocation of one token ends all grants of the account."""
+        """Return the OAuth client, or None if another connection has a grant of this account.
+
+        At vendors such as Google, revoking one token ends all grants of the account.
+        """
         await enter_platform(db)
         if job.account is not None and await queries.has_account(db, job.integration_type, job.account):
             return None

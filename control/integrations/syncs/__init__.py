@@ -1,1 +1,1 @@
-"""Syncs, which copy vendors' records page by page."""
+"""Syncs, which copy a vendor's records page by page."""

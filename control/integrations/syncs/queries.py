@@ -1,4 +1,4 @@
-"""SQL for syncs: their log, where they continue, and the lease of the worker that runs them."""
+"""SQL for syncs: their log, their positions, and the leases of the workers that run them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 from control.integrations.syncs.rules import SyncLog, SyncPosition
 
-# -- The log, for members --
+# -- The sync log, as members see it --
 
 _LOG_COLUMNS: Final = """
     l.id, l.integration_id, l.sync_type, l.status, l.records_synced, l.progress, l.counts, l.error, l.started_at,
@@ -25,7 +25,7 @@ _LOG_ORDER: Final = Keyset(
 
 
 async def select_logs(db: Connection, workspace_id: UUID, integration_id: UUID, page: PageRequest) -> ListPage[SyncLog]:
-    """Returns a page of the log, newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of the sync log, newest first. Raises Invalid (code cursor_unknown)."""
     scope = (workspace_id, integration_id)
     clause = await _LOG_ORDER.make_clause(db, page, scope, scope)
     rows = await db.fetch(
@@ -37,7 +37,7 @@ async def select_logs(db: Connection, workspace_id: UUID, integration_id: UUID, 
 
 
 async def count_logs(db: Connection, workspace_id: UUID, integration_id: UUID) -> int:
-    """Returns the total of `select_logs`."""
+    """Count the log entries of a connection."""
     found: int = await db.fetchval(
         "SELECT count(*) FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2",
         workspace_id,
@@ -47,7 +47,7 @@ async def count_logs(db: Connection, workspace_id: UUID, integration_id: UUID) -
 
 
 async def select_open_log(db: Connection, workspace_id: UUID, integration_id: UUID) -> UUID:
-    """Returns the oldest sync that waits or runs, of a connection that has one."""
+    """Return the id of the connection's oldest queued or running sync. The connection must have an open sync."""
     found: UUID = await db.fetchval(
         "SELECT id FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2 "
         "AND status IN ('queued', 'running') ORDER BY started_at, id LIMIT 1",
@@ -57,7 +57,7 @@ async def select_open_log(db: Connection, workspace_id: UUID, integration_id: UU
     return found
 
 
-# -- Open syncs, and the lease of the worker that runs them --
+# -- Open syncs and worker leases --
 
 _INSERT_SYNC_LOG: Final = """
     INSERT INTO integration_sync_logs (id, integration_id, workspace_id, sync_type, status, started_at)
@@ -83,7 +83,7 @@ _RESTART: Final = """
     UPDATE integration_syncs SET positions = '{}', lease = NULL, lease_until = NULL
     WHERE workspace_id = $1 AND integration_id = $2
 """
-# Also proves that the lease is still ours; otherwise the whole page is rolled back.
+# Updates no row if the lease was lost. Then the whole page is rolled back.
 _SAVE_POSITION: Final = """
     UPDATE integration_syncs SET positions = positions || jsonb_build_object($4::text, $5::jsonb),
            lease_until = clock_timestamp() + $6 * interval '1 second'
@@ -109,10 +109,10 @@ _MARK_SYNCED: Final = "UPDATE integrations SET last_sync_at = $3 WHERE workspace
 
 @dataclass(frozen=True, slots=True)
 class OpenSync:
-    """A sync that waits or runs.
+    """A queued or running sync.
 
     Attributes:
-        sync_type: The name of its declaration.
+        sync_type: Name of the sync in the type's declaration.
     """
 
     log_id: UUID
@@ -121,7 +121,7 @@ class OpenSync:
 
 @dataclass(frozen=True, slots=True)
 class SyncLease:
-    """A worker's right to run a connection's syncs."""
+    """A worker's exclusive right to run a connection's syncs."""
 
     workspace_id: UUID
     integration_id: UUID
@@ -132,12 +132,12 @@ class SyncLease:
 async def insert_sync_log(
     db: Connection, log_id: UUID, workspace_id: UUID, integration_id: UUID, sync_type: str, now: datetime
 ) -> None:
-    """Inserts a sync into the log, unless one of its kind waits or runs."""
+    """Insert a queued sync into the log, unless a sync of this type is already queued or running."""
     await db.execute(_INSERT_SYNC_LOG, log_id, integration_id, workspace_id, sync_type, now)
 
 
 async def has_delayed_sync(db: Connection, workspace_id: UUID, integration_id: UUID, now: datetime) -> bool:
-    """Returns whether an open sync continues only at a later time."""
+    """Return whether an open sync is waiting for a later time."""
     delayed: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM integration_sync_logs WHERE workspace_id = $1 AND integration_id = $2 "
         "AND status IN ('queued', 'running') AND (progress->>'continues_at')::timestamptz > $3)",
@@ -149,24 +149,26 @@ async def has_delayed_sync(db: Connection, workspace_id: UUID, integration_id: U
 
 
 async def select_open_syncs(db: Connection, workspace_id: UUID, integration_id: UUID) -> list[OpenSync]:
-    """Returns a connection's syncs that wait or run, the oldest first."""
+    """Return a connection's queued and running syncs, oldest first."""
     rows = await db.fetch(_SELECT_OPEN, workspace_id, integration_id)
     return [OpenSync(**row) for row in rows]
 
 
 async def take_lease(db: Connection, lease: SyncLease) -> dict[str, SyncPosition] | None:
-    """Returns the positions of a connection's syncs; None while another worker runs them."""
+    """Take the lease and return the positions of the connection's syncs. Return None if another worker has the
+    lease.
+    """
     positions = await db.fetchval(_TAKE_LEASE, lease.workspace_id, lease.integration_id, lease.lease, lease.seconds)
     return None if positions is None else msgspec.convert(positions, dict[str, SyncPosition])
 
 
 async def release_lease(db: Connection, lease: SyncLease) -> None:
-    """Lets other workers run them."""
+    """Release the lease so that other workers can run the syncs."""
     await db.execute(_RELEASE_LEASE, lease.workspace_id, lease.integration_id, lease.lease)
 
 
 async def save_position(db: Connection, lease: SyncLease, sync_type: str, position: SyncPosition) -> bool:
-    """Stores where a sync continues, and renews the lease; False when it is lost."""
+    """Store a sync's position and renew the lease. Return False if the lease was lost."""
     status = await db.execute(
         _SAVE_POSITION, lease.workspace_id, lease.integration_id, lease.lease, sync_type, msgspec.to_builtins(position),
         lease.seconds,
@@ -175,42 +177,42 @@ async def save_position(db: Connection, lease: SyncLease, sync_type: str, positi
 
 
 async def restart_syncs(db: Connection, workspace_id: UUID, integration_id: UUID) -> None:
-    """Restarts all syncs of a connection from the beginning. A worker that runs one of them loses its lease."""
+    """Reset all syncs of a connection to the beginning. A worker that is running one of them loses its lease."""
     await db.execute(_RESTART, workspace_id, integration_id)
 
 
 async def add_counts(
     db: Connection, workspace_id: UUID, log_id: UUID | None, progress: Mapping[str, Any], counts: Mapping[str, int]
 ) -> None:
-    """Adds a page's records to the log.
+    """Add a page's records to the log.
 
     Args:
-        counts: Created, updated, deleted, skipped.
+        counts: Numbers of created, updated, deleted and skipped records.
     """
     synced = counts["created"] + counts["updated"] + counts["deleted"]
     await db.execute(_ADD_COUNTS, workspace_id, log_id, dict(progress), synced, dict(counts))
 
 
 async def end_log(db: Connection, workspace_id: UUID, log_id: UUID | None, error: str | None, now: datetime) -> None:
-    """Ends a sync.
+    """Store the end of a sync.
 
     Args:
-        error: A code; None when it succeeded.
+        error: Error code. None if the sync succeeded.
     """
     await db.execute(_END_LOG, workspace_id, log_id, "failed" if error else "succeeded", error, now)
 
 
 async def delay_log(db: Connection, workspace_id: UUID, log_id: UUID | None, error: str, until: datetime) -> None:
-    """Stores why a sync waits, and until when."""
+    """Store the reason for a sync's wait and the time when the sync continues."""
     await db.execute(_DELAY_LOG, workspace_id, log_id, error, until.isoformat())
 
 
 async def mark_synced(db: Connection, workspace_id: UUID, integration_id: UUID, at: datetime) -> None:
-    """Stores when a sync succeeded."""
+    """Store the time of a successful sync."""
     await db.execute(_MARK_SYNCED, workspace_id, integration_id, at)
 
 
-# -- Of all workspaces, in platform scope --
+# -- Queries across workspaces, in platform scope --
 
 _SELECT_DUE: Final = """
     SELECT i.workspace_id, i.id
@@ -240,17 +242,26 @@ _DELETE_OLD_LOGS: Final = """
 async def select_due_connections(
     db: Connection, now: datetime, every: timedelta, limit: int
 ) -> list[tuple[UUID, UUID]]:
-    """Workspace and id of connections whose last sync is older than `every`. In platform scope."""
+    """Return workspace id and connection id of connections whose last sync is older than `every`.
+
+    Requires platform scope.
+    """
     return [(row["workspace_id"], row["id"]) for row in await db.fetch(_SELECT_DUE, now - every, limit)]
 
 
 async def select_abandoned_syncs(db: Connection, before: datetime, limit: int) -> list[tuple[UUID, UUID]]:
-    """Returns workspace and connection of open syncs that no worker has run since then. In platform scope."""
+    """Return workspace id and connection id of open syncs that no worker has run since `before`.
+
+    Requires platform scope.
+    """
     rows = await db.fetch(_SELECT_ABANDONED, before, limit)
     return [(row["workspace_id"], row["integration_id"]) for row in rows]
 
 
 async def delete_old_logs(db: Connection, before: datetime, limit: int) -> int:
-    """Deletes up to `limit` ended syncs that began earlier, the oldest first; returns how many. In platform scope."""
+    """Delete up to `limit` ended syncs that started before `before`, oldest first. Return the number of deleted rows.
+
+    Requires platform scope.
+    """
     status = await db.execute(_DELETE_OLD_LOGS, before, limit)
     return int(status.split()[-1])

@@ -1,4 +1,4 @@
-"""Where a sync continues: the next page of the one that runs, and where the next one begins. Pure functions."""
+"""Positions of syncs: the next page of a running sync and the starting point of the next sync. Pure functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,11 +19,12 @@ SyncStatus = Literal["queued", "running", "succeeded", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class SyncLog:
-    """One sync.
+    """A log entry of a sync.
 
     Attributes:
-        sync_type: The name of the declaration.
-        progress, counts: Numbers of records by outcome.
+        sync_type: Name of the sync in the type's declaration.
+        progress: Numbers that show how far the sync has come.
+        counts: Numbers of records by outcome.
     """
 
     id: UUID
@@ -38,9 +39,9 @@ class SyncLog:
     ended_at: datetime | None
 
 
-# Overlap of two syncs at vendors without a cursor of changes, because their search may lag behind.
+# Overlap between two syncs at vendors without change cursors, because the vendor's search index may lag behind.
 OVERLAP: Final = timedelta(minutes=5)
-# Interval of full syncs, because changes do not report every deletion.
+# Interval of full syncs. They are needed because incremental syncs do not report every deletion.
 FULL_EVERY: Final = timedelta(hours=24)
 MAX_PAGES: Final = 10_000
 MAX_CURSOR_CHARACTERS: Final = 4_000
@@ -51,14 +52,14 @@ class SyncPosition(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a sync of a connection continues.
 
     Attributes:
-        log_id: Log of the sync that runs; None if none runs.
-        is_full: Whether it copies everything.
-        began: When it began.
-        cursor: Cursor of its next page.
-        page: Number of its next page.
-        since: Where the next incremental sync begins: a cursor of the vendor, or a time.
+        log_id: Log entry of the running sync. None if no sync is running.
+        is_full: Whether the running sync copies everything.
+        began: When the running sync began.
+        cursor: Cursor of the next page.
+        page: Number of the next page.
+        since: Where the next incremental sync begins: a vendor's cursor, or a time.
         full_at: When the last full sync began.
-        failures: Failures in a row.
+        failures: Number of consecutive failures.
     """
 
     log_id: UUID | None = None
@@ -72,7 +73,7 @@ class SyncPosition(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def begin_sync(position: SyncPosition, declaration: SyncDeclaration, log_id: UUID, now: datetime) -> SyncPosition:
-    """Returns the first page of a sync; the same position if this sync runs already."""
+    """Return the position of a sync's first page. Return the position unchanged if this sync is already running."""
     if position.log_id == log_id:
         return position
     is_due = now - position.full_at >= FULL_EVERY
@@ -83,14 +84,14 @@ def begin_sync(position: SyncPosition, declaration: SyncDeclaration, log_id: UUI
 
 
 def restart_in_full(position: SyncPosition, now: datetime) -> SyncPosition:
-    """Returns the same sync from its beginning, of everything: the vendor no longer knows where it was."""
+    """Return the position for repeating the running sync in full, because the vendor no longer accepts its cursor."""
     return SyncPosition(log_id=position.log_id, began=now)
 
 
 def make_page_request(
     connection: ActiveConnection, declaration: SyncDeclaration, position: SyncPosition, token: str
 ) -> VendorRequest:
-    """Returns the request of the next page. Raises Invalid."""
+    """Return the request for the next page. Raises Invalid."""
     pagination, config = declaration.pagination, connection.type_config
     if pagination.kind == "link" and position.cursor:
         return authorize_link(config, position.cursor, token)
@@ -107,17 +108,17 @@ def make_page_request(
 
 
 def page_values(connection: ActiveConnection, declaration: SyncDeclaration, position: SyncPosition) -> Values:
-    """Returns the values of the placeholders of a page."""
+    """Return the placeholder values for a page request."""
     since = _since(declaration.incremental, position)
     return {"config": connection.settings, "cursor": position.cursor or None, "since": since or None}
 
 
 @dataclass(frozen=True, slots=True)
 class SyncPage:
-    """A page that was read.
+    """A page received from the vendor.
 
     Attributes:
-        url: Of its request.
+        url: Address of the page's request.
     """
 
     url: str
@@ -126,22 +127,26 @@ class SyncPage:
 
 
 def advance(declaration: SyncDeclaration, position: SyncPosition, page: SyncPage) -> SyncPosition | None:
-    """Returns the position of the next page; None after the last one: then `end_sync` is next. Raises VendorFailure
-    (unreadable) for a cursor that does not advance, or cannot be stored."""
+    """Return the position of the next page, or None after the last page. Then call `end_sync`.
+
+    Raises VendorFailure (unreadable) if the cursor does not advance or cannot be stored.
+    """
     document = page.answer.json()
     cursor = _next_cursor(declaration, position, page, document)
     if not cursor:
         return None
     if cursor == position.cursor or position.page >= MAX_PAGES or len(cursor) > MAX_CURSOR_CHARACTERS:
         raise VendorFailure("unreadable", "the pages do not end")
-    if not cursor.isprintable():  # PostgreSQL stores no NUL, and no half of a surrogate pair
-        raise VendorFailure("unreadable", "the cursor of the next page is no line of text")
+    if not cursor.isprintable():  # PostgreSQL stores neither NUL characters nor lone surrogates
+        raise VendorFailure("unreadable", "the cursor of the next page is not a line of text")
     return msgspec.structs.replace(position, cursor=cursor, page=position.page + 1, failures=0)
 
 
 def end_sync(declaration: SyncDeclaration, position: SyncPosition, page: SyncPage) -> SyncPosition:
-    """Returns the position after the last page. Without a cursor of changes that can be stored, the next sync copies
-    everything."""
+    """Return the position after the last page.
+
+    The next sync copies everything if the vendor sent no change cursor or the cursor cannot be stored.
+    """
     since = ""
     incremental = declaration.incremental
     if incremental is not None and incremental.source:
@@ -154,12 +159,12 @@ def end_sync(declaration: SyncDeclaration, position: SyncPosition, page: SyncPag
 
 
 def _next_cursor(declaration: SyncDeclaration, position: SyncPosition, page: SyncPage, document: Any) -> str:
-    """Empty after the last page."""
+    """Return the cursor of the next page. Empty after the last page."""
     pagination = declaration.pagination
     if pagination.kind == "none":
         return ""
     found = find_value(document, pagination.next) if pagination.next else None
-    if pagination.kind == "page":  # `next`, if declared, says whether there is another page
+    if pagination.kind == "page":  # `next`, if declared, shows whether another page exists
         return str(position.page + 1) if page.records and (found or not pagination.next) else ""
     if pagination.kind == "link":
         link = _text(found) or _link_of(page.answer.headers.get("link", ""))
@@ -171,13 +176,13 @@ def _join(url: str, link: str) -> str:
     try:
         return urljoin(url, link)
     except ValueError:
-        raise VendorFailure("unreadable", "the link to the next page is no address") from None
+        raise VendorFailure("unreadable", "the link to the next page is not an address") from None
 
 
 def _fits(incremental: Incremental | None, since: str) -> bool:
-    """Returns whether changes since then can be requested.
+    """Return whether `since` matches the declaration, so that an incremental sync is possible.
 
-    The staff may have changed the declaration from cursors to times.
+    Staff may have changed the declaration from cursors to times.
     """
     if incremental is None or incremental.source:
         return incremental is not None
@@ -188,7 +193,7 @@ def _fits(incremental: Incremental | None, since: str) -> bool:
 
 
 def _link_of(header: str) -> str:
-    """Returns the address of the relation `next` (RFC 8288)."""
+    """Return the URL with the relation `next` from a Link header (RFC 8288)."""
     for part in header.split(","):
         address, _, parameters = part.partition(";")
         if 'rel="next"' in parameters.replace(" ", "") or "rel=next" in parameters.replace(" ", ""):
@@ -197,7 +202,7 @@ def _link_of(header: str) -> str:
 
 
 def _since(incremental: Incremental | None, position: SyncPosition) -> str:
-    """Returns the value of `{{since}}`. In a full sync by times, the earliest time."""
+    """Return the value of `{{since}}`. In a full sync by time, this is the earliest possible time."""
     if incremental is None or incremental.source:
         return "" if position.is_full else position.since
     moment = _EPOCH if position.is_full or not position.since else datetime.fromisoformat(position.since)

@@ -1,4 +1,4 @@
-"""Begins syncs: on request, and when their last one is older than the interval."""
+"""Start syncs on request and at regular intervals."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,10 +16,10 @@ from shared.errors import Conflict
 from shared.ids import new_id
 
 SYNC_INTEGRATION: Final = "integrations.sync"
-# After their end. No one asks for older ones, and they name people.
+# Time after the end. Older entries are not needed and contain personal data.
 APPOINTMENTS_KEPT: Final = timedelta(days=90)
 LOGS_KEPT: Final = timedelta(days=90)
-# Longer than a worker's lease and the queue's longest wait for a dead one.
+# Longer than a worker's lease and longer than the queue waits before it retries the job of a dead worker.
 _ABANDONED: Final = timedelta(minutes=10)
 
 
@@ -36,13 +36,13 @@ class SyncPolicy:
 
     Attributes:
         every: Time between two syncs of a connection.
-        lease_s: A worker that does not report for this long counts as dead. Longer than a request to a vendor.
-        attempts: Failures in a row after which a sync has failed.
-        first_wait_s: Wait after the first failure. The wait doubles.
+        lease_s: A worker without progress for this long counts as dead. Longer than a request to a vendor.
+        attempts: Number of consecutive failures after which a sync fails.
+        first_wait_s: Wait after the first failure. The wait doubles with each failure.
         max_wait_s: Longest wait after a failure.
-        pages: Most pages of one run of the job; then other jobs have their turn.
+        pages: Maximum number of pages per run of the job, so that other jobs get their turn.
         run_s: Longest run of the job.
-        records: Most stored contacts, and most stored appointments, of a connection; about 100 MB.
+        records: Maximum number of stored contacts, and of stored appointments, per connection. About 100 MB.
     """
 
     every: timedelta = timedelta(minutes=15)
@@ -59,9 +59,9 @@ SYNC_POLICY: Final = SyncPolicy()
 
 
 async def request_syncs(db: Connection, workspace_id: UUID, integration_id: UUID, now: datetime) -> None:
-    """Enqueues each sync that the type declares, unless it waits or runs.
+    """Enqueue each sync that the type declares, unless it is already queued or running.
 
-    Called on request, and when a sync is due. Raises Conflict (integration_not_connected, sync_unsupported).
+    Called on request and when a sync is due. Raises Conflict (integration_not_connected, sync_unsupported).
     """
     connection = await select_connection(db, workspace_id, integration_id)
     if connection is None:
@@ -70,19 +70,22 @@ async def request_syncs(db: Connection, workspace_id: UUID, integration_id: UUID
         raise Conflict("Integrations of this type have nothing to sync.", code="sync_unsupported")
     for declaration in connection.type_config.sync:
         await queries.insert_sync_log(db, UUID(new_id()), workspace_id, integration_id, declaration.name, now)
-    # After a wait, such as a rate limit, a job that is queued already continues, and runs the others, too.
+    # If a sync waits, for example after a rate limit, its queued job also runs the other syncs.
     if not await queries.has_delayed_sync(db, workspace_id, integration_id, now):
         await enqueue_sync(db, workspace_id, integration_id)
 
 
 async def enqueue_sync(db: Connection, workspace_id: UUID, integration_id: UUID, delay_s: float = 0.0) -> None:
-    """Enqueues the job that runs a connection's open syncs."""
+    """Enqueue the job that runs a connection's open syncs."""
     payload = msgspec.json.encode(SyncIntegrationJob(workspace_id, integration_id))
     await enqueue(db, SYNC_INTEGRATION, payload, delay_s=delay_s)
 
 
 async def request_due(db: Connection, now: datetime, every: timedelta, limit: int) -> int:
-    """Begins the syncs of connections whose last one is older; returns how many. In platform scope."""
+    """Start the syncs of connections whose last sync is older than `every`. Return the number of connections.
+
+    Requires platform scope.
+    """
     due = await select_due_connections(db, now, every, limit)
     for workspace_id, integration_id in due:
         await request_syncs(db, workspace_id, integration_id, now)
@@ -90,7 +93,7 @@ async def request_due(db: Connection, now: datetime, every: timedelta, limit: in
 
 
 async def resume_abandoned(db: Connection, now: datetime, limit: int) -> int:
-    """Enqueues the jobs of open syncs that have none; returns how many. In platform scope."""
+    """Enqueue the jobs of open syncs that have no job. Return the number of jobs. Requires platform scope."""
     resumed = 0
     for workspace_id, integration_id in await queries.select_abandoned_syncs(db, now - _ABANDONED, limit):
         payload = msgspec.json.encode(SyncIntegrationJob(workspace_id, integration_id))

@@ -1,7 +1,7 @@
-"""The job that runs the syncs of a connection, page by page.
+"""The job that runs the syncs of a connection page by page.
 
-It may be killed at any point: a page's records and the
-position after it are stored in one transaction, so that the next worker continues with the page that was not stored.
+The job may be killed at any point. A page's records and the position after the page are stored in one transaction, so
+the next worker continues with the first page that was not stored.
 """
 
 import asyncio
@@ -48,19 +48,19 @@ from shared.ids import new_id
 log = structlog.get_logger()
 T = TypeVar("T")
 
-# Of a workspace's settings of a connection: the country of numbers without a country code.
+# Workspace setting of a connection: the country for phone numbers without a country code.
 PHONE_REGION: Final = "phone_region"
-# A connection with these cannot be repaired by another try.
+# Failures that a retry cannot fix.
 _FINAL_KINDS: Final = ("unauthorised", "missing", "refused", "conflict")
 
 
 class _LeaseLost(Exception):
-    """Another worker runs the syncs by now."""
+    """Another worker has taken over the syncs."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Delay:
-    """The syncs continue in this many seconds."""
+    """The remaining syncs continue after this many seconds."""
 
     seconds: float
 
@@ -71,7 +71,9 @@ def make_sync_job(
     policy: SyncPolicy = SYNC_POLICY,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> JobHandler:
-    """Runs all open syncs of a connection, one after the other; one worker at a time."""
+    """Return the handler of the sync job. It runs all open syncs of a connection in sequence, in one worker at a
+    time.
+    """
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, SyncIntegrationJob)
@@ -83,7 +85,7 @@ def make_sync_job(
 
 @dataclass(frozen=True, slots=True)
 class _SyncRun:
-    """One run of the job."""
+    """One run of the sync job."""
 
     pool: Pool
     runner: ActionRunner
@@ -107,12 +109,13 @@ class _SyncRun:
             await enqueue_sync(db, self.lease.workspace_id, self.lease.integration_id, delay.seconds)
 
     async def _run_all(self, positions: dict[str, SyncPosition]) -> _Delay | None:
-        """Runs the open syncs. Returns the wait before the rest; None if all are done."""
+        """Run the open syncs. Return the wait before the remaining syncs, or None if all are done."""
         pages, until = self.policy.pages, asyncio.get_running_loop().time() + self.policy.run_s
         for open_sync in await self._within(self._select_open):
             position: SyncPosition | None = positions.get(open_sync.sync_type, SyncPosition())
             while position is not None:
-                # By time, too: at 9 s a page, 200 pages would keep other workspaces waiting for the job's 15 minutes.
+                # Time is limited, too: 200 pages of 9 s each would block other workspaces for the 15 minutes of the
+                # job.
                 is_over = pages < self.policy.pages and asyncio.get_running_loop().time() >= until
                 if not pages or is_over:
                     return _Delay(0.0)
@@ -124,9 +127,9 @@ class _SyncRun:
         return None
 
     async def _find(self, open_sync: OpenSync) -> tuple[ActiveConnection, SyncDeclaration] | None:
-        """Loads connection and declaration again, because both may change during a long sync.
+        """Load the connection and the declaration again, because both may change during a long sync.
 
-        None: the connection or the declaration no longer exists.
+        Returns None if the connection or the declaration no longer exists.
         """
         owner = (self.lease.workspace_id, self.lease.integration_id)
         connection = await self._within(lambda db: select_connection(db, *owner))
@@ -135,7 +138,9 @@ class _SyncRun:
         return (connection, declaration) if connection is not None and declaration is not None else None
 
     async def _try_page(self, open_sync: OpenSync, before: SyncPosition) -> SyncPosition | _Delay | None:
-        """Returns the position of the next page, or a wait until another try; None when the sync has ended."""
+        """Copy a page. Return the position of the next page, a delay before a retry, or None when the sync has
+        ended.
+        """
         found = await self._find(open_sync)
         if found is None:
             await self._end(open_sync.sync_type, before, open_sync.log_id, "integration_not_connected")
@@ -148,7 +153,7 @@ class _SyncRun:
             return await self._handle_failure(declaration, position, failure)
         except Unavailable as problem:
             return await self._delay(declaration, position, problem.code, 0.0)
-        except Problem as problem:  # the connection, or its settings, do not allow the request
+        except Problem as problem:  # the connection or its settings do not allow the request
             await self._end(declaration.name, position, open_sync.log_id, problem.code)
             return None
 
@@ -158,7 +163,10 @@ class _SyncRun:
     async def _copy_page(
         self, connection: ActiveConnection, declaration: SyncDeclaration, position: SyncPosition
     ) -> SyncPosition | None:
-        """Returns the position of the next page; None after the last one. Raises VendorFailure, Problem, _LeaseLost."""
+        """Copy a page and return the position of the next page, or None after the last page.
+
+        Raises VendorFailure, Problem, _LeaseLost.
+        """
         request, answer = await self.runner.fetch(
             connection, lambda token: make_page_request(connection, declaration, position, token)
         )
@@ -230,7 +238,10 @@ class _SyncRun:
     async def _delay(
         self, declaration: SyncDeclaration, position: SyncPosition, error: str, retry_after_s: float
     ) -> _Delay | None:
-        """Returns a rate limit is no failure: it may last as long as the vendor likes."""
+        """Return the delay before the next attempt, or None if the sync has failed too often.
+
+        A rate limit does not count as a failure, because it may last for any length of time.
+        """
         is_failure = error != "vendor_rate_limited"
         failures = position.failures + is_failure
         if failures >= self.policy.attempts:
@@ -248,7 +259,7 @@ class _SyncRun:
         return _Delay(wait_s)
 
     async def _end(self, sync_type: str, position: SyncPosition, log_id: UUID | None, error: str) -> None:
-        """The sync has failed; the next one begins where this one began."""
+        """Store that the sync has failed. The next sync begins where this sync began."""
         before = SyncPosition(since=position.since, full_at=position.full_at)
         log.info("integration.sync_failed", integration_id=str(self.lease.integration_id), error=error)
 

@@ -1,1 +1,1 @@
-"""Integration types, which staff describe as data."""
+"""Integration types, which staff define as data."""

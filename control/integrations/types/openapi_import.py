@@ -1,4 +1,7 @@
-"""Makes actions of the operations of an OpenAPI 3 document: bounded, and with references within the document only."""
+"""Convert operations of an OpenAPI 3 document to actions.
+
+Sizes are bounded, and references must stay within the document.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,7 +14,7 @@ from control.integrations.types.rules import MAX_FIELDS, PLACEHOLDER, Action, fi
 from control.validation import list_faults
 from shared.errors import Invalid
 
-# Bounds of one operation with its references resolved. A recursive schema reaches the depth.
+# Bounds of an operation after references are resolved. A recursive schema exceeds MAX_DEPTH.
 MAX_DEPTH: Final = 12
 MAX_NODES: Final = 5_000
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
@@ -24,7 +27,7 @@ _PATH_PARAMETER: Final = re.compile(r"\{([^{}]+)\}")
 
 
 class OperationUnfit(Exception):
-    """An operation that cannot be an action; the message says why."""
+    """An operation that cannot become an action. The message states the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class ImportedOperations:
     """The result of an import.
 
     Attributes:
-        skipped: Reasons by operationId.
+        skipped: Reasons for skipped operations, keyed by operationId.
     """
 
     actions: list[Action]
@@ -40,10 +43,12 @@ class ImportedOperations:
 
 
 def import_operations(document: Mapping[str, Any], wanted: Iterable[str]) -> ImportedOperations:
-    """Returns the actions of these operationIds. Raises Invalid (code document_invalid) unless it is OpenAPI 3."""
+    """Return the actions for these operationIds. Raises Invalid (code document_invalid) unless the document is OpenAPI
+    3.
+    """
     paths = document.get("paths")
     if not str(document.get("openapi", "")).startswith("3.") or not isinstance(paths, Mapping):
-        raise Invalid("This is no OpenAPI 3 document.", code="document_invalid", param="document")
+        raise Invalid("This is not an OpenAPI 3 document.", code="document_invalid", param="document")
     operations = _operations(paths)
     found = ImportedOperations([])
     for name in dict.fromkeys(wanted):
@@ -57,7 +62,7 @@ def import_operations(document: Mapping[str, Any], wanted: Iterable[str]) -> Imp
 
 
 def _operations(paths: Mapping[str, Any]) -> dict[str, tuple[str, str, Mapping[str, Any], list[Any]]]:
-    """Path, method, operation and the path's own parameters, by operationId."""
+    """Return path, method, operation and the parameters shared by the path, keyed by operationId."""
     found = {}
     for path, item in paths.items():
         if not isinstance(item, Mapping):
@@ -107,13 +112,16 @@ def _make_action(
 
 
 class SchemaReader:
-    """Writes out what a document's schemas refer to, and keeps of them what an action needs."""
+    """Resolves the references in a document's schemas and drops parts that actions do not need."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document, self._nodes = document, 0
 
     def read(self, value: Any, depth: int = 0) -> Any:
-        """Reads a schema. Raises OperationUnfit for a reference to another document, and beyond the bounds."""
+        """Return a schema with resolved references.
+
+        Raises OperationUnfit for a reference to another document, and if the bounds are exceeded.
+        """
         self._nodes += 1
         if depth > MAX_DEPTH or self._nodes > MAX_NODES:
             raise OperationUnfit(f"its schemas have more than {MAX_DEPTH} levels or {MAX_NODES:,} parts")
@@ -130,12 +138,16 @@ class SchemaReader:
             raise OperationUnfit("it refers to another document")
         found = find_value(self._document, reference[1:])
         if found is None:
-            raise OperationUnfit(f"it refers to {reference[:100]}, which is not there")
+            raise OperationUnfit(f"it refers to {reference[:100]}, which does not exist")
         return found
 
 
 class ActionInputs:
-    """The arguments of an action, and where each goes in the request. in_path: placeholders by the path's names."""
+    """The arguments of an action and their places in the request.
+
+    Attributes:
+        in_path: Placeholders, keyed by the parameter names in the path.
+    """
 
     def __init__(self) -> None:
         self.in_path: dict[str, str] = {}
@@ -152,7 +164,7 @@ class ActionInputs:
         return {"type": "object", "properties": self._properties, "additionalProperties": False} | required
 
     def add_parameter(self, parameter: Any) -> None:
-        """A parameter of path, query or header; cookies are not sent."""
+        """Add a parameter of the path, query or header. Cookies are not sent."""
         if not isinstance(parameter, Mapping) or not isinstance(parameter.get("name"), str):
             raise OperationUnfit("a parameter has no name")
         name, place = parameter["name"], parameter.get("in")
@@ -164,16 +176,16 @@ class ActionInputs:
         target[name] = self._add(name, parameter.get("schema"), is_required=is_required)
 
     def add_body(self, schema: Any) -> None:
-        """The properties of a JSON body."""
+        """Add the properties of a JSON body."""
         if not isinstance(schema, Mapping) or not isinstance(schema.get("properties"), Mapping):
-            raise OperationUnfit("its body is no JSON object")
+            raise OperationUnfit("its body is not a JSON object")
         required = schema.get("required")
         for name, inner in schema["properties"].items():
             is_required = isinstance(required, list) and name in required
             self.body[name] = self._add(name, inner, is_required=is_required)
 
     def _add(self, name: str, schema: Any, *, is_required: bool) -> str:
-        """Returns the placeholder of a new argument."""
+        """Add an argument and return its placeholder."""
         argument = re.sub(r"[^A-Za-z0-9_]", "_", name)
         if argument in self._properties or len(self._properties) >= MAX_FIELDS:
             raise OperationUnfit(f"it has two arguments {argument}, or more than {MAX_FIELDS}")
@@ -187,7 +199,7 @@ class ActionInputs:
 
 
 def _keep(schema: Any) -> dict[str, Any]:
-    """Returns what a model needs of an argument's schema."""
+    """Return the parts of an argument's schema that a language model needs."""
     if not isinstance(schema, Mapping):
         return {}
     kept = {key: schema[key] for key in _KEPT if key in schema}
@@ -199,7 +211,7 @@ def _keep(schema: Any) -> dict[str, Any]:
 
 
 def _read_response(schemas: SchemaReader, operation: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the fields of the first success that answers with JSON; none where there is no such one."""
+    """Return the fields of the first success response with JSON. Return an empty dict if there is no such response."""
     responses = operation.get("responses")
     for status, raw in sorted(responses.items()) if isinstance(responses, Mapping) else ():
         if str(status).startswith("2"):
@@ -222,6 +234,6 @@ def _fields(schema: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _snake_case(name: str) -> str:
-    """createContact and create-contact become create_contact."""
+    """Return the name in snake case: `createContact` and `create-contact` become `create_contact`."""
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     return re.sub(r"[^a-z0-9]+", "_", split.lower()).strip("_")[:64]

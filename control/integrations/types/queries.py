@@ -11,7 +11,7 @@ _COLUMNS: Final = """
     t.type, t.name, t.description, t.auth_type, t.config, t.is_enabled, t.version, t.is_shipped,
     t.secrets IS NOT NULL AS has_secret, t.created_at, t.updated_at
 """
-# Customers see what they can connect: OAuth needs the platform's client id at the vendor.
+# Customers see only types that they can connect. OAuth requires the platform's client id at the vendor.
 _SELECT_TYPES: Final = f"""
     SELECT {_COLUMNS} FROM integration_types t
     WHERE NOT $1 OR t.is_enabled
@@ -28,7 +28,7 @@ _UPDATE: Final = """
            updated_at = clock_timestamp()
     WHERE type = $1
 """
-# Version 1 is the inserted version. The client id, and whether the type is enabled, are the staff's and stay.
+# Version 1 is a type as it was first inserted. The client id and `is_enabled` belong to the staff and are kept.
 _UPDATE_SHIPPED: Final = """
     UPDATE integration_types t SET
         config = CASE WHEN t.config #> '{oauth,client_id}' IS NULL THEN $2::jsonb
@@ -39,7 +39,7 @@ _UPDATE_SHIPPED: Final = """
     WHERE type = $1 AND is_shipped AND shipped_config IS DISTINCT FROM $2::jsonb
       AND (version = 1 OR config #- '{oauth,client_id}' = shipped_config #- '{oauth,client_id}')
 """
-# Connections by type, and the syncs that were ever begun for them.
+# Per type: the number of workspaces with a connection and the number of all syncs.
 _USAGE: Final = """
     SELECT t.type AS integration_type, coalesce(w.workspaces, 0) AS workspaces_using,
            coalesce(s.syncs, 0) AS total_syncs
@@ -53,20 +53,20 @@ _USAGE: Final = """
 
 
 async def select_types(db: Connection, *, only_ready: bool) -> list[IntegrationType]:
-    """Returns types by name.
+    """Return types by name.
 
     Args:
-        only_ready: Only enabled types that can be connected.
+        only_ready: Whether to return only enabled types that can be connected.
     """
     rows = await db.fetch(_SELECT_TYPES, only_ready, MOST_TYPES)
     return [IntegrationType(**row) for row in rows]
 
 
 async def select_type(db: Connection, name: str, *, lock: bool = False) -> IntegrationType | None:
-    """One type.
+    """Return a type, or None.
 
     Args:
-        lock: Until the transaction ends.
+        lock: Whether to lock the row until the transaction ends.
     """
     row = await db.fetchrow(
         f"SELECT {_COLUMNS} FROM integration_types t WHERE t.type = $1" + (" FOR UPDATE" if lock else ""), name
@@ -75,31 +75,30 @@ async def select_type(db: Connection, name: str, *, lock: bool = False) -> Integ
 
 
 async def select_secret(db: Connection, name: str) -> bytes | None:
-    """Returns the client secret of a type, sealed."""
+    """Return the sealed client secret of a type, or None."""
     sealed: bytes | None = await db.fetchval("SELECT secrets FROM integration_types WHERE type = $1", name)
     return sealed
 
 
 async def count_types(db: Connection) -> int:
-    """Counts all types."""
     count: int = await db.fetchval("SELECT count(*) FROM integration_types")
     return count
 
 
 async def is_used(db: Connection, name: str) -> bool:
-    """Returns whether a workspace has a connection of this type. Needs platform scope."""
+    """Return whether any workspace has a connection of this type. Requires platform scope."""
     used: bool = await db.fetchval("SELECT EXISTS (SELECT FROM integrations WHERE integration_type = $1)", name)
     return used
 
 
 async def select_usage(db: Connection) -> Sequence[TypeUsage]:
-    """Needs platform scope."""
+    """Return how much each type is used, most used first. Requires platform scope."""
     rows = await db.fetch(_USAGE, MOST_TYPES)
     return [TypeUsage(**row) for row in rows]
 
 
 async def insert_type(db: Connection, new: IntegrationType, sealed: bytes | None) -> bool:
-    """Inserts a type. False: there is a type of this name."""
+    """Insert a type. Return False if a type with this name exists."""
     status = await db.execute(
         _INSERT,
         new.type,
@@ -115,21 +114,23 @@ async def insert_type(db: Connection, new: IntegrationType, sealed: bytes | None
 
 
 async def update_type(db: Connection, changed: IntegrationType) -> None:
-    """Writes the changeable columns, and counts the version."""
+    """Update the changeable columns and increment the version."""
     await db.execute(_UPDATE, changed.type, changed.name, changed.description, dict(changed.config), changed.is_enabled)
 
 
 async def update_secret(db: Connection, name: str, sealed: bytes | None) -> None:
-    """Replaces the client secret; None removes it."""
+    """Replace the client secret; None removes it."""
     await db.execute("UPDATE integration_types SET secrets = $2 WHERE type = $1", name, sealed)
 
 
 async def update_shipped(db: Connection, shipped: IntegrationType) -> None:
-    """Replaces the config of a type that the product ships with, unless the staff have changed more of it than the
-    client id; of a type that they have not touched also the rest."""
+    """Replace the config of a shipped type, unless staff have changed more than its client id.
+
+    For a type that staff have not changed at all, also replace description and `is_enabled`.
+    """
     await db.execute(_UPDATE_SHIPPED, shipped.type, dict(shipped.config), shipped.description, shipped.is_enabled)
 
 
 async def delete_type(db: Connection, name: str) -> None:
-    """Deletes a type that no workspace uses."""
+    """Delete a type that no workspace uses."""
     await db.execute("DELETE FROM integration_types WHERE type = $1", name)

@@ -1,7 +1,8 @@
-"""What an integration type declares as data: how it is authorized, its address, actions and syncs. Pure functions.
+"""Declarations of integration types: authorization, base URL, actions and syncs. Pure functions.
 
-Texts of a request hold placeholders: `{{input.x}}` (an argument of the action), `{{config.x}}` (a setting of the
-workspace), `{{cursor}}` and `{{since}}` (of a sync). Whoever makes the request escapes each value for its place.
+The texts of a request may contain placeholders: `{{input.x}}` (an argument of the action), `{{config.x}}` (a setting
+of the workspace), `{{cursor}}` and `{{since}}` (for syncs). The code that builds the request escapes each value for
+its place.
 """
 
 import json
@@ -28,13 +29,13 @@ AuthType = Literal["oauth2", "api_key", "webhook"]
 
 @dataclass(frozen=True, slots=True)
 class IntegrationType:
-    """A type.
+    """An integration type.
 
     Attributes:
-        config: As IntegrationTypeConfig.
-        has_secret: A client secret is stored.
-        version: Counts its changes.
-        is_shipped: The product ships with it, so it is disabled and never deleted.
+        config: The fields of IntegrationTypeConfig.
+        has_secret: Whether a client secret is stored.
+        version: Number of changes so far.
+        is_shipped: Whether the product ships with this type. Shipped types can be disabled but not deleted.
     """
 
     type: str
@@ -52,14 +53,14 @@ class IntegrationType:
 
 @dataclass(frozen=True, slots=True)
 class TypeUsage:
-    """How much a type is used."""
+    """How many workspaces use a type and how many syncs it had."""
 
     integration_type: str
     workspaces_using: int
     total_syncs: int
 
 
-# -- Requests, answers, actions and syncs as a type declares them --
+# -- Requests, answers, actions and syncs in a declaration --
 
 MAX_ACTIONS: Final = 50
 MAX_SYNCS: Final = 10
@@ -69,55 +70,58 @@ PLACEHOLDER: Final = re.compile(r"\{\{\s*([a-z]+(?:\.[A-Za-z0-9_]+)*)\s*\}\}")
 _BRACES: Final = re.compile(r"\{\{|\}\}")
 _SOURCES: Final = ("input", "config")
 _SYNC_VALUES: Final = ("cursor", "since")
-# `{{input.key}}`: the same in each repeat of a run, for vendors that recognize repeats by it.
+# `{{input.key}}` has the same value in each repeat of a run, so that vendors can recognize repeats.
 RUN_KEY: Final = "key"
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 DeclaredName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 Line = Annotated[str, StringConstraints(max_length=MAX_TEXT, pattern=r"^[^\u0000-\u001f\u007f]*$")]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
-# RFC 6901; empty: the whole answer.
+# A pointer as in RFC 6901. Empty: the whole answer.
 JsonPointer = Annotated[str, StringConstraints(max_length=300, pattern=r"^(/([^/~]|~[01])*)*$")]
 
 
 class Declared(BaseModel):
-    """Base of what is declared; an unknown field is an error that names it."""
+    """Base of all declarations. Unknown fields are rejected by name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class RequestTemplate(Declared):
-    """An HTTP request."""
+    """An HTTP request with placeholders."""
 
     method: Annotated[Method, Field(description="The method.")]
     path: Annotated[
         str,
         StringConstraints(max_length=MAX_TEXT, pattern=r"^(/[^\s?#]*)?$"),
-        Field(description="After the type's `base_url`; may hold placeholders.", examples=["/contacts/{{input.id}}"]),
+        Field(
+            description="Path after the type's `base_url`. May contain placeholders.",
+            examples=["/contacts/{{input.id}}"],
+        ),
     ] = ""
     query: dict[Line, Line] = Field(
         {},
         max_length=MAX_FIELDS,
-        description="Parameters; their values may hold placeholders.",
+        description="Query parameters. Values may contain placeholders.",
         examples=[{"q": "{{input.name}}"}],
     )
     headers: dict[HeaderName, Line] = Field(
         {},
         max_length=20,
-        description="Headers; their values may hold placeholders.",
+        description="Headers. Values may contain placeholders.",
         examples=[{"X-Trace": "{{input.key}}"}],
     )
-    # A text that is one placeholder takes the value with its type.
+    # A string that consists of a single placeholder is replaced by the value with its type.
     body: Annotated[
-        Any, Field(description="The JSON body; its texts may hold placeholders.", examples=[{"name": "{{input.name}}"}])
+        Any, Field(description="JSON body. Strings may contain placeholders.", examples=[{"name": "{{input.name}}"}])
     ] = None
 
     def placeholders(self) -> set[str]:
-        """Returns the names between the braces."""
+        """Return the names of the placeholders."""
         return {name for text in self._texts() for name in PLACEHOLDER.findall(text)}
 
     def malformed(self) -> str | None:
-        """Returns the first text whose braces are no placeholder."""
+        """Return the first text with braces that are not a placeholder, or None."""
         return next((text for text in self._texts() if _BRACES.search(PLACEHOLDER.sub("", text))), None)
 
     def _texts(self) -> Iterator[str]:
@@ -128,49 +132,52 @@ class RequestTemplate(Declared):
 
 
 class ResponseMapping(Declared):
-    """Where an answer has what we take from it."""
+    """How records are read from an answer."""
 
     items: Annotated[
         JsonPointer | None,
-        Field(description="JSON pointer to the list; null: the answer is one record.", examples=["/items"]),
+        Field(description="JSON pointer to the list. Null: the answer is one record.", examples=["/items"]),
     ] = None
     fields: dict[DeclaredName, JsonPointer] = Field(
         max_length=MAX_FIELDS,
-        description="Our names to JSON pointers within a record.",
+        description="JSON pointers within a record, keyed by our field names.",
         examples=[{"name": "/displayName"}],
     )
-    # Any value at these places counts, except null, false and what is empty.
+    # A failure is any value at these places except null, false and empty values.
     failures: list[JsonPointer] = Field(
         [],
         max_length=10,
-        description="JSON pointers at which an answer of status 2xx says that it failed or is incomplete.",
+        description="JSON pointers at which an answer with status 2xx reports a failure or incomplete results.",
         examples=[["/error"]],
     )
     utc_times: Annotated[bool, Field(description="Whether times without an offset are in UTC.")] = False
 
 
 class Action(Declared):
-    """Something an agent can do at the vendor."""
+    """An operation at the vendor that agents can use."""
 
-    name: Annotated[DeclaredName, Field(description="Its name for models.", examples=["create_contact"])]
-    description: Annotated[Text, Field(description="What it does, for models.", examples=["Creates a contact."])] = ""
+    name: Annotated[
+        DeclaredName, Field(description="Name of the action for language models.", examples=["create_contact"])
+    ]
+    description: Annotated[
+        Text, Field(description="Description of the action for language models.", examples=["Creates a contact."])
+    ] = ""
     input_schema: dict[str, Any] = Field(
         {"type": "object"},
-        description="JSON Schema of the arguments: of an object, without `$ref`.",
+        description="JSON Schema of the arguments. An object schema without `$ref`.",
         examples=[{"type": "object"}],
     )
     request: Annotated[RequestTemplate, Field(description="The request.")]
-    response: Annotated[ResponseMapping, Field(description="What is taken from the answer.")]
+    response: Annotated[ResponseMapping, Field(description="Which values are read from the answer.")]
     idempotency: Annotated[
         HeaderName | None,
         Field(
-            description="Header by which the vendor recognizes repeats; null for none.", examples=["Idempotency-Key"]
+            description="Header with the idempotency key. Null: the vendor has no such header.",
+            examples=["Idempotency-Key"],
         ),
     ] = None
-    read_only: Annotated[bool, Field(description="Whether it may be repeated.")] = False
-    repeatable: Annotated[
-        bool, Field(description="Whether this, which changes something, has the same effect again.")
-    ] = False
+    read_only: Annotated[bool, Field(description="Whether the action only reads and may be repeated.")] = False
+    repeatable: Annotated[bool, Field(description="Whether repeating this change has no further effect.")] = False
 
     @model_validator(mode="after")
     def _check(self) -> "Action":
@@ -183,11 +190,16 @@ class Action(Declared):
 
 
 class Pagination(Declared):
-    """How the next page is asked for. cursor: the value at `next` goes into the parameter `param`; page: `param` counts
-    from `first`; link: the header Link, or the address at `next`."""
+    """How the next page is requested.
+
+    - `cursor`: the value at `next` goes into the parameter `param`.
+    - `page`: `param` counts from `first`.
+    - `link`: the address comes from the Link header or from the value at `next`.
+    """
 
     kind: Annotated[
-        Literal["none", "cursor", "page", "link"], Field(description="How: `none`, `cursor`, `page` or `link`.")
+        Literal["none", "cursor", "page", "link"],
+        Field(description="Kind of pagination: `none`, `cursor`, `page` or `link`."),
     ] = "none"
     param: Annotated[Line, Field(description="Name of the parameter.", examples=["pageToken"])] = ""
     next: Annotated[JsonPointer, Field(description="JSON pointer to the next cursor.", examples=["/nextPageToken"])] = (
@@ -205,8 +217,11 @@ class Pagination(Declared):
 
 
 class Incremental(Declared):
-    """How only what changed is asked for: the value at `from` of the last page, or the time of the last sync where it
-    is empty, goes into the parameter `param`, if that is named, and into `{{since}}`."""
+    """How an incremental sync requests only changed records.
+
+    The starting point is the value at `from` of the last page. If `from` is empty, it is the time of the last sync. The
+    starting point goes into the parameter `param`, if set, and into `{{since}}`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -214,36 +229,41 @@ class Incremental(Declared):
     source: JsonPointer = Field(
         "",
         alias="from",
-        description="JSON pointer to the value in the last page; empty: the time of the last sync.",
+        description="JSON pointer to the starting point in the last page. Empty: the time of the last sync.",
         examples=["/next"],
     )
-    time_format: Annotated[Literal["rfc3339", "unix_ms"], Field(description="Of that time.")] = "rfc3339"
+    time_format: Annotated[Literal["rfc3339", "unix_ms"], Field(description="Format of the time of the last sync.")] = (
+        "rfc3339"
+    )
 
 
 class SyncDeclaration(Declared):
-    """Records that are copied from the vendor. response.fields: by the names of our columns, `external_id` among them;
-    `deleted` or `status` is where a record says that it was deleted."""
+    """A kind of record that is copied from the vendor.
 
-    name: Annotated[DeclaredName, Field(description="Its name for programs.", examples=["contacts"])]
+    `response.fields` maps our column names to JSON pointers. `external_id` is required. `deleted` or `status` shows
+    whether a record was deleted.
+    """
+
+    name: Annotated[DeclaredName, Field(description="Identifier of the sync.", examples=["contacts"])]
     record: Annotated[
-        Literal["contact", "appointment"], Field(description="What the records are: `contact` or `appointment`.")
+        Literal["contact", "appointment"], Field(description="Kind of the records: `contact` or `appointment`.")
     ]
-    request: Annotated[RequestTemplate, Field(description="The request of a page.")]
+    request: Annotated[RequestTemplate, Field(description="The request for a page.")]
     full_request: Annotated[
-        RequestTemplate | None, Field(description="Of a sync of everything, where it is another one.")
+        RequestTemplate | None, Field(description="The request for a page of a full sync. Null: same as `request`.")
     ] = None
-    pagination: Annotated[Pagination, Field(description="How the next page is asked for.")] = Pagination()
+    pagination: Annotated[Pagination, Field(description="How the next page is requested.")] = Pagination()
     incremental: Annotated[
-        Incremental | None, Field(description="How only what changed is asked for; null: all is copied each time.")
+        Incremental | None, Field(description="How changed records are requested. Null: every sync copies everything.")
     ] = None
-    response: Annotated[ResponseMapping, Field(description="What is taken from the answer.")]
+    response: Annotated[ResponseMapping, Field(description="Which values are read from the answer.")]
 
     @model_validator(mode="after")
     def _check(self) -> "SyncDeclaration":
         for request in filter(None, (self.request, self.full_request)):
             _require_placeholders(request, ("config", *_SYNC_VALUES))
             if request.method not in ("GET", "POST"):
-                raise ValueError("request.method: GET or POST, because a sync changes nothing")
+                raise ValueError("request.method: must be GET or POST, because a sync changes nothing")
         if "external_id" not in self.response.fields:
             raise ValueError("response.fields: external_id is missing")
         return self
@@ -274,16 +294,16 @@ def _texts_of(value: Any) -> Iterator[str]:
             yield from _texts_of(inner)
 
 
-# -- The configuration of a type --
+# -- The config of a type --
 
-# Most bytes of a type's whole configuration as JSON.
+# Maximum size of a type's config as JSON, in bytes.
 MAX_CONFIG_BYTES: Final = 262_144
 Address = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^\S+$")]
 Scope = Annotated[str, StringConstraints(pattern=r"^[\x21\x23-\x5B\x5D-\x7E]{1,200}$")]  # RFC 6749, 3.3
 
 
 class OAuthConfig(Declared):
-    """OAuth 2.0 by the code flow with PKCE (RFC 6749, 7636)."""
+    """OAuth 2.0 with the code flow and PKCE (RFC 6749, 7636)."""
 
     authorize_url: Annotated[
         Address, Field(description="Where a person grants access.", examples=["https://accounts.example.com/authorize"])
@@ -301,24 +321,32 @@ class OAuthConfig(Declared):
     ] = None
     userinfo_url: Annotated[
         Address | None,
-        Field(description="Tells whose account it is; null for none.", examples=["https://accounts.example.com/me"]),
+        Field(
+            description="Endpoint that names the account. Null if the vendor has none.",
+            examples=["https://accounts.example.com/me"],
+        ),
     ] = None
     account: Annotated[
         JsonPointer,
         Field(description="JSON pointer to the account's name in the answer of `userinfo_url`.", examples=["/email"]),
     ] = "/email"
-    scopes: list[Scope] = Field([], max_length=50, description="What is asked for.", examples=[["calendar.events"]])
+    scopes: list[Scope] = Field(
+        [], max_length=50, description="The scopes that are requested.", examples=[["calendar.events"]]
+    )
     client_id: Annotated[
         str,
         StringConstraints(max_length=500, pattern=r"^[\x20-\x7E]*$"),
         Field(description="The platform's client id at the vendor.", examples=["4711.apps.example.com"]),
     ] = ""
     authorize_params: dict[DeclaredName, Line] = Field(
-        {}, max_length=20, description="Further parameters of `authorize_url`.", examples=[{"access_type": "offline"}]
+        {},
+        max_length=20,
+        description="Additional parameters of `authorize_url`.",
+        examples=[{"access_type": "offline"}],
     )
     token_auth: Annotated[
         Literal["client_secret_post", "client_secret_basic", "none"],
-        Field(description="How the client names itself at `token_url`."),
+        Field(description="How the client authenticates at `token_url`."),
     ] = "client_secret_post"
     config_fields: list[DeclaredName] = Field(
         [], max_length=10, description="Values of the token response that become settings.", examples=[["instance_url"]]
@@ -332,7 +360,9 @@ class OAuthConfig(Declared):
         ours = {"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge"}
         taken = ours & self.authorize_params.keys()
         if taken:
-            raise ValueError(f"authorize_params: {', '.join(sorted(taken))} cannot be set, the flow does")
+            raise ValueError(
+                f"authorize_params: {', '.join(sorted(taken))} cannot be set, because the flow sets these parameters"
+            )
         secret = {"access_token", "refresh_token", "id_token"} & set(self.config_fields)
         if secret:
             raise ValueError(f"config_fields: {', '.join(sorted(secret))} is a secret")
@@ -340,7 +370,7 @@ class OAuthConfig(Declared):
 
 
 class ApiKeyConfig(Declared):
-    """Where the key goes in each request."""
+    """Where requests carry the API key."""
 
     place: Annotated[Literal["header", "query"], Field(description="Where the key goes in each request.")] = "header"
     name: Annotated[HeaderName, Field(description="Name of the header or parameter.", examples=["Authorization"])] = (
@@ -354,25 +384,25 @@ class ApiKeyConfig(Declared):
 
 
 class CalendarSetting(Declared):
-    """How connections to one calendar are recognized."""
+    """How connections to the same calendar are recognized."""
 
     setting: Annotated[
-        DeclaredName, Field(description="Which setting names the calendar at the vendor.", examples=["calendar_id"])
+        DeclaredName, Field(description="The setting that names the calendar at the vendor.", examples=["calendar_id"])
     ]
     own: Annotated[
         str,
         StringConstraints(max_length=100),
-        Field(description="Its value that stands for the account's own calendar.", examples=["primary"]),
+        Field(description="Value of the setting that stands for the account's own calendar.", examples=["primary"]),
     ] = ""
 
 
 class IntegrationTypeConfig(Declared):
-    """A type."""
+    """The config of an integration type."""
 
     base_url: Annotated[
         Address,
         Field(
-            description="Before the path of each request; may hold `{{config.x}}`.",
+            description="Base URL of all requests. May contain `{{config.x}}`.",
             examples=["https://api.example.com/v1"],
         ),
     ]
@@ -384,15 +414,17 @@ class IntegrationTypeConfig(Declared):
     ] = None
     calendar: Annotated[
         CalendarSetting | None,
-        Field(description="Of types whose connections name one; of the others each account has one."),
+        Field(description="How connections name their calendar. Null: each account has one calendar."),
     ] = None
     config_schema: dict[str, Any] = Field(
         {"type": "object", "properties": {}},
         description="JSON Schema of the workspace's settings.",
         examples=[{"type": "object"}],
     )
-    actions: list[Action] = Field([], max_length=MAX_ACTIONS, description="What agents can do by it.")
-    sync: list[SyncDeclaration] = Field([], max_length=MAX_SYNCS, description="What is copied from the vendor.")
+    actions: list[Action] = Field([], max_length=MAX_ACTIONS, description="Actions that agents can use.")
+    sync: list[SyncDeclaration] = Field(
+        [], max_length=MAX_SYNCS, description="Records that are copied from the vendor."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "IntegrationTypeConfig":
@@ -405,11 +437,11 @@ class IntegrationTypeConfig(Declared):
         for name in sorted(self._placeholders()):
             source, _, rest = name.partition(".")
             if source == "config" and rest.partition(".")[0] not in known:
-                raise ValueError(f"config_schema: has no property {rest!r}, which {{{{{name}}}}} names")
+                raise ValueError(f"config_schema has no property {rest!r}, which {{{{{name}}}}} names")
         return self
 
     def action(self, name: str) -> Action | None:
-        """Returns the action of this name."""
+        """Return the action with this name, or None."""
         return next((action for action in self.actions if action.name == name), None)
 
     def _placeholders(self) -> set[str]:
@@ -419,7 +451,7 @@ class IntegrationTypeConfig(Declared):
 
 
 def parse_type_config(config: Mapping[str, Any], auth_type: AuthType) -> IntegrationTypeConfig:
-    """Parses the config of a type. Raises Invalid, which names each field that does not fit."""
+    """Parse the config of a type. Raises Invalid, which names each invalid field."""
     try:
         parsed = IntegrationTypeConfig.model_validate(config)
     except ValidationError as error:
@@ -433,8 +465,10 @@ def parse_type_config(config: Mapping[str, Any], auth_type: AuthType) -> Integra
 
 
 def require_addresses(config: IntegrationTypeConfig, guard: EgressGuard) -> None:
-    """Checks each address without resolving it; one with placeholders when it is used. Raises Invalid (code
-    address_invalid)."""
+    """Check all addresses without resolving them. Raises Invalid (code address_invalid).
+
+    Addresses with placeholders are checked when they are used.
+    """
     oauth = config.oauth
     named = {"config.base_url": config.base_url}
     if oauth is not None:
@@ -468,26 +502,27 @@ MAX_KEY_CHARACTERS: Final = 4_096
 
 
 def require_key(key: str, param: str) -> str:
-    """Returns the key. Raises Invalid (code key_invalid) for one that no HTTP header can carry."""
+    """Return the key. Raises Invalid (code key_invalid) if an HTTP header cannot carry it."""
     if not key or len(key) > MAX_KEY_CHARACTERS or not (key.isascii() and key.isprintable()) or " " in key:
         raise Invalid("A key is one word of printable ASCII characters.", code="key_invalid", param=param)
     return key
 
 
 def seal_client_secret(sealer: Sealer, secret: str) -> bytes:
-    """Sealed for storage."""
+    """Return the client secret sealed for storage."""
     return sealer.seal(secret.encode(), CLIENT_SECRET_PURPOSE)
 
 
 def open_client_secret(sealer: Sealer, sealed: bytes | None) -> str:
-    """Returns an empty text if there is none, or it cannot be unsealed."""
+    """Return the client secret, or an empty string if there is none or it cannot be unsealed."""
     try:
         return sealer.open(sealed, CLIENT_SECRET_PURPOSE).decode() if sealed else ""
     except (UnsealError, UnicodeDecodeError):
         return ""
 
 
-# -- JSON Schemas (draft 2020-12) of settings and arguments, without references: nothing is fetched or recurses --
+# -- JSON Schemas (draft 2020-12) of settings and arguments. References are forbidden, so nothing is fetched or recurses
+# --
 
 MAX_DEPTH: Final = 20
 _MOST_FAULTS: Final = 20
@@ -495,14 +530,14 @@ _REFERENCES: Final = ("$ref", "$dynamicRef", "$schema", "$id")
 
 
 def require_schema(schema: Mapping[str, Any], field: str) -> Mapping[str, Any]:
-    """Returns the schema's properties. Raises ValueError, which names `field`, if it is not a schema of an object."""
+    """Return the schema's properties. Raises ValueError, which names `field`, if it is not an object schema."""
     try:
         used = next((word for word in _words(schema, 0) if word in _REFERENCES), None)
         if used is not None:
             raise ValueError(f"{field}: {used} is not allowed, write the schema out")
         _check_schema(json.dumps(schema))
     except SchemaError as error:
-        raise ValueError(f"{field}: is no JSON Schema ({error.message[:200]})") from None
+        raise ValueError(f"{field}: is not a JSON Schema ({error.message[:200]})") from None
     properties = schema.get("properties", {})
     if schema.get("type") != "object":
         raise ValueError(f'{field}: its type must be "object"')
@@ -510,22 +545,25 @@ def require_schema(schema: Mapping[str, Any], field: str) -> Mapping[str, Any]:
     return found
 
 
-# A type is parsed for each request to its vendor, and the check of a schema takes several milliseconds.
+# Cached, because a type is parsed for each request to its vendor, and checking a schema takes several milliseconds.
 @lru_cache(maxsize=256)
 def _check_schema(schema: str) -> None:
-    """Raise SchemaError for what is no JSON Schema."""
+    """Raise SchemaError if the text is not a valid JSON Schema."""
     Draft202012Validator.check_schema(json.loads(schema))
 
 
 def list_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the defaults of the schema's own properties, by their names."""
+    """Return the defaults of the schema's top-level properties by name."""
     properties = schema.get("properties", {})
     return {name: part["default"] for name, part in properties.items() if isinstance(part, dict) and "default" in part}
 
 
 def require_fit(value: Any, schema: Mapping[str, Any], param: str) -> None:
-    """Checks a value. Raises Invalid (code setting_invalid), which names each field below `param`; the messages hold no
-    value."""
+    """Check a value against a schema.
+
+    Raises Invalid (code setting_invalid), which names each invalid field below `param`. The messages do not contain the
+    values.
+    """
     errors = islice(Draft202012Validator(schema).iter_errors(value), _MOST_FAULTS)
     faults = [ErrorDetail(".".join([param, *_path(error)]), "setting_invalid", _message(error)) for error in errors]
     if faults:
@@ -533,13 +571,16 @@ def require_fit(value: Any, schema: Mapping[str, Any], param: str) -> None:
 
 
 def list_misfits(value: Any, schema: Mapping[str, Any]) -> list[str]:
-    """Returns why the value does not fit, each reason with the name of the part. The texts hold no value."""
+    """Return the reasons why the value does not match the schema.
+
+    Each reason names the part at fault. The texts do not contain the values.
+    """
     errors = islice(Draft202012Validator(schema).iter_errors(value), _MOST_FAULTS)
     return [": ".join(filter(None, (".".join(_path(error)), _message(error)))) for error in errors]
 
 
 def _path(error: Any) -> list[str]:
-    """Returns the path of the error."""
+    """Return the path of the invalid part."""
     return [str(part) for part in error.absolute_path]
 
 
@@ -577,7 +618,7 @@ _INDEX: Final = re.compile("[0-9]{1,9}")
 
 
 def find_value(document: Any, pointer: str) -> Any:
-    """Returns the value at the pointer; None if there is none."""
+    """Return the value at the pointer, or None if it does not exist."""
     found = document
     for part in pointer.split("/")[1:]:
         key = part.replace("~1", "/").replace("~0", "~")

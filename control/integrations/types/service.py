@@ -1,4 +1,4 @@
-"""Integration types: the staff add, edit, disable and delete them at run time; `migrate` inserts shipped ones."""
+"""Manage integration types: staff add, edit, disable and delete them; `migrate` inserts the shipped types."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,10 +30,10 @@ _SECRET_PARAM: Final = f"config.oauth.{SECRET}"
 
 @dataclass(frozen=True, slots=True)
 class NewType:
-    """Input of a new type.
+    """Input for a new type.
 
     Attributes:
-        config: As IntegrationTypeConfig; `oauth.client_secret` is stored apart, sealed.
+        config: The fields of IntegrationTypeConfig. `oauth.client_secret` is stored sealed and separately.
     """
 
     type: str
@@ -45,29 +45,29 @@ class NewType:
 
 
 class IntegrationTypes:
-    """Customers see the types that they can connect; the other methods are for the staff, in the platform's scope.
+    """Manages integration types. Methods for staff run in platform scope.
 
     Args:
-        guard: Of the addresses in a config.
+        guard: Checks the addresses in a config.
     """
 
     def __init__(self, sealer: Sealer, guard: EgressGuard) -> None:
         self._sealer, self._guard = sealer, guard
 
     async def list_all(self, db: Connection, *, only_ready: bool = False) -> Sequence[IntegrationType]:
-        """Returns types by name.
+        """Return types by name.
 
         Args:
-            only_ready: Only types that customers can connect.
+            only_ready: Whether to return only types that customers can connect.
         """
         return await queries.select_types(db, only_ready=only_ready)
 
     async def get(self, db: Connection, name: str) -> IntegrationType:
-        """Returns a type. Raises NotFound (code integration_type_not_found)."""
+        """Return a type. Raises NotFound (code integration_type_not_found)."""
         return _require_found(await queries.select_type(db, name))
 
     async def require_enabled(self, db: Connection, name: str) -> IntegrationType:
-        """Returns a type that customers may use. Raises Invalid (code integration_type_unknown)."""
+        """Return a type that customers may use. Raises Invalid (code integration_type_unknown)."""
         found = await queries.select_type(db, name)
         if found is None or not found.is_enabled:
             message = "There is no such integration type."
@@ -75,7 +75,7 @@ class IntegrationTypes:
         return found
 
     async def create(self, db: Connection, actor: Actor, new: NewType, now: datetime) -> IntegrationType:
-        """Adds a type. Raises Invalid, which names the field, and Conflict (code integration_type_exists)."""
+        """Add a type. Raises Invalid, which names the field, and Conflict (code integration_type_exists)."""
         config, secret = _split(new.config)
         made = IntegrationType(
             type=new.type,
@@ -100,12 +100,15 @@ class IntegrationTypes:
         return await self.get(db, new.type)
 
     async def update(self, db: Connection, actor: Actor, name: str, changes: Mapping[str, Any]) -> IntegrationType:
-        """Raises NotFound, Invalid.
+        """Change a type. Connections use the new config immediately.
 
         Args:
-            changes: Any of name, description, config, is_enabled. A config replaces the one before, but without
-                `oauth.client_secret` the stored secret stays; null removes it. Connections follow the new config at
-                once.
+            changes: Any of name, description, config, is_enabled. A config replaces the previous config. Without
+                `oauth.client_secret` the stored secret stays; null removes it.
+
+        Raises:
+            NotFound: The type does not exist.
+            Invalid: A change is not valid.
         """
         before = _require_found(await queries.select_type(db, name, lock=True))
         after = replace(before, **{key: value for key, value in changes.items() if key != "config"})
@@ -121,8 +124,11 @@ class IntegrationTypes:
         return await self.get(db, name)
 
     async def delete(self, db: Connection, actor: Actor, name: str) -> None:
-        """Disables a type that is shipped or in use, so that its connections keep their history; else deletes it.
-        Raises NotFound."""
+        """Delete a type. A type that is shipped or in use is disabled instead, so that its connections keep their
+        history.
+
+        Raises NotFound.
+        """
         before = _require_found(await queries.select_type(db, name, lock=True))
         if before.is_shipped or await queries.is_used(db, name):
             await queries.update_type(db, replace(before, is_enabled=False))
@@ -133,7 +139,7 @@ class IntegrationTypes:
         await record_change(db, actor, Change(action, "integration_type", name, before=_audited(before)))
 
     async def list_usage(self, db: Connection) -> Sequence[TypeUsage]:
-        """Returns the most used first."""
+        """Return how much each type is used, most used first."""
         return await queries.select_usage(db)
 
     def _checked(self, config: Mapping[str, Any], auth_type: AuthType) -> Mapping[str, Any]:
@@ -147,8 +153,10 @@ class IntegrationTypes:
 
 
 def _split(config: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
-    """Returns the config without the client secret, and the secret: None if it was not given, empty if it is to be
-    removed."""
+    """Return the config without the client secret, and the secret.
+
+    The secret is None if it was not given and empty if it should be removed.
+    """
     oauth = config.get("oauth")
     if not isinstance(oauth, Mapping) or SECRET not in oauth:
         return dict(config), None
@@ -156,7 +164,7 @@ def _split(config: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
     if secret is None or secret == "":
         return {**config, "oauth": rest}, ""
     if not isinstance(secret, str):
-        raise Invalid("A secret is a text.", code="wrong_type", param=_SECRET_PARAM)
+        raise Invalid("A secret must be a string.", code="wrong_type", param=_SECRET_PARAM)
     return {**config, "oauth": rest}, require_key(secret, _SECRET_PARAM)
 
 
@@ -189,13 +197,13 @@ def _make_change(before: IntegrationType, after: IntegrationType, *, secret_chan
 
 
 async def seed_integration_types(db: Connection, types: Iterable[Mapping[str, Any]], now: datetime) -> None:
-    """Inserts and updates the types that the product ships with. `migrate` calls this. Raises Invalid.
+    """Insert or update the types that the product ships with. `migrate` calls this function. Raises Invalid.
 
-    A type stays as it is if the staff have changed more than its client id.
+    A type stays unchanged if staff have changed more than its client id.
 
     Args:
         db: A connection in platform scope.
-        types: Each by the names of its columns.
+        types: The columns of each type, by name.
         now: The time of the changes.
     """
     for shipped in types:
