@@ -1,7 +1,8 @@
-"""The pace at which outbound calls begin at a carrier, common to all processes that share a Redis.
+"""Limits the rate of outbound calls at a carrier, across all processes that share a Redis.
 
-Twilio begins one call a second by default and queues or refuses the rest (docs: voice/api/call-resource, error 20429);
-Telnyx refuses a flood with 90103. Both limits belong to the account, so no process can keep them alone.
+Twilio starts one call per second by default and queues or refuses the rest (docs: voice/api/call-resource, error
+20429). Telnyx refuses too many calls with 90103. Both limits apply to the account, so a single process cannot enforce
+them.
 """
 
 import time
@@ -15,10 +16,10 @@ from shared.bus.client import BusClient, BusUnavailable, map_redis_error, redis_
 
 DEFAULT_CALLS_PER_S: Final = 1.0
 _US: Final = 1_000_000
-# Takes the next free time, by Redis's clock; returns how far away it is. KEYS[1]: when the call after may begin, in
-# microseconds since the epoch; KEYS[2]: when the last one was reserved. ARGV: microseconds between two calls, and the
-# least wait. The keys outlive the last reservation by a minute. If the clock was put back since the last reservation,
-# all free times move with it, or no call would begin for as long.
+# Reserves the next free time on Redis's clock and returns the wait until then. KEYS[1]: when the following call may
+# start, in microseconds since the epoch. KEYS[2]: when the last reservation was made. ARGV: microseconds between two
+# calls, and the minimum wait. The keys expire a minute after the last reserved time. If the clock was set back since
+# the last reservation, all free times move back with it. Otherwise no call would start for the length of the jump.
 _RESERVE: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -34,11 +35,11 @@ log = structlog.get_logger()
 
 
 class CallPacer:
-    """Gives each outbound call its time.
+    """Reserves start times for outbound calls.
 
     Args:
-        calls_per_s: Of each carrier's account; DEFAULT_CALLS_PER_S where it is not named.
-        clock: Seconds, used only while Redis is unavailable.
+        calls_per_s: Rate per carrier. Carriers without an entry use DEFAULT_CALLS_PER_S.
+        clock: Returns seconds. Used only while Redis is unavailable.
     """
 
     def __init__(
@@ -48,16 +49,17 @@ class CallPacer:
         self._next_alone: dict[CarrierName, float] = {}
 
     def calls_per_s(self, carrier: CarrierName) -> float:
-        """Returns the carrier's pace."""
+        """Return the carrier's rate in calls per second."""
         return self._calls_per_s.get(carrier, DEFAULT_CALLS_PER_S)
 
     async def reserve(self, carrier: CarrierName, least_wait_s: float = 0.0) -> float:
-        """Reserves the next free time; returns in how many seconds that is.
+        """Reserve the next free time and return the wait until then in seconds.
+
+        Without Redis, each process limits only its own calls. The total rate is then too high, but calls never stop.
 
         Args:
-            least_wait_s: The carrier refused for now, so neither this call nor those after it begin earlier. Without
-                Redis each process keeps the pace for itself, which is too fast by the number of workers, but never
-                stops calls.
+            least_wait_s: Minimum wait, if the carrier has just refused a call. This call and all later calls start
+                after it.
         """
         gap_s = 1 / self.calls_per_s(carrier)
         try:

@@ -1,4 +1,7 @@
-"""Requests to carriers: limited in time, retried where that is harmless; errors and logs hold nothing that was sent."""
+"""Requests to carriers, with time limits and with retries where a repeat is safe.
+
+Errors and logs contain nothing that was sent.
+"""
 
 import asyncio
 import logging
@@ -14,52 +17,52 @@ from control.carriers.rules import CarrierRefused, CarrierUnavailable
 
 T = TypeVar("T")
 
-# Seconds between attempts. Each is shortened at random, so that requests that failed together are not retried together.
+# Seconds between attempts. Random jitter shortens each delay, so that simultaneous failures are not retried together.
 RETRY_DELAYS_S: Final = (0.1, 0.4)
-# All attempts of one request together may take as long as this many timeouts.
+# Total time limit for all attempts of a request, as a multiple of the timeout.
 _TOTAL_TIMEOUTS: Final = 2.0
-# Four hours of 8 kHz stereo at 16 bits, and the header of the file.
+# Four hours of 8 kHz, 16-bit stereo audio plus the file header.
 MAX_RECORDING_BYTES: Final = 4 * 3600 * 32_000 + 4_096
-# Seconds, of one attempt of a download.
+# Seconds per download attempt.
 DOWNLOAD_TIMEOUT_S: Final = 240.0
 _CHUNK: Final = 256 * 1024
 
-# Statuses that are about our key or account: no such key, unpaid, no such right.
+# HTTP statuses that concern our key or account: invalid key, unpaid, no permission.
 ACCOUNT_REFUSED: Final = frozenset({401, 402, 403})
 
-# At lower levels these log URLs and bodies, which contain phone numbers.
+# Below WARNING these libraries log URLs and bodies, which contain phone numbers.
 for _name in ("httpx", "httpcore", "telnyx", "twilio"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 class NotProcessed(CarrierUnavailable):
-    """The request was surely not processed: no connection, or refused by a rate limit. Any request may be repeated."""
+    """The request was not processed: no connection, or refused by a rate limit. Any request may be repeated."""
 
 
 class CarrierRequest(Protocol):
-    """Sends a request of a carrier's SDK, bounded in time and retried as `call_with_retries` does."""
+    """Sends a request of a carrier's SDK with a time limit and with the retries of `call_with_retries`."""
 
     async def __call__(self, send: Callable[[], Awaitable[T]], *, repeatable: bool = True) -> T:
-        """Raises CarrierRefused and CarrierUnavailable."""
+        """Send the request and return the answer. Raises CarrierRefused and CarrierUnavailable."""
 
 
 @cache
 def carrier_tls() -> ssl.SSLContext:
-    """Return the TLS settings of all clients of carriers, whose certificates take 6 ms to read."""
+    """Return the TLS context that all carrier clients share. Loading its certificates takes 6 ms."""
     return httpx.create_ssl_context()
 
 
 async def call_with_retries(
     send: Callable[[], Awaitable[T]], carrier: str, *, timeout_s: float, repeatable: bool, queued: bool = False
 ) -> T:
-    """Returns the answer.
+    """Send a request with retries and return the answer.
 
     Raises CarrierRefused (with `is_repeat`) and CarrierUnavailable.
 
     Args:
-        repeatable: Whether the request is idempotent; others are repeated after NotProcessed only.
-        queued: The caller has a queue for what was not processed, so that is not repeated here.
-        timeout_s: Of one attempt.
+        repeatable: Whether the request is idempotent. Other requests are repeated only after NotProcessed.
+        queued: Whether the caller queues requests that were not processed. They are then not repeated here.
+        timeout_s: Timeout of a single attempt.
     """
     try:
         async with asyncio.timeout(_TOTAL_TIMEOUTS * timeout_s):
@@ -69,16 +72,16 @@ async def call_with_retries(
 
 
 def error_from_connection(carrier: str, error: httpx.HTTPError) -> CarrierUnavailable:
-    """Maps httpx's error. Its text may contain the URL, so it is left out."""
+    """Map an httpx error. Its text may contain the URL and is left out."""
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
         return NotProcessed(carrier, "unreachable", "no connection")
     if isinstance(error, httpx.TimeoutException):
         return CarrierUnavailable(carrier, "timeout", "no answer in time")
-    return CarrierUnavailable(carrier, "broken", "the connection broke")
+    return CarrierUnavailable(carrier, "broken", "the connection was lost")
 
 
 def unavailable_by_status(carrier: str, status: int) -> CarrierUnavailable | None:
-    """Returns the error for a status that is worth a retry; None for all others."""
+    """Return the error for a status that is worth a retry. Return None for all other statuses."""
     if status == 429:
         return NotProcessed(carrier, "429", "too many requests")
     if status == 408 or status >= 500:
@@ -89,10 +92,11 @@ def unavailable_by_status(carrier: str, status: int) -> CarrierUnavailable | Non
 async def download(
     http: httpx.AsyncClient, carrier: str, url: str, into: IO[bytes], *, auth: tuple[str, str] | None = None
 ) -> None:
-    """Replaces the content of an open file by a download of up to MAX_RECORDING_BYTES bytes. Redirects are followed;
-    `auth` is sent to the first host only.
+    """Download up to MAX_RECORDING_BYTES into an open file, replacing its content.
 
-    Raises CarrierRefused and CarrierUnavailable, and OSError when the disk is full."""
+    Redirects are followed, but `auth` is sent only to the first host. Raises CarrierRefused, CarrierUnavailable, and
+    OSError if the disk is full.
+    """
     into.seek(0)
     into.truncate()
     size = 0
@@ -107,7 +111,7 @@ async def download(
     except httpx.HTTPError as error:
         raise error_from_connection(carrier, error) from None
     except httpx.InvalidURL:
-        raise CarrierRefused(carrier, "bad_url", "the recording's address is none") from None
+        raise CarrierRefused(carrier, "bad_url", "the recording's address is not valid") from None
 
 
 def _require_success(carrier: str, status: int) -> None:

@@ -1,4 +1,4 @@
-"""What carriers are asked and what they report, as values; phone numbers and locales as carriers write them."""
+"""Requests to carriers and their reports as values, and conversions of phone numbers and locales."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,20 +14,20 @@ from shared.errors import Invalid
 
 CarrierName = Literal["twilio", "telnyx"]
 AddressRequirement = Literal["none", "any", "local", "foreign"]
-# Code of CarrierRefused: the account is not billed in US dollars, in which costs are kept.
+# Code of CarrierRefused: the account is not billed in US dollars, but costs are stored in US dollars.
 OTHER_CURRENCY = "other_currency"
 BundleStatus = Literal["draft", "in_review", "approved", "rejected", "expired"]
 CallTarget = Literal["us", "nowhere", "elsewhere"]
-# Calls that are listed at once.
+# Maximum number of active calls in a list.
 MOST_ACTIVE = 5_000
 
 
 class CarrierError(Exception):
-    """A carrier did not do what was requested.
+    """Base of errors of carriers.
 
     Args:
-        code: The carrier's own, for logs.
-        message: Nothing personal.
+        code: The carrier's error code, for logs.
+        message: Text without personal data.
     """
 
     def __init__(self, carrier: str, code: str, message: str) -> None:
@@ -36,13 +36,13 @@ class CarrierError(Exception):
 
 
 class CarrierRefused(CarrierError):
-    """The carrier refused; a retry would be refused too.
+    """The carrier refused the request. A retry would be refused as well.
 
     Args:
-        number_unavailable: The number cannot be bought (any more).
-        call_ended: The call is over.
-        account_refused: Our key or account may not do this; what was sent does not matter. is_repeat: an earlier
-            attempt of the request may have been carried out.
+        number_unavailable: The number cannot be bought.
+        call_ended: The call has ended.
+        account_refused: Our key or account lacks the permission, whatever was sent.
+        is_repeat: An earlier attempt of the request may have been carried out.
     """
 
     is_repeat = False
@@ -63,11 +63,11 @@ class CarrierRefused(CarrierError):
 
 
 class CarrierUnavailable(CarrierError):
-    """The carrier was not reached, is overloaded, or did not answer in time; the request may have been processed."""
+    """The carrier was unreachable, overloaded, or too slow. The request may have been processed."""
 
 
 class NumberPending(CarrierUnavailable):
-    """The number is ordered, and takes no calls yet. message: what it waits for, in words for the customer."""
+    """The number is ordered but does not take calls yet. `message` tells the customer what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,9 @@ class AvailableNumber:
     """A number that can be bought.
 
     Attributes:
-        monthly_price: In US dollars; None when the carrier does not say.
-        address: Where the law of the number's country wants an address of its holder: none, any (anywhere), local or
-            foreign; None when the carrier does not say.
+        monthly_price: In US dollars. None if the carrier does not report it.
+        address: Which address of the holder the country's law requires: none, any (anywhere), local or foreign. None if
+            the carrier does not report it.
     """
 
     phone_number: str
@@ -94,9 +94,9 @@ class OwnedNumber:
     """A number of our account.
 
     Attributes:
-        reference: Ours, given when it was bought; empty where it has none.
-        pending: What it waits for before it takes calls, in words for the customer; empty when it takes them.
-        target: Where its calls go; elsewhere, too, for a number whose messages do.
+        reference: Our reference, set at the purchase. Empty if there is none.
+        pending: What the number waits for before it takes calls, as text for the customer. Empty if it takes calls.
+        target: Where calls of the number go. `elsewhere` also if only its messages go to another program.
     """
 
     carrier_number_id: str
@@ -112,7 +112,7 @@ class PostalAddress:
     """The address of a number's holder.
 
     Attributes:
-        customer_name: Of the business or person.
+        customer_name: Name of the business or person.
         country: ISO 3166-1 alpha-2.
     """
 
@@ -127,11 +127,12 @@ class PostalAddress:
 
 @dataclass(frozen=True, slots=True)
 class CarrierBundle:
-    """Documents about a number's holder, as the carrier has them: a regulatory bundle (Twilio) or a requirement group
-    (Telnyx). They are for numbers of one country and kind.
+    """Documents about a number's holder: a regulatory bundle (Twilio) or a requirement group (Telnyx).
+
+    The documents apply to numbers of one country and kind.
 
     Attributes:
-        carrier_address_ids: Addresses in them.
+        carrier_address_ids: Ids of the addresses in the documents.
     """
 
     country: str
@@ -143,7 +144,7 @@ class CarrierBundle:
 
 @dataclass(frozen=True, slots=True)
 class NumberRequirements:
-    """What a carrier requires before it sells a number. None: it does not say."""
+    """What a carrier requires before it sells a number. A field is None if the carrier does not report it."""
 
     address: AddressRequirement | None = None
     bundle: bool | None = None
@@ -154,7 +155,7 @@ NOT_KNOWN: Final = NumberRequirements()
 
 @dataclass(frozen=True, slots=True)
 class NumberHolder:
-    """The address and the documents under which a number is bought, by the carrier's ids; empty for none."""
+    """The address and the documents for buying a number, as ids of the carrier. Empty if there is none."""
 
     carrier_address_id: str = ""
     carrier_bundle_id: str = ""
@@ -165,12 +166,12 @@ NO_HOLDER: Final = NumberHolder()
 
 @dataclass(frozen=True, slots=True)
 class DialRequest:
-    """An outbound call to be placed.
+    """An outbound call to place.
 
     Attributes:
-        call_id: Ours; every webhook of the call carries it. Times in seconds.
-        record: Whether the agent's calls are recorded; the carrier records only where settings say so.
-        leaves_message: The end of a machine's greeting is to be reported.
+        call_id: Our id of the call, sent with each of its webhooks.
+        record: Whether the agent's calls are recorded. The carrier records only if the settings enable it.
+        leaves_message: Whether the carrier reports the end of an answering machine's greeting.
     """
 
     call_id: str
@@ -188,15 +189,15 @@ class PlacedCall:
     """A call that the carrier has accepted.
 
     Attributes:
-        session_id: The id that stays when carrier_call_id changes (Telnyx), where the carrier told it.
+        session_id: The id that stays if carrier_call_id changes (Telnyx). Empty if the carrier does not report it.
     """
 
     carrier_call_id: str
     session_id: str = ""
 
 
-# Two seconds between the answer of a telephone system and the first key of an extension: at both carriers a "w" waits
-# for 0.5 s (docs: TwiML <Number>; Telnyx's API reference: Transfer call).
+# Two seconds between the answer of a phone system and the first digit of an extension. At both carriers a "w" is a
+# pause of 0.5 s (docs: TwiML <Number>; Telnyx's API reference: Transfer call).
 EXTENSION_PAUSE: Final = "wwww"
 
 
@@ -205,8 +206,9 @@ class TargetCallRequest:
     """A call to the target of a warm transfer.
 
     Attributes:
-        transfer_id: Ours; the carrier's webhooks carry it.
-        ring_timeout_s, max_duration_s: Seconds.
+        transfer_id: Our id of the transfer, sent with the carrier's webhooks.
+        ring_timeout_s: Seconds.
+        max_duration_s: Seconds.
     """
 
     transfer_id: str
@@ -218,13 +220,13 @@ class TargetCallRequest:
 
 @dataclass(frozen=True, slots=True)
 class ActiveCall:
-    """A call that is up at the carrier.
+    """A call that is active at the carrier.
 
     Attributes:
-        seconds: Since it was answered.
-        call_id: Ours, where the carrier returns it.
-        transfer_of: The carrier's id of the call for whose transfer it is a leg.
-        number: That of its two which has to be ours; empty where the carrier lists our calls only.
+        seconds: Time since the call was answered.
+        call_id: Our id of the call. Empty if the carrier does not return it.
+        transfer_of: The carrier's id of the call that is transferred, if this call is a transfer leg.
+        number: The call's number that must belong to us. Empty if the carrier lists only our calls.
     """
 
     carrier_call_id: str
@@ -235,71 +237,82 @@ class ActiveCall:
 
 
 class CarrierDocuments(Protocol):
-    """Addresses and documents at one carrier. Every method has a time limit and raises CarrierRefused or
-    CarrierUnavailable."""
+    """Addresses and documents at a carrier.
+
+    Each method has a time limit and raises CarrierRefused or CarrierUnavailable.
+    """
 
     async def create_address(self, address: PostalAddress, reference: str) -> str:
-        """Registers an address, unless there is one with this reference; returns the carrier's id of it."""
+        """Register an address, unless an address with this reference exists. Return the carrier's id."""
 
     async def find_addresses(self, reference: str) -> list[str]:
-        """Returns the carrier's ids of the addresses with this reference. It is one; two after a request that was lost
-        for us, and that the carrier processed only after the next one had looked."""
+        """Return the carrier's ids of the addresses with this reference.
+
+        There is usually one. There are two if the answer to a request was lost and the carrier processed that request
+        only
+        after the retry had searched.
+        """
 
     async def delete_address(self, carrier_address_id: str) -> None:
-        """Deletes an address; no error when it is deleted already."""
+        """Delete an address. A missing address is not an error."""
 
     async def fetch_bundle(self, carrier_bundle_id: str) -> CarrierBundle | None:
-        """Returns what the carrier has under this id; None for nothing."""
+        """Return the documents with this id, or None if the carrier has none."""
 
     async def fetch_requirements(self, phone_number: str, country: str) -> NumberRequirements:
-        """Returns what is required of whoever buys this number."""
+        """Return what the carrier requires from a buyer of this number."""
 
 
 class TargetCalls(Protocol):
-    """Calls to targets of warm transfers. Raises CarrierRefused and CarrierUnavailable."""
+    """Calls to the targets of warm transfers. Methods raise CarrierRefused and CarrierUnavailable."""
 
     async def call(self, request: TargetCallRequest) -> str:
-        """Calls the target; returns the carrier's id of its leg. Not repeated when it may have been called."""
+        """Call the target and return the carrier's id of the leg. Not repeated if the call may have been placed."""
 
 
 class ConferenceCalls(TargetCalls, Protocol):
-    """Those of a carrier whose calls are controlled by commands. command_id: a repeat of it is ignored."""
+    """Target calls of a carrier that is controlled by commands.
+
+    In each method, `command_id` identifies a command. The carrier ignores repeated commands.
+    """
 
     async def ask(self, leg_id: str, words: str, language: str, wait_s: float, command_id: str) -> None:
-        """Speaks and takes one key, up to `wait_s` seconds after the words."""
+        """Speak a question and collect one key, for up to `wait_s` seconds after the question."""
 
     async def listen(self, leg_id: str, language: str, command_id: str) -> None:
-        """Has what is said on the leg reported as words from now on.
+        """Start transcription of the leg.
 
         Args:
             language: BCP 47.
         """
 
     async def stop_asking(self, leg_id: str, command_id: str) -> None:
-        """Ends both; nothing is said, taken or reported any more."""
+        """Stop the question and the transcription."""
 
     async def create_conference(self, leg_id: str, name: str, command_id: str) -> str:
-        """Begins a conference with one leg; returns the carrier's id of it."""
+        """Start a conference with one leg and return the carrier's id of the conference."""
 
     async def join_conference(self, conference: str, leg_id: str, command_id: str) -> None:
-        """Adds a leg to a conference."""
+        """Add a leg to a conference."""
 
 
 class Carrier(Protocol):
-    """One carrier's gateway. Every method has a time limit and raises CarrierRefused or CarrierUnavailable."""
+    """A carrier's gateway. Each method has a time limit and raises CarrierRefused or CarrierUnavailable."""
 
     name: CarrierName
 
     @property
     def configuration(self) -> str:
-        """What `configure` sets at this carrier; it changes when numbers have to be configured anew. No secret."""
+        """Summary of the settings that `configure` applies. Numbers must be configured again if it changes. Not
+        secret.
+        """
 
     @property
     def documents(self) -> CarrierDocuments:
         """Addresses and documents of the holders of numbers."""
 
     async def search(self, country: str, area_code: str, limit: int) -> list[AvailableNumber]:
-        """Returns numbers that can be bought.
+        """Return numbers that can be bought.
 
         Args:
             country: ISO 3166-1 alpha-2.
@@ -307,100 +320,108 @@ class Carrier(Protocol):
         """
 
     async def find_owned(self, phone_number: str) -> OwnedNumber | None:
-        """Returns the number if it is one of our account, else None."""
+        """Return the number if it belongs to our account, else None."""
 
     async def list_numbers(self, digits: str, most: int) -> Sequence[OwnedNumber]:
-        """Returns up to `most` numbers of our account that contain these digits; empty for all."""
+        """Return up to `most` numbers of our account that contain these digits. Empty digits match all numbers."""
 
     async def buy(self, phone_number: str, reference: str, holder: NumberHolder = NO_HOLDER) -> OwnedNumber:
-        """Buys a number and sends its calls to our webhooks; may take seconds. Raises NumberPending while the order
-        waits for something.
+        """Buy a number and route its calls to our webhooks. May take seconds.
+
+        Raises NumberPending while the order waits for documents or a review.
 
         Args:
-            reference: Ours, stored by the carrier where it can.
+            reference: Our reference, which the carrier stores if it can.
         """
 
     async def configure(self, owned: OwnedNumber) -> None:
-        """Sends the calls of a number of our account to our webhooks, wherever they went; may be repeated."""
+        """Route the calls of a number of our account to our webhooks. May be repeated."""
 
     async def release(self, carrier_number_id: str) -> None:
-        """Releases a number; no error when it is released already."""
+        """Release a number. A number that is already released is not an error."""
 
     async def dial(self, request: DialRequest) -> PlacedCall:
-        """Places a call with our webhooks."""
+        """Place a call that reports to our webhooks."""
 
     async def find_placed_calls(self, request: DialRequest, since: datetime) -> Sequence[PlacedCall]:
-        """Returns calls that are this one, as far as the carrier can tell: with its two numbers and placed at or after
-        `since`, oldest first; other calls of ours may be among them."""
+        """Return calls that may be this call, oldest first.
+
+        The calls have the same two numbers and were placed at or after `since`, as far as the carrier can filter. Other
+        calls of ours may be among them.
+        """
 
     async def list_active_calls(self) -> Sequence[ActiveCall]:
-        """Returns the calls that are up, up to MOST_ACTIVE."""
+        """Return up to MOST_ACTIVE active calls."""
 
     async def hang_up(self, carrier_call_id: str) -> None:
-        """Ends a call; no error when it is over already."""
+        """End a call. A call that has already ended is not an error."""
 
     async def speak_last_words(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
-        """Ends a transfer: speaks to its caller by the carrier's own voice, after which the call ends. Where the
-        carrier does not end it by itself, the event of the words' end leads to its hang-up. Raises CarrierRefused with
-        `call_ended` for a call that is over.
+        """Speak a text to the caller of a transfer, then end the call.
+
+        If the carrier does not end the call by itself, the event for the end of the speech triggers the hang-up. Raises
+        CarrierRefused with `call_ended` if the call has ended.
 
         Args:
-            carrier_call_id: The caller's.
+            carrier_call_id: Id of the caller's leg.
             language: BCP 47.
-            command_id: As for CallControl.
+            command_id: See CallControl.
         """
 
     async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
-        """Begins to record a call that is in progress, if settings say that the carrier records; nothing where it is
-        recorded already. Raises CarrierRefused with `call_ended` for a call that is over, and for one that is not in
-        progress yet.
+        """Start recording an active call, if the settings enable recording by the carrier.
+
+        Does nothing if the call is already being recorded. Raises CarrierRefused with `call_ended` if the call has
+        ended or
+        is not in progress yet.
 
         Args:
-            call_id: Ours.
+            call_id: Our id of the call.
         """
 
     async def stop_recording(self, carrier_call_id: str) -> None:
-        """Ends the recording of a call; no error where there is none. What was recorded is reported like any other."""
+        """Stop recording a call. A call without a recording is not an error. The recorded part is reported as usual."""
 
     async def fetch_recording(self, recording: str, into: IO[bytes]) -> None:
-        """Replaces the content of an open file by the audio of a recording: up to hundreds of megabytes, in minutes.
-        Raises OSError too.
+        """Download a recording into an open file, replacing its content.
+
+        A download can have hundreds of megabytes and take minutes. Raises OSError, too.
 
         Args:
-            recording: Its id, or the URL from a webhook.
+            recording: The recording's id, or the URL from a webhook.
         """
 
     async def delete_recording(self, recording: str) -> None:
-        """Deletes a recording at the carrier; no error when it is deleted already."""
+        """Delete a recording at the carrier. A recording that is already deleted is not an error."""
 
 
 class CallControl(Protocol):
-    """A carrier whose calls are controlled by commands (Telnyx). command_id: the carrier ignores a repeat of it."""
+    """A carrier whose calls are controlled by commands (Telnyx). The carrier ignores a repeated `command_id`."""
 
     async def answer(self, carrier_call_id: str, command_id: str, *, record: bool, call_id: str = "") -> None:
-        """Answers a ringing call.
+        """Answer a ringing call.
 
         Args:
             record: See DialRequest.
-            call_id: Ours; the events of the call carry it from then on.
+            call_id: Our id, which later events of the call carry.
         """
 
     async def start_stream(self, carrier_call_id: str, url: str, command_id: str) -> None:
-        """Connects an answered call to a media socket, in both directions; what we send is PCMU."""
+        """Connect an answered call to a media socket in both directions. We send PCMU."""
 
     async def reject(self, carrier_call_id: str, cause: Literal["busy", "rejected"], command_id: str) -> None:
-        """Rejects a ringing call."""
+        """Reject a ringing call."""
 
     async def speak(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
-        """Speaks a text by the carrier's own voice."""
+        """Speak a text with the carrier's own voice."""
 
     async def transfer(
         self, carrier_call_id: str, number: str, caller: str, command_id: str, *, limit_s: int, known_as: str
     ) -> None:
-        """Transfers the caller, for `limit_s` seconds at most.
+        """Transfer the caller for up to `limit_s` seconds.
 
         Args:
-            known_as: By which events of the other leg name the call.
+            known_as: Value by which events of the other leg identify the call.
         """
 
 
@@ -408,14 +429,16 @@ NumberKind = Literal["local", "mobile", "national", "toll_free"]
 _KINDS: dict[int, NumberKind] = {
     PhoneNumberType.MOBILE: "mobile",
     PhoneNumberType.TOLL_FREE: "toll_free",
-    # Numbers without a place, such as 03 in the United Kingdom and 050 in Japan.
+    # Numbers without a location, such as 03 in the United Kingdom and 050 in Japan.
     PhoneNumberType.UAN: "national",
     PhoneNumberType.VOIP: "national",
 }
 
 
 def number_kind(phone_number: str) -> NumberKind:
-    """Returns the kind by which a number is priced and regulated; local where its numbering plan does not say."""
+    """Return the kind that determines a number's price and regulation. Local if the numbering plan does not
+    distinguish.
+    """
     try:
         return _KINDS.get(phonenumbers.number_type(phonenumbers.parse(phone_number)), "local")
     except phonenumbers.NumberParseException:
@@ -423,7 +446,7 @@ def number_kind(phone_number: str) -> NumberKind:
 
 
 def is_valid(phone_number: str) -> bool:
-    """Returns whether it is an E.164 number that its country's numbering plan assigns."""
+    """Return whether the text is an E.164 number that is valid in its country's numbering plan."""
     try:
         return phone_number.startswith("+") and phonenumbers.is_valid_number(phonenumbers.parse(phone_number))
     except phonenumbers.NumberParseException:
@@ -431,12 +454,12 @@ def is_valid(phone_number: str) -> bool:
 
 
 def country_prefix(country: str) -> str:
-    """Returns a country's calling code, such as 49; empty for an unknown country."""
+    """Return a country's calling code, such as 49. Empty for an unknown country."""
     code: int = phonenumbers.country_code_for_region(country)
     return str(code) if code else ""
 
 
-# Carriers' voices need a region: "de" alone is no language of theirs.
+# Carriers' voices need a region: "de" alone is not a valid language for them.
 _LOCALES: Final = {
     "da": "da-DK", "de": "de-DE", "en": "en-US", "es": "es-ES", "fi": "fi-FI", "fr": "fr-FR", "hi": "hi-IN",
     "is": "is-IS", "it": "it-IT", "ja": "ja-JP", "ko": "ko-KR", "nb": "nb-NO", "nl": "nl-NL", "nn": "nb-NO",
@@ -446,7 +469,7 @@ _LOCALES: Final = {
 
 
 def locale(language: str) -> str:
-    """Returns a locale such as en-US for "en", "en-GB" or "en_gb"; en-US for a language that the voices lack."""
+    """Return a locale such as en-US for "en", "en-GB" or "en_gb". Return en-US if the voices lack the language."""
     short, _, region = language.replace("_", "-").partition("-")
     known = _LOCALES.get(short.lower())
     if known is None:
@@ -455,14 +478,15 @@ def locale(language: str) -> str:
 
 
 E164: Final = r"^\+[1-9][0-9]{1,14}$"
-# Country code of North America, whose area codes have three digits.
+# Country code of North America, where area codes have three digits.
 _NANP: Final = 1
 
 
 def country_of(phone_number: str) -> str | None:
-    """ISO 3166 code of a number's country; None for a number without a country.
+    """Return the ISO 3166 code of a number's country, or None for a number without a country.
 
-    Raises Invalid (code phone_number_invalid) for a text that is not E.164, or not a possible number."""
+    Raises Invalid (code phone_number_invalid) if the text is not E.164 or not a possible number.
+    """
     try:
         number = phonenumbers.parse(phone_number)
     except phonenumbers.NumberParseException:
@@ -475,7 +499,7 @@ def country_of(phone_number: str) -> str | None:
 
 
 def require_area(country: str, area_code: str) -> None:
-    """Raises Invalid (codes country_unknown, area_code_invalid)."""
+    """Check the country and its area code. Raises Invalid (codes country_unknown, area_code_invalid)."""
     prefix = phonenumbers.country_code_for_region(country)
     if not prefix:
         raise Invalid("There is no such country.", code="country_unknown", param="country")

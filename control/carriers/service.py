@@ -1,4 +1,4 @@
-"""The carriers that are set up, and what each of them can do."""
+"""The configured carriers and their capabilities."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,16 +22,16 @@ from shared.errors import Conflict, Invalid
 
 @dataclass(frozen=True, slots=True)
 class CarrierOptions:
-    """Settings of all gateways.
+    """Settings of all gateways. A carrier without account or key is not configured.
 
     Attributes:
-        webhook_url: Base URL at which carriers reach our webhooks. A carrier without account or key is not set up.
-        twilio_api_key: Id and secret that sign in instead of the token.
-        twilio_us1_token: Of the account in us1.
-        twilio_subaccounts: Account and token of others whose calls we take.
-        timeout_s: Of one request.
-        record: Who records calls.
-        calls_per_s: Outbound calls that may begin in a second, of the carriers where that is not the usual one.
+        webhook_url: Base URL of our webhooks.
+        twilio_api_key: Id and secret of an API key that replaces the auth token for requests.
+        twilio_us1_token: The account's auth token in us1.
+        twilio_subaccounts: Ids and tokens of other accounts whose calls we take.
+        timeout_s: Timeout of a request.
+        record: Which carriers record calls.
+        calls_per_s: Outbound calls per second, for carriers that differ from the default.
     """
 
     webhook_url: str
@@ -62,87 +62,104 @@ class CallControlCarrier(Carrier, CallControl, Protocol):
 
 @runtime_checkable
 class TransferCarrier(Protocol):
-    """A carrier that calls targets of warm transfers."""
+    """A carrier that can call targets of warm transfers."""
 
     @property
     def targets(self) -> TargetCalls:
-        """Calls to these targets."""
+        """Calls to targets of warm transfers."""
 
 
 @runtime_checkable
 class KeypadCarrier(Protocol):
-    """A carrier that makes the tones of keys while a media stream runs."""
+    """A carrier that can send DTMF tones while a media stream runs."""
 
     async def send_digits(self, carrier_call_id: str, digits: str, command_id: str) -> None:
-        """Plays the tones to the other side; ignores a repeat of command_id. Raises CarrierRefused (`call_ended` for a
-        call that is over) and CarrierUnavailable."""
+        """Play the tones to the other side. A repeated command_id is ignored.
+
+        Raises CarrierRefused (`call_ended` if the call has ended) and CarrierUnavailable.
+        """
 
 
 @runtime_checkable
 class NumberPricing(Protocol):
-    """A carrier that says what a number costs before it is bought."""
+    """A carrier that reports the price of a number before it is bought."""
 
     async def monthly_price(self, phone_number: str, country: str) -> Decimal | None:
-        """In US dollars; None when the carrier does not say. Raises CarrierUnavailable."""
+        """Return the price in US dollars, or None if the carrier does not report it. Raises CarrierUnavailable."""
 
 
 @runtime_checkable
 class NumberOrders(Protocol):
-    """A carrier where a number is bought by an order, and where the number may lack the order's reference."""
+    """A carrier that sells numbers through orders. A bought number may lack the reference of its order."""
 
     async def order_status(self, reference: str) -> Literal["pending", "success"] | None:
-        """Returns the state of the order with this reference; None without one, or when it failed. Raises
-        CarrierRefused and CarrierUnavailable."""
+        """Return the state of the order with this reference. Return None if there is no order or it failed.
+
+        Raises CarrierRefused and CarrierUnavailable.
+        """
 
     async def cancel_order(self, reference: str) -> None:
-        """Cancels the order with this reference; no error when it is too late, or there is none. Raises CarrierRefused
-        and CarrierUnavailable."""
+        """Cancel the order with this reference. A missing or completed order is not an error.
+
+        Raises CarrierRefused and CarrierUnavailable.
+        """
 
     async def submit_documents(self, reference: str, holder: NumberHolder) -> str:
-        """Gives the order with this reference what it lacks and the holder has; may be repeated. Returns what it waits
-        for, in words for the customer; empty for nothing. Raises CarrierRefused and CarrierUnavailable."""
+        """Send the holder's data that the order with this reference still needs. May be repeated.
+
+        Returns what the order waits for, as text for the customer. Empty if it waits for nothing. Raises CarrierRefused
+        and
+        CarrierUnavailable.
+        """
 
 
 @runtime_checkable
 class NumberRouting(Protocol):
-    """A carrier that says where it sends a number's calls."""
+    """A carrier that reports where the calls of a number go."""
 
     async def is_routed_elsewhere(self, carrier_number_id: str) -> bool:
-        """Returns whether someone had the number's calls sent to another program than ours, at whatever address. Raises
-        CarrierRefused and CarrierUnavailable."""
+        """Return whether the number's calls go to another program, at any address.
+
+        Raises CarrierRefused and CarrierUnavailable.
+        """
 
 
 @runtime_checkable
 class CallPricing(Protocol):
-    """A carrier that says what a call costs when it is asked, some time after the call."""
+    """A carrier that reports the price of a call on request, some time after the call."""
 
     async def call_price(self, carrier_call_id: str, *, with_transfer: bool) -> Decimal | None:
-        """In US dollars; None while the carrier does not know it. Raises CarrierRefused (code other_currency, too) and
-        CarrierUnavailable.
+        """Return the price in US dollars, or None until the carrier has rated the call.
+
+        Raises CarrierRefused (also with code other_currency) and CarrierUnavailable.
 
         Args:
-            with_transfer: The legs that it dialed are added.
+            with_transfer: Whether to add the legs that the carrier dialed.
         """
 
 
 @runtime_checkable
 class CallRedirection(Protocol):
-    """A carrier that can be told to ask for instructions in the middle of a call."""
+    """A carrier that can request new instructions in the middle of a call."""
 
     async def redirect(self, carrier_call_id: str, path: str) -> None:
-        """Has the carrier request this path of our webhooks, query included, now. Raises CarrierRefused (`call_ended`
-        for a call that is over) and CarrierUnavailable."""
+        """Make the carrier request this path of our webhooks now. The path may contain a query.
+
+        Raises CarrierRefused (`call_ended` if the call has ended) and CarrierUnavailable.
+        """
 
     async def count_dialed(self, carrier_call_id: str) -> int:
-        """Returns how many transfers the carrier dialed for the call, those that ended included: a redirection
-        would end one that runs. Raises CarrierRefused and CarrierUnavailable."""
+        """Return how many transfers the carrier has dialed for the call, including ended transfers.
+
+        A redirection would end a running transfer. Raises CarrierRefused and CarrierUnavailable.
+        """
 
 
 class Carriers:
-    """The carriers that are set up.
+    """The configured carriers.
 
     Args:
-        default: The carrier to buy numbers from; None for the first carrier that is set up.
+        default: The carrier for buying numbers. None for the first configured carrier.
     """
 
     def __init__(self, by_name: Mapping[CarrierName, Carrier], default: CarrierName | None = None) -> None:
@@ -150,19 +167,19 @@ class Carriers:
         self._default = default if default is not None else next(iter(self._by_name), None)
 
     def get(self, name: str) -> Carrier:
-        """Raises CarrierRefused (code not_set_up)."""
+        """Return the gateway of a carrier. Raises CarrierRefused (code not_set_up)."""
         for known, carrier in self._by_name.items():
             if known == name:
                 return carrier
         raise CarrierRefused(name, "not_set_up", "this carrier is not set up")
 
     def __iter__(self) -> Iterator[Carrier]:
-        """Yields all carriers that are set up."""
+        """Yield all configured carriers."""
         return iter(self._by_name.values())
 
     @property
     def default(self) -> Carrier:
-        """Raises Conflict (code no_carrier)."""
+        """The carrier for buying numbers. Raises Conflict (code no_carrier)."""
         carrier = None if self._default is None else self._by_name.get(self._default)
         if carrier is None:
             raise Conflict("No phone carrier is set up.", code="no_carrier")
@@ -170,15 +187,15 @@ class Carriers:
 
     @property
     def telnyx(self) -> CallControlCarrier | None:
-        """Telnyx with its commands; None when it is not set up."""
+        """Telnyx with its call control commands, or None if it is not configured."""
         return cast("CallControlCarrier | None", self._by_name.get("telnyx"))
 
 
 def choose_carrier(carriers: Carriers, name: CarrierName | None) -> Carrier:
-    """Raises Invalid (code carrier_not_set_up), Conflict (no_carrier).
+    """Return the named carrier. Raises Invalid (code carrier_not_set_up), Conflict (no_carrier).
 
     Args:
-        name: None for the default.
+        name: None selects the default carrier.
     """
     if name is None:
         return carriers.default
@@ -190,10 +207,11 @@ def choose_carrier(carriers: Carriers, name: CarrierName | None) -> Carrier:
 
 @asynccontextmanager
 async def open_carriers(options: CarrierOptions) -> AsyncIterator[Carriers]:
-    """Opens the gateways until the block ends. Sends no request yet.
+    """Open the gateways until the block ends. No requests are sent yet.
 
-    Only the SDK of a carrier that is set up is loaded: Telnyx's has 1,600 modules, which were 60 % of the start of
-    every program and command.
+    Only the SDKs of configured carriers are imported. Telnyx's SDK has 1,600 modules, which took 60 % of the start-up
+    time
+    of every program and command.
     """
     async with AsyncExitStack() as stack:
         by_name: dict[CarrierName, Carrier] = {}

@@ -1,4 +1,4 @@
-"""Telnyx as a carrier: its REST API and Call Control, through its SDK.
+"""The Telnyx gateway: REST API and Call Control through Telnyx's SDK.
 
 Number orders: docs numbers/phone-numbers/number-orders, regulatory-requirements, requirement-groups.
 """
@@ -86,10 +86,10 @@ _MAX_SPEAK_LENGTH: Final = 3_000
 
 
 class TelnyxTargets:
-    """ConferenceCalls.
+    """Implements ConferenceCalls with Telnyx.
 
     Args:
-        languages: Those that Telnyx speaks.
+        languages: Languages that Telnyx can speak.
     """
 
     def __init__(
@@ -98,8 +98,10 @@ class TelnyxTargets:
         self._sdk, self._command, self._options, self._languages = sdk, command, options, languages
 
     async def call(self, request: TargetCallRequest) -> str:
-        """Calls the target; Telnyx ignores a repeat within 60 s. The leg's events have the client_state "target:" and
-        our id of the transfer."""
+        """Call the target. Telnyx ignores a repeat within 60 s.
+
+        The events of the leg carry the client_state "target:" with our id of the transfer.
+        """
         form = {
             "connection_id": self._options.connection_id,
             "to": request.called,
@@ -115,7 +117,7 @@ class TelnyxTargets:
         return required_text(answer.data.call_control_id if answer.data is not None else None)
 
     async def ask(self, leg_id: str, words: str, language: str, wait_s: float, command_id: str) -> None:
-        """Speaks up to 3,000 characters; `call.gather.ended` tells the key."""
+        """Speak up to 3,000 characters and collect one key. `call.gather.ended` reports the key."""
         form = {
             "payload": words[:_MAX_SPEAK_LENGTH],
             "voice": _VOICE,
@@ -129,7 +131,10 @@ class TelnyxTargets:
         await self._command(lambda: self._sdk.calls.actions.gather_using_speak(leg_id, **form))
 
     async def listen(self, leg_id: str, language: str, command_id: str) -> None:
-        """`call.transcription` tells the words. inbound: what comes from the target, and not what the target hears."""
+        """Start transcription; `call.transcription` reports the words.
+
+        The track is `inbound`: the target's own speech, without what the target hears.
+        """
         form = {
             "transcription_engine": "Telnyx",
             "transcription_engine_config": {"transcription_engine": "Telnyx", "language": language[:2].lower()},
@@ -139,7 +144,10 @@ class TelnyxTargets:
         await self._command(lambda: self._sdk.calls.actions.start_transcription(leg_id, **form))
 
     async def stop_asking(self, leg_id: str, command_id: str) -> None:
-        """Telnyx refuses to end what has ended by itself, which is not an error."""
+        """Stop the question and the transcription.
+
+        Telnyx refuses to stop what has already ended. This is not an error.
+        """
         stops = {"gather": self._sdk.calls.actions.stop_gather, "words": self._sdk.calls.actions.stop_transcription}
         for name, stop in stops.items():
             try:
@@ -149,13 +157,13 @@ class TelnyxTargets:
                     raise
 
     async def create_conference(self, leg_id: str, name: str, command_id: str) -> str:
-        """Begins a conference with the target, who hears silence until the caller comes."""
+        """Start a conference with the target, who hears silence until the caller joins."""
         form = {"call_control_id": leg_id, "name": name, "beep_enabled": "never", "max_participants": 2}
         answer = await self._command(lambda: self._sdk.conferences.create(**form, command_id=command_id))
         return required_text(answer.data.id if answer.data is not None else None)
 
     async def join_conference(self, conference: str, leg_id: str, command_id: str) -> None:
-        """Adds the caller. Whoever leaves ends the conference, and hangs up no one: that is ours."""
+        """Add the caller. The conference ends when either side leaves. We hang up the remaining leg."""
         form = {"call_control_id": leg_id, "beep_enabled": "never", "end_conference_on_exit": True}
         await self._command(lambda: self._sdk.conferences.actions.join(conference, **form, command_id=command_id))
 
@@ -163,7 +171,7 @@ class TelnyxTargets:
 # --- Number orders ---------------------------------------------------------------------------------------------------
 
 T = TypeVar("T")
-# An order is decided some time after it is placed: for how long and in which interval it is polled.
+# Orders are decided after some time. These are the time limit and the interval for polling, in seconds.
 _ORDER_TIMEOUT_S: Final = 20.0
 _ORDER_POLL_S: Final = 0.3
 _ADDRESS: Final = "address"
@@ -173,7 +181,7 @@ class TelnyxOrders:
     """Orders numbers at Telnyx.
 
     Args:
-        sdk: The account's client.
+        sdk: SDK client of the account.
         find_owned: See Carrier.
     """
 
@@ -187,10 +195,12 @@ class TelnyxOrders:
         self._sdk, self._send, self._connection_id, self._find_owned = sdk, send, connection_id, find_owned
 
     async def buy(self, phone_number: str, reference: str, holder: NumberHolder) -> OwnedNumber:
-        """Orders a number, unless there is an order with this reference, and waits for the order's result.
+        """Order a number, unless an order with this reference exists, and wait for the result.
 
-        Raises NumberPending for an order that takes longer, at once when it waits for documents; a repeated call finds
-        it."""
+        Raises NumberPending if the order takes longer, or immediately if it waits for documents. A repeated call finds
+        the
+        existing order.
+        """
         order_id, status = await self._find_or_order(phone_number, reference, holder)
         try:
             async with asyncio.timeout(_ORDER_TIMEOUT_S):
@@ -204,12 +214,15 @@ class TelnyxOrders:
             raise NumberPending(NAME, "order_pending", pending_words("")) from None
 
     async def find_status(self, reference: str) -> Literal["pending", "success"] | None:
-        """Returns the state of the order with this reference; None without one, or when it failed."""
+        """Return the state of the order with this reference. Return None if there is no order or it failed."""
         found = await self._find_order(reference)
         return None if found is None else found[1]
 
     async def submit_documents(self, reference: str, holder: NumberHolder) -> str:
-        """Gives the order what it lacks; returns what it waits for, empty for nothing."""
+        """Send the holder's data that the order still needs.
+
+        Returns what the order waits for. Empty if it waits for nothing.
+        """
         found = await self._find_order(reference)
         if found is None or found[1] != "pending":
             return ""
@@ -220,8 +233,10 @@ class TelnyxOrders:
         return ""
 
     async def cancel(self, reference: str) -> None:
-        """Cancels the order with this reference while it is pending (API reference: Cancel a sub number order). No
-        error where Telnyx refuses: it is being fulfilled."""
+        """Cancel a pending order with this reference (API reference: Cancel a sub number order).
+
+        A refusal is not an error: it means that the order is being fulfilled.
+        """
         page = await self._send(lambda: self._sdk.number_orders.list(filter={"customer_reference": reference}))
         ours = [
             order for order in page.data or [] if order.customer_reference == reference and order.status == "pending"
@@ -231,7 +246,7 @@ class TelnyxOrders:
                 await self._send(partial(self._sdk.sub_number_orders.cancel, part))
 
     async def _find_or_order(self, phone_number: str, reference: str, holder: NumberHolder) -> tuple[str, str]:
-        """Returns id and status of the existing order, if it has not failed, else of a new one."""
+        """Return id and status of an existing order that has not failed, or of a new order."""
         found = await self._find_order(reference)
         if found is not None:
             return found
@@ -251,7 +266,7 @@ class TelnyxOrders:
         )
 
     async def _find_order(self, reference: str) -> tuple[str, Literal["pending", "success"]] | None:
-        """Returns id and status of an order that has not failed."""
+        """Return id and status of an order that has not failed, or None."""
         page = await self._send(lambda: self._sdk.number_orders.list(filter={"customer_reference": reference}))
         for order in page.data or []:
             if order.customer_reference == reference and order.status in ("pending", "success"):
@@ -259,7 +274,7 @@ class TelnyxOrders:
         return None
 
     async def _poll_order(self, order_id: str, holder: NumberHolder) -> str:
-        """Returns the order's status. Raises NumberPending when it waits for documents."""
+        """Return the order's status. Raises NumberPending if the order waits for documents."""
         answer = await self._send(lambda: self._sdk.number_orders.retrieve(order_id))
         if answer.data is None:
             return "pending"
@@ -271,8 +286,10 @@ class TelnyxOrders:
         return str(status)
 
     async def _submit(self, number: Any, wanted: str, holder: NumberHolder) -> str:
-        """Submits the holder's address for each requirement of that type without a value; returns what the number waits
-        for then, also where Telnyx does not accept the address: the order stays open."""
+        """Submit the holder's address for each address requirement without a value.
+
+        Returns what the number waits for afterwards, even if Telnyx refuses the address: the order stays open.
+        """
         if wanted != INFO_PENDING:
             return pending_words(wanted)
         lacking = [requirement for requirement in number.regulatory_requirements or [] if not requirement.field_value]
@@ -285,7 +302,7 @@ class TelnyxOrders:
         return pending_words("requirement-info-under-review") if lacking and not left else lacking_words(left)
 
     async def _submit_address(self, number: Any, requirements: Sequence[Any], address: str) -> bool:
-        """Returns False if Telnyx does not accept it."""
+        """Submit the address. Return False if Telnyx does not accept it."""
         values = [
             {"requirement_id": required_text(requirement.requirement_id), "field_value": address}
             for requirement in requirements
@@ -301,8 +318,10 @@ class TelnyxOrders:
         return True
 
     async def _wait_for_number(self, phone_number: str, reference: str) -> OwnedNumber:
-        """Waits until the account lists the number as active, some time after the order. The listed number may lack the
-        order's reference, so that is filled in."""
+        """Wait until the account lists the number as active, which happens some time after the order.
+
+        The listed number may lack the order's reference, so the reference is filled in.
+        """
         while True:
             found = await self._find_owned(phone_number)
             if found is not None and not found.pending:
@@ -312,7 +331,7 @@ class TelnyxOrders:
 
 # --- The carrier -----------------------------------------------------------------------------------------------------
 
-# Statuses of a number that is no longer, or never was, ours.
+# Statuses of a number that does not belong to our account.
 _NOT_OURS: Final = frozenset({"purchase-failed", "port-failed", "deleted", "ported-out"})
 _CAUSES: Final[Mapping[str, Literal["USER_BUSY", "CALL_REJECTED"]]] = {"busy": "USER_BUSY", "rejected": "CALL_REJECTED"}
 LANGUAGES: Final[tuple[str, ...]] = get_args(get_type_hints(ActionSpeakParams)["language"])
@@ -320,7 +339,10 @@ _PAGE: Final = 250
 
 
 class TelnyxGateway:
-    """A Carrier and CallControl. Commands may be repeated, because Telnyx ignores a repeated command_id within 60 s."""
+    """Implements Carrier and CallControl with Telnyx.
+
+    Commands may be repeated, because Telnyx ignores a repeated command_id within 60 s.
+    """
 
     name: CarrierName = NAME
 
@@ -336,18 +358,19 @@ class TelnyxGateway:
         self._orders = TelnyxOrders(self._sdk, self._send, options.connection_id, self.find_owned)
         self.documents: CarrierDocuments = TelnyxDocuments(self._sdk, self._send)
         self.targets = TelnyxTargets(self._sdk, self._command, options, LANGUAGES)
-        # On first use the SDK imports its resources, which takes more than two seconds: not while a caller waits.
+        # The SDK imports its resources on first use, which takes over two seconds. This must not happen while a caller
+        # waits.
         self._calls = self._sdk.calls.actions
 
     # --- Numbers --------------------------------------------------------------------------------------------------
 
     @property
     def configuration(self) -> str:
-        """The connection that numbers are assigned to; it alone holds the address of our webhooks."""
+        """The connection that numbers are assigned to. The connection holds the address of our webhooks."""
         return f"connection {self._options.connection_id}"
 
     async def search(self, country: str, area_code: str, limit: int) -> list[AvailableNumber]:
-        """Returns local numbers that can take calls."""
+        """Return local numbers that support voice calls."""
         rows = await self._for_sale(
             {"country_code": country, "phone_number_type": "local", "limit": limit}
             | ({"national_destination_code": area_code} if area_code else {})
@@ -355,7 +378,10 @@ class TelnyxGateway:
         return [_available_number(row, country) for row in rows[:limit]]
 
     async def monthly_price(self, phone_number: str, country: str) -> Decimal | None:
-        """In US dollars; None when Telnyx does not say, or no longer sells the number. Raises CarrierUnavailable."""
+        """Return the price in US dollars. Return None if Telnyx does not report it or no longer sells the number.
+
+        Raises CarrierUnavailable.
+        """
         try:
             rows = await self._for_sale(
                 {"country_code": country, "phone_number_type": number_kind(phone_number), "limit": 20}
@@ -366,15 +392,15 @@ class TelnyxGateway:
         return next((_price(row) for row in rows if row.phone_number == phone_number), None)
 
     async def find_owned(self, phone_number: str) -> OwnedNumber | None:
-        """Returns the number if it is one of our account; its reference is the customer reference."""
+        """Return the number if it belongs to our account. Its reference is Telnyx's customer reference."""
         page = await self._send(lambda: self._sdk.phone_numbers.list(filter={"phone_number": phone_number[1:]}))
-        # The filter also matches parts of numbers.
+        # The filter also matches partial numbers.
         ours = (row for row in page.data or [] if row.phone_number == phone_number and row.status not in _NOT_OURS)
         row = next(ours, None)
         return None if row is None else self._owned(row)
 
     async def list_numbers(self, digits: str, most: int) -> list[OwnedNumber]:
-        """Returns numbers of our account."""
+        """Return numbers of our account that contain the digits."""
 
         async def read() -> list[OwnedNumber]:
             wanted = {"phone_number": digits} if digits else {}
@@ -390,24 +416,29 @@ class TelnyxGateway:
         return await self._send(read)
 
     async def buy(self, phone_number: str, reference: str, holder: NumberHolder = NO_HOLDER) -> OwnedNumber:
-        """Orders a number, unless there is an order with this reference, and waits for the order's result. Raises
-        NumberPending for an order that takes longer; a repeated call finds it."""
+        """Order a number, unless an order with this reference exists, and wait for the result.
+
+        Raises NumberPending if the order takes longer. A repeated call finds the existing order.
+        """
         return await self._orders.buy(phone_number, reference, holder)
 
     async def order_status(self, reference: str) -> Literal["pending", "success"] | None:
-        """Returns the state of the order with this reference; None without one, or when it failed."""
+        """Return the state of the order with this reference. Return None if there is no order or it failed."""
         return await self._orders.find_status(reference)
 
     async def cancel_order(self, reference: str) -> None:
-        """Cancels the order with this reference while it is pending."""
+        """Cancel a pending order with this reference."""
         await self._orders.cancel(reference)
 
     async def submit_documents(self, reference: str, holder: NumberHolder) -> str:
-        """Gives the order what it lacks; returns what it waits for, empty for nothing."""
+        """Send the holder's data that the order still needs.
+
+        Returns what the order waits for. Empty if it waits for nothing.
+        """
         return await self._orders.submit_documents(reference, holder)
 
     async def configure(self, owned: OwnedNumber) -> None:
-        """Assigns the number to our connection, which holds our webhooks' URL; may be repeated."""
+        """Assign the number to our connection, which holds our webhooks' URL; may be repeated."""
         await self._send(
             lambda: self._sdk.phone_numbers.update(
                 owned.carrier_number_id,
@@ -417,14 +448,16 @@ class TelnyxGateway:
         )
 
     async def release(self, carrier_number_id: str) -> None:
-        """Releases a number; no error when it is released already."""
+        """Release a number. A number that is already released is not an error."""
         await self._ignore_not_found(lambda: self._sdk.phone_numbers.delete(carrier_number_id))
 
     # --- Calls ----------------------------------------------------------------------------------------------------
 
     async def dial(self, request: DialRequest) -> PlacedCall:
-        """Places a call; Telnyx ignores a repeat with the same call_id within 60 s. Raises NotProcessed for a call to
-        place later (429, docs: error 90103; or too many calls at once)."""
+        """Place a call. Telnyx ignores a repeat with the same call_id within 60 s.
+
+        Raises NotProcessed if the call should be placed later (429; docs: error 90103; or too many concurrent calls).
+        """
         params = cast(CallDialParams, call_form(self._options, request))
         answer = await self._command(lambda: self._sdk.calls.dial(**params), queued=True)
         placed = answer.data
@@ -432,13 +465,15 @@ class TelnyxGateway:
         return PlacedCall(call_id, (placed.call_session_id if placed is not None else None) or "")
 
     async def find_placed_calls(self, request: DialRequest, since: datetime) -> list[PlacedCall]:
-        """Returns the calls that are up and carry the call's id. Those that have ended meanwhile are reported by
-        webhooks, which carry it, too."""
+        """Return the active calls that carry the call's id.
+
+        Calls that have ended meanwhile are reported by webhooks, which carry the id, too.
+        """
         active = await self.list_active_calls()
         return [PlacedCall(call.carrier_call_id) for call in active if call.call_id == request.call_id]
 
     async def list_active_calls(self) -> list[ActiveCall]:
-        """Returns the calls of our application, also ringing ones."""
+        """Return the calls of our application, including ringing calls."""
         return await self._send(self._read_active_calls)
 
     async def _read_active_calls(self) -> list[ActiveCall]:
@@ -451,11 +486,11 @@ class TelnyxGateway:
         return found
 
     async def hang_up(self, carrier_call_id: str) -> None:
-        """Ends a call; no error when it is over already."""
+        """End a call. A call that has already ended is not an error."""
         await self._ignore_not_found(lambda: self._calls.hangup(carrier_call_id))
 
     async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
-        """Begins to record a call, if settings say that Telnyx records; Telnyx ignores a repeated command_id."""
+        """Start recording a call, if the settings enable recording by Telnyx. Telnyx ignores a repeated command_id."""
         if not self._options.records:
             return
         form: ActionStartRecordingParams = {"channels": "dual", "format": "wav", "command_id": f"{call_id}-record"}
@@ -466,21 +501,26 @@ class TelnyxGateway:
             raise
 
     async def stop_recording(self, carrier_call_id: str) -> None:
-        """Ends the recording that runs, if settings say that Telnyx records; no error for a call that is over."""
+        """Stop recording, if the settings enable recording by Telnyx. A call that has ended is not an error."""
         if self._options.records:
             await self._ignore_not_found(lambda: self._calls.stop_recording(carrier_call_id))
 
     async def answer(self, carrier_call_id: str, command_id: str, *, record: bool, call_id: str = "") -> None:
-        """Answers a ringing call; records it if `record` and settings say so. Its later events have the client_state
-        "inbound:" and our id."""
+        """Answer a ringing call. Record the call if both `record` and the settings say so.
+
+        Later events of the call carry the client_state "inbound:" with our id.
+        """
         state = {"client_state": client_state(f"{INBOUND}{call_id}")} if call_id else {}
         form = {"command_id": command_id, **state, **MEDIA_FORM, **recording_form(self._options, wanted=record)}
         params = cast(ActionAnswerParams, form)
         await self._command(lambda: self._calls.answer(carrier_call_id, **params))
 
     async def start_stream(self, carrier_call_id: str, url: str, command_id: str) -> None:
-        """Connects an answered call to a media socket, in both directions. We send PCMU. Telnyx sends PCMU if it can
-        transcode the call's codec, else that codec. By default it takes what we send for MP3 (docs: media-streaming).
+        """Connect an answered call to a media socket, in both directions.
+
+        We send PCMU. Telnyx sends PCMU if it can transcode the call's codec, and otherwise the call's codec. Without
+        explicit
+        settings Telnyx treats our audio as MP3 (docs: media-streaming).
         """
         await self._command(
             lambda: self._calls.start_streaming(
@@ -496,11 +536,11 @@ class TelnyxGateway:
         )
 
     async def reject(self, carrier_call_id: str, cause: Literal["busy", "rejected"], command_id: str) -> None:
-        """Rejects a ringing call."""
+        """Reject a ringing call."""
         await self._command(lambda: self._calls.reject(carrier_call_id, cause=_CAUSES[cause], command_id=command_id))
 
     async def speak(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
-        """Speaks up to 3,000 characters by Telnyx's voice; in English where Telnyx lacks the language."""
+        """Speak up to 3,000 characters with Telnyx's voice. Uses English if Telnyx lacks the language."""
         params: ActionSpeakParams = {
             "payload": words[:_MAX_SPEAK_LENGTH],
             "voice": _VOICE,
@@ -510,22 +550,22 @@ class TelnyxGateway:
         await self._command(lambda: self._calls.speak(carrier_call_id, **params))
 
     async def send_digits(self, carrier_call_id: str, digits: str, command_id: str) -> None:
-        """Plays the tones of keys, and pauses (w, W), also while a media stream runs (API reference: Send DTMF)."""
+        """Play DTMF tones and pauses (w, W), also while a media stream runs (API reference: Send DTMF)."""
         form: ActionSendDtmfParams = {"digits": digits, "duration_millis": TONE_MS, "command_id": command_id}
         await self._command(lambda: self._calls.send_dtmf(carrier_call_id, **form))
 
     async def speak_last_words(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
-        """Speaks to the caller; `call.speak.ended` leads to the hang-up, which ends the bridged leg, too."""
+        """Speak to the caller. `call.speak.ended` then triggers the hang-up, which also ends the bridged leg."""
         await self.speak(carrier_call_id, words, locale(language), command_id)
 
     async def transfer(
         self, carrier_call_id: str, number: str, caller: str, command_id: str, *, limit_s: int, known_as: str
     ) -> None:
-        """Webhooks of the other leg carry the client_state "transfer:" and `known_as`.
+        """Transfer the call. Webhooks of the other leg carry the client_state "transfer:" with `known_as`.
 
         Args:
-            number: May have an extension (";ext="), or be a SIP URI.
-            limit_s: 30 to 14,400, its.
+            number: May have an extension (";ext=") or be a SIP URI.
+            limit_s: Time limit of the transfer. Telnyx allows 30 to 14,400.
         """
         state = client_state(f"{TRANSFER}{known_as}")
         number, _, extension = number.partition(";ext=")
@@ -543,25 +583,26 @@ class TelnyxGateway:
     # --- Recordings -----------------------------------------------------------------------------------------------
 
     async def fetch_recording(self, recording: str, into: IO[bytes]) -> None:
-        """Downloads a recording.
+        """Download a recording.
 
         Args:
-            recording: Its id, or the URL from a webhook, which is valid for ten minutes (docs: voice-api-webhooks).
+            recording: The recording's id, or the URL from a webhook, which is valid for ten minutes (docs:
+                voice-api-webhooks).
         """
         url = recording if "://" in recording else await self._recording_url(recording)
-        # The URL is presigned, and its host must not get our key.
+        # The URL is presigned. Its host must not receive our API key.
         await call_with_retries(
             lambda: download(self._http, NAME, url, into), NAME, timeout_s=DOWNLOAD_TIMEOUT_S, repeatable=True
         )
 
     async def delete_recording(self, recording: str) -> None:
-        """By id only. Raises CarrierRefused (code bad_recording) for a URL."""
+        """Delete a recording by id. Raises CarrierRefused (code bad_recording) for a URL."""
         if "://" in recording:
-            raise CarrierRefused(NAME, "bad_recording", "this names no recording")
+            raise CarrierRefused(NAME, "bad_recording", "a URL does not identify a recording")
         await self._ignore_not_found(lambda: self._sdk.recordings.delete(recording))
 
     async def find_recording(self, call_leg_id: str) -> str | None:
-        """Returns the id of a leg's recording, which call.recording.saved may lack."""
+        """Return the id of a leg's recording. The event call.recording.saved may lack the id."""
         page = await self._send(lambda: self._sdk.recordings.list(filter={"call_leg_id": call_leg_id}))
         return next((row.id for row in page.data or [] if row.call_leg_id == call_leg_id and row.id), None)
 
@@ -569,7 +610,7 @@ class TelnyxGateway:
 
     def _owned(self, row: Any) -> OwnedNumber:
         connection = row.connection_id or ""
-        has_messages = bool(getattr(row, "messaging_profile_id", None))  # another program gets them
+        has_messages = bool(getattr(row, "messaging_profile_id", None))  # another program receives the messages
         return OwnedNumber(
             required_text(row.id),
             required_text(row.phone_number),
@@ -586,8 +627,12 @@ class TelnyxGateway:
         )
 
     async def _command(self, send: Callable[[], Awaitable[T]], *, queued: bool = False) -> T:
-        """Sends a command. When a repeat of it is refused, the first attempt may have been carried out: how Telnyx
-        answers a repeated command_id is not documented. CarrierUnavailable is raised then, as without an answer."""
+        """Send a command.
+
+        Raises CarrierUnavailable if a repeated command is refused, because the first attempt may have been carried out.
+        How
+        Telnyx answers a repeated command_id is not documented.
+        """
         try:
             return await self._send(send, queued=queued)
         except CarrierRefused as refused:
@@ -603,7 +648,10 @@ class TelnyxGateway:
                 raise
 
     async def _for_sale(self, wanted: Mapping[str, object]) -> Sequence[ForSale]:
-        """Returns numbers that can take calls. Features go as an extra query: the API expects no list as the SDK's."""
+        """Return numbers that support voice calls.
+
+        Features go into an extra query, because the API does not accept the SDK's list format.
+        """
         answer = await self._send(
             lambda: self._sdk.available_phone_numbers.list(
                 filter=cast(Any, dict(wanted)), extra_query={"filter[features][]": "voice"}
@@ -621,7 +669,7 @@ class TelnyxGateway:
 
 @asynccontextmanager
 async def open_telnyx(options: TelnyxOptions) -> AsyncIterator[TelnyxGateway]:
-    """Opens the gateway until the block ends."""
+    """Open the gateway until the block ends."""
     async with httpx.AsyncClient(verify=carrier_tls(), timeout=options.timeout_s, max_redirects=3) as http:
         yield TelnyxGateway(options, http)
 

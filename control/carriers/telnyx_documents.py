@@ -9,8 +9,8 @@ from control.carriers.telnyx_forms import NOT_FOUND, required_text
 
 T = TypeVar("T")
 
-# Countries where an order without a requirement group is refused (docs: numbers/phone-numbers/requirement-groups,
-# "Constraints"). Elsewhere an order waits for what it lacks.
+# Countries where Telnyx refuses an order without a requirement group (docs: numbers/phone-numbers/requirement-groups,
+# "Constraints"). In other countries an incomplete order waits.
 _GROUP_COUNTRIES: Final = frozenset({"CH", "DK", "IT", "NO", "PT", "SE"})
 _STATUSES: Final[Mapping[str, BundleStatus]] = {
     "unapproved": "draft",
@@ -22,19 +22,20 @@ _STATUSES: Final[Mapping[str, BundleStatus]] = {
 
 
 class TelnyxDocuments:
-    """CarrierDocuments.
+    """Implements CarrierDocuments with Telnyx.
 
     Args:
-        sdk: The account's client.
+        sdk: SDK client of the account.
     """
 
     def __init__(self, sdk: Any, send: CarrierRequest) -> None:
         self._sdk, self._send = sdk, send
 
     async def create_address(self, address: PostalAddress, reference: str) -> str:
-        """Returns the reference is the customer reference.
+        """Create an address. Our reference becomes Telnyx's customer reference.
 
-        Not repeated when it may have been created. The address is for regulatory requirements, so it is not validated
+        Not repeated if the address may have been created. The address is for regulatory requirements, so it is not
+        validated
         for emergency calls.
         """
         for found in await self.find_addresses(reference):
@@ -58,20 +59,20 @@ class TelnyxDocuments:
         return required_text(answer.data.id if answer.data is not None else None)
 
     async def find_addresses(self, reference: str) -> list[str]:
-        """By its customer reference."""
+        """Return the ids of the addresses with this customer reference."""
         page = await self._send(
             lambda: self._sdk.addresses.list(filter={"customer_reference": {"eq": reference}}, page_size=20)
         )
         return [required_text(row.id) for row in page.data or [] if row.customer_reference == reference]
 
     async def delete_address(self, carrier_address_id: str) -> None:
-        """No error when it is deleted already."""
+        """Delete an address. An address that is already deleted is not an error."""
         await self._or_none(lambda: self._sdk.addresses.delete(carrier_address_id))
 
     async def fetch_bundle(self, carrier_bundle_id: str) -> CarrierBundle | None:
-        """Returns a requirement group for orders; one for porting is none."""
+        """Return a requirement group for orders. Groups for porting are ignored."""
         group = await self._or_none(lambda: self._sdk.requirement_groups.retrieve(carrier_bundle_id))
-        # An id in other case names the same group: it could be linked to a second workspace.
+        # Telnyx also finds a group by an id in different case. Such an id could link the group to a second workspace.
         if group is None or group.id != carrier_bundle_id or group.action != "ordering":
             return None
         return CarrierBundle(
@@ -81,11 +82,11 @@ class TelnyxDocuments:
         )
 
     async def fetch_requirements(self, phone_number: str, country: str) -> NumberRequirements:
-        """Only that a group is required from the first; what else an order lacks is known once it is placed."""
+        """Return whether a requirement group is needed. Other requirements are known only after the order is placed."""
         return NumberRequirements(None, country in _GROUP_COUNTRIES)
 
     async def _or_none(self, send: Callable[[], Awaitable[T]]) -> T | None:
-        """Returns None where there is no such resource."""
+        """Send a request. Return None if the resource does not exist."""
         try:
             return await self._send(send)
         except CarrierRefused as refused:

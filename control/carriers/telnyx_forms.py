@@ -1,4 +1,4 @@
-"""Builds Telnyx's request bodies and maps its errors; without I/O."""
+"""Builds Telnyx's request bodies and maps its errors. No I/O."""
 
 import base64
 import re
@@ -19,33 +19,34 @@ from control.carriers.rules import (
 )
 
 NAME: Final[CarrierName] = "telnyx"
-# How long the tone of a key lasts; the shortest that Telnyx takes.
+# Duration of a DTMF tone in ms. This is the shortest that Telnyx accepts.
 TONE_MS: Final = 100
-# client_state of a leg that was called for a transfer: this and the call_control_id of the transferred call.
+# client_state of a transfer leg: this prefix and the call_control_id of the transferred call.
 TRANSFER: Final = "transfer:"
-# client_state of the leg of a warm transfer's target: this and our id of the transfer.
+# client_state of the leg to a warm transfer's target: this prefix and our id of the transfer.
 TARGET: Final = "target:"
-# client_state of an inbound call that we answered: this and our id of it. That of a call that we placed is the id.
+# client_state of an inbound call that we answered: this prefix and our id of the call. The client_state of an outbound
+# call is the id alone.
 INBOUND: Final = "inbound:"
-# Error codes: no such resource, no such call.
+# Error codes for a resource or call that does not exist.
 NOT_FOUND: Final = frozenset({"10005", "90015"})
-# A command for a call that has ended (docs: voice API errors, 90018).
+# Error code of a command for an ended call (docs: voice API errors, 90018).
 _CALL_ENDED: Final = frozenset({"90018"})
-# The call has a media stream already; only one is allowed.
+# The call already has a media stream. Only one is allowed.
 ALREADY_STREAMING: Final = frozenset({"90045"})
-# To record: no audio has begun, or the call is not answered yet (API reference: calls, response 422).
+# Errors of a recording command: no audio yet, or the call is not answered yet (API reference: calls, response 422).
 TOO_EARLY: Final = frozenset({"90020", "90034"})
-# Docs: sip-trunking/troubleshooting/response-codes. _AT_CAPACITY: too many calls at once of the account, the outbound
-# profile, the connection or the number; a call may be placed when another one has ended. The tag says more than the
-# error's code, which is one for all of them.
+# Docs: sip-trunking/troubleshooting/response-codes. _AT_CAPACITY: too many concurrent calls for the account, the
+# outbound profile, the connection or the number. The call can be placed after another call has ended. The tag is more
+# specific than the error code, which all tags share.
 _AT_CAPACITY: Final = frozenset({"D1", "D2", "D3", "D22"})
 _LIMIT_TAG: Final = re.compile(r"\bD\d{1,2}$")
-# Of dial and answer. Media decodes these codecs only; the first two need no transcoding. Without silence between the
-# agent's utterances some phones stop sending, too (seen by users of Telnyx).
+# Fields of dial and answer commands. Media decodes only these codecs; the first two need no transcoding. If no silence
+# is sent between the agent's utterances, some phones also stop sending (reported by users of Telnyx).
 MEDIA_FORM: Final = {"preferred_codecs": "PCMU,PCMA,G722", "send_silence_when_idle": True}
 _LONGEST_CALL_S: Final = 14_400
-# What a number or its order waits for, by the status of either (docs: numbers/phone-numbers, regulatory requirements).
-# Only active numbers take calls; statuses that are not listed here wait for Telnyx.
+# What a number or its order waits for, by status (docs: numbers/phone-numbers, regulatory requirements). Only active
+# numbers take calls. Statuses that are not listed here wait for Telnyx.
 ACTIVE: Final = "active"
 INFO_PENDING: Final = "requirement-info-pending"
 _WAITS_FOR: Final = {
@@ -53,7 +54,7 @@ _WAITS_FOR: Final = {
     "requirement-info-under-review": "The carrier is checking the documents for this number.",
     "requirement-info-exception": "The carrier did not accept the documents for this number.",
 }
-# What an order lacks, by the type of the requirement.
+# Missing requirements of an order, by requirement type.
 _LACKING: Final = {
     "address": "an address",
     "document": "a document",
@@ -69,7 +70,8 @@ class TelnyxOptions:
     """Settings of Telnyx.
 
     Attributes:
-        webhook_url, api_url: Without a trailing slash.
+        webhook_url: Without a trailing slash.
+        api_url: Without a trailing slash.
         timeout_s: Limit for one request.
         records: Whether Telnyx records calls.
     """
@@ -83,8 +85,10 @@ class TelnyxOptions:
 
 
 def call_form(options: TelnyxOptions, request: DialRequest) -> dict[str, object]:
-    """Returns the body of a dial request. command_id is the call's id: Telnyx ignores a repeat within 60 s (docs:
-    command-retries)."""
+    """Return the body of a dial request.
+
+    The command_id is the call's id. Telnyx ignores a repeat within 60 s (docs: command-retries).
+    """
     form: dict[str, object] = {
         "connection_id": options.connection_id,
         "to": request.called,
@@ -98,18 +102,18 @@ def call_form(options: TelnyxOptions, request: DialRequest) -> dict[str, object]
         **MEDIA_FORM,
     }
     if request.detect_machine:
-        # With greeting_end a further event follows, when a machine's greeting is over.
+        # greeting_end adds an event at the end of a machine's greeting.
         form["answering_machine_detection"] = "greeting_end" if request.leaves_message else "detect"
     return form | recording_form(options, wanted=request.record)
 
 
 def pending_words(status: str) -> str:
-    """Returns what a number with this status waits for, in words for the customer."""
+    """Return what a number with this status waits for, as text for the customer."""
     return _WAITS_FOR.get(status, _SETTING_UP)
 
 
 def us_dollars(currency: str | None, amount: object) -> Decimal | None:
-    """Returns a price; None in another currency, and for what is no number."""
+    """Return a price. Return None if it is in another currency or not a number."""
     try:
         return Decimal(str(amount)) if currency in (None, "USD") else None
     except InvalidOperation:
@@ -117,10 +121,10 @@ def us_dollars(currency: str | None, amount: object) -> Decimal | None:
 
 
 def lacking_words(field_types: Sequence[str]) -> str:
-    """Returns what an order lacks, in words for the customer.
+    """Return what an order lacks, as text for the customer.
 
     Args:
-        field_types: Of the requirements without a value.
+        field_types: Types of the requirements without a value.
     """
     if not field_types:
         return _WAITS_FOR[INFO_PENDING]
@@ -129,12 +133,12 @@ def lacking_words(field_types: Sequence[str]) -> str:
 
 
 def needs_requirements(status: str) -> bool:
-    """Returns whether the customer, or a review, has to act: that takes days, so nothing is gained by polling."""
+    """Return whether the order waits for the customer or a review. These take days, so polling is pointless."""
     return status in _WAITS_FOR
 
 
 def recording_form(options: TelnyxOptions, *, wanted: bool) -> dict[str, object]:
-    """Recording fields of a dial or answer command.
+    """Return the recording fields of a dial or answer command.
 
     Args:
         wanted: Whether the agent's calls are recorded.
@@ -145,12 +149,12 @@ def recording_form(options: TelnyxOptions, *, wanted: bool) -> dict[str, object]
 
 
 def client_state(value: str) -> str:
-    """Encodes a client_state: base64."""
+    """Encode a client_state as base64."""
     return base64.b64encode(value.encode()).decode()
 
 
 def read_client_state(state: object) -> str:
-    """Decodes a client_state; empty when it is none, and so not ours."""
+    """Decode a client_state. Return an empty string if it is not valid, which means that it is not ours."""
     if not isinstance(state, str):
         return ""
     try:
@@ -160,7 +164,7 @@ def read_client_state(state: object) -> str:
 
 
 def active_call(call_control_id: str, seconds: object, state: object) -> ActiveCall:
-    """Converts a row of the list of active calls."""
+    """Convert a row from the list of active calls."""
     known = read_client_state(state)
     return ActiveCall(
         call_control_id,
@@ -171,44 +175,46 @@ def active_call(call_control_id: str, seconds: object, state: object) -> ActiveC
 
 
 def error_from_response(status: int, body: object) -> CarrierError:
-    """Maps a response without success. Its text may contain phone numbers, so it is left out."""
+    """Map an error response. Its text may contain phone numbers and is left out."""
     error = unavailable_by_status(NAME, status)
     if error is not None:
         return error
     code = _limit_tag(body) or _code(body) or ("10005" if status == 404 else str(status))
-    why = "the call is over" if code in _CALL_ENDED else f"refused with HTTP {status}"
+    why = "the call has ended" if code in _CALL_ENDED else f"refused with HTTP {status}"
     return CarrierRefused(NAME, code, why, call_ended=code in _CALL_ENDED, account_refused=status in ACCOUNT_REFUSED)
 
 
 def find_later(refused: CarrierRefused) -> CarrierError:
-    """Returns the error of a refused dial: NotProcessed if the call may be placed later, because too many go on."""
+    """Return the error of a refused dial. Return NotProcessed if there are too many concurrent calls."""
     at_capacity = refused.code in _AT_CAPACITY
     return NotProcessed(NAME, refused.code, "too many calls at once") if at_capacity else refused
 
 
 def call_target(connection: str, ours: str) -> CallTarget:
-    """Whom a number's calls reach, by its connection."""
+    """Return where a number's calls go, based on the number's connection."""
     if not connection:
         return "nowhere"
     return "us" if connection == ours else "elsewhere"
 
 
 def required_text(value: object) -> str:
-    """Returns a text that must be there. Raises CarrierUnavailable."""
+    """Return a required text. Raises CarrierUnavailable if it is missing."""
     if not isinstance(value, str) or not value:
         raise CarrierUnavailable(NAME, "unreadable", "the answer cannot be read")
     return value
 
 
 def _limit_tag(body: object) -> str:
-    """Returns the tag of a refusal by the account's limits or profiles, such as D13: the last word of the error's
-    text."""
+    """Return the tag of a refusal by the account's limits or profiles, such as D13.
+
+    The tag is the last word of the error's text.
+    """
     found = _LIMIT_TAG.search(str(_first_error(body).get("detail", "")))
     return found[0] if found else ""
 
 
 def _code(body: object) -> str:
-    """Returns the code of the first error; empty without one."""
+    """Return the code of the first error. Empty if there is no error."""
     return str(_first_error(body).get("code", ""))
 
 
@@ -219,10 +225,10 @@ def _first_error(body: object) -> Mapping[str, object]:
 
 
 def speak_language(language: str, known: Sequence[str]) -> str:
-    """Returns Telnyx's tag for a language: the same tag, else the one of its own country, else any region of it.
+    """Return Telnyx's tag for a language: the exact tag, else the tag of its main country, else any region.
 
     Args:
-        known: All its tags.
+        known: All tags that Telnyx supports.
     """
     first = language.partition("-")[0].lower()
     wanted = (

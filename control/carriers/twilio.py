@@ -1,4 +1,4 @@
-"""Twilio as a carrier: its REST API through its SDK, whose requests our HTTP client sends, and its errors as ours."""
+"""The Twilio gateway: REST API through Twilio's SDK, sent by our HTTP client, with errors mapped to ours."""
 
 import json
 from collections import OrderedDict
@@ -75,7 +75,7 @@ T = TypeVar("T")
 
 
 class TwilioTransport(AsyncHttpClient):  # type: ignore[misc]
-    """Sends the SDK's requests by our client. The SDK's own client has no timeout and logs phone numbers."""
+    """Sends the SDK's requests with our HTTP client. The SDK's own client has no timeout and logs phone numbers."""
 
     def __init__(self, http: httpx.AsyncClient, api_url: str) -> None:
         self.is_async = True
@@ -93,7 +93,7 @@ class TwilioTransport(AsyncHttpClient):  # type: ignore[misc]
         timeout: float | None = None,
         allow_redirects: bool = False,
     ) -> Response:
-        """Raises httpx.HTTPError."""
+        """Send a request of the SDK. Raises httpx.HTTPError."""
         answer = await self._http.request(
             method,
             self._address(uri),
@@ -106,7 +106,10 @@ class TwilioTransport(AsyncHttpClient):  # type: ignore[misc]
         return Response(answer.status_code, answer.text, answer.headers)
 
     def _address(self, uri: str) -> str:
-        """Returns a simulated Twilio serves on one host what Twilio serves on several."""
+        """Return the address to request.
+
+        Twilio uses several hosts. A simulated Twilio serves them all on a single host.
+        """
         parts = urlsplit(uri)
         if self._at_twilio and parts.hostname != "api.twilio.com":
             return uri
@@ -114,17 +117,17 @@ class TwilioTransport(AsyncHttpClient):  # type: ignore[misc]
 
 
 def make_client(account_sid: str, sign_in: tuple[str, str], transport: TwilioTransport) -> Any:
-    """Make the SDK's client of an account.
+    """Return an SDK client for an account.
 
     Args:
         sign_in: User and password.
     """
-    # Not empty: for an empty mapping the SDK reads region and edge from the process's environment.
+    # Not empty: with an empty mapping the SDK reads region and edge from the environment of the process.
     return Client(*sign_in, account_sid=account_sid, http_client=transport, environment={"": ""})
 
 
 def _plain(fields: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Converts booleans to true and false; the SDK does so for most fields only."""
+    """Convert booleans to `true` and `false`. The SDK converts only some fields."""
     return None if not fields else {name: _to_text(value) for name, value in fields.items() if value is not None}
 
 
@@ -133,7 +136,7 @@ def _to_text(value: Any) -> Any:
 
 
 async def send_once(send: Callable[[], Awaitable[T]]) -> T:
-    """Sends one request. Raises CarrierRefused and CarrierUnavailable."""
+    """Send a request once. Raises CarrierRefused and CarrierUnavailable."""
     try:
         return await send()
     except (TwilioRestException, TwilioServiceException) as error:
@@ -145,7 +148,7 @@ async def send_once(send: Callable[[], Awaitable[T]]) -> T:
 
 
 def _map_page_error(error: Exception) -> CarrierError:
-    """For a list, the SDK raises an error that holds the response."""
+    """Map an error of a list request. The SDK's error contains the response."""
     answer = next((arg for arg in error.args if isinstance(arg, Response)), None)
     if answer is None or answer.status_code < 400:
         return CarrierUnavailable(NAME, "unreadable", "the answer cannot be read")
@@ -156,15 +159,21 @@ def _map_page_error(error: Exception) -> CarrierError:
     return error_from_response(answer.status_code, str(code))
 
 
-# --- Accounts whose calls we take: which client asks for which account's resources -----------------------------------
+# --- Accounts whose calls we take: which client is used for which resource
+# ---------------------------------------------
 
-# Calls of subaccounts whose account is remembered.
+# Maximum number of calls of subaccounts whose account is cached.
 _MOST_REMEMBERED: Final = 10_000
 
 
 class TwilioAccounts:
-    """main: client of the account that buys numbers and places calls. without_region: client for Twilio's APIs that
-    have no regions (routing of numbers, prices), which take us1's token only."""
+    """Clients of the account and its subaccounts.
+
+    Attributes:
+        main: Client of the account that buys numbers and places calls.
+        without_region: Client for Twilio's APIs without regions (routing of numbers, prices), which accept only the us1
+            token.
+    """
 
     def __init__(self, options: TwilioOptions, http: httpx.AsyncClient) -> None:
         transport = TwilioTransport(http, options.api_url)
@@ -176,19 +185,21 @@ class TwilioAccounts:
         self._by_call: OrderedDict[str, Any] = OrderedDict()
 
     def find_candidates(self, call_sid: str) -> Sequence[Any]:
-        """Return clients of the accounts that may have the call, the likeliest first."""
+        """Return clients of the accounts that may have the call, most likely first."""
         known = self._by_call.get(call_sid)
         return [known] if known is not None else [self.main, *self._subaccounts]
 
     def remember(self, call_sid: str, client: Any) -> None:
-        """Note which account has the call."""
+        """Cache which account has the call."""
         if client is not self.main:
             self._by_call[call_sid] = client
             while len(self._by_call) > _MOST_REMEMBERED:
                 self._by_call.popitem(last=False)
 
     def find_by_url(self, url: str) -> Any:
-        """Return the client of the account that a resource's URL names; the main one if it names none of ours."""
+        """Return the client of the account in a resource's URL. Return the main client if the URL has none of our
+        accounts.
+        """
         return next((subaccount for subaccount in self._subaccounts if f"/{subaccount.account_sid}/" in url), self.main)
 
 
@@ -198,20 +209,22 @@ TARGET: Final = "/webhooks/calls/target"
 
 
 class TwilioTargets:
-    """TargetCalls. What the target hears, and the conference, are instructions that Twilio asks for."""
+    """Implements TargetCalls with Twilio. Twilio requests the instructions for the target and the conference by
+    webhook.
+    """
 
     def __init__(self, sdk: Any, send: Callable[..., Awaitable[Any]], options: TwilioOptions) -> None:
         self._sdk, self._send, self._options = sdk, send, options
 
     async def call(self, request: TargetCallRequest) -> str:
-        """Calls the target. Not repeated when it may have been called."""
+        """Call the target. Not repeated if the call may have been placed."""
         form = target_form(self._options, request)
         row = await self._send(lambda: self._sdk.calls.create_async(**form), repeatable=False)
         return required_text(row.sid)
 
 
 def target_form(options: TwilioOptions, request: TargetCallRequest) -> dict[str, object]:
-    """Returns the form of Calls.create, with the addresses of the transfer."""
+    """Return the form of Calls.create, with the webhook addresses of the transfer."""
     address = f"{options.webhook_url}{TARGET}?transfer={request.transfer_id}"
     return {
         "to": request.called,
@@ -235,13 +248,13 @@ _PRICED_AS: Final[Mapping[NumberKind, str]] = {
     "national": "national",
     "toll_free": "toll free",
 }
-# States of a recording that is being made (docs: voice/api/recording).
+# States of a recording in progress (docs: voice/api/recording).
 _RUNNING: Final = frozenset({"in-progress", "paused"})
 _PRICE_TTL: Final = timedelta(hours=1)
 
 
 class TwilioGateway:
-    """A Carrier."""
+    """Implements Carrier with Twilio."""
 
     name: CarrierName = NAME
 
@@ -255,7 +268,7 @@ class TwilioGateway:
 
     @property
     def configuration(self) -> str:
-        """The address of our webhooks, which each number holds, and the region that takes its calls."""
+        """The address of our webhooks, which each number stores, and the region that takes its calls."""
         region = self._options.region
         return self._voice_url + (f" in {region}" if region else "")
 
@@ -264,7 +277,9 @@ class TwilioGateway:
         return number_webhooks(self._options)["voice_url"]
 
     async def search(self, country: str, area_code: str, limit: int) -> list[AvailableNumber]:
-        """Returns local numbers; mobile ones where a country has no local ones; none for an unknown country."""
+        """Return local numbers. Return mobile numbers if the country has no local ones, and none for an unknown
+        country.
+        """
         kinds: tuple[NumberKind, ...] = ("local",) if area_code else ("local", "mobile")
         for kind in kinds:
             found = await self._search(country, kind, area_code, limit)
@@ -274,19 +289,19 @@ class TwilioGateway:
         return []
 
     async def monthly_price(self, phone_number: str, country: str) -> Decimal | None:
-        """In US dollars; None when Twilio does not say. Raises CarrierUnavailable."""
+        """Return the price in US dollars, or None if Twilio does not report it. Raises CarrierUnavailable."""
         return (await self._prices_of(country)).get(_PRICED_AS[number_kind(phone_number)])
 
     async def find_owned(self, phone_number: str) -> OwnedNumber | None:
-        """Returns the number if it is one of our account; its reference is the friendly name."""
+        """Return the number if it belongs to our account. Its reference is Twilio's friendly name."""
         rows = await self._send(
             lambda: self._sdk.incoming_phone_numbers.list_async(phone_number=phone_number, limit=20, page_size=20)
         )
-        # The filter also matches parts of numbers.
+        # The filter also matches partial numbers.
         return next((self._owned(row) for row in rows if row.phone_number == phone_number), None)
 
     async def list_numbers(self, digits: str, most: int) -> list[OwnedNumber]:
-        """Returns numbers of our account."""
+        """Return numbers of our account that contain the digits."""
         wanted = {"phone_number": digits} if digits else {}
         rows = await self._send(
             lambda: self._sdk.incoming_phone_numbers.list_async(limit=most, page_size=min(most, 1_000), **wanted)
@@ -294,7 +309,7 @@ class TwilioGateway:
         return [self._owned(row) for row in rows]
 
     async def buy(self, phone_number: str, reference: str, holder: NumberHolder = NO_HOLDER) -> OwnedNumber:
-        """Buys a number with its webhooks. Not repeated when it may have been bought."""
+        """Buy a number with its webhooks. Not repeated if the number may have been bought."""
         form = number_webhooks(self._options) | holder_form(holder)
         row = await self._send(
             lambda: self._sdk.incoming_phone_numbers.create_async(
@@ -305,8 +320,10 @@ class TwilioGateway:
         return self._owned(row)
 
     async def configure(self, owned: OwnedNumber) -> None:
-        """Sets the number's webhooks, and the region that takes its calls. One whose calls go elsewhere is also taken
-        from its trunk or application, which would come before them. May be repeated."""
+        """Set the number's webhooks and the region that takes its calls. May be repeated.
+
+        If calls go elsewhere, the number is also removed from its trunk or application, which would take precedence.
+        """
         form = number_webhooks(self._options)
         if owned.target == "elsewhere":
             form |= {"trunk_sid": "", "voice_application_sid": ""}
@@ -318,9 +335,13 @@ class TwilioGateway:
         await self._set_region(owned.phone_number)
 
     async def _set_region(self, phone_number: str) -> None:
-        """Has the region of our account take the number's calls (docs: global-infrastructure, "Inbound Processing
-        Region API"): else they ring in us1, where the number has no webhooks of ours. Raises CarrierUnavailable, also
-        if Twilio refuses: the number is paid for, and takes calls as soon as an operator has set the us1 token."""
+        """Let the region of our account take the number's calls (docs: global-infrastructure, "Inbound Processing
+        Region API").
+
+        Otherwise calls arrive in us1, where the number has no webhooks of ours. Raises CarrierUnavailable even if
+        Twilio
+        refuses: the number is paid for and takes calls once an operator has set the us1 token.
+        """
         if not self._options.region:
             return
         routes = self._accounts.without_region.routes.v2
@@ -330,23 +351,26 @@ class TwilioGateway:
             raise CarrierUnavailable(NAME, refused.code, "the number's region could not be set") from None
 
     async def is_routed_elsewhere(self, carrier_number_id: str) -> bool:
-        """Returns whether the number has a trunk, an application, or a voice URL that was never ours."""
+        """Return whether the number has a trunk, an application, or a voice URL that is not ours."""
         return is_routed_elsewhere(
             await self._send(lambda: self._sdk.incoming_phone_numbers(carrier_number_id).fetch_async())
         )
 
     async def release(self, carrier_number_id: str) -> None:
-        """Releases a number; no error when it is released already."""
+        """Release a number. A number that is already released is not an error."""
         await self._ignore_not_found(lambda: self._sdk.incoming_phone_numbers(carrier_number_id).delete_async())
 
     async def dial(self, request: DialRequest) -> PlacedCall:
-        """Places a call. Not repeated when it may have been placed. Raises NotProcessed for a call to place later."""
+        """Place a call. Not repeated if the call may have been placed.
+
+        Raises NotProcessed if the call should be placed later.
+        """
         form = call_form(self._options, request)
         row = await self._send(lambda: self._sdk.calls.create_async(**form), repeatable=False, queued=True)
         return PlacedCall(required_text(row.sid))
 
     async def find_placed_calls(self, request: DialRequest, since: datetime) -> list[PlacedCall]:
-        """Returns matching calls that we placed. Twilio's times are in whole seconds."""
+        """Return matching calls that we placed. Twilio reports times in whole seconds."""
         rows = await self._send(
             lambda: self._sdk.calls.list_async(to=request.called, from_=request.caller, limit=50, page_size=50)
         )
@@ -357,15 +381,17 @@ class TwilioGateway:
         ]
 
     async def list_active_calls(self) -> list[ActiveCall]:
-        """Returns answered calls of the account, without the legs of <Dial>, which end with their call."""
+        """Return the account's answered calls, without the legs of <Dial>, which end with their call."""
         rows = await self._send(
             lambda: self._sdk.calls.list_async(status="in-progress", limit=MOST_ACTIVE, page_size=1_000)
         )
         return [active_call(row, datetime.now(UTC)) for row in rows if row.direction in ("inbound", "outbound-api")]
 
     async def hang_up(self, carrier_call_id: str) -> None:
-        """Ends a ringing or answered call; no error when it is over already. Raises CarrierRefused for a call that no
-        account of ours has: it may continue."""
+        """End a ringing or answered call. A call that has already ended is not an error.
+
+        Raises CarrierRefused if none of our accounts has the call, because the call may continue.
+        """
         try:
             await self._on_call(carrier_call_id, lambda call: call.update_async(status="completed"))
         except CarrierRefused as refused:
@@ -373,27 +399,34 @@ class TwilioGateway:
                 raise
 
     async def speak_last_words(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
-        """Replaces the instructions of the caller's call, which ends the <Dial> and the leg that it called (docs:
-        voice/api/call-resource, update a call in progress). Repeated, the words begin anew."""
+        """Replace the instructions of the caller's call, which ends the <Dial> and its leg (docs:
+        voice/api/call-resource,
+        update a call in progress).
+
+        A repeat starts the speech from the beginning.
+        """
         document = last_words(words, language)
         await self._on_call(carrier_call_id, lambda call: call.update_async(twiml=document))
 
     async def call_price(self, carrier_call_id: str, *, with_transfer: bool) -> Decimal | None:
-        """In US dollars; None until Twilio has rated the call and its legs. Media streams, recordings and detection of
-        answering machines are billed apart."""
+        """Return the price in US dollars, or None until Twilio has rated the call and its legs.
+
+        Media streams, recordings and answering machine detection are billed separately.
+        """
         calls = [await self._on_call(carrier_call_id, lambda call: call.fetch_async())]
         if with_transfer:
             calls += await self._list_dialed(carrier_call_id)
         return sum_prices(calls)
 
     async def redirect(self, carrier_call_id: str, path: str) -> None:
-        """Has Twilio request this path of our webhooks, whatever it is doing with the call (docs:
-        voice/api/call-resource, Url of an update)."""
+        """Make Twilio request this path of our webhooks immediately (docs: voice/api/call-resource, Url of an
+        update).
+        """
         url = f"{self._options.webhook_url}{path}"
         await self._on_call(carrier_call_id, lambda call: call.update_async(url=url, method="POST"))
 
     async def count_dialed(self, carrier_call_id: str) -> int:
-        """Returns how many legs <Dial> made for the call, those that ended included; 20 for more."""
+        """Return how many legs <Dial> made for the call, including ended legs. At most 20 are counted."""
         return len(await self._list_dialed(carrier_call_id))
 
     async def _list_dialed(self, carrier_call_id: str) -> list[Any]:
@@ -407,8 +440,12 @@ class TwilioGateway:
         return found
 
     async def start_recording(self, carrier_call_id: str, call_id: str) -> None:
-        """Begins to record a call, if settings say that Twilio records. Twilio would make a second recording of a call
-        that is recorded already. 21220 means that the call is not in progress: not any more, or not yet."""
+        """Start recording a call, if the settings enable recording by Twilio.
+
+        Twilio would start a second recording of a call that is already being recorded. Error 21220 means that the call
+        is not
+        in progress: it has ended or has not started.
+        """
         if not self._options.records:
             return
         known = await self._on_call(carrier_call_id, lambda call: call.recordings.list_async(limit=20, page_size=20))
@@ -417,7 +454,7 @@ class TwilioGateway:
             await self._on_call(carrier_call_id, lambda call: call.recordings.create_async(**form), repeatable=False)
 
     async def stop_recording(self, carrier_call_id: str) -> None:
-        """Ends the recording that runs, if settings say that Twilio records; no error where none does."""
+        """Stop recording, if the settings enable recording by Twilio. A call without a recording is not an error."""
         if not self._options.records:
             return
         known = await self._on_call(carrier_call_id, lambda call: call.recordings.list_async(limit=20, page_size=20))
@@ -431,10 +468,10 @@ class TwilioGateway:
             await self._ignore_not_found(partial(recording.update_async, status="stopped"))
 
     async def fetch_recording(self, recording: str, into: IO[bytes]) -> None:
-        """As WAV, with two channels where Twilio has them.
+        """Download a recording as WAV, with two channels if Twilio has them.
 
         Args:
-            recording: Its id, or a URL that contains it.
+            recording: The recording's id, or a URL that contains it.
         """
         sdk = self._accounts.find_by_url(recording)
         url = f"{self._options.api_url}/2010-04-01/Accounts/{sdk.account_sid}/Recordings/{recording_sid(recording)}.wav"
@@ -443,11 +480,11 @@ class TwilioGateway:
         except CarrierRefused as refused:
             if refused.code != "400":
                 raise
-            # Two channels are requested from a recording with one (docs: voice/api/recording, RequestedChannels).
+            # Requesting two channels also works for a mono recording (docs: voice/api/recording, RequestedChannels).
             await self._download(sdk, url, into)
 
     async def delete_recording(self, recording: str) -> None:
-        """Deletes a recording; no error when it is deleted already."""
+        """Delete a recording. A recording that is already deleted is not an error."""
         sid, sdk = recording_sid(recording), self._accounts.find_by_url(recording)
         await self._ignore_not_found(lambda: sdk.recordings(sid).delete_async())
 
@@ -461,8 +498,10 @@ class TwilioGateway:
         )
 
     async def _on_call(self, sid: str, send: Callable[[Any], Awaitable[Any]], *, repeatable: bool = True) -> Any:
-        """Sends a request about a call to the account that has it: ours, or a subaccount whose webhooks we take. Raises
-        CarrierRefused (a code of NOT_FOUND) if no account has it."""
+        """Send a request about a call to the account that has the call: ours, or a subaccount.
+
+        Raises CarrierRefused (with a code of NOT_FOUND) if no account has the call.
+        """
         *others, last = self._accounts.find_candidates(sid)
         for sdk in (*others, last):
             try:
@@ -487,7 +526,7 @@ class TwilioGateway:
         start = f"+{country_prefix(country)}{area_code}"
         if area_code and country in ("US", "CA"):
             wanted["area_code"] = int(area_code)
-        elif area_code:  # AreaCode is for North America only (docs: AvailablePhoneNumbers)
+        elif area_code:  # only North America has AreaCode (docs: AvailablePhoneNumbers)
             wanted["contains"] = f"{start[1:]}*"
         listing = market.mobile if kind == "mobile" else market.local
         try:
@@ -499,7 +538,7 @@ class TwilioGateway:
         return [number for number in found if str(number.phone_number).startswith(start)]
 
     async def _price_or_none(self, country: str, kind: NumberKind) -> Decimal | None:
-        """Returns a list without prices is better than no list."""
+        """Return the price, or None if prices are unavailable, because a list without prices is still useful."""
         try:
             return (await self._prices_of(country)).get(_PRICED_AS[kind])
         except CarrierUnavailable:
@@ -532,6 +571,6 @@ class TwilioGateway:
 
 @asynccontextmanager
 async def open_twilio(options: TwilioOptions) -> AsyncIterator[TwilioGateway]:
-    """Opens the gateway until the block ends."""
+    """Open the gateway until the block ends."""
     async with httpx.AsyncClient(verify=carrier_tls(), timeout=options.timeout_s, max_redirects=3) as http:
         yield TwilioGateway(options, http)

@@ -28,7 +28,7 @@ _TYPES: Final[Mapping[NumberKind, str]] = {
     "national": "national",
     "toll_free": "toll-free",
 }
-# A bundle that is approved provisionally can be used, too; Twilio refuses what it does not accept (21649).
+# A provisionally approved bundle can be used, too. Twilio refuses bundles that it does not accept (21649).
 _STATUSES: Final[Mapping[str, BundleStatus]] = {
     "draft": "draft",
     "pending-review": "in_review",
@@ -44,10 +44,10 @@ _DOCUMENT: Final = "RD"
 
 
 class TwilioDocuments:
-    """CarrierDocuments.
+    """Implements CarrierDocuments with Twilio.
 
     Args:
-        sdk: The account's client.
+        sdk: SDK client of the account.
     """
 
     def __init__(self, sdk: Any, send: CarrierRequest) -> None:
@@ -55,7 +55,7 @@ class TwilioDocuments:
         self._regulated: dict[tuple[str, str], tuple[datetime, bool]] = {}
 
     async def create_address(self, address: PostalAddress, reference: str) -> str:
-        """Returns the reference is the friendly name. Not repeated when it may have been created."""
+        """Create an address. Our reference becomes Twilio's friendly name. Not repeated if it may have been created."""
         for found in await self.find_addresses(reference):
             return found
         row = await self._send(
@@ -74,17 +74,21 @@ class TwilioDocuments:
         return required_text(row.sid)
 
     async def find_addresses(self, reference: str) -> list[str]:
-        """By its friendly name."""
+        """Return the ids of the addresses with this friendly name."""
         rows = await self._send(lambda: self._sdk.addresses.list_async(friendly_name=reference, limit=20, page_size=20))
         return [required_text(row.sid) for row in rows if row.friendly_name == reference]
 
     async def delete_address(self, carrier_address_id: str) -> None:
-        """No error when it is deleted already."""
+        """Delete an address. An address that is already deleted is not an error."""
         await self._or_none(lambda: self._sdk.addresses(carrier_address_id).delete_async())
 
     async def fetch_bundle(self, carrier_bundle_id: str) -> CarrierBundle | None:
-        """With the addresses of its supporting documents: a number is only bought with one of these (21651). Each
-        document is a request: altogether they take as long as _BUNDLE_TIMEOUT_S."""
+        """Return a bundle with the addresses of its supporting documents.
+
+        A number can only be bought with one of these addresses (21651). Each document needs a request. All requests
+        together
+        may take _BUNDLE_TIMEOUT_S.
+        """
         try:
             async with asyncio.timeout(_BUNDLE_TIMEOUT_S):
                 return await self._read_bundle(carrier_bundle_id)
@@ -102,7 +106,7 @@ class TwilioDocuments:
         addresses = await self._find_addresses(compliance, carrier_bundle_id)
         return CarrierBundle(
             country=required_text(regulation.iso_country).upper(),
-            # Kinds that we do not sell, such as machine-to-machine, fit none of our numbers.
+            # Kinds that we do not sell, such as machine-to-machine, match none of our numbers.
             number_kind=required_text(regulation.number_type).replace("-", "_"),
             status=_STATUSES.get(str(bundle.status), "in_review"),
             carrier_address_ids=addresses,
@@ -110,8 +114,12 @@ class TwilioDocuments:
         )
 
     async def fetch_requirements(self, phone_number: str, country: str) -> NumberRequirements:
-        """Returns the search tells the address, the regulations tell whether a bundle is needed: some numbers have
-        `address_requirements` none and need one nevertheless."""
+        """Return the requirements for a number.
+
+        The number search returns the address requirement, the regulations show whether a bundle is needed. Some numbers
+        have
+        `address_requirements` none and still need a bundle.
+        """
         kind = number_kind(phone_number)
         address, bundle = await asyncio.gather(
             self._find_address_requirement(phone_number, country, kind), self._needs_bundle(country, kind)
@@ -129,7 +137,7 @@ class TwilioDocuments:
         return next((known for known in get_args(AddressRequirement) if known in found), None)
 
     async def _needs_bundle(self, country: str, kind: NumberKind) -> bool:
-        """Returns whether there is a regulation that names an end user, which only a bundle tells."""
+        """Return whether a regulation requires data about the end user, which only a bundle can provide."""
         now, key = datetime.now(UTC), (country, kind)
         cached = self._regulated.get(key)
         if cached is not None and now - cached[0] < _REGULATION_TTL:
@@ -154,7 +162,7 @@ class TwilioDocuments:
         return tuple(dict.fromkeys(found))
 
     async def _or_none(self, send: Callable[[], Awaitable[T]]) -> T | None:
-        """Returns None where there is no such resource."""
+        """Send a request. Return None if the resource does not exist."""
         try:
             return await self._send(send)
         except CarrierRefused as refused:

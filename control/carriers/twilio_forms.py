@@ -1,7 +1,7 @@
-"""Builds Twilio's request forms, converts its answers, and chooses its voices; without I/O.
+"""Builds Twilio's request forms, converts its answers, and chooses its voices. No I/O.
 
-Twilio's own voices: docs voice/twiml/say. A voice and a language that do not belong together may fail the verb, and the
-caller hears nothing. Without a voice only a few languages are spoken.
+Twilio's voices: docs voice/twiml/say. If a voice does not match the language, the verb may fail and the caller hears
+nothing. Without a voice, Twilio speaks only a few languages.
 """
 
 import re
@@ -35,13 +35,13 @@ from control.carriers.rules import (
 
 @dataclass(frozen=True, slots=True)
 class SayVoice:
-    """Attributes of <Say> that belong together."""
+    """A matching voice and language for <Say>."""
 
     name: str
     language: str
 
 
-# Amazon Polly's voices by locale. The first one of a language also speaks for regions that have none.
+# Amazon Polly's voices by locale. The first voice of a language also serves regions without a voice.
 _POLLY: Final = {
     "en-US": "Joanna", "en-GB": "Amy", "en-AU": "Nicole", "en-IN": "Raveena", "da-DK": "Naja", "de-DE": "Vicki",
     "es-ES": "Conchita", "es-MX": "Mia", "es-US": "Penelope", "fi-FI": "Suvi-Neural", "fr-FR": "Celine",
@@ -49,14 +49,16 @@ _POLLY: Final = {
     "nb-NO": "Liv", "nl-NL": "Lotte", "pl-PL": "Ewa", "pt-BR": "Vitoria", "pt-PT": "Ines", "ro-RO": "Carmen",
     "ru-RU": "Tatyana", "sv-SE": "Astrid", "tr-TR": "Filiz", "cmn-CN": "Zhiyu",
 }  # fmt: skip
-# Other names of the same language.
+# Alternative codes of the same language.
 _ALIASES: Final = {"zh": "cmn", "no": "nb", "nn": "nb"}
 _FALLBACK: Final = "en-US"
 
 
 def choose_voice(locale: str) -> SayVoice:
-    """Returns the voice for a locale (en-GB, de, zh_CN): of the language, if its region has none; English without a
-    voice for the language."""
+    """Return the voice for a locale (en-GB, de, zh_CN).
+
+    Falls back to another region of the language, then to English.
+    """
     language, _, region = locale.replace("_", "-").partition("-")
     language = _ALIASES.get(language.lower(), language.lower())
     exact = f"{language}-{region.upper()}"
@@ -68,18 +70,19 @@ def choose_voice(locale: str) -> SayVoice:
 # --- Requests --------------------------------------------------------------------------------------------------------
 
 NAME: Final[CarrierName] = "twilio"
-# Error codes: no such resource.
+# Error codes for a resource that does not exist.
 NOT_FOUND: Final = frozenset({"20404", "404"})
-# The number cannot be bought (any more).
+# Error codes for a number that cannot be bought.
 _NUMBER_UNAVAILABLE: Final = frozenset({"21422", "21452"})
-# The call is not in progress.
+# Error code of a call that is not in progress.
 _MAX_SAY_LENGTH: Final = 3_000
 _CALL_ENDED: Final = frozenset({"21220"})
-# By default Twilio repeats a webhook once when it could not connect, and never otherwise. This has it repeat status
-# callbacks up to three times, also after an error status or a timeout (docs: webhooks-connection-overrides). The
-# fragment is neither sent nor signed.
+# By default Twilio repeats a webhook once if it could not connect, and never in other cases. This fragment makes Twilio
+# repeat status callbacks up to three times, also after an error status or a timeout (docs:
+# webhooks-connection-overrides).
+# The fragment is neither sent nor signed.
 RETRY_FRAGMENT: Final = "#rc=3&rp=5xx,ct,rt"
-# Edges next to regions (docs: global-infrastructure, "Edge locations").
+# The edge nearest to each region (docs: global-infrastructure, "Edge locations").
 _EDGES: Final = {
     "us1": "ashburn", "ie1": "dublin", "au1": "sydney", "de1": "frankfurt", "jp1": "tokyo", "sg1": "singapore",
     "br1": "sao-paulo",
@@ -87,14 +90,14 @@ _EDGES: Final = {
 _API_HOST: Final = "api.twilio.com"
 _DEMO_HOST: Final = "demo.twilio.com"
 _INBOUND: Final = "/webhooks/calls/inbound"
-# The account has as many calls as it may have: the request is refused for now (docs: api/errors/10004).
+# The account has reached its limit of concurrent calls (docs: api/errors/10004).
 _REFUSED_FOR_NOW: Final = frozenset({"10004"})
 _WHY: Final = {
     "20003": "the carrier does not accept our sign-in",
     "21422": "the number is not available",
     "21452": "the number is not available",
-    # Sentences that a customer reads as the reason of a failed purchase or of an address that is not registered (docs:
-    # api/errors/21613, 21615, 21628, 21631, 21649, 21651; 21650 is about bundles, too, its page says no more).
+    # Texts shown to customers as the reason for a failed purchase or a refused address (docs: api/errors/21613, 21615,
+    # 21628, 21631, 21649, 21651; the page of 21650 states only that it concerns bundles).
     "21631": "numbers of this kind need an address of the business, which is not registered with the carrier",
     "21613": "numbers of this kind need an address in the number's country, which is not registered with the carrier",
     "21615": "this number needs an address in its own area, and the registered one is outside of it",
@@ -102,13 +105,13 @@ _WHY: Final = {
     "21649": "numbers of this kind need documents about the business that the carrier has approved for them",
     "21650": "the documents that are registered with the carrier are not those that this number needs",
     "21651": "the address is not the one in the documents about the business",
-    "21217": "the number is none",
-    "21211": "the number is none",
+    "21217": "the number is not valid",
+    "21211": "the number is not valid",
     "21219": "the number is not verified, which this account needs",
     "21215": "this account may not call that country",
     "13227": "this account may not call that country",
     "32205": "this account may not call that country",
-    "21220": "the call is over",
+    "21220": "the call has ended",
 }
 
 
@@ -117,13 +120,14 @@ class TwilioOptions:
     """Settings of Twilio.
 
     Attributes:
-        webhook_url, api_url: Without a trailing slash.
+        webhook_url: Without a trailing slash.
+        api_url: Without a trailing slash.
         timeout_s: Limit for one request.
         records: Whether Twilio records calls.
-        api_key: Id and secret to sign in with instead of the token.
-        region: The region that takes calls; empty for us1.
+        api_key: Id and secret of an API key that replaces the token for requests.
+        region: The region that takes calls. Empty for us1.
         us1_token: The account's token in us1, for APIs without regions.
-        subaccounts: Account and token of other accounts whose calls we take.
+        subaccounts: Ids and tokens of other accounts whose calls we take.
     """
 
     webhook_url: str
@@ -139,15 +143,19 @@ class TwilioOptions:
 
     @property
     def sign_in(self) -> tuple[str, str]:
-        """User and password of requests."""
+        """User and password for requests."""
         return self.api_key or (self.account_sid, self.token)
 
 
 def regional_api_url(api_url: str, region: str, edge: str) -> str:
-    """Returns the address of Twilio's API in a region and by an edge: api.dublin.ie1.twilio.com (docs:
-    global-infrastructure, "Edge locations"); an edge alone is one of the region us1. A region alone gets the edge that
-    is next to it, because addresses such as api.ie1.twilio.com ended on April 28, 2026 ("Using the Twilio REST API in a
-    non-US Region"). An address that is not api.twilio.com stays as it is."""
+    """Return the address of Twilio's API for a region and an edge: api.dublin.ie1.twilio.com (docs:
+    global-infrastructure,
+    "Edge locations").
+
+    An edge without a region belongs to us1. A region without an edge gets the nearest edge, because addresses such as
+    api.ie1.twilio.com ended on April 28, 2026 ("Using the Twilio REST API in a non-US Region"). An address other than
+    api.twilio.com stays unchanged.
+    """
     scheme, _, host = api_url.partition("://")
     if host != _API_HOST or not (region or edge):
         return api_url
@@ -156,10 +164,10 @@ def regional_api_url(api_url: str, region: str, edge: str) -> str:
 
 
 def number_webhooks(options: TwilioOptions) -> dict[str, str]:
-    """Returns the webhooks of a number.
+    """Return the webhooks of a number.
 
-    The fallback URL is the same address: when our first answer was lost or could not be executed, the repeated request
-    connects the call that was admitted before.
+    The fallback URL is the same address. If our first answer was lost or could not be executed, the repeated request
+    connects the call that was already admitted.
     """
     base, inbound = f"{options.webhook_url}/webhooks/calls", f"{options.webhook_url}{_INBOUND}"
     return {
@@ -173,22 +181,22 @@ def number_webhooks(options: TwilioOptions) -> dict[str, str]:
 
 
 def is_routed_elsewhere(row: Any) -> bool:
-    """Returns whether a number of the account is used by another program.
+    """Return whether another program uses a number of the account.
 
-    Our own URL is known by its path, because its host may have changed.
+    Our own URL is recognized by its path, because its host may have changed.
     """
     is_ours = urlsplit(row.voice_url or "").path.endswith(_INBOUND)
     return _target(row, row.voice_url if is_ours else "") == "elsewhere"
 
 
 def holder_form(holder: NumberHolder) -> dict[str, str]:
-    """Returns the address and the bundle of a number that is bought."""
+    """Return the form fields for the address and the bundle of a number purchase."""
     form = {"address_sid": holder.carrier_address_id, "bundle_sid": holder.carrier_bundle_id}
     return {name: value for name, value in form.items() if value}
 
 
 def call_form(options: TwilioOptions, request: DialRequest) -> dict[str, object]:
-    """Returns the form of Calls.create, with the call's webhooks (docs: voice/api/call-resource)."""
+    """Return the form of Calls.create, with the call's webhooks (docs: voice/api/call-resource)."""
     base = f"{options.webhook_url}/webhooks/calls"
     status = f"{base}/status?call={request.call_id}{RETRY_FRAGMENT}"
     answered = f"{base}/inbound?call={request.call_id}"
@@ -206,8 +214,9 @@ def call_form(options: TwilioOptions, request: DialRequest) -> dict[str, object]
         "time_limit": request.max_duration_s,
     }
     if request.detect_machine:
-        # Asynchronous, because otherwise Twilio holds the call back until the detection has finished.
-        # With DetectMessageEnd a machine is reported once its greeting is over, a person as soon as otherwise.
+        # Asynchronous, because otherwise Twilio delays the call until the detection has finished. With DetectMessageEnd
+        # a
+        # machine is reported at the end of its greeting. A person is reported as early as with Enable.
         detection = "DetectMessageEnd" if request.leaves_message else "Enable"
         form |= {"machine_detection": detection, "async_amd": "true"}
         form |= {"async_amd_status_callback": status, "async_amd_status_callback_method": "POST"}
@@ -217,8 +226,11 @@ def call_form(options: TwilioOptions, request: DialRequest) -> dict[str, object]
 
 
 def recording_form(options: TwilioOptions, call_id: str) -> dict[str, object]:
-    """Without trimming, because Calls.create trims silence by default, and the audio would no longer match the
-    transcript's times."""
+    """Return the recording fields of a request.
+
+    Trimming is disabled: Calls.create trims silence by default, and the audio would no longer match the transcript's
+    times.
+    """
     return {
         "recording_channels": "dual",
         "recording_track": "both",
@@ -229,7 +241,7 @@ def recording_form(options: TwilioOptions, call_id: str) -> dict[str, object]:
 
 
 def last_words(words: str, language: str) -> str:
-    """TwiML that speaks up to 3,000 characters, then hangs up.
+    """Return TwiML that speaks up to 3,000 characters, then hangs up.
 
     Args:
         language: BCP 47.
@@ -240,9 +252,11 @@ def last_words(words: str, language: str) -> str:
 
 
 def _target(row: Any, voice_url: str) -> CallTarget:
-    """Returns a trunk or an application takes a number's calls before its URL does (docs:
-    incomingphonenumber-resource). Numbers that were bought in Twilio's console have the URL of Twilio's
-    demonstration."""
+    """Return where the calls of a number go.
+
+    A trunk or an application takes precedence over the number's URL (docs: incomingphonenumber-resource). Numbers that
+    were bought in Twilio's console have the URL of Twilio's demo.
+    """
     if row.trunk_sid or row.voice_application_sid:
         return "elsewhere"
     if not row.voice_url or urlsplit(row.voice_url).hostname == _DEMO_HOST:
@@ -251,7 +265,7 @@ def _target(row: Any, voice_url: str) -> CallTarget:
 
 
 def _has_messages(row: Any) -> bool:
-    """Returns whether another program gets the number's messages."""
+    """Return whether another program receives the number's messages."""
     return bool(row.sms_application_sid) or urlsplit(row.sms_url or "").hostname not in (None, _DEMO_HOST)
 
 
@@ -259,7 +273,7 @@ def _has_messages(row: Any) -> bool:
 
 
 def error_from_response(status: int, code: str) -> CarrierError:
-    """Maps a response without success. Its text may contain phone numbers, so it is left out."""
+    """Map an error response. Its text may contain phone numbers and is left out."""
     error = unavailable_by_status(NAME, status)
     if error is not None:
         return error
@@ -277,19 +291,19 @@ def error_from_response(status: int, code: str) -> CarrierError:
 
 
 def required_text(value: object) -> str:
-    """Returns a text that must be there. Raises CarrierUnavailable."""
+    """Return a required text. Raises CarrierUnavailable if it is missing."""
     if not isinstance(value, str) or not value:
         raise CarrierUnavailable(NAME, "unreadable", "the answer cannot be read")
     return value
 
 
 def parse_time(value: object) -> datetime:
-    """Returns a time in UTC; the year 1 where there is none."""
+    """Return the time in UTC, or the earliest datetime if there is no time."""
     return value.astimezone(UTC) if isinstance(value, datetime) else datetime.min.replace(tzinfo=UTC)
 
 
 def active_call(row: Any, now: datetime) -> ActiveCall:
-    """Converts a call of the account; ours are those to or from a number of ours. Raises CarrierUnavailable."""
+    """Convert a call of the account. Our calls are those to or from one of our numbers. Raises CarrierUnavailable."""
     number = row.to if row.direction == "inbound" else row._from
     is_answered = isinstance(row.start_time, datetime)
     seconds = round((now - parse_time(row.start_time)).total_seconds()) if is_answered else 0
@@ -297,10 +311,10 @@ def active_call(row: Any, now: datetime) -> ActiveCall:
 
 
 def owned_number(row: Any, voice_url: str) -> OwnedNumber:
-    """Converts a number of the account. Raises CarrierUnavailable.
+    """Convert a number of the account. Raises CarrierUnavailable.
 
     Args:
-        voice_url: Of our webhooks.
+        voice_url: Address of our webhooks.
     """
     return OwnedNumber(
         required_text(row.sid),
@@ -312,14 +326,14 @@ def owned_number(row: Any, voice_url: str) -> OwnedNumber:
 
 
 def available_number(row: Any, country: str, price: Decimal | None) -> AvailableNumber:
-    """Converts a number for sale; toll-free and mobile ones have no place. Raises CarrierUnavailable."""
+    """Convert a number for sale. Toll-free and mobile numbers have no location. Raises CarrierUnavailable."""
     location = (row.locality or "", row.region or "", row.iso_country or country)
     address = next((known for known in get_args(AddressRequirement) if known == row.address_requirements), None)
     return AvailableNumber(required_text(row.phone_number), *location, price, _flags(row.capabilities), address)
 
 
 def _flags(capabilities: object) -> dict[str, bool]:
-    """Capabilities by lower-case name: Twilio spells them in two ways, voice and SMS."""
+    """Return capabilities by lower-case name, because Twilio uses both `voice` and `SMS`."""
     return (
         {str(name).lower(): bool(value) for name, value in capabilities.items()}
         if isinstance(capabilities, Mapping)
@@ -328,7 +342,7 @@ def _flags(capabilities: object) -> dict[str, bool]:
 
 
 def number_prices(rows: object) -> dict[str, Decimal]:
-    """Returns US dollars a month by Twilio's number type; unreadable rows are left out."""
+    """Return prices in US dollars per month by Twilio's number type. Unreadable rows are left out."""
     prices: dict[str, Decimal] = {}
     for row in rows if isinstance(rows, list) else []:
         try:
@@ -339,8 +353,10 @@ def number_prices(rows: object) -> dict[str, Decimal]:
 
 
 def sum_prices(calls: Iterable[Any]) -> Decimal | None:
-    """Returns what these calls cost together, US dollars; Twilio writes costs as negative numbers. None while one has
-    no price, unless it was not connected. Raises CarrierRefused (code other_currency)."""
+    """Return the total price of these calls in US dollars. Twilio reports costs as negative numbers.
+
+    Returns None while a connected call has no price. Raises CarrierRefused (code other_currency).
+    """
     total = Decimal(0)
     for call in calls:
         if call.price is None and str(call.duration or "0") == "0" and call.status != "in-progress":
@@ -357,8 +373,8 @@ def sum_prices(calls: Iterable[Any]) -> Decimal | None:
 
 
 def recording_sid(recording: str) -> str:
-    """Returns the id in a recording's URL, whatever its host. Raises CarrierRefused (code bad_recording)."""
+    """Return the id in a recording's URL, whatever its host. Raises CarrierRefused (code bad_recording)."""
     found = re.search(r"RE[0-9a-f]{32}", recording)
     if found is None:
-        raise CarrierRefused(NAME, "bad_recording", "this names no recording")
+        raise CarrierRefused(NAME, "bad_recording", "the text contains no recording id")
     return found[0]
