@@ -1,10 +1,11 @@
-"""JSON Schemas of tools' arguments: what a workspace may write, what an MCP server's schema is reduced to, and whether
-a model's arguments fit.
+"""JSON Schemas for tool arguments: validates a workspace's schema, reduces an MCP server's schema, and checks
+arguments.
 
-One dialect serves all: the keywords that the vendors of language models take in a function's parameters
+All three use the same dialect: the keywords that vendors of language models accept in function parameters
 (https://platform.openai.com/docs/guides/structured-outputs#supported-schemas,
-https://ai.google.dev/gemini-api/docs/structured-output). No references, so that a check reads nothing else; no
-patterns, because a regular expression of a customer's could take the event loop's time without bound.
+https://ai.google.dev/gemini-api/docs/structured-output). References are not allowed, so that a check reads nothing
+else. Patterns are not allowed, because a customer's regular expression could block the event loop for any length of
+time.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ MOST_BYTES: Final = 8_192
 MOST_DEPTH: Final = 5
 MOST_PROPERTIES: Final = 40
 TYPES: Final = ("string", "number", "integer", "boolean", "array", "object", "null")
-# Keywords, and the types of their values.
+# Keywords and the types of their values.
 _KEYWORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "type": (str, list),
     "description": (str,),
@@ -46,13 +47,13 @@ _KEYWORDS: Final[Mapping[str, tuple[type, ...]]] = {
     "maxItems": (int,),
 }
 _UNSTORABLE: Final = re.compile(r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\ud800-\udfff]")
-# Names of properties that all vendors of language models accept. Another name would fail each turn of a call.
+# Property names that all vendors of language models accept. Any other name would make each turn of a call fail.
 _PROPERTY: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 NO_ARGUMENTS: Final[Mapping[str, Any]] = {"type": "object", "properties": {}}
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:
-    """Checks that a schema is in the dialect. Raises ValueError, whose text completes the name of the field."""
+    """Check that a schema is in the dialect. Raises ValueError with a text to append to the field's name."""
     if schema.get("type") != "object":
         raise ValueError('must have "type": "object"')
     for name in ("anyOf", "enum"):
@@ -107,7 +108,7 @@ def _keyword_faults(schema: Mapping[str, Any], where: str) -> Iterator[str]:
 
 
 def _is_plain(schema: Mapping[str, Any]) -> bool:
-    """Returns whether the database can store all texts, and the enum holds only values without parts."""
+    """Return whether the database can store all texts and the enum contains only scalar values."""
     texts = [value for value in schema.values() if isinstance(value, str)]
     choices = schema.get("enum", [])
     for value in choices if isinstance(choices, list) else []:
@@ -131,12 +132,13 @@ def _encode(schema: Mapping[str, Any]) -> bytes:
     return json.dumps(schema, separators=(",", ":")).encode("utf-8", "replace")
 
 
-# -- An MCP server's schema, reduced to the dialect --
+# -- Reduction of an MCP server's schema to the dialect --
 
-# Most parts of a schema that is reduced (references and entries of allOf count), and its largest size before.
+# Maximum number of parts of a reduced schema (references and entries of allOf count), and maximum size before
+# reduction.
 MOST_PARTS: Final = 400
 MOST_SOURCE_BYTES: Final = 65_536
-# Characters of a server's own name, shown as the title of a property that has another name for models.
+# Characters of a server's own property name, which becomes the title if models get a different name.
 MOST_TITLE: Final = 200
 _NOT_IN_PROPERTY: Final = re.compile(r"[^A-Za-z0-9_.-]")
 _NESTING: Final = ("properties", "required", "items", "anyOf")
@@ -146,11 +148,11 @@ _DIGEST_LETTERS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class ReducedSchema:
-    """A reduced schema.
+    """A schema reduced to the dialect.
 
     Attributes:
-        parameters: In the dialect.
-        names: The server's own names of properties, by the names for models.
+        parameters: The schema in the dialect.
+        names: The server's own property names, keyed by the names for models.
     """
 
     parameters: dict[str, Any]
@@ -158,11 +160,12 @@ class ReducedSchema:
 
 
 def reduce_schema(schema: Mapping[str, Any]) -> ReducedSchema:
-    """Reduces a schema in any dialect of JSON Schema to our dialect.
+    """Reduce a schema in any dialect of JSON Schema to our dialect.
 
     References within the schema are resolved, `const` becomes `enum`, `oneOf` becomes `anyOf`, `allOf` is merged, and
-    other keywords are dropped. A required property whose name vendors of language models refuse gets another name. A
-    schema that stays too large becomes one that accepts any object, because the server checks the arguments itself.
+    other keywords are dropped. A required property gets another name if vendors of language models refuse its name. A
+    schema that is still too large becomes a schema that accepts any object, because the server checks the arguments
+    itself.
     """
     try:
         if len(_encode(schema)) > MOST_SOURCE_BYTES:
@@ -179,16 +182,19 @@ def reduce_schema(schema: Mapping[str, Any]) -> ReducedSchema:
 
 
 class _Reduction:
-    """Reduces the parts of one schema. Each part counts, because parts that refer to each other could multiply without
-    bound."""
+    """Reduces the parts of a schema. The parts are counted, because parts that refer to each other could multiply
+    without bound.
+    """
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root, self._left = root, MOST_PARTS
         self.names: dict[str, str] = {}
 
     def reduce(self, schema: Any, depth: int) -> dict[str, Any]:
-        """Reduces one part. Drops what the dialect does not have; below the deepest level, any value is allowed. Raises
-        ValueError for too many parts."""
+        """Reduce a part and drop keywords that the dialect lacks. Below the deepest level, any value is allowed.
+
+        Raises ValueError for too many parts.
+        """
         self._left -= 1
         if self._left < 0:
             raise ValueError(f"must have at most {MOST_PARTS} parts")
@@ -197,7 +203,7 @@ class _Reduction:
         if "const" in schema and _fits("enum", [schema["const"]]):
             kept["enum"] = [schema["const"]]
         required = kept.get("required", [])
-        if "properties" in kept:  # of those that cannot be named, the required ones get other names
+        if "properties" in kept:  # required properties with refused names get other names
             kept["properties"] = {
                 name: part
                 for name, part in kept["properties"].items()
@@ -233,7 +239,9 @@ class _Reduction:
         return parts
 
     def _named(self, name: str) -> str:
-        """Returns a name that vendors take. It ends in a digest of the real one, so that two never become the same."""
+        """Return a name that vendors accept. A changed name ends in a digest of the original, so that names stay
+        distinct.
+        """
         if _PROPERTY.fullmatch(name):
             return name
         digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:_DIGEST_LETTERS]
@@ -242,14 +250,16 @@ class _Reduction:
         return f"{plain}_{digest}"
 
     def _titled(self, name: Any, part: dict[str, Any]) -> dict[str, Any]:
-        """Returns the part with the real name as its title, if models get another name."""
+        """Return the part. If models get another name, its title is the original name."""
         if _PROPERTY.fullmatch(str(name)):
             return part
         return {"title": clean(str(name), MOST_TITLE), **part}
 
     def _merged(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Merges the target of the reference and the parts of `allOf` into the schema. References are followed only a
-        few times, because they may form a cycle."""
+        """Merge the target of the reference and the parts of `allOf` into the schema.
+
+        References are followed only a few times, because they may form a cycle.
+        """
         merged: dict[str, Any] = {}
         for _ in range(MOST_DEPTH):
             merged = {**schema, **merged}
@@ -259,15 +269,17 @@ class _Reduction:
         parts = merged.pop("allOf", None)
         parts = parts if isinstance(parts, list) else []
         self._left -= len(parts)
-        if self._left < 0:  # before they are merged: the time for it grows with their square
+        if self._left < 0:  # checked before merging, which takes quadratic time
             raise ValueError(f"must have at most {MOST_PARTS} parts")
         for part in parts:
             merged = _joined(merged, self._resolve(part["$ref"]) if isinstance(part, dict) and "$ref" in part else part)
         return merged
 
     def _resolve(self, reference: Any) -> Mapping[str, Any]:
-        """Returns the part of the schema at a reference like #/$defs/Item; an empty one for any other reference:
-        nothing outside of the schema is read."""
+        """Return the part of the schema at a reference such as #/$defs/Item.
+
+        Returns an empty part for any other reference, so that nothing outside of the schema is read.
+        """
         found: Any = self._root
         if reference == "#":
             return self._root
@@ -279,7 +291,7 @@ class _Reduction:
 
 
 def _fits(name: str, value: Any) -> bool:
-    """Returns whether the dialect has this keyword with such a value."""
+    """Return whether the dialect has this keyword with a value of this type."""
     kinds = _KEYWORDS.get(name)
     if kinds is None or not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         return False
@@ -293,7 +305,7 @@ def _cleaned(value: Any) -> Any:
 
 
 def _joined(schema: Mapping[str, Any], part: Any) -> dict[str, Any]:
-    """Both at once, as `allOf` has it; of a keyword in both, the first one's value."""
+    """Return the combination of both parts, as `allOf` defines it. If both have a keyword, the first value is kept."""
     if not isinstance(part, Mapping):
         return dict(schema)
     joined = {**part, **schema}
@@ -306,31 +318,34 @@ def _joined(schema: Mapping[str, Any], part: Any) -> dict[str, Any]:
     return joined
 
 
-# -- A model's arguments --
+# -- Arguments from a language model --
 
-# Parts of a schema times values of the arguments. A check of one value by one part takes 13 us of the event loop.
+# Limit for schema parts multiplied by argument values. Checking a value against a part takes 13 µs of the event loop.
 MOST_CHECKS: Final = 10_000
 DEEPEST_ARGUMENT: Final = 20
-# Entries of an enum that are compared in the time of one check.
+# Number of enum entries that are compared in the time of one check.
 _ENUM_SHARE: Final = 20
 
 
 def parse_arguments(text: str) -> dict[str, Any]:
-    """Returns a model's arguments. Raises Invalid (code arguments_invalid)."""
+    """Parse the arguments of a language model. Raises Invalid (code arguments_invalid)."""
     try:
-        value = msgspec.json.decode(text.encode() or b"{}")  # refuses NaN and halves of characters, as servers do
+        value = msgspec.json.decode(text.encode() or b"{}")  # rejects NaN and lone surrogates, as servers do
     except (msgspec.DecodeError, ValueError, OverflowError, RecursionError):
-        raise Invalid("The arguments are no JSON.", code="arguments_invalid") from None
+        raise Invalid("The arguments are not valid JSON.", code="arguments_invalid") from None
     if not isinstance(value, dict):
         raise Invalid("The arguments must be a JSON object.", code="arguments_invalid")
     return value
 
 
 def require_arguments(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
-    """Checks arguments by a schema in the dialect. Raises Invalid (code arguments_invalid), which names the argument,
-    also if the check would hold the event loop too long."""
+    """Check arguments against a schema in the dialect.
+
+    Raises Invalid (code arguments_invalid), which names the argument. Also raises Invalid if the check would block the
+    event loop too long.
+    """
     if _count_values(arguments) * _count_parts(schema) > MOST_CHECKS:
-        raise Invalid("arguments: hold too many values, or are nested too deep.", code="arguments_invalid")
+        raise Invalid("arguments: have too many values or are nested too deep.", code="arguments_invalid")
     for error in Draft202012Validator(schema).iter_errors(arguments):
         at = ".".join(str(part) for part in error.absolute_path) or "arguments"
         message = f"{at}: {error.message[:300]}."
@@ -338,7 +353,7 @@ def require_arguments(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -
 
 
 def _count_values(value: Any) -> int:
-    """Counts a value and all that it holds; more than MOST_CHECKS if it is nested too deep."""
+    """Count a value and all values in it. Returns more than MOST_CHECKS if the value is nested too deep."""
     count, left = 0, [(value, 1)]
     while left:
         part, depth = left.pop()
@@ -351,15 +366,17 @@ def _count_values(value: Any) -> int:
 
 
 def _count_parts(schema: Any) -> int:
-    """Counts the parts of a schema in the dialect."""
+    """Count the parts of a schema in the dialect."""
     if not isinstance(schema, Mapping):
         return 1
     return 1 + len(schema.get("enum", ())) // _ENUM_SHARE + sum(_count_parts(part) for _, part in _parts(schema))
 
 
 def restore_names(arguments: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Arguments with the server's own names of properties. Raises Invalid (code arguments_invalid) for arguments that
-    are nested too deep."""
+    """Return the arguments with the server's own property names.
+
+    Raises Invalid (code arguments_invalid) if the arguments are nested too deep.
+    """
     if not names:
         return dict(arguments)
     restored: dict[str, Any] = _restored(arguments, names, DEEPEST_ARGUMENT)

@@ -1,4 +1,4 @@
-"""SQL of tools of both kinds: which agents name one, and which of them a running call may use."""
+"""SQL for tools of both kinds: the agents that use a tool, and the tools that a running call may use."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -24,23 +24,23 @@ _RUNS: Final = "SELECT count(*) FROM tool_runs WHERE workspace_id = $1 AND call_
 
 
 async def select_tools_of_call(db: Connection, workspace_id: UUID, call_id: UUID) -> tuple[list[str], list[Any]]:
-    """`http_tools` and `mcp_tools` of the config that a call began with; empty without such a call."""
+    """Return `http_tools` and `mcp_tools` of the config that a call started with. Empty if the call does not exist."""
     row = await db.fetchrow(_CALLS_TOOLS, workspace_id, call_id)
     return ([], []) if row is None else (row["http_tools"], row["mcp_tools"])
 
 
 async def select_agents_of_http(db: Connection, workspace_id: UUID, name: str) -> list[str]:
-    """Returns the names of up to five agents whose current version names this HTTP tool."""
+    """Return the names of up to five agents whose current version uses this HTTP tool."""
     return [row["name"] for row in await db.fetch(_OF_HTTP, workspace_id, name)]
 
 
 async def select_agents_of_mcp(db: Connection, workspace_id: UUID, server: str) -> list[str]:
-    """Returns the names of up to five agents whose current version names this MCP server."""
+    """Return the names of up to five agents whose current version uses this MCP server."""
     return [row["name"] for row in await db.fetch(_OF_MCP, workspace_id, server)]
 
 
 async def count_runs(db: Connection, workspace_id: UUID, call_id: UUID, request: str) -> int:
-    """Returns how often a call has used a tool, this time included.
+    """Return how often a call has used a tool, including the current use.
 
     Args:
         request: Name of the request.

@@ -1,4 +1,4 @@
-"""What HTTP tools and MCP servers have in common: names, addresses and headers, secrets, and texts from outside."""
+"""Rules shared by HTTP tools and MCP servers: names, addresses, headers, secrets, and texts from outside."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,15 @@ from shared.egress import EgressGuard, EgressRefused
 from shared.errors import Conflict, Invalid
 from shared.secrets import Sealer, UnsealError
 
-# -- What configurations have in common --
+# -- Shared parts of configs --
 
 MOST_HEADERS: Final = 20
 LONGEST_HEADER: Final = 60
 LONGEST_URL: Final = 2_000
-# Characters of a result that the model reads.
+# Maximum number of characters of a result that the model reads.
 LONGEST_RESULT: Final = 8_000
 DEFAULT_RESULT: Final = 4_000
-# Seconds of one run. A caller waits meanwhile.
+# Limit of a run in seconds. The caller waits during a run.
 LONGEST_RUN_S: Final = 20.0
 MOST_RUNS: Final = 50
 PLAIN: Final = r"^[^\u0000]*$"
@@ -58,27 +58,33 @@ SecretHeaders = Annotated[Headers, Field(json_schema_extra={"writeOnly": True})]
 
 
 class ToolConfigPart(BaseModel):
-    """Types are not converted, unknown fields are refused."""
+    """Base of tool configs. Types are not converted, and unknown fields are rejected."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
     @classmethod
     def restore(cls, stored: Mapping[str, Any]) -> Self:
-        """Returns a config as it is stored, which was checked before. Not checked again: that took 12 to 130 µs of the
-        event loop for each tool of each request (this takes 3), and a rule that a later version adds must not break
-        what works. The fields are all values of JSON, so none has to be converted."""
+        """Return a config from its stored form without validation.
+
+        The config was validated when it was stored. Validating it again took 12 to 130 µs of the event loop for each
+        tool of each request (this method takes 3 µs), and a rule of a later version must not break a working tool. All
+        fields are JSON values and need no conversion.
+        """
         return cls.model_construct(**stored)
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:
-    """Returns scheme, host and port of a checked address. Secrets are sent only to the origin they were given for."""
+    """Return scheme, host and port of a checked address. Secrets are sent only to the origin that they were given
+    for."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port
 
 
 def require_public(guard: EgressGuard, url: str) -> None:
-    """Checks an address. Names are resolved and checked again at each connection. Raises Invalid (code
-    address_refused)."""
+    """Check an address. Raises Invalid (code address_refused).
+
+    Names are resolved and checked again at each connection.
+    """
     try:
         guard.check_url(url)
     except EgressRefused as refused:
@@ -87,34 +93,34 @@ def require_public(guard: EgressGuard, url: str) -> None:
 
 
 def require_unused(agents: list[str]) -> None:
-    """Requires that no agent uses the tool or server. Raises Conflict (code tool_in_use)."""
+    """Raise Conflict (code tool_in_use) if agents use the tool or server."""
     if agents:
         raise Conflict(f"Agents use it: {', '.join(agents)}. Change them first.", code="tool_in_use")
 
 
 def require_distinct(headers: Mapping[str, str], secret_names: Sequence[str]) -> None:
-    """Requires that no header is both open and secret. Raises Invalid (code header_twice)."""
+    """Raise Invalid (code header_twice) if a header is both open and secret."""
     secret = {name.lower() for name in secret_names}
     for name in headers:
         if name.lower() in secret:
             raise Invalid(f"The header {name} is given twice.", code="header_twice", param=f"config.headers.{name}")
 
 
-# -- Secret headers: sealed at rest, never answered --
+# -- Secret headers: stored sealed, never returned --
 
 PURPOSE: Final = "tool_headers"
 PARAM: Final = "secret_headers"
-# Shorter secrets are not hidden, because they occur in ordinary texts.
+# Shorter secrets are not masked, because they occur in ordinary texts.
 SHORTEST_HIDDEN: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class SealedHeaders:
-    """Secret headers.
+    """Sealed secret headers.
 
     Attributes:
-        names: Shown to members.
-        sealed: Names and values; None if there are none.
+        names: Header names, which members can see.
+        sealed: Names and values. None if there are none.
     """
 
     names: Sequence[str] = ()
@@ -122,19 +128,19 @@ class SealedHeaders:
 
 
 class HeaderSafe:
-    """Seals and opens them."""
+    """Seals and opens secret headers."""
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
 
     def seal(self, headers: Mapping[str, str]) -> SealedHeaders:
-        """Seals all values at once."""
+        """Seal all headers in a single value."""
         if not headers:
             return SealedHeaders()
         return SealedHeaders(sorted(headers), self._sealer.seal(msgspec.json.encode(dict(headers)), PURPOSE))
 
     def open(self, sealed: bytes | None) -> dict[str, str]:
-        """Unseals the headers. Raises Conflict (code secrets_lost) if the key is gone."""
+        """Unseal the headers. Raises Conflict (code secrets_lost) if the sealing key no longer exists."""
         if sealed is None:
             return {}
         try:
@@ -147,24 +153,26 @@ class HeaderSafe:
     def change(
         self, before: SealedHeaders, given: Mapping[str, str] | None, old_url: str, new_url: str
     ) -> SealedHeaders:
-        """Raises Invalid (code secrets_missing) when they would be sent to another host than they were given for: else
-        whoever may change the address could read them.
+        """Return the secret headers after a change.
+
+        Raises Invalid (code secrets_missing) if stored secrets would be sent to another host than they were given for.
+        Otherwise anyone who may change the address could read the secrets.
 
         Args:
-            given: Replaces all; None keeps them.
+            given: Headers that replace all stored headers. None keeps the stored headers.
         """
         if given is not None:
             return self.seal(given)
         if before.sealed is not None and origin_of(old_url) != origin_of(new_url):
-            message = "A new host needs the secret headers again: the stored ones are sent nowhere else."
+            message = "A new host needs the secret headers again. Stored headers are sent only to the old host."
             raise Invalid(message, code="secrets_missing", param=PARAM)
         return before
 
 
 def hide_secrets(text: str, secrets: Mapping[str, str]) -> str:
-    """Replaces the values, and what follows a scheme such as Bearer, by MASK.
+    """Replace secret values, and what follows a scheme such as Bearer, with MASK.
 
-    A server may echo what it received, and results are stored in the record of the call.
+    A server may echo the request, and results are stored in the call's record.
     """
     for value in secrets.values():
         for part in (value, value.partition(" ")[2]):
@@ -175,12 +183,12 @@ def hide_secrets(text: str, secrets: Mapping[str, str]) -> str:
 
 
 def _written(value: str) -> list[str]:
-    """Returns a value as servers send it back: plain, and in texts of JSON, where some also escape each slash."""
+    """Return the forms in which servers return a value: plain, and escaped in JSON, with or without escaped slashes."""
     escaped = msgspec.json.encode(value).decode()[1:-1]
     return list(dict.fromkeys((value, escaped, escaped.replace("/", "\\/"))))
 
 
-# -- Codes of refused runs --
+# -- Error codes of refused runs --
 
 REFUSED: Final = "tool_refused"
 UNREACHABLE: Final = "tool_unreachable"
@@ -188,10 +196,9 @@ UNREACHABLE: Final = "tool_unreachable"
 
 # -- Texts from outside, for a language model --
 
-# A text from outside must not be taken for words of the platform, the business or the caller. So it stands between two
-# lines that it cannot contain, and the system prompt explains them. A model may follow a command in it nevertheless:
-# the agent's list of tools, and the numbers that it may transfer to, bound the effect:
-# docs/evidence/untrusted-content.md.
+# A text from outside must not be mistaken for words of the platform, the business or the caller. It is placed between
+# two lines that it cannot contain, and the system prompt explains these lines. A model may still follow a command in
+# the text. The agent's list of tools and its transfer numbers limit the effect: docs/evidence/untrusted-content.md.
 
 # Control characters except tab and line break, and characters that reorder or hide text.
 _HIDDEN: Final = re.compile(
@@ -201,7 +208,7 @@ _HIDDEN: Final = re.compile(
 # Invisible copies of ASCII, and variation selectors. Both can encode arbitrary bytes.
 _TAGS: Final = re.compile("[\U000e0000-\U000e0fff]")
 _MARK: Final = re.compile(r"\[(?=\s*(?:begin|end)\s+of\s+outside\s+data)", re.IGNORECASE)
-# The beginning of the phone system's turns in the conversation (media/call/model_context.py).
+# The prefix of the phone system's turns in the conversation (media/call/model_context.py).
 _NOW: Final = re.compile(r"\[(?=\s*now\s*:)", re.IGNORECASE)
 CUT: Final = " (the rest was cut off)"
 EXPLANATION: Final = (
@@ -213,19 +220,20 @@ EXPLANATION: Final = (
 
 
 def clean(text: str, most: int) -> str:
-    """At most `most` characters, without those that a reader cannot see; the marks and the phone system's lines are
-    broken up."""
-    kept = text[: most + 1_000]  # before the search, whose time grows with the text
+    """Return at most `most` characters, without invisible characters. Outside-data marks and phone system prefixes are
+    broken up.
+    """
+    kept = text[: most + 1_000]  # cut before the search, which takes time in proportion to the text
     kept = _TAGS.sub("", _HIDDEN.sub("", kept.replace("\r\n", "\n")))
     kept = _NOW.sub("(", _MARK.sub("(", kept))
     return kept if len(kept) <= most and len(text) <= most + 1_000 else kept[:most] + CUT
 
 
 def mark_outside(text: str, source: str, most: int) -> str:
-    """Returns the text as a model gets it.
+    """Return the text between outside-data marks, as a model gets it.
 
     Args:
         source: The tool's name.
-        most: Characters of the text.
+        most: Maximum number of characters of the text.
     """
     return f"[Begin of outside data from {source}]\n{clean(text, most)}\n[End of outside data]"

@@ -1,4 +1,4 @@
-"""The tools of a workspace in calls: in a call's plan, and run when the call asks for one."""
+"""A workspace's tools in calls: adds them to call plans and runs them on a call's request."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,19 +28,18 @@ from shared.errors import Conflict
 from shared.plan import ToolPlan
 from shared.secrets import Sealer
 
-# -- In a call's plan --
+# -- Tools in a call plan --
 
-# Added to the limit of the request itself, for the bus and transactions.
+# Seconds added to the request's own limit, for the bus and transactions.
 OVERHEAD_S: Final = 2.0
 
 
 def plan_http_tools(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterator[ToolPlan]:
-    """Yields the HTTP tools of an agent for its call's plan.
+    """Yield the HTTP tools of an agent for its call plan.
 
     Args:
-        rows: Names with configs, as the query of the answering agent selects them.
-        names: As the agent lists them. A name that the workspace does not have is left out, because a call must not
-            fail for it.
+        rows: Names with configs, as selected by the query of the answering agent.
+        names: Names from the agent's config. Unknown names are left out, because a call must not fail because of them.
     """
     configs = {row["name"]: row["config"] for row in rows}
     for name in names:
@@ -57,11 +56,13 @@ def plan_http_tools(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> 
 
 
 def plan_mcp_tools(rows: Sequence[Mapping[str, Any]], allowed: Mapping[str, Sequence[str]]) -> Iterator[ToolPlan]:
-    """From the lists that are stored: a server that is away delays no call.
+    """Yield the MCP tools of an agent for its call plan.
+
+    Uses the stored lists, so that an unreachable server does not delay a call.
 
     Args:
         rows: Servers with configs and tools.
-        allowed: Names of tools by server; one that its server did not list is left out.
+        allowed: Names of tools by server. Tools that the server did not list are left out.
     """
     servers = {row["name"]: row for row in rows}
     for server, names in allowed.items():
@@ -82,16 +83,18 @@ def _plan(server: str, tool: ListedTool, timeout_s: float) -> ToolPlan:
     )
 
 
-# -- Run in a call --
+# -- Running tools in a call --
 
-# Reserved from the request's time for storing the outcome and sending it to the call.
+# Seconds reserved for storing the outcome and sending it to the call.
 MARGIN_S: Final = 0.5
 CALL_LIMIT: Final = "tool_call_limit"
 Answer = Callable[[HandlerContext], Awaitable[str]]
 
 
 class WorkspaceToolHandlers:
-    """A HandlerFinder. It finds only tools that the agent of the call lists."""
+    """Finds the handlers of tool requests. Implements HandlerFinder. Only tools in the config of the call's agent are
+    found.
+    """
 
     def __init__(self, sealer: Sealer, client: ToolHttpClient, connections: McpConnections) -> None:
         self._safe, self._client, self._connections = HeaderSafe(sealer), client, connections
@@ -99,9 +102,9 @@ class WorkspaceToolHandlers:
         connections.report_change = self._changed.add
 
     async def find(self, name: str, call: RunningCall, transactions: TenantTransactions) -> MediaRequestHandler | None:
-        """Returns the handler of the request `name`; None for no tool of this call.
+        """Return the handler of the request `name`, or None if the call has no such tool.
 
-        Its runs are stored also where they only read, so that they can be counted. Raises Unavailable.
+        All runs are stored so that they can be counted, even if the tool only reads. Raises Unavailable.
         """
         if not name.startswith(TOOL_REQUEST):
             return None
@@ -120,8 +123,11 @@ class WorkspaceToolHandlers:
         return None
 
     async def _find_mcp(self, db: Connection, workspace_id: UUID, name: str, tool: str) -> MediaRequestHandler | None:
-        """Also has the worker ask a server again that has said that its list is another one: before the tool is used,
-        so that a failure of the database never hides a booking that was made."""
+        """Return the handler of an MCP tool, or None.
+
+        If the server has reported a changed tool list, the list is marked for a refresh. This happens before the tool
+        runs, so that a database failure never hides a completed booking.
+        """
         server = await mcp_servers_queries.select_by_name(db, workspace_id, name)
         if server is None:
             return None
@@ -154,9 +160,9 @@ class WorkspaceToolHandlers:
 
 
 def make_bounded_handler(answer: Answer, name: str, most: int, *, is_read_only: bool) -> MediaRequestHandler:
-    """Returns the handler of a tool that a call may use `most` times.
+    """Return the handler of a tool that a call may use `most` times.
 
-    Its runs are stored, so that they can be counted.
+    Its runs are stored so that they can be counted.
     """
 
     async def bounded(context: HandlerContext) -> Any:
@@ -172,7 +178,7 @@ def make_bounded_handler(answer: Answer, name: str, most: int, *, is_read_only: 
 
 
 def limit_run_s(context: HandlerContext, timeout_s: float) -> float:
-    """Returns the seconds for the request to the outside, so that the outcome can still be stored and reported."""
+    """Return the seconds for the outside request, which leave time to store and report the outcome."""
     return max(min(timeout_s, context.left_s - MARGIN_S), 0.0)
 
 
@@ -184,9 +190,10 @@ class ToolServices:
     """The services of tools.
 
     Attributes:
-        http, mcp: For the API.
-        handlers: For requests of running calls.
-        connections: To be closed at the end.
+        http: HTTP tools, for the API.
+        mcp: MCP servers, for the API.
+        handlers: Handlers of requests from running calls.
+        connections: Sessions to close at shutdown.
     """
 
     http: HttpTools
@@ -195,7 +202,9 @@ class ToolServices:
     connections: McpConnections
 
     async def prepare(self, pool: Pool) -> None:
-        """Does at the start of a process what would delay the first calls. Raises as `Pool.transaction`."""
+        """Prepare what would delay the first calls. Call this at process start. Raises the errors of
+        `Pool.transaction`.
+        """
         async with pool.transaction() as db:
             await enter_platform(db)
             is_needed = await mcp_servers_queries.has_servers(db)
@@ -204,10 +213,10 @@ class ToolServices:
 
 
 def make_tools(workspaces: Workspaces, sealer: Sealer, guard: EgressGuard, reserved: Collection[str]) -> ToolServices:
-    """Makes the services.
+    """Create the services.
 
     Args:
-        guard: Of customers' addresses.
+        guard: Checks customers' addresses.
         reserved: Names of the platform's own tools.
     """
     client, connections = ToolHttpClient(guard), McpConnections(guard)

@@ -1,1 +1,1 @@
-"""HTTP tools."""
+"""HTTP tools, which send a request that a workspace defines."""

@@ -1,4 +1,4 @@
-"""Runs an HTTP tool: makes the request of a model's arguments, sends it, and puts the answer into words."""
+"""Runs an HTTP tool: builds the request from a model's arguments, sends it, and turns the answer into text."""
 
 import asyncio
 import json
@@ -19,20 +19,20 @@ from shared.egress import EgressGuard
 from shared.errors import Conflict, Invalid, Problem, Unavailable
 from shared.ids import new_id
 
-# -- The request, from a model's arguments --
+# -- Building the request from a model's arguments --
 
-# Characters of an address with its query. Most servers refuse longer addresses.
+# Limit of an address with its query, in characters. Most servers refuse longer addresses.
 LONGEST_SENT_URL: Final = 8_000
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 
 
 @dataclass(frozen=True, slots=True)
 class ToolHttpRequest:
-    """A request.
+    """A request of an HTTP tool.
 
     Attributes:
-        body: JSON; None: there is none.
-        secrets: Names of the headers that are never shown.
+        body: JSON. None if the request has no body.
+        secrets: Names of headers whose values are never shown.
     """
 
     method: str
@@ -42,18 +42,17 @@ class ToolHttpRequest:
     secrets: frozenset[str] = frozenset()
 
     def shown_headers(self) -> dict[str, str]:
-        """Returns the headers with MASK in place of secrets."""
+        """The headers with MASK in place of secrets."""
         return {name: MASK if name in self.secrets else value for name, value in self.headers.items()}
 
 
 def make_request(
     config: HttpToolConfig, secrets: Mapping[str, str], arguments: Mapping[str, Any], run_id: str
 ) -> ToolHttpRequest:
-    """Returns the request of a run. Raises Invalid (code arguments_invalid) for an argument that cannot be part of a
-    path.
+    """Return the request for a run. Raises Invalid (code arguments_invalid) if an argument cannot be part of a path.
 
     Args:
-        arguments: That fit the tool's schema.
+        arguments: Arguments that match the tool's schema.
         run_id: Sent as Idempotency-Key unless the tool only reads.
     """
     placed = set(PLACEHOLDER.findall(config.url))
@@ -76,7 +75,10 @@ def make_request(
 
 
 def _headers(config: HttpToolConfig, secrets: Mapping[str, str], run_id: str, *, has_body: bool) -> dict[str, str]:
-    """Ours come last. The answer is not compressed, because a short one could unpack to any size."""
+    """Return the headers. Our own headers override the configured ones.
+
+    Compression is disabled, because a short answer could expand to any size.
+    """
     own = {"Accept-Encoding": "identity"}
     if has_body:
         own["Content-Type"] = "application/json"
@@ -90,7 +92,9 @@ def _mapped(names: Mapping[str, str], arguments: Mapping[str, Any]) -> dict[str,
 
 
 def _path_part(name: str, arguments: Mapping[str, Any]) -> str:
-    """One part of a path. An empty part, and the dots that mean another folder, would lead to another resource."""
+    """Return an argument as a path segment. An empty segment, `.` and `..` are rejected, because they address another
+    resource.
+    """
     value = arguments.get(name)
     text = _text(value) if isinstance(value, str | int | float | bool) else ""
     if text.strip() in ("", ".", ".."):
@@ -110,32 +114,33 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-# -- The exchange --
+# -- Sending the request --
 
-# Most bytes of an answer that are read.
+# Maximum number of bytes that are read from an answer.
 MOST_BYTES: Final = 262_144
-# Most chunks of an answer that are read. Each takes 6 us of the event loop: one byte per chunk would take 1.6 s.
+# Maximum number of chunks that are read from an answer. Each takes 6 µs of the event loop, so 262,144 single-byte
+# chunks would take 1.6 s.
 MOST_CHUNKS: Final = 16_384
 CONNECT_S: Final = 3.0
 LONGEST_TYPE: Final = 200
 
 
 class RequestNotSent(Exception):
-    """The request was not sent, because there was no connection. The message says why, without addresses of ours."""
+    """The request was not sent, because no connection could be opened. The message contains no internal addresses."""
 
 
 class AnswerLost(Exception):
-    """The request may have arrived, and there is no whole answer."""
+    """The request may have arrived, but no complete answer was received."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolHttpAnswer:
-    """An answer.
+    """An answer to a tool's request.
 
     Attributes:
-        body: Its first MOST_BYTES, or MOST_CHUNKS.
-        is_cut: It has more.
-        content_type: Without parameters, lower case.
+        body: The first MOST_BYTES or MOST_CHUNKS of the body.
+        is_cut: Whether the body is longer.
+        content_type: In lower case, without parameters.
     """
 
     status: int
@@ -145,10 +150,10 @@ class ToolHttpAnswer:
 
 
 class ToolHttpClient:
-    """Sends requests of tools.
+    """Sends the requests of tools.
 
     Args:
-        guard: Of the addresses; it checks each connection, so a name that later leads elsewhere is refused.
+        guard: Checks the address of each connection, so that a name that later resolves elsewhere is refused.
     """
 
     def __init__(self, guard: EgressGuard) -> None:
@@ -156,11 +161,12 @@ class ToolHttpClient:
         self._tls: ssl.SSLContext | None = None
 
     async def send(self, request: ToolHttpRequest, timeout_s: float, owner: str) -> ToolHttpAnswer:
-        """Sends it once, within `timeout_s` in all, however slowly the answer comes. A redirect is an answer like any
-        other. Raises RequestNotSent, AnswerLost.
+        """Send the request once, with a total limit of `timeout_s`. A redirect is returned like any other answer.
+
+        Raises RequestNotSent, AnswerLost.
 
         Args:
-            owner: The workspace, whose name servers may be slow.
+            owner: Id of the workspace. Limits on slow DNS look-ups apply per workspace.
         """
         is_sent = False
         try:
@@ -186,10 +192,10 @@ class ToolHttpClient:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
             if not is_sent:
                 raise RequestNotSent("the request cannot be made") from None
-            raise AnswerLost(f"the connection broke ({type(error).__name__})") from None
+            raise AnswerLost(f"the connection was lost ({type(error).__name__})") from None
 
     async def _make_tls(self) -> ssl.SSLContext:
-        """One for all requests, made in a thread, because it reads some hundred certificates."""
+        """Return the shared TLS context. It is created in a thread, because it loads over a hundred certificates."""
         if self._tls is None:
             self._tls = await asyncio.to_thread(httpx.create_ssl_context)
         return self._tls
@@ -205,33 +211,34 @@ async def _read(answer: httpx.Response) -> ToolHttpAnswer:
     is_cut = size > MOST_BYTES or len(parts) > MOST_CHUNKS
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()[:LONGEST_TYPE]
     if answer.headers.get("content-encoding", "identity").lower() != "identity":
-        kind = "application/octet-stream"  # it was asked not to compress
+        kind = "application/octet-stream"  # the server compressed against our request
     return ToolHttpAnswer(answer.status_code, kind, b"".join(parts)[:MOST_BYTES], is_cut)
 
 
 def _why(error: httpx.HTTPError) -> str:
-    """Returns the guard's words; those of other failures may hold an address."""
+    """Return the guard's message. Other messages may contain an address and are replaced."""
     return str(error) if "public internet" in str(error) else "there is no connection"
 
 
-# -- What a model gets of the answer --
+# -- Mapping the answer for a model --
 
 MISSING: Final = None
 _TEXT_TYPES: Final = ("application/json", "application/xml", "application/x-www-form-urlencoded", "")
 
 
 class AnswerUnfit(Exception):
-    """The answer cannot be given to a model; the message says why."""
+    """The answer cannot be passed to a model. The message states the reason."""
 
 
 def map_answer(config: HttpToolConfig, answer: ToolHttpAnswer) -> str:
-    """Returns the values at the config's pointers as JSON, null where there is none; without pointers, the whole text.
+    """Return the values at the config's pointers as JSON, with null for missing values. Without pointers, return the
+    whole text.
 
     Raises AnswerUnfit.
     """
     if not _is_text(answer.content_type):
-        # The type is left out, because it is the server's text, and this sentence is not marked as outside data.
-        raise AnswerUnfit("is of a type that is no text")
+        # The type is not named: it is the server's text, and this sentence is not marked as outside data.
+        raise AnswerUnfit("is not text")
     if not config.result:
         return _compact(answer)
     if answer.is_cut:
@@ -239,13 +246,15 @@ def map_answer(config: HttpToolConfig, answer: ToolHttpAnswer) -> str:
     try:
         value = msgspec.json.decode(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise AnswerUnfit("is no JSON") from None
+        raise AnswerUnfit("is not valid JSON") from None
     return json.dumps({name: find_value(value, at) for name, at in config.result.items()}, ensure_ascii=False)
 
 
 def find_value(value: Any, pointer: str) -> Any:
-    """Returns the value at a JSON pointer; None where there is none.
-    https://www.rfc-editor.org/rfc/rfc6901#section-4"""
+    """Return the value at a JSON pointer, or None if it does not exist.
+
+    https://www.rfc-editor.org/rfc/rfc6901#section-4
+    """
     for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(value, Mapping):
@@ -258,7 +267,7 @@ def find_value(value: Any, pointer: str) -> Any:
 
 
 def _compact(answer: ToolHttpAnswer) -> str:
-    """JSON without white space, so that more of it fits; any other text as it is."""
+    """Return JSON without white space, so that more of it fits. Other texts are returned unchanged."""
     try:
         return msgspec.json.encode(msgspec.json.decode(answer.body)).decode()
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
@@ -269,17 +278,17 @@ def _is_text(kind: str) -> bool:
     return kind.startswith("text/") or kind in _TEXT_TYPES or kind.endswith(("+json", "+xml"))
 
 
-# -- A run --
+# -- Running a tool --
 
 UNFIT: Final = "tool_answer_unfit"
-# Characters of a refusing answer that the model gets as the reason.
+# Maximum number of characters of a refusal that the model gets as the reason.
 LONGEST_REASON: Final = 500
 # The server did not process the request (https://www.rfc-editor.org/rfc/rfc9110#section-15.6). It is repeated after
 # RETRY_S.
 _AGAIN: Final = (502, 503, 504)
 RETRY_S: Final = 0.2
-# Redirects of a request that its server did not carry out. After a booking, many answer with 302 or 303, which lead to
-# a page about it: https://www.rfc-editor.org/rfc/rfc9110#section-15.4.4
+# Redirects that mean that the server did not carry out the request. 302 and 303 are excluded, because many servers
+# answer a booking with a redirect to its page: https://www.rfc-editor.org/rfc/rfc9110#section-15.4.4
 _NOT_DONE: Final = (301, 307, 308)
 # With less time left, a second request would not finish.
 _LEAST_S: Final = 0.5
@@ -287,12 +296,12 @@ _LEAST_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class HttpExecution:
-    """A run: one request, repeated once where a repeat is harmless.
+    """Runs an HTTP tool: sends one request, and repeats it once if a repeat is safe.
 
     Attributes:
-        name: Of the tool.
-        owner: The workspace.
-        secrets: Of the headers; they are hidden in the answer.
+        name: Name of the tool.
+        owner: Id of the workspace.
+        secrets: Secret header values, which are masked in the answer.
     """
 
     client: ToolHttpClient
@@ -302,7 +311,7 @@ class HttpExecution:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     async def run(self, request: ToolHttpRequest, timeout_s: float) -> str:
-        """Returns the result, marked as outside data.
+        """Return the result, marked as outside data.
 
         Raises:
             Conflict: The request was not carried out (codes tool_refused, tool_unreachable), or it was, and the answer
@@ -312,7 +321,7 @@ class HttpExecution:
         return self.read(await self._send(request, timeout_s))
 
     def read(self, answer: ToolHttpAnswer) -> str:
-        """Returns the result that an answer stands for. Raises as `run`."""
+        """Return the result for an answer. Raises the errors of `run`."""
         if 200 <= answer.status < 300:
             return self._result(answer)
         if 300 <= answer.status < 400:
@@ -325,7 +334,7 @@ class HttpExecution:
         raise Conflict(self._refusal(answer), code=REFUSED)
 
     async def _send(self, request: ToolHttpRequest, timeout_s: float) -> ToolHttpAnswer:
-        """Returns a tool that only reads is asked a second time within the same limit."""
+        """Send the request. If the tool only reads, retry once within the same time limit."""
         until = asyncio.get_running_loop().time() + timeout_s
         try:
             answer = await self._send_once(request, timeout_s)
@@ -376,19 +385,19 @@ class HttpExecution:
         return mark_outside(hide_secrets(text, self.secrets), self.name, most)
 
 
-# -- A trial, for a member --
+# -- Trials by members --
 
-# Characters of the answer's body that a member sees.
+# Maximum number of characters of the answer's body that a member sees.
 SHOWN_BODY: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class HttpTrial:
-    """A trial.
+    """The outcome of a trial.
 
     Attributes:
-        answer: None if there was none; then `error` says why.
-        result: For the model; None with an error.
+        answer: None if no answer was received. Then `error` has the reason.
+        result: The text for the model. None if there is an error.
     """
 
     request: ToolHttpRequest
@@ -402,7 +411,7 @@ class HttpTrial:
 async def try_http_tool(
     client: ToolHttpClient, tool: HttpTool, secrets: Mapping[str, str], arguments: Mapping[str, Any]
 ) -> HttpTrial:
-    """Sends the request once, even if the tool allows repeats. Raises Invalid (code arguments_invalid)."""
+    """Send the request once, even if the tool allows repeats. Raises Invalid (code arguments_invalid)."""
     loop = asyncio.get_running_loop()
     began, owner = loop.time(), str(tool.workspace_id)
     request = make_request(tool.config, secrets, arguments, new_id())
@@ -426,5 +435,7 @@ async def try_http_tool(
 
 
 def _shown(answer: ToolHttpAnswer, secrets: Mapping[str, str]) -> str:
-    """Returns the beginning of the body. Secrets are hidden before it is cut, which could leave a part of one."""
+    """Return the beginning of the body. Secrets are masked before the text is cut, because a cut could leave part of a
+    secret.
+    """
     return hide_secrets(answer.body.decode("utf-8", "replace"), secrets)[:SHOWN_BODY]

@@ -21,21 +21,21 @@ _UPDATE: Final = """
 
 
 async def lock_tools(db: Connection, workspace_id: UUID) -> None:
-    """Serialises transactions that count a workspace's HTTP tools in order to add one."""
+    """Serialize the transactions that count and add HTTP tools in a workspace."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('http_tools ' || $1::text, 0))", str(workspace_id))
 
 
 async def select_tools(db: Connection, workspace_id: UUID, limit: int) -> list[HttpTool]:
-    """Returns tools by name."""
+    """Return up to `limit` tools of the workspace by name."""
     rows = await db.fetch(f"{_SELECT} WHERE workspace_id = $1 ORDER BY name LIMIT $2", workspace_id, limit)
     return [_tool(row) for row in rows]
 
 
 async def select_tool(db: Connection, workspace_id: UUID, tool_id: UUID, *, lock: bool = False) -> HttpTool | None:
-    """Returns a tool.
+    """Return a tool, or None.
 
     Args:
-        lock: Until the transaction ends.
+        lock: Whether to lock the row until the transaction ends.
     """
     locking = "FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"{_SELECT} WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, tool_id)
@@ -43,13 +43,13 @@ async def select_tool(db: Connection, workspace_id: UUID, tool_id: UUID, *, lock
 
 
 async def select_by_name(db: Connection, workspace_id: UUID, name: str) -> HttpTool | None:
-    """Returns the tool of this name, which configs of agents use."""
+    """Return the tool with this name, or None. Agent configs refer to tools by name."""
     row = await db.fetchrow(f"{_SELECT} WHERE workspace_id = $1 AND name = $2", workspace_id, name)
     return None if row is None else _tool(row)
 
 
 async def insert_tool(db: Connection, tool: HttpTool) -> bool:
-    """Inserts a tool. False: the workspace has a tool of this name."""
+    """Insert a tool. Return False if the workspace has a tool with this name."""
     config = tool.config.model_dump(mode="json")
     names = list(tool.secret_names)
     status = await db.execute(
@@ -59,13 +59,13 @@ async def insert_tool(db: Connection, tool: HttpTool) -> bool:
 
 
 async def update_tool(db: Connection, tool: HttpTool, now: datetime) -> None:
-    """Everything but its name."""
+    """Update all columns except the name."""
     config = tool.config.model_dump(mode="json")
     await db.execute(_UPDATE, tool.workspace_id, tool.id, config, list(tool.secret_names), tool.sealed, now)
 
 
 async def delete_tool(db: Connection, workspace_id: UUID, tool_id: UUID) -> None:
-    """Deletes it with its secrets."""
+    """Delete a tool with its secrets."""
     await db.execute("DELETE FROM http_tools WHERE workspace_id = $1 AND id = $2", workspace_id, tool_id)
 
 

@@ -1,4 +1,4 @@
-"""Routes of HTTP tools, for the members of their workspace."""
+"""Routes of HTTP tools for workspace members."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -20,41 +20,41 @@ from control.tools.rules import SecretHeaders, ToolTitle
 
 HTTP_TOOLS: Final = "/workspaces/{workspaceId}/http-tools"
 HTTP_TOOL: Final = f"{HTTP_TOOLS}/{{httpToolId}}"
-# Limited, because each trial sends a request to a host that a customer chose.
+# Rate limited, because each trial sends a request to a host that a customer chose.
 TRIALS: Final = RateLimit("tool-trials", 30, 600, per_user=True)
 HttpToolId = Annotated[UUID, Field(description="Id of the HTTP tool.")]
 
 
 class NewHttpTool(Body):
-    """A tool to create."""
+    """An HTTP tool to create."""
 
     name: ToolTitle = Field(
-        description="Name for the language model and for configs of agents; never changes.", examples=["check_stock"]
+        description="Name for the language model and for agent configs. Cannot be changed.", examples=["check_stock"]
     )
-    config: HttpToolConfig = Field(description="The tool, its request, and what is read of the answer.")
+    config: HttpToolConfig = Field(description="Description, request and result of the tool.")
     secret_headers: SecretHeaders = Field(
         {},
-        description="Headers whose values are never shown again, up to 20.",
+        description="Secret headers, up to 20. Their values are never returned.",
         examples=[{"Authorization": "Bearer key-of-your-system"}],
     )
 
 
 class HttpToolChange(ChangeBody):
-    """Changes; a field that is left out stays as it is."""
+    """Changes to an HTTP tool. Omitted fields stay unchanged."""
 
-    config: HttpToolConfig | None = Field(None, description="The whole config; null leaves it as it is.")
+    config: HttpToolConfig | None = Field(None, description="The complete config. Null: unchanged.")
     secret_headers: SecretHeaders | None = Field(
         None,
-        description="Replace all secret headers; null leaves them as they are. A new host needs them again.",
+        description="Replace all secret headers. Null: unchanged. A new host needs them again.",
         examples=[{"Authorization": "Bearer key-of-your-system"}],
     )
 
 
 class HttpToolArguments(Body):
-    """Arguments as a language model would pass them."""
+    """Arguments for a trial of a tool."""
 
     arguments: dict[str, Any] = Field(
-        {}, max_length=100, description="Arguments that fit the tool's schema.", examples=[{"sku": "A-17"}]
+        {}, max_length=100, description="Arguments that match the tool's schema.", examples=[{"sku": "A-17"}]
     )
 
 
@@ -64,13 +64,13 @@ class HttpToolView:
 
     id: Id
     name: Annotated[
-        str, Field(description="Name for the language model and for configs of agents.", examples=["check_stock"])
+        str, Field(description="Name for the language model and for agent configs.", examples=["check_stock"])
     ]
-    config: Annotated[HttpToolConfig, Field(description="The tool, its request, and what is read of the answer.")]
+    config: Annotated[HttpToolConfig, Field(description="Description, request and result of the tool.")]
     secret_headers: Annotated[
         list[str],
         Field(
-            description="Names of the headers whose values are stored and never shown.", examples=[["Authorization"]]
+            description="Names of the secret headers. Their values are never returned.", examples=[["Authorization"]]
         ),
     ]
     name_reserved: Annotated[
@@ -95,63 +95,61 @@ class HttpToolAnswer:
 class HttpToolList:
     """The workspace's HTTP tools."""
 
-    http_tools: Annotated[list[HttpToolView], Field(description="The tools, by name.")]
+    http_tools: Annotated[list[HttpToolView], Field(description="The tools, ordered by name.")]
     has_more: HasMore
 
 
 @dataclass(frozen=True, slots=True)
 class SentRequestView:
-    """The request that was sent."""
+    """The request that a trial sent."""
 
     method: Annotated[str, Field(description="Method of the request.", examples=["GET"])]
     url: Annotated[
         str,
-        Field(
-            description="Its address, with the arguments in it.", examples=["https://api.example.com/stock?sku=A-17"]
-        ),
+        Field(description="Address with the arguments.", examples=["https://api.example.com/stock?sku=A-17"]),
     ]
     headers: Annotated[
         dict[str, str],
-        Field(description="Its headers, those of secret values masked.", examples=[{"Authorization": "***"}]),
+        Field(description="Headers. Secret values are masked.", examples=[{"Authorization": "***"}]),
     ]
-    body: Annotated[str | None, Field(description="Its body, JSON; null: it had none.", examples=['{"sku": "A-17"}'])]
+    body: Annotated[str | None, Field(description="JSON body. Null: no body.", examples=['{"sku": "A-17"}'])]
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedAnswerView:
-    """What came back."""
+    """The answer that a trial received."""
 
     status: Annotated[int, Field(description="HTTP status.", examples=[200])]
-    content_type: Annotated[str, Field(description="Its type, without parameters.", examples=["application/json"])]
+    content_type: Annotated[str, Field(description="Content type without parameters.", examples=["application/json"])]
     body: Annotated[
         str,
         Field(
-            description="Its first 20,000 characters; the tool's own secrets in it are masked.",
+            description="First 20,000 characters of the body. The tool's secrets are masked.",
             examples=['{"stock": {"free": 3}}'],
         ),
     ]
-    is_cut: Annotated[bool, Field(description="It has more bytes than are read.")]
+    is_cut: Annotated[bool, Field(description="Whether the body is longer than what was read.")]
 
 
 @dataclass(frozen=True, slots=True)
 class HttpToolTrialAnswer:
-    """What became of a trial."""
+    """The outcome of a trial."""
 
     request: Annotated[SentRequestView, Field(description="The request that was sent.")]
     response: Annotated[
-        ReceivedAnswerView | None, Field(description="What came back; null: there was no whole answer.")
+        ReceivedAnswerView | None, Field(description="The answer. Null: no complete answer was received.")
     ]
     result: Annotated[
         str | None,
         Field(
-            description="What a language model would read; null with an error.",
+            description="The text that a language model would get. Null if there is an error.",
             examples=['[Begin of outside data from check_stock]\n{"free": 3}\n[End of outside data]'],
         ),
     ]
     error: Annotated[
         str | None,
         Field(
-            description="What a language model would be told instead; null with a result.",
+            description="The error that a language model would get. Null if there is a result.",
             examples=["there was no whole answer within 8 s."],
         ),
     ]
@@ -159,13 +157,16 @@ class HttpToolTrialAnswer:
 
 
 async def list_http_tools(context: MemberContext) -> HttpToolList:
-    """The workspace's HTTP tools, by name; it has 50 at most."""
+    """List the workspace's HTTP tools, by name.
+
+    A workspace has at most 50 HTTP tools.
+    """
     found = await context.services[HttpTools].list_all(context.db, context.workspace_id)
     return HttpToolList([_to_view(context, tool) for tool in found], has_more=False)
 
 
 async def create_http_tool(context: MemberContext, body: NewHttpTool) -> HttpToolAnswer:
-    """Creates an HTTP tool, which agents use once their config names it."""
+    """Create an HTTP tool. Agents use the tool once their config names it."""
     edit = HttpToolEdit(body.config, body.secret_headers)
     tool = await context.services[HttpTools].create(
         context.db, context.workspace_id, context.actor, body.name, edit, context.now
@@ -174,14 +175,17 @@ async def create_http_tool(context: MemberContext, body: NewHttpTool) -> HttpToo
 
 
 async def get_http_tool(context: MemberContext, http_tool_id: HttpToolId) -> HttpToolAnswer:
-    """An HTTP tool, without the values of its secret headers."""
+    """Return an HTTP tool without the values of its secret headers."""
     return HttpToolAnswer(
         _to_view(context, await context.services[HttpTools].get(context.db, context.workspace_id, http_tool_id))
     )
 
 
 async def change_http_tool(context: MemberContext, http_tool_id: HttpToolId, body: HttpToolChange) -> HttpToolAnswer:
-    """Changes an HTTP tool. Calls that are in progress use it from now on; what their model knows of it stays."""
+    """Change an HTTP tool.
+
+    Running calls use the new config for their next requests, but their language model keeps the previous description.
+    """
     edit = HttpToolEdit(body.config, body.secret_headers)
     tool = await context.services[HttpTools].update(
         context.db, context.workspace_id, context.actor, http_tool_id, edit, context.now
@@ -190,15 +194,17 @@ async def change_http_tool(context: MemberContext, http_tool_id: HttpToolId, bod
 
 
 async def delete_http_tool(context: MemberContext, http_tool_id: HttpToolId) -> None:
-    """Deletes an HTTP tool that no agent names."""
+    """Delete an HTTP tool that no agent uses."""
     await context.services[HttpTools].delete(context.db, context.workspace_id, context.actor, http_tool_id)
 
 
 async def try_http_tool(
     context: MemberContext, http_tool_id: HttpToolId, body: HttpToolArguments
 ) -> AfterCommit[HttpToolTrialAnswer]:
-    """Sends the tool's request once, for real. Answers what was sent, what came back, and what a language model would
-    read of it."""
+    """Test an HTTP tool with a real request.
+
+    Returns the request, the answer, and the text that a language model would get.
+    """
     send = await context.services[HttpTools].prepare_trial(
         context.db, context.workspace_id, context.actor, http_tool_id, body.arguments
     )
@@ -226,7 +232,7 @@ def to_trial(trial: HttpTrial) -> HttpToolTrialAnswer:
     return HttpToolTrialAnswer(request, response, trial.result, trial.error, trial.took_ms)
 
 
-# Errors that several operations can answer with.
+# Errors that several operations can return.
 _TOOL_CONFIG_ERRORS: Final = ("409 workspace_suspended", "422 address_refused", "422 header_twice")
 
 ROUTES: tuple[Route, ...] = (

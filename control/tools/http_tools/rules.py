@@ -1,4 +1,4 @@
-"""HTTP tools: an HTTP request that an agent makes in a call, as the workspace describes it."""
+"""The config of an HTTP tool: an HTTP request that an agent can make in a call."""
 
 import re
 from collections.abc import Sequence
@@ -41,13 +41,13 @@ def _check_parameters(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 class HttpToolConfig(ToolConfigPart):
-    """What the language model reads of the tool, the request, and what it gets back of the answer."""
+    """The config of an HTTP tool: its description for the language model, its request, and its result."""
 
     description: str = Field(
         min_length=1,
         max_length=1_000,
         pattern=PLAIN,
-        description="What the tool does and when to use it, for the language model; up to 1,000 characters.",
+        description="What the tool does and when to use it, for the language model. Up to 1,000 characters.",
         examples=["Looks up whether a product is in stock."],
     )
     parameters: Annotated[dict[str, Any], AfterValidator(_check_parameters)] = Field(
@@ -90,7 +90,7 @@ class HttpToolConfig(ToolConfigPart):
         default=DEFAULT_RESULT,
         ge=100,
         le=LONGEST_RESULT,
-        description="Characters of the result that the model reads; the rest is cut off.",
+        description="Maximum number of characters of the result for the model. The rest is cut off.",
         examples=[DEFAULT_RESULT],
     )
     timeout_s: float = Field(
@@ -115,7 +115,7 @@ class HttpToolConfig(ToolConfigPart):
         examples=[True],
     )
     max_calls: int = Field(
-        default=20, ge=1, le=MOST_RUNS, description="How often one call may use the tool.", examples=[20]
+        default=20, ge=1, le=MOST_RUNS, description="How often a call may use the tool.", examples=[20]
     )
 
     @model_validator(mode="after")
@@ -131,7 +131,7 @@ class HttpToolConfig(ToolConfigPart):
 
 
 def fixed_part(url: str) -> str:
-    """Returns the address with a letter in place of each placeholder, for checks of its host."""
+    """Return the address with a letter in place of each placeholder, for checks of its host."""
     return PLACEHOLDER.sub("x", url)
 
 
@@ -156,7 +156,7 @@ class HttpTool:
     """An HTTP tool.
 
     Attributes:
-        secret_names: Of the headers whose values are stored sealed.
+        secret_names: Names of the headers whose values are stored sealed.
     """
 
     id: UUID

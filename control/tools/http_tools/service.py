@@ -1,4 +1,4 @@
-"""HTTP tools of a workspace: members create, change, delete and try them."""
+"""Manages the HTTP tools of a workspace: members create, change, delete and try them."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,10 +26,10 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class HttpToolEdit:
-    """Changes; None leaves a part as it is.
+    """Input for a new or changed tool. A field that is None stays unchanged.
 
     Attributes:
-        secrets: Values of the secret headers by name, which replace all.
+        secrets: Values of the secret headers by name. They replace all stored values.
     """
 
     config: HttpToolConfig | None = None
@@ -37,12 +37,12 @@ class HttpToolEdit:
 
 
 class HttpTools:
-    """Works within the current transaction, in the workspace's scope."""
+    """Manages HTTP tools. Each method runs in the current transaction, in the workspace's scope."""
 
     def __init__(
         self, workspaces: Workspaces, sealer: Sealer, client: ToolHttpClient, reserved: Collection[str] = ()
     ) -> None:
-        """Creates the service.
+        """Create the service.
 
         Args:
             reserved: Names of the platform's own tools.
@@ -51,11 +51,11 @@ class HttpTools:
         self._workspaces, self._safe, self.client = workspaces, HeaderSafe(sealer), client
 
     async def list_all(self, db: Connection, workspace_id: UUID) -> list[HttpTool]:
-        """Returns all of the workspace, by name."""
+        """Return the workspace's tools, by name."""
         return await queries.select_tools(db, workspace_id, MOST_TOOLS)
 
     async def get(self, db: Connection, workspace_id: UUID, tool_id: UUID, *, lock: bool = False) -> HttpTool:
-        """Returns a tool. Raises NotFound."""
+        """Return a tool. Raises NotFound."""
         found = await queries.select_tool(db, workspace_id, tool_id, lock=lock)
         if found is None:
             raise NotFound("There is no such HTTP tool.", code="http_tool_not_found")
@@ -64,11 +64,13 @@ class HttpTools:
     async def create(
         self, db: Connection, workspace_id: UUID, actor: Actor, name: str, edit: HttpToolEdit, now: datetime
     ) -> HttpTool:
-        """Creates a tool. Raises Conflict (codes http_tool_limit, tool_name_taken, workspace_suspended), Invalid (codes
+        """Create a tool.
+
+        Raises Conflict (codes http_tool_limit, tool_name_taken, workspace_suspended), Invalid (codes
         tool_name_reserved, address_refused, header_twice).
 
         Args:
-            edit: With a config.
+            edit: Must have a config.
         """
         assert edit.config is not None
         await self._workspaces.require_not_suspended(db, workspace_id)
@@ -97,8 +99,10 @@ class HttpTools:
     async def update(
         self, db: Connection, workspace_id: UUID, actor: Actor, tool_id: UUID, edit: HttpToolEdit, now: datetime
     ) -> HttpTool:
-        """Calls that begin from now on use it. Raises NotFound, Conflict (code workspace_suspended), Invalid (codes as
-        `create`, and secrets_missing)."""
+        """Change a tool.
+
+        Raises NotFound, Conflict (code workspace_suspended), Invalid (codes of `create`, and secrets_missing).
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         before = await self.get(db, workspace_id, tool_id, lock=True)
         config = edit.config or before.config
@@ -112,7 +116,7 @@ class HttpTools:
         return after
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, tool_id: UUID) -> None:
-        """Deletes a tool. Raises NotFound, Conflict (code tool_in_use) that names the agents which use it."""
+        """Delete a tool. Raises NotFound, and Conflict (code tool_in_use), which names the agents that use the tool."""
         tool = await self.get(db, workspace_id, tool_id, lock=True)
         require_unused(await tools_queries.select_agents_of_http(db, workspace_id, tool.name))
         await queries.delete_tool(db, workspace_id, tool_id)
@@ -121,8 +125,10 @@ class HttpTools:
     async def prepare_trial(
         self, db: Connection, workspace_id: UUID, actor: Actor, tool_id: UUID, arguments: Mapping[str, Any]
     ) -> Callable[[], Awaitable[HttpTrial]]:
-        """Returns the request of these arguments, to be sent without a connection. Raises NotFound, Conflict (codes
-        workspace_suspended, secrets_lost), Invalid (code arguments_invalid)."""
+        """Return a function that sends the request for these arguments. Call it without a database connection.
+
+        Raises NotFound, Conflict (codes workspace_suspended, secrets_lost), Invalid (code arguments_invalid).
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         tool = await self.get(db, workspace_id, tool_id)
         require_arguments(tool.config.parameters, arguments)
@@ -143,6 +149,8 @@ async def _record(
 
 
 def _audited(tool: HttpTool) -> dict[str, Any]:
-    """Returns what the audit log stores: no values of headers, not even open ones, because they may hold keys."""
+    """Return the data for the audit log. Header values are left out, even of open headers, because they may contain
+    keys.
+    """
     config = tool.config.model_dump(mode="json", exclude={"headers"})
     return {"name": tool.name, "config": config, "headers": sorted({*tool.config.headers, *tool.secret_names})}

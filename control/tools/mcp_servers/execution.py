@@ -1,4 +1,4 @@
-"""Uses MCP servers by warm sessions: one for each server, few in a process, closed when no one uses them."""
+"""Calls MCP servers through warm sessions: one per server, with a limit per process, closed when unused."""
 
 import asyncio
 import importlib
@@ -32,19 +32,19 @@ log = structlog.get_logger()
 # -- Warm sessions --
 
 MOST_SESSIONS: Final = 64
-# One workspace's share of the sessions; smaller while other workspaces use many.
+# A workspace may use at most this fraction of the sessions, and less while other workspaces use many.
 _SHARE: Final = 4
 IDLE_S: Final = 120.0
 OPEN_S: Final = 5.0
 CLOSE_S: Final = 2.0
-# A server with the time of its last change, so that a changed server gets a new session.
+# A server's id and the time of its last change, so that a changed server gets a new session.
 SessionKey = tuple[UUID, str]
-# Called with the server whose list of tools changed.
+# Called with the id of a server whose tool list changed.
 ReportChange = Callable[[UUID], None]
 
 
 class _Connection:
-    """A session, in a task that opens and closes it."""
+    """A session and the task that opens and closes it."""
 
     def __init__(self, address: McpAddress, guard: EgressGuard, report_change: Callable[[], None]) -> None:
         self.owner = address.owner
@@ -61,7 +61,7 @@ class _Connection:
         return self._end.is_set() or self.task.done()
 
     async def opened(self) -> McpRequests:
-        """Waits for the session. Raises McpCallNotSent."""
+        """Wait until the session is open. Raises McpCallNotSent."""
         return await asyncio.shield(self._opened)
 
     def end(self) -> None:
@@ -78,7 +78,7 @@ class _Connection:
             limit.reschedule(asyncio.get_running_loop().time() + CLOSE_S)
 
     def _on_end(self, task: asyncio.Task[None]) -> None:
-        """Passes the reason for the end to the callers that wait for the session."""
+        """Pass the reason for the end to the callers that wait for the session."""
         self._end.set()
         error = None if task.cancelled() else task.exception()
         if isinstance(error, McpCallNotSent):
@@ -92,11 +92,11 @@ class _Connection:
 
 
 class McpConnections:
-    """Warm sessions of a process.
+    """The warm sessions of a process.
 
     Args:
-        guard: Of the servers' addresses.
-        idle_s: How long an unused session is kept.
+        guard: Checks the servers' addresses.
+        idle_s: How long an unused session is kept, in seconds.
     """
 
     def __init__(self, guard: EgressGuard, most: int = MOST_SESSIONS, idle_s: float = IDLE_S) -> None:
@@ -107,19 +107,22 @@ class McpConnections:
         self._retired: set[_Connection] = set()
 
     async def load_library(self) -> None:
-        """Loads what sessions need, so that no caller waits for it: a second, or several on a busy machine."""
+        """Import the library of sessions in advance. The import takes a second, or several on a busy machine."""
         await asyncio.to_thread(_load_library)
 
     @property
     def count(self) -> int:
-        """Sessions that are open, or being opened."""
+        """Number of sessions that are open or being opened."""
         return len(self._connections)
 
     @asynccontextmanager
     async def session(self, key: SessionKey, address: McpAddress) -> AsyncIterator[McpRequests]:
-        """The server's session, opened if there is none. One gets no further request when McpCallNotSent or McpCallLost
-        is raised in it, or a use is cancelled: the library may continue with that request. Raises McpCallNotSent,
-        TooManyRequests (code busy)."""
+        """Return the server's session. Opens a session if there is none.
+
+        If McpCallNotSent or McpCallLost is raised in the block, or a use is canceled, the session gets no further
+        requests, because the library may continue with the last request. Raises McpCallNotSent, TooManyRequests (code
+        busy).
+        """
         connection = self._find(key) or self._connect(key, address)
         connection.users += 1
         if connection.idle is not None:
@@ -139,7 +142,7 @@ class McpConnections:
                 connection.idle = loop.call_later(self._idle_s, self._drop, key, connection)
 
     async def close(self) -> None:
-        """Ends all sessions."""
+        """End all sessions."""
         connections = list(self._connections.items())
         for key, connection in connections:
             self._drop(key, connection)
@@ -155,7 +158,8 @@ class McpConnections:
 
     def _connect(self, key: SessionKey, address: McpAddress) -> _Connection:
         owned = sum(connection.owner == address.owner for connection in self._connections.values())
-        # At most as many as no call uses, so that another workspace always gets some, even if many servers hang.
+        # The share is at most the number of unused sessions, so that other workspaces can open sessions even if many
+        # servers hang.
         unused = self._most - sum(connection.idle is None for connection in self._connections.values())
         is_full = owned >= min(max(self._most // _SHARE, 1), unused) and not self._drop_idle(address.owner)
         if is_full or (len(self._connections) >= self._most and not self._drop_idle()):
@@ -169,7 +173,7 @@ class McpConnections:
         return made
 
     def _drop_idle(self, owner: str | None = None) -> bool:
-        """Ends the session that has been idle for longest, of this owner; False: all are in use."""
+        """End the owner's session that has been idle for longest. Return False if all sessions are in use."""
         idle = [
             (connection.idle.when(), key, connection)
             for key, connection in self._connections.items()
@@ -182,8 +186,11 @@ class McpConnections:
         return True
 
     def _retire(self, key: SessionKey, connection: _Connection) -> None:
-        """Ends it after its last use: one failure must not cut off the other calls that wait for this server, whose
-        bookings no one would know the outcome of."""
+        """End the session after its last use.
+
+        A failure must not interrupt other calls that wait for this server, because the outcome of their bookings would
+        be unknown.
+        """
         if connection.is_over or connection in self._retired:
             return
         self._forget(key, connection)
@@ -208,21 +215,22 @@ class McpConnections:
 
 
 def _load_library() -> Any:
-    """Takes a second, so a thread does it, and 44 MB, so a process without MCP servers does not."""
+    """Import the session module. This takes a second, so it runs in a thread, and 44 MB, so it happens only if
+    needed."""
     return importlib.import_module("control.tools.mcp_servers.session")
 
 
-# -- A run --
+# -- Running a tool --
 
 LONGEST_REASON: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class McpExecution:
-    """A use of a tool: one call, repeated once where a repeat is harmless.
+    """Runs a tool of an MCP server: one call, repeated once if a repeat is safe.
 
     Attributes:
-        secrets: Of the headers; they are hidden in the answer.
+        secrets: Secret header values, which are masked in the answer.
     """
 
     connections: McpConnections
@@ -230,10 +238,12 @@ class McpExecution:
     secrets: Mapping[str, str] = field(repr=False)
 
     async def run(self, tool: ListedTool, arguments: Mapping[str, Any], timeout_s: float) -> str:
-        """Returns the result, marked as outside data.
+        """Return the result, marked as outside data.
 
-        Raises Conflict (codes tool_refused, tool_unreachable), Unavailable: it is not known whether it was done;
-        TooManyRequests (code busy).
+        Raises:
+            Conflict: The call was refused or the server is unreachable (codes tool_refused, tool_unreachable).
+            Unavailable: It is unknown whether the tool ran.
+            TooManyRequests: Too many sessions are in use (code busy).
         """
         name = model_name(self.server.name, tool.name)
         try:
@@ -252,7 +262,8 @@ class McpExecution:
         return self._result(name, answer)
 
     async def list_tools(self, timeout_s: float) -> list[ListedTool]:
-        """Returns what the server lists now. Raises McpCallNotSent, McpCallLost, McpRefused, TooManyRequests."""
+        """Return the server's current list of tools. Raises McpCallNotSent, McpCallLost, McpRefused,
+        TooManyRequests."""
         try:
             async with asyncio.timeout(timeout_s), self._connected() as session:
                 return await session.list_tools()
@@ -260,8 +271,9 @@ class McpExecution:
             raise McpCallLost(f"there was no answer within {timeout_s:g} s") from None
 
     async def _call(self, tool: ListedTool, arguments: Mapping[str, Any]) -> McpAnswer:
-        """Returns a session that has broken is replaced, and the call sent again if it was not carried out, or may
-        be twice."""
+        """Call the tool. If the session is lost, retry in a new session, provided that the first call did not run or a
+        repeat is safe.
+        """
         try:
             return await self._call_once(tool, arguments)
         except McpCallNotSent:
@@ -294,7 +306,7 @@ class McpExecution:
         return mark_outside(hide_secrets(text, self.secrets), name, most)
 
 
-# -- The list of a server's tools --
+# -- The tool list of a server --
 
 LIST_S: Final = 10.0
 LONGEST_ERROR: Final = 300
@@ -302,10 +314,10 @@ LONGEST_ERROR: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class ToolListing:
-    """The answer of a server.
+    """The result of requesting a server's tool list.
 
     Attributes:
-        error: Why there is no list; None if there is one.
+        error: Why there is no list. None if there is a list.
     """
 
     server: McpServer
@@ -314,7 +326,7 @@ class ToolListing:
 
 
 async def list_tools(execution: McpExecution) -> ToolListing:
-    """Returns the list as it is now, or the reason against it. Raises TooManyRequests (code busy)."""
+    """Return the server's current list, or the reason why it is unavailable. Raises TooManyRequests (code busy)."""
     server = execution.server
     try:
         return ToolListing(server, await execution.list_tools(LIST_S))

@@ -1,4 +1,4 @@
-"""SQL for MCP servers and the lists of their tools."""
+"""SQL for MCP servers and their tool lists."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -38,21 +38,21 @@ _DUE: Final = """
 
 
 async def lock_servers(db: Connection, workspace_id: UUID) -> None:
-    """Serialises transactions that count a workspace's MCP servers in order to add one."""
+    """Serialize the transactions that count and add MCP servers in a workspace."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('mcp_servers ' || $1::text, 0))", str(workspace_id))
 
 
 async def select_servers(db: Connection, workspace_id: UUID, limit: int) -> list[McpServer]:
-    """Returns servers by name."""
+    """Return up to `limit` servers of the workspace by name."""
     rows = await db.fetch(f"{_SELECT} WHERE workspace_id = $1 ORDER BY name LIMIT $2", workspace_id, limit)
     return [_server(row) for row in rows]
 
 
 async def select_server(db: Connection, workspace_id: UUID, server_id: UUID, *, lock: bool = False) -> McpServer | None:
-    """Returns a server.
+    """Return a server, or None.
 
     Args:
-        lock: Until the transaction ends.
+        lock: Whether to lock the row until the transaction ends.
     """
     locking = "FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"{_SELECT} WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, server_id)
@@ -60,13 +60,13 @@ async def select_server(db: Connection, workspace_id: UUID, server_id: UUID, *, 
 
 
 async def select_by_name(db: Connection, workspace_id: UUID, name: str) -> McpServer | None:
-    """Returns the server of this name, which configs of agents use."""
+    """Return the server with this name, or None. Agent configs refer to servers by name."""
     row = await db.fetchrow(f"{_SELECT} WHERE workspace_id = $1 AND name = $2", workspace_id, name)
     return None if row is None else _server(row)
 
 
 async def insert_server(db: Connection, server: McpServer) -> bool:
-    """Inserts a server. False: the workspace has a server of this name."""
+    """Insert a server. Return False if the workspace has a server with this name."""
     config = server.config.model_dump(mode="json")
     names = list(server.secret_names)
     status = await db.execute(
@@ -76,36 +76,39 @@ async def insert_server(db: Connection, server: McpServer) -> bool:
 
 
 async def update_server(db: Connection, server: McpServer, now: datetime) -> None:
-    """Stores config and secrets."""
+    """Update the config and the secrets of a server."""
     config = server.config.model_dump(mode="json")
     await db.execute(_UPDATE, server.workspace_id, server.id, config, list(server.secret_names), server.sealed, now)
 
 
 async def update_tools(db: Connection, asked: McpServer, tools: Sequence[ListedTool], now: datetime) -> None:
-    """Stores what the server listed, unless its config was changed after the request."""
+    """Store the server's tool list, unless the server's config changed after the request."""
     values = msgspec.to_builtins(tools)
     await db.execute(_SET_TOOLS, asked.workspace_id, asked.id, values, now, asked.updated_at)
 
 
 async def update_list_error(db: Connection, asked: McpServer, reason: str, now: datetime) -> None:
-    """That it listed nothing; the last list stays. Nothing if its config was changed after it was asked."""
+    """Store why the server returned no list. The last list is kept.
+
+    Does nothing if the server's config changed after the request.
+    """
     await db.execute(_SET_ERROR, asked.workspace_id, asked.id, reason, now, asked.updated_at)
 
 
 async def mark_outdated(db: Connection, workspace_id: UUID, server_id: UUID) -> None:
-    """Has the worker ask the server again soon."""
+    """Mark the tool list as outdated, so that the worker requests it soon."""
     await db.execute(
         "UPDATE mcp_servers SET tried_at = NULL WHERE workspace_id = $1 AND id = $2", workspace_id, server_id
     )
 
 
 async def delete_server(db: Connection, workspace_id: UUID, server_id: UUID) -> None:
-    """Deletes it with its secrets and its list."""
+    """Delete a server with its secrets and its tool list."""
     await db.execute("DELETE FROM mcp_servers WHERE workspace_id = $1 AND id = $2", workspace_id, server_id)
 
 
 def read_tools(value: Any) -> list[ListedTool]:
-    """Tools as they are stored."""
+    """Convert the stored value to tools."""
     return msgspec.convert(value, list[ListedTool])
 
 
@@ -126,17 +129,17 @@ def _server(row: Any) -> McpServer:
     )
 
 
-# -- In platform scope --
+# -- Queries across workspaces, in platform scope --
 
 
 async def has_servers(db: Connection) -> bool:
-    """Returns whether any workspace has a server. Needs platform scope."""
+    """Return whether any workspace has an MCP server. Requires platform scope."""
     return bool(await db.fetchval("SELECT EXISTS (SELECT FROM mcp_servers)"))
 
 
 async def select_due_servers(db: Connection, before: datetime, limit: int) -> list[tuple[UUID, UUID]]:
-    """Returns workspace and id of the MCP servers whose list was last requested before then, or never.
+    """Return workspace id and server id of servers whose list was last requested before `before`, or never.
 
-    Leaves out servers of suspended and deleted workspaces. Needs platform scope.
+    Servers of suspended and deleted workspaces are left out. Requires platform scope.
     """
     return [(row["workspace_id"], row["id"]) for row in await db.fetch(_DUE, before, limit)]

@@ -1,4 +1,4 @@
-"""Routes of MCP servers, for the members of their workspace."""
+"""Routes of MCP servers for workspace members."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,43 +27,45 @@ McpServerId = Annotated[UUID, Field(description="Id of the MCP server.")]
 
 
 class NewMcpServer(Body):
-    """A server to add."""
+    """An MCP server to add."""
 
     name: ToolTitle = Field(
-        description="Name for configs of agents, and the first part of its tools' names for the language model; never "
-        "changes.",
+        description="Name for agent configs, and prefix of the tools' names for the language model. Cannot be changed.",
         examples=["calendar"],
     )
     config: McpServerConfig = Field(description="Where the server is, and the limits of its tools.")
     secret_headers: SecretHeaders = Field(
         {},
-        description="Headers whose values are never shown again, up to 20.",
+        description="Secret headers, up to 20. Their values are never returned.",
         examples=[{"Authorization": "Bearer key-of-your-system"}],
     )
 
 
 class McpServerChange(ChangeBody):
-    """Changes; a field that is left out stays as it is."""
+    """Changes to an MCP server. Omitted fields stay unchanged."""
 
-    config: McpServerConfig | None = Field(None, description="The whole config; null leaves it as it is.")
+    config: McpServerConfig | None = Field(None, description="The complete config. Null: unchanged.")
     secret_headers: SecretHeaders | None = Field(
         None,
-        description="Replace all secret headers; null leaves them as they are. A new host needs them again.",
+        description="Replace all secret headers. Null: unchanged. A new host needs them again.",
         examples=[{"Authorization": "Bearer key-of-your-system"}],
     )
 
 
 class McpToolArguments(Body):
-    """A use of a tool."""
+    """A tool and its arguments, for a trial."""
 
     tool: str = Field(
         min_length=1,
         max_length=128,
-        description="Name of the tool, as the server lists it.",
+        description="Name of the tool at the server.",
         examples=["get_current_time"],
     )
     arguments: dict[str, Any] = Field(
-        {}, max_length=100, description="Arguments that fit the tool's schema.", examples=[{"timezone": "Europe/Paris"}]
+        {},
+        max_length=100,
+        description="Arguments that match the tool's schema.",
+        examples=[{"timezone": "Europe/Paris"}],
     )
 
 
@@ -71,26 +73,24 @@ class McpToolArguments(Body):
 class McpToolView:
     """A tool of an MCP server."""
 
-    name: Annotated[str, Field(description="Name of the tool, as the server lists it.", examples=["get_current_time"])]
-    model_name: Annotated[
-        str, Field(description="Its name for the language model.", examples=["clock__get_current_time"])
-    ]
+    name: Annotated[str, Field(description="Name of the tool at the server.", examples=["get_current_time"])]
+    model_name: Annotated[str, Field(description="Name for the language model.", examples=["clock__get_current_time"])]
     description: Annotated[
         str,
-        Field(description="What the server says of the tool.", examples=["Get current time in a specific timezone"]),
+        Field(
+            description="The server's description of the tool.", examples=["Get current time in a specific timezone"]
+        ),
     ]
     parameters: Annotated[
         dict[str, Any],
         Field(
-            description="JSON Schema of its arguments, as the language model gets it.",
+            description="JSON Schema of the arguments, as the language model gets it.",
             examples=[{"type": "object", "properties": {}}],
         ),
     ]
     read_only: Annotated[
         bool,
-        Field(
-            description="It changes nothing, the server says; so it may be used again when nobody knows whether it was."
-        ),
+        Field(description="Whether the server declares the tool as read-only, so that it may be repeated."),
     ]
 
 
@@ -99,20 +99,20 @@ class McpServerView:
     """An MCP server."""
 
     id: Id
-    name: Annotated[str, Field(description="Name for configs of agents.", examples=["clock"])]
+    name: Annotated[str, Field(description="Name for agent configs.", examples=["clock"])]
     config: Annotated[McpServerConfig, Field(description="Where the server is, and the limits of its tools.")]
     secret_headers: Annotated[
         list[str],
         Field(
-            description="Names of the headers whose values are stored and never shown.", examples=[["Authorization"]]
+            description="Names of the secret headers. Their values are never returned.", examples=[["Authorization"]]
         ),
     ]
-    tools: Annotated[list[McpToolView], Field(description="Its tools, as it listed them last.")]
-    listed_at: Annotated[datetime | None, Field(description="When it listed them (UTC); null: it never did.")]
+    tools: Annotated[list[McpToolView], Field(description="The tools of the server's last list.")]
+    listed_at: Annotated[datetime | None, Field(description="When the server returned the list (UTC). Null: never.")]
     list_error: Annotated[
         str | None,
         Field(
-            description="Why it did not when it was asked last; null: it did, or was never asked.",
+            description="Why the last request for the list failed. Null if it did not fail.",
             examples=["there was no answer within 10 s."],
         ),
     ]
@@ -131,38 +131,44 @@ class McpServerAnswer:
 class McpServerList:
     """The workspace's MCP servers."""
 
-    mcp_servers: Annotated[list[McpServerView], Field(description="The servers, by name.")]
+    mcp_servers: Annotated[list[McpServerView], Field(description="The servers, ordered by name.")]
     has_more: HasMore
 
 
 @dataclass(frozen=True, slots=True)
 class McpTrialAnswer:
-    """What became of a trial."""
+    """The outcome of a trial."""
 
     result: Annotated[
         str | None,
         Field(
-            description="What a language model would read; null with an error.",
+            description="The text that a language model would get. Null if there is an error.",
             examples=['[Begin of outside data from check_stock]\n{"free": 3}\n[End of outside data]'],
         ),
     ]
     error: Annotated[
         str | None,
         Field(
-            description="What a language model would be told instead; null with a result.",
+            description="The error that a language model would get. Null if there is a result.",
             examples=["clock__get_current_time did not answer."],
         ),
     ]
 
 
 async def list_mcp_servers(context: MemberContext) -> McpServerList:
-    """The workspace's MCP servers with their tools, by name; it has 20 at most."""
+    """List the workspace's MCP servers with their tools, by name.
+
+    A workspace has at most 20 MCP servers.
+    """
     found = await context.services[McpServers].list_all(context.db, context.workspace_id)
     return McpServerList([to_server(server) for server in found], has_more=False)
 
 
 async def create_mcp_server(context: MemberContext, body: NewMcpServer) -> McpServerAnswer:
-    """Adds an MCP server. Its tools are listed by `POST …/refresh`, or within a minute."""
+    """Add an MCP server.
+
+    Its tools are listed by `POST …/refresh`, or automatically within a minute.
+    """
     server = await context.services[McpServers].create(
         context.db,
         context.workspace_id,
@@ -175,7 +181,7 @@ async def create_mcp_server(context: MemberContext, body: NewMcpServer) -> McpSe
 
 
 async def get_mcp_server(context: MemberContext, mcp_server_id: McpServerId) -> McpServerAnswer:
-    """An MCP server with its tools, without the values of its secret headers."""
+    """Return an MCP server with its tools, without the values of its secret headers."""
     server = await context.services[McpServers].get(context.db, context.workspace_id, mcp_server_id)
     return McpServerAnswer(to_server(server))
 
@@ -183,7 +189,7 @@ async def get_mcp_server(context: MemberContext, mcp_server_id: McpServerId) -> 
 async def change_mcp_server(
     context: MemberContext, mcp_server_id: McpServerId, body: McpServerChange
 ) -> McpServerAnswer:
-    """Changes an MCP server. Its list of tools stays until it is asked for again."""
+    """Change an MCP server. The tool list stays until it is requested again."""
     server = await context.services[McpServers].update(
         context.db,
         context.workspace_id,
@@ -196,12 +202,15 @@ async def change_mcp_server(
 
 
 async def delete_mcp_server(context: MemberContext, mcp_server_id: McpServerId) -> None:
-    """Deletes an MCP server that no agent names."""
+    """Delete an MCP server that no agent uses."""
     await context.services[McpServers].delete(context.db, context.workspace_id, context.actor, mcp_server_id)
 
 
 async def refresh_mcp_server(context: MemberContext, mcp_server_id: McpServerId) -> AfterCommit[McpServerAnswer]:
-    """Asks the server for its tools. If it does not answer, `list_error` says why, and the last list stays."""
+    """Request the server's tool list.
+
+    If the request fails, `list_error` has the reason, and the last list is kept.
+    """
     ask = await context.services[McpServers].prepare_listing(context.db, context.workspace_id, mcp_server_id)
     workspace_id = context.workspace_id
 
@@ -220,7 +229,7 @@ async def refresh_mcp_server(context: MemberContext, mcp_server_id: McpServerId)
 async def try_mcp_tool(
     context: MemberContext, mcp_server_id: McpServerId, body: McpToolArguments
 ) -> AfterCommit[McpTrialAnswer]:
-    """Uses a tool of the server once, for real, and answers what a language model would read."""
+    """Test a tool of the server with a real call, and return the text that a language model would get."""
     run = await context.services[McpServers].prepare_trial(
         context.db, context.workspace_id, context.actor, mcp_server_id, body.tool, body.arguments
     )
@@ -240,7 +249,7 @@ def _to_tool(server: str, tool: ListedTool) -> McpToolView:
     return McpToolView(tool.name, model_name(server, tool.name), tool.description, tool.parameters, tool.is_read_only)
 
 
-# Errors that several operations can answer with.
+# Errors that several operations can return.
 _TOOL_CONFIG_ERRORS: Final = ("409 workspace_suspended", "422 address_refused", "422 header_twice")
 
 ROUTES: tuple[Route, ...] = (

@@ -1,4 +1,4 @@
-"""MCP servers whose tools a workspace's agents may call, and what a session with one does."""
+"""MCP servers whose tools a workspace's agents may call, and the interface of a session."""
 
 import hashlib
 import re
@@ -26,7 +26,7 @@ DEFAULT_TIMEOUT_S: Final = 10.0
 
 
 class McpServerConfig(ToolConfigPart):
-    """Where the server is, and the limits of each of its tools."""
+    """The config of an MCP server: its address, and the limits of each of its tools."""
 
     url: str = Field(
         min_length=1,
@@ -48,11 +48,11 @@ class McpServerConfig(ToolConfigPart):
         default=DEFAULT_RESULT,
         ge=100,
         le=LONGEST_RESULT,
-        description="Characters of a result that the model reads; the rest is cut off.",
+        description="Maximum number of characters of a result for the model. The rest is cut off.",
         examples=[DEFAULT_RESULT],
     )
     max_calls: int = Field(
-        default=20, ge=1, le=MOST_RUNS, description="How often one call may use each tool.", examples=[20]
+        default=20, ge=1, le=MOST_RUNS, description="How often a call may use each tool.", examples=[20]
     )
 
     @model_validator(mode="after")
@@ -67,12 +67,12 @@ class McpServerConfig(ToolConfigPart):
 
 
 class ListedTool(Struct, frozen=True, omit_defaults=True):
-    """A tool as its MCP server listed it, bounded.
+    """A tool from an MCP server's list, with bounded sizes.
 
     Attributes:
-        parameters: In the dialect of `argument_schema`.
-        is_read_only: It may be called again where no one knows whether it was.
-        names: The server's own names of arguments, by those in `parameters` that stand for them.
+        parameters: JSON Schema in the dialect of `argument_schema`.
+        is_read_only: Whether a call may be repeated if its outcome is unknown.
+        names: The server's own argument names, keyed by the names in `parameters`.
     """
 
     name: str
@@ -84,11 +84,12 @@ class ListedTool(Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class McpServer:
-    """An MCP server.
+    """An MCP server of a workspace.
 
     Attributes:
-        tools: As it listed them at `listed_at`.
-        tried_at, list_error: Of the last time it was asked.
+        tools: The tools that the server listed at `listed_at`.
+        tried_at: When the list was last requested.
+        list_error: Why the last request failed. None if it succeeded.
     """
 
     id: UUID
@@ -105,22 +106,24 @@ class McpServer:
     updated_at: datetime
 
     def find_tool(self, name: str) -> ListedTool | None:
-        """Returns the tool of this name at the server; None if the last list did not hold it."""
+        """Return the tool with this name, or None if the last list does not contain it."""
         return next((tool for tool in self.tools if tool.name == name), None)
 
 
 # -- Names for language models --
 
-# Separates an MCP server's name from the name of its tool. Names of HTTP tools and of servers do not contain it.
+# Separator between an MCP server's name and the name of its tool. Names of HTTP tools and of servers do not contain it.
 SEPARATOR: Final = "__"
-LONGEST_MODEL_NAME: Final = 64  # of functions, for all vendors of language models
+LONGEST_MODEL_NAME: Final = 64  # function name limit of all vendors of language models
 _OTHER: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def model_name(server: str, tool: str) -> str:
-    """Returns the name of an MCP server's tool for language models: always with the server's name, so that it stays
-    the same when another server offers a tool of this name. Names that had to be changed end in a digest of the
-    real one."""
+    """Return the name of an MCP server's tool for language models.
+
+    The name always starts with the server's name, so that it does not change when another server offers a tool with
+    this name. A name that had to be changed ends in a digest of the original.
+    """
     name = f"{server}{SEPARATOR}{tool}"
     if len(name) <= LONGEST_MODEL_NAME and not _OTHER.search(name):
         return name
@@ -128,28 +131,28 @@ def model_name(server: str, tool: str) -> str:
     return f"{_OTHER.sub('_', name)[: LONGEST_MODEL_NAME - 9]}_{digest}"
 
 
-# -- What a session does, without the library for it --
+# -- The interface of a session, without its library --
 
 
 class McpCallNotSent(Exception):
-    """The call was not sent, because there is no session. The message says why, without addresses of ours."""
+    """The call was not sent, because there is no session. The message contains no internal addresses."""
 
 
 class McpCallLost(Exception):
-    """The request may have been carried out, and there is no answer."""
+    """The request may have been carried out, but there is no answer."""
 
 
 class McpRefused(Exception):
-    """The server knows no such tool, or refuses the arguments. The message is the server's."""
+    """The server has no such tool or refuses the arguments. The message is the server's."""
 
 
 @dataclass(frozen=True, slots=True)
 class McpAddress:
-    """Where a server is.
+    """Address and headers of a server.
 
     Attributes:
-        headers: With secrets.
-        owner: The workspace, whose name servers may be slow.
+        headers: Headers including secrets.
+        owner: Id of the workspace. Limits on slow DNS look-ups apply per workspace.
     """
 
     url: str
@@ -159,11 +162,11 @@ class McpAddress:
 
 @dataclass(frozen=True, slots=True)
 class McpAnswer:
-    """The answer of a call.
+    """The result of a tool call.
 
     Attributes:
-        text: Of any length, as the server sent it.
-        is_error: The tool failed, and the text says why.
+        text: The server's text, of any length.
+        is_error: Whether the tool failed. Then `text` has the reason.
     """
 
     text: str
@@ -174,7 +177,7 @@ class McpRequests(Protocol):
     """An open session."""
 
     async def list_tools(self) -> list[ListedTool]:
-        """Lists the server's tools. Raises McpCallLost, McpRefused."""
+        """List the server's tools. Raises McpCallLost, McpRefused."""
 
     async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> McpAnswer:
-        """Calls a tool. Raises McpCallNotSent, McpCallLost, McpRefused."""
+        """Call a tool. Raises McpCallNotSent, McpCallLost, McpRefused."""

@@ -1,4 +1,4 @@
-"""MCP servers of a workspace: members create, change and delete them, list their tools, and try one."""
+"""Manages the MCP servers of a workspace: members create, change and delete them, list their tools, and try a tool."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,10 +25,10 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class McpServerEdit:
-    """Changes; None leaves a part as it is.
+    """Input for a new or changed server. A field that is None stays unchanged.
 
     Attributes:
-        secrets: Values of the secret headers by name, which replace all.
+        secrets: Values of the secret headers by name. They replace all stored values.
     """
 
     config: McpServerConfig | None = None
@@ -36,17 +36,21 @@ class McpServerEdit:
 
 
 class McpServers:
-    """Works within the current transaction, in the workspace's scope; what asks a server runs after it."""
+    """Manages MCP servers.
+
+    Each method runs in the current transaction, in the workspace's scope. Requests to servers run after the
+    transaction.
+    """
 
     def __init__(self, workspaces: Workspaces, sealer: Sealer, connections: McpConnections) -> None:
         self._workspaces, self._safe, self.connections = workspaces, HeaderSafe(sealer), connections
 
     async def list_all(self, db: Connection, workspace_id: UUID) -> list[McpServer]:
-        """Returns all of the workspace, by name."""
+        """Return the workspace's servers, by name."""
         return await queries.select_servers(db, workspace_id, MOST_SERVERS)
 
     async def get(self, db: Connection, workspace_id: UUID, server_id: UUID, *, lock: bool = False) -> McpServer:
-        """Returns a server. Raises NotFound."""
+        """Return a server. Raises NotFound."""
         found = await queries.select_server(db, workspace_id, server_id, lock=lock)
         if found is None:
             raise NotFound("There is no such MCP server.", code="mcp_server_not_found")
@@ -55,11 +59,13 @@ class McpServers:
     async def create(
         self, db: Connection, workspace_id: UUID, actor: Actor, name: str, edit: McpServerEdit, now: datetime
     ) -> McpServer:
-        """Adds a server, whose tools are listed later. Raises Conflict (codes mcp_server_limit, server_name_taken,
-        workspace_suspended), Invalid (codes address_refused, header_twice).
+        """Add a server. Its tools are listed later.
+
+        Raises Conflict (codes mcp_server_limit, server_name_taken, workspace_suspended), Invalid (codes
+        address_refused, header_twice).
 
         Args:
-            edit: With a config.
+            edit: Must have a config.
         """
         assert edit.config is not None
         await self._workspaces.require_not_suspended(db, workspace_id)
@@ -90,8 +96,10 @@ class McpServers:
     async def update(
         self, db: Connection, workspace_id: UUID, actor: Actor, server_id: UUID, edit: McpServerEdit, now: datetime
     ) -> McpServer:
-        """Changes a server. Raises NotFound, Conflict (code workspace_suspended), Invalid (codes as `create`, and
-        secrets_missing)."""
+        """Change a server.
+
+        Raises NotFound, Conflict (code workspace_suspended), Invalid (codes of `create`, and secrets_missing).
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         before = await self.get(db, workspace_id, server_id, lock=True)
         config = edit.config or before.config
@@ -101,13 +109,15 @@ class McpServers:
         self._check(config, list(secrets.names))
         after = replace(before, config=config, secret_names=secrets.names, sealed=secrets.sealed, updated_at=now)
         await queries.update_server(db, after, now)
-        if config.url != before.config.url:  # what the other server says of its tools holds no longer
+        if config.url != before.config.url:  # the list of the previous server no longer applies
             await queries.mark_outdated(db, workspace_id, server_id)
         await _record(db, actor, "mcp_server.update", after, before=_audited(before), after=_audited(after))
         return after
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, server_id: UUID) -> None:
-        """Deletes a server. Raises NotFound, Conflict (code tool_in_use) that names the agents which use it."""
+        """Delete a server. Raises NotFound, and Conflict (code tool_in_use), which names the agents that use the
+        server.
+        """
         server = await self.get(db, workspace_id, server_id, lock=True)
         require_unused(await tools_queries.select_agents_of_mcp(db, workspace_id, server.name))
         await queries.delete_server(db, workspace_id, server_id)
@@ -116,13 +126,17 @@ class McpServers:
     async def prepare_listing(
         self, db: Connection, workspace_id: UUID, server_id: UUID
     ) -> Callable[[], Awaitable[ToolListing]]:
-        """Returns the request of the server's tools, to be sent without a connection. Raises NotFound, Conflict (codes
-        workspace_suspended, secrets_lost)."""
+        """Return a function that requests the server's tool list. Call it without a database connection.
+
+        Raises NotFound, Conflict (codes workspace_suspended, secrets_lost).
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         return partial(list_tools, self._execution(await self.get(db, workspace_id, server_id)))
 
     async def save_listing(self, db: Connection, listing: ToolListing, now: datetime) -> McpServer:
-        """Stores what the server listed, or why it did not. Raises NotFound: it was deleted meanwhile."""
+        """Store the server's tool list, or why the request failed. Raises NotFound if the server was deleted
+        meanwhile.
+        """
         if listing.error is None:
             await queries.update_tools(db, listing.server, listing.tools, now)
         else:
@@ -138,19 +152,23 @@ class McpServers:
         tool: str,
         arguments: Mapping[str, Any],
     ) -> Callable[[], Awaitable[str]]:
-        """Returns the use of a tool, to be run without a connection. Raises NotFound (codes mcp_server_not_found,
-        mcp_tool_not_found), Conflict; what is returned raises as McpExecution.run."""
+        """Return a function that calls the tool. Call it without a database connection.
+
+        Raises NotFound (codes mcp_server_not_found, mcp_tool_not_found), Conflict. The returned function raises the
+        errors of McpExecution.run.
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         server = await self.get(db, workspace_id, server_id)
         found = server.find_tool(tool)
         if found is None:
-            raise NotFound("The server lists no such tool.", code="mcp_tool_not_found", param="tool")
+            raise NotFound("The server does not list this tool.", code="mcp_tool_not_found", param="tool")
         execution = self._execution(server)
         await _record(db, actor, "mcp_server.try", server, after={"tool": tool})
         return partial(execution.run, found, arguments, server.config.timeout_s)
 
     def listing(self, server: McpServer) -> Callable[[], Awaitable[ToolListing]]:
-        """As `prepare_listing`, for the worker. Raises Conflict (code secrets_lost)."""
+        """Return a function that requests the server's tool list, for the worker. Raises Conflict (code
+        secrets_lost)."""
         return partial(list_tools, self._execution(server))
 
     def _execution(self, server: McpServer) -> McpExecution:
@@ -174,13 +192,13 @@ async def _record(
 
 
 def _audited(server: McpServer) -> dict[str, Any]:
-    """Returns what the audit log stores: no values of headers."""
+    """Return the data for the audit log, without header values."""
     config = server.config.model_dump(mode="json", exclude={"headers"})
     return {"name": server.name, "config": config, "headers": sorted({*server.config.headers, *server.secret_names})}
 
 
 async def try_tool(run: Callable[[], Awaitable[str]]) -> tuple[str | None, str | None]:
-    """Runs a trial. Returns its result or its error; the other is None. Raises TooManyRequests (code busy)."""
+    """Run a trial. Return its result and None, or None and its error. Raises TooManyRequests (code busy)."""
     try:
         return await run(), None
     except (Conflict, Unavailable) as problem:

@@ -1,5 +1,8 @@
-"""A session with an MCP server by the official library: the only module that imports it, because it takes 44 MB of
-memory. https://modelcontextprotocol.io/specification/2026-07-28/basic/transports#streamable-http"""
+"""A session with an MCP server, through the official library.
+
+Only this module imports the library, because it takes 44 MB of memory.
+https://modelcontextprotocol.io/specification/2026-07-28/basic/transports#streamable-http
+"""
 
 import asyncio
 import logging
@@ -20,32 +23,33 @@ from control.tools.mcp_servers.rules import ListedTool, McpAddress, McpAnswer, M
 from control.tools.rules import clean
 from shared.egress import NOT_PUBLIC, EgressGuard, EgressRefused
 
-# Bytes of one HTTP answer, and of one event in it. Chunks of an answer; each takes 6 us of the event loop.
+# Limits of an HTTP answer and of a single event: bytes, and chunks. Each chunk takes 6 µs of the event loop.
 MOST_BYTES: Final = 1_048_576
 MOST_CHUNKS: Final = 16_384
-# Most commas of an answer, which bound its values: checking 333,000 empty parts took 1.6 s of the event loop.
+# Maximum number of commas in an answer, which bounds its values. Checking 333,000 empty parts took 1.6 s of the event
+# loop.
 MOST_COMMAS: Final = 50_000
 MOST_TOOLS: Final = 128
 MOST_PAGES: Final = 10
 LONGEST_NAME: Final = 128
 LONGEST_DESCRIPTION: Final = 1_000
 CONNECT_S: Final = 3.0
-# Seconds without a byte of an answer; the whole call has a shorter limit of its own.
+# Longest time without a byte of an answer, in seconds. Each call has its own shorter limit.
 READ_S: Final = 30.0
-# Pause between two streams of events of a session, and the rate of bytes: parsing 1 MiB of small events takes 1 s.
+# Pause between two event streams of a session, and limit of the byte rate. Parsing 1 MiB of small events takes 1 s.
 STREAM_PAUSE_S: Final = 0.2
 STREAM_BYTES_PER_S: Final = 65_536
 _CLIENT: Final = types.Implementation(name="vocalized", version="1")
-# Errors after which the server has not run the tool (https://www.jsonrpc.org/specification#error_object). PARSE_ERROR
-# is left out, because the library reports an unreadable answer by it.
+# Errors that mean the tool did not run (https://www.jsonrpc.org/specification#error_object). PARSE_ERROR is excluded,
+# because the library also uses it for an unreadable answer.
 _NOT_RUN: Final = frozenset({types.INVALID_PARAMS, types.METHOD_NOT_FOUND})
 # Text with which the library reports, by INVALID_REQUEST, that the server no longer has the session and ran nothing.
-# Servers that use the library begin the report of a run that was cut off by the end of a session with these words, too.
+# Servers that use the library also begin the report with these words if the end of a session interrupted a run.
 _FORGOTTEN: Final = "Session terminated"
-# The library's logs of a failure may hold addresses and texts of the server. We log the failure itself.
+# The library's logs of failures may contain addresses and texts of the server, so we log failures ourselves.
 logging.getLogger("mcp").setLevel(logging.CRITICAL)
 logging.getLogger("client").setLevel(logging.CRITICAL)
-# Failures of a connection after the request, or a part of it, was sent.
+# Connection failures after the request, or a part of it, was sent.
 _BROKEN: Final = (
     *(httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError),
     *(httpx2.ReadTimeout, httpx2.WriteTimeout),
@@ -54,19 +58,19 @@ _FAILURES: Final = (httpx2.HTTPError, OSError, RuntimeError, ValueError)
 
 
 class McpSession:
-    """The requests of an open session; any number at once."""
+    """Sends requests in an open session. Any number of requests can run concurrently."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def list_tools(self) -> list[ListedTool]:
-        """Returns up to MOST_TOOLS, with schemas in our dialect. Raises McpCallLost, McpRefused."""
+        """Return up to MOST_TOOLS tools with schemas in our dialect. Raises McpCallLost, McpRefused."""
         found: list[ListedTool] = []
         cursor: str | None = None
         for _ in range(MOST_PAGES):
             params = types.PaginatedRequestParams(cursor=cursor)
             page = await self._ask(types.ListToolsRequest(params=params), types.ListToolsResult)
-            # In a thread, because a server may send schemas that take long to reduce.
+            # Runs in a thread, because some schemas take long to reduce.
             found += await asyncio.to_thread(
                 lambda tools: [_listed(tool) for tool in tools if _has_name(tool)], page.tools
             )
@@ -76,17 +80,17 @@ class McpSession:
         return found[:MOST_TOOLS]
 
     async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> McpAnswer:
-        """Returns the texts of the answer.
+        """Call a tool and return the texts of the answer.
 
-        It is not checked against the server's own schema for it, which the library would read and compile. Raises
-        McpCallNotSent, McpCallLost, McpRefused.
+        The answer is not checked against the server's schema for it, because the library would load and compile that
+        schema. Raises McpCallNotSent, McpCallLost, McpRefused.
         """
         params = types.CallToolRequestParams(name=name, arguments=dict(arguments))
         result = await self._ask(types.CallToolRequest(params=params), types.CallToolResult)
         texts = [part.text for part in result.content if isinstance(part, types.TextContent)]
         others = len(result.content) - len(texts)
         if others:
-            texts.append(f"({others} parts that are no text were left out)")
+            texts.append(f"({others} parts that are not text were left out)")
         return McpAnswer("\n".join(texts), is_error=bool(result.is_error))
 
     async def _ask(self, request: Any, answer: type[Any]) -> Any:
@@ -101,24 +105,24 @@ class McpSession:
         except ValidationError:
             raise McpCallLost("the answer does not follow the protocol") from None
         except _FAILURES as error:
-            raise McpCallLost(f"the connection broke ({type(error).__name__})") from None
+            raise McpCallLost(f"the connection was lost ({type(error).__name__})") from None
 
 
 @asynccontextmanager
 async def open_session(
     address: McpAddress, guard: EgressGuard, report_change: Callable[[], None]
 ) -> AsyncIterator[McpSession]:
-    """Opened and closed by one task. Raises McpCallNotSent when there is no session.
+    """Open a session until the block ends. The same task must open and close it. Raises McpCallNotSent.
 
     Args:
-        report_change: Called when the server says that its list of tools has changed.
+        report_change: Called when the server reports that its tool list has changed.
     """
 
     async def receive(message: Any) -> None:
         if isinstance(message, types.ToolListChangedNotification):
             report_change()
 
-    tls = await asyncio.to_thread(httpx2.create_ssl_context)  # reads some hundred certificates
+    tls = await asyncio.to_thread(httpx2.create_ssl_context)  # loads over a hundred certificates
     limits = httpx2.Timeout(READ_S, connect=CONNECT_S)
     async with httpx2.AsyncClient(
         transport=GuardedMcpTransport(guard, tls),
@@ -143,32 +147,33 @@ async def open_session(
 
 
 class GuardedMcpTransport(httpx2.AsyncBaseTransport):
-    """Connects to addresses that the guard allows only, refuses redirects, and bounds the size of an answer.
+    """Connects only to addresses that the guard allows, refuses redirects, and limits the size of answers.
 
-    A connection that breaks after the request was sent becomes an answer with status 502, and one that breaks in an
-    answer its end: the library would end the session for an error, and with it the requests of all other calls.
+    If a connection breaks after the request was sent, the transport returns an answer with status 502. If it breaks
+    within an answer, the answer ends there. With an error, the library would end the session and with it the requests
+    of all other calls.
 
-    Streams of events are opened at a bounded rate. The library opens one again as soon as the server says: one that
-    said 0 ms took a whole core.
+    The rate of new event streams is limited. The library reopens a stream after the delay that the server chooses, and
+    a delay of 0 ms took a whole core.
     """
 
     def __init__(self, guard: EgressGuard, tls: ssl.SSLContext) -> None:
         self._guard = guard
         self._inner = httpx2.AsyncHTTPTransport(verify=tls)
-        self._next_stream = 0.0  # on the event loop's clock
+        self._next_stream = 0.0  # time of the event loop
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Sends one request to the first address that answers. Raises httpx2.ConnectError if the address is refused."""
+        """Send one request to the first address that answers. Raises httpx2.ConnectError if the address is refused."""
         if request.method == "GET":
             await self._wait_for_turn()
         *others, last = await self._resolve(request)
         for address in others:
-            with suppress(httpx2.ConnectError, httpx2.ConnectTimeout):  # before anything was sent
+            with suppress(httpx2.ConnectError, httpx2.ConnectTimeout):  # nothing was sent yet
                 return await self._send(request, address)
         return await self._send(request, last)
 
     async def aclose(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         await self._inner.aclose()
 
     async def _wait_for_turn(self) -> None:
@@ -178,7 +183,7 @@ class GuardedMcpTransport(httpx2.AsyncBaseTransport):
         await asyncio.sleep(at - now)
 
     def _count_stream(self, size: int) -> None:
-        """Puts the next stream off by the work that this one made."""
+        """Delay the next stream in proportion to the work that this stream caused."""
         self._next_stream += size / STREAM_BYTES_PER_S
 
     async def _resolve(self, request: httpx2.Request) -> list[str]:
@@ -198,7 +203,7 @@ class GuardedMcpTransport(httpx2.AsyncBaseTransport):
         pinned = httpx2.Request(
             request.method,
             request.url.copy_with(host=address),
-            headers=request.headers,  # with the host's name
+            headers=request.headers,  # includes the host's name
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": request.url.host},
         )
@@ -208,7 +213,7 @@ class GuardedMcpTransport(httpx2.AsyncBaseTransport):
             return httpx2.Response(502, request=request)
         if 300 <= answer.status_code < 400 or answer.headers.get("content-encoding", "identity") != "identity":
             await answer.aclose()
-            # Not a ConnectError, which would send the request to the next address: the request has arrived.
+            # A ConnectError would send the request to the next address, but the request has already arrived.
             raise httpx2.RemoteProtocolError("the server answers with a redirect, or compressed", request=request)
         assert isinstance(answer.stream, httpx2.AsyncByteStream)
         return httpx2.Response(
@@ -220,11 +225,18 @@ class GuardedMcpTransport(httpx2.AsyncBaseTransport):
 
 
 class _BoundedStream(httpx2.AsyncByteStream):
-    """A body, which ends where the connection breaks, and after MOST_BYTES, MOST_CHUNKS or MOST_COMMAS: what is cut off
-    is no valid message."""
+    """A response body that ends where the connection breaks, and at the limits MOST_BYTES, MOST_CHUNKS and MOST_COMMAS.
+
+    A message that was cut off is not valid.
+    """
 
     def __init__(self, inner: httpx2.AsyncByteStream, count: Callable[[int], None] | None) -> None:
-        """`count` is called with the size of each part."""
+        """Create the body.
+
+        Args:
+            inner: The stream to read.
+            count: Called with the size of each part.
+        """
         self._inner, self._count = inner, count
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -243,13 +255,15 @@ class _BoundedStream(httpx2.AsyncByteStream):
 
 
 def _has_name(tool: types.Tool) -> bool:
-    """Returns whether agents can use the tool's name: short enough, without invisible characters or characters that the
-    database cannot store."""
+    """Return whether agents can use the tool's name.
+
+    The name must be short enough and contain no invisible characters and no characters that the database cannot store.
+    """
     return 0 < len(tool.name) <= LONGEST_NAME and clean(tool.name, LONGEST_NAME) == tool.name
 
 
 def _listed(tool: types.Tool) -> ListedTool:
-    """Returns the tool with the server's annotations. The workspace trusts the server with the call's data anyway."""
+    """Return the tool with the server's annotations. They are trusted, because the server also gets the call's data."""
     hints = tool.annotations
     is_read_only = bool(hints and hints.read_only_hint) and not (hints and hints.destructive_hint)
     description = clean(tool.description or tool.title or "", LONGEST_DESCRIPTION)
@@ -258,7 +272,7 @@ def _listed(tool: types.Tool) -> ListedTool:
 
 
 def _why(error: Exception) -> str:
-    """Words that hold no address. The library wraps what its tasks raise."""
+    """Return the reason without addresses. The library wraps the exceptions of its tasks."""
     causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
     kinds = (httpx2.ConnectError, httpx2.RemoteProtocolError)
     refused = next((str(cause) for cause in causes if isinstance(cause, kinds)), "")

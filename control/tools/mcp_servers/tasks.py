@@ -1,4 +1,4 @@
-"""The worker's tasks for MCP servers: keeps the lists of their tools up to date, so that no call waits for one."""
+"""Background tasks for MCP servers: keep tool lists up to date, so that no call waits for a list."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -17,13 +17,13 @@ from shared.errors import Conflict, NotFound, TooManyRequests
 from shared.logs import error_fields
 
 log = structlog.get_logger()
-# A list is requested again after this time, and whenever its server reports a change.
+# A list is requested again after this time, and when its server reports a change.
 MAX_AGE: Final = timedelta(minutes=30)
 AT_ONCE: Final = 8
 
 
 def tools_tasks(servers: McpServers) -> WorkerTasks:
-    """Duty `mcp_lists`."""
+    """Return the duty `mcp_lists`."""
 
     async def mcp_lists(pool: Pool, now: datetime) -> int:
         return await refresh_lists(pool, servers, now)
@@ -32,7 +32,9 @@ def tools_tasks(servers: McpServers) -> WorkerTasks:
 
 
 async def refresh_lists(pool: Pool, servers: McpServers, now: datetime) -> int:
-    """Asks up to AT_ONCE servers whose lists are older than MAX_AGE, all at the same time; returns how many."""
+    """Request the lists of up to AT_ONCE servers concurrently, if the lists are older than MAX_AGE. Return the number
+    of servers.
+    """
     async with pool.transaction() as db:
         await enter_platform(db)
         due = await _select_due(db, now)
@@ -47,7 +49,7 @@ async def refresh_lists(pool: Pool, servers: McpServers, now: datetime) -> int:
             await enter_platform(db)
             try:
                 await servers.save_listing(db, listing, now)
-            except NotFound:  # deleted meanwhile
+            except NotFound:  # the server was deleted meanwhile
                 continue
     return len(due)
 
@@ -58,7 +60,7 @@ async def _select_due(db: Connection, now: datetime) -> list[McpServer]:
 
 
 async def _ask(servers: McpServers, server: McpServer) -> ToolListing | None:
-    """Requests the list of a server; None if this process has no room for a session and tries again later."""
+    """Request the list of a server. Return None if this process has no room for a session and should retry later."""
     try:
         return await servers.listing(server)()
     except Conflict as problem:
@@ -68,9 +70,10 @@ async def _ask(servers: McpServers, server: McpServer) -> ToolListing | None:
 
 
 def _failed(server: McpServer, error: BaseException) -> ToolListing:
-    """Returns the listing of a server whose answer we could not deal with.
+    """Return a listing that reports an unexpected error.
 
-    One such server must not keep the lists of all workspaces from being renewed. Raises what ends the process.
+    A single server must not prevent the lists of all workspaces from being refreshed. Raises exceptions that end the
+    process.
     """
     if not isinstance(error, Exception):
         raise error

@@ -12,7 +12,7 @@ from control.integrations.types.rules import ResponseMapping
 def test_named_failure_is_no_answer(value: Any) -> None:
     mapping = ResponseMapping(items="/c/{{config.id}}/busy", fields={}, failures=["/c/{{config.id}}/errors"])
     document = {"c": {"a/b": {"busy": [], "errors": value}}}
-    with pytest.raises(AnswerFailed, match="names a failure"):
+    with pytest.raises(AnswerFailed, match="reports a failure"):
         map_records(mapping, document, {"config": {"id": "a/b"}})
     assert map_records(mapping, document | {"c": {"x": {"busy": []}}}, {"config": {"id": "x"}}) == []
 

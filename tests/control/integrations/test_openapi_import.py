@@ -77,7 +77,7 @@ def test_list_becomes_an_action_with_items() -> None:
     [
         ("loop", "more than 12 levels"),
         ("away", "another document"),
-        ("gone", "which is not there"),
+        ("gone", "which does not exist"),
         ("upload", "no JSON object"),
         ("unnamed", "no parameter id"),
         ("nothing", "no such operation"),

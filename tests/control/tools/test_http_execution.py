@@ -93,14 +93,14 @@ async def test_only_the_first_crumbs_of_a_body_are_read() -> None:
     [
         (plain("", "307 Temporary", head="Location: http://127.0.0.1:1/\r\n"), "tool_refused", "is not followed"),
         (plain('{"why": "no such day"}', "422 Unprocessable"), "tool_refused", "no such day"),
-        (plain(b"\x89PNG", kind="image/png"), "tool_answer_unfit", "is of a type that is no text"),
+        (plain(b"\x89PNG", kind="image/png"), "tool_answer_unfit", "is not text"),
         (
             plain(b"\x1f\x8b\x08", head="Content-Encoding: gzip\r\n"),
             "tool_answer_unfit",
-            "is of a type that is no text",
+            "is not text",
         ),
-        (plain("{"), "tool_answer_unfit", "is no JSON. The request was carried out."),
-        (plain("[" * 100_000), "tool_answer_unfit", "is no JSON"),
+        (plain("{"), "tool_answer_unfit", "is not valid JSON. The request was carried out."),
+        (plain("[" * 100_000), "tool_answer_unfit", "is not valid JSON"),
     ],
 )
 async def test_answers_of_no_use_are_named(answer: Respond, code: str, words: str) -> None:
