@@ -249,8 +249,7 @@ class CarrierDocuments(Protocol):
         """Return the carrier's ids of the addresses with this reference.
 
         There is usually one. There are two if the answer to a request was lost and the carrier processed that request
-        only
-        after the retry had searched.
+        only after the retry had searched.
         """
 
     async def delete_address(self, carrier_address_id: str) -> None:
@@ -372,8 +371,7 @@ class Carrier(Protocol):
         """Start recording an active call, if the settings enable recording by the carrier.
 
         Does nothing if the call is already being recorded. Raises CarrierRefused with `call_ended` if the call has
-        ended or
-        is not in progress yet.
+        ended or is not in progress yet.
 
         Args:
             call_id: Our id of the call.

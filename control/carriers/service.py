@@ -108,8 +108,7 @@ class NumberOrders(Protocol):
         """Send the holder's data that the order with this reference still needs. May be repeated.
 
         Returns what the order waits for, as text for the customer. Empty if it waits for nothing. Raises CarrierRefused
-        and
-        CarrierUnavailable.
+        and CarrierUnavailable.
         """
 
 
@@ -210,8 +209,7 @@ async def open_carriers(options: CarrierOptions) -> AsyncIterator[Carriers]:
     """Open the gateways until the block ends. No requests are sent yet.
 
     Only the SDKs of configured carriers are imported. Telnyx's SDK has 1,600 modules, which took 60 % of the start-up
-    time
-    of every program and command.
+    time of every program and command.
     """
     async with AsyncExitStack() as stack:
         by_name: dict[CarrierName, Carrier] = {}

@@ -198,8 +198,7 @@ class TelnyxOrders:
         """Order a number, unless an order with this reference exists, and wait for the result.
 
         Raises NumberPending if the order takes longer, or immediately if it waits for documents. A repeated call finds
-        the
-        existing order.
+        the existing order.
         """
         order_id, status = await self._find_or_order(phone_number, reference, holder)
         try:
@@ -519,8 +518,7 @@ class TelnyxGateway:
         """Connect an answered call to a media socket, in both directions.
 
         We send PCMU. Telnyx sends PCMU if it can transcode the call's codec, and otherwise the call's codec. Without
-        explicit
-        settings Telnyx treats our audio as MP3 (docs: media-streaming).
+        explicit settings Telnyx treats our audio as MP3 (docs: media-streaming).
         """
         await self._command(
             lambda: self._calls.start_streaming(
@@ -630,8 +628,7 @@ class TelnyxGateway:
         """Send a command.
 
         Raises CarrierUnavailable if a repeated command is refused, because the first attempt may have been carried out.
-        How
-        Telnyx answers a repeated command_id is not documented.
+        How Telnyx answers a repeated command_id is not documented.
         """
         try:
             return await self._send(send, queued=queued)

@@ -35,8 +35,7 @@ class TelnyxDocuments:
         """Create an address. Our reference becomes Telnyx's customer reference.
 
         Not repeated if the address may have been created. The address is for regulatory requirements, so it is not
-        validated
-        for emergency calls.
+        validated for emergency calls.
         """
         for found in await self.find_addresses(reference):
             return found

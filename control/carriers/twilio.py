@@ -400,8 +400,7 @@ class TwilioGateway:
 
     async def speak_last_words(self, carrier_call_id: str, words: str, language: str, command_id: str) -> None:
         """Replace the instructions of the caller's call, which ends the <Dial> and its leg (docs:
-        voice/api/call-resource,
-        update a call in progress).
+        voice/api/call-resource, update a call in progress).
 
         A repeat starts the speech from the beginning.
         """
@@ -420,8 +419,7 @@ class TwilioGateway:
 
     async def redirect(self, carrier_call_id: str, path: str) -> None:
         """Make Twilio request this path of our webhooks immediately (docs: voice/api/call-resource, Url of an
-        update).
-        """
+        update)."""
         url = f"{self._options.webhook_url}{path}"
         await self._on_call(carrier_call_id, lambda call: call.update_async(url=url, method="POST"))
 
@@ -443,8 +441,7 @@ class TwilioGateway:
         """Start recording a call, if the settings enable recording by Twilio.
 
         Twilio would start a second recording of a call that is already being recorded. Error 21220 means that the call
-        is not
-        in progress: it has ended or has not started.
+        is not in progress: it has ended or has not started.
         """
         if not self._options.records:
             return

@@ -86,8 +86,7 @@ class TwilioDocuments:
         """Return a bundle with the addresses of its supporting documents.
 
         A number can only be bought with one of these addresses (21651). Each document needs a request. All requests
-        together
-        may take _BUNDLE_TIMEOUT_S.
+        together may take _BUNDLE_TIMEOUT_S.
         """
         try:
             async with asyncio.timeout(_BUNDLE_TIMEOUT_S):

@@ -79,8 +79,7 @@ _MAX_SAY_LENGTH: Final = 3_000
 _CALL_ENDED: Final = frozenset({"21220"})
 # By default Twilio repeats a webhook once if it could not connect, and never in other cases. This fragment makes Twilio
 # repeat status callbacks up to three times, also after an error status or a timeout (docs:
-# webhooks-connection-overrides).
-# The fragment is neither sent nor signed.
+# webhooks-connection-overrides). The fragment is neither sent nor signed.
 RETRY_FRAGMENT: Final = "#rc=3&rp=5xx,ct,rt"
 # The edge nearest to each region (docs: global-infrastructure, "Edge locations").
 _EDGES: Final = {
@@ -149,8 +148,7 @@ class TwilioOptions:
 
 def regional_api_url(api_url: str, region: str, edge: str) -> str:
     """Return the address of Twilio's API for a region and an edge: api.dublin.ie1.twilio.com (docs:
-    global-infrastructure,
-    "Edge locations").
+    global-infrastructure, "Edge locations").
 
     An edge without a region belongs to us1. A region without an edge gets the nearest edge, because addresses such as
     api.ie1.twilio.com ended on April 28, 2026 ("Using the Twilio REST API in a non-US Region"). An address other than
@@ -215,8 +213,7 @@ def call_form(options: TwilioOptions, request: DialRequest) -> dict[str, object]
     }
     if request.detect_machine:
         # Asynchronous, because otherwise Twilio delays the call until the detection has finished. With DetectMessageEnd
-        # a
-        # machine is reported at the end of its greeting. A person is reported as early as with Enable.
+        # a machine is reported at the end of its greeting. A person is reported as early as with Enable.
         detection = "DetectMessageEnd" if request.leaves_message else "Enable"
         form |= {"machine_detection": detection, "async_amd": "true"}
         form |= {"async_amd_status_callback": status, "async_amd_status_callback_method": "POST"}

@@ -1,1 +1,1 @@
-"""Providers of speech and language: the catalog, keys, routing and figures."""
+"""Providers of speech and language models: catalog, keys, routing and figures."""

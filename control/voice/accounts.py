@@ -1,4 +1,4 @@
-"""The accounts at vendors that calls use: providers in service, each with its opened key, for who wants to try them."""
+"""The vendor accounts that calls use, with opened keys, for tests of the providers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class ProviderAccount:
 
     Attributes:
         key: Empty for a server without keys.
-        fault: Why it cannot be used; empty if it can.
+        fault: Why the account cannot be used. Empty if it can.
     """
 
     offer: ProviderOffer
@@ -28,8 +28,10 @@ class ProviderAccount:
 
 
 async def list_platform_accounts(db: Connection, sealer: Sealer) -> list[ProviderAccount]:
-    """Returns the platform's: providers in service at a server that takes a key, and those at servers of one's own
-    without. Needs platform scope."""
+    """Return the platform's accounts. Requires platform scope.
+
+    The list has the providers in service that take a key, and those without a key at the operator's own servers.
+    """
     offers = _in_service(await catalog_queries.select_catalog(db))
     accounts = []
     for offer in offers:
@@ -40,7 +42,7 @@ async def list_platform_accounts(db: Connection, sealer: Sealer) -> list[Provide
 
 
 async def list_workspace_accounts(db: Connection, sealer: Sealer, workspace_id: UUID) -> list[ProviderAccount]:
-    """Returns the workspace's own accounts: providers in service for which it has its own key."""
+    """Return the workspace's own accounts: providers in service for which the workspace has stored a key."""
     accounts = []
     for offer in _in_service(await catalog_queries.select_offers(db, workspace_id)):
         if offer.allowed and offer.own_key and not offer.uses_platform_key:
@@ -50,7 +52,7 @@ async def list_workspace_accounts(db: Connection, sealer: Sealer, workspace_id: 
 
 
 def _in_service(offers: Iterable[ProviderOffer]) -> list[ProviderOffer]:
-    """Returns the offers that are reached at an address with a key, by priority."""
+    """Return the offers in service that have an address and take a key, ordered by priority."""
     usable = [offer for offer in offers if offer.is_enabled and not offer.for_tests and _takes_key(offer)]
     return sorted(usable, key=lambda offer: (offer.priority, offer.provider))
 

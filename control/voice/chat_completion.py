@@ -1,4 +1,4 @@
-"""Asks a language model for one whole reply, by the API that it speaks in calls, too."""
+"""Requests a complete reply from a language model, through the API that calls use."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,20 +21,20 @@ from vendors.registry import find_check
 
 
 def can_complete(provider: ProviderPlan) -> bool:
-    """Returns whether a provider of a call's plan can be asked from here."""
+    """Return whether control can request completions from this provider of a call plan."""
     check = find_check(provider.vendor_name)
     return check is not None and check.completions is not None
 
 
 async def complete(provider: ProviderPlan, question: ChatQuestion, guard: EgressGuard) -> ChatCompletion:
-    """Returns the reply. Raises ChatFailed.
+    """Request a reply. Raises ChatFailed.
 
     Args:
-        provider: As a call's plan has it, with its key; `can_complete` holds for it.
-        guard: Passes connections to an address that a customer gave.
+        provider: A provider of a call plan, with its key. `can_complete` must be true for it.
+        guard: Checks connections to an address given by a customer.
     """
     check = find_check(provider.vendor_name)
-    assert check is not None and check.completions is not None  # can_complete
+    assert check is not None and check.completions is not None  # guaranteed by can_complete
     api = check.completions(provider.options, str(provider.options.get(KEY_OPTION, "")))
     try:
         async with open_client(question.timeout_s, guard if provider.guarded else None) as http:
@@ -47,8 +47,10 @@ async def complete(provider: ProviderPlan, question: ChatQuestion, guard: Egress
 
 
 async def _ask(http: httpx.AsyncClient, api: CompletionApi, question: ChatQuestion) -> ChatAnswer:
-    """Returns the answer to the question without the fields that the model does not take: each is left out at most
-    once, and a request that was refused is not billed."""
+    """Send the question and omit fields that the model does not accept.
+
+    Each refused field is dropped at most once. Refused requests are not billed.
+    """
     body = api.make_body(question)
     while True:
         answer = await _post(http, api.reply_url, api.headers, body)
@@ -62,7 +64,7 @@ async def _ask(http: httpx.AsyncClient, api: CompletionApi, question: ChatQuesti
 
 
 async def _post(http: httpx.AsyncClient, url: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> ChatAnswer:
-    """Raises ChatFailed for an answer without end."""
+    """Post a request and return the answer. Raises ChatFailed for an answer without an end."""
     async with http.stream("POST", url, json=body, headers=headers) as response:
         content = bytearray()
         async for part in response.aiter_raw():

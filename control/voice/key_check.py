@@ -1,4 +1,4 @@
-"""Checks a key and its settings at the vendor before they are saved, and gives back the vendor's reason."""
+"""Checks a key and its settings at the vendor before they are saved, and reports the vendor's reason."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ TIMEOUT_S: Final = 8.0
 
 @dataclass(frozen=True, slots=True)
 class KeyCheck:
-    """A provider whose key and settings are to be tried.
+    """A provider whose key and settings should be checked.
 
     Attributes:
-        is_guarded: A customer gave the address.
-        kinds: The roles that are tried.
+        is_guarded: Whether a customer gave the address.
+        kinds: The roles to check.
     """
 
     provider: KeyedProvider
@@ -29,7 +29,7 @@ class KeyCheck:
 
 
 class KeyChecker:
-    """Checks vendors' keys.
+    """Checks keys and settings by requests to the vendor.
 
     Args:
         guard: Checks addresses that customers configured.
@@ -40,20 +40,21 @@ class KeyChecker:
         self._timeout_s = timeout_s
 
     def prepare(self, wanted: KeyCheck | None, owner: str = "") -> Callable[[], Awaitable[None]] | None:
-        """Returns the check as a CheckedChange takes it.
+        """Return the check in the form that CheckedChange takes.
 
         Args:
-            owner: As of `check`.
+            owner: See `check`.
         """
         return None if wanted is None else partial(self.check, wanted, owner)
 
     async def check(self, wanted: KeyCheck, owner: str = "") -> None:
-        """Asks the vendor about each role; nothing where there is no server that could be asked. Raises Invalid:
-        key_refused for the key, provider_refused for anything else, with the vendor's reason, and the option at fault
-        where the answer tells it.
+        """Send the vendor a request for each role. Do nothing if there is no server to query.
+
+        Raises Invalid: key_refused for the key, provider_refused for anything else, with the vendor's reason. The error
+        names the invalid option if the answer identifies it.
 
         Args:
-            owner: The workspace that gave the address, whose name servers may be slow.
+            owner: The workspace that gave the address. Limits on slow DNS look-ups apply per workspace.
         """
         try:
             guard = self.guard.of(owner) if wanted.is_guarded else None

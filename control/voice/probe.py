@@ -1,7 +1,8 @@
-"""Asks a provider's server the cheapest question that tells whether key, model and voice are right.
+"""Probes a provider's server with the cheapest request that verifies key, model and voice.
 
-A language model is asked for one word, as media would ask, because a wrong model, an unpaid account and a refused
-option show only there. Of a speech vendor, a document that only the key's owner gets is read, which costs nothing.
+A language model gets a request for a single word, with the same options that media sends, because a wrong model, an
+unpaid account and a refused option show only in such a request. For a speech vendor, the probe reads a document that
+only the key's owner can access, which is free.
 """
 
 import asyncio
@@ -26,40 +27,40 @@ from shared.providers.check import KeyDocument
 from vendors.registry import find_check
 
 MAX_ERROR_BYTES: Final = 4_096
-# Events before the first word: a server may send empty ones, and comments while it computes.
+# Limit of events before the first word. A server may send empty events, and comments while it computes.
 MAX_LINES: Final = 2_000
-# In which they come: a server may cut a line into single bytes, each of which costs us more time than it does it.
+# Limit of network reads. A server could send a line in single bytes, which cost us more time than the server.
 MAX_PARTS: Final = 2 * MAX_LINES
-# Of an answer that is read: a server may send without end, and a line of it is held until it is complete.
+# Limit of the answer's size. A server may send without end, and a line is buffered until it is complete.
 MAX_ANSWER_BYTES: Final = 256 * 1024
-# The one reason for whatever goes wrong before a customer's server answers: if a closed port, a silent one, one without
-# TLS and a name that only our network knows were told apart, the check would be a scanner.
+# The only reason reported for failures before a customer's server answers. Different messages for a closed port, a
+# silent host, a host without TLS and an internal name would turn the check into a network scanner.
 UNREACHABLE: Final = (
     "no connection: the address has to be on the public internet, with an open port, a certificate for its host and an "
     "answer in time"
 )
-# A small body could be unpacked to gigabytes, so that none is unpacked.
+# Compression is disabled, because a small body could expand to gigabytes.
 _UNPACKED: Final = {"Accept-Encoding": "identity"}
-# Of answers that may be about a key or an account in spite of their status.
+# Statuses of answers whose text may show a fault of the key or the account.
 _SENTENCE_STATUSES: Final = (400, 403, 429)
 _SOCKET_SCHEME: Final = re.compile(r"^ws(?=s?://)")
 _QUOTA: Final = re.compile(rb"\bquota\b", re.IGNORECASE)
 FindDocument = Callable[[Mapping[str, Any], str], KeyDocument]
 _QUESTION: Final = "Say hello in one word."
 
-# At lower levels these log URLs.
+# Below WARNING these libraries log URLs.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 class ProbeFailed(Exception):
-    """The server did not answer as it should; the message says why and holds no key.
+    """The server did not answer as expected. The message states the reason and contains no key.
 
     Args:
-        status: Of HTTP, 0 without an answer.
-        words: The vendor's, without the key.
-        error: The vendor's, as it came.
-        is_key_refused: It is the key that the vendor does not accept; told by the status where it is None.
+        status: HTTP status. 0 without an answer.
+        words: The vendor's error text, without the key.
+        error: The vendor's error as received.
+        is_key_refused: Whether the vendor refuses the key. None derives the value from the status.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class ProbeFailed(Exception):
 
 
 def can_probe(provider: KeyedProvider) -> bool:
-    """Returns whether there is a server that can be asked."""
+    """Return whether there is a server that can be probed."""
     check = find_check(provider.offer.vendor)
     if check is None:
         return False
@@ -85,11 +86,12 @@ def can_probe(provider: KeyedProvider) -> bool:
 
 
 async def probe(provider: KeyedProvider, timeout_s: float, guard: EgressGuard | None = None) -> float:
-    """Milliseconds until the answer; of a language model until its first word. Raises ProbeFailed, and Invalid where
-    there is no server.
+    """Probe a provider and return the milliseconds until the answer, or until the first word of a language model.
+
+    Raises ProbeFailed, and Invalid if the provider has no server.
 
     Args:
-        guard: Where a customer gave the address.
+        guard: Checks an address given by a customer.
     """
     check = find_check(provider.offer.vendor)
     began = time.perf_counter()
@@ -99,16 +101,16 @@ async def probe(provider: KeyedProvider, timeout_s: float, guard: EgressGuard | 
         elif check is not None and check.document is not None:
             await _read_document(http, check.document, provider)
         else:
-            raise Invalid(f"{provider.offer.provider} has no server that could be asked", param="instance")
+            raise Invalid(f"{provider.offer.provider} has no server to query", param="instance")
     return (time.perf_counter() - began) * 1000
 
 
 @asynccontextmanager
 async def open_client(timeout_s: float, guard: EgressGuard | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    """A client for one question, which has so long for all of it. Raises ProbeFailed for every failure of the network.
+    """Open a client for a single request with a total time limit. Raises ProbeFailed for all network failures.
 
     Args:
-        guard: Where a customer gave the address.
+        guard: Checks an address given by a customer.
     """
     transport = httpx.AsyncHTTPTransport() if guard is None else GuardedTransport(guard)
     client = httpx.AsyncClient(timeout=timeout_s, trust_env=False, transport=transport, headers=_UNPACKED)
@@ -126,7 +128,10 @@ def _explain(error: Exception, timeout_s: float) -> str:
 
 
 async def _read_first_word(http: httpx.AsyncClient, api: CompletionApi, key: str) -> None:
-    """Leaves out a field that the model does not take and asks again, as media does. Raises ProbeFailed."""
+    """Read the first word of an answer. Raises ProbeFailed.
+
+    Fields that the model does not accept are omitted in a second request, as in media.
+    """
     body = api.make_word_body(_QUESTION)
     while True:
         try:
@@ -139,7 +144,7 @@ async def _read_first_word(http: httpx.AsyncClient, api: CompletionApi, key: str
 
 
 async def _ask(http: httpx.AsyncClient, api: CompletionApi, body: Mapping[str, Any], key: str) -> None:
-    """Returns at the first word. Raises ProbeFailed."""
+    """Send a request and return when the first word arrives. Raises ProbeFailed."""
     async with http.stream("POST", api.word_url, json=body, headers=api.headers) as response:
         await _require_ok(response, key, api)
         async for line in _lines(response):
@@ -149,7 +154,7 @@ async def _ask(http: httpx.AsyncClient, api: CompletionApi, body: Mapping[str, A
 
 
 async def _read_document(http: httpx.AsyncClient, find_document: FindDocument, provider: KeyedProvider) -> None:
-    """Raises ProbeFailed."""
+    """Read a document that only the key's owner can access. Raises ProbeFailed."""
     options = {name: value for kind in ("stt", "tts") for name, value in provider.offer.defaults(kind).items()}
     try:
         document = await asyncio.to_thread(find_document, options, provider.key)  # may compute a signature
@@ -160,12 +165,12 @@ async def _read_document(http: httpx.AsyncClient, find_document: FindDocument, p
 
 
 def to_http(url: str) -> str:
-    """Returns the address of a request in place of a WebSocket's."""
+    """Return the URL with an HTTP scheme instead of a WebSocket scheme."""
     return _SOCKET_SCHEME.sub("http", url)
 
 
 async def _lines(response: httpx.Response) -> AsyncIterator[str]:
-    """Raises ProbeFailed for too many lines, bytes, or parts in which they come."""
+    """Yield the lines of a response. Raises ProbeFailed for too many lines, bytes, or network reads."""
     lines, parts, size, rest = 0, 0, 0, b""
     async for part in response.aiter_raw():
         parts, size = parts + 1, size + len(part)
@@ -183,7 +188,7 @@ async def _lines(response: httpx.Response) -> AsyncIterator[str]:
 
 
 def _has_word(api: CompletionApi, line: str) -> bool:
-    """Returns whether a line of the event stream carries a part of the answer."""
+    """Return whether a line of the event stream contains text of the answer."""
     if not line.startswith("data:"):
         return False
     try:
@@ -193,10 +198,12 @@ def _has_word(api: CompletionApi, line: str) -> bool:
 
 
 async def _require_ok(response: httpx.Response, key: str, api: CompletionApi | None = None) -> None:
-    """Raises ProbeFailed with the vendor's code in its message; its words, which may repeat the key, apart.
+    """Raise ProbeFailed unless the status is 200.
+
+    The message has the vendor's error code. The vendor's text may repeat the key and is kept separately.
 
     Args:
-        api: Where a language model was asked.
+        api: The API of a language model. None for speech.
     """
     if response.status_code == 200:
         return
@@ -216,8 +223,10 @@ async def _require_ok(response: httpx.Response, key: str, api: CompletionApi | N
 
 
 def meant_status(status: int, body: bytes) -> int:
-    """Returns the status of an answer: xAI's says in a sentence that the key is wrong (400), or the account has no
-    credit; Azure's 403 is a used up quota, too."""
+    """Return the status that an answer means.
+
+    xAI reports a wrong key (400) or missing credit only in the text. Azure also answers a used up quota with 403.
+    """
     if status == 403 and _QUOTA.search(body):
         return 402
     code = _code(read_error(body))
@@ -225,7 +234,9 @@ def meant_status(status: int, body: bytes) -> int:
 
 
 def _code(error: Mapping[str, Any]) -> str:
-    """Of OpenAI and its like, of Anthropic (`type`), of Google (`status`: its `code` is a number)."""
+    """Return the error code of OpenAI-compatible APIs (`code`), Anthropic (`type`) or Google (`status`; its `code` is a
+    number).
+    """
     found = (error.get(name) for name in ("code", "type", "status"))
     code = next((candidate for candidate in found if isinstance(candidate, str) and candidate), "")
     return code if len(code) <= 60 and code.isascii() and code.isprintable() else ""

@@ -1,8 +1,8 @@
-"""Tries each role of a provider with one tiny request, before its key and settings are saved.
+"""Checks each role of a provider with a tiny request before its key and settings are saved.
 
-A language model is asked for one word, a recognizer for a session without audio, a voice for the start of a session or,
-where only that tries the settings, for one short word: no more than a few characters are billed. Google's speech, which
-streams by gRPC only, is asked for a document.
+A language model is asked for one word. A recognizer opens a session without audio. A voice opens a session or, if this
+does not test the settings, speaks a short word. At most a few characters are billed. For Google's speech, which streams
+only over gRPC, the check reads a document.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from shared.providers.check import SpeechQuestion, VendorCheck
 from shared.providers.errors import ProviderError
 from vendors.registry import VENDORS, explain_fault, find_check
 
-# What vendors call an option in their errors, where it is not the option's own name.
+# Names that vendors use for an option in their errors, if they differ from the option's name.
 _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "model": ("model", "deployment"),
     "voice_id": ("voice",),
@@ -38,7 +38,7 @@ class RoleRefused(ProbeFailed):
 
     Args:
         kind: The role.
-        option: The one at fault, empty where the answer does not tell.
+        option: The invalid option. Empty if the answer does not identify it.
     """
 
     def __init__(self, failed: ProbeFailed, kind: Kind, option: str) -> None:
@@ -47,7 +47,7 @@ class RoleRefused(ProbeFailed):
 
 
 def can_check(provider: KeyedProvider, kind: Kind) -> bool:
-    """Returns whether there is a server that can be asked."""
+    """Return whether there is a server that can check this role."""
     check = find_check(provider.offer.vendor)
     if check is None or kind not in provider.offer.kinds:
         return False
@@ -55,10 +55,12 @@ def can_check(provider: KeyedProvider, kind: Kind) -> bool:
 
 
 async def check_role(provider: KeyedProvider, kind: Kind, timeout_s: float, guard: EgressGuard | None = None) -> float:
-    """Milliseconds until the vendor's answer. Needs `can_check`. Raises RoleRefused.
+    """Check a role and return the milliseconds until the vendor's answer. `can_check` must be true.
+
+    Raises RoleRefused.
 
     Args:
-        guard: Where a customer gave the address.
+        guard: Checks an address given by a customer.
     """
     began = time.perf_counter()
     options = provider.offer.defaults(kind)
@@ -74,7 +76,7 @@ async def check_role(provider: KeyedProvider, kind: Kind, timeout_s: float, guar
 
 
 def _make_question(check: VendorCheck, provider: KeyedProvider, kind: Kind) -> SpeechQuestion:
-    """Raises ProbeFailed for settings that our adapter would refuse."""
+    """Return the request that checks a speech role. Raises ProbeFailed for settings that our adapter would refuse."""
     schema = VENDORS[provider.offer.vendor].schemas[kind]
     try:
         options = msgspec.convert({**provider.offer.defaults(kind), KEY_OPTION: provider.key}, schema)
@@ -86,7 +88,10 @@ def _make_question(check: VendorCheck, provider: KeyedProvider, kind: Kind) -> S
 
 
 def find_option(failed: ProbeFailed, options: Mapping[str, Any]) -> str:
-    """Returns the option that the vendor's answer names; the address where there is no answer. Empty for neither."""
+    """Return the option that the vendor's answer names. Return the address option if there was no answer.
+
+    Empty if no option is identified.
+    """
     if not failed.status:
         return BASE_URL if options.get(BASE_URL) else ""
     text = f"{failed} {failed.words}".lower()
@@ -98,7 +103,7 @@ def find_option(failed: ProbeFailed, options: Mapping[str, Any]) -> str:
 async def _ask(
     check: VendorCheck, question: SpeechQuestion, key: str, timeout_s: float, guard: EgressGuard | None
 ) -> None:
-    """Raises ProbeFailed."""
+    """Send the request of a speech role. Raises ProbeFailed."""
     headers = {**question.headers, **upgrade_headers()}
     url = to_http(question.url)
     async with open_client(timeout_s, guard) as http, http.stream("GET", url, headers=headers) as response:
@@ -120,7 +125,7 @@ async def _ask(
 
 
 def _require_accepted(check: VendorCheck, answer: SocketAnswer, question: SpeechQuestion, key: str) -> None:
-    """Raises ProbeFailed for an error in place of the first message, and for a connection that ends with one."""
+    """Raise ProbeFailed if the first message is an error or the connection closes with an error."""
     if answer.text is not None:
         try:
             message: Any = msgspec.json.decode(answer.text)
@@ -140,7 +145,10 @@ def _require_accepted(check: VendorCheck, answer: SocketAnswer, question: Speech
 async def check_roles(
     provider: KeyedProvider, timeout_s: float, guard: EgressGuard | None = None, wanted: Sequence[Kind] = KINDS
 ) -> dict[Kind, float]:
-    """Returns the wanted roles at once, each in the milliseconds that it took. Raises the first role's RoleRefused."""
+    """Check the wanted roles concurrently and return the milliseconds of each.
+
+    Raises the RoleRefused of the first role that failed.
+    """
     kinds = [kind for kind in wanted if can_check(provider, kind)]
     asked = [check_role(provider, kind, timeout_s, guard) for kind in kinds]
     took = await asyncio.gather(*asked, return_exceptions=True)

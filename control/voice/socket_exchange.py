@@ -1,6 +1,7 @@
-"""One short exchange over a WebSocket: sends messages and reads the first that comes back.
+"""A short exchange over a WebSocket: sends messages and reads the first answer.
 
-By httpx, so that a customer's address passes the same guard as all other requests. Source of the frames: RFC 6455, 5.2.
+Uses httpx, so that a customer's address passes the same guard as all other requests. Frames follow RFC 6455, section
+5.2.
 """
 
 import base64
@@ -15,7 +16,7 @@ import httpcore
 import httpx
 
 MAX_MESSAGE_BYTES: Final = 256 * 1024
-# Until the first message: empty frames cost the sender two bytes each, and us a turn of the event loop's time.
+# Limit of frames before the first message. Empty frames cost the sender two bytes each and us a turn of the event loop.
 MAX_FRAMES: Final = 100
 _READ_BYTES: Final = 65_536
 _ACCEPT_SALT: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -23,31 +24,31 @@ _FIN: Final = 0x80
 _MASKED: Final = 0x80
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0, 1, 2, 8, 9, 10
 _NORMAL: Final = 1000
-# Close code when the connection ended without a close frame (RFC 6455, 7.1.5).
+# Close code for a connection that ended without a close frame (RFC 6455, section 7.1.5).
 ABNORMAL: Final = 1006
 
 
 class SocketFault(Exception):
-    """The server does not speak as a WebSocket should; the message says how."""
+    """The server violates the WebSocket protocol. The message describes the violation."""
 
 
 class ByteStream(Protocol):
-    """The connection after an upgrade, as httpcore gives it."""
+    """The connection after an upgrade, as httpcore returns it."""
 
     async def read(self, max_bytes: int) -> bytes:
-        """At least a byte; none at the end."""
+        """Read at least one byte. Return an empty result at the end of the connection."""
 
     async def write(self, buffer: bytes) -> None:
-        """Sends all of it."""
+        """Send the whole buffer."""
 
 
 @dataclass(frozen=True, slots=True)
 class SocketAnswer:
-    """What came first.
+    """The first answer of the server.
 
     Attributes:
-        text: A message; None: binary data, or no message.
-        close_code: 0 unless the server closed.
+        text: The message. None for binary data, or if no message came.
+        close_code: 0 unless the server closed the connection.
     """
 
     text: bytes | None = None
@@ -56,7 +57,7 @@ class SocketAnswer:
 
 
 def upgrade_headers() -> dict[str, str]:
-    """Returns the headers that ask for a WebSocket."""
+    """Return the headers of a WebSocket upgrade request."""
     key = base64.b64encode(os.urandom(16)).decode()
     return {
         "Connection": "Upgrade",
@@ -69,12 +70,12 @@ def upgrade_headers() -> dict[str, str]:
 async def exchange(
     response: httpx.Response, sent: Mapping[str, str], messages: Sequence[str | bytes], *, skips_text: bool = False
 ) -> SocketAnswer:
-    """Sends messages, text or binary ones, and returns the first answer; then closes. Raises SocketFault.
+    """Send text or binary messages, return the first answer, and close the connection. Raises SocketFault.
 
     Args:
-        response: Of status 101.
-        sent: The headers of its request.
-        skips_text: Only audio is an answer.
+        response: The response with status 101.
+        sent: The headers of the request.
+        skips_text: Whether only audio counts as an answer.
     """
     digest = hashlib.sha1((sent["Sec-WebSocket-Key"] + _ACCEPT_SALT).encode(), usedforsecurity=False).digest()
     if response.headers.get("Sec-WebSocket-Accept", "") != base64.b64encode(digest).decode():
@@ -86,15 +87,15 @@ async def exchange(
                 _frame(_TEXT, message.encode()) if isinstance(message, str) else _frame(_BINARY, message)
             )
         answer = await _first_answer(reader, skips_text=skips_text)
-    except httpcore.NetworkError:  # httpx maps the errors of requests, not those of what an upgrade leaves
+    except httpcore.NetworkError:  # httpx maps errors of requests, but not those of the upgraded stream
         return SocketAnswer(close_code=ABNORMAL)
-    with suppress(httpcore.NetworkError):  # the server has closed already
+    with suppress(httpcore.NetworkError):  # the server may already have closed
         await reader.stream.write(_frame(_CLOSE, _NORMAL.to_bytes(2, "big")))
     return answer
 
 
 async def _first_answer(reader: "_FrameReader", *, skips_text: bool) -> SocketAnswer:
-    """Raises SocketFault, httpcore.NetworkError."""
+    """Return the first answer. Raises SocketFault, httpcore.NetworkError."""
     text = bytearray()
     for _ in range(MAX_FRAMES):
         frame = await reader.read()
@@ -120,14 +121,17 @@ async def _first_answer(reader: "_FrameReader", *, skips_text: bool) -> SocketAn
 
 
 class _FrameReader:
-    """Cuts what comes into frames."""
+    """Splits the received bytes into frames."""
 
     def __init__(self, stream: ByteStream) -> None:
         self.stream = stream
         self._buffer = b""
 
     async def read(self) -> tuple[int, bool, bytes] | None:
-        """Opcode, whether it ends its message, and payload; None at the end of the connection. Raises SocketFault."""
+        """Return opcode, whether the frame ends its message, and payload. Return None at the end of the connection.
+
+        Raises SocketFault.
+        """
         head = await self._take(2)
         if head is None:
             return None
@@ -155,7 +159,7 @@ class _FrameReader:
 
 
 def _frame(opcode: int, payload: bytes) -> bytes:
-    """Returns a whole message as a client sends it: masked."""
+    """Return a complete message as a client's frame, which must be masked."""
     size = len(payload)
     length = bytes([_MASKED | size]) if size < 126 else bytes([_MASKED | 126]) + size.to_bytes(2, "big")
     mask = os.urandom(4)

@@ -1,4 +1,4 @@
-"""The worker's tasks for providers: measures them from calls, and probes them within a daily budget."""
+"""Background tasks for providers: measure them from calls, and probe them within a daily budget."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,28 +22,29 @@ from shared.bus.client import BusUnavailable
 from shared.bus.health import ProviderHealthStates
 from shared.secrets import Sealer
 
-# Calls so old still say how a provider works.
+# Age up to which calls count for the figures.
 MEASURED: Final = timedelta(minutes=30)
 MEASURE_S: Final = 30.0
 PROBE_S: Final = 300.0
-# How often the worker looks for providers that are due, and its first wait after a failed probe, which doubles.
+# How often the worker looks for providers that are due, and the first wait after a failed probe. The wait doubles.
 DUE_S: Final = 20.0
-# Most probes of one run. Each probe may take PROBE_TIMEOUT_S.
+# Maximum number of probes per run. Each probe may take PROBE_TIMEOUT_S.
 MOST_PROBES: Final = 5
 TELL_S: Final = 5.0
 KEYS_S: Final = 60.0
-# An older probe is ignored: the provider is no longer probed.
+# Older probes are ignored, because the provider is no longer probed.
 REFUSED: Final = timedelta(seconds=3 * PROBE_S)
 PROBE_TIMEOUT_S: Final = 10.0
-# Probes that are read to find out who is due.
+# How far back probes are read to find providers that are due.
 DUE_SINCE: Final = timedelta(hours=1)
-# Probes that the figures rest on.
+# Number of probes that figures are based on.
 PROBES: Final = 20
-# US cents that the probes of a day (UTC) may cost.
+# Setting with the daily budget (UTC) for probes, in US cents.
 BUDGET: Final = "provider_probe_cents_per_day"
-# A probe is some 30 tokens in and 50 out, the minute that costs are estimated by 4,500 and 150: a third at most.
+# A probe uses about 30 input and 50 output tokens. A minute of a call is estimated at 4,500 and 150. A probe therefore
+# costs at most a third of a minute.
 _PART_OF_MINUTE: Final = Decimal(1) / 3
-# Of a language model without a price, in US dollars.
+# Cost of a probe of a language model without a price, in US dollars.
 UNKNOWN_COST: Final = Decimal("0.005")
 
 log = structlog.get_logger()
@@ -52,10 +53,10 @@ log = structlog.get_logger()
 def voice_tasks(
     sealer: Sealer, platform: Platform, states: ProviderHealthStates, report: Callable[[Sequence[str]], None]
 ) -> WorkerTasks:
-    """Duties `provider_figures`, `provider_probes`, `provider_keys` and `providers_out_of_service`.
+    """Return the duties `provider_figures`, `provider_probes`, `provider_keys` and `providers_out_of_service`.
 
     Args:
-        report: Takes the providers whose vendor does not accept the platform's key.
+        report: Receives the providers whose vendor refuses the platform's key.
     """
 
     async def tell(pool: Pool, _: datetime) -> int:
@@ -80,7 +81,7 @@ def voice_tasks(
 
 
 async def measure_calls(db: Connection, now: datetime) -> int:
-    """Computes the figures from calls, and what the catalog shows of them. Returns the number of roles."""
+    """Compute figures from calls, and update the catalog's health columns. Return the number of roles."""
     measured = combine(await select_measurements(db, now - MEASURED))
     await figures_queries.upsert_figures(db, "calls", measured, now)
     await figures_queries.forget_unseen(db, "calls", now)
@@ -89,8 +90,11 @@ async def measure_calls(db: Connection, now: datetime) -> int:
 
 
 async def probe_providers(pool: Pool, sealer: Sealer, platform: Platform, now: datetime) -> int:
-    """Probes the providers in service that have a server and are due, one after the other, MOST_PROBES at most, while
-    the day's budget lasts. Returns the number of probes. No connection is held meanwhile."""
+    """Probe providers that are in service, have a server and are due. Return the number of probes.
+
+    Probes run one after the other, at most MOST_PROBES, while the daily budget lasts. No database connection is held
+    during a probe.
+    """
     async with pool.transaction() as db:
         await enter_platform(db)
         left = await _budget_left(db, platform, now)
@@ -113,9 +117,9 @@ async def probe_providers(pool: Pool, sealer: Sealer, platform: Platform, now: d
 
 
 def is_due(state: ProbeState | None, now: datetime) -> bool:
-    """Returns whether a provider is to be probed.
+    """Return whether a provider should be probed.
 
-    After a failure the waits are DUE_S, doubled by each further one up to PROBE_S.
+    After a failure the wait is DUE_S. It doubles with each further failure up to PROBE_S.
     """
     if state is None:
         return True
@@ -124,8 +128,10 @@ def is_due(state: ProbeState | None, now: datetime) -> bool:
 
 
 async def tell_out_of_service(pool: Pool, states: ProviderHealthStates) -> int:
-    """Tells the media nodes which providers the staff took out of service, so that running calls leave them, too.
-    Returns their number, 0 while Redis is away."""
+    """Notify the media nodes of providers that staff took out of service, so that running calls stop using them.
+
+    Returns the number of providers, or 0 while Redis is unavailable.
+    """
     async with pool.transaction() as db:
         await enter_platform(db)
         names = [entry.provider for entry in await catalog_queries.select_catalog(db) if not entry.is_enabled]
@@ -138,7 +144,7 @@ async def tell_out_of_service(pool: Pool, states: ProviderHealthStates) -> int:
 
 
 def probe_cost(provider: KeyedProvider) -> Decimal:
-    """Returns what a probe costs at most, in US dollars; reading a document is free."""
+    """Return the upper limit of a probe's cost in US dollars. Reading a document is free."""
     if "llm" not in provider.offer.kinds:
         return Decimal(0)
     minute = provider.offer.estimated_costs.get("llm")
@@ -152,7 +158,7 @@ async def _due_providers(db: Connection, sealer: Sealer, now: datetime) -> list[
 
 
 def _within_budget(due: Sequence[KeyedProvider], left: Decimal) -> list[KeyedProvider]:
-    """Returns the providers whose probes together cost `left` US dollars at most."""
+    """Return the providers whose probes together cost at most `left` US dollars."""
     found, skipped = list[KeyedProvider](), list[str]()
     for provider in due:
         cost = probe_cost(provider)
@@ -167,8 +173,10 @@ def _within_budget(due: Sequence[KeyedProvider], left: Decimal) -> list[KeyedPro
 
 
 async def _probe(provider: KeyedProvider, cost: Decimal, now: datetime) -> list[ProbeResult]:
-    """Returns a result for each role that the probe tests: a language model's answer, or that a speech vendor
-    accepts the key."""
+    """Probe a provider. Return a result for each tested role.
+
+    The probe tests a language model's answer, or whether a speech vendor accepts the key.
+    """
     latency_ms, reason = None, ""
     try:
         latency_ms = round(await probe(provider, PROBE_TIMEOUT_S))
@@ -183,7 +191,7 @@ async def _probe(provider: KeyedProvider, cost: Decimal, now: datetime) -> list[
 
 
 def _measure_probes(provider: str, role: str, latencies_ms: Sequence[int | None]) -> RoleMeasurement:
-    """Returns the measurement of probes.
+    """Return the measurement of probes.
 
     Speech has no latencies, because the probe reads a document and no words or audio.
     """
@@ -198,7 +206,7 @@ async def _budget_left(db: Connection, platform: Platform, now: datetime) -> Dec
 
 
 async def _keyed_providers(db: Connection, sealer: Sealer) -> list[KeyedProvider]:
-    """Those in service, with their opened platform keys."""
+    """Return the providers in service with their opened platform keys."""
     found = []
     for entry in await catalog_queries.select_catalog(db):
         if not entry.is_enabled or entry.for_tests or (entry.needs_key and not entry.platform_key):

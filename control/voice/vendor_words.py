@@ -1,4 +1,4 @@
-"""What a vendor says about a refused request, without the key, which many vendors repeat in part."""
+"""Error texts of vendors, without the key, which many vendors repeat in part."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -7,15 +7,15 @@ from typing import Any, Final
 import msgspec
 
 MAX_CHARACTERS: Final = 200
-# Of a text that are looked at: what is told is much shorter, and a server may send any number.
+# Maximum number of characters that are examined. A server may send any number, and the reported text is much shorter.
 MAX_READ: Final = 4_096
-# So many characters in a row of a key are never told.
+# Words that share this many consecutive characters with the key are removed.
 _SHARED: Final = 6
 _WORD: Final = re.compile(r"[^\s\"'`,;:()<>\[\]{}]+")
 
 
 def read_words(body: bytes, key: str) -> str:
-    """Returns the message of a JSON error in one of the shapes that vendors use; empty where there is none."""
+    """Return the message of a JSON error in one of the formats that vendors use. Empty if there is none."""
     try:
         decoded: Any = msgspec.json.decode(body)
     except msgspec.DecodeError:
@@ -24,29 +24,32 @@ def read_words(body: bytes, key: str) -> str:
 
 
 def redact(text: str, key: str) -> str:
-    """Returns the text in one line, cut to 200 characters.
+    """Return the text in one line, cut to 200 characters.
 
     Words that hold a part of the key, or masked characters, become `***`.
     """
     line = " ".join(part for part in text[:MAX_READ].split() if part.isprintable())
     size = min(_SHARED, len(key))
     parts = {key[at : at + size] for at in range(len(key) - size + 1)} if key else set()
-    if key:  # one with separators in it is cut into words that are too short to tell
+    if key:  # separators split a key into words that are too short to match
         line = line.replace(key, "***")
     cut = _WORD.sub(lambda found: "***" if _tells(found.group(), parts, size) else found.group(), line)
     return cut[:MAX_CHARACTERS]
 
 
 def _tells(word: str, parts: Collection[str], size: int) -> bool:
-    """Returns whether a word is masked, or holds one of the key's parts, which all have this size."""
+    """Return whether a word is masked or contains a part of the key. All parts have the length `size`."""
     if "**" in word or "..." in word.strip("."):
         return True
     return bool(parts) and any(word[at : at + size] in parts for at in range(len(word) - size + 1))
 
 
 def _messages(decoded: Any) -> Iterator[str]:
-    """Texts under the names of OpenAI, Azure, Deepgram (`err_msg`, `description`, `details`), Cartesia (`message`,
-    `title`), Soniox (`error_message`) and ElevenLabs (`detail.message`; `message` beside a code in `error`)."""
+    """Yield the error texts of a decoded answer.
+
+    The names are those of OpenAI, Azure, Deepgram (`err_msg`, `description`, `details`), Cartesia (`message`, `title`),
+    Soniox (`error_message`) and ElevenLabs (`detail.message`; `message` beside a code in `error`).
+    """
     if not isinstance(decoded, dict):
         return
     error = decoded.get("error")

@@ -44,8 +44,7 @@ class GrantedAccess(Protocol):
             workspace_id: Id of the workspace.
             integration_id: Id of the connection.
             refused: A token that the vendor has just refused. The method refreshes this token even if it seems valid,
-                and
-                returns it again if it cannot be refreshed.
+                and returns it again if it cannot be refreshed.
 
         Raises:
             NotFound: The connection does not exist.

@@ -25,8 +25,8 @@ GET_APPOINTMENT: Final = "get_appointment"
 READ_APPOINTMENT: Final = "read_appointment"
 CANCEL_APPOINTMENT: Final = "cancel_appointment"
 MOVE_APPOINTMENT: Final = "move_appointment"
-# Actions that a type must declare before agents can book in its calendars. GET_APPOINTMENT is optional: it looks up
-# the outcome of a request that got no answer.
+# Actions that a type must declare before agents can book in its calendars. GET_APPOINTMENT is optional: it looks up the
+# outcome of a request that got no answer.
 CALENDAR_ACTIONS: Final = (LIST_BUSY, CREATE_APPOINTMENT)
 # Actions that agents reach only through the calendar tools. The tools prevent double bookings and restrict changes to
 # the caller's own appointments.

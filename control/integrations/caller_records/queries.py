@@ -320,8 +320,7 @@ async def finish_appointment(
     now: datetime,
 ) -> None:  # fmt: skip
     """Store the outcome of a booking. Replaces the copy that a sync made, and the appointment that the booking
-    moves.
-    """
+    moves."""
     if external_id is not None:
         await lock_copies(db, booked.integration_id)
         await db.execute(_DELETE_COPY, workspace_id, booked.integration_id, external_id)

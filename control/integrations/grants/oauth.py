@@ -84,9 +84,8 @@ def make_authorize_url(client: OAuthClientAccount, state: str, verifier: str) ->
 
 
 class OAuthRequests:
-    """Sends OAuth requests to vendors. In each method, `owner` is the id of the workspace that the request is
-    made for.
-    """
+    """Sends OAuth requests to vendors. In each method, `owner` is the id of the workspace that the request is made
+    for."""
 
     def __init__(self, http: VendorHttp) -> None:
         self._http = http

@@ -28,8 +28,8 @@ _TAKE_LEASE: Final = """
     UPDATE integrations SET refresh_lease = $3, refresh_lease_until = clock_timestamp() + $4 * interval '1 second'
     WHERE workspace_id = $1 AND id = $2
 """
-# Replaces only the version of the credentials that the refresh started from, so that a slow refresh does not
-# overwrite newer credentials.
+# Replaces only the version of the credentials that the refresh started from, so that a slow refresh does not overwrite
+# newer credentials.
 _STORE_GRANT: Final = """
     UPDATE integrations SET credentials = $4, credentials_expire_at = $5, grant_version = grant_version + 1,
            status = 'connected', error = NULL, refresh_lease = NULL, refresh_lease_until = NULL,

@@ -1,10 +1,10 @@
 """Vendor grants: OAuth flows started by members, token refresh, and revocation.
 
 A redirect from the vendor arrives in a browser without a session, so anyone with a state can complete the flow. An
-attacker could start a flow and have another person grant access (RFC 6749, section 10.12; RFC 9700, section 4.7).
-The grant is therefore stored sealed and separate until the member who started the flow confirms it with a code. Only
-the browser that was redirected receives this code. An unconfirmed grant is deleted without revocation, because at
-vendors such as Google a revocation would end all grants of the account.
+attacker could start a flow and have another person grant access (RFC 6749, section 10.12; RFC 9700, section 4.7). The
+grant is therefore stored sealed and separate until the member who started the flow confirms it with a code. Only the
+browser that was redirected receives this code. An unconfirmed grant is deleted without revocation, because at vendors
+such as Google a revocation would end all grants of the account.
 
 Only one refresh per grant runs at a time. The refresh locks the grant's row, reads it again, and takes a lease; other
 processes wait for the stored token. Within a process, all callers share the refresh, so that waiting callers hold no
@@ -280,8 +280,7 @@ class Connections:
         """Wait for running refreshes, then cancel those that remain.
 
         Waiting matters if the vendor rotates refresh tokens: a canceled refresh loses the new token, and the old token
-        is no
-        longer valid.
+        is no longer valid.
         """
         if self._flights:
             await asyncio.wait(list(self._flights.values()), timeout=self._policy.lease_s)

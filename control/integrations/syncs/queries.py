@@ -156,8 +156,7 @@ async def select_open_syncs(db: Connection, workspace_id: UUID, integration_id: 
 
 async def take_lease(db: Connection, lease: SyncLease) -> dict[str, SyncPosition] | None:
     """Take the lease and return the positions of the connection's syncs. Return None if another worker has the
-    lease.
-    """
+    lease."""
     positions = await db.fetchval(_TAKE_LEASE, lease.workspace_id, lease.integration_id, lease.lease, lease.seconds)
     return None if positions is None else msgspec.convert(positions, dict[str, SyncPosition])
 

@@ -72,8 +72,7 @@ def make_sync_job(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> JobHandler:
     """Return the handler of the sync job. It runs all open syncs of a connection in sequence, in one worker at a
-    time.
-    """
+    time."""
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, SyncIntegrationJob)
@@ -139,8 +138,7 @@ class _SyncRun:
 
     async def _try_page(self, open_sync: OpenSync, before: SyncPosition) -> SyncPosition | _Delay | None:
         """Copy a page. Return the position of the next page, a delay before a retry, or None when the sync has
-        ended.
-        """
+        ended."""
         found = await self._find(open_sync)
         if found is None:
             await self._end(open_sync.sync_type, before, open_sync.log_id, "integration_not_connected")

@@ -1,4 +1,4 @@
-"""SQL for the provider catalog. Keys are sealed before they come here."""
+"""SQL for the provider catalog. Callers seal keys before they pass them to these functions."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -15,7 +15,7 @@ _COLUMNS: Final = """
 
 
 async def select_offers(db: Connection, workspace_id: UUID) -> list[ProviderOffer]:
-    """Returns the catalog with the workspace's own settings."""
+    """Return the catalog with the workspace's own settings."""
     rows = await db.fetch(
         f"""
         SELECT {_COLUMNS}, coalesce(w.is_enabled, true) AS allowed,
@@ -31,13 +31,17 @@ async def select_offers(db: Connection, workspace_id: UUID) -> list[ProviderOffe
 
 
 async def select_catalog(db: Connection) -> list[ProviderOffer]:
-    """Returns the catalog without a workspace's settings."""
+    """Return the catalog without a workspace's settings."""
     rows = await db.fetch(f"SELECT {_COLUMNS} FROM providers p ORDER BY p.provider LIMIT 1000")
     return [ProviderOffer(**row) for row in rows]
 
 
 async def select_cataloged(db: Connection, provider: str | None = None) -> list[CatalogedProvider]:
-    """Returns the catalog for the staff, by priority; provider: only this one."""
+    """Return the catalog for staff, ordered by priority.
+
+    Args:
+        provider: Restricts the result to this provider.
+    """
     rows = await db.fetch(
         f"""
         SELECT {_COLUMNS}, p.display_name, p.is_shipped, p.health_status, p.last_check FROM providers p
@@ -49,14 +53,14 @@ async def select_cataloged(db: Connection, provider: str | None = None) -> list[
 
 
 async def lock_cataloged(db: Connection, provider: str) -> CatalogedProvider | None:
-    """As `select_cataloged`, of one provider, locked until the transaction ends."""
+    """Lock a provider until the transaction ends and return it as `select_cataloged` does, or None."""
     await db.execute("SELECT FROM providers WHERE provider = $1 FOR UPDATE", provider)
     found = await select_cataloged(db, provider)
     return found[0] if found else None
 
 
 async def insert_instance(db: Connection, offer: ProviderOffer, sealed: bytes | None) -> bool:
-    """Inserts a provider. False: there is one of this name."""
+    """Insert a provider. Return False if a provider with this name exists."""
     status = await db.execute(
         """
         INSERT INTO providers
@@ -77,7 +81,7 @@ async def insert_instance(db: Connection, offer: ProviderOffer, sealed: bytes | 
 
 
 async def update_instance(db: Connection, offer: ProviderOffer) -> None:
-    """Writes what the staff may change of a provider, but the key."""
+    """Update all columns of a provider that staff may change, except the key."""
     await db.execute(
         """
         UPDATE providers SET is_enabled = $2, priority = $3, config = $4, data_policy = $5, needs_key = $6,
@@ -94,22 +98,22 @@ async def update_instance(db: Connection, offer: ProviderOffer) -> None:
 
 
 async def update_key(db: Connection, provider: str, sealed: bytes | None) -> None:
-    """Replaces the platform's key; None removes it."""
+    """Replace the platform's key; None removes it."""
     await db.execute("UPDATE providers SET api_key = $2, updated_at = now() WHERE provider = $1", provider, sealed)
 
 
 async def delete_provider(db: Connection, provider: str) -> None:
-    """Deletes a provider, with the workspaces' settings of it and its figures."""
+    """Delete a provider with its figures and the workspaces' settings for it."""
     await db.execute("DELETE FROM workspace_providers WHERE provider = $1", provider)
     await db.execute("DELETE FROM providers WHERE provider = $1", provider)
 
 
 async def upsert_provider(db: Connection, facts: dict[str, Any], firsts: dict[str, Any]) -> None:
-    """Inserts a provider, or updates its `facts`.
+    """Insert a provider, or update the `facts` of an existing provider.
 
     Args:
         facts: Columns that the code defines.
-        firsts: Columns that the staff may change, set at the insert only.
+        firsts: Columns that staff may change. They are set only on insert.
     """
     columns = {**facts, **firsts}
     places = ", ".join(f"${place}" for place in range(1, len(columns) + 1))
@@ -126,13 +130,13 @@ async def upsert_provider(db: Connection, facts: dict[str, Any], firsts: dict[st
 
 
 async def lock_provider(db: Connection, provider: str) -> ProviderOffer | None:
-    """Locks a provider until the transaction ends."""
+    """Lock a provider until the transaction ends and return it, or None."""
     row = await db.fetchrow(f"SELECT {_COLUMNS} FROM providers p WHERE p.provider = $1 FOR UPDATE", provider)
     return None if row is None else ProviderOffer(**row)
 
 
 async def select_sealed(db: Connection, provider: str) -> tuple[ProviderOffer, bytes | None] | None:
-    """Returns a provider and its platform key, sealed."""
+    """Return a provider and its sealed platform key, or None."""
     row = await db.fetchrow(f"SELECT {_COLUMNS}, p.api_key FROM providers p WHERE p.provider = $1", provider)
     if row is None:
         return None
@@ -142,7 +146,7 @@ async def select_sealed(db: Connection, provider: str) -> tuple[ProviderOffer, b
 
 
 async def upsert_instance(db: Connection, offer: ProviderOffer, sealed: bytes | None) -> None:
-    """Writes what `set-key` sets; of a new provider also its kinds and the options of agents."""
+    """Insert or update the columns that `set-key` sets. For a new provider, also set its kinds and agent options."""
     await db.execute(
         """
         INSERT INTO providers AS p
@@ -170,9 +174,9 @@ def _cataloged(row: dict[str, Any]) -> CatalogedProvider:
 
 
 async def is_named_by_live_agent(db: Connection, provider: str) -> bool:
-    """Returns whether the current version of a live agent names the provider.
+    """Return whether the current version of a live agent names the provider.
 
-    Reads the configs of all live agents, for an operation of the staff. Needs platform scope.
+    Reads the configs of all live agents, so it is meant only for rare operations by staff. Requires platform scope.
     """
     found: bool = await db.fetchval(
         """

@@ -1,4 +1,4 @@
-"""A provider's options by kind, as staff and customers set them, services of pipecat included. Pure functions."""
+"""Checks a provider's options by kind, as staff and customers set them, including pipecat services. Pure functions."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -12,7 +12,7 @@ from vendors.registry import find_option_faults
 
 MAX_OPTIONS: Final = 30
 MAX_TEXT: Final = 500
-# JSON in PostgreSQL has no infinity, and beyond it a number is not exact (RFC 8259, 6).
+# Greater integers are not exact in JSON (RFC 8259, section 6), and JSON in PostgreSQL has no infinity.
 MAX_NUMBER: Final = 2**53 - 1
 _VALUE: Final = f"a value is a number up to 2^53, true, false or a text of at most {MAX_TEXT} characters"
 _SCHEMES: Final = ("http", "https", "ws", "wss")
@@ -21,11 +21,11 @@ _SCHEMES: Final = ("http", "https", "ws", "wss")
 def require_options(
     config: Mapping[str, Any], allowed: Mapping[str, Any], *, address_kinds: Collection[str] = ()
 ) -> None:
-    """Checks the options of each kind. Raises Invalid, which names each unknown kind and option.
+    """Check the option names of each kind. Raises Invalid, which names each unknown kind and option.
 
     Args:
-        allowed: Their names by kind.
-        address_kinds: Have `base_url`, too.
+        allowed: The option names by kind.
+        address_kinds: Kinds that also have the option `base_url`.
     """
     faults = [
         ErrorDetail(f"config.{at}", "option_unknown", f"config.{at}: {message}")
@@ -36,11 +36,12 @@ def require_options(
 
 
 def require_values(config: Mapping[str, Any], vendor: str) -> None:
-    """Checks that media could use each value, after `require_options` and `require_address`. Raises Invalid (code
-    option_invalid).
+    """Check that media accepts each value. Call `require_options` and `require_address` first.
+
+    Raises Invalid (code option_invalid).
 
     Args:
-        vendor: Whose adapter has to take them.
+        vendor: The vendor whose adapter uses the values.
     """
     faults = [
         ErrorDetail(f"config.{kind}.{fault.option}", "option_invalid", fault.reason)
@@ -53,10 +54,10 @@ def require_values(config: Mapping[str, Any], vendor: str) -> None:
 
 
 def require_address(url: str, param: str, guard: EgressGuard | None = None) -> None:
-    """Checks an address of a server. Raises Invalid (code address_invalid).
+    """Check a server address. Raises Invalid (code address_invalid).
 
     Args:
-        guard: A customer gave it.
+        guard: Checks an address given by a customer. None for an address given by staff.
     """
     try:
         parts = urlsplit(url)
@@ -76,7 +77,7 @@ def require_address(url: str, param: str, guard: EgressGuard | None = None) -> N
 
 
 def addresses(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each kind's address, with the field that has it."""
+    """Yield each kind's address with the name of its field."""
     for kind in KINDS:
         options = config.get(kind)
         if isinstance(options, Mapping) and BASE_URL in options:
@@ -110,23 +111,25 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, bool) or (isinstance(value, int | float) and -MAX_NUMBER <= value <= MAX_NUMBER)
 
 
-# Providers that run services of pipecat, which only the staff set up: for each kind a service by its class, and its
-# settings. They are checked against the catalog that media reads, too
+# Settings of providers that run pipecat services, which only staff configure. Each kind names a service class and its
+# settings. They are checked against the catalog that media reads.
 
 OPTIONS: Final = ("service", "settings")
 KEY_FIELD: Final = "api_key"
 
 
 def require_services(config: Mapping[str, Any], kinds: Sequence[str], *, has_key: bool) -> None:
-    """Checks the whole config of a provider of these kinds. Raises Invalid, which names each field at fault: codes
-    option_unknown, key_missing and key_invalid."""
+    """Check the whole config of a pipecat provider with these kinds.
+
+    Raises Invalid, which names each invalid field (codes option_unknown, key_missing, key_invalid).
+    """
     faults = list(_pipecat_faults(config, kinds, has_key=has_key))
     if faults:
         raise Invalid(faults[0].message, code=faults[0].code, param=faults[0].param, errors=faults)
 
 
 def is_moved(before: Mapping[str, Any], changed: Mapping[str, Any]) -> bool:
-    """Returns whether a change may send the key to another server: any setting of a service can do that."""
+    """Return whether a change may send the key to another server. Any setting of a service can do this."""
     return any(changed[kind] != before.get(kind) for kind in KINDS if kind in changed)
 
 

@@ -1,4 +1,4 @@
-"""The provider catalog: what a workspace may use, and how the staff edit providers, their keys and the routing."""
+"""The provider catalog: the offers for a workspace, and how staff edit providers, their keys and the routing."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,19 +43,19 @@ from shared.providers.facts import VendorFacts
 from shared.secrets import Sealer
 from vendors.registry import VENDORS
 
-# For the read model of an answering agent, which gets offers and rules in a query of its own: the figures of provider
-# `p`, and the routing rules of workspace `w`.
+# SQL fragments for the read model of an answering agent, which loads offers and rules in its own query: the figures of
+# provider `p`, and the routing rules of workspace `w`.
 FIGURES_QUERY: Final = routing_queries.SELECT_FIGURES
 RULES_QUERY: Final = routing_queries.SELECT_RULES
-# Columns that the code defines; the staff may change the others.
+# Columns that the code defines. Staff may change all others.
 SHIPPED_FACTS: Final = ("provider", "display_name", "kinds", "needs_key", "for_tests", "options")
 
 
 async def list_workspace_offers(db: Connection, workspace_id: UUID, *, standins: bool) -> ProviderOffers:
-    """Returns all providers with the workspace's own settings.
+    """Return all providers with the workspace's own settings.
 
     Args:
-        standins: Providers that are made for tests may be used.
+        standins: Whether providers that exist only for tests may be used.
     """
     offers = await queries.select_offers(db, workspace_id)
     rules = make_rules(await routing_queries.select_rules(db, workspace_id))
@@ -63,15 +63,15 @@ async def list_workspace_offers(db: Connection, workspace_id: UUID, *, standins:
 
 
 async def list_catalog(db: Connection) -> list[ProviderOffer]:
-    """Returns all providers without a workspace's settings, by name."""
+    """Return all providers by name, without a workspace's settings."""
     return await queries.select_catalog(db)
 
 
 async def seed_providers(db: Connection, providers: Iterable[Mapping[str, Any]]) -> None:
-    """Inserts the providers that the product ships with; `migrate` calls this.
+    """Insert the providers that the product ships with. `migrate` calls this function.
 
     Args:
-        providers: Each by the names of its columns. Of existing providers only the columns SHIPPED_FACTS are updated.
+        providers: The columns of each provider, by name. For existing providers, only SHIPPED_FACTS are updated.
     """
     for provider in providers:
         facts = {name: provider[name] for name in SHIPPED_FACTS}
@@ -80,21 +80,22 @@ async def seed_providers(db: Connection, providers: Iterable[Mapping[str, Any]])
 
 
 async def save_estimated_costs(db: Connection, costs: Mapping[str, Mapping[str, float]]) -> None:
-    """Sets what a minute of a call costs, in US dollars, by provider and role. Needs platform scope."""
+    """Store the estimated costs of a minute in US dollars, by provider and role. Requires platform scope."""
     await figures_queries.update_costs(db, costs)
 
 
-# Paths of the API that a provider's name would hide.
+# Path segments of the API that would hide a provider with the same name.
 RESERVED: Final = ("health", "costs", "routing")
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderEdit:
-    """Input of a new or changed provider; None leaves a field as it is.
+    """Input for a new or changed provider. A field that is None stays unchanged.
 
     Attributes:
-        config: Options by kind, where a kind replaces all its stored options; `vendor`; and marks of `quality` by kind.
-        removes_key: The server takes no key.
+        config: Options by kind, `vendor`, and quality marks by kind under `quality`. A kind replaces all its stored
+            options.
+        removes_key: Whether to delete the key, for a server that takes none.
     """
 
     config: Mapping[str, Any]
@@ -106,24 +107,29 @@ class ProviderEdit:
 
 
 class ProviderAdministration:
-    """The catalog as the staff edit it. All methods need platform scope. Keys and settings are checked before they
-    are saved, by `KeyChecker.check` outside of a transaction."""
+    """Lets staff edit the catalog. All methods require platform scope.
+
+    `KeyChecker.check` checks keys and settings outside of a transaction before they are saved.
+    """
 
     def __init__(self, sealer: Sealer, checker: KeyChecker) -> None:
         self.sealer = sealer
         self.checker = checker
 
     async def list_all(self, db: Connection) -> list[CatalogedProvider]:
-        """Returns all providers, by priority."""
+        """Return all providers, ordered by priority."""
         return await queries.select_cataloged(db)
 
     async def get(self, db: Connection, provider: str) -> CatalogedProvider:
-        """Returns a provider. Raises NotFound."""
+        """Return a provider. Raises NotFound."""
         found = await queries.select_cataloged(db, provider)
         return _require_found(found[0] if found else None)
 
     async def prepare_new(self, db: Connection, provider: str, edit: ProviderEdit) -> KeyCheck | None:
-        """What has to be tried before the provider is created. Raises Invalid, Conflict (code provider_exists)."""
+        """Return the check that must pass before the provider is created, or None.
+
+        Raises Invalid, Conflict (code provider_exists).
+        """
         if await queries.select_cataloged(db, provider):
             raise Conflict(f"There is a provider {provider!r} already.", code="provider_exists", param="provider")
         offer = make_offer(provider, edit)
@@ -132,7 +138,7 @@ class ProviderAdministration:
         return _check_of(offer, edit.key or "")
 
     async def create(self, db: Connection, actor: Actor, provider: str, edit: ProviderEdit) -> CatalogedProvider:
-        """Raises as `prepare_new`."""
+        """Create a provider. Raises Invalid, Conflict (code provider_exists)."""
         offer = make_offer(provider, edit)
         sealed = seal_key(self.sealer, edit.key, "api_key") if edit.key else None
         if not await queries.insert_instance(db, offer, sealed):
@@ -141,8 +147,11 @@ class ProviderAdministration:
         return await self.get(db, provider)
 
     async def prepare_change(self, db: Connection, provider: str, edit: ProviderEdit) -> KeyCheck | None:
-        """What has to be tried before the provider is changed; None: neither key nor settings change, or it is out of
-        service. Raises NotFound, Invalid, Conflict (code vendor_fixed)."""
+        """Return the check that must pass before the provider is changed.
+
+        Returns None if neither key nor settings change, or if the provider is out of service. Raises NotFound, Invalid,
+        Conflict (code vendor_fixed).
+        """
         before = _require_found(await queries.lock_cataloged(db, provider)).offer
         after = change_offer(before, edit)
         if edit.key:
@@ -153,7 +162,7 @@ class ProviderAdministration:
         return _check_of(after, edit.key or await self._stored_key(db, provider))
 
     async def change(self, db: Connection, actor: Actor, provider: str, edit: ProviderEdit) -> CatalogedProvider:
-        """Raises as `prepare_change`."""
+        """Change a provider. Raises NotFound, Invalid, Conflict (code vendor_fixed)."""
         before = _require_found(await queries.lock_cataloged(db, provider)).offer
         after = change_offer(before, edit)
         await queries.update_instance(db, after)
@@ -166,7 +175,7 @@ class ProviderAdministration:
         return await self.get(db, provider)
 
     async def delete(self, db: Connection, actor: Actor, provider: str) -> None:
-        """Raises NotFound, Conflict (codes provider_shipped, provider_in_use)."""
+        """Delete a provider. Raises NotFound, Conflict (codes provider_shipped, provider_in_use)."""
         found = _require_found(await queries.lock_cataloged(db, provider))
         if found.is_shipped:
             message = "The product ships with this provider: take it out of service by is_enabled instead."
@@ -179,21 +188,21 @@ class ProviderAdministration:
         await record_change(db, actor, Change("provider.delete", "provider", provider, before=before))
 
     async def list_figures(self, db: Connection) -> list[RoleFigures]:
-        """Returns the figures that were measured of each role of each provider."""
+        """Return the measured figures of each role of each provider."""
         return await figures_queries.select_figures(db)
 
     async def list_probe_states(self, db: Connection, now: datetime) -> dict[str, ProbeState]:
-        """Returns what the newest probe of each provider found within two days."""
+        """Return the result of each provider's latest probe within two days."""
         return await figures_queries.select_probe_states(db, now - KEPT)
 
     async def get_routing(self, db: Connection) -> PlatformRouting:
-        """Returns the platform's routing; before it was ever set, the default."""
+        """Return the platform's routing. Return the default if no routing has been set."""
         return await routing_queries.select_routing(db) or PlatformRouting(FIRST_STRATEGY, (), None)
 
     async def set_routing(
         self, db: Connection, actor: Actor, strategy: Strategy, chain: Sequence[str], now: datetime
     ) -> PlatformRouting:
-        """Raises Invalid (codes provider_unknown, provider_repeated)."""
+        """Set the platform's routing. Raises Invalid (codes provider_unknown, provider_repeated)."""
         known = {entry.offer.provider for entry in await self.list_all(db)}
         for place, name in enumerate(chain):
             if name not in known:
@@ -214,7 +223,7 @@ class ProviderAdministration:
 
 
 def make_offer(provider: str, edit: ProviderEdit) -> ProviderOffer:
-    """Returns a new provider. Raises Invalid."""
+    """Return a new provider from the staff's input. Raises Invalid."""
     require_name(provider, "provider")
     if provider in RESERVED:
         raise Invalid("A path of the API has this name.", code="name_reserved", param="provider")
@@ -237,7 +246,7 @@ def make_offer(provider: str, edit: ProviderEdit) -> ProviderOffer:
 
 
 def change_offer(before: ProviderOffer, edit: ProviderEdit) -> ProviderOffer:
-    """Returns the changed provider. Raises Invalid, Conflict (code vendor_fixed)."""
+    """Return the provider with the changes applied. Raises Invalid, Conflict (code vendor_fixed)."""
     vendor = edit.config.get(VENDOR, before.vendor)
     if vendor != before.vendor:
         message = f"{before.provider} is of vendor {before.vendor}, which cannot be changed."
@@ -261,18 +270,20 @@ def change_offer(before: ProviderOffer, edit: ProviderEdit) -> ProviderOffer:
 
 
 def _require_known_addresses(before: ProviderOffer, edit: ProviderEdit) -> None:
-    """A new address needs the key again: otherwise anyone who may change the address could read a key that is never
-    shown. Raises Invalid (code key_missing)."""
+    """Raise Invalid (code key_missing) if the address changes and the key is not sent again.
+
+    Otherwise anyone who may change the address could have the stored key sent to their own server.
+    """
     known = dict(addresses(before.config))
     runs_services = before.vendor in VENDORS and VENDORS[before.vendor].runs_services
     is_elsewhere = any(known.get(param) != url for param, url in addresses(edit.config))
     if is_elsewhere or (runs_services and is_moved(before.config, edit.config)):
-        message = "A new address needs the key again: the stored one is sent nowhere else."
+        message = "A new address needs the key again. The stored key is sent only to the old address."
         raise Invalid(message, code="key_missing", param="api_key")
 
 
 def require_vendor(name: object) -> VendorFacts:
-    """What is known of a vendor. Raises Invalid (code vendor_unknown)."""
+    """Return the facts about a vendor. Raises Invalid (code vendor_unknown)."""
     facts = VENDORS.get(name) if isinstance(name, str) else None
     if facts is None:
         keyed = [known for known, vendor in VENDORS.items() if vendor.takes_key or vendor.runs_services]
@@ -282,7 +293,7 @@ def require_vendor(name: object) -> VendorFacts:
 
 
 def _with_config(offer: ProviderOffer, facts: VendorFacts, edit: ProviderEdit) -> ProviderOffer:
-    """Raises Invalid."""
+    """Return the offer with the config of the edit. Raises Invalid."""
     config = {**offer.config, **edit.config}
     if facts.runs_services:
         require_services(config, offer.kinds, has_key=offer.platform_key)
@@ -296,7 +307,7 @@ def _with_config(offer: ProviderOffer, facts: VendorFacts, edit: ProviderEdit) -
 
 
 def _require_options(offer: ProviderOffer, facts: VendorFacts, edit: ProviderEdit) -> None:
-    """Raises Invalid."""
+    """Check the options of the edit. Raises Invalid."""
     allowed = {kind: {*offer.options.get(kind, ()), *facts.options.get(kind, ())} for kind in offer.kinds}  # type: ignore[call-overload]
     require_options(
         edit.config,
@@ -349,24 +360,25 @@ def _routing(routing: PlatformRouting) -> dict[str, Any]:
     return {name: values[name] for name in ("default_strategy", "fallback_chain")}
 
 
-# What the command `set-key` does
+# -- The command `set-key` --
 
-# Comes before all providers that the product ships with, so that agents that name no model use the operator's own.
+# Lower than the priority of all shipped providers, so that agents that name no model use the operator's own.
 FIRST_PRIORITY: Final = 50
-# Options that belong to the server, not to the model.
+# Options of the server. They stay when the model changes.
 _SERVER_OPTIONS: Final = ("base_url", "dialect", "api_version")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyChange:
-    """What `set-key` sets.
+    """Input of `set-key`.
 
     Attributes:
         key: None for a server without keys.
-        vendor: Needed for a new instance.
-        base_url, model: Empty leaves them as they are.
-        priority: The lower, the earlier in a default chain; None leaves it.
+        vendor: Required for a new instance.
+        base_url: Empty leaves the address unchanged.
+        model: Empty leaves the model unchanged.
+        priority: Lower values come earlier in a default chain. None leaves the priority unchanged.
     """
 
     provider: str
@@ -378,9 +390,9 @@ class KeyChange:
 
 
 async def set_key(db: Connection, sealer: Sealer, change: KeyChange) -> ProviderOffer:
-    """Stores the sealed key and the settings, puts the provider into service, and records it in the audit log.
+    """Store the sealed key and the settings, put the provider into service, and record the change in the audit log.
 
-    Raises Invalid and Conflict, whose `param` names the option at fault. Needs platform scope.
+    Raises Invalid and Conflict, whose `param` names the invalid option. Requires platform scope.
     """
     sealed = None if change.key is None else seal_key(sealer, change.key)
     stored = await queries.lock_provider(db, change.provider)
@@ -393,7 +405,7 @@ async def set_key(db: Connection, sealer: Sealer, change: KeyChange) -> Provider
 
 
 async def get_keyed_provider(db: Connection, sealer: Sealer, provider: str) -> KeyedProvider:
-    """Returns a provider with its opened key. Raises NotFound, and Conflict when it has no key that can be opened."""
+    """Return a provider with its opened key. Raises NotFound, and Conflict if no key can be opened."""
     found = await queries.select_sealed(db, provider)
     if found is None:
         raise NotFound(f"there is no provider {provider!r}", code="provider_not_found", param="instance")
@@ -407,13 +419,13 @@ async def get_keyed_provider(db: Connection, sealer: Sealer, provider: str) -> K
 
 
 def require_name(provider: str, param: str) -> None:
-    """Raises Invalid, which names `param`."""
+    """Check the name of a provider. Raises Invalid, which names `param`."""
     if not _NAME.fullmatch(provider):
         raise Invalid("a name is a letter, then letters, digits, - and _, in lower case", param=param)
 
 
 def make_instance(change: KeyChange) -> ProviderOffer:
-    """Returns a new provider of a vendor. Raises Invalid."""
+    """Return a new provider of a vendor, for `set-key`. Raises Invalid."""
     require_name(change.provider, "instance")
     if not change.vendor:
         raise Invalid(f"there is no provider {change.provider!r}; for a new one name its vendor", param="vendor")
@@ -455,7 +467,7 @@ def _require_vendor(name: str) -> VendorFacts:
 
 
 def _kinds_of_model(facts: VendorFacts, change: KeyChange) -> tuple[Kind, ...]:
-    """Returns the kinds that the model can be. Raises Invalid if there is none."""
+    """Return the kinds that the model supports. Raises Invalid if there are none."""
     kinds = tuple(kind for kind in facts.kinds if facts.has_model(kind, change.model))
     if not kinds:
         known = ", ".join(prefix + "…" for prefixes in facts.model_prefixes.values() for prefix in prefixes)
@@ -469,7 +481,7 @@ def _with_settings(instance: ProviderOffer, change: KeyChange, facts: VendorFact
     with_model = _kinds_of_model(facts, change) if change.model else ()
     if change.model and not set(with_model) & set(instance.kinds):
         kinds = ", ".join(instance.kinds)
-        raise Invalid(f"{instance.provider} is {kinds}, and {change.model!r} is no model for that", param="model")
+        raise Invalid(f"{instance.provider} is {kinds}, and {change.model!r} does not support that", param="model")
     without_model = replace(change, model="")
     config: dict[str, Any] = dict(instance.config)
     for kind in KINDS:
@@ -483,8 +495,10 @@ def _with_settings(instance: ProviderOffer, change: KeyChange, facts: VendorFact
 
 
 def _merge_options(stored: Mapping[str, Any], change: KeyChange) -> dict[str, Any]:
-    """Returns a new model drops the options that were for the model before (`reasoning_effort`); those of the
-    server stay."""
+    """Return the options after a change. A new model drops the options of the previous model (`reasoning_effort`).
+
+    Options of the server stay.
+    """
     kept = {name: value for name, value in stored.items() if name in _SERVER_OPTIONS or not change.model}
     set_now = {"base_url": change.base_url, "model": change.model}
     return {**kept, **{name: value for name, value in set_now.items() if value}}

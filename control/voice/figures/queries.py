@@ -1,4 +1,4 @@
-"""SQL for providers' figures and probes, and of the newest calls that they are measured from."""
+"""SQL for provider figures and probes, and for the recent calls that figures are measured from."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ _FIGURE_COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """One probe.
+    """The result of a probe.
 
     Attributes:
-        latency_ms: None: it failed, for `reason`.
-        cost: At most, in US dollars.
+        latency_ms: None if the probe failed for `reason`.
+        cost: Upper limit in US dollars.
     """
 
     provider: str
@@ -36,13 +36,13 @@ class ProbeResult:
 
 
 async def select_figures(db: Connection) -> list[RoleFigures]:
-    """Returns the figures of all providers."""
+    """Return the figures of all providers."""
     rows = await db.fetch(f"SELECT {_FIGURE_COLUMNS} FROM provider_figures ORDER BY provider, role, source LIMIT 5000")
     return [RoleFigures(**row) for row in rows]
 
 
 async def upsert_figures(db: Connection, source: Source, measured: Sequence[RoleMeasurement], now: datetime) -> None:
-    """Replaces what this source measured of these roles; roles of providers that are gone are left out."""
+    """Replace this source's figures for these roles. Roles of deleted providers are ignored."""
     await db.execute(
         """
         INSERT INTO provider_figures AS f
@@ -69,7 +69,7 @@ async def upsert_figures(db: Connection, source: Source, measured: Sequence[Role
 
 
 async def forget_unseen(db: Connection, source: Source, now: datetime) -> None:
-    """Sets what this source has not measured now to unknown."""
+    """Set roles that this source has not measured at `now` to unknown."""
     await db.execute(
         """
         UPDATE provider_figures SET status = 'unknown', since = $2, requests = 0, error_rate = NULL, p50_ms = NULL,
@@ -82,7 +82,7 @@ async def forget_unseen(db: Connection, source: Source, now: datetime) -> None:
 
 
 async def update_health(db: Connection, worst: Mapping[str, RoleFigures]) -> None:
-    """Sets what the catalog shows of each provider's worst role."""
+    """Update the catalog's health columns with the figures of each provider's worst role."""
     lines = list(worst.values())
     await db.execute(
         """
@@ -101,7 +101,7 @@ async def update_health(db: Connection, worst: Mapping[str, RoleFigures]) -> Non
 
 
 async def update_costs(db: Connection, costs: Mapping[str, Mapping[str, float]]) -> None:
-    """Sets the estimated costs of a minute, by provider and role."""
+    """Set the estimated costs of a minute, by provider and role."""
     await db.executemany(
         "UPDATE providers SET estimated_costs = $2 WHERE provider = $1 AND estimated_costs IS DISTINCT FROM $2",
         [(provider, dict(roles)) for provider, roles in costs.items()],
@@ -109,13 +109,15 @@ async def update_costs(db: Connection, costs: Mapping[str, Mapping[str, float]])
 
 
 async def select_versions(db: Connection) -> dict[str, datetime]:
-    """Returns when the settings of each provider changed."""
+    """Return when the settings of each provider last changed."""
     return {row["provider"]: row["updated_at"] for row in await db.fetch("SELECT provider, updated_at FROM providers")}
 
 
 async def insert_probes(db: Connection, results: Iterable[ProbeResult], versions: Mapping[str, datetime]) -> None:
-    """Appends probes. Results of a provider that changed since `versions` were read are left out, because they are of
-    its former key and settings."""
+    """Insert probes. Skips probes of providers that changed after `versions` was read.
+
+    Such a probe used the previous key and settings.
+    """
     await db.executemany(
         """
         INSERT INTO provider_probes (id, provider, role, at, latency_ms, cost, reason)
@@ -140,7 +142,7 @@ async def insert_probes(db: Connection, results: Iterable[ProbeResult], versions
 
 
 async def forget_probes(db: Connection, provider: str) -> None:
-    """Deletes what probes found of a provider; called when its key or settings change."""
+    """Delete the probes and probe figures of a provider, because its key or settings changed."""
     await db.execute("DELETE FROM provider_probes WHERE provider = $1", provider)
     await db.execute("DELETE FROM provider_figures WHERE provider = $1 AND source = 'probes'", provider)
     await db.execute(
@@ -151,12 +153,12 @@ async def forget_probes(db: Connection, provider: str) -> None:
 
 
 async def sum_probe_costs(db: Connection, since: datetime) -> Decimal:
-    """Returns what probes cost since that moment, at most."""
+    """Return the upper limit of what probes have cost since the given time, in US dollars."""
     return Decimal(await db.fetchval("SELECT coalesce(sum(cost), 0) FROM provider_probes WHERE at >= $1", since))
 
 
 async def select_probe_states(db: Connection, since: datetime) -> dict[str, ProbeState]:
-    """Returns the states of the providers that were probed since that moment."""
+    """Return the states of the providers that were probed since the given time."""
     rows = await db.fetch(
         """
         SELECT provider, max(at) AS at,
@@ -172,7 +174,11 @@ async def select_probe_states(db: Connection, since: datetime) -> dict[str, Prob
 
 
 async def select_probes(db: Connection, since: datetime, most: int) -> dict[tuple[str, str], list[int | None]]:
-    """Returns the latencies of the newest probes by provider and role, newest first, at most so many of each."""
+    """Return the latencies of the latest probes by provider and role, newest first.
+
+    Args:
+        most: Maximum number of probes per provider and role.
+    """
     rows = await db.fetch(
         """
         SELECT provider, role, latency_ms FROM (
@@ -190,8 +196,7 @@ async def select_probes(db: Connection, since: datetime, most: int) -> dict[tupl
 
 
 async def select_refused_keys(db: Connection, since: datetime) -> list[str]:
-    """Returns the providers in service whose newest probe since that moment was answered that the key is not
-    accepted."""
+    """Return the providers in service whose latest probe since the given time found that the vendor refuses the key."""
     rows = await db.fetch(
         """
         SELECT n.provider FROM (
@@ -206,19 +211,19 @@ async def select_refused_keys(db: Connection, since: datetime) -> list[str]:
 
 
 async def delete_probes(db: Connection, before: datetime) -> int:
-    """Deletes old probes; returns how many."""
+    """Delete probes made before `before`. Return the number of deleted rows."""
     status: str = await db.execute("DELETE FROM provider_probes WHERE at < $1", before)
     return int(status.rpartition(" ")[2])
 
 
-# So many calls are read, of the newest of all workspaces: the newest of each workspace first, so that one with many
-# calls does not hide the others.
+# MAX_CALLS is the number of calls that are read. They are selected from the newest calls of all workspaces, in turn
+# from each workspace, so that a workspace with many calls does not hide the others.
 MAX_CALLS: Final = 500
 NEWEST_CALLS: Final = 5_000
-# $1: since; $2: calls; $3: newest calls. A call counts once for each provider that it used; it failed if the provider
-# failed in it. The latency of a turn belongs to the only provider that the call used in that role. Calls under a
-# workspace's own key are left out, also if it has given the key up since, because its quota and its address are not the
-# platform's.
+# $1: since; $2: number of calls; $3: number of newest calls to select from. A call counts once for each provider that
+# it used, and as failed if the provider failed in it. The latency of a turn counts for a provider only if the call used
+# no other provider in that role. Calls with a workspace's own key are left out, even if the workspace has since removed
+# the key, because their quota and address are not the platform's.
 _SELECT_MEASUREMENTS: Final = """
     WITH recent AS (
         SELECT id, workspace_id, created_at FROM (
@@ -270,5 +275,8 @@ _SELECT_MEASUREMENTS: Final = """
 
 
 async def select_measurements(db: Connection, since: datetime) -> list[WorkspaceMeasurement]:
-    """By workspace, provider and role, over the newest calls since that moment. Needs platform scope."""
+    """Return measurements by workspace, provider and role, from the newest calls since the given time.
+
+    Requires platform scope.
+    """
     return [WorkspaceMeasurement(**row) for row in await db.fetch(_SELECT_MEASUREMENTS, since, MAX_CALLS, NEWEST_CALLS)]

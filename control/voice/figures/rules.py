@@ -1,4 +1,4 @@
-"""Figures of providers: what was measured of each role, from calls and probes apart. Pure functions."""
+"""Figures of providers by role, measured separately from calls and from probes. Pure functions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ from typing import Final, Literal
 from uuid import UUID
 
 Source = Literal["calls", "probes"]
-# From best to worst; what is unknown is not bad.
+# From best to worst. `unknown` ranks first because it does not indicate a fault.
 STATUSES: Final = ("unknown", "healthy", "degraded", "down")
-# With fewer requests than this, a provider is only known to work.
+# With fewer requests than this, the error rate is not judged.
 FEWEST: Final = 3
 DEGRADED: Final = 0.1
 DOWN: Final = 0.5
-# Share of the workspaces whose failures may be their own.
+# Maximum share of workspaces whose failures are attributed to the workspaces themselves.
 MOST_LEFT_OUT: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeState:
-    """The newest probe of a provider.
+    """The latest probe of a provider.
 
     Attributes:
-        failures: Probes that failed since the newest success; 0: the probe worked.
+        failures: Number of failed probes since the last success. 0 if the latest probe succeeded.
     """
 
     at: datetime
@@ -31,12 +31,12 @@ class ProbeState:
 
 @dataclass(frozen=True, slots=True)
 class RoleFigures:
-    """One role of a provider.
+    """Figures of a role of a provider.
 
     Attributes:
-        requests: Calls, or probes.
+        requests: Number of calls or probes.
         error_rate: 0 to 1.
-        since: Of the status.
+        since: When the status began.
     """
 
     provider: str
@@ -53,11 +53,12 @@ class RoleFigures:
 
 @dataclass(frozen=True, slots=True)
 class RoleMeasurement:
-    """What was seen of one role of a provider lately.
+    """Recent measurements of a role of a provider.
 
     Attributes:
-        failures: Of the requests.
-        p50_ms, p95_ms: None without a latency.
+        failures: Number of failed requests.
+        p50_ms: None if no latency was measured.
+        p95_ms: None if no latency was measured.
     """
 
     provider: str
@@ -69,12 +70,12 @@ class RoleMeasurement:
 
     @property
     def error_rate(self) -> float | None:
-        """Share of the requests that failed, 0 to 1; None for an unknown status, with fewer than three requests."""
+        """Share of failed requests, 0 to 1. None if the status is unknown."""
         return None if self.status == "unknown" else round(self.failures / self.requests, 4)
 
     @property
     def status(self) -> str:
-        """What the failures say."""
+        """Status derived from the share of failed requests."""
         if not self.requests:
             return "unknown"
         rate = self.failures / self.requests
@@ -85,7 +86,7 @@ class RoleMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceMeasurement:
-    """As RoleMeasurement, of one workspace's calls."""
+    """Recent measurements of a role of a provider, from the calls of a single workspace."""
 
     workspace_id: UUID
     provider: str
@@ -97,16 +98,17 @@ class WorkspaceMeasurement:
 
     @property
     def failed_share(self) -> float:
-        """0 to 1."""
+        """Share of failed requests, 0 to 1."""
         return self.failures / self.requests if self.requests else 1.0
 
 
 def combine(measured: Iterable[WorkspaceMeasurement]) -> list[RoleMeasurement]:
-    """Returns the platform's measurement of each role. Latencies are those of the middle workspace.
+    """Return the platform's measurement of each role. Latencies are those of the median workspace.
 
-    A provider that fails one workspace, or at most a quarter of all, and serves the others, fails because of what these
-    workspaces request (an unknown model, a refused text). So the workspaces that it fails most are left out, up to this
-    number, whether it fails them always or sometimes: no workspace decides how others are routed."""
+    If a provider fails for a single workspace, or for at most a quarter of all, the cause is what these workspaces
+    request, such as an unknown model or a refused text. So up to this number, the workspaces with the highest failure
+    rates are left out. No workspace can affect how the calls of others are routed.
+    """
     by_role: dict[tuple[str, str], list[WorkspaceMeasurement]] = {}
     for figures in measured:
         by_role.setdefault((figures.provider, figures.role), []).append(figures)
@@ -126,7 +128,7 @@ def _combine_role(provider: str, role: str, measured: Sequence[WorkspaceMeasurem
 
 
 def _leave_out(measured: Sequence[WorkspaceMeasurement]) -> Sequence[WorkspaceMeasurement]:
-    """Returns all but those whose failures may be their own; all if there are too many of these."""
+    """Return the workspaces whose failures count. Return all of them if too many workspaces have failures."""
     most = max(1, int(MOST_LEFT_OUT * len(measured)))
     down = sum(figures.failed_share >= DOWN for figures in measured)
     if down > most or down == len(measured):
@@ -137,20 +139,20 @@ def _leave_out(measured: Sequence[WorkspaceMeasurement]) -> Sequence[WorkspaceMe
 
 
 def measure(provider: str, role: str, latencies_ms: Sequence[int | None]) -> RoleMeasurement:
-    """Returns the measurement of these probes; None: one that failed."""
+    """Return the measurement from these probes. A latency of None is a failed probe."""
     known = sorted(latency for latency in latencies_ms if latency is not None)
     failures = len(latencies_ms) - len(known)
     return RoleMeasurement(provider, role, len(latencies_ms), failures, _rank(known, 0.5), _rank(known, 0.95))
 
 
 def count_outages_once(latencies_ms: Sequence[int | None]) -> list[int | None]:
-    """Remove the retries of outages that have ended, so that frequent probes of an outage do not outweigh later ones.
+    """Remove the retries of outages that have ended, so that frequent probes of an outage do not outweigh later probes.
 
-    An outage that lasts keeps all its failures. Failures before the first success are dropped: the provider was not
-    ready yet.
+    An outage that has not ended keeps all its failures. Failures before the first success are dropped, because the
+    provider was not ready yet.
 
     Args:
-        latencies_ms: Of probes, newest first; None: a failed probe.
+        latencies_ms: Latencies of probes, newest first. None is a failed probe.
     """
     counted: list[int | None] = []
     has_worked = False
@@ -165,7 +167,7 @@ def count_outages_once(latencies_ms: Sequence[int | None]) -> list[int | None]:
 
 
 def worst_status(figures: Iterable[RoleFigures]) -> RoleFigures | None:
-    """Returns the figures of the worst role. What calls saw goes before what probes saw, where there is both."""
+    """Return the figures of the worst role. If a role has figures from calls and from probes, calls take precedence."""
     by_role: dict[str, RoleFigures] = {}
     for figure in figures:
         known = by_role.get(figure.role)
@@ -175,7 +177,7 @@ def worst_status(figures: Iterable[RoleFigures]) -> RoleFigures | None:
 
 
 def _rank(ordered: Sequence[int], share: float) -> int | None:
-    """Returns the smallest value that this share of all does not exceed."""
+    """Return the smallest value that is at least as great as this share of all values."""
     if not ordered:
         return None
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]

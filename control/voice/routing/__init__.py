@@ -1,1 +1,1 @@
-"""Chooses the providers of a call and their order."""
+"""Routing: the providers of a call and their order."""

@@ -1,4 +1,4 @@
-"""SQL for routing: the platform's row, workspaces' strategies, and providers' figures."""
+"""SQL for routing: the platform's routing, the workspaces' strategies, and the providers' figures."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -8,7 +8,7 @@ from uuid import UUID
 from control.db.pool import Connection
 from control.voice.routing.rules import PlatformRouting, StoredStrategy
 
-# The figures of provider `p` by role, as ProviderOffer has them: of calls where there are any, else of probes.
+# The figures of provider `p` by role, for ProviderOffer. Figures from calls take precedence over those from probes.
 SELECT_FIGURES: Final = """
     SELECT coalesce(jsonb_object_agg(x.role, jsonb_build_object(
         'p50_ms', x.p50_ms, 'error_rate', x.error_rate)), '{}') AS figures
@@ -27,13 +27,13 @@ SELECT_RULES: Final = """
 
 
 async def select_routing(db: Connection) -> PlatformRouting | None:
-    """Returns the platform's routing; None before it was ever set."""
+    """Return the platform's routing, or None if it has never been set."""
     row = await db.fetchrow("SELECT default_strategy, fallback_chain, updated_at FROM voice_routing")
     return None if row is None else PlatformRouting(**row)
 
 
 async def upsert_routing(db: Connection, routing: PlatformRouting) -> None:
-    """Sets the platform's routing."""
+    """Set the platform's routing."""
     await db.execute(
         """
         INSERT INTO voice_routing (default_strategy, fallback_chain, updated_at) VALUES ($1, $2, $3)
@@ -47,7 +47,7 @@ async def upsert_routing(db: Connection, routing: PlatformRouting) -> None:
 
 
 async def select_strategy(db: Connection, workspace_id: UUID) -> StoredStrategy | None:
-    """Returns the workspace's routing; None if it never set one."""
+    """Return the workspace's routing, or None if it has never been set."""
     row = await db.fetchrow(
         "SELECT strategy, config, fallback_enabled FROM voice_strategies WHERE workspace_id = $1", workspace_id
     )
@@ -55,7 +55,7 @@ async def select_strategy(db: Connection, workspace_id: UUID) -> StoredStrategy 
 
 
 async def upsert_strategy(db: Connection, workspace_id: UUID, strategy: StoredStrategy, now: datetime) -> None:
-    """Sets the workspace's routing."""
+    """Set the workspace's routing."""
     await db.execute(
         """
         INSERT INTO voice_strategies (workspace_id, strategy, config, fallback_enabled, updated_at)
@@ -72,13 +72,13 @@ async def upsert_strategy(db: Connection, workspace_id: UUID, strategy: StoredSt
 
 
 async def select_rules(db: Connection, workspace_id: UUID) -> Mapping[str, Any]:
-    """Returns the workspace's routing rules, for make_rules."""
+    """Return the workspace's routing rules, for make_rules."""
     rules: Mapping[str, Any] = await db.fetchval(f"SELECT {SELECT_RULES} FROM (SELECT $1::uuid AS id) w", workspace_id)
     return rules
 
 
 async def remove_from_chain(db: Connection, providers: Iterable[str]) -> None:
-    """Takes deleted providers out of the platform's fallback chain."""
+    """Remove deleted providers from the platform's fallback chain."""
     await db.execute(
         """
         UPDATE voice_routing SET fallback_chain = ARRAY(

@@ -1,4 +1,4 @@
-"""Which providers an agent may name, which of them can serve a call now, and in which order. Pure functions."""
+"""Rules for which providers an agent may name, which can serve a call now, and in which order. Pure functions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,51 +19,57 @@ from shared.providers.options import BASE_URL as BASE_URL
 # Name of a provider in the catalog.
 Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
-# Data policies
+# -- Data policies --
 
-# A part of the world whose law holds where the data is processed.
+# A region whose laws apply where the data is processed.
 REGION_PATTERN: Final = r"^[a-z]{2}(-[a-z0-9]{1,20})?$"
 
 
 class DataPolicy(BaseModel):
-    """What a provider does with the audio and the texts of calls, by its contract with the platform; null: unknown."""
+    """How a provider handles the audio and texts of calls, by its contract with the platform. Null values are
+    unknown."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     on_platform: bool = Field(
-        default=False, description="Whether it runs on the platform's own machines; then it meets every demand."
+        default=False,
+        description="Whether the provider runs on the platform's own machines. It then meets every demand.",
     )
     regions: tuple[str, ...] = Field(
         default=(), max_length=20, description="Where data is processed, such as `us` or `eu`.", examples=[["eu"]]
     )
     retention_days: int | None = Field(
-        default=None, ge=0, le=36_500, description="Days that data is kept; 0: not at all.", examples=[0]
+        default=None, ge=0, le=36_500, description="Days that data is kept. 0: data is not kept.", examples=[0]
     )
     no_training: bool | None = Field(default=None, description="Whether data is never used to train models.")
 
 
 class DataDemands(BaseModel):
-    """What every provider of a workspace's calls must meet. A provider of which it is not known does not meet it."""
+    """What each provider of a workspace's calls must guarantee. A provider with an unknown policy does not qualify."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     regions: tuple[str, ...] = Field(
         default=(),
         max_length=20,
-        description="Data is processed nowhere else, such as `eu`; empty: anywhere.",
+        description="The only regions where data may be processed, such as `eu`. Empty: all regions.",
         examples=[["eu"]],
     )
     max_retention_days: int | None = Field(
-        default=None, ge=0, le=36_500, description="Longest time that data is kept, in days; null: any.", examples=[30]
+        default=None,
+        ge=0,
+        le=36_500,
+        description="Longest time that data may be kept, in days. Null: no limit.",
+        examples=[30],
     )
-    no_training: bool = Field(default=False, description="Data must never be used to train models.")
+    no_training: bool = Field(default=False, description="Whether data must never be used to train models.")
 
 
 def read_policy(stored: Mapping[str, Any]) -> DataPolicy:
-    """Returns a stored policy.
+    """Return a stored policy.
 
-    A policy of a later version that this version cannot read counts as unknown: calls continue, except for workspaces
-    with demands.
+    A policy that was written by a later version and cannot be read counts as unknown. Calls continue, except in
+    workspaces with demands.
     """
     try:
         return DataPolicy.model_validate(stored)
@@ -72,7 +78,7 @@ def read_policy(stored: Mapping[str, Any]) -> DataPolicy:
 
 
 def meets(policy: Mapping[str, Any], demands: DataDemands) -> bool:
-    """Returns whether a provider of this stored policy meets the demands."""
+    """Return whether a provider with this stored policy meets the demands."""
     known = read_policy(policy)
     if known.on_platform:
         return True
@@ -82,22 +88,22 @@ def meets(policy: Mapping[str, Any], demands: DataDemands) -> bool:
     return in_regions and is_short and not (demands.no_training and known.no_training is not True)
 
 
-# Strategies, which order the providers of a role
+# -- Strategies, which order the providers of a role --
 
 Strategy = Literal["cost_optimized", "latency_optimized", "quality_optimized", "priority", "balanced"]
 STRATEGIES: Final[tuple[Strategy, ...]] = get_args(Strategy)
-# The order of calls before strategies existed.
+# The order that applied before strategies existed.
 FIRST_STRATEGY: Final[Strategy] = "priority"
-# The quality of a provider without a mark of the staff.
+# The quality of a provider that staff have not rated.
 MIDDLE_QUALITY: Final = 50
-# Scores that differ by less are equal, and the priority decides: latencies differ a little with every measurement, and
-# the order of providers should not.
+# Decimal places to which scores are rounded, so that small differences between measurements do not change the order.
+# The priority decides between equal scores.
 _PLACES: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class StrategyWeights:
-    """How much each aspect counts; not negative, and one of them above 0."""
+    """The weight of each aspect. Not negative, and at least one is greater than 0."""
 
     cost: float = 0.0
     latency: float = 0.0
@@ -114,14 +120,14 @@ _WEIGHTS: Final[Mapping[Strategy, StrategyWeights]] = {
 
 @dataclass(frozen=True, slots=True)
 class RoutingCandidate:
-    """A provider of one role.
+    """A provider of a role, with the figures that strategies compare.
 
     Attributes:
-        cost: US dollars a minute of a call, estimated.
-        latency_ms: P50; None: unknown.
+        cost: Estimated US dollars per minute of a call.
+        latency_ms: P50. None if unknown.
         error_rate: 0 to 1.
-        quality: 0 to 100, the staff's mark.
-        is_last: It only stands in where nothing else can serve.
+        quality: 0 to 100, as rated by staff.
+        is_last: Whether the provider is used only if no other can serve.
     """
 
     provider: str
@@ -140,16 +146,16 @@ def order_candidates(
     weights: StrategyWeights | None = None,
     order: Sequence[str] = (),
 ) -> list[str]:
-    """Returns the providers' names, first choice first.
+    """Return the providers' names, first choice first.
 
     Each provider gets a score per aspect from 0 (best) to 1 (worst), relative to the worst candidate, and the strategy
-    weighs the scores. An unknown figure counts as the worst known figure. Errors count in every strategy but
+    weighs the scores. An unknown figure counts as the worst known figure. Errors count in all strategies except
     `priority`, because a provider that fails is neither cheap nor fast. Equal scores are ordered by priority, then by
     name.
 
     Args:
-        weights: Replace the weights of `balanced`.
-        order: With `priority`, these come first.
+        weights: Weights that replace the defaults of `balanced`.
+        order: Providers that come first with the strategy `priority`.
     """
     found = list(candidates)
     if strategy == "priority":
@@ -196,40 +202,40 @@ def _scores(candidates: Sequence[RoutingCandidate], weights: StrategyWeights) ->
 
 
 def _relative_score(values: Mapping[str, float | None]) -> dict[str, float]:
-    """Each value as a share of the greatest."""
+    """Return each value as a share of the greatest value."""
     worst = max((value for value in values.values() if value is not None), default=0.0)
     if worst <= 0:
         return {name: 0.0 if value is not None else 1.0 for name, value in values.items()}
     return {name: (worst if value is None else value) / worst for name, value in values.items()}
 
 
-# Offers
+# -- Offers --
 
 Kind = Literal["stt", "llm", "tts"]
 KINDS: Final[tuple[Kind, ...]] = ("stt", "llm", "tts")
-# The member of a provider's config that names its vendor.
+# The field of a provider's config that names its vendor.
 VENDOR: Final = "vendor"
-# The vendor whose language model is a set of rules: it answers only from the agent's facts.
+# The vendor whose language model is a set of rules. It answers only from the agent's facts.
 RULES: Final = "receptionist"
-# The member that has the staff's marks of quality, by kind: 0 to 100.
+# The field of a provider's config with the quality marks of staff, by kind: 0 to 100.
 QUALITY: Final = "quality"
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderOffer:
-    """A provider of the catalog as one workspace sees it: whether there are keys, never the keys.
+    """A provider of the catalog as a workspace sees it. Shows whether keys exist, but never contains keys.
 
     Attributes:
-        kinds: What it can do.
-        config: Its vendor, and the platform's options by kind.
-        options: What an agent may set, by kind.
-        priority: The lower, the earlier in a default chain.
-        allowed: The workspace has not turned it off.
-        uses_platform_key: False where the workspace brings its own.
+        kinds: The roles that the provider supports.
+        config: The vendor, and the platform's options by kind.
+        options: The options that an agent may set, by kind.
+        priority: Lower values come earlier in a default chain.
+        allowed: Whether the workspace allows the provider.
+        uses_platform_key: False if the workspace uses its own key.
         own_config: The workspace's options by kind.
         data_policy: See DataPolicy.
-        estimated_costs: US dollars a minute of a call, by kind.
-        figures: By kind, `p50_ms`, `error_rate`, those that are known.
+        estimated_costs: US dollars per minute of a call, by kind.
+        figures: `p50_ms` and `error_rate` by kind, where known.
     """
 
     provider: str
@@ -246,25 +252,25 @@ class ProviderOffer:
     own_key: bool = False
     own_config: Mapping[str, Any] = field(default_factory=dict)
     data_policy: Mapping[str, Any] = field(default_factory=dict)
-    # Measured values, which a worker may change at any moment, are no part of a comparison.
+    # Measured values are excluded from comparison, because a worker may change them at any moment.
     estimated_costs: Mapping[str, float | None] = field(default_factory=dict, compare=False)
     figures: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict, compare=False)
 
     @property
     def vendor(self) -> str:
-        """The adapter that media makes it with; by default the one of its own name."""
+        """The vendor whose adapter media uses. Defaults to the provider's name."""
         name = self.config.get(VENDOR)
         return name if isinstance(name, str) and name else self.provider
 
     @property
     def takes_key(self) -> bool:
-        """Whether calls send a key: the platform's, or the workspace's own, also to a server that needs none."""
+        """Whether calls send a key: the platform's, or the workspace's own, even if the server needs none."""
         return self.needs_key or not self.uses_platform_key
 
     def defaults(self, kind: Kind) -> Mapping[str, Any]:
-        """Returns the platform's options for this kind, and the workspace's over them.
+        """Return the platform's options for this kind, overridden by the workspace's options.
 
-        The workspace's address is left out where the platform's key would be sent there.
+        The workspace's address is left out if it would receive the platform's key.
         """
         platform = self.config.get(kind)
         own = self.own_config.get(kind, {}) if isinstance(self.own_config.get(kind, {}), Mapping) else {}
@@ -273,12 +279,12 @@ class ProviderOffer:
         return {**(platform if isinstance(platform, Mapping) else {}), **own}
 
     def is_guarded(self, kind: Kind) -> bool:
-        """Returns whether the workspace gave the address."""
+        """Return whether the workspace gave the address."""
         own = self.own_config.get(kind)
         return not self.uses_platform_key and isinstance(own, Mapping) and BASE_URL in own
 
     def candidate(self, kind: Kind) -> RoutingCandidate:
-        """Returns what strategies compare."""
+        """Return the figures that strategies compare."""
         figures, marks = self.figures.get(kind, {}), self.config.get(QUALITY)
         mark = marks.get(kind, MIDDLE_QUALITY) if isinstance(marks, Mapping) else MIDDLE_QUALITY
         return RoutingCandidate(
@@ -294,10 +300,11 @@ class ProviderOffer:
 
 @dataclass(frozen=True, slots=True)
 class CatalogedProvider:
-    """A provider as the staff see it.
+    """A provider as staff see it.
 
     Attributes:
-        health_status, last_check: Of its worst role.
+        health_status: Status of the worst role.
+        last_check: When the worst role was last checked.
     """
 
     offer: ProviderOffer
@@ -309,12 +316,12 @@ class CatalogedProvider:
 
 @dataclass(frozen=True, slots=True)
 class RoutingRules:
-    """How a workspace's default chains are put together.
+    """How a workspace's default chains are built.
 
     Attributes:
-        order: Of providers, for `priority`.
-        has_fallback: Whether there is a second choice.
-        fallback_chain: The platform's, tried after the first choice.
+        order: Order of providers for the strategy `priority`.
+        has_fallback: Whether chains have more than one provider.
+        fallback_chain: The platform's fallback chain, tried after the first choice.
         demands: See `meets`.
     """
 
@@ -327,10 +334,10 @@ class RoutingRules:
 
 
 class ProviderOffers:
-    """All providers of a workspace.
+    """All providers for a workspace.
 
     Args:
-        standins: Those made for tests may be used.
+        standins: Whether providers that exist only for tests may be used.
     """
 
     def __init__(
@@ -341,15 +348,15 @@ class ProviderOffers:
         self._rules = rules or RoutingRules()
 
     def get(self, provider: str) -> ProviderOffer | None:
-        """Returns a provider by its name."""
+        """Return the provider with this name, or None."""
         return self._all.get(provider)
 
     def list_all(self) -> list[ProviderOffer]:
-        """Returns all providers, by priority."""
+        """Return all providers, ordered by priority."""
         return list(self._all.values())
 
     def find_fault(self, provider: str, kind: Kind) -> str:
-        """Returns why the provider cannot serve as this kind now; empty if it can."""
+        """Return why the provider cannot serve as this kind now. Empty if it can."""
         offer = self._all.get(provider)
         if offer is None or kind not in offer.kinds:
             return f"there is no {kind} provider {provider!r}"
@@ -366,9 +373,12 @@ class ProviderOffers:
         return ""
 
     def defaults(self, kind: Kind) -> list[str]:
-        """Returns the chain of an agent that names none: of all providers that can serve, except those made for
-        tests, the strategy's first choice, the fallback chain, then the others in the strategy's order. Without
-        fallback only the first choice."""
+        """Return the default chain of this kind, for agents that name no provider.
+
+        The chain has the strategy's first choice, then the fallback chain, then the others in the strategy's order.
+        Without fallback it has only the first choice. Providers that cannot serve, and those made for tests, are left
+        out.
+        """
         usable = [
             offer
             for name, offer in self._all.items()
@@ -382,25 +392,27 @@ class ProviderOffers:
         return list(dict.fromkeys(chosen)) if rules.has_fallback else ordered[:1]
 
     def fallbacks(self, kind: Kind) -> list[str]:
-        """Returns the platform's fallback chain for this kind, those that can serve; tried after the providers that
-        an agent names."""
+        """Return the usable providers of the platform's fallback chain for this kind.
+
+        They are tried after the providers that an agent names.
+        """
         if not self._rules.has_fallback:
             return []
         return [name for name in self._rules.fallback_chain if not self.find_fault(name, kind)]
 
 
-# A workspace's routing: its own strategy, else the platform's
+# -- A workspace's routing: its own strategy, or else the platform's --
 
 MAX_ORDER: Final = 20
 
 
 class WeightsConfig(BaseModel):
-    """How much each aspect counts in the strategy `balanced`, relative to the others."""
+    """Weights of the strategy `balanced`, relative to each other."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     cost: float = Field(
-        default=0.0, ge=0, le=1_000, description="Weight of the estimated price of a minute.", examples=[1.0]
+        default=0.0, ge=0, le=1_000, description="Weight of the estimated price per minute.", examples=[1.0]
     )
     latency: float = Field(
         default=0.0, ge=0, le=1_000, description="Weight of the measured time to the first useful unit.", examples=[2.0]
@@ -409,7 +421,7 @@ class WeightsConfig(BaseModel):
         default=0.0,
         ge=0,
         le=1_000,
-        description="Weight of the quality that the platform's staff attest.",
+        description="Weight of the quality as rated by the platform's staff.",
         examples=[1.0],
     )
 
@@ -421,20 +433,20 @@ class WeightsConfig(BaseModel):
 
 
 class StrategyConfig(BaseModel):
-    """What a strategy takes into account."""
+    """Settings of a strategy."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    weights: WeightsConfig | None = Field(default=None, description="Of the strategy `balanced`; null: the usual ones.")
+    weights: WeightsConfig | None = Field(
+        default=None, description="Weights of the strategy `balanced`. Null: the default weights."
+    )
     order: tuple[str, ...] = Field(
         default=(),
         max_length=MAX_ORDER,
         description="With `priority`: these come first, in this order.",
         examples=[["groq"]],
     )
-    data: DataDemands = Field(
-        default=DataDemands(), description="What every provider must do with callers' data, or not do."
-    )
+    data: DataDemands = Field(default=DataDemands(), description="How each provider must handle callers' data.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,21 +454,21 @@ class PlatformRouting:
     """The platform's routing."""
 
     default_strategy: Annotated[
-        str, Field(description="The strategy of workspaces that have none of their own.", examples=["balanced"])
+        str, Field(description="The strategy of workspaces without their own strategy.", examples=["balanced"])
     ]
     fallback_chain: Annotated[
         Sequence[str],
         Field(description="Providers tried in this order after the first choice.", examples=[["groq", "openai"]]),
     ]
-    updated_at: Annotated[datetime | None, Field(description="When it was last changed (UTC); null if never.")]
+    updated_at: Annotated[datetime | None, Field(description="When the routing was last changed (UTC). Null if never.")]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredStrategy:
-    """A workspace's routing.
+    """A workspace's routing as stored.
 
     Attributes:
-        strategy: None for the platform's.
+        strategy: None uses the platform's strategy.
     """
 
     strategy: str | None
@@ -465,8 +477,11 @@ class StoredStrategy:
 
 
 def make_rules(stored: Mapping[str, Any]) -> RoutingRules:
-    """Makes the rules from a stored row, whose values may all be null. A config of a later version that this version
-    cannot read becomes demands that no provider meets: demands are never ignored."""
+    """Return the rules for a stored row, whose values may all be null.
+
+    If the config was written by a later version and cannot be read, the rules get demands that no provider meets, so
+    that demands are never ignored.
+    """
     try:
         config = StrategyConfig.model_validate(stored["config"] or {})
     except ValidationError:
@@ -484,5 +499,5 @@ def make_rules(stored: Mapping[str, Any]) -> RoutingRules:
 
 
 def known_strategy(name: str | None) -> Strategy:
-    """Returns the strategy of this name; the first one for none, and for one of a later version."""
+    """Return the strategy with this name. Return the first strategy for None and for a name of a later version."""
     return next((strategy for strategy in STRATEGIES if strategy == name), FIRST_STRATEGY)

@@ -11,10 +11,10 @@ from control.db.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """A workspace's settings of one provider.
+    """A workspace's settings of a provider.
 
     Attributes:
-        sealed: Its own key.
+        sealed: The workspace's sealed key.
         config: Options by kind.
     """
 
@@ -25,7 +25,7 @@ class ProviderSettings:
 
 
 async def lock_settings(db: Connection, workspace_id: UUID, provider: str) -> ProviderSettings:
-    """Returns the settings, and changes of them wait until the transaction ends; the usual ones without a row."""
+    """Return the settings, or the defaults if none are stored, and block other changes until the transaction ends."""
     await db.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended('provider ' || $1::text || ' ' || $2, 0))",
         str(workspace_id),
@@ -45,7 +45,7 @@ async def lock_settings(db: Connection, workspace_id: UUID, provider: str) -> Pr
 async def upsert_settings(
     db: Connection, workspace_id: UUID, provider: str, settings: ProviderSettings, now: datetime
 ) -> None:
-    """Writes the settings, and when the platform's key came back into use."""
+    """Store the settings. Also store when the workspace returned to the platform's key."""
     await db.execute(
         """
         INSERT INTO workspace_providers

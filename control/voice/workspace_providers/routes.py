@@ -1,4 +1,4 @@
-"""Routes of voice providers and routing, for the members of a workspace."""
+"""Routes of voice providers and routing for workspace members."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,16 +21,21 @@ from control.voice.workspace_providers.service import SettingsEdit, WorkspacePro
 
 @dataclass(frozen=True, slots=True)
 class VoiceProvider:
-    """A provider as the workspace's calls see it."""
+    """A voice provider and whether the workspace's calls can use it."""
 
     provider: ProviderName
-    kinds: Annotated[list[str], Field(description="What the provider can be: `stt`, `llm`, `tts`.", examples=[["llm"]])]
-    is_enabled: Annotated[bool, Field(description="Whether it is in service and not turned off by the workspace.")]
+    kinds: Annotated[list[str], Field(description="Roles of the provider: `stt`, `llm`, `tts`.", examples=[["llm"]])]
+    is_enabled: Annotated[
+        bool, Field(description="Whether the provider is in service and the workspace has not turned it off.")
+    ]
     uses_platform_key: Annotated[bool, Field(description="Whether calls use the platform's key.")]
-    has_own_key: Annotated[bool, Field(description="The workspace has stored a key of its own.")]
-    is_configured: Annotated[bool, Field(description="Calls can use it now; else `fault` says why not.")]
+    has_own_key: Annotated[bool, Field(description="Whether the workspace has stored its own key.")]
+    is_configured: Annotated[
+        bool, Field(description="Whether calls can use the provider now. If not, `fault` has the reason.")
+    ]
     fault: Annotated[
-        str | None, Field(description="Why calls cannot use it now; null if they can.", examples=["groq has no key"])
+        str | None,
+        Field(description="Why calls cannot use the provider now. Null if they can.", examples=["groq has no key"]),
     ]
     config: Annotated[
         Mapping[str, Any],
@@ -40,20 +45,20 @@ class VoiceProvider:
         Mapping[str, list[str]],
         Field(description="The options that may be set, by kind.", examples=[{"llm": ["model", "temperature"]}]),
     ]
-    data_policy: Annotated[DataPolicy, Field(description="What the provider does with callers' data.")]
+    data_policy: Annotated[DataPolicy, Field(description="How the provider handles callers' data.")]
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceProviderList:
-    """All providers, by priority."""
+    """All voice providers, ordered by priority."""
 
-    providers: Annotated[list[VoiceProvider], Field(description="The providers, by priority.")]
+    providers: Annotated[list[VoiceProvider], Field(description="The providers, ordered by priority.")]
     has_more: HasMore
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceProviderAnswer:
-    """A provider."""
+    """A voice provider."""
 
     provider: Annotated[VoiceProvider, Field(description="The provider.")]
 
@@ -83,36 +88,40 @@ OwnKey = Annotated[
 
 
 class VoiceProviderChange(ChangeBody):
-    """Changes; fields that are left out stay unchanged."""
+    """Changes to the workspace's settings of a provider. Omitted fields stay unchanged."""
 
-    uses_platform_key: bool = Field(True, description="false: calls use the workspace's own key.")
+    uses_platform_key: bool = Field(
+        True, description="Whether calls use the platform's key instead of the workspace's own."
+    )
     api_key: OwnKey | None = Field(
-        None, description="The workspace's own key, never shown again; null deletes it.", examples=["key-of-the-vendor"]
+        None,
+        description="The workspace's own key, which is never returned. Null deletes it.",
+        examples=["key-of-the-vendor"],
     )
     config: dict[str, Any] = Field(
         {},
         max_length=3,
-        description="Options by kind; each kind as a whole. `location` (google-speech) and `region` "
-        "(azure-speech): where it computes.",
+        description="Options by kind. A kind replaces all its stored options. `location` (google-speech) and `region` "
+        "(azure-speech) select where the vendor processes data.",
         examples=[{"stt": {"model": "telephony", "location": "eu"}}],
     )
     is_enabled: bool = Field(True, description="Whether this workspace's calls may use the provider.")
 
 
 class VoiceStrategyChange(ChangeBody):
-    """Changes; fields that are left out stay unchanged."""
+    """Changes to the workspace's routing. Omitted fields stay unchanged."""
 
-    strategy: Strategy | None = Field(None, description="null: the platform's.")
-    config: Annotated[StrategyConfig, Field(description="Replaces what the strategy takes into account.")] = (
-        StrategyConfig()
-    )
+    strategy: Strategy | None = Field(None, description="Null: the platform's strategy.")
+    config: Annotated[
+        StrategyConfig, Field(description="Settings of the strategy, which replace the stored settings.")
+    ] = StrategyConfig()
     fallback_enabled: bool = Field(
-        True, description="Whether a call goes on with another provider when the first one fails."
+        True, description="Whether a call continues with another provider if the first provider fails."
     )
 
 
 async def list_voice_providers(context: MemberContext) -> VoiceProviderList:
-    """All providers, by priority, and whether calls can use them."""
+    """List all voice providers by priority, with whether calls can use them."""
     found = await context.services[WorkspaceProviders].list_offers(context.db, context.workspace_id)
     return VoiceProviderList([to_provider(offer, fault) for offer, fault in found], has_more=False)
 
@@ -122,8 +131,10 @@ async def change_voice_provider(
     provider: Annotated[Provider, Field(description="Name of the provider in the catalog.", examples=["groq"])],
     body: VoiceProviderChange,
 ) -> CheckedChange[VoiceProviderAnswer]:
-    """Changes the workspace's settings of a provider. Its own key, and settings under that, are tried at the vendor
-    before they are saved."""
+    """Change the workspace's settings of a provider.
+
+    The workspace's own key, and settings that are used with it, are tested at the vendor before they are saved.
+    """
     edit = _edit(body)
     service = context.services[WorkspaceProviders]
     check = await service.prepare(context.db, context.workspace_id, provider, edit)
@@ -132,12 +143,12 @@ async def change_voice_provider(
 
 
 async def get_strategy(context: MemberContext) -> WorkspaceRouting:
-    """How providers are chosen for agents that name none."""
+    """Return how providers are chosen for agents that name none."""
     return await context.services[WorkspaceProviders].get_routing(context.db, context.workspace_id)
 
 
 async def change_strategy(context: MemberContext, body: VoiceStrategyChange) -> WorkspaceRouting:
-    """Changes how providers are chosen; new calls follow it."""
+    """Change how providers are chosen. New calls follow the change."""
     changes = {name: getattr(body, name) for name in body.model_fields_set}
     return await context.services[WorkspaceProviders].set_routing(
         context.db, context.workspace_id, context.actor, changes, context.now
@@ -166,7 +177,7 @@ def _edit(body: VoiceProviderChange) -> SettingsEdit:
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", f"{VOICE}/providers", list_voice_providers, member("viewer", "voice:read")),
-    # Limited, because each request may resolve and ask a host that a customer chose, and tells whether a key is valid.
+    # Rate limited, because a request may connect to a host that a customer chose, and reveals whether a key is valid.
     Route(
         "PUT",
         f"{VOICE}/providers/{{provider}}",

@@ -1,4 +1,4 @@
-"""A workspace's own voice providers: its keys beside the platform's, its settings, and its strategy."""
+"""A workspace's own voice providers: its keys, its settings and its strategy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -31,17 +31,17 @@ from shared.errors import Conflict, Invalid, NotFound
 from shared.secrets import Sealer
 from vendors.registry import VENDORS
 
-# The feature of a tier that allows keys of one's own.
+# The tier feature that allows a workspace's own keys.
 OWN_KEYS: Final = "own_provider_keys"
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsEdit:
-    """Changes of a workspace's settings of a provider; None leaves a field as it is.
+    """Changes to a workspace's settings of a provider. A field that is None stays unchanged.
 
     Attributes:
-        config: Options by kind; a kind replaces all its stored options.
-        removes_key: The stored key is deleted.
+        config: Options by kind. A kind replaces all its stored options.
+        removes_key: Whether to delete the stored key.
     """
 
     uses_platform_key: bool | None = None
@@ -53,21 +53,21 @@ class SettingsEdit:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceRouting:
-    """How providers are chosen."""
+    """How a workspace's providers are chosen."""
 
     strategy: Annotated[Strategy, Field(description="How providers are ordered.")]
-    config: Annotated[StrategyConfig, Field(description="What the strategy takes into account.")]
+    config: Annotated[StrategyConfig, Field(description="Settings of the strategy.")]
     fallback_enabled: Annotated[
-        bool, Field(description="Whether a call goes on with another provider when the first one fails.")
+        bool, Field(description="Whether a call continues with another provider if the first provider fails.")
     ]
-    is_own: Annotated[bool, Field(description="False: it is the platform's strategy.")]
+    is_own: Annotated[bool, Field(description="Whether the strategy is the workspace's own. False: the platform's.")]
 
 
 class WorkspaceProviders:
-    """A workspace's settings of providers, and its strategy.
+    """Manages a workspace's provider settings and its strategy.
 
     Args:
-        standins: Providers that are made for tests are listed.
+        standins: Whether providers that exist only for tests are listed.
     """
 
     def __init__(self, workspaces: Workspaces, sealer: Sealer, checker: KeyChecker, *, standins: bool) -> None:
@@ -77,12 +77,15 @@ class WorkspaceProviders:
         self._standins = standins
 
     async def list_offers(self, db: Connection, workspace_id: UUID) -> list[tuple[ProviderOffer, str]]:
-        """Each provider that media can make, by priority, and the reason why it cannot serve now; empty if it can."""
+        """Return each provider that media supports by priority, with the reason why it cannot serve now.
+
+        The reason is empty if the provider can serve.
+        """
         offers = await self._offers(db, workspace_id)
         return [(offer, find_faults(offers, offer)) for offer in offers.list_all() if self._is_listed(offer)]
 
     async def get_offer(self, db: Connection, workspace_id: UUID, provider: str) -> tuple[ProviderOffer, str]:
-        """One provider, as `list_offers` returns it. Raises NotFound."""
+        """Return a provider as `list_offers` does. Raises NotFound."""
         offers = await self._offers(db, workspace_id)
         offer = offers.get(provider)
         if offer is None or not self._is_listed(offer):
@@ -90,7 +93,7 @@ class WorkspaceProviders:
         return offer, find_faults(offers, offer)
 
     async def prepare(self, db: Connection, workspace_id: UUID, provider: str, edit: SettingsEdit) -> KeyCheck | None:
-        """Returns the check that must pass before the change is saved; None if a vendor could refuse nothing.
+        """Return the check that must pass before the change is saved. Return None if no vendor could refuse the change.
 
         Raises NotFound, Invalid, Conflict (codes own_keys_not_in_tier, workspace_suspended).
         """
@@ -107,14 +110,17 @@ class WorkspaceProviders:
         now: datetime,
         checked: KeyCheck | None,
     ) -> None:
-        """Raises as `prepare`, and Conflict (code changed_meanwhile) when something else would be saved than was tried.
+        """Save the change.
+
+        Raises the errors of `prepare`, and Conflict (code changed_meanwhile) if the change differs from what was
+        checked.
 
         Args:
-            checked: What `prepare` returned and the vendor accepted.
+            checked: The check that `prepare` returned and the vendor accepted.
         """
         offer, after = await self._changed(db, workspace_id, provider, edit)
         if self._check_of(offer, after, edit) != checked:
-            message = "The provider was changed meanwhile: send the request again."
+            message = "The provider was changed by another request. Send the request again."
             raise Conflict(message, code="changed_meanwhile")
         await queries.upsert_settings(db, workspace_id, provider, after, now)
         values = {"uses_platform_key": after.uses_platform_key, "is_enabled": after.is_enabled, "config": after.config}
@@ -123,7 +129,7 @@ class WorkspaceProviders:
         await record_change(db, actor, change)
 
     async def get_routing(self, db: Connection, workspace_id: UUID) -> WorkspaceRouting:
-        """Returns the workspace's strategy, else the platform's."""
+        """Return the workspace's strategy, or else the platform's."""
         stored = await routing_queries.select_strategy(db, workspace_id) or StoredStrategy(None, {})
         platform = await routing_queries.select_routing(db)
         strategy = stored.strategy or (platform.default_strategy if platform else None)
@@ -133,10 +139,12 @@ class WorkspaceProviders:
     async def set_routing(
         self, db: Connection, workspace_id: UUID, actor: Actor, changes: Mapping[str, Any], now: datetime
     ) -> WorkspaceRouting:
-        """Raises Invalid (code provider_unknown), Conflict (codes no_provider_left, workspace_suspended).
+        """Change the workspace's routing.
+
+        Raises Invalid (code provider_unknown), Conflict (codes no_provider_left, workspace_suspended).
 
         Args:
-            changes: Any of strategy (None: the platform's), config (a StrategyConfig, which replaces the one before),
+            changes: Any of strategy (None: the platform's), config (a StrategyConfig that replaces the stored config),
                 fallback_enabled.
         """
         await self._workspaces.require_not_suspended(db, workspace_id)
@@ -170,7 +178,7 @@ class WorkspaceProviders:
     async def _changed(
         self, db: Connection, workspace_id: UUID, provider: str, edit: SettingsEdit
     ) -> tuple[ProviderOffer, ProviderSettings]:
-        """Returns the provider as it would be, and the settings to store. Raises as `prepare`."""
+        """Return the changed provider and the settings to store. Raises the errors of `prepare`."""
         await self._workspaces.require_not_suspended(db, workspace_id)
         offer, _ = await self.get_offer(db, workspace_id, provider)
         before = await queries.lock_settings(db, workspace_id, provider)
@@ -182,7 +190,7 @@ class WorkspaceProviders:
         if uses_own and not facts.takes_key:
             raise Invalid(f"{provider} takes no key.", code="key_invalid", param="uses_platform_key")
         if uses_own and after.sealed is None:
-            raise Invalid("A key of your own is needed.", code="key_missing", param="api_key")
+            raise Invalid("Your own key is required.", code="key_missing", param="api_key")
         config = after.config or {}
         require_options(
             config,
@@ -192,14 +200,14 @@ class WorkspaceProviders:
         known = dict(addresses(before.config or {}))
         for param, url in addresses(edit.config or {}):
             if not uses_own:
-                message = "An address needs a key of your own: the platform's is sent nowhere else."
+                message = "An address requires your own key, because the platform's key is not sent to it."
                 raise Invalid(message, code="address_needs_own_key", param=param)
             if not edit.key and known.get(param) != url:
-                # Otherwise anyone who may change the address could read a key that is never shown.
-                message = "A new address needs the key again: the stored one is sent nowhere else."
+                # Otherwise anyone who may change the address could have the stored key sent to their own server.
+                message = "A new address needs the key again. The stored key is sent only to the old address."
                 raise Invalid(message, code="key_missing", param="api_key")
             require_address(url, param, self.checker.guard)
-        # Stored options are not checked: media leaves out options that the vendor no longer takes.
+        # Stored options are not checked, because media ignores options that the vendor no longer accepts.
         require_values(edit.config or {}, offer.vendor)
         changed = replace(
             offer,
@@ -220,8 +228,11 @@ class WorkspaceProviders:
         return ProviderSettings(is_enabled, uses, sealed, config)
 
     def _check_of(self, offer: ProviderOffer, after: ProviderSettings, edit: SettingsEdit) -> KeyCheck | None:
-        """Returns the check of the workspace's own key, because trying settings under the platform's key would cost the
-        platform. Of a server of the workspace's own, only its roles are tried."""
+        """Return the check of the workspace's own key, or None.
+
+        Settings under the platform's key are not tested, because tests would cost the platform. For a workspace's own
+        server, only the given roles are tested.
+        """
         is_tried = edit.key or edit.config or edit.uses_platform_key is False
         if after.uses_platform_key or after.sealed is None or not is_tried:
             return None
@@ -239,7 +250,7 @@ class WorkspaceProviders:
 
 
 def find_faults(offers: ProviderOffers, offer: ProviderOffer) -> str:
-    """Returns why a provider cannot serve as any of its kinds now; empty if it can as one."""
+    """Return why a provider cannot serve as any of its kinds now. Empty if it can serve as at least one."""
     faults = [offers.find_fault(offer.provider, kind) for kind in KINDS if kind in offer.kinds]
     return "" if not all(faults) else faults[0]
 
@@ -252,7 +263,7 @@ def _require_known(offers: ProviderOffers, strategy: StoredStrategy) -> None:
 
 
 def _require_served(offers: ProviderOffers) -> None:
-    """Raises Conflict (code no_provider_left) unless a provider of each kind can serve."""
+    """Raise Conflict (code no_provider_left) unless a provider of each kind can serve."""
     empty = [kind for kind in KINDS if not offers.defaults(kind)]
     if empty:
         message = f"No {empty[0]} provider that can serve meets these data rules."
