@@ -1,1 +1,1 @@
-"""Documents that agents search in calls: upload, parsing in a child process, chunks, search."""
+"""Documents that agents search in calls: upload, parsing in a child process, indexing and search."""

@@ -1,9 +1,10 @@
-"""Takes from this process what reading a document does not need: network, files, other processes, capabilities.
+"""Revokes this process's access to the network, files, other processes and capabilities before it reads a document.
 
-Linux lets any process give these up, without root and in containers, too: Landlock
-(https://docs.kernel.org/userspace-api/landlock.html) for files, a seccomp filter
-(https://docs.kernel.org/userspace-api/seccomp_filter.html) for calls of the kernel. Python has neither, so they are
-called through ctypes. A kernel without one of them leaves it out: what holds is returned."""
+Linux lets any process revoke its own access, without root and also in containers. Landlock
+(https://docs.kernel.org/userspace-api/landlock.html) covers files, and a seccomp filter
+(https://docs.kernel.org/userspace-api/seccomp_filter.html) covers system calls. Python supports neither, so they are
+called through ctypes. If the kernel lacks one of them, it is skipped, and the return value shows what is in force.
+"""
 
 import ctypes
 import os
@@ -16,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-# Files that are open at once: the standard ones, and one that is imported.
+# Limit of open files: the standard streams, and a module that is being imported.
 MOST_FILES: Final = 32
 LANDLOCK: Final = "landlock"
 SECCOMP: Final = "seccomp"
@@ -25,19 +26,19 @@ ALL: Final = (LANDLOCK, SECCOMP)
 _PR_SET_SECCOMP: Final = 22
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _SECCOMP_MODE_FILTER: Final = 2
-# The same numbers on all architectures (include/uapi/asm-generic/unistd.h).
+# These numbers are the same on all architectures (include/uapi/asm-generic/unistd.h).
 _LANDLOCK_CREATE_RULESET: Final = 444
 _LANDLOCK_ADD_RULE: Final = 445
 _LANDLOCK_RESTRICT_SELF: Final = 446
 _RULE_PATH_BENEATH: Final = 1
 _READ_FILE: Final = 1 << 2
 _READ_DIR: Final = 1 << 3
-# Rights over files by the version of Landlock: the first has 13 (include/uapi/linux/landlock.h).
+# Number of file rights by Landlock version; version 1 has 13 (include/uapi/linux/landlock.h).
 _FILE_RIGHTS: Final = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 _TCP_RIGHTS: Final = 0b11
 _SCOPES: Final = 0b11
-# Numbers on x86-64 and on arm64 (arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h). No number:
-# the architecture does not have it.
+# System call numbers on x86-64 and arm64 (arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h).
+# None: the architecture lacks the call.
 _REFUSED: Final[Mapping[str, tuple[int | None, int | None]]] = {
     **{"socket": (41, 198), "socketpair": (53, 199), "connect": (42, 203), "bind": (49, 200), "listen": (50, 201)},
     **{"accept": (43, 202), "accept4": (288, 242), "sendto": (44, 206), "sendmsg": (46, 211), "sendmmsg": (307, 269)},
@@ -46,7 +47,7 @@ _REFUSED: Final[Mapping[str, tuple[int | None, int | None]]] = {
     **{"ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "prlimit64": (302, 261)},
     **{"pidfd_open": (434, 434), "pidfd_getfd": (438, 438), "pidfd_send_signal": (424, 424)},
     **{"mount": (165, 40), "unshare": (272, 97), "setns": (308, 268), "bpf": (321, 280), "io_uring_setup": (425, 425)},
-    # Landlock does not cover who may use a file and when it was changed, nor, before version 3, its length.
+    # Landlock does not cover permissions, owners and timestamps of files and, before version 3, their length.
     **{"chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452), "chown": (92, None)},
     **{"lchown": (94, None), "fchown": (93, 55), "fchownat": (260, 54), "truncate": (76, 45), "ftruncate": (77, 46)},
     **{"utime": (132, None), "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88)},
@@ -55,11 +56,11 @@ _REFUSED: Final[Mapping[str, tuple[int | None, int | None]]] = {
     **{"file_setattr": (469, 469)},
     **{"keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218), "perf_event_open": (298, 241)},
 }
-# Machines with the place of their numbers above, and how the kernel names them (include/uapi/linux/audit.h).
+# Machines with their index into the pairs above and the kernel's constant (include/uapi/linux/audit.h).
 _MACHINES: Final = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-# Numbers from here on are those of x32, a second way to the same calls on x86-64.
+# Numbers from here on belong to x32, an alternative ABI for the same system calls on x86-64.
 _X32: Final = 0x4000_0000
-# Instructions of a filter (include/uapi/linux/filter.h), and what it answers.
+# Instructions of a BPF filter (include/uapi/linux/filter.h), and its return values.
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _ALLOW, _KILL, _NOT_PERMITTED = 0x7FFF_0000, 0x8000_0000, 0x0005_0001
 _NUMBER_AT, _MACHINE_AT = 0, 4
@@ -69,10 +70,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def confine(readable: Iterable[Path]) -> list[str]:
-    """Confines this process for good. Returns what holds, of ALL. Anything refused is a PermissionError.
+    """Confine this process permanently. Return the parts of ALL that are in force. Forbidden calls raise
+    PermissionError.
 
     Args:
-        readable: Folders from which it may still import modules.
+        readable: Folders from which the process may still import modules.
     """
     resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_FILES, MOST_FILES))
     if sys.platform != "linux":
@@ -85,14 +87,16 @@ def confine(readable: Iterable[Path]) -> list[str]:
 
 
 def python_folders() -> list[Path]:
-    """Returns where Python and its libraries are."""
+    """Return the folders of Python and its libraries."""
     folders = {*sys.path, sys.prefix, sys.base_prefix, "/lib", "/lib64", "/usr/lib", "/usr/local/lib"}
-    # Path.exists raises PermissionError for what lies in a folder that is not ours.
+    # Path.exists raises PermissionError inside folders that we may not read.
     return [Path(folder) for folder in sorted(folders) if folder and os.path.exists(folder)]
 
 
 def drop_capabilities() -> None:
-    """Leaves root with the rights of its files' owner only; nothing for others (capset(2))."""
+    """Drop all capabilities (capset(2)). Root keeps only the rights of a file owner, and other users have none to
+    lose.
+    """
     header, none = struct.pack("Ii", _CAPABILITY_VERSION, 0), bytes(24)
     _libc.capset(header, none)
 
@@ -109,7 +113,7 @@ def _restrict_files(readable: Iterable[Path]) -> bool:
         return False
     try:
         for folder in readable:
-            with suppress(OSError):  # what cannot be opened needs no right
+            with suppress(OSError):  # a file that cannot be opened needs no rule
                 _allow_reading(rules, folder)
         return bool(_libc.syscall(_LANDLOCK_RESTRICT_SELF, rules, 0) == 0)
     finally:
@@ -136,14 +140,15 @@ def _restrict_calls() -> bool:
 
 
 def _make_filter(place: int, machine: int) -> bytes:
-    """Returns a program for the kernel: refuses the calls above, and kills a process that calls as another machine
-    would."""
+    """Return a BPF program that refuses the system calls above. It kills a process that uses another architecture's
+    ABI.
+    """
     numbers = [number for both in _REFUSED.values() if (number := both[place]) is not None]
     steps = [
         (_LOAD, 0, 0, _MACHINE_AT), (_EQUAL, 1, 0, machine), (_RETURN, 0, 0, _KILL),
         (_LOAD, 0, 0, _NUMBER_AT), (_AT_LEAST, len(numbers) + 1, 0, _X32),
     ]  # fmt: skip
-    # A step's jumps count from the next one: those of equal numbers lead behind the `allow` at the end.
+    # Jump offsets count from the next instruction. On a match, the filter jumps behind the `allow` at the end.
     steps += [(_EQUAL, len(numbers) - at, 0, number) for at, number in enumerate(numbers)]
     steps += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _NOT_PERMITTED)]
     return b"".join(struct.pack("HBBI", *step) for step in steps)

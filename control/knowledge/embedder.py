@@ -1,9 +1,10 @@
-"""Makes vectors of texts by OpenAI's embeddings API, which many other servers speak, too.
+"""Creates embedding vectors through OpenAI's embeddings API, which many other servers support, too.
 
-A job of the ledger (`control/billing/ledger/tasks.py`) records what the
-embedder used, because the ledger lies above this noun and needs the platform's scope.
+A job of the ledger (`control/billing/ledger/tasks.py`) records the usage, because the ledger is a higher layer and
+requires platform scope.
 
-Source: OpenAI's API reference, "Create embeddings" (`input` up to 2,048 texts, `dimensions`, `usage.prompt_tokens`)."""
+Source: OpenAI's API reference, "Create embeddings" (`input` up to 2,048 texts, `dimensions`, `usage.prompt_tokens`).
+"""
 
 import asyncio
 import math
@@ -23,22 +24,22 @@ from control.platform.guarded_http import GuardedTransport
 from shared.egress import EgressGuard
 from shared.ids import new_id
 
-# Values of a vector that are stored; shorter ones end in zeros.
+# Length of stored vectors. Shorter vectors are padded with zeros.
 MOST_DIMENSIONS: Final = 1_024
-# Texts of one request: 64 vectors of 1,024 values take up to 1.6 MB as JSON.
+# Texts per request: 64 vectors of 1,024 values take up to 1.6 MB as JSON.
 BATCH: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class EmbedderPolicy:
-    """Which embedder is asked.
+    """The embedder's address, model and limits.
 
     Attributes:
-        base_url: Up to and including the version ("https://api.openai.com/v1").
-        dimensions: What is asked for; 0: the model's own.
-        timeout_s: Of a request for documents.
-        question_s: For a question, after which the answer is full text's alone.
-        least_similarity: Cosine below which a passage is no answer.
+        base_url: Address up to and including the version ("https://api.openai.com/v1").
+        dimensions: Requested vector length. 0 uses the model's default.
+        timeout_s: Timeout of a request for documents.
+        question_s: Timeout for a question. After it, only full-text search answers.
+        least_similarity: Minimum cosine similarity of a passage.
     """
 
     base_url: str
@@ -51,7 +52,7 @@ class EmbedderPolicy:
 
     @property
     def space(self) -> str:
-        """The name of the space of its vectors: those of another model or length cannot be compared with them."""
+        """Name of the vector space. Vectors of another model or length are not comparable."""
         return f"{self.model}/{self.dimensions}" if self.dimensions else self.model
 
 
@@ -70,10 +71,10 @@ class Embeddings:
 
 
 class EmbedderUnavailable(Exception):
-    """There are no vectors now. The message says why, without addresses and keys.
+    """No vectors are available now. The message contains no addresses and no keys.
 
     Args:
-        may_pass: Within seconds.
+        may_pass: Whether the failure may end within seconds.
     """
 
     def __init__(self, reason: str, *, may_pass: bool = True) -> None:
@@ -82,18 +83,19 @@ class EmbedderUnavailable(Exception):
 
 
 class TextsRefused(Exception):
-    """The embedder does not take these texts, however often they are sent."""
+    """The embedder rejects these texts permanently."""
 
 
 RECORD_EMBEDDING: Final = "billing.record_embedding"
 
 
 class EmbeddingUse(Struct, frozen=True):
-    """Tokens of one request.
+    """Tokens used by a request. Payload of the job that records them.
 
     Attributes:
-        call_id, agent_id: Of a question in a call.
-        id: Of its row in the ledger, because the job may run twice. Payload of the job.
+        call_id: The call of a question. None for documents.
+        agent_id: The agent of a question. None for documents.
+        id: Id of the ledger row, which prevents duplicates if the job runs twice.
     """
 
     workspace_id: UUID
@@ -107,25 +109,25 @@ class EmbeddingUse(Struct, frozen=True):
 
 
 async def enqueue_use(db: Connection, use: EmbeddingUse) -> None:
-    """Has the worker record what a request used."""
+    """Enqueue the job that records the usage of a request."""
     if use.tokens:
         await enqueue(db, RECORD_EMBEDDING, msgspec.json.encode(use))
 
 
-# Bytes of an answer; an answer to a batch has up to 1.6 MB.
+# Maximum number of bytes of an answer. The answer to a batch has up to 1.6 MB.
 MOST_ANSWER_BYTES: Final = 8_000_000
-# Seconds before each further attempt for documents. A question is asked once.
+# Seconds before each retry for documents. Requests for questions are not retried.
 RETRY_AFTER_S: Final = (0.5, 2.0)
-# How long an answer that is too late for its question is awaited, and how many such answers at once.
+# How long to wait for an answer that came too late for its question, and how many late requests may run at once.
 LATE_S: Final = 5.0
 MOST_LATE: Final = 8
-# How long an unused connection is kept: a new connection takes three round trips, most of a question's time.
+# How long an unused connection is kept. Opening one takes three round trips, most of a question's time.
 IDLE_S: Final = 300.0
-# Tokens that mark the beginning and the end of a text.
+# Number of tokens that mark the start and end of a text.
 _MARKS: Final = 8
-# Statuses that blame the request's texts, and not the account, the address or the model.
+# Statuses that reject the texts, as opposed to the account, the address or the model.
 _ABOUT_TEXTS: Final = frozenset({400, 413, 422})
-# Timeouts and limits of the rate; a revoked key, a wrong address or model stays what it is for seconds.
+# Timeouts and rate limits. A revoked key or a wrong address does not recover within seconds.
 _MAY_PASS: Final = frozenset({408, 409, 425, 429})
 
 
@@ -144,11 +146,11 @@ class _Answer(Struct):
 
 
 class Embedder:
-    """Makes vectors by one model. It has one client for all requests, because a question has no time for a new
+    """Creates vectors with a single model. All requests share an HTTP client, because a question has no time to open a
     connection.
 
     Args:
-        guard: Passes or refuses the address of the server.
+        guard: Checks the server's address.
     """
 
     def __init__(self, policy: EmbedderPolicy, guard: EgressGuard) -> None:
@@ -157,8 +159,10 @@ class Embedder:
         self._late: set[asyncio.Task[Embeddings]] = set()
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
-        """Vectors of up to BATCH texts of documents. A failure that may pass is tried again twice. Raises
-        EmbedderUnavailable, TextsRefused."""
+        """Return vectors for up to BATCH document texts. Retries twice after a temporary failure.
+
+        Raises EmbedderUnavailable, TextsRefused.
+        """
         for wait_s in RETRY_AFTER_S:
             try:
                 return await self._ask(texts, self.policy.timeout_s)
@@ -169,11 +173,11 @@ class Embedder:
         return await self._ask(texts, self.policy.timeout_s)
 
     async def embed_question(self, question: str) -> Embeddings:
-        """Returns a question's vector, within its time. Raises EmbedderUnavailable, TextsRefused.
+        """Return a question's vector within its time limit. Raises EmbedderUnavailable, TextsRefused.
 
-        A request whose answer is late continues without the question: canceling it would close its connection. If
-        opening a connection takes longer than a question may, no question would ever be answered. While several
-        requests are late, no further request is sent.
+        A late request continues in the background, because canceling it would close its connection. If opening a
+        connection took longer than a question may, no question would ever be answered. While too many requests are
+        late, no further request is sent.
         """
         if len(self._late) >= MOST_LATE:
             raise EmbedderUnavailable(f"it is late with {MOST_LATE} answers")
@@ -191,10 +195,10 @@ class Embedder:
     def _drop_late(self, asked: "asyncio.Task[Embeddings]") -> None:
         self._late.discard(asked)
         if not asked.cancelled():
-            asked.exception()  # no one awaits it
+            asked.exception()  # retrieve the exception, because no one awaits the task
 
     async def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         if self._late:
             late = set(self._late)
             for asked in late:
@@ -219,7 +223,7 @@ class Embedder:
         return _read_answer(body, texts, self.policy.dimensions)
 
     async def _post(self, texts: Sequence[str]) -> tuple[int, bytes]:
-        """Status and body. Raises EmbedderUnavailable for an answer that is too long."""
+        """Send a request. Return status and body. Raises EmbedderUnavailable if the answer is too long."""
         body: dict[str, object] = {"model": self.policy.model, "input": list(texts), "encoding_format": "float"}
         if self.policy.dimensions:
             body["dimensions"] = self.policy.dimensions
@@ -243,10 +247,10 @@ class Embedder:
 
 
 def _read_answer(body: bytes, texts: Sequence[str], dimensions: int) -> Embeddings:
-    """Raises EmbedderUnavailable.
+    """Return the vectors of an answer. Raises EmbedderUnavailable.
 
     Args:
-        dimensions: What was asked for; 0: nothing.
+        dimensions: The requested length. 0 if none was requested.
     """
     try:
         answer = msgspec.json.decode(body, type=_Answer)
@@ -257,7 +261,7 @@ def _read_answer(body: bytes, texts: Sequence[str], dimensions: int) -> Embeddin
         raise EmbedderUnavailable("its answer has other texts than the request")
     _check_lengths({len(item.embedding) for item in items}, dimensions)
     vectors = [_pad(item.embedding) for item in items]
-    # No tokenizer makes more tokens than a text has bytes, but for the few that mark its beginning and end.
+    # No tokenizer creates more tokens than a text has bytes, apart from the start and end marks.
     most = sum(len(text.encode("utf-8", "replace")) + _MARKS for text in texts)
     if answer.usage is not None and 0 <= answer.usage.prompt_tokens <= most:
         return Embeddings(vectors, answer.usage.prompt_tokens)
@@ -265,7 +269,7 @@ def _read_answer(body: bytes, texts: Sequence[str], dimensions: int) -> Embeddin
 
 
 def _check_lengths(lengths: Collection[int], dimensions: int) -> None:
-    """Raises EmbedderUnavailable for vectors that cannot be compared with each other, or with those of before."""
+    """Raise EmbedderUnavailable if the vectors differ in length or do not have the requested length."""
     if len(lengths) != 1:
         raise EmbedderUnavailable("its vectors have different numbers of values")
     if dimensions and dimensions not in lengths:
@@ -276,7 +280,7 @@ def _check_lengths(lengths: Collection[int], dimensions: int) -> None:
 
 
 def _pad(vector: list[float]) -> list[float]:
-    """Raises EmbedderUnavailable for a vector that cannot be compared."""
+    """Return the vector padded to MOST_DIMENSIONS. Raises EmbedderUnavailable for a vector that cannot be compared."""
     if len(vector) > MOST_DIMENSIONS:
         raise EmbedderUnavailable(f"its vectors have {len(vector)} values, and {MOST_DIMENSIONS} are stored at most")
     length = math.hypot(*vector)

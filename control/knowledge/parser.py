@@ -1,4 +1,4 @@
-"""Has a child process read a document, and ends it when it takes too long or writes too much."""
+"""Reads documents in a child process, which is ended if it takes too long or writes too much."""
 
 import asyncio
 import os
@@ -16,24 +16,24 @@ import control
 from control.knowledge.confinement import ALL
 from control.knowledge.rules import FAILURES, DocumentFormat, DocumentSection, KnowledgeLimits
 
-# Six times the child's CPU time (parser_process.CPU_S), which ends it first unless the machine is very busy: then a
-# sound document must not be refused.
+# Six times the child's CPU time limit (parser_process.CPU_S). The CPU limit ends the child first unless the machine is
+# very busy, when a valid document must not be refused.
 WALL_S: Final = 120.0
 _ROOT: Final = Path(control.__file__).parent.parent
-# Bytes of the answer for each character of a document: JSON names, headings, pages, and escapes of up to six
+# Bytes of the child's output per character of a document: JSON names, headings, pages, and escapes of up to six
 # characters.
 _BYTES_PER_CHARACTER: Final = 8
 _PIECE: Final = 65_536
-# Python's exit status after an exception.
+# Exit status of Python after an exception.
 _PYTHON_ERROR: Final = 1
 log = structlog.get_logger()
 
 
 class DocumentRefused(Exception):
-    """A document cannot be read, however often it is tried.
+    """A document cannot be read, and a retry would fail as well.
 
     Args:
-        code: Of FAILURES.
+        code: A key of FAILURES.
     """
 
     def __init__(self, code: str) -> None:
@@ -43,10 +43,10 @@ class DocumentRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """The text of a document by sections, each with text.
+    """The text of a document in non-empty sections.
 
     Attributes:
-        pages: Of a PDF.
+        pages: Number of pages of a PDF. None for other formats.
     """
 
     sections: list[DocumentSection]
@@ -64,8 +64,8 @@ class DocumentParser:
     """Parses documents in a child process.
 
     Args:
-        wall_s: Seconds that a document may take.
-        command: The child's command, for tests.
+        wall_s: Time limit per document in seconds.
+        command: Command of the child process, for tests.
     """
 
     def __init__(
@@ -78,12 +78,12 @@ class DocumentParser:
         self._is_reported = False
 
     async def parse(self, data: bytes, kind: DocumentFormat, limits: KnowledgeLimits) -> ParsedDocument:
-        """Raises DocumentRefused."""
+        """Parse a document. Raises DocumentRefused."""
         arguments = (kind, str(limits.pages), str(limits.characters))
         output, status = await self._run(data, arguments, limits.characters)
         try:
             answer = msgspec.json.decode(output, type=_ParserAnswer)
-        except msgspec.DecodeError:  # it was ended by its limits, or by an error of the libraries
+        except msgspec.DecodeError:  # the child was ended by its limits or by an error of the libraries
             raise DocumentRefused("unreadable" if status == _PYTHON_ERROR else "too_costly") from None
         self._report(answer.confined)
         if answer.failure:
@@ -91,15 +91,17 @@ class DocumentParser:
         return ParsedDocument(answer.sections, answer.pages)
 
     def _report(self, confined: Sequence[str]) -> None:
-        """Once, what of its confinement the kernel does not hold. A document that has taken the child over may say
-        anything here; it learns nothing by that."""
+        """Log once which confinements the kernel does not support.
+
+        The report is not trusted: a document that took over the child may report anything, but gains nothing from it.
+        """
         missing = [name for name in ALL if name not in confined]
         if missing and not self._is_reported:
             log.warning("document_parser.unconfined", missing=missing)
             self._is_reported = True
 
     async def _run(self, data: bytes, arguments: tuple[str, ...], characters: int) -> tuple[bytes, int]:
-        """Returns what the child wrote, and its exit status."""
+        """Run the child. Return its output and its exit status."""
         process = await asyncio.create_subprocess_exec(
             *self._command, *arguments, stdin=PIPE, stdout=PIPE, stderr=asyncio.subprocess.DEVNULL,
             cwd=_ROOT, env=_environment(), start_new_session=True,
@@ -109,7 +111,8 @@ class DocumentParser:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(_write(process, data))
                     reading = group.create_task(_read(process, characters * _BYTES_PER_CHARACTER + _PIECE))
-                # Not killed at the end of its output: what kills a process that has just ended loses its status.
+                # Wait instead of killing the child at the end of its output, because killing an ended process loses its
+                # status.
                 return reading.result(), await process.wait()
         except TimeoutError:
             raise DocumentRefused("too_costly") from None
@@ -120,7 +123,7 @@ class DocumentParser:
 
 
 def _environment() -> dict[str, str]:
-    """Nothing of ours: no keys, no addresses."""
+    """Return the child's environment, which contains none of our keys or addresses."""
     return {"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
 
 
@@ -135,7 +138,7 @@ async def _write(process: Process, data: bytes) -> None:
 
 
 async def _read(process: Process, most: int) -> bytes:
-    """Returns up to `most` bytes; what is longer is cut off, and so is no JSON."""
+    """Return up to `most` bytes. Longer output is truncated and is then not valid JSON."""
     assert process.stdout is not None
     output = bytearray()
     while len(output) < most and (piece := await process.stdout.read(_PIECE)):

@@ -1,9 +1,10 @@
-"""The child process that reads one document: bounded in memory, time and output, without secrets, network and files.
+"""The child process that reads a document: bounded in memory, time and output, without secrets, network and files.
 
 python -m control.knowledge.parser_process FORMAT MOST_PAGES MOST_CHARACTERS < file
 
-It writes one JSON object: `{"pages", "sections": [{"text", "heading", "page"}]}`, or `{"failure": code}`; besides
-`"confined"`, what of `confinement.ALL` the kernel holds."""
+It writes one JSON object: `{"pages", "sections": [{"text", "heading", "page"}]}` or `{"failure": code}`. Both also have
+`"confined"`, the parts of `confinement.ALL` that are in force.
+"""
 
 import re
 import resource
@@ -26,11 +27,11 @@ _SPLITTERS: Final = {"text": split_text, "markdown": split_markdown, "html": spl
 
 
 class _TooLong(Exception):
-    """More text than a document may have."""
+    """The document has too much text."""
 
 
 def main(arguments: list[str]) -> None:
-    """Limits this process, reads the file from stdin, writes the result to stdout."""
+    """Limit this process, read the file from stdin, and write the result to stdout."""
     limit_process()
     confined = confine(_readable())
     kind, pages, characters = arguments[0], int(arguments[1]), int(arguments[2])
@@ -43,7 +44,9 @@ def main(arguments: list[str]) -> None:
 
 
 def limit_process() -> None:
-    """Exceeded memory is a MemoryError, exceeded time the signal SIGXCPU; no file can be written."""
+    """Set the limits of this process. Excess memory raises MemoryError, excess time sends SIGXCPU, and no file can be
+    written.
+    """
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -51,15 +54,16 @@ def limit_process() -> None:
 
 
 def _readable() -> list[Path]:
-    """Folders that the process may read: of our own code only the modules, because settings and data may lie beside
-    them."""
+    """Return the folders that the process may read. Of our own code, only module folders are included, because settings
+    and data may be next to them.
+    """
     root = Path(__file__).parents[2]
     others = [folder for folder in python_folders() if folder.resolve() != root.resolve()]
     return [*others, root / "control", root / "shared"]
 
 
 def read_document(kind: str, data: bytes, *, most_pages: int, most_characters: int) -> dict[str, Any]:
-    """Returns the object that is written.
+    """Return the object to write.
 
     Args:
         kind: A DocumentFormat.
@@ -79,7 +83,7 @@ def _read_pdf(data: bytes, most_pages: int, most_characters: int) -> dict[str, A
     from control.knowledge.pdf import (
         PdfRefused,
         count_pages,
-        split_pdf,  # after the limits are set
+        split_pdf,  # imported after the limits are set
     )
 
     try:
@@ -93,7 +97,7 @@ def _read_pdf(data: bytes, most_pages: int, most_characters: int) -> dict[str, A
 
 
 def _bounded(sections: Iterable[DocumentSection], most_characters: int) -> list[DocumentSection]:
-    """Returns the sections that have text. Raises _TooLong."""
+    """Return the sections that have text. Raises _TooLong."""
     kept: list[DocumentSection] = []
     left = most_characters
     for section in sections:
@@ -107,8 +111,10 @@ def _bounded(sections: Iterable[DocumentSection], most_characters: int) -> list[
 
 
 def clean_text(text: str) -> str:
-    """Returns what PostgreSQL and JSON can hold: spaces for control characters but line breaks (PDFs have NUL in
-    their texts), and for halves of surrogate pairs."""
+    """Replace characters that PostgreSQL or JSON cannot store with spaces.
+
+    These are control characters except line breaks (PDF texts may contain NUL) and lone surrogates.
+    """
     return _UNSTORABLE.sub(" ", text)
 
 

@@ -1,4 +1,4 @@
-"""Sections of a PDF: the text of each page. The only file that knows pypdf. Runs in the child process only."""
+"""Reads the text of each page of a PDF. Only this module imports pypdf, and only the child process runs it."""
 
 import io
 import logging
@@ -14,7 +14,7 @@ class PdfRefused(Exception):
     """The PDF cannot be read.
 
     Args:
-        code: See control/knowledge/rules.py.
+        code: A key of FAILURES in control/knowledge/rules.py.
     """
 
     def __init__(self, code: str) -> None:
@@ -23,11 +23,11 @@ class PdfRefused(Exception):
 
 
 def count_pages(data: bytes) -> tuple[PdfReader, int]:
-    """Returns the opened file and how many pages it has. Raises PdfRefused."""
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it would repeat the file's own texts
+    """Open the PDF and count its pages. Raises PdfRefused."""
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # its logs would contain texts of the file
     try:
         reader = PdfReader(io.BytesIO(data))
-        # Many PDFs are encrypted with an empty password only to forbid changes.
+        # Many PDFs are encrypted with an empty password, only to forbid changes.
         if reader.is_encrypted and not reader.decrypt(""):
             raise PdfRefused("encrypted")
         return reader, len(reader.pages)
@@ -36,7 +36,7 @@ def count_pages(data: bytes) -> tuple[PdfReader, int]:
 
 
 def split_pdf(reader: PdfReader) -> Iterator[DocumentSection]:
-    """Yields the pages, numbered from 1. Raises PdfRefused."""
+    """Yield the pages as sections, numbered from 1. Raises PdfRefused."""
     try:
         for number, page in enumerate(reader.pages, 1):
             yield DocumentSection(page.extract_text(), page=number)

@@ -53,50 +53,53 @@ _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 
 async def lock_workspace(db: Connection, workspace_id: UUID) -> None:
-    """Serialises changes of a workspace's chunks and terms until the transaction ends: while a document is indexed, for
-    seconds."""
+    """Serialize changes of a workspace's chunks and terms until the transaction ends. Indexing holds the lock for
+    seconds.
+    """
     await db.execute(_LOCK, f"knowledge {workspace_id}")
 
 
 async def lock_documents(db: Connection, workspace_id: UUID) -> None:
-    """Serialises the adding of documents to a workspace until the transaction ends. It does not wait while another one
-    is indexed, because the request has a connection."""
+    """Serialize the addition of documents to a workspace until the transaction ends.
+
+    This lock is separate from `lock_workspace`, so that a request does not hold a connection while another document is
+    indexed.
+    """
     await db.execute(_LOCK, f"knowledge documents {workspace_id}")
 
 
 async def insert_document(db: Connection, document: KnowledgeDocument) -> None:
-    """Inserts a document."""
     await db.execute(_INSERT_DOCUMENT, *astuple(document))
 
 
 async def select_document(db: Connection, workspace_id: UUID, document_id: UUID) -> KnowledgeDocument | None:
-    """Returns a document of the workspace."""
+    """Return a document of the workspace, or None."""
     row = await db.fetchrow(f"{_SELECT_DOCUMENTS} AND id = $2", workspace_id, document_id)
     return None if row is None else KnowledgeDocument(**row)
 
 
 async def select_document_by_id(db: Connection, document_id: UUID, *, lock: bool = False) -> KnowledgeDocument | None:
-    """Returns a document of any workspace, in platform scope."""
+    """Return a document of any workspace, or None. Requires platform scope."""
     tail = "FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"SELECT {_COLUMNS} FROM knowledge_documents WHERE id = $1 {tail}", document_id)
     return None if row is None else KnowledgeDocument(**row)
 
 
 async def select_documents(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[KnowledgeDocument]:
-    """Newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of the workspace's documents, newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _DOCUMENT_ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
     rows = await db.fetch(f"{_SELECT_DOCUMENTS} {clause.tail}", *clause.values)
     return cut_page([KnowledgeDocument(**row) for row in rows], page)
 
 
 async def count_documents(db: Connection, workspace_id: UUID) -> int:
-    """Returns how many documents a workspace has."""
+    """Return the number of documents in a workspace."""
     count: int = await db.fetchval("SELECT count(*) FROM knowledge_documents WHERE workspace_id = $1", workspace_id)
     return count
 
 
 async def select_known(db: Connection, workspace_id: UUID, document_ids: Collection[UUID]) -> set[UUID]:
-    """Returns the ids among these that documents of the workspace have."""
+    """Return which of these ids are documents of the workspace."""
     rows = await db.fetch(
         "SELECT id FROM knowledge_documents WHERE workspace_id = $1 AND id = ANY($2::uuid[])",
         workspace_id,
@@ -108,17 +111,17 @@ async def select_known(db: Connection, workspace_id: UUID, document_ids: Collect
 async def select_newest_documents(
     db: Connection, workspace_id: UUID, among: Collection[UUID], chunks: int, most: int
 ) -> list[UUID]:
-    """Returns the newest documents that have so many chunks together, `most` at most.
+    """Return the newest documents that together have `chunks` chunks, at most `most`.
 
     Args:
-        among: Only of these; empty: of all.
+        among: Restricts the search to these documents. Empty: all documents.
     """
     rows = await db.fetch(_NEWEST_DOCUMENTS, workspace_id, list(among), most, chunks)
     return [row["id"] for row in rows]
 
 
 async def select_last_turn(db: Connection, workspace_id: UUID) -> int | None:
-    """Returns the last turn of the workspace's documents that wait to be indexed; None if no document waits."""
+    """Return the last turn of the workspace's documents that wait to be indexed, or None if no document waits."""
     last: int | None = await db.fetchval(
         "SELECT max(start_tag) FROM knowledge_documents WHERE workspace_id = $1 AND status = 'pending'", workspace_id
     )
@@ -128,13 +131,14 @@ async def select_last_turn(db: Connection, workspace_id: UUID) -> int | None:
 async def restart_document(
     db: Connection, workspace_id: UUID, document_id: UUID, now: datetime, turn: int
 ) -> KnowledgeDocument | None:
-    """Makes a document pending under its next revision; None without such a document."""
+    """Set a document to pending under its next revision. Return None if the document does not exist."""
     row = await db.fetchrow(_RESTART_DOCUMENT, workspace_id, document_id, now, turn)
     return None if row is None else KnowledgeDocument(**row)
 
 
 async def select_stuck_documents(db: Connection, requested_before: datetime, most: int) -> list[KnowledgeDocument]:
-    """Documents that have been pending since then, the longest first. In platform scope."""
+    """Return documents that have been pending since before `requested_before`, longest first. Requires platform
+    scope."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM knowledge_documents WHERE status = 'pending' AND requested_at < $1 "
         "ORDER BY requested_at LIMIT $2",
@@ -153,17 +157,17 @@ async def finish_document(
     chunk_count: int = 0,
     indexed_at: datetime | None = None,
 ) -> None:
-    """Stores how indexing ended.
+    """Store the outcome of indexing.
 
     Args:
-        failure: A code; None: it can be searched.
+        failure: A key of FAILURES. None if the document can be searched.
     """
     status = "ready" if failure is None else "failed"
     await db.execute(_FINISH_DOCUMENT, document_id, status, failure, pages, chunk_count, indexed_at)
 
 
 async def delete_document(db: Connection, document_id: UUID) -> None:
-    """Deletes a document with its chunks."""
+    """Delete a document with its chunks."""
     await db.execute("DELETE FROM knowledge_documents WHERE id = $1", document_id)
 
 
@@ -175,16 +179,19 @@ _CALL_DOCUMENTS: Final = """
 
 
 async def select_call_documents(db: Connection, workspace_id: UUID, call_id: UUID) -> list[UUID] | None:
-    """Ids of documents; empty: all of the workspace; None: the call's version is not known, so none."""
+    """Return the ids of the documents that a call may search. An empty list means all documents of the workspace.
+
+    Returns None if the call's agent version is unknown. Then the call may search no documents.
+    """
     row = await db.fetchrow(_CALL_DOCUMENTS, call_id, workspace_id)
     return None if row is None else [UUID(document_id) for document_id in row["ids"] or ()]
 
 
-# Chunks and terms, for full text
+# -- Chunks and terms for full-text search --
 
-# Chunks of one statement: 500 take 0.5 s, and a statement has 10 s.
+# Chunks per statement. Inserting 500 takes 0.5 s, and a statement may take 10 s.
 _BATCH: Final = 500
-# Headings weigh more than text (A and D of setweight). The two lexemes of the scope stand without positions.
+# Headings have more weight than text (A and D of setweight). The two scope lexemes have no positions.
 _INSERT_CHUNKS: Final = """
     INSERT INTO knowledge_chunks (document_id, number, workspace_id, page, heading, text, search)
     SELECT $1, c.number, $2, c.page, c.heading, c.text,
@@ -208,7 +215,8 @@ _TAKE_TERMS: Final = f"""
 _COUNT_CHUNKS: Final = (
     "SELECT coalesce(sum(chunk_count), 0)::integer FROM knowledge_documents WHERE workspace_id = $1 AND id <> $2"
 )
-# Each word of a question as each configuration stems it, with the number of chunks that have it; no term: a stop word.
+# Each word of a question as stemmed by each configuration, with the number of chunks that contain it. A stop word has
+# no term.
 _SEARCHED: Final = """
     SELECT w.word, l.term, coalesce(t.chunks, 0) AS chunks
     FROM unnest($3::text[]) WITH ORDINALITY AS w (word, place) CROSS JOIN unnest($2::text[]) AS c (configuration)
@@ -237,7 +245,7 @@ _PASSAGES: Final = """
 
 
 async def replace_chunks(db: Connection, document: KnowledgeDocument, chunks: Sequence[DocumentChunk]) -> None:
-    """Puts these in place of the document's chunks."""
+    """Replace the document's chunks with these chunks."""
     await delete_chunks(db, document.workspace_id, document.id)
     tags = _tags(document.workspace_id, document.id)
     for first in range(0, len(chunks), _BATCH):
@@ -257,27 +265,27 @@ async def replace_chunks(db: Connection, document: KnowledgeDocument, chunks: Se
 
 
 async def delete_chunks(db: Connection, workspace_id: UUID, document_id: UUID) -> None:
-    """Deletes a document's chunks, and takes its words out of the counts."""
+    """Delete a document's chunks and subtract its words from the term counts."""
     await db.execute(_TAKE_TERMS, document_id, workspace_id, _tags(workspace_id, document_id))
     await db.execute("DELETE FROM knowledge_terms WHERE workspace_id = $1 AND chunks <= 0", workspace_id)
     await db.execute("DELETE FROM knowledge_chunks WHERE document_id = $1", document_id)
 
 
 async def count_chunks(db: Connection, workspace_id: UUID, *, but: UUID) -> int:
-    """Returns how many chunks a workspace has, without those of document `but`."""
+    """Return the number of chunks in a workspace, except those of document `but`."""
     count: int = await db.fetchval(_COUNT_CHUNKS, workspace_id, but)
     return count
 
 
 async def select_languages(db: Connection, workspace_id: UUID) -> dict[str, int]:
-    """Returns the languages of documents that can be searched, with the number of their chunks."""
+    """Return the languages of searchable documents with their numbers of chunks."""
     return {row["language"]: row["chunks"] for row in await db.fetch(_LANGUAGES, workspace_id)}
 
 
 async def select_terms(
     db: Connection, workspace_id: UUID, configurations: Sequence[str], words: Sequence[str]
 ) -> list[WordForm]:
-    """Returns the words as each configuration stems them."""
+    """Return the words as stemmed by each configuration."""
     rows = await db.fetch(_SEARCHED, workspace_id, list(configurations), list(words))
     return [WordForm(row["word"], row["term"], row["chunks"]) for row in rows]
 
@@ -285,7 +293,7 @@ async def select_terms(
 async def select_neighbors(
     db: Connection, workspace_id: UUID, prefix: str, lengths: range, most: int
 ) -> list[SearchTerm]:
-    """Returns up to `most` words of the workspace that begin like this and have such a length."""
+    """Return up to `most` words of the workspace with this prefix and a length in `lengths`."""
     beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
     rows = await db.fetch(_NEIGHBORS, workspace_id, prefix, beyond, lengths.start, lengths.stop - 1, most)
     return [SearchTerm(prefix, row["term"], row["chunks"]) for row in rows]
@@ -294,10 +302,10 @@ async def select_neighbors(
 async def rank_chunks(
     db: Connection, workspace_id: UUID, wanted: str, terms: Sequence[tuple[str, float]], most: int, candidates: int
 ) -> list[ChunkRank]:
-    """Returns the best chunks that match `wanted`, a tsquery.
+    """Return the best chunks that match `wanted`, a tsquery.
 
     Args:
-        terms: A tsquery of each word, and its weight.
+        terms: A tsquery and a weight for each word.
     """
     queries, weights = [query for query, _ in terms], [weight for _, weight in terms]
     rows = await db.fetch(_RANK, workspace_id, wanted, queries, weights, most, candidates)
@@ -307,10 +315,10 @@ async def rank_chunks(
 async def select_passages(
     db: Connection, workspace_id: UUID, ranks: Sequence[ChunkRank], total_weight: float
 ) -> list[FoundPassage]:
-    """Returns the chunks in the order of their ranks.
+    """Return the chunks in the order of their ranks.
 
     Args:
-        total_weight: Of all words of the question; 0 for chunks that were not found by words.
+        total_weight: Weight of all words of the question. 0 for chunks that were not found by words.
     """
     rows = await db.fetch(
         _PASSAGES, workspace_id, [rank.document_id for rank in ranks], [rank.number for rank in ranks]
@@ -329,16 +337,16 @@ def _tags(workspace_id: UUID, document_id: UUID) -> list[str]:
     return [workspace_lexeme(workspace_id), document_lexeme(document_id)]
 
 
-# Vectors
+# -- Vectors --
 
-# Chunks that are compared one by one, in place of the index: 10,000 take 28 ms. By the index of 190,000 they took
-# 55 ms, because most near chunks belong to other workspaces.
+# Up to this number, chunks are compared one by one instead of by the index: 10,000 take 28 ms. With an index of 190,000
+# vectors they took 55 ms, because most near chunks belong to other workspaces.
 MOST_COMPARED: Final = 10_000
-# How long a worker's claim of a document holds. A run takes 78 s at most (`EmbeddingDuty` of tasks.py); a killed
-# worker's claim ends.
+# How long a worker's claim of a document is valid. A run takes at most 78 s (`EmbeddingDuty` in tasks.py). The claim of
+# a killed worker expires.
 CLAIM: Final = timedelta(minutes=3)
-# Claims documents for one worker, until retry_at: two would pay for the same vectors. Those that are being deleted are
-# left out.
+# Claims documents for a worker until retry_at, because two workers would pay twice for the same vectors. Documents that
+# are being deleted are left out.
 _CLAIM_FOR_VECTORS: Final = """
     INSERT INTO knowledge_vectors.documents AS v (document_id, workspace_id, model, revision, is_finished, retry_at)
     SELECT d.id, d.workspace_id, $1, d.revision, false, $2::timestamptz + $4::interval
@@ -362,7 +370,7 @@ _TEXTS_WITHOUT_VECTORS: Final = """
     )
     ORDER BY c.number LIMIT $4
 """
-# Locks the document, so that no one puts other chunks in place of those that the vectors are of.
+# Locks the document, so that its chunks are not replaced while their vectors are stored.
 _CURRENT: Final = """
     SELECT EXISTS (
         SELECT FROM knowledge_documents
@@ -381,7 +389,7 @@ _FINISH_VECTORS: Final = """
     ON CONFLICT (document_id) DO UPDATE
     SET model = excluded.model, revision = excluded.revision, is_finished = true, failures = 0, retry_at = NULL
 """
-# After each failure twice as long, one day at most.
+# The wait doubles after each failure, up to a day.
 _POSTPONE_VECTORS: Final = """
     INSERT INTO knowledge_vectors.documents AS v
         (document_id, workspace_id, model, revision, is_finished, failures, retry_at)
@@ -390,7 +398,7 @@ _POSTPONE_VECTORS: Final = """
     SET model = excluded.model, revision = excluded.revision, is_finished = false, failures = v.failures + 1,
         retry_at = $5::timestamptz + least(interval '10 minutes' * 2 ^ least(v.failures, 10), interval '1 day')
 """
-# Documents of a deleted workspace are no longer sent to the embedder.
+# Documents of a deleted workspace are not sent to the embedder.
 _DUE_FOR_VECTORS: Final = """
     SELECT id FROM (
         SELECT d.id, row_number() OVER (PARTITION BY d.workspace_id ORDER BY d.created_at, d.id) AS place
@@ -405,7 +413,7 @@ _DUE_FOR_VECTORS: Final = """
 
 @dataclass(frozen=True, slots=True)
 class DueDocument:
-    """A document without all of its vectors."""
+    """A document that lacks some of its vectors."""
 
     id: UUID
     workspace_id: UUID
@@ -414,7 +422,7 @@ class DueDocument:
 
 @dataclass(frozen=True, slots=True)
 class ChunkText:
-    """A chunk whose vector is missing."""
+    """A chunk that lacks its vector."""
 
     number: int
     heading: str
@@ -422,39 +430,43 @@ class ChunkText:
 
 
 async def prepare_vectors(db: Connection) -> bool:
-    """Makes the tables if the extension is there; returns whether they are."""
+    """Create the vector tables if the extension is available. Return whether the tables exist."""
     is_ready: bool = await db.fetchval("SELECT prepare_knowledge_vectors()")
     return is_ready
 
 
 async def has_vectors(db: Connection) -> bool:
-    """Returns whether the tables are there."""
+    """Return whether the vector tables exist."""
     is_ready: bool = await db.fetchval("SELECT to_regclass('knowledge_vectors.chunks') IS NOT NULL")
     return is_ready
 
 
 async def select_due_for_vectors(db: Connection, space: str, now: datetime, most: int) -> list[UUID]:
-    """Documents that lack vectors of this space (EmbedderPolicy.space), one of each workspace before the second of any.
-    In platform scope."""
+    """Return documents that lack vectors of this space (EmbedderPolicy.space), in turn from each workspace.
+
+    Requires platform scope.
+    """
     return [row["id"] for row in await db.fetch(_DUE_FOR_VECTORS, space, now, most)]
 
 
 async def claim_for_vectors(
     db: Connection, document_ids: Collection[UUID], space: str, now: datetime
 ) -> list[DueDocument]:
-    """Claims those of these documents that still lack vectors of this space, and that no other worker has. In platform
-    scope."""
+    """Claim those of these documents that still lack vectors of this space and are not claimed by another worker.
+
+    Requires platform scope.
+    """
     rows = await db.fetch(_CLAIM_FOR_VECTORS, space, now, list(document_ids), CLAIM)
     return [DueDocument(**row) for row in rows]
 
 
 async def release_claim(db: Connection, document: DueDocument, now: datetime) -> None:
-    """Ends the claim of a document that still lacks vectors: it is due again from `now` on."""
+    """End the claim of a document that still lacks vectors. The document is due again from `now` on."""
     await db.execute(_RELEASE_CLAIM, document.id, document.workspace_id, now)
 
 
 async def select_texts_without_vectors(db: Connection, document: DueDocument, space: str, most: int) -> list[ChunkText]:
-    """Returns the document's first chunks without a vector of this space (EmbedderPolicy.space)."""
+    """Return the document's first chunks that lack a vector of this space (EmbedderPolicy.space)."""
     rows = await db.fetch(_TEXTS_WITHOUT_VECTORS, document.id, document.workspace_id, space, most)
     return [ChunkText(**row) for row in rows]
 
@@ -462,7 +474,8 @@ async def select_texts_without_vectors(db: Connection, document: DueDocument, sp
 async def insert_vectors(
     db: Connection, document: DueDocument, space: str, numbers: Sequence[int], vectors: Sequence[Sequence[float]]
 ) -> bool:
-    """Stores vectors of chunks. Returns False and stores nothing if the document was indexed again or deleted since."""
+    """Store vectors of chunks. Return False and store nothing if the document was indexed again or deleted
+    meanwhile."""
     if not await db.fetchval(_CURRENT, document.id, document.workspace_id, document.revision):
         return False
     texts = [f"[{','.join(map(repr, vector))}]" for vector in vectors]
@@ -471,13 +484,13 @@ async def insert_vectors(
 
 
 async def finish_vectors(db: Connection, document: DueDocument, space: str) -> None:
-    """Stores that the document has all its vectors."""
+    """Store that the document has all its vectors."""
     if await db.fetchval(_CURRENT, document.id, document.workspace_id, document.revision):
         await db.execute(_FINISH_VECTORS, document.id, document.workspace_id, space, document.revision)
 
 
 async def postpone_vectors(db: Connection, document: DueDocument, space: str, now: datetime) -> None:
-    """Stores that the embedder refused the document's text: it is tried again later, however often."""
+    """Store that the embedder refused the document's text. The text is retried later, without limit."""
     if await db.fetchval(_CURRENT, document.id, document.workspace_id, document.revision):
         await db.execute(_POSTPONE_VECTORS, document.id, document.workspace_id, space, document.revision, now)
 
@@ -485,10 +498,10 @@ async def postpone_vectors(db: Connection, document: DueDocument, space: str, no
 async def rank_nearest(
     db: Connection, workspace_id: UUID, vector: Sequence[float], space: str, documents: Collection[UUID], most: int
 ) -> list[ChunkRank]:
-    """Returns the chunks that are nearest to a question's vector, best first. score: the cosine of their angle.
+    """Return the chunks nearest to a question's vector, best first. The score is the cosine similarity.
 
     Args:
-        documents: Only of these; empty: of all.
+        documents: Restricts the search to these documents. Empty: all documents.
     """
     rows = await db.fetch(
         "SELECT document_id, number, similarity FROM knowledge_vectors.rank($1, $2::real[], $3, $4::uuid[], $5, $6)",

@@ -1,4 +1,4 @@
-"""Routes of documents that agents search, for the members of their workspace."""
+"""Routes of documents for workspace members."""
 
 import asyncio
 from dataclasses import dataclass
@@ -35,25 +35,30 @@ from shared.storage import Storage, StorageUnavailable
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeDocumentView:
-    """A document."""
+    """A document that agents can search."""
 
     id: Id
-    name: Annotated[str, Field(description="Under which agents cite it.", examples=["Price list 2027"])]
-    format: Annotated[DocumentFormat, Field(description="Found by the file's content.")]
-    language: Annotated[str, Field(description="Of its text: a BCP 47 tag.", examples=["en"])]
-    size_bytes: Annotated[int, Field(description="Bytes of its file.", examples=[48_213])]
-    status: Annotated[DocumentStatus, Field(description="pending: its text is being read; ready: agents find it.")]
-    failure: Annotated[str | None, Field(description="Why it cannot be searched, null otherwise.", examples=[None])]
-    failure_message: Annotated[
-        str | None, Field(description="The same as a sentence; null otherwise.", examples=[None])
+    name: Annotated[str, Field(description="Name under which agents cite the document.", examples=["Price list 2027"])]
+    format: Annotated[DocumentFormat, Field(description="Format, detected from the file's content.")]
+    language: Annotated[str, Field(description="Language of the text as a BCP 47 tag.", examples=["en"])]
+    size_bytes: Annotated[int, Field(description="Size of the file in bytes.", examples=[48_213])]
+    status: Annotated[
+        DocumentStatus,
+        Field(description="`pending`: the document is being indexed. `ready`: agents can search the document."),
     ]
-    pages: Annotated[int | None, Field(description="Of a PDF.", examples=[12])]
-    chunk_count: Annotated[int, Field(description="Pieces that are searched.", examples=[34])]
+    failure: Annotated[
+        str | None, Field(description="Why the document cannot be searched. Null if it can.", examples=[None])
+    ]
+    failure_message: Annotated[
+        str | None, Field(description="The failure as a sentence. Null without a failure.", examples=[None])
+    ]
+    pages: Annotated[int | None, Field(description="Number of pages of a PDF.", examples=[12])]
+    chunk_count: Annotated[int, Field(description="Number of searchable chunks.", examples=[34])]
     created_by: Annotated[
-        UUID | None, Field(description="Id of the member who added it; null if that account is deleted.")
+        UUID | None, Field(description="Id of the member who added the document. Null if the account was deleted.")
     ]
     created_at: CreatedAt
-    indexed_at: Annotated[datetime | None, Field(description="When its text was read last; null: not yet.")]
+    indexed_at: Annotated[datetime | None, Field(description="When the document was last indexed. Null: not yet.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +81,26 @@ class PassageView:
 
     document_id: Annotated[UUID, Field(description="Id of the document.")]
     document: Annotated[str, Field(description="Name of the document.", examples=["Price list 2027"])]
-    page: Annotated[int | None, Field(description="Page, from 1; null where there are none.", examples=[2])]
+    page: Annotated[
+        int | None, Field(description="Page number from 1. Null if the document has no pages.", examples=[2])
+    ]
     heading: Annotated[
         str,
         Field(
-            description="Those that it stands under, the outermost first; empty without one.",
+            description="Headings above the passage, outermost first. Empty if there are none.",
             examples=["Prices > Crowns"],
         ),
     ]
     text: Annotated[str, Field(description="The passage.", examples=["A crown costs 480 dollars."])]
-    share: Annotated[float, Field(description="Of the question's weight that its words have, 0 to 1.", examples=[0.82])]
+    share: Annotated[
+        float,
+        Field(description="Share of the question's weight that the passage's words have, 0 to 1.", examples=[0.82]),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class PassageList:
-    """What was found, best first."""
+    """The passages that a search found, best first."""
 
     passages: Annotated[list[PassageView], Field(description="The passages, best first.")]
 
@@ -111,80 +121,90 @@ DocumentId = Annotated[UUID, Field(description="Id of the document.")]
 DOCUMENTS = "/workspaces/{workspaceId}/knowledge/documents"
 DOCUMENT = f"{DOCUMENTS}/{{documentId}}"
 STORAGE_TIMEOUT_S = 30.0
-# The longest file that the setting knowledge_document_bytes allows.
+# The largest value that the setting knowledge_document_bytes allows.
 MOST_UPLOAD_BYTES: Final = 20_000_000
 LONGEST_BODY_TEXT: Final = 900_000
 
-Language = Annotated[str, Field(pattern=LANGUAGE, max_length=20, description="Of its text: a BCP 47 tag.")]
+Language = Annotated[str, Field(pattern=LANGUAGE, max_length=20, description="Language of the text as a BCP 47 tag.")]
 Question = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_QUESTION, pattern=r"^[^\u0000]*$")
 ]
 
 
 class UploadQuery(Query):
-    """What a file does not tell."""
+    """Name and language of an uploaded file."""
 
-    name: Name = Field(description="Under which agents cite it.", examples=["Price list 2027"])
+    name: Name = Field(description="Name under which agents cite the document.", examples=["Price list 2027"])
     language: Language = "en"
 
 
 class NewTextDocument(Body):
-    """A document as"""
+    """A document whose text is in the request body."""
 
-    name: Name = Field(description="Under which agents cite it.", examples=["Price list 2027"])
+    name: Name = Field(description="Name under which agents cite the document.", examples=["Price list 2027"])
     language: Annotated[Language, Field(examples=["en"])] = "en"
     text: str = Field(
         min_length=1,
         max_length=LONGEST_BODY_TEXT,
         pattern=r"^[^\u0000]*$",
-        description="The text, up to 900,000 characters; a longer one is uploaded as a file.",
+        description="The text, up to 900,000 characters. Upload longer texts as a file.",
         examples=["# Prices\n\nA crown costs 480 dollars."],
     )
 
 
 class KnowledgeQuestion(Body):
-    """What to look for, and where."""
+    """A question for a search, and the documents to search."""
 
     query: Question = Field(
-        description="In the words of a caller, up to 500 characters.", examples=["price of a crown"]
+        description="The question in a caller's words, up to 500 characters.", examples=["price of a crown"]
     )
-    document_ids: list[UUID] = Field([], max_length=MOST_NAMED_DOCUMENTS, description="Only in these; empty: in all.")
-    most: int = Field(4, ge=1, le=10, description="Passages at most.")
+    document_ids: list[UUID] = Field(
+        [], max_length=MOST_NAMED_DOCUMENTS, description="The documents to search. Empty: all documents."
+    )
+    most: int = Field(4, ge=1, le=10, description="Maximum number of passages.")
 
 
 async def list_documents(context: MemberContext, query: ListQuery) -> KnowledgeDocumentList:
-    """The workspace's documents, newest first."""
+    """List the workspace's documents, newest first."""
     found = await context.services[KnowledgeDocuments].list_page(context.db, context.workspace_id, page=query.request())
     return KnowledgeDocumentList([to_view(row) for row in found.rows], **page_fields(query, found))
 
 
 async def add_document(context: MemberContext, body: NewTextDocument) -> AfterCommit[KnowledgeDocumentAnswer]:
-    """Adds a document whose text is in the body. Its status tells when agents find it."""
+    """Add a document whose text is in the body.
+
+    The document's status shows when agents can search it.
+    """
     return await _add(context, NewDocument(body.name, body.language, body.text.encode("utf-8", "replace")))
 
 
 async def upload_document(
     context: MemberContext, query: UploadQuery, upload: bytes
 ) -> AfterCommit[KnowledgeDocumentAnswer]:
-    """Adds a document as a file, which is the body. It is text, Markdown, HTML or PDF, as its content shows: names and
-    content types are not believed. Its status tells when agents find it."""
+    """Add a document as a file, which is the request body.
+
+    The file can be text, Markdown, HTML or PDF. The format is detected from the content; file names and content types
+    are ignored. The document's status shows when agents can search it.
+    """
     return await _add(context, NewDocument(query.name, query.language, upload))
 
 
 async def get_document(context: MemberContext, document_id: DocumentId) -> KnowledgeDocumentAnswer:
-    """A document, and whether it can be searched."""
+    """Return a document with its status."""
     found = await context.services[KnowledgeDocuments].get(context.db, context.workspace_id, document_id)
     return KnowledgeDocumentAnswer(to_view(found))
 
 
 async def delete_document(context: MemberContext, document_id: DocumentId) -> None:
-    """Deletes a document: from now on no call finds it."""
+    """Delete a document. Searches no longer find it."""
     await context.services[KnowledgeDocuments].delete(context.db, context.actor, context.workspace_id, document_id)
 
 
 async def reindex_document(context: MemberContext, document_id: DocumentId) -> KnowledgeDocumentAnswer:
-    """Has a document's file read again, after its limits were raised for instance. While that waits, another request
-    within ten minutes changes nothing."""
+    """Read a document's file again, for example after its limits were raised.
+
+    While a request waits, further requests within ten minutes have no effect.
+    """
     found = await context.services[KnowledgeDocuments].reindex(
         context.db, context.actor, context.workspace_id, document_id, context.now
     )
@@ -192,7 +212,7 @@ async def reindex_document(context: MemberContext, document_id: DocumentId) -> K
 
 
 async def search_knowledge(context: MemberContext, body: KnowledgeQuestion) -> AfterCommit[PassageList]:
-    """Tries a search: the passages that an agent would get."""
+    """Test a search: return the passages that an agent would get."""
     search, workspace_id, now = context.services[KnowledgeSearch], context.workspace_id, context.now
     query = KnowledgeQuery(workspace_id, body.query, body.document_ids, body.most)
     words = await search.find_words(context.db, query)
@@ -206,8 +226,11 @@ async def search_knowledge(context: MemberContext, body: KnowledgeQuestion) -> A
 
 
 async def _add(context: MemberContext, new: NewDocument) -> AfterCommit[KnowledgeDocumentAnswer]:
-    """The row is there before the file, so that no file is left that no row names. Until the file is stored, the
-    document's job waits."""
+    """Add a document and store its file.
+
+    The row is inserted before the file is stored, so that each stored file has a row. The document's job waits until
+    the file is stored.
+    """
     knowledge = context.services[KnowledgeDocuments]
     document = await knowledge.add(context.db, context.actor, context.workspace_id, new, context.now)
 
@@ -219,7 +242,7 @@ async def _add(context: MemberContext, new: NewDocument) -> AfterCommit[Knowledg
 
 
 async def _store(storage: Storage, document: KnowledgeDocument, data: bytes) -> KnowledgeDocumentAnswer:
-    """Raises Unavailable (code storage_away)."""
+    """Store the document's file. Raises Unavailable (code storage_away)."""
     try:
         async with asyncio.timeout(STORAGE_TIMEOUT_S):
             await put_file(storage, document, data)
@@ -232,7 +255,7 @@ async def _store(storage: Storage, document: KnowledgeDocument, data: bytes) -> 
 
 _LIMIT: Final = RateLimit("knowledge-documents", 60, 60, per_user=True)
 
-# Errors that several operations can answer with.
+# Errors that several operations can return.
 _NEW_DOCUMENT_ERRORS: Final = (
     "404 tier_not_found",
     "409 document_limit",

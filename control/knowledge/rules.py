@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
-# Documents that an agent, or a search, names at most.
+# Maximum number of documents that an agent or a search can select.
 MOST_NAMED_DOCUMENTS: Final = 50
 
 DocumentFormat = Literal["text", "markdown", "html", "pdf"]
 DocumentStatus = Literal["pending", "ready", "failed"]
 
-# Why a document could not be indexed, by the code that is stored.
+# Messages for documents that could not be indexed, keyed by the stored code.
 FAILURES: Final[Mapping[str, str]] = {
     "encrypted": "It is protected by a password. Upload it without one.",
     "file_missing": "Its file did not reach storage. Delete it and upload it again.",
@@ -32,12 +32,12 @@ class KnowledgeDocument:
 
     Attributes:
         language: BCP 47.
-        failure: A code of FAILURES.
-        pages: Pages of a PDF.
-        revision: Counts the requests to index it.
+        failure: A key of FAILURES.
+        pages: Number of pages of a PDF.
+        revision: Number of requests to index the document.
         requested_at: Time of the last request.
-        indexed_at: When its text was last made searchable.
-        start_tag: Its turn among the documents of all workspaces that wait to be indexed (`find_next_turn`).
+        indexed_at: When the text was last made searchable.
+        start_tag: Turn of the document among the waiting documents of all workspaces (`find_next_turn`).
     """
 
     id: UUID
@@ -60,11 +60,11 @@ class KnowledgeDocument:
 
 @dataclass(frozen=True, slots=True)
 class NewDocument:
-    """What is uploaded.
+    """A document to add.
 
     Attributes:
         data: The file's bytes.
-        format: None: found by its content.
+        format: None detects the format from the content.
     """
 
     name: str
@@ -75,11 +75,11 @@ class NewDocument:
 
 @dataclass(frozen=True, slots=True)
 class DocumentSection:
-    """Text under one heading, or of one page.
+    """Text under a heading, or on a page.
 
     Attributes:
-        heading: With those above it, joined by " > "; may be empty.
-        page: From 1, None where there are no pages.
+        heading: The heading and those above it, joined by " > ". May be empty.
+        page: Page number from 1. None if the document has no pages.
     """
 
     text: str
@@ -89,10 +89,10 @@ class DocumentSection:
 
 @dataclass(frozen=True, slots=True)
 class DocumentChunk:
-    """A piece of a document as it is searched and quoted.
+    """A piece of a document that is searched and quoted.
 
     Attributes:
-        number: From 0.
+        number: Position in the document, from 0.
     """
 
     number: int
@@ -103,11 +103,11 @@ class DocumentChunk:
 
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
-    """A chunk that was found.
+    """A chunk found by a search.
 
     Attributes:
-        score: Comparable within one search only.
-        share: Of the weight of the searched words that are in it, 0 to 1.
+        score: Comparable only within the same search.
+        share: Share of the searched words' weight that the chunk's words have, 0 to 1.
     """
 
     document_id: UUID
@@ -125,8 +125,11 @@ class KnowledgeLimits:
     """Limits of documents.
 
     Attributes:
-        documents, chunks: Limits of a workspace.
-        bytes, pages, characters: Limits of a document.
+        documents: Maximum number of documents per workspace.
+        chunks: Maximum number of chunks per workspace.
+        bytes: Maximum size of a document's file.
+        pages: Maximum number of pages per document.
+        characters: Maximum number of characters per document.
     """
 
     documents: int
@@ -136,20 +139,20 @@ class KnowledgeLimits:
     characters: int
 
 
-# Keys are `knowledge/<workspace id>/<document id>`.
+# Prefix of the keys `knowledge/<workspace id>/<document id>`.
 FOLDER: Final = "knowledge"
 
 
 def documents_prefix(workspace_id: UUID) -> str:
-    """Returns the prefix of all keys of a workspace's documents."""
+    """Return the prefix of all keys of a workspace's documents."""
     return f"{FOLDER}/{workspace_id}/"
 
 
 def document_key(workspace_id: UUID, document_id: UUID) -> str:
-    """Returns the key of a document's file."""
+    """Return the key of a document's file."""
     return f"{documents_prefix(workspace_id)}{document_id}"
 
 
 def key_of(document: KnowledgeDocument) -> str:
-    """Returns the key of this document's file."""
+    """Return the key of this document's file."""
     return document_key(document.workspace_id, document.id)

@@ -1,4 +1,4 @@
-"""Search of a workspace's documents by full text and, if there is an embedder, by meaning."""
+"""Searches a workspace's documents by full text and, with an embedder, by meaning."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
@@ -38,17 +38,17 @@ from control.knowledge.search_query import (
     split_question,
 )
 
-# Characters of a question that are read.
+# Maximum number of characters of a question that are used.
 LONGEST_QUESTION: Final = 500
-# Most words without a chunk for which a similar word is searched.
+# Maximum number of words without a chunk that are replaced by a similar word.
 _MOST_SIMILAR: Final = 4
 _PREFIX: Final = 2
 _MOST_NEIGHBORS: Final = 1_000
-# Documents in which very frequent words are searched.
+# Maximum number of documents in which very frequent words are searched.
 _MOST_SAMPLED: Final = 200
-# The least share of a question's weight that a passage must have: one of three equally rare words.
+# Minimum share of a question's weight that a passage must have: one of three equally rare words.
 _LEAST_SHARE: Final = 0.3
-# Passages of each ranking that are joined.
+# Number of passages of each ranking that are combined.
 MOST_RANKED: Final = 20
 # How long 'this database has no vectors' is cached.
 NO_VECTORS_S: Final = 60.0
@@ -60,9 +60,10 @@ class KnowledgeQuery:
     """A search for passages.
 
     Attributes:
-        documents: Search only these; empty for all.
+        documents: Documents to search. Empty: all documents.
         most: Maximum number of passages.
-        call_id, agent_id: The requesting call and agent.
+        call_id: The call that searches.
+        agent_id: The agent that searches.
     """
 
     workspace_id: UUID
@@ -74,24 +75,27 @@ class KnowledgeQuery:
 
 
 class KnowledgeSearch:
-    """Finds passages by words and, if there is an embedder, by meaning, and joins both rankings.
+    """Finds passages by words and, with an embedder, by meaning, and combines both rankings.
 
-    The question's vector is requested while the words are searched. If the vector is not there in time, the words alone
-    answer. While the database has no vectors, the embedder is asked for one question a minute."""
+    The question's vector is requested during the full-text search. If the vector is late, only the full-text result is
+    used. While the database has no vectors, the embedder gets only one question per minute.
+    """
 
     def __init__(self, embedder: Embedder | None = None) -> None:
         self.embedder = embedder
         self._ask_from = 0.0
 
     async def find_words(self, db: Connection, query: KnowledgeQuery) -> list[FoundPassage]:
-        """Returns the passages that full text finds; with an embedder, as many as are joined."""
+        """Return the passages that full text finds. With an embedder, return as many as the combination needs."""
         most = query.most if self.embedder is None else max(query.most, MOST_RANKED)
         return await search_documents(db, query.workspace_id, query.question, documents=query.documents, most=most)
 
     @asynccontextmanager
     async def embedding(self, question: str) -> AsyncIterator["asyncio.Task[Embeddings | None]"]:
-        """Requests the question's vector until the block ends. The task ends in time, with None if there is no
-        vector."""
+        """Request the question's vector until the block ends.
+
+        The task ends within the time limit. Its result is None if there is no vector.
+        """
         task = asyncio.create_task(self.embed_question(question))
         try:
             yield task
@@ -100,7 +104,7 @@ class KnowledgeSearch:
             await asyncio.wait({task})
 
     async def embed_question(self, question: str) -> Embeddings | None:
-        """Returns the question's vector; None without an embedder, or if it has not answered in time."""
+        """Return the question's vector. Return None without an embedder, or if it does not answer in time."""
         if self.embedder is None or asyncio.get_running_loop().time() < self._ask_from:
             return None
         try:
@@ -117,10 +121,10 @@ class KnowledgeSearch:
         found: Embeddings | None,
         now: datetime,
     ) -> list[FoundPassage]:
-        """Returns the best passages of both rankings; has the worker record what the vector cost.
+        """Return the best passages of both rankings, and enqueue the recording of the vector's usage.
 
         Args:
-            words: Of full text.
+            words: Result of the full-text search.
             found: The question's vector.
         """
         if found is None or self.embedder is None:
@@ -145,7 +149,7 @@ class KnowledgeSearch:
         return [replace(known[key], score=score) for key, score in best if key in known]
 
     async def close(self) -> None:
-        """Closes the embedder's connections."""
+        """Close the embedder's connections."""
         if self.embedder is not None:
             await self.embedder.close()
 
@@ -153,13 +157,13 @@ class KnowledgeSearch:
 async def search_documents(
     db: Connection, workspace_id: UUID, question: str, *, documents: Collection[UUID] = (), most: int = 4
 ) -> list[FoundPassage]:
-    """Returns up to `most` passages that answer a question best.
+    """Return up to `most` passages that best answer a question.
 
-    Words are compared as the documents' languages stem them. For a word that is in no chunk, a similar word is
-    searched, because callers' words are misheard.
+    Words are compared after stemming in the documents' languages. A word without a match is replaced by a similar word,
+    because recognizers mishear callers' words.
 
     Args:
-        documents: Only these; empty: all.
+        documents: Documents to search. Empty: all documents.
     """
     languages = await queries.select_languages(db, workspace_id)
     configurations = sorted({configuration_of(language) for language in languages})
@@ -192,7 +196,7 @@ async def _rank(db: Connection, workspace_id: UUID, query: ChunkQuery, most: int
 
 
 async def _with_similar(db: Connection, workspace_id: UUID, terms: Iterable[SearchTerm]) -> list[SearchTerm]:
-    """Returns the words; some words that are in no chunk are replaced by a similar word."""
+    """Return the words. Some words without a match are replaced by a similar word."""
     found, left = list[SearchTerm](), _MOST_SIMILAR
     for term in terms:
         similar = None

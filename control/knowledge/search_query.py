@@ -1,4 +1,4 @@
-"""Which words of a question are searched, with which weights, and how rankings are joined. Pure functions."""
+"""Selects and weighs the words of a question, builds the search query, and combines rankings. Pure functions."""
 
 import math
 import re
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 from uuid import UUID
 
-# PostgreSQL's text search configurations by the first part of the BCP 47 tag: all that ship since version 14 (its
-# documentation: 12.6.6, Snowball Dictionary).
+# PostgreSQL's text search configurations by primary language tag: all that ship since version 14 (PostgreSQL
+# documentation, section 12.6.6, Snowball Dictionary).
 _CONFIGURATIONS: Final[Mapping[str, str]] = {
     "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
     "eu": "basque", "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian",
@@ -20,33 +20,35 @@ _CONFIGURATIONS: Final[Mapping[str, str]] = {
 
 
 def configuration_of(language: str) -> str:
-    """Returns the configuration that stems this language (BCP 47); `simple`, which does not stem, for others."""
+    """Return the configuration that stems this language (BCP 47). Return `simple`, which does not stem, for other
+    languages.
+    """
     return _CONFIGURATIONS.get(language.partition("-")[0].lower(), "simple")
 
 
-# Chunks that one search ranks at most: each is read from a page of its own, about 20 µs from memory.
+# Maximum number of chunks that a search ranks. Each is read from its own page, in about 20 µs from memory.
 MOST_CANDIDATES: Final = 500
-# Where every word is in more chunks than that, so many of the rarest have to be in a chunk together.
+# If all words are in more chunks than MOST_CANDIDATES, a chunk must contain this many of the rarest words.
 MOST_TOGETHER: Final = 3
-# Words of a question that are read, and of these that are searched: the rarest ones.
+# Maximum number of words that are read from a question, and maximum number of the rarest words that are searched.
 MOST_WORDS: Final = 60
 MOST_TERMS: Final = 24
-# Of a word in no chunk, another one is searched that is so similar; shorter words have too many neighbors, and longer
-# ones take too long to compare.
+# Word lengths for which similar words are searched. Shorter words have too many neighbors, and longer words take too
+# long to compare.
 SHORTEST_SIMILAR: Final = 4
 LONGEST_SIMILAR: Final = 40
-# A similar word counts for less than the word itself.
+# A similar word has less weight than the original word.
 SIMILAR_FACTOR: Final = 0.6
 _WORD: Final = re.compile(r"[^\W_]+(?:['\u2019.-][^\W_]+)*")
 
 
 @dataclass(frozen=True, slots=True)
 class WordForm:
-    """A word of a question as one language stems it.
+    """A word of a question as stemmed in a language.
 
     Attributes:
         term: None for a stop word.
-        chunks: That have it.
+        chunks: Number of chunks that contain the term.
     """
 
     word: str
@@ -59,9 +61,9 @@ class SearchTerm:
     """A stemmed word to search.
 
     Attributes:
-        word: As it was said.
-        chunks: How many chunks of the workspace have it.
-        factor: Of its weight.
+        word: The word as it was said.
+        chunks: Number of chunks in the workspace that contain the word.
+        factor: Factor of the word's weight.
     """
 
     word: str
@@ -72,7 +74,7 @@ class SearchTerm:
 
 @dataclass(frozen=True, slots=True)
 class ChunkRank:
-    """A chunk that was found."""
+    """A chunk that was found, with its score."""
 
     document_id: UUID
     number: int
@@ -80,7 +82,7 @@ class ChunkRank:
 
     @property
     def key(self) -> tuple[UUID, int]:
-        """Identifies the chunk."""
+        """Key of the chunk."""
         return self.document_id, self.number
 
 
@@ -89,10 +91,10 @@ class ChunkQuery:
     """The queries of a search.
 
     Attributes:
-        sample: A query (tsquery) of some documents, which is used if it finds enough; empty for none.
-        attempts: Further queries. The first with a result is used.
+        sample: tsquery for a sample of the documents, used if it finds enough. Empty for none.
+        attempts: Further queries. The first query with a result is used.
         terms: The tsquery of each word, with its weight.
-        total_weight: Weight of all words of the question, including words that no chunk has.
+        total_weight: Weight of all words of the question, including words without a match.
     """
 
     sample: str
@@ -102,23 +104,26 @@ class ChunkQuery:
 
 
 def workspace_lexeme(workspace_id: UUID) -> str:
-    """Is in each chunk of a workspace. No word of a text has a colon."""
+    """Return the lexeme that each chunk of a workspace contains. Words of a text never contain a colon."""
     return f"w:{workspace_id.hex}"
 
 
 def document_lexeme(document_id: UUID) -> str:
-    """Is in each chunk of a document."""
+    """Return the lexeme that each chunk of a document contains."""
     return f"d:{document_id.hex}"
 
 
 def split_question(question: str) -> list[str]:
-    """Returns the words of a question, each once."""
+    """Return the distinct words of a question."""
     return list(dict.fromkeys(_WORD.findall(question.lower())))[:MOST_WORDS]
 
 
 def choose_terms(forms: Iterable[WordForm]) -> list[SearchTerm]:
-    """What is searched for each word: its forms that are in some chunk; else one form with no chunks, unless the word
-    is a stop word in one of the languages."""
+    """Return the forms of each word to search.
+
+    Forms that occur in chunks are preferred. A word without a match has a single form, unless it is a stop word in one
+    of the languages.
+    """
     by_word: dict[str, list[WordForm]] = {}
     for form in forms:
         by_word.setdefault(form.word, []).append(form)
@@ -134,9 +139,15 @@ def choose_terms(forms: Iterable[WordForm]) -> list[SearchTerm]:
 
 
 def sample_size(terms: Iterable[SearchTerm], total: int) -> int:
-    """In how many of a workspace's `total` chunks about MOST_CANDIDATES with the rarest words are, where all words are
-    frequent; 0: the index finds them quickly, or most chunks would have to be searched. No more are ranked in any case,
-    and to find 30,000 first took 12 of 15 ms (100,000 chunks, each word in a third of them)."""
+    """Return how many of a workspace's chunks to sample, or 0 to search all.
+
+    If all words are frequent, a sample of this size has about MOST_CANDIDATES chunks with the rarest words. At most
+    this many are ranked in any case, and finding 30,000 candidates took 12 of 15 ms (100,000 chunks, each word in a
+    third of them). The result is 0 if the index finds the words quickly, or if most chunks would be searched anyway.
+
+    Args:
+        total: Number of chunks in the workspace.
+    """
     known = _known(terms)
     if not known or _rarest(known):
         return 0
@@ -152,14 +163,14 @@ def make_query(
     documents: Collection[UUID],
     sample: Collection[UUID] = (),
 ) -> ChunkQuery | None:
-    """Returns the query for the words of a question; None where none is known.
+    """Return the query for the words of a question, or None if no word has a match.
 
-    Only chunks with one of the rarest words are ranked: they are so few that ranking all of them is quick. Words are
-    counted in all documents, so the rarest may be in none of `documents`: then any word is searched in these.
+    Only chunks with one of the rarest words are ranked, which are few enough to rank quickly. Words are counted over
+    all documents, so the rarest may not occur in `documents`. Then any word is searched in these documents.
 
     Args:
-        total: Chunks of the workspace.
-        documents: Only in these; empty: in all.
+        total: Number of chunks in the workspace.
+        documents: Documents to search. Empty: all documents.
         sample: Documents with `sample_size` chunks.
     """
     terms = list(terms)
@@ -178,11 +189,13 @@ def make_query(
 
 
 def find_similar(term: SearchTerm, candidates: Sequence[SearchTerm]) -> SearchTerm | None:
-    """In place of a word that may have been misheard, the one among the candidates that differs least: by one letter,
-    or by two from seven letters on (two neighbors swapped count as one); the more frequent one of equals. None if all
-    differ more."""
+    """Return the candidate that differs least from a possibly misheard word, or None.
+
+    A candidate may differ by one letter, or by two if the word has at least seven letters. Two swapped neighbors count
+    as one difference. Among equally similar candidates, the most frequent is returned.
+    """
     most, letters = most_differing(term.text), set(term.text)
-    # Each letter that differs adds two to this difference at most; it costs a hundredth of the distance.
+    # Each differing letter adds at most two to the set difference, which costs a hundredth of computing the distance.
     near_by = [candidate for candidate in candidates if len(letters ^ set(candidate.text)) <= 2 * most]
     rated = [(_distance(term.text, word.text, most), -word.chunks, word) for word in near_by]
     near = min(rated, key=lambda rating: rating[:2], default=None)
@@ -192,17 +205,17 @@ def find_similar(term: SearchTerm, candidates: Sequence[SearchTerm]) -> SearchTe
 
 
 def most_differing(word: str) -> int:
-    """In how many letters a similar word may differ, and so in its length."""
+    """Return by how many letters a similar word may differ."""
     return 2 if len(word) >= 7 else 1
 
 
 def _known(terms: Iterable[SearchTerm]) -> list[SearchTerm]:
-    """Those in some chunk, the rarest first, MOST_TERMS at most."""
+    """Return up to MOST_TERMS words that have a match, rarest first."""
     return sorted((term for term in terms if term.chunks > 0), key=lambda term: (term.chunks, term.text))[:MOST_TERMS]
 
 
 def _rarest(known: Sequence[SearchTerm]) -> list[SearchTerm]:
-    """As many of the rarest words as are in MOST_CANDIDATES chunks together."""
+    """Return the rarest words that together have at most MOST_CANDIDATES chunks."""
     taken, left = list[SearchTerm](), MOST_CANDIDATES
     for term in known:
         left -= term.chunks
@@ -213,8 +226,9 @@ def _rarest(known: Sequence[SearchTerm]) -> list[SearchTerm]:
 
 
 def _total_weight(terms: Iterable[SearchTerm], total: int) -> float:
-    """Returns the weight of all words. A word with several forms counts once, and a replaced word counts as if it were
-    known."""
+    """Return the weight of all words. A word with several forms counts once, and a replaced word counts like a known
+    word.
+    """
     by_word: dict[str, float] = {}
     for term in terms:
         by_word[term.word] = max(by_word.get(term.word, 0.0), _weigh(term.chunks, total))
@@ -222,8 +236,10 @@ def _total_weight(terms: Iterable[SearchTerm], total: int) -> float:
 
 
 def _weigh(chunks: int, total: int) -> float:
-    """Returns a word that is in no chunk weighs as one that is in one: else a single unknown word would outweigh
-    the others."""
+    """Return the weight of a word.
+
+    A word in no chunk weighs as much as a word in one chunk. Otherwise a single unknown word would outweigh the others.
+    """
     chunks = max(chunks, 1)
     return math.log(1 + (max(total, chunks) - chunks + 0.5) / (chunks + 0.5))
 
@@ -234,15 +250,17 @@ def _scope(workspace_id: UUID, documents: Collection[UUID]) -> str:
 
 
 def _quote(lexeme: str) -> str:
-    """Returns a lexeme in a tsquery (PostgreSQL, 8.11.2): quotes and backslashes are doubled."""
+    """Quote a lexeme for a tsquery by doubling quotes and backslashes (PostgreSQL documentation, section 8.11.2)."""
     doubled = lexeme.replace("\\", "\\\\").replace("'", "''")
     return f"'{doubled}'"
 
 
 def _distance(word: str, other: str, most: int) -> int:
-    """Insertions, deletions, replacements and swaps of neighbors between two words (Damerau 1964); `most` + 1 for more
-    than `most`. Only cells so near the diagonal are computed (Ukkonen 1985): all cells of 1,000 words of 100 letters
-    took 2 s."""
+    """Return the Damerau-Levenshtein distance of two words (Damerau 1964), or `most` + 1 if it exceeds `most`.
+
+    Only cells near the diagonal are computed (Ukkonen 1985). Computing all cells for 1,000 words of 100 letters took 2
+    s.
+    """
     before, last = list[int](), list(range(len(other) + 1))
     for row, char in enumerate(word, 1):
         line = [row, *[most + 1] * len(other)]
@@ -263,10 +281,11 @@ K = TypeVar("K", bound=Hashable)
 
 
 def fuse_ranks(rankings: Sequence[Sequence[K]]) -> list[tuple[K, float]]:
-    """Joins rankings whose scores cannot be compared: all entries with their scores, best first.
+    """Combine rankings whose scores are not comparable. Return all entries with their scores, best first.
 
-    Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009, SIGIR): a place counts 1 / (60 + place), summed over all
-    rankings. Among equal entries, the first of an earlier ranking comes first."""
+    Uses reciprocal rank fusion (Cormack, Clarke, Büttcher 2009, SIGIR): a rank adds 1 / (60 + rank) in each ranking.
+    Ties are resolved in favor of the earlier ranking.
+    """
     scores: defaultdict[K, float] = defaultdict(float)
     for ranking in rankings:
         for place, key in enumerate(dict.fromkeys(ranking), 1):

@@ -1,4 +1,4 @@
-"""Finds a file's format, reads its sections by headings (text, Markdown, HTML), and cuts sections into chunks.
+"""Detects a file's format, splits text, Markdown and HTML into sections by headings, and cuts sections into chunks.
 
 Pure functions.
 """
@@ -13,16 +13,16 @@ from typing import Final
 from control.knowledge.rules import DocumentChunk, DocumentFormat, DocumentSection
 from shared.errors import Invalid
 
-# Formats
+# -- Formats --
 
-# Programs accept a PDF whose header is within its first 1,024 bytes (ISO 32000-1, implementation note 13 of Adobe's).
+# Programs accept a PDF whose header is within the first 1,024 bytes (ISO 32000-1, Adobe's implementation note 13).
 _PDF_WITHIN: Final = 1_024
-# The groups are atomic, and a label ends with its line, because a request waits: 26 comments that no HTML follows took
-# 6 s to be tried in all ways, and each further one doubled that.
+# Groups are atomic to avoid exponential backtracking while a request waits: 26 comments without HTML after them took 6
+# s, and each further comment doubled the time.
 _HTML: Final = re.compile(
     r"(?:\s+|<\?xml[^>]*+>|<!--(?>.*?-->))*+<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
-# Line beginnings that Markdown gives a meaning: a heading, a link reference, a fence, a table's rule.
+# Starts of lines with a meaning in Markdown: a heading, a link reference, a fence, the rule of a table.
 _MARKDOWN: Final = re.compile(r"^(?:#{1,6} \S|```|~~~|\|? ?:?-{3,}:? ?\||\[[^\]\n]++\]: \S)", re.MULTILINE)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")
 _HEAD: Final = 65_536
@@ -30,8 +30,10 @@ _BYTE_ORDER_MARKS: Final = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-1
 
 
 def find_format(data: bytes) -> DocumentFormat:
-    """By the first 64 KiB, because a request waits. Raises Invalid (code file_unknown) for anything but text, Markdown,
-    HTML and PDF, an empty file included."""
+    """Detect the format from the first 64 KiB, because a request waits.
+
+    Raises Invalid (code file_unknown) for an empty file and for formats other than text, Markdown, HTML and PDF.
+    """
     if b"%PDF-" in data[:_PDF_WITHIN]:
         return "pdf"
     head = decode_text(data[:_HEAD], is_whole=len(data) <= _HEAD)
@@ -43,11 +45,12 @@ def find_format(data: bytes) -> DocumentFormat:
 
 
 def decode_text(data: bytes, *, is_whole: bool = True) -> str:
-    """UTF-8, UTF-16 with a byte order mark, or Windows-1252. Raises Invalid (code file_unknown) for other control
-    characters than text has.
+    """Decode UTF-8, UTF-16 with a byte order mark, or Windows-1252.
+
+    Raises Invalid (code file_unknown) if the result has control characters that do not occur in texts.
 
     Args:
-        is_whole: False for a beginning, whose last character may be cut.
+        is_whole: False if the data may end within a character.
     """
     encoding = next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), "utf-8")
     try:
@@ -63,7 +66,7 @@ def _unknown(why: str) -> Invalid:
     return Invalid(f"file: {why}. Text, Markdown, HTML and PDF can be searched.", code="file_unknown", param="file")
 
 
-# Headings
+# -- Headings --
 
 LONGEST_HEADING: Final = 200
 SEPARATOR: Final = " > "
@@ -74,32 +77,32 @@ class HeadingPath:
     """The headings above a passage.
 
     Attributes:
-        parts: (level, title) of the headings, the outermost first, with increasing levels.
+        parts: (level, title) of the headings, outermost first, with increasing levels.
     """
 
     parts: tuple[tuple[int, str], ...] = ()
 
     def enter(self, level: int, title: str) -> "HeadingPath":
-        """Returns the path below a further heading; it ends those of its level and of deeper ones."""
+        """Return the path after another heading, which ends headings of its own and deeper levels."""
         kept = tuple(part for part in self.parts if part[0] < level)
         return HeadingPath((*kept, (level, " ".join(title.split()))))
 
     @property
     def text(self) -> str:
-        """The titles in one line, of LONGEST_HEADING characters at most: the innermost ones are kept."""
+        """The titles in one line of at most LONGEST_HEADING characters. The innermost titles are kept."""
         titles = [title for _, title in self.parts if title]
         while len(titles) > 1 and len(SEPARATOR.join(titles)) > LONGEST_HEADING:
             titles.pop(0)
         return SEPARATOR.join(titles)[:LONGEST_HEADING]
 
 
-# HTML
+# -- HTML --
 
 _SKIPPED: Final = frozenset({
     "head", "script", "style", "template", "noscript", "svg", "math", "iframe", "object", "canvas", "select",
     "textarea", "title",
 })  # fmt: skip
-# HTML, 13.1.2: elements without content, and so without an end tag.
+# HTML standard, section 13.1.2: elements without content and without an end tag.
 _VOID: Final = frozenset({
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr",
 })  # fmt: skip
@@ -109,8 +112,8 @@ _BLOCKS: Final = frozenset({
     "section", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul",
 })  # fmt: skip
 _CELLS: Final = frozenset(("td", "th"))
-# HTML, 13.1.2.4: the elements whose start tag ends an open one that has no end tag. A head ends with the first element
-# that is not one of its own, a paragraph with the first block.
+# HTML standard, section 13.1.2.4: elements whose start tag ends an open element without an end tag. A head ends at the
+# first element that is not metadata, a paragraph at the first block.
 _METADATA: Final = frozenset({"base", "link", "meta", "noscript", "script", "style", "template", "title"})
 _ENDED_BY: Final = {
     "dd": frozenset(("dd", "dt")),
@@ -128,15 +131,17 @@ _INVISIBLE: Final = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*0(?:\.0+)?\s*(?:;|$)|font-size\s*:\s*0", re.I
 )
 _SPACE: Final = re.compile(r"\s+")
-# Deeper elements are left out: whether they are hidden is not recorded.
+# Deeper elements are ignored, because whether they are hidden is not tracked.
 _DEEPEST: Final = 2_000
 
 
 def split_html(text: str) -> Iterator[DocumentSection]:
-    """Yields the visible text between headings, each with the headings that it stands under.
+    """Yield the visible text between headings, each with its headings.
 
-    Python's own parser keeps all text: libraries that look for a page's main text drop footers, where opening hours
-    are. Text that a visitor does not see is left out, so that no one can hide text there for a language model."""
+    Python's own parser keeps all text. Libraries that extract a page's main text drop footers, which often have the
+    opening hours. Text that is hidden from visitors is left out, so that nobody can hide instructions for a language
+    model.
+    """
     reader = _PageReader()
     reader.feed(text)
     reader.close()
@@ -144,7 +149,11 @@ def split_html(text: str) -> Iterator[DocumentSection]:
 
 
 class _PageReader(HTMLParser):
-    """Collects sections. _open: names of open elements with whether each is skipped. _deeper: how many are in those."""
+    """Collects the sections of an HTML page.
+
+    `_open` has the names of open elements, each with whether its text is skipped. `_deeper` counts the elements that
+    are nested too deep.
+    """
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -208,7 +217,7 @@ class _PageReader(HTMLParser):
 
 
 def _is_ended(open_tag: str, tag: str) -> bool:
-    """Returns whether an element ends where another begins, though it has no end tag."""
+    """Return whether a start tag ends an open element that has no end tag."""
     return tag not in _METADATA if open_tag == "head" else tag in _ENDED_BY.get(open_tag, ())
 
 
@@ -217,18 +226,18 @@ def _is_hidden(attributes: dict[str, str | None]) -> bool:
     return "hidden" in attributes or attributes.get("aria-hidden") == "true" or bool(_INVISIBLE.search(style))
 
 
-# Markdown and plain text
+# -- Markdown and plain text --
 
-# CommonMark 0.31, 4.2: up to three spaces, one to six #, then a space.
+# CommonMark 0.31, section 4.2: up to three spaces, one to six #, then a space.
 _HEADING: Final = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
-_UNDERLINE: Final = re.compile(r"^ {0,3}(=+|-+)[ \t]*$")  # 4.3
-_FENCE: Final = re.compile(r"^ {0,3}(```|~~~)")  # 4.5
+_UNDERLINE: Final = re.compile(r"^ {0,3}(=+|-+)[ \t]*$")  # section 4.3
+_FENCE: Final = re.compile(r"^ {0,3}(```|~~~)")  # section 4.5
 _EMPHASIS: Final = re.compile(r"(\*\*|__|`)")
 _LINK: Final = re.compile(r"!?\[([^\]]{0,500})\]\([^)\s]{0,2000}\)")
 
 
 def split_markdown(text: str) -> Iterator[DocumentSection]:
-    """Yields the text between headings, each with the headings that it stands under."""
+    """Yield the text between headings, each with its headings."""
     path, lines, fence = HeadingPath(), list[str](), ""
     for line in text.splitlines():
         if mark := _FENCE.match(line):
@@ -244,13 +253,15 @@ def split_markdown(text: str) -> Iterator[DocumentSection]:
 
 
 def split_text(text: str) -> Iterator[DocumentSection]:
-    """Yields plain text, which has no headings."""
+    """Yield plain text as a single section, because it has no headings."""
     yield DocumentSection(text)
 
 
 def _read_heading(line: str, before: list[str]) -> tuple[int, str]:
-    """Level and title; level 0 for a line that is not a heading. Takes the title of an underlined one out of the lines
-    before it."""
+    """Return the heading's level and title. The level is 0 if the line is not a heading.
+
+    The title of an underlined heading is removed from the lines before it.
+    """
     if match := _HEADING.match(line):
         return len(match[1]), match[2]
     if (match := _UNDERLINE.match(line)) and before and before[-1].strip() and len(before[-1]) <= 200:
@@ -262,11 +273,11 @@ def _plain(text: str) -> str:
     return _EMPHASIS.sub("", _LINK.sub(r"\1", text))
 
 
-# Chunks
+# -- Chunks --
 
-# Characters. A chunk is what one answer quotes: about 150 words.
+# Characters. A chunk is quoted as a unit and has about 150 words.
 LONGEST_CHUNK: Final = 900
-# A sentence up to this length is repeated at the beginning of the next chunk, so that what refers back to it is found.
+# A sentence up to this length is repeated at the start of the next chunk, so that references to it can be found.
 LONGEST_OVERLAP: Final = 200
 _SENTENCE_END: Final = re.compile(
     r"(?<=[.!?\u2026\u3002])[\"'\u201d\u2019)\]]*\s+(?=[\"'\u201c\u2018(\[]?[A-Z\u00c0-\u00de\u0410-\u042f0-9])|\n+"
@@ -274,7 +285,7 @@ _SENTENCE_END: Final = re.compile(
 
 
 def make_chunks(sections: Iterable[DocumentSection]) -> Iterator[DocumentChunk]:
-    """Yields chunks of whole sentences, none across a heading or a page, each of LONGEST_CHUNK characters at most."""
+    """Yield chunks of whole sentences with at most LONGEST_CHUNK characters. Chunks do not cross headings or pages."""
     number = 0
     for section in sections:
         for text in _pack(_sentences(section.text)):
@@ -302,7 +313,7 @@ def _sentences(text: str) -> Iterator[str]:
     for piece in _SENTENCE_END.split(text):
         sentence = " ".join(piece.split())
         first = 0
-        while len(sentence) - first > LONGEST_CHUNK:  # by offsets: the rest of 2,000,000 characters is not copied
+        while len(sentence) - first > LONGEST_CHUNK:  # offsets avoid copying the rest of up to 2,000,000 characters
             cut = sentence.rfind(" ", first + LONGEST_CHUNK // 2, first + LONGEST_CHUNK)
             cut = first + LONGEST_CHUNK if cut < 0 else cut
             yield sentence[first:cut]

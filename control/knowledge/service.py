@@ -1,4 +1,4 @@
-"""Documents that agents search: upload, list, requests to index, deletion. `tasks.py` reads and indexes the files."""
+"""Manages the documents that agents search: upload, list, index requests, deletion. `tasks.py` indexes the files."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -21,15 +21,15 @@ from shared.ids import new_id
 from shared.storage import Storage
 
 INDEX_DOCUMENT: Final = "knowledge.index_document"
-# Above the priority of all other jobs, because only two of these jobs run at once.
+# Above the priority of all other jobs, because only two index jobs run at once.
 _FIRST_PRIORITY: Final = 1_000_000_000
 DELETE_FILE: Final = "knowledge.delete_file"
-# While a request to read a file waits, a further request changes nothing for this long: otherwise a member could fill
-# the queue, of which two jobs run at once for all workspaces.
+# While an index request waits, further requests have no effect for this long. Otherwise a member could fill the queue,
+# of which only two jobs run at once for all workspaces.
 _REQUEST_AGAIN_AFTER: Final = timedelta(minutes=10)
-# Seconds after which a document is indexed if the request ends between its two transactions.
+# Seconds after which a document is indexed if the request dies between its two transactions.
 _LATER_S: Final = 30.0
-# Seconds after its row within which a file is stored, or never, because the request has ended.
+# Seconds after the row's insertion by which its file must be stored, because the request has ended by then.
 UPLOAD_TIME_S: Final = 120.0
 
 
@@ -48,24 +48,24 @@ class DeleteFileJob(msgspec.Struct, frozen=True):
 
 
 class KnowledgeDocuments:
-    """Every method works within the current transaction, in the workspace's scope."""
+    """Manages a workspace's documents. Each method runs in the current transaction, in the workspace's scope."""
 
     def __init__(self, workspaces: Workspaces, platform: Platform) -> None:
         self._workspaces, self._platform = workspaces, platform
 
     async def list_page(self, db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[KnowledgeDocument]:
-        """Newest first. Raises Invalid (code cursor_unknown)."""
+        """Return a page of documents, newest first. Raises Invalid (code cursor_unknown)."""
         found = await queries.select_documents(db, workspace_id, page)
         if page.cursor is not None:
             return found
         return found.with_total(await queries.count_documents(db, workspace_id))
 
     async def get(self, db: Connection, workspace_id: UUID, document_id: UUID) -> KnowledgeDocument:
-        """Raises NotFound (code document_not_found)."""
+        """Return a document. Raises NotFound (code document_not_found)."""
         return _require(await queries.select_document(db, workspace_id, document_id))
 
     async def limits(self, db: Connection, workspace_id: UUID) -> KnowledgeLimits:
-        """Returns what a workspace may have: by the settings, and by its tier's features of the same names."""
+        """Return the workspace's limits, from the settings and from the features of its tier with the same names."""
         tier = await self._workspaces.limits(db, workspace_id)
         names = {
             "documents": "knowledge_documents",
@@ -81,9 +81,11 @@ class KnowledgeDocuments:
     async def add(
         self, db: Connection, actor: Actor, workspace_id: UUID, new: NewDocument, now: datetime
     ) -> KnowledgeDocument:
-        """Stores a document without its file, which follows by `put_file`; then it is to be indexed
-        (`enqueue_indexing`). Raises Invalid (codes file_unknown, file_too_large), Conflict (codes document_limit,
-        workspace_suspended)."""
+        """Insert a document without its file.
+
+        Call `put_file` and `enqueue_indexing` next. Raises Invalid (codes file_unknown, file_too_large), Conflict
+        (codes document_limit, workspace_suspended).
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         limits = await self.limits(db, workspace_id)
         if len(new.data) > limits.bytes:
@@ -116,16 +118,18 @@ class KnowledgeDocuments:
         return document
 
     async def enqueue_indexing(self, db: Connection, document: KnowledgeDocument, *, delay_s: float = 0) -> None:
-        """Has a job read the document's file. A second job of the same revision does nothing."""
+        """Enqueue the job that indexes the document. A second job for the same revision has no effect."""
         payload, priority = encode_index_job(document), priority_of(document.start_tag)
         await enqueue(db, INDEX_DOCUMENT, payload, delay_s=delay_s, priority=priority)
 
     async def reindex(
         self, db: Connection, actor: Actor, workspace_id: UUID, document_id: UUID, now: datetime
     ) -> KnowledgeDocument:
-        """Has the file read again; until then the old text is searched. Changes nothing if a request of the last ten
-        minutes still waits. Raises NotFound (code document_not_found), Conflict (code
-        workspace_suspended)."""
+        """Index the file again. The old text stays searchable until then.
+
+        Has no effect if a request of the last ten minutes still waits. Raises NotFound (code document_not_found),
+        Conflict (code workspace_suspended).
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         before = await self.get(db, workspace_id, document_id)
         if before.status == "pending" and now - before.requested_at < _REQUEST_AGAIN_AFTER:
@@ -137,8 +141,11 @@ class KnowledgeDocuments:
         return document
 
     async def delete(self, db: Connection, actor: Actor, workspace_id: UUID, document_id: UUID) -> None:
-        """Deletes a document: no search finds it once this transaction commits. Its file is deleted by a job, when no
-        request can be storing it. Raises NotFound (code document_not_found)."""
+        """Delete a document. No search finds it after this transaction commits.
+
+        A job deletes the file later, when no request can still be storing it. Raises NotFound (code
+        document_not_found).
+        """
         await queries.lock_workspace(db, workspace_id)
         document = _require(await queries.select_document(db, workspace_id, document_id))
         await queries.delete_chunks(db, workspace_id, document_id)
@@ -148,19 +155,21 @@ class KnowledgeDocuments:
         await record_change(db, actor, _change("knowledge.delete_document", document))
 
     async def find_unknown(self, db: Connection, workspace_id: UUID, document_ids: Collection[UUID]) -> set[UUID]:
-        """Returns the ids that no document of the workspace has."""
+        """Return the ids that are not documents of the workspace."""
         if not document_ids:
             return set()
         return set(document_ids) - await queries.select_known(db, workspace_id, document_ids)
 
 
 async def find_next_turn(db: Connection, workspace_id: UUID) -> int:
-    """Returns the turn of the workspace's next document. Workspaces take turns, however many documents each has.
+    """Return the turn of the workspace's next document. Workspaces take turns, regardless of how many documents each
+    has.
 
-    A turn is the start tag of start-time fair queueing (Goyal, Vin, Cheng 1996, ACM SIGCOMM), and is stored in the
-    column start_tag: one more than the turn of the workspace's last waiting document, and at least the turn that is
-    served now. So the only document of one workspace waits for one document of each other workspace, and no workspace
-    saves up service while the queue is empty."""
+    A turn is the start tag of start-time fair queueing (Goyal, Vin, Cheng 1996, ACM SIGCOMM), stored in the column
+    start_tag. It is one more than the turn of the workspace's last waiting document, and at least the turn that is
+    being served. A workspace's only document thus waits for at most one document of each other workspace, and no
+    workspace accumulates service while the queue is empty.
+    """
     last = await queries.select_last_turn(db, workspace_id)
     highest = await select_highest_priority(db, INDEX_DOCUMENT)
     served = 0 if highest is None else _FIRST_PRIORITY - highest
@@ -168,17 +177,17 @@ async def find_next_turn(db: Connection, workspace_id: UUID) -> int:
 
 
 def priority_of(turn: int) -> int:
-    """Returns the priority of the job that indexes the document of this turn."""
+    """Return the priority of the job that indexes the document with this turn."""
     return _FIRST_PRIORITY - turn
 
 
 async def put_file(storage: Storage, document: KnowledgeDocument, data: bytes) -> None:
-    """Stores a document's file. Raises StorageUnavailable."""
+    """Store a document's file. Raises StorageUnavailable."""
     await storage.put(document_key(document.workspace_id, document.id), data)
 
 
 def encode_index_job(document: KnowledgeDocument) -> bytes:
-    """Returns the payload of the job that indexes a document as it is now."""
+    """Return the payload of the job that indexes the document's current revision."""
     return msgspec.json.encode(IndexDocumentJob(document.id, document.revision))
 
 
@@ -189,6 +198,6 @@ def _require(document: KnowledgeDocument | None) -> KnowledgeDocument:
 
 
 def _change(action: str, document: KnowledgeDocument) -> Change:
-    """Returns the change without the document's name, which may be personal."""
+    """Return the audit entry without the document's name, which may be personal data."""
     after = {"format": document.format, "size_bytes": document.size_bytes}
     return Change(action, "knowledge_document", str(document.id), document.workspace_id, after=after)

@@ -1,4 +1,4 @@
-"""The worker's tasks for documents: indexes them, deletes their files, and makes the vectors of their chunks."""
+"""Background tasks for documents: index documents, delete their files, and create the vectors of their chunks."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -35,16 +35,18 @@ from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 # The ten attempts of a job take 43 minutes.
 GIVE_UP: Final = timedelta(hours=2)
 _MOST_STUCK: Final = 20
-# Documents of one run of the duty `document_vectors`, and requests for each of them.
+# Documents per run of the duty `document_vectors`, and requests per document.
 MOST_DOCUMENTS: Final = 8
 MOST_BATCHES: Final = 4
 EVERY_S: Final = 10.0
-# Chunks of a run that are refused one by one; after that, the fault is the model or the settings, and not the text.
+# Maximum number of chunks per run that are refused individually. Beyond it, the fault is in the model or the settings,
+# not in the text.
 MOST_REFUSED: Final = 3
-# A run begins no request later. The last request may take 63 s with its attempts, and a worker whose duty has not ended
-# for 90 s, pauses included, counts as unhealthy and is restarted.
+# A run starts no request after this time. The last request may take 63 s with its retries. A worker whose duty runs for
+# 90 s, including pauses, counts as unhealthy and is restarted.
 BEGIN_WITHIN_S: Final = 15.0
-# Characters of a chunk with its headings that are sent: chunks have 900, headings are cut at 200 each.
+# Maximum number of characters that are sent for a chunk with its headings. Chunks have 900, and each heading is cut at
+# 200.
 LONGEST_TEXT: Final = 2_000
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -53,9 +55,11 @@ log = structlog.get_logger()
 def knowledge_tasks(
     pool: Pool, documents: KnowledgeDocuments, storage: Storage, embedder: Embedder | None = None
 ) -> WorkerTasks:
-    """Jobs `knowledge.index_document` and `knowledge.delete_file`, duty `stuck_documents`, and with an embedder
-    `document_vectors`. Each job of the first kind has a child process of up to 512 MiB, so few run
-    at once."""
+    """Return the jobs `knowledge.index_document` and `knowledge.delete_file`, and the duties of documents.
+
+    The duties are `stuck_documents` and, with an embedder, `document_vectors`. Each index job has a child process of up
+    to 512 MiB, so only a few run at once.
+    """
 
     async def stuck_documents(db: Connection, now: datetime) -> int:
         return await fail_stuck(db, now, _MOST_STUCK)
@@ -78,21 +82,24 @@ def _make_vector_duties(embedder: Embedder | None) -> list[OutsideDuty]:
 
 
 class DocumentIndexer:
-    """Indexes documents. Works in platform scope."""
+    """Indexes documents, in platform scope."""
 
     def __init__(self, pool: Pool, storage: Storage, documents: KnowledgeDocuments, parser: DocumentParser) -> None:
         self._pool, self._storage, self._documents, self._parser = pool, storage, documents, parser
 
     async def index(self, job: IndexDocumentJob, now: datetime) -> None:
-        """Reads the document's file and replaces its chunks. Does nothing for a document that is deleted or was
-        indexed under this revision. Raises JobFailed if another try may succeed."""
+        """Read the document's file and replace its chunks.
+
+        Does nothing if the document was deleted or already indexed under this revision. Raises JobFailed if a retry may
+        succeed.
+        """
         document = await self._run(lambda db: queries.select_document_by_id(db, job.document_id))
         if document is None or not _is_due(document, job.revision):
             return
         limits = await self._run(lambda db: self._documents.limits(db, document.workspace_id))
         try:
             parsed = await self._parse(document, limits, now)
-            # In a thread: 2,000,000 characters take 0.1 to 0.5 s, in which the loop would do nothing else.
+            # Runs in a thread, because 2,000,000 characters would block the event loop for 0.1 to 0.5 s.
             chunks = await asyncio.to_thread(lambda: list(islice(make_chunks(parsed.sections), limits.chunks + 1)))
             if not chunks:
                 raise DocumentRefused("no_text")
@@ -129,8 +136,11 @@ class DocumentIndexer:
 
 
 async def fail_stuck(db: Connection, now: datetime, most: int) -> int:
-    """Marks up to `most` documents as failed whose jobs gave up, because the worker died of them for instance; returns
-    how many. A document whose job still waits its turn is left. In platform scope."""
+    """Mark up to `most` documents as failed whose job gave up, for example because the worker died. Return the number
+    of documents.
+
+    Documents whose job still waits for its turn are left unchanged. Requires platform scope.
+    """
     queued = await list_queued(db, INDEX_DOCUMENT)
     old = await queries.select_stuck_documents(db, now - GIVE_UP, len(queued) + most)
     stuck = [document for document in old if encode_index_job(document) not in queued][:most]
@@ -140,11 +150,11 @@ async def fail_stuck(db: Connection, now: datetime, most: int) -> int:
 
 
 def _ignore() -> None:
-    """A retry needs no preparation."""
+    """Do nothing. A retry needs no preparation."""
 
 
 def make_index_document_job(indexer: DocumentIndexer) -> JobHandler:
-    """Job `knowledge.index_document`."""
+    """Return the handler of the job `knowledge.index_document`."""
 
     async def run(payload: bytes) -> None:
         await indexer.index(decode_payload(payload, IndexDocumentJob), datetime.now(UTC))
@@ -153,7 +163,7 @@ def make_index_document_job(indexer: DocumentIndexer) -> JobHandler:
 
 
 def make_delete_file_job(storage: Storage) -> JobHandler:
-    """Job `knowledge.delete_file`."""
+    """Return the handler of the job `knowledge.delete_file`."""
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, DeleteFileJob)
@@ -166,7 +176,7 @@ def make_delete_file_job(storage: Storage) -> JobHandler:
 
 
 async def _store_failure(db: Connection, document: KnowledgeDocument, code: str) -> None:
-    """Marks the document as failed, and deletes its old chunks, which may no longer be true."""
+    """Mark the document as failed and delete its old chunks, which may be outdated."""
     await queries.lock_workspace(db, document.workspace_id)
     if await _is_wanted(db, document):
         await queries.delete_chunks(db, document.workspace_id, document.id)
@@ -192,7 +202,7 @@ async def _store_chunks(
 
 
 async def _is_wanted(db: Connection, document: KnowledgeDocument) -> bool:
-    """Returns whether the document was neither deleted nor indexed nor requested again since it was read. Locks it."""
+    """Return whether the document was not deleted, indexed or requested again since it was read. Locks the document."""
     current = await queries.select_document_by_id(db, document.id, lock=True)
     return current is not None and _is_due(current, document.revision)
 
@@ -202,16 +212,19 @@ def _is_due(document: KnowledgeDocument, revision: int) -> bool:
 
 
 class EmbeddingDuty:
-    """Makes the vectors of documents' chunks: after indexing, after a failure, and when the model changes.
+    """Creates the vectors of documents' chunks after indexing, after a failure, and when the model changes.
 
-    Each run continues where the last run ended, because it selects chunks without a vector of the model. Requests
-    to the embedder are made outside of transactions."""
+    Each run continues where the previous run ended, because it selects chunks without a vector of the model. Requests
+    to the embedder are made outside of transactions.
+    """
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder, self._space = embedder, embedder.policy.space
 
     async def run(self, pool: Pool, now: datetime) -> int:
-        """Returns for how many documents it made vectors; 0 without the extension or if the embedder is unavailable."""
+        """Create vectors. Return the number of documents, or 0 without the extension or if the embedder is
+        unavailable.
+        """
         if not await _run(pool, queries.prepare_vectors):
             return 0
         due = await _run(pool, lambda db: self._claim(db, now))
@@ -231,7 +244,7 @@ class EmbeddingDuty:
         return await queries.claim_for_vectors(db, found, self._space, now) if found else []
 
     async def _embed_or_postpone(self, pool: Pool, document: DueDocument, now: datetime, until: float) -> None:
-        """Raises EmbedderUnavailable."""
+        """Create vectors of a document, or postpone it if its text is refused. Raises EmbedderUnavailable."""
         try:
             await self._embed(pool, document, now, until)
         except TextsRefused as refused:
@@ -239,7 +252,7 @@ class EmbeddingDuty:
             await _run(pool, lambda db: queries.postpone_vectors(db, document, self._space, now))
 
     async def _embed(self, pool: Pool, document: DueDocument, now: datetime, until: float) -> None:
-        """Makes vectors of a document, of a long one only a part. Raises EmbedderUnavailable, TextsRefused."""
+        """Create vectors of a document, or of a part of a long document. Raises EmbedderUnavailable, TextsRefused."""
         for _ in range(MOST_BATCHES):
             if asyncio.get_running_loop().time() >= until:
                 break
@@ -256,8 +269,11 @@ class EmbeddingDuty:
     async def _embed_batch(
         self, pool: Pool, document: DueDocument, chunks: list[ChunkText], now: datetime, until: float
     ) -> bool:
-        """Embeds the chunks together or, if the embedder refuses them, one by one: then only chunks that are refused
-        alone lack vectors. Returns and raises as `_embed_chunks`."""
+        """Embed the chunks together. If the embedder refuses them, embed them one by one, so that only refused chunks
+        lack vectors.
+
+        Returns and raises as `_embed_chunks` does.
+        """
         try:
             return await self._embed_chunks(pool, document, chunks, now)
         except TextsRefused:
@@ -277,8 +293,10 @@ class EmbeddingDuty:
         return True
 
     async def _embed_chunks(self, pool: Pool, document: DueDocument, chunks: list[ChunkText], now: datetime) -> bool:
-        """Returns False if the document has changed. Records what was used in any case. Raises EmbedderUnavailable,
-        TextsRefused."""
+        """Embed the chunks and store their vectors. Return False if the document has changed.
+
+        The usage is recorded in any case. Raises EmbedderUnavailable, TextsRefused.
+        """
         found = await self._embedder.embed([f"{chunk.heading}\n{chunk.text}"[:LONGEST_TEXT] for chunk in chunks])
         model = self._embedder.policy.model
         use = EmbeddingUse(document.workspace_id, model, found.tokens, found.is_estimated, now)
