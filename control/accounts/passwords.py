@@ -22,7 +22,7 @@ _COMMON: Final = Path(__file__).with_name("common_passwords.txt")
 
 
 def require_strong_password(password: str, *, email: str, name: str, param: str) -> None:
-    """Raises Invalid (code weak_password, the field `param`)."""
+    """Raise Invalid (code weak_password, the field `param`)."""
     weakness = _weakness(password, email, name)
     if weakness:
         raise Invalid(weakness, code="weak_password", param=param)
@@ -78,11 +78,11 @@ class Passwords:
         self._dummy_hash = self._hasher.hash(secrets.token_urlsafe())
 
     async def hash(self, password: str) -> str:
-        """Returns a new hash, which contains its parameters and salt."""
+        """Return a new hash, which contains its parameters and salt."""
         return await self._run(self._hasher.hash, _normalized(password))
 
     async def check(self, known: str | None, password: str) -> PasswordCheck:
-        """Compares a password with its hash.
+        """Compare a password with its hash.
 
         Args:
             known: The hash. None (no such account) compares with a dummy hash, so that both take the same time.
@@ -93,7 +93,7 @@ class Passwords:
         return PasswordCheck(True, self._hasher.check_needs_rehash(known))
 
     def close(self) -> None:
-        """Ends the threads; queued work is cancelled."""
+        """End the threads; queued work is cancelled."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _verify(self, known: str, plain: bytes) -> bool:
@@ -113,5 +113,5 @@ class Passwords:
 
 
 def _normalized(password: str) -> bytes:
-    """Normalises composed and decomposed letters to one form (NIST SP 800-63B, 3.1.1.2)."""
+    """Normalize composed and decomposed letters to one form (NIST SP 800-63B, 3.1.1.2)."""
     return unicodedata.normalize("NFKC", password).encode()

@@ -176,14 +176,14 @@ class Self:
 
 
 async def sign_up(context: Context, body: NewAccount) -> SignedUp:
-    """Creates an account and signs in. An email asks to confirm the address."""
+    """Create an account and sign in. An email asks to confirm the address."""
     accounts = context.services[Accounts]
     done = await accounts.sign_up(context.db, body.email, body.name, body.password, context.origin, context.now)
     return to_signed_up(done)
 
 
 async def log_in(context: Context, body: SignIn) -> SignedIn:
-    """Signs in. 401 totp_required: the password is right, and a code is missing. After several wrong passwords from one
+    """Sign in. 401 totp_required: the password is right, and a code is missing. After several wrong passwords from one
     network the account must wait there, longer each time (429)."""
     done = await context.services[Accounts].sign_in(context.db, body.presented(), context.origin, context.now)
     workspaces = await context.services[Workspaces].memberships(context.db, done.user.id)
@@ -191,13 +191,13 @@ async def log_in(context: Context, body: SignIn) -> SignedIn:
 
 
 async def refresh(context: Context, body: RefreshToken) -> Session:
-    """Issues the next tokens. The refresh token is used up; using it again ends the session."""
+    """Issue the next tokens. The refresh token is used up; using it again ends the session."""
     tokens = await context.services[Accounts].refresh(context.db, body.refresh_token, context.origin, context.now)
     return to_session(tokens)
 
 
 async def log_out(context: SessionContext) -> None:
-    """Ends this session. Its tokens are refused from the next request on."""
+    """End this session. Its tokens are refused from the next request on."""
     await context.services[Accounts].sign_out(context.db, context.session_id, context.now)
 
 
@@ -208,22 +208,22 @@ async def me(context: UserContext) -> Self:
 
 
 async def verify_email(context: Context, body: LetterToken) -> None:
-    """Confirms an email address by the token that was sent to it."""
+    """Confirm an email address by the token that was sent to it."""
     await context.services[Accounts].email_links.verify_email(context.db, body.token, context.now)
 
 
 async def resend_verification(context: UserContext) -> None:
-    """Sends the confirmation email again, unless the address is confirmed. Earlier links become invalid."""
+    """Send the confirmation email again, unless the address is confirmed. Earlier links become invalid."""
     await context.services[Accounts].email_links.send_verification(context.db, context.user_id, context.now)
 
 
 async def forgot_password(context: Context, body: Forgotten) -> None:
-    """Sends a link to set a new password, if the account exists. The response is the same if it does not."""
+    """Send a link to set a new password, if the account exists. The response is the same if it does not."""
     await context.services[Accounts].email_links.request_password_reset(context.db, body.email)
 
 
 async def reset_password(context: Context, body: NewPassword) -> None:
-    """Sets a new password by the token of an email, and ends all of the user's sessions."""
+    """Set a new password by the token of an email, and end all of the user's sessions."""
     await context.services[Accounts].email_links.reset_password(context.db, body.token, body.new_password, context.now)
 
 
@@ -283,7 +283,7 @@ class SecondFactor(Body):
     recovery_code: RecoveryCode | None = None
 
     def given(self) -> str:
-        """Returns the code that was sent. Raises Invalid for none."""
+        """Return the code that was sent. Raises Invalid for none."""
         given = self.code or self.recovery_code
         if given is None:
             raise Invalid("A code of the authenticator app is needed, or a recovery code.", param="code")
@@ -382,14 +382,14 @@ class RecoveryCodeList:
 
 
 async def change_password(context: SessionContext, body: OwnPasswordBody) -> None:
-    """Sets a new password. The other sessions end, unless they are kept."""
+    """Set a new password. The other sessions end, unless they are kept."""
     accounts = context.services[Accounts]
     own = await accounts.own.change_password(context.db, _user_session(context), body.change(), context.now)
     await accounts.email_links.report_own_password(context.db, own, not body.keep_other_sessions)
 
 
 async def reauthenticate(context: SessionContext, body: Reauthentication) -> None:
-    """Proves again who is signed in, by the password or a code. For some minutes this session may do what answers 403
+    """Prove again who is signed in, by the password or a code. For some minutes this session may do what answers 403
     reauthentication_required otherwise."""
     own, session = context.services[Accounts].own, _user_session(context)
     if body.password is not None:
@@ -405,12 +405,12 @@ async def list_own_sessions(context: SessionContext) -> OwnSessionList:
 
 
 async def end_own_session(context: SessionContext, session_id: SessionId) -> None:
-    """Ends one of the user's sessions. Its tokens are refused from the next request on."""
+    """End one of the user's sessions. Its tokens are refused from the next request on."""
     await context.services[Accounts].own.end_session(context.db, _user_session(context), session_id, context.now)
 
 
 async def end_other_sessions(context: SessionContext) -> None:
-    """Ends all of the user's sessions but this one."""
+    """End all of the user's sessions but this one."""
     await context.services[Accounts].own.end_others(context.db, _user_session(context), context.now)
 
 
@@ -421,7 +421,7 @@ async def get_second_factor(context: SessionContext) -> SecondFactorState:
 
 
 async def begin_totp(context: SessionContext, body: PasswordAgain) -> TotpSecret:
-    """Creates a secret for an authenticator app, which its first code confirms. The password is asked for again."""
+    """Create a secret for an authenticator app, which its first code confirms. The password is asked for again."""
     accounts = context.services[Accounts]
     await accounts.own.require_password(context.db, _user_session(context), body.password, context.now)
     offer = await accounts.second_factors.offer(context.db, context.user_id, context.email, context.now)
@@ -429,21 +429,21 @@ async def begin_totp(context: SessionContext, body: PasswordAgain) -> TotpSecret
 
 
 async def confirm_totp(context: SessionContext, body: TotpCode) -> None:
-    """Confirms the second factor with its first code. From now on each sign-in needs a code."""
+    """Confirm the second factor with its first code. From now on each sign-in needs a code."""
     accounts = context.services[Accounts]
     await accounts.second_factors.confirm(context.db, context.user_id, body.code, context.origin, context.now)
     await accounts.email_links.report_second_factor(context.db, context.email, context.name, True)
 
 
 async def remove_totp(context: SessionContext, body: SecondFactor) -> None:
-    """Removes the second factor. Workspaces that demand one are closed to the user then."""
+    """Remove the second factor. Workspaces that demand one are closed to the user then."""
     accounts = context.services[Accounts]
     await accounts.second_factors.remove(context.db, context.user_id, body.given(), context.origin, context.now)
     await accounts.email_links.report_second_factor(context.db, context.email, context.name, False)
 
 
 async def replace_recovery_codes(context: SessionContext, body: SecondFactor) -> RecoveryCodeList:
-    """Creates ten new recovery codes. The older ones become invalid."""
+    """Create ten new recovery codes. The older ones become invalid."""
     factors = context.services[Accounts].second_factors
     codes = await factors.replace_codes(context.db, context.user_id, body.given(), context.origin, context.now)
     return RecoveryCodeList(list(codes))
@@ -537,20 +537,20 @@ class AdminSelf:
 
 
 async def admin_log_in(context: Context, body: AdminSignIn) -> AdminSignedIn:
-    """Signs in. 401 totp_required: the password is right, and a code is missing. 403 totp_setup_required: the platform
+    """Sign in. 401 totp_required: the password is right, and a code is missing. 403 totp_setup_required: the platform
     requires a second factor, and this admin has none yet."""
     admins = context.services[Accounts].admins
     return to_admin_signed_in(await admins.sign_in(context.db, body.presented(), context.origin, context.now))
 
 
 async def admin_refresh(context: Context, body: AdminRefresh) -> AdminSession:
-    """Issues the next tokens. The refresh token is used up; using it again ends the session."""
+    """Issue the next tokens. The refresh token is used up; using it again ends the session."""
     admins = context.services[Accounts].admins
     return to_admin_session(await admins.refresh(context.db, body.refresh_token, context.origin, context.now))
 
 
 async def admin_log_out(context: AdminContext) -> None:
-    """Ends this session. Its tokens are refused from the next request on."""
+    """End this session. Its tokens are refused from the next request on."""
     await context.services[Accounts].admins.sign_out(context.db, context.session_id, context.now)
 
 
@@ -560,7 +560,7 @@ async def admin_me(context: AdminContext) -> AdminSelf:
 
 
 async def enrol_totp(context: Context, body: AdminPassword) -> TotpSecret:
-    """Creates a secret for an admin who needs a second factor to sign in. The first sign-in with a code confirms it."""
+    """Create a secret for an admin who needs a second factor to sign in. The first sign-in with a code confirms it."""
     admins = context.services[Accounts].admins
     return to_totp_secret(await admins.enrol_totp(context.db, body.presented(), context.origin, context.now))
 
@@ -581,13 +581,13 @@ ADMIN_PROOFS: Final = RateLimit("admin-proofs", 20, 600, per_user=True)
 
 
 async def admin_change_password(context: AdminContext, body: OwnPasswordBody) -> None:
-    """Sets a new password. The other sessions end, unless they are kept."""
+    """Set a new password. The other sessions end, unless they are kept."""
     own = context.services[Accounts].admins.own
     await own.change_password(context.db, _admin_session(context), body.change(), context.now)
 
 
 async def admin_reauthenticate(context: AdminContext, body: Reauthentication) -> None:
-    """Proves again who is signed in, by the password or a code. For some minutes this session may do what answers 403
+    """Prove again who is signed in, by the password or a code. For some minutes this session may do what answers 403
     reauthentication_required otherwise."""
     own, session = context.services[Accounts].admins.own, _admin_session(context)
     if body.password is not None:
@@ -603,18 +603,18 @@ async def admin_list_own_sessions(context: AdminContext) -> OwnSessionList:
 
 
 async def admin_end_own_session(context: AdminContext, session_id: SessionId) -> None:
-    """Ends one of the admin's sessions. Its tokens are refused from the next request on."""
+    """End one of the admin's sessions. Its tokens are refused from the next request on."""
     own = context.services[Accounts].admins.own
     await own.end_session(context.db, _admin_session(context), session_id, context.now)
 
 
 async def admin_end_other_sessions(context: AdminContext) -> None:
-    """Ends all of the admin's sessions but this one."""
+    """End all of the admin's sessions but this one."""
     await context.services[Accounts].admins.own.end_others(context.db, _admin_session(context), context.now)
 
 
 async def admin_begin_totp(context: AdminContext, body: PasswordAgain) -> TotpSecret:
-    """Creates a new secret, which its first code confirms. The password is asked for again."""
+    """Create a new secret, which its first code confirms. The password is asked for again."""
     admins = context.services[Accounts].admins
     await admins.own.require_password(context.db, _admin_session(context), body.password, context.now)
     offer = await admins.second_factors.offer(context.db, context.admin_id, context.email, context.now)
@@ -622,19 +622,19 @@ async def admin_begin_totp(context: AdminContext, body: PasswordAgain) -> TotpSe
 
 
 async def admin_confirm_totp(context: AdminContext, body: TotpCode) -> None:
-    """Confirms the second factor with its first code."""
+    """Confirm the second factor with its first code."""
     factors = context.services[Accounts].admins.second_factors
     await factors.confirm(context.db, context.admin_id, body.code, context.origin, context.now)
 
 
 async def admin_remove_totp(context: AdminContext, body: SecondFactor) -> None:
-    """Removes the second factor, unless the platform requires one."""
+    """Remove the second factor, unless the platform requires one."""
     admins = context.services[Accounts].admins
     await admins.remove_totp(context.db, context.admin_id, body.given(), context.origin, context.now)
 
 
 async def admin_replace_recovery_codes(context: AdminContext, body: SecondFactor) -> RecoveryCodeList:
-    """Creates ten new recovery codes. The older ones become invalid."""
+    """Create ten new recovery codes. The older ones become invalid."""
     factors = context.services[Accounts].admins.second_factors
     codes = await factors.replace_codes(context.db, context.admin_id, body.given(), context.origin, context.now)
     return RecoveryCodeList(list(codes))
@@ -737,7 +737,7 @@ async def get_user(context: AdminContext, user_id: UserId) -> UserWithWorkspaces
 
 
 async def update_user(context: AdminContext, user_id: UserId, body: UserChange) -> UserAnswer:
-    """Changes the name or deactivates the user, which ends all their sessions and prevents sign-in."""
+    """Change the name or deactivates the user, which ends all their sessions and prevents sign-in."""
     user = await context.services[Accounts].user_administration.update(
         context.db, context.actor, user_id, context.now, name=body.name, is_active=body.is_active
     )
@@ -745,7 +745,7 @@ async def update_user(context: AdminContext, user_id: UserId, body: UserChange) 
 
 
 async def delete_user(context: AdminContext, user_id: UserId) -> None:
-    """Deletes a user and their memberships. 409 last_owner: the user is the last owner of a workspace."""
+    """Delete a user and their memberships. 409 last_owner: the user is the last owner of a workspace."""
     accounts = context.services[Accounts]
     await accounts.user_administration.get(context.db, user_id)
     await context.services[Workspaces].members.leave_all(context.db, user_id, context.now)

@@ -150,7 +150,7 @@ class LockPolicy:
     window_s: int = 3_600
 
     def wait_s(self, failures: int) -> int:
-        """Returns the seconds that an address waits after so many consecutive failures."""
+        """Return the seconds that an address waits after so many consecutive failures."""
         if failures <= self.free_failures:
             return 0
         doublings = min(failures - self.free_failures, 32)
@@ -189,7 +189,7 @@ _MAX_PARSED: Final = 1_000
 
 
 def normal_address(text: str) -> str:
-    """Returns the address as it is stored and compared. Raises ValueError."""
+    """Return the address as it is stored and compared. Raises ValueError."""
     if len(text) > _MAX_PARSED:
         raise ValueError(f"must be at most {MAX_LENGTH} characters")
     try:

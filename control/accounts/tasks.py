@@ -35,7 +35,7 @@ def _send_email(sender: EmailSender) -> JobHandler:
 
 
 def _send_password_reset(pool: Pool, accounts: Accounts) -> JobHandler:
-    """Sends nothing when the address has no account."""
+    """Send nothing when the address has no account."""
 
     async def run(payload: bytes) -> None:
         try:

@@ -21,7 +21,7 @@ class RangeQuery(Query):
     last: Day | None = Field(None, alias="to", description=TO_TEXT)
 
     def to_choice(self) -> RangeChoice:
-        """Returns the requested days."""
+        """Return the requested days."""
         period: Period = getattr(self, "period", None) or "month"
         return RangeChoice(period, self.first, self.last)
 

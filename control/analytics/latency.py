@@ -15,18 +15,18 @@ Histogram = Mapping[str, int]
 
 
 def bucket_of(ms: int) -> str:
-    """Returns the bucket of a latency: bucket n holds 1.1^n ms up to 1.1^(n+1) ms; shorter ones are in the first."""
+    """Return the bucket of a latency: bucket n holds 1.1^n ms up to 1.1^(n+1) ms; shorter ones are in the first."""
     return str(min(LAST_BUCKET, floor(log(max(1, ms), _GROWTH))))
 
 
 def add_turn(histogram: Histogram, ms: int) -> Histogram:
-    """Returns the histogram with one turn more."""
+    """Return the histogram with one turn more."""
     bucket = bucket_of(ms)
     return {**histogram, bucket: histogram.get(bucket, 0) + 1}
 
 
 def add_histograms(histograms: Iterable[Histogram]) -> Histogram:
-    """Returns the sum of several."""
+    """Return the sum of several."""
     total: Counter[str] = Counter()
     for histogram in histograms:
         total.update(histogram)
@@ -34,7 +34,7 @@ def add_histograms(histograms: Iterable[Histogram]) -> Histogram:
 
 
 def median_ms(histogram: Histogram) -> int | None:
-    """Returns the p50 in ms, by the middle of its bucket: at most 5 % off. None without turns."""
+    """Return the p50 in ms, by the middle of its bucket: at most 5 % off. None without turns."""
     turns = sum(histogram.values())
     seen = 0
     for bucket in sorted(histogram, key=int):

@@ -56,7 +56,7 @@ class DayRange:
 
 
 def first_day(period: Period, today: date) -> date:
-    """Returns the first day of the period that contains today. Weeks begin on Monday."""
+    """Return the first day of the period that contains today. Weeks begin on Monday."""
     match period:
         case "day":
             return today
@@ -79,7 +79,7 @@ class RangeChoice:
     last: date | None = None
 
     def resolve(self, now: datetime, zone: str, most_days: int) -> DayRange:
-        """Returns the days, up to today.
+        """Return the days, up to today.
 
         Raises Invalid: one end alone (range_incomplete), ends in the wrong order or in the future (range_invalid), more
         than `most_days` (range_too_long).
@@ -100,7 +100,7 @@ class RangeChoice:
 
 
 def _begin(day: date, zone: str) -> datetime:
-    """Returns when the day begins in the zone, in UTC.
+    """Return when the day begins in the zone, in UTC.
 
     Where clocks skip midnight: at the skip; where midnight comes twice: the first one.
     """

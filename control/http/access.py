@@ -35,12 +35,12 @@ class Access:
     scope: Scope | None = None
 
     def allows(self, role: str | None) -> bool:
-        """Returns whether this role may call (MEMBER and ADMIN only)."""
+        """Return whether this role may call (MEMBER and ADMIN only)."""
         return role in self.roles
 
     @property
     def needed(self) -> str:
-        """Returns the required role for a message: the lowest role of a workspace, or all roles of the staff, which
+        """Return the required role for a message: the lowest role of a workspace, or all roles of the staff, which
         have no order.
         """
         if self.kind is AccessKind.MEMBER:
@@ -53,19 +53,19 @@ USER = Access(AccessKind.USER)
 
 
 def user(scope: Scope) -> Access:
-    """Allows signed-in users, and API keys with this scope."""
+    """Allow signed-in users, and API keys with this scope."""
     return Access(AccessKind.USER, scope=scope)
 
 
 def member(least: WorkspaceRole, scope: Scope | None = None) -> Access:
-    """Allows members of the workspace in the path with this role or a higher one, and the workspace's API keys with
+    """Allow members of the workspace in the path with this role or a higher one, and the workspace's API keys with
     this scope whose holders have such a role.
     """
     return Access(AccessKind.MEMBER, frozenset(WORKSPACE_ROLES[: WORKSPACE_ROLES.index(least) + 1]), scope)
 
 
 def admin(*others: AdminRole) -> Access:
-    """Allows super admins and the named roles. Staff roles have no order: finance does not include support."""
+    """Allow super admins and the named roles. Staff roles have no order: finance does not include support."""
     return Access(AccessKind.ADMIN, frozenset(("super_admin", *others)))
 
 

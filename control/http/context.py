@@ -71,7 +71,7 @@ class UserContext(Context):
 
     @property
     def actor(self) -> Actor:
-        """Returns the actor for the audit log."""
+        """Return the actor for the audit log."""
         key_id = None if self.key is None else self.key.id
         return Actor("user", self.user_id, self.email, self.origin.request_id, self.origin.address, key_id)
 
@@ -113,5 +113,5 @@ class AdminContext(Context):
 
     @property
     def actor(self) -> Actor:
-        """Returns the actor for the audit log."""
+        """Return the actor for the audit log."""
         return Actor("admin", self.admin_id, self.email, self.origin.request_id, self.origin.address)

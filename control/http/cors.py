@@ -23,7 +23,7 @@ class Cors:
         self._origins = frozenset(origins)
 
     def preflight(self, request: web.Request) -> web.Response | None:
-        """Returns the response to a preflight request for a known path, else None.
+        """Return the response to a preflight request for a known path, else None.
 
         No route has the method OPTIONS: for a known path aiohttp reports HTTPMethodNotAllowed, with the methods that
         the path has.
@@ -38,7 +38,7 @@ class Cors:
         return response
 
     def add_headers(self, request: web.Request, headers: CIMultiDict[str]) -> None:
-        """Adds the headers without which the browser hides the response from the page."""
+        """Add the headers without which the browser hides the response from the page."""
         if not self._origins:
             return
         headers.add("Vary", "Origin")

@@ -153,7 +153,7 @@ class Endpoint:
             return await self._handle(request)
 
     async def _admit_sender(self, request: web.Request) -> str:
-        """Returns the sender of a file who is allowed to send it, and counts the request by the user's limit.
+        """Return the sender of a file who is allowed to send it, and counts the request by the user's limit.
 
         Files of other callers are not received.
         """
@@ -184,7 +184,7 @@ class Endpoint:
         return _make_response(request, response)
 
     async def _read(self, request: web.Request) -> EndpointRequest:
-        """Reads the request.
+        """Read the request.
 
         Before the body is read, raises Unauthorized for a bad token and TooManyRequests for the address.
         """
@@ -203,7 +203,7 @@ class Endpoint:
         return EndpointRequest(request, raw, claim, now, is_counted=self.signature.upload)
 
     async def _read_claim(self, request: web.Request, now: datetime) -> Claim | None:
-        """Reads the token or key.
+        """Read the token or key.
 
         Raises Unauthorized, and TooManyRequests for a key or for an address with many unknown keys.
         """
@@ -221,7 +221,7 @@ class Endpoint:
             await self._dependencies.limits.check_account(incoming.request, limit, account)
 
     async def _limit_caller(self, incoming: EndpointRequest, context: Context) -> None:
-        """Counts the request by its caller's limits, once, before its body is parsed."""
+        """Count the request by its caller's limits, once, before its body is parsed."""
         if incoming.is_counted:
             return
         incoming.is_counted = True
@@ -236,7 +236,7 @@ class Endpoint:
 
     @asynccontextmanager
     async def _admitted(self, incoming: EndpointRequest) -> AsyncIterator[None]:
-        """Waits, without a connection, until the request may begin. Raises Unavailable."""
+        """Wait, without a connection, until the request may begin. Raises Unavailable."""
         dependencies = self._dependencies
         async with AsyncExitStack() as admission:
             if self.route.hashes_password:
@@ -246,7 +246,7 @@ class Endpoint:
             yield
 
     async def _check(self, request: web.Request, change: CheckedChange[object]) -> None:
-        """Runs the check of a change outside of a transaction. The caller is authorized."""
+        """Run the check of a change outside of a transaction. The caller is authorized."""
         if change.check is None:
             return
         if self.route.check_limit is not None:
@@ -263,7 +263,7 @@ class Endpoint:
             return await in_transaction(dependencies.pool, work, dependencies.metrics.transaction_retries.inc)
 
     async def _reauthorized(self, incoming: EndpointRequest, work: Callable[[Context], Awaitable[T]]) -> T:
-        """Runs `work` in a new transaction after authorizing the caller again, who may have lost the right to a long
+        """Run `work` in a new transaction after authorizing the caller again, who may have lost the right to a long
         response.
         """
         renewed = replace(incoming, now=self._dependencies.clock(), is_counted=True)
@@ -283,7 +283,7 @@ class Endpoint:
         )
 
     async def _within(self, incoming: EndpointRequest, db: Connection) -> EndpointResponse:
-        """Runs the part inside the transaction. It may run twice."""
+        """Run the part inside the transaction. It may run twice."""
         context = await self._authorize(incoming, db)
         if self.route.idempotent and "Idempotency-Key" in incoming.request.headers:
             response = await self._run_idempotently(incoming, context)
@@ -353,7 +353,7 @@ class Endpoint:
         return response
 
     async def _store(self, open_key: IdempotentRequest, response: StoredResponse) -> None:
-        """Stores the response. A failure is only logged: the change has been made, and a repeated request detects
+        """Store the response. A failure is only logged: the change has been made, and a repeated request detects
         that.
         """
         try:
@@ -369,13 +369,13 @@ class Endpoint:
         return EndpointResponse(self.route.status, self.signature.response.dump_json(result))
 
     async def _parse(self, incoming: EndpointRequest) -> dict[str, Any]:
-        """Returns the same as `_arguments`, at a moment when parsing does not delay a call."""
+        """Return the same as `_arguments`, at a moment when parsing does not delay a call."""
         if self.route.is_heavy or len(incoming.raw) > LONG_BODY_BYTES:
             await self._dependencies.webhook_activity.wait_until_idle(PARSE_WAIT_S)
         return self._arguments(incoming)
 
     def _arguments(self, incoming: EndpointRequest) -> dict[str, Any]:
-        """Returns the handler's keyword arguments. Raises Malformed, NotFound, Invalid."""
+        """Return the handler's keyword arguments. Raises Malformed, NotFound, Invalid."""
         request = incoming.request
         arguments: dict[str, Any] = {}
         for name, path_name, kind in self.signature.path:
@@ -395,7 +395,7 @@ class Endpoint:
         return arguments
 
     def _readers(self, incoming: EndpointRequest) -> dict[str, Callable[[], BaseModel]]:
-        """Returns the functions that read the query and the body.
+        """Return the functions that read the query and the body.
 
         If the route takes no query, every parameter is reported as unknown.
         """
@@ -408,7 +408,7 @@ class Endpoint:
 
 
 def _find_senders(context: Context) -> dict[str, UUID]:
-    """Returns the ids of the request's senders by kind."""
+    """Return the ids of the request's senders by kind."""
     match context:
         case UserContext():
             sender = {"user": context.user_id} if context.key is None else {"key": context.key.id}

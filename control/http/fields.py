@@ -59,7 +59,7 @@ TotalRevenue = Annotated[
 
 
 def copy_fields(kind: type[T], *records: object, **others: Any) -> T:
-    """Returns an answer with the values that records have under the same names. Values are not checked.
+    """Return an answer with the values that records have under the same names. Values are not checked.
 
     Args:
         kind: The class of the answer: a dataclass or a model.

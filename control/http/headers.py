@@ -9,7 +9,7 @@ YEAR_S = 31_536_000
 
 
 def default_headers(public_url: str) -> MultiMapping[str]:
-    """Returns the default headers. A response's own headers take precedence. HSTS is set only if `public_url` is
+    """Return the default headers. A response's own headers take precedence. HSTS is set only if `public_url` is
     https.
     """
     headers = CIMultiDict(

@@ -43,12 +43,12 @@ HIGHEST_ROLE: Final[WorkspaceRole] = "admin"
 
 
 def limit_role(holder: WorkspaceRole) -> WorkspaceRole:
-    """Returns the role with which a key acts: its holder's role, but at most HIGHEST_ROLE."""
+    """Return the role with which a key acts: its holder's role, but at most HIGHEST_ROLE."""
     return max(holder, HIGHEST_ROLE, key=WORKSPACE_ROLES.index)
 
 
 def order_scopes(scopes: frozenset[Scope]) -> tuple[Scope, ...]:
-    """Returns the scopes in the order of SCOPES."""
+    """Return the scopes in the order of SCOPES."""
     return tuple(scope for scope in SCOPES if scope in scopes)
 
 
@@ -74,12 +74,12 @@ def make_secret() -> str:
 
 
 def is_well_formed(text: str) -> bool:
-    """Returns whether the text has the form and the checksum of a secret. Other texts need no look-up."""
+    """Return whether the text has the form and the checksum of a secret. Other texts need no look-up."""
     return _PATTERN.fullmatch(text) is not None and checksum(text[:-CHECKSUM_LENGTH]) == text[-CHECKSUM_LENGTH:]
 
 
 def checksum(body: str) -> str:
-    """Returns the CRC-32 of the body, in base 62 with the digits of ALPHABET."""
+    """Return the CRC-32 of the body, in base 62 with the digits of ALPHABET."""
     value, digits = crc32(body.encode()), ""
     for _ in range(CHECKSUM_LENGTH):
         value, digit = divmod(value, len(ALPHABET))

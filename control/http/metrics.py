@@ -43,7 +43,7 @@ class HttpMetrics:
         self._children: dict[_Key, tuple[Counter, Histogram]] = {}
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Counts a request.
+        """Count a request.
 
         Args:
             route: Its template, or UNMATCHED.
@@ -59,7 +59,7 @@ class HttpMetrics:
         children[1].observe(seconds)
 
     def render(self) -> bytes:
-        """Returns the text exposition."""
+        """Return the text exposition."""
         folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         if not folder:
             return generate_latest(self.registry)

@@ -56,20 +56,20 @@ class RequestIds:
     caller: str | None
 
     def headers(self) -> dict[str, str]:
-        """Returns the response headers.
+        """Return the response headers.
 
         The caller's id is returned under its own name; without one, that header has our id.
         """
         return {HEADER: self.caller or self.own, OWN_HEADER: self.own}
 
     def log_fields(self) -> dict[str, str]:
-        """Returns the fields for the request's log line."""
+        """Return the fields for the request's log line."""
         fields = {"request_id": self.own}
         return fields if self.caller is None else fields | {"client_request_id": self.caller}
 
 
 def make_request_ids(request: web.Request) -> RequestIds:
-    """Returns a new id of ours, and the caller's id."""
+    """Return a new id of ours, and the caller's id."""
     sent = request.headers.get(HEADER, "")
     return RequestIds(new_id(), sent if _SAFE.fullmatch(sent) else None)
 
@@ -90,7 +90,7 @@ class EdgeMiddleware:
     metrics: HttpMetrics
 
     def middleware(self) -> Middleware:
-        """Returns the middleware function for aiohttp."""
+        """Return the middleware function for aiohttp."""
 
         @web.middleware
         async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -149,7 +149,7 @@ class EdgeMiddleware:
 
 
 def problem_response(problem: Problem, request_id: str) -> web.Response:
-    """Returns the JSON response for a Problem."""
+    """Return the JSON response for a Problem."""
     body = ErrorBody(
         type=problem.type,
         code=problem.code,
@@ -170,7 +170,7 @@ def problem_response(problem: Problem, request_id: str) -> web.Response:
 
 
 def route_template(request: web.Request) -> str:
-    """Returns the path as the route declares it: values in paths must not appear in logs and metrics."""
+    """Return the path as the route declares it: values in paths must not appear in logs and metrics."""
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else UNMATCHED
 
@@ -185,7 +185,7 @@ def _shorten(text: str, limit: int) -> str:
 
 
 def _shorten_detail(detail: ErrorDetail) -> ErrorDetail:
-    """Returns the shortened detail. Its param is written as the caller would write it."""
+    """Return the shortened detail. Its param is written as the caller would write it."""
     param = detail.param and _shorten(element_path(detail.param), MAX_PARAM_LENGTH)
     return ErrorDetail(param, detail.code, _shorten(detail.message, MAX_DETAIL_LENGTH))
 
@@ -200,13 +200,13 @@ def _aiohttp_response(error: web.HTTPException, request_id: str) -> web.StreamRe
 
 
 def _is_being_cancelled() -> bool:
-    """Returns whether this request itself was cancelled, and not only a shared task that it waited for."""
+    """Return whether this request itself was cancelled, and not only a shared task that it waited for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 def _error_response(error: BaseException, request_id: str) -> web.Response:
-    """Returns the error response.
+    """Return the error response.
 
     It contains no internal detail; the log has the error's location under the same request id.
     """

@@ -26,12 +26,12 @@ _ADDRESS: Final = re.compile(
 
 
 def holds_address(name: str) -> bool:
-    """Returns whether a mail program could turn a part of this name into a link."""
+    """Return whether a mail program could turn a part of this name into a link."""
     return _ADDRESS.search(_visible(name)) is not None
 
 
 def letter_name(name: str) -> str:
-    """Returns the name for an e-mail: on one line, and without parts that could become a link.
+    """Return the name for an e-mail: on one line, and without parts that could become a link.
 
     New names with an address are refused since November 2026; older names are still stored.
     """
@@ -49,7 +49,7 @@ _ADDRESS_SIGNS: Final = re.compile(r"[.:/@\u3002\[\]]+")
 
 
 def _visible(name: str) -> str:
-    """Returns the name without invisible characters, such as direction marks, and with wide forms made plain."""
+    """Return the name without invisible characters, such as direction marks, and with wide forms made plain."""
     plain = unicodedata.normalize("NFKC", name)
     return "".join(
         " " if char.isspace() else char for char in plain if char.isspace() or unicodedata.category(char)[0] != "C"

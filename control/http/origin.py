@@ -26,7 +26,7 @@ class OriginReader:
         self._trusted: tuple[Network, ...] = tuple(ip_network(text) for text in trusted)
 
     def read(self, request: web.Request, request_id: str) -> RequestOrigin:
-        """Returns the origin, for handlers, logs and rate limits."""
+        """Return the origin, for handlers, log and rate limits."""
         agent = request.headers.get("User-Agent", "")[:MAX_USER_AGENT_LENGTH]
         if not agent.isascii():
             agent = agent.encode("utf-8", "replace").decode()
@@ -46,7 +46,7 @@ class OriginReader:
         return address
 
     def trusts(self, text: str) -> bool:
-        """Returns whether an address is that of a trusted proxy."""
+        """Return whether an address is that of a trusted proxy."""
         address = _parsed(text)
         return address is not None and any(address in network for network in self._trusted)
 

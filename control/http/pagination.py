@@ -19,7 +19,7 @@ MAX_VERSION = 2**31 - 1
 
 
 def _in_utc(value: datetime) -> datetime:
-    """Returns a datetime without a zone counts as UTC.
+    """Return a datetime without a zone counts as UTC.
 
     Bounded, because datetimes near the range's ends overflow in UTC.
     """
@@ -59,7 +59,7 @@ class PageQuery(Query):
         return {name: value for name in names if (value := getattr(self, name, None)) is not None}
 
     def request(self) -> PageRequest:
-        """Returns the rows that are asked for. Raises Invalid for contradicting parameters (codes page_and_cursor,
+        """Return the rows that are asked for. Raises Invalid for contradicting parameters (codes page_and_cursor,
         two_cursors)."""
         cursors = self.cursors
         if len(cursors) > 1:
@@ -119,6 +119,6 @@ class PageFields(TypedDict):
 
 
 def page_fields(query: PageQuery, found: ListPage[Any]) -> PageFields:
-    """Returns what the answer says about its page."""
+    """Return what the answer says about its page."""
     page = None if query.cursors else query.page
     return PageFields(total=found.total, page=page, limit=query.limit, has_more=found.has_more)

@@ -37,12 +37,12 @@ class BodyNotJson(Problem):
 
 
 def origin_of(request: web.Request) -> RequestOrigin:
-    """Returns where the request comes from, as the middleware stored it."""
+    """Return where the request comes from, as the middleware stored it."""
     return request[ORIGIN]
 
 
 async def read_json_body(request: web.Request, timeout_s: float, max_bytes: int | None) -> bytes:
-    """Reads a JSON body like `read_body`. Raises BodyTooLarge, BodyTooSlow, BodyNotJson and Malformed."""
+    """Read a JSON body like `read_body`. Raises BodyTooLarge, BodyTooSlow, BodyNotJson and Malformed."""
     if GIVEN_BODY in request:
         return _check_given(request[GIVEN_BODY], request.client_max_size if max_bytes is None else max_bytes)
     if not request.body_exists:
@@ -54,14 +54,14 @@ async def read_json_body(request: web.Request, timeout_s: float, max_bytes: int 
 
 
 async def read_body(request: web.Request, timeout_s: float, max_bytes: int | None) -> bytes:
-    """Returns the body of any type, of `max_bytes` at most, or the application's `client_max_size` if that is less
+    """Return the body of any type, of `max_bytes` at most, or the application's `client_max_size` if that is less
     or the other is None. Raises BodyTooLarge, BodyTooSlow and Malformed."""
     max_bytes = request.client_max_size if max_bytes is None else min(max_bytes, request.client_max_size)
     return await _read_within(request, timeout_s, max_bytes)
 
 
 async def read_upload(request: web.Request, timeout_s: float, max_bytes: int) -> bytes:
-    """Returns a file of any type, of `max_bytes` at most, which may be more than bodies otherwise have.
+    """Return a file of any type, of `max_bytes` at most, which may be more than bodies otherwise have.
 
     Raises BodyTooLarge, BodyTooSlow and Malformed.
     """
@@ -83,7 +83,7 @@ async def _read_within(request: web.Request, timeout_s: float, max_bytes: int) -
 
 
 async def _read_bounded(request: web.Request, max_bytes: int) -> bytes:
-    """Reads the body. Raises BodyTooLarge as soon as it is longer."""
+    """Read the body. Raises BodyTooLarge as soon as it is longer."""
     body = bytearray()
     while chunk := await request.content.readany():
         body += chunk

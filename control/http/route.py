@@ -81,12 +81,12 @@ class Route:
 
     @property
     def limits(self) -> tuple[RateLimit, ...]:
-        """Returns all its limits."""
+        """Return all its limits."""
         return tuple(limit for limit in (self.limit, self.check_limit) if limit is not None)
 
     @property
     def max_body_bytes(self) -> int | None:
-        """Returns the longest body.
+        """Return the longest body.
 
         For an open route it is short, because anyone may send it. None: only the application's limit applies.
         """
@@ -131,7 +131,7 @@ _WITHOUT_BODY: Final = (type(None), FileResponse, StreamedFile, LiveResponse, Re
 
 @cache
 def read_signature(route: Route) -> HandlerSignature:
-    """Reads the handler's signature: `(context, body=…, query=…, <path parameters>) -> response or None`.
+    """Read the handler's signature: `(context, body=…, query=…, <path parameters>) -> response or None`.
 
     AfterCommit[T], IdempotentAfterCommit[T], CheckedChange[T] and JsonOrPdf[T] count as T. Raises InvalidRoute."""
     _check(route)
@@ -164,7 +164,7 @@ def read_signature(route: Route) -> HandlerSignature:
 
 
 def path_parameters(path: str) -> Sequence[str]:
-    """Returns the names of the parameters in a path, as the spec spells them."""
+    """Return the names of the parameters in a path, as the spec spells them."""
     return re.findall(r"\{(\w+)\}", path)
 
 

@@ -50,7 +50,7 @@ class ListenOptions:
 
 
 def stop_signal() -> asyncio.Event:
-    """Returns an event that SIGTERM and SIGINT set."""
+    """Return an event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
@@ -110,7 +110,7 @@ class ApiRequestHandler(PlainRequestHandler):
             self._head_timer = None
 
     def make_error(self, status: int) -> web.Response:
-        """Returns the middleware's error response, with a new request id that no log line has."""
+        """Return the middleware's error response, with a new request id that no log line has."""
         text = "This expectation is unknown." if status == 417 else "This is not a request by HTTP/1.1."
         internal = Problem("Something went wrong on our side.")
         problem = Malformed(text, code="malformed_http") if status < 500 else internal
@@ -121,7 +121,7 @@ class ApiRequestHandler(PlainRequestHandler):
 
 @asynccontextmanager
 async def listening(app: web.Application, listen: ListenOptions) -> AsyncIterator[int]:
-    """Serves the application until the block ends, then finishes the running requests within `drain_s`; yields the
+    """Serve the application until the block ends, then finishes the running requests within `drain_s`; yield the
     port. Raises OSError when it is taken."""
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=listen.drain_s)
     await runner.setup()
@@ -148,7 +148,7 @@ async def listening(app: web.Application, listen: ListenOptions) -> AsyncIterato
 
 
 async def serve(app: web.Application, listen: ListenOptions, stop: asyncio.Event) -> None:
-    """Serves until `stop` is set and the running requests are answered, or `drain_s` is over.
+    """Serve until `stop` is set and the running requests are answered, or `drain_s` is over.
 
     Raises OSError if the port is taken.
     """

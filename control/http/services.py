@@ -14,5 +14,5 @@ class Services:
             raise ValueError("two services have the same class")
 
     def __getitem__(self, kind: type[T]) -> T:
-        """Returns the service of this class. Raises KeyError if the program made none."""
+        """Return the service of this class. Raises KeyError if the program made none."""
         return cast(T, self._by_class[kind])

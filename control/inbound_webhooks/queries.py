@@ -138,7 +138,7 @@ LEFT JOIN LATERAL (SELECT source, event_id FROM page ORDER BY source DESC, event
 
 
 async def store_once(db: Connection, event: StoredEvent, now: datetime, *, handled: bool) -> EventState:
-    """Stores an event. Returns "new", or the state of the event that is stored already.
+    """Store an event. Returns "new", or the state of the event that is stored already.
 
     Args:
         handled: Whether its effect is in this transaction.
@@ -153,12 +153,12 @@ async def store_once(db: Connection, event: StoredEvent, now: datetime, *, handl
 
 
 async def is_stored(db: Connection, source: str, event_id: str) -> bool:
-    """Returns whether the event was received."""
+    """Return whether the event was received."""
     return await db.fetchval(SELECT_HANDLED, source, event_id) is not None
 
 
 async def mark_handled(db: Connection, key: EventKey, now: datetime, error: str | None = None) -> None:
-    """Closes an event whose effect is in this transaction.
+    """Close an event whose effect is in this transaction.
 
     Args:
         error: Why it has no effect and never will. It contains no personal data.
@@ -167,7 +167,7 @@ async def mark_handled(db: Connection, key: EventKey, now: datetime, error: str 
 
 
 async def set_last_error(db: Connection, key: EventKey, error: str) -> None:
-    """Records why an attempt failed. The event stays open.
+    """Record why an attempt failed. The event stays open.
 
     Args:
         error: Contains no personal data.
@@ -176,12 +176,12 @@ async def set_last_error(db: Connection, key: EventKey, error: str) -> None:
 
 
 async def close_failed(db: Connection, key: EventKey, now: datetime) -> bool:
-    """Closes an event without its effect, keeping its last error; False when it was handled in the meantime."""
+    """Close an event without its effect, keeping its last error; False when it was handled in the meantime."""
     return bool(await db.fetchval(CLOSE_FAILED, key.source, key.event_id, now))
 
 
 async def claim_open_events(db: Connection, sources: Sequence[str], now: datetime, limit: int) -> list[OpenEvent]:
-    """Returns up to `limit` open events that are due, oldest first, and counts the attempt."""
+    """Return up to `limit` open events that are due, oldest first, and counts the attempt."""
     rows = await db.fetch(CLAIM_OPEN, now, limit, FIRST_RETRY_S, list(sources))
     events = [
         OpenEvent(
@@ -195,7 +195,7 @@ async def claim_open_events(db: Connection, sources: Sequence[str], now: datetim
 
 
 async def delete_old_events(db: Connection, sources: Sequence[str], before: datetime, limit: int) -> int:
-    """Deletes up to `limit` handled events received before `before`, and open ones OPEN_RETENTION later; returns how
+    """Delete up to `limit` handled events received before `before`, and open ones OPEN_RETENTION later and return how
     many."""
     status: str = await db.execute(DELETE_OLD, before, before - OPEN_RETENTION, limit, list(sources))
     return int(status.split()[-1])
@@ -220,7 +220,7 @@ ORDER BY received_at DESC LIMIT 1
 
 
 async def find_call_of_leg(db: Connection, call_leg_id: str) -> str | None:
-    """Returns the call_control_id of a leg whose call.initiated was stored. call.recording.saved names only the leg
+    """Return the call_control_id of a leg whose call.initiated was stored. call.recording.saved names only the leg
     (the SDK's type of it has no call_control_id)."""
     found: str | None = await db.fetchval(SELECT_CALL_OF_LEG, call_leg_id)
     return found

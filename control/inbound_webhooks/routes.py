@@ -52,7 +52,7 @@ class UnsupportedWebhookBody(Problem):
 
 
 async def read_request(request: web.Request, timeout_s: float, max_bytes: int = MAX_BODY_BYTES) -> WebhookRequest:
-    """Reads the body, up to `max_bytes`.
+    """Read the body, up to `max_bytes`.
 
     Raises UnsupportedWebhookBody, and the errors of `read_body`: BodyTooLarge, BodyTooSlow and Malformed.
     """
@@ -75,7 +75,7 @@ async def _read_supported(request: web.Request, timeout_s: float, max_bytes: int
 
 
 def _target(request: web.Request) -> str:
-    """Returns the path and query.
+    """Return the path and query.
 
     A proxy may send an absolute URL in the request line (RFC 9112, section 3.2.2), whose host is not trusted.
     """
@@ -86,7 +86,7 @@ def _target(request: web.Request) -> str:
 def verified_reader(
     request: WebhookRequest, readers: Sequence[SourceReader[Any]], metrics: WebhookMetrics, now: datetime
 ) -> SourceReader[Any]:
-    """Returns the first reader that claims the request, else the first reader, after verifying the signature.
+    """Return the first reader that claims the request, else the first reader, after verifying the signature.
 
     Raises Forbidden (code bad_signature) and Malformed.
     """
@@ -117,7 +117,7 @@ class Webhooks:
         sources: Sequence[SourceDefinition] = SOURCES,
         activity: WebhookActivity | None = None,
     ) -> None:
-        """Builds all sources. Raises ValueError for an invalid public key.
+        """Build all sources. Raises ValueError for an invalid public key.
 
         Args:
             registry: The API's metrics.
@@ -129,12 +129,12 @@ class Webhooks:
         self._sources = [source.build(self._parts) for source in sources]
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        """Adds each address of each source."""
+        """Add each address of each source."""
         for path in dict.fromkeys(path for source in self._sources for path in source.answers):
             router.add_post(path, self._handler(path, [source for source in self._sources if path in source.answers]))
 
     async def close(self) -> None:
-        """Waits some seconds for background work. Call it before the pool closes."""
+        """Wait some seconds for background work. Call it before the pool closes."""
         await self._parts.background.close()
 
     def _handler(

@@ -113,7 +113,7 @@ class WebhookDeferral:
             return False
 
     async def store_deferred(self, sources: Collection[str]) -> int:
-        """Stores all queued events as open events and returns their number. Several workers may run it at once.
+        """Store all queued events as open events and return their number. Several workers may run it at once.
 
         Events of unknown sources are dropped and logged. Without Redis, nothing is moved. Raises Unavailable without a
         database.
@@ -166,7 +166,7 @@ class WebhookInbox:
         self._deadline_s = deadline_s
 
     async def receive(self, event: StoredEvent, apply: Apply, now: datetime) -> None:
-        """Stores an event with its effect. If the database is unavailable, queues the event.
+        """Store an event with its effect. If the database is unavailable, queues the event.
 
         Raises Unavailable if the queue does not take it either, so that the sender repeats it.
         """
@@ -182,7 +182,7 @@ class WebhookInbox:
     async def store(
         self, event: StoredEvent, work: Callable[[Connection], Awaitable[T]], now: datetime, *, is_complete: bool = True
     ) -> T | None:
-        """Runs `work`, which stores the event, in a transaction. Raises Unavailable without a database, and for an
+        """Run `work`, which stores the event, in a transaction. Raises Unavailable without a database, and for an
         incomplete event.
 
         Args:
@@ -204,7 +204,7 @@ class WebhookInbox:
                 return None
 
     async def finish(self, event: StoredEvent, apply: Apply, now: datetime) -> None:
-        """Stores the effect of an event that stayed open. Raises what `apply` raises."""
+        """Store the effect of an event that stayed open. Raises what `apply` raises."""
 
         async def work(db: Connection) -> None:
             await apply(db)
@@ -213,12 +213,12 @@ class WebhookInbox:
         await self._transactions.run(work)
 
     def count(self, source: str, kind: str, outcome: str) -> None:
-        """Counts an event in the metric of received webhooks."""
+        """Count an event in the metric of received webhooks."""
         self._metrics.received.labels(source, kind, outcome).inc()
 
 
 async def apply_once(db: Connection, event: StoredEvent, apply: Apply, now: datetime) -> EventState:
-    """Stores an event and its effect, unless the effect is stored already; returns the state that the event had."""
+    """Store an event and its effect, unless the effect is stored already and return the state that the event had."""
     state = await store_once(db, event, now, handled=True)
     if state == "handled":
         return state
@@ -246,7 +246,7 @@ class EventRetry:
         self._sources: Mapping[str, WebhookSource[Any]] = {source.name: source for source in sources}
 
     async def run(self, now: datetime, limit: int) -> int:
-        """Retries up to `limit` open events that are due; returns how many.
+        """Retry up to `limit` open events that are due and return how many.
 
         An event that failed MAX_ATTEMPTS times is closed with its last error.
 
@@ -262,7 +262,7 @@ class EventRetry:
         return len(events)
 
     def _by_ordering_key(self, events: Sequence[OpenEvent]) -> list[list[OpenEvent]]:
-        """Groups events, so that the events of one call are applied in the order received: its ringing before its
+        """Group events, so that the events of one call are applied in the order received: its ringing before its
         end.
         """
         groups: dict[tuple[str, str], list[OpenEvent]] = {}
@@ -321,7 +321,7 @@ class BackgroundTasks:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-        """Starts a task. If max_tasks are running, the work is dropped and logged, and None is returned."""
+        """Start a task. If max_tasks are running, the work is dropped and logged, and None is returned."""
         if len(self._tasks) >= self._max_tasks:
             work.close()
             log.warning("webhook.background_task_dropped", task=name)
@@ -339,7 +339,7 @@ class BackgroundTasks:
             log.error("webhook.background_task_failed", task=name, **error_fields(error))
 
     async def close(self) -> None:
-        """Waits for running tasks up to their time limit, then cancels them."""
+        """Wait for running tasks up to their time limit, then cancels them."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self._timeout_s + _CANCEL_WAIT_S)
         late = [task for task in self._tasks if task.cancel()]
@@ -380,7 +380,7 @@ class SourceDefinition:
 
 
 def make_parts(pool: Pool, services: Services, options: WebhookOptions, metrics: WebhookMetrics) -> WebhookParts:
-    """Makes the parts without opening connections."""
+    """Make the parts without opening connections."""
     transactions = PlatformTransactions(pool, metrics.repeats.inc)
     deferral = WebhookDeferral(transactions, services[DeferredWebhooks], options.media_assignment_s)
     return WebhookParts(

@@ -47,7 +47,7 @@ class WebhookRequest:
 
     @cached_property
     def fields(self) -> list[tuple[str, str]]:
-        """Returns a form's fields, including empty fields, which are signed, too; or the texts of a JSON object.
+        """Return a form's fields, including empty fields, which are signed, too; or the texts of a JSON object.
 
         Raises Malformed (codes broken_body, not_json).
         """
@@ -96,13 +96,13 @@ class SourceReader(Protocol[M_co]):
         """The value in webhook_events.source and in the metrics' label `carrier`."""
 
     def claims(self, request: WebhookRequest) -> bool:
-        """Returns whether the request claims to be from this source. Untrusted before `verify`."""
+        """Return whether the request claims to be from this source. Untrusted before `verify`."""
 
     def verify(self, request: WebhookRequest, now: datetime) -> None:
-        """Raises BadSignature, and Malformed for a body that cannot be read."""
+        """Raise BadSignature, and Malformed for a body that cannot be read."""
 
     def parse(self, request: WebhookRequest, now: datetime) -> M_co:
-        """Returns the source's message of a verified request. Raises Malformed."""
+        """Return the source's message of a verified request. Raises Malformed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ _MAX_DIFFERENCE: Final = timedelta(days=1)
 
 
 def parse_uuid(text: str) -> UUID | None:
-    """Returns the UUID; None for an empty text or another text."""
+    """Return the UUID; None for an empty text or another text."""
     try:
         return UUID(text) if text else None
     except ValueError:
@@ -225,12 +225,12 @@ def parse_uuid(text: str) -> UUID | None:
 
 
 def plausible_time(reported: datetime, now: datetime) -> datetime:
-    """Returns `reported`; or `now` if `reported` is in the future, is more than a day off, or has no time zone."""
+    """Return `reported`; or `now` if `reported` is in the future, is more than a day off, or has no time zone."""
     if reported.tzinfo is None or abs(reported - now) > _MAX_DIFFERENCE:
         return now
     return min(reported, now)
 
 
 def non_empty(**fields: str) -> dict[str, str]:
-    """Returns the values that are not empty."""
+    """Return the values that are not empty."""
     return {name: value for name, value in fields.items() if value}

@@ -83,7 +83,7 @@ class _Envelope(msgspec.Struct):
 
 
 def parse_event(body: bytes) -> StripeEvent:
-    """Raises Malformed (code not_an_event)."""
+    """Raise Malformed (code not_an_event)."""
     try:
         envelope = msgspec.json.decode(body, type=_Envelope)
     except msgspec.DecodeError:
@@ -95,12 +95,12 @@ def parse_event(body: bytes) -> StripeEvent:
 
 
 def to_stored_event(event: StripeEvent) -> StoredEvent:
-    """Returns the event as stored, without personal data."""
+    """Return the event as stored, without personal data."""
     return StoredEvent("stripe", event.id, event.type, {"subject": event.subject, "subject_id": event.subject_id})
 
 
 def from_stored_event(stored: StoredEvent) -> StripeEvent:
-    """Returns the event that `to_stored_event` was made of."""
+    """Return the event that `to_stored_event` was made of."""
     payload = stored.payload
     return StripeEvent(stored.event_id, stored.event_type, payload["subject"], payload["subject_id"])
 
@@ -130,7 +130,7 @@ class StripeSecrets:
         self._secrets = [secret.encode() for secret in secrets]
 
     def check(self, body: bytes, header: str | None, now: datetime) -> None:
-        """Verifies a signature. Raises BadSignature.
+        """Verify a signature. Raises BadSignature.
 
         Args:
             header: `t=seconds,v1=hex[,v1=hex…]`; other schemes are ignored. The signed text is the time, "." and the
@@ -167,15 +167,15 @@ class StripeReader:
         self._secrets = StripeSecrets(options.stripe_secrets)
 
     def claims(self, request: WebhookRequest) -> bool:
-        """Returns True: no other source has this address."""
+        """Return True: no other source has this address."""
         return True
 
     def verify(self, request: WebhookRequest, now: datetime) -> None:
-        """Verifies the signature over the raw body."""
+        """Verify the signature over the raw body."""
         self._secrets.check(request.body, request.headers.get(SIGNATURE_HEADER), now)
 
     def parse(self, request: WebhookRequest, now: datetime) -> StripeEvent:
-        """Raises Malformed."""
+        """Raise Malformed."""
         return parse_event(request.body)
 
 
@@ -186,7 +186,7 @@ class StripeEvents:
         self._inbox = parts.inbox
 
     async def receive(self, event: StripeEvent, now: datetime) -> web.Response:
-        """Stores an event with its job. Events without an effect are answered and not stored."""
+        """Store an event with its job. Events without an effect are answered and not stored."""
         if event.subject is None:
             self._inbox.count("stripe", "other", "passed_over")
             return web.Response(status=200)
@@ -194,7 +194,7 @@ class StripeEvents:
         return web.Response(status=200)
 
     async def retry(self, open_event: OpenEvent, now: datetime) -> None:
-        """Finishes an event that stayed open."""
+        """Finish an event that stayed open."""
         event = from_stored_event(open_event.event)
         await self._inbox.finish(open_event.event, lambda db: _enqueue_check(db, event), now)
 

@@ -29,7 +29,7 @@ async def retry_open_webhooks(
     metrics: WebhookMetrics | None = None,
     sources: Sequence[SourceDefinition] = SOURCES,
 ) -> int:
-    """Stores deferred webhooks, then retries up to `limit` open events that are due. Returns their number.
+    """Store deferred webhooks, then retries up to `limit` open events that are due. Returns their number.
 
     It calls carriers, so it must not run within a transaction. Raises Unavailable without a database.
     """
@@ -42,7 +42,7 @@ async def retry_open_webhooks(
 async def remove_old_webhooks(
     db: Connection, now: datetime, limit: int, sources: Sequence[SourceDefinition] = SOURCES
 ) -> int:
-    """Deletes up to `limit` events older than RETENTION and returns their number. Needs platform scope."""
+    """Delete up to `limit` events older than RETENTION and return their number. Requires platform scope."""
     return await delete_old_events(db, [source.name for source in sources], now - RETENTION, limit)
 
 

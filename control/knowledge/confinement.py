@@ -94,9 +94,7 @@ def python_folders() -> list[Path]:
 
 
 def drop_capabilities() -> None:
-    """Drop all capabilities (capset(2)). Root keeps only the rights of a file owner, and other users have none to
-    lose.
-    """
+    """Drop all capabilities (capset(2)), so that root has only a file owner's rights. Has no effect for others."""
     header, none = struct.pack("Ii", _CAPABILITY_VERSION, 0), bytes(24)
     _libc.capset(header, none)
 

@@ -53,21 +53,21 @@ class WorkspaceAdministration:
         return found.with_total(await queries.count_listings(db, wanted))
 
     async def get(self, db: Connection, workspace_id: UUID) -> Workspace:
-        """Raises NotFound."""
+        """Raise NotFound."""
         return require_found(await queries.select_workspace(db, workspace_id, deleted=True))
 
     async def owner(self, db: Connection, workspace_id: UUID) -> Member | None:
-        """Returns the longest-standing owner."""
+        """Return the longest-standing owner."""
         return await queries.select_first_owner(db, workspace_id)
 
     async def stats(self, db: Connection, workspace_id: UUID) -> WorkspaceStats:
-        """Returns the figures of all time."""
+        """Return the figures of all time."""
         return await queries.select_stats(db, workspace_id)
 
     async def update(
         self, db: Connection, actor: Actor, workspace_id: UUID, edit: WorkspaceUpdate, now: datetime
     ) -> Workspace:
-        """Applies all changes or none. Raises NotFound, Invalid (tier_unknown, country_unknown), Conflict
+        """Apply all changes or none. Raises NotFound, Invalid (tier_unknown, country_unknown), Conflict
         (tier_unavailable, tier_too_small, tier_not_priced, trials_off)."""
         before = await self._lock_for_tier(db, workspace_id, edit.tier_name, "subscription_tier", now)
         after = replace(before, name=edit.name or before.name, tier_name=edit.tier_name or before.tier_name)
@@ -83,14 +83,14 @@ class WorkspaceAdministration:
         return await save_change(db, actor, "workspace.suspend", before, after, now, reason)
 
     async def activate(self, db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> Workspace:
-        """Ends a suspension; does nothing when not suspended. Raises NotFound."""
+        """End a suspension; do nothing when not suspended. Raises NotFound."""
         before = await lock_workspace(db, workspace_id)
         return await save_change(db, actor, "workspace.activate", before, rules.resume(before, now), now)
 
     async def change_tier(
         self, db: Connection, actor: Actor, workspace_id: UUID, tier_name: str, now: datetime
     ) -> Workspace:
-        """Raises NotFound, Invalid (tier_unknown), Conflict (tier_unavailable, tier_too_small, tier_not_priced)."""
+        """Raise NotFound, Invalid (tier_unknown), Conflict (tier_unavailable, tier_too_small, tier_not_priced)."""
         before = await self._lock_for_tier(db, workspace_id, tier_name, "tier_name", now)
         return await save_change(db, actor, "workspace.change_tier", before, replace(before, tier_name=tier_name), now)
 
@@ -99,7 +99,7 @@ class WorkspaceAdministration:
         await delete_workspace(db, self._platform, actor, workspace_id, now)
 
     async def restore(self, db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> Workspace:
-        """Restores a deleted workspace that is not purged yet. Raises NotFound, Conflict (code not_deleted)."""
+        """Restore a deleted workspace that is not purged yet. Raises NotFound, Conflict (code not_deleted)."""
         before = require_found(await queries.select_workspace(db, workspace_id, hold="NO KEY UPDATE", deleted=True))
         if before.deleted_at is None:
             raise Conflict("This workspace is not deleted.", code="not_deleted")
@@ -107,7 +107,7 @@ class WorkspaceAdministration:
         return await save_change(db, actor, "workspace.restore", before, after, now)
 
     async def end_trials(self, db: Connection, now: datetime, most: int) -> int:
-        """Suspends up to `most` workspaces whose trial is over, if the setting says so; returns how many."""
+        """Suspend up to `most` workspaces whose trial is over, if the setting says so and return how many."""
         if await self._platform.setting(db, "trial_end_action") != "suspend":
             return 0
         ended = await queries.lock_ended_trials(db, now, most)
@@ -146,7 +146,7 @@ class WorkspaceAdministration:
 
 
 async def delete_workspace(db: Connection, platform: Platform, actor: Actor, workspace_id: UUID, now: datetime) -> None:
-    """Raises NotFound."""
+    """Raise NotFound."""
     before = await lock_workspace(db, workspace_id)
     grace = timedelta(days=await platform.setting(db, "deletion_grace_days"))
     await save_change(

@@ -36,7 +36,7 @@ async def save_change(
     now: datetime,
     reason: str | None = None,
 ) -> Workspace:
-    """Stores `after`, whose row must be locked; does nothing when it equals `before`."""
+    """Store `after`, whose row must be locked; do nothing when it equals `before`."""
     if after == before:
         return before
     after = replace(after, updated_at=now)
@@ -52,12 +52,12 @@ async def save_change(
 
 
 async def lock_workspace(db: Connection, workspace_id: UUID, hold: queries.RowLock = "NO KEY UPDATE") -> Workspace:
-    """Returns the workspace, locked until the transaction ends. Raises NotFound."""
+    """Return the workspace, locked until the transaction ends. Raises NotFound."""
     return require_found(await queries.select_workspace(db, workspace_id, hold=hold))
 
 
 def require_found(workspace: Workspace | None) -> Workspace:
-    """Raises NotFound."""
+    """Raise NotFound."""
     if workspace is None:
         raise NotFound("There is no such workspace.", code="workspace_not_found")
     return workspace

@@ -46,7 +46,7 @@ class Invitations:
     async def invite(
         self, db: Connection, actor: Actor, workspace_id: UUID, email: str, role: Role, now: datetime
     ) -> Invitation:
-        """Sends an invitation. A repeated one renews it and makes the older token invalid. It makes no difference
+        """Send an invitation. A repeated one renews it and makes the older token invalid. It makes no difference
         whether the address has an account. Raises Forbidden (role, email_unverified), Conflict (already_member,
         member_limit, workspace_suspended), TooManyRequests (letter_limit)."""
         workspace = await lock_workspace(db, workspace_id)
@@ -66,7 +66,7 @@ class Invitations:
     async def revoke(
         self, db: Connection, actor: Actor, workspace_id: UUID, invitation_id: UUID, now: datetime
     ) -> None:
-        """Revokes an open invitation. Raises NotFound, Forbidden (code role)."""
+        """Revoke an open invitation. Raises NotFound, Forbidden (code role)."""
         await lock_workspace(db, workspace_id)
         invitation = await queries.select_invitation(db, workspace_id, invitation_id)
         if invitation is None:
@@ -79,7 +79,7 @@ class Invitations:
         await record_change(db, actor, change)
 
     async def accept(self, db: Connection, actor: Actor, token: str, now: datetime) -> UUID:
-        """Adds the actor, who is signed in with the invited address, and marks the address as confirmed. Returns the id
+        """Add the actor, who is signed in with the invited address, and marks the address as confirmed. Returns the id
         of the workspace; enters its scope.
 
         Raises Invalid (token_invalid), Conflict (invitation_accepted, invitation_revoked, invitation_expired,
@@ -95,7 +95,7 @@ class Invitations:
     async def sign_up(
         self, db: Connection, token: str, name: str, password: str, origin: RequestOrigin, now: datetime
     ) -> SignInResult:
-        """Creates an account with a confirmed address, adds it and signs it in; enters the user's scope. Raises what
+        """Create an account with a confirmed address, add it and sign it in; enter the user's scope. Raises what
         `accept` raises, and Invalid (weak_password), Conflict (email_taken)."""
         await enter_platform(db)
         invitation = await _lock_presented(db, token, now)
@@ -105,7 +105,7 @@ class Invitations:
         return await self._accounts.sign_in_new(db, user, origin, now)
 
     async def _inviter(self, db: Connection, actor: Actor) -> User:
-        """Returns the actor, whose address must be confirmed: the e-mail goes out in their name."""
+        """Return the actor, whose address must be confirmed: the e-mail goes out in their name."""
         inviter = await self._accounts.find(db, actor.id) if actor.id else None
         if inviter is None or not inviter.is_verified:
             raise Forbidden("Confirm your own e-mail address before you invite others.", code="email_unverified")
@@ -134,7 +134,7 @@ class Invitations:
 
 
 async def _lock_presented(db: Connection, token: str, now: datetime) -> PresentedInvitation:
-    """Returns the invitation and locks its workspace. Looked up twice: it may have changed while the lock was
+    """Return the invitation and lock its workspace. Looked up twice: it may have changed while the lock was
     awaited."""
     hashed = token_hash(token)
     invitation = await queries.find_presented(db, hashed)

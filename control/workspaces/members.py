@@ -25,7 +25,7 @@ class Members:
     async def change_role(
         self, db: Connection, actor: Actor, workspace_id: UUID, user_id: UUID, role: Role, now: datetime
     ) -> Member:
-        """Raises NotFound, Forbidden (code role), Conflict (code last_owner)."""
+        """Raise NotFound, Forbidden (code role), Conflict (code last_owner)."""
         await lock_workspace(db, workspace_id)
         mine = await require_role(db, workspace_id, actor)
         member = await _member(db, workspace_id, user_id)
@@ -59,7 +59,7 @@ class Members:
         await _remove(db, actor, workspace_id, member, "member.leave" if leaves else "member.remove", now)
 
     async def leave_all(self, db: Connection, user_id: UUID, now: datetime) -> None:
-        """Removes an account from all workspaces before it is deleted; locks it, so that it joins none meanwhile.
+        """Remove an account from all workspaces before it is deleted; lock it, so that it joins none meanwhile.
         Raises Conflict (code last_owner), which names the workspaces without another owner."""
         await queries.lock_user(db, user_id)
         workspace_ids = await queries.lock_memberships(db, user_id)
@@ -72,7 +72,7 @@ class Members:
 
 
 def require_may_change(actor: Role, target: Role | None, new: Role | None) -> None:
-    """Raises Forbidden."""
+    """Raise Forbidden."""
     if not may_change_role(actor, target, new):
         raise Forbidden(f"This needs the role {needed_role(target, new)}; yours is {actor}.", code="role")
 

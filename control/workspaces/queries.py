@@ -39,7 +39,7 @@ RowLock = Literal["", "KEY SHARE", "NO KEY UPDATE", "UPDATE"]
 async def select_workspace(
     db: Connection, workspace_id: UUID, *, hold: RowLock = "", deleted: bool = False
 ) -> Workspace | None:
-    """Returns a workspace.
+    """Return a workspace.
 
     Args:
         hold: Row lock until the transaction ends.
@@ -55,7 +55,7 @@ async def select_workspace(
 
 
 async def insert_workspace(db: Connection, workspace: Workspace, user_id: UUID) -> None:
-    """Inserts a workspace; its scope must have been entered."""
+    """Insert a workspace; its scope must have been entered."""
     await db.execute(
         """
         INSERT INTO workspaces (id, name, industry, timezone, status, tier_name, trial_ends_at, created_by,
@@ -69,7 +69,7 @@ async def insert_workspace(db: Connection, workspace: Workspace, user_id: UUID) 
 
 
 async def update_workspace(db: Connection, workspace: Workspace) -> None:
-    """Stores all mutable columns; the row must be locked."""
+    """Store all mutable columns; the row must be locked."""
     sets = ", ".join(f"{name} = ${place}" for place, name in enumerate(_MUTABLE, 2))
     values = (getattr(workspace, name) for name in _MUTABLE)
     await db.execute(f"UPDATE workspaces SET {sets} WHERE id = $1", workspace.id, *values)
@@ -78,7 +78,7 @@ async def update_workspace(db: Connection, workspace: Workspace) -> None:
 async def insert_change(
     db: Connection, change_id: UUID, workspace: Workspace, monthly_fee: Decimal, now: datetime
 ) -> None:
-    """Records the status, tier and fee that the workspace has from now on."""
+    """Record the status, tier and fee that the workspace has from now on."""
     await db.execute(
         """
         INSERT INTO workspace_changes (id, workspace_id, at, status, tier_name, monthly_fee)
@@ -94,7 +94,7 @@ async def insert_change(
 
 
 async def lock_creator(db: Connection, user_id: UUID) -> None:
-    """Makes concurrent creations by this user wait until the transaction ends: they count before they add."""
+    """Make concurrent creations by this user wait until the transaction ends: they count before they add."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('workspaces of ' || $1::text, 0))", str(user_id))
 
 
@@ -111,7 +111,7 @@ async def count_owned(db: Connection, user_id: UUID) -> int:
 
 
 async def owns_active(db: Connection, user_id: UUID) -> bool:
-    """Returns whether the user owns a workspace that is active, and so no trial."""
+    """Return whether the user owns a workspace that is active, and so no trial."""
     found: bool = await db.fetchval(
         """
         SELECT EXISTS (SELECT FROM workspace_members m JOIN workspaces w ON w.id = m.workspace_id
@@ -123,7 +123,7 @@ async def owns_active(db: Connection, user_id: UUID) -> bool:
 
 
 async def select_monthly_fee(db: Connection, tier_name: str) -> Decimal:
-    """Returns the fee per month, in major units. The tier exists: a workspace's row refers to it."""
+    """Return the fee per month, in major units. The tier exists: a workspace's row refers to it."""
     return Decimal(await db.fetchval("SELECT monthly_fee FROM tiers WHERE tier_name = $1", tier_name))
 
 
@@ -140,7 +140,7 @@ async def select_redaction(db: Connection, workspace_ids: Iterable[UUID]) -> Map
 
 
 async def lock_purgeable(db: Connection, now: datetime, most: int, among: Sequence[UUID] | None = None) -> list[UUID]:
-    """Locks deleted workspaces past their grace period, earliest first; skips rows locked by others.
+    """Lock deleted workspaces past their grace period, earliest first; skip rows locked by others.
 
     Skips workspaces with a phone number that the carrier still charges for, or with an address that it still has:
     neither could be removed there without its row. Also one that was deleted within the last 24 hours, because its
@@ -164,7 +164,7 @@ async def lock_purgeable(db: Connection, now: datetime, most: int, among: Sequen
 
 
 async def delete_workspace(db: Connection, workspace_id: UUID) -> None:
-    """Deletes the row and, by cascade, what refers to it."""
+    """Delete the row and, by cascade, what refers to it."""
     await db.execute("DELETE FROM workspaces WHERE id = $1", workspace_id)
 
 
@@ -187,7 +187,7 @@ _MEMBER_ORDER: Final = Keyset(
 
 
 async def select_memberships(db: Connection, user_id: UUID) -> list[Membership]:
-    """Returns a user's memberships, oldest first."""
+    """Return a user's memberships, oldest first."""
     rows = await db.fetch(
         """
         SELECT w.id, w.name, w.industry, m.role, w.status, w.tier_name AS subscription_tier, m.joined_at
@@ -200,7 +200,7 @@ async def select_memberships(db: Connection, user_id: UUID) -> list[Membership]:
 
 
 async def count_memberships(db: Connection, user_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Counts the workspaces of each user; users without any are left out."""
+    """Count the workspaces of each user; users without any are left out."""
     rows = await db.fetch(
         """
         SELECT m.user_id, count(*) AS workspaces
@@ -220,19 +220,19 @@ async def select_members(db: Connection, workspace_id: UUID, page: PageRequest) 
 
 
 async def count_members(db: Connection, workspace_id: UUID) -> int:
-    """Counts the members."""
+    """Count the members."""
     total: int = await db.fetchval("SELECT count(*) FROM workspace_members WHERE workspace_id = $1", workspace_id)
     return total
 
 
 async def select_member(db: Connection, workspace_id: UUID, user_id: UUID) -> Member | None:
-    """Returns a member or None."""
+    """Return a member or None."""
     row = await db.fetchrow(f"{_MEMBER} AND m.user_id = $2", workspace_id, user_id)
     return None if row is None else Member(**row)
 
 
 async def select_role(db: Connection, workspace_id: UUID, user_id: UUID | None) -> Role | None:
-    """Returns a user's role; None when not a member."""
+    """Return a user's role; None when not a member."""
     role: Role | None = await db.fetchval(
         "SELECT role FROM workspace_members WHERE workspace_id = $1 AND user_id = $2", workspace_id, user_id
     )
@@ -240,7 +240,7 @@ async def select_role(db: Connection, workspace_id: UUID, user_id: UUID | None) 
 
 
 async def has_member(db: Connection, workspace_id: UUID, email: str) -> bool:
-    """Returns whether a member has this address."""
+    """Return whether a member has this address."""
     found: bool = await db.fetchval(
         """
         SELECT EXISTS (SELECT FROM workspace_members m JOIN users u ON u.id = m.user_id
@@ -252,7 +252,7 @@ async def has_member(db: Connection, workspace_id: UUID, email: str) -> bool:
 
 
 async def select_confirmed_addresses(db: Connection, workspace_id: UUID, emails: Collection[str]) -> set[str]:
-    """Returns those of these addresses that belong to members who have confirmed them and can sign in."""
+    """Return those of these addresses that belong to members who have confirmed them and can sign in."""
     rows = await db.fetch(
         """
         SELECT u.email FROM workspace_members m JOIN users u ON u.id = m.user_id
@@ -264,13 +264,13 @@ async def select_confirmed_addresses(db: Connection, workspace_id: UUID, emails:
 
 
 async def select_first_owner(db: Connection, workspace_id: UUID) -> Member | None:
-    """Returns the longest-standing owner."""
+    """Return the longest-standing owner."""
     row = await db.fetchrow(f"{_MEMBER} AND m.role = 'owner' ORDER BY m.joined_at, m.user_id LIMIT 1", workspace_id)
     return None if row is None else Member(**row)
 
 
 async def has_verified_owner(db: Connection, workspace_id: UUID) -> bool:
-    """Returns whether an owner has a confirmed address."""
+    """Return whether an owner has a confirmed address."""
     found: bool = await db.fetchval(
         """
         SELECT EXISTS (SELECT FROM workspace_members m JOIN users u ON u.id = m.user_id
@@ -282,7 +282,7 @@ async def has_verified_owner(db: Connection, workspace_id: UUID) -> bool:
 
 
 async def has_other_owner(db: Connection, workspace_id: UUID, user_id: UUID) -> bool:
-    """Returns whether another active account is an owner; the workspace's row must be locked."""
+    """Return whether another active account is an owner; the workspace's row must be locked."""
     found: bool = await db.fetchval(f"SELECT {_OTHER_OWNER} FROM workspaces w WHERE w.id = $1", workspace_id, user_id)
     return found
 
@@ -302,7 +302,7 @@ async def select_orphans(db: Connection, workspace_ids: list[UUID], user_id: UUI
 async def insert_member(
     db: Connection, workspace_id: UUID, user_id: UUID, role: Role, invited_by: UUID | None, now: datetime
 ) -> bool:
-    """Returns False if the account is deleted (the transaction cannot go on) or is a member already."""
+    """Return False if the account is deleted (the transaction cannot go on) or is a member already."""
     try:
         status = await db.execute(
             """
@@ -318,19 +318,19 @@ async def insert_member(
 
 
 async def update_role(db: Connection, workspace_id: UUID, user_id: UUID, role: Role) -> None:
-    """Stores another role."""
+    """Store another role."""
     await db.execute(
         "UPDATE workspace_members SET role = $3 WHERE workspace_id = $1 AND user_id = $2", workspace_id, user_id, role
     )
 
 
 async def delete_member(db: Connection, workspace_id: UUID, user_id: UUID) -> None:
-    """Deletes the membership."""
+    """Delete the membership."""
     await db.execute("DELETE FROM workspace_members WHERE workspace_id = $1 AND user_id = $2", workspace_id, user_id)
 
 
 async def lock_memberships(db: Connection, user_id: UUID) -> list[UUID]:
-    """Locks the user's workspaces, except deleted ones, in the order of their ids, which prevents deadlocks."""
+    """Lock the user's workspaces, except deleted ones, in the order of their ids, which prevents deadlocks."""
     rows = await db.fetch(
         """
         SELECT id FROM workspaces WHERE deleted_at IS NULL
@@ -366,13 +366,13 @@ async def select_invitations(db: Connection, workspace_id: UUID, page: PageReque
 
 
 async def count_invitations(db: Connection, workspace_id: UUID) -> int:
-    """Counts the open ones."""
+    """Count the open ones."""
     total: int = await db.fetchval(f"SELECT count(*) FROM invitations WHERE {_OPEN_INVITATION}", workspace_id)
     return total
 
 
 async def find_invitation_to(db: Connection, workspace_id: UUID, email: str) -> Invitation | None:
-    """Returns the open one of an address."""
+    """Return the open one of an address."""
     row = await db.fetchrow(
         f"SELECT {_INVITATION} FROM invitations WHERE {_OPEN_INVITATION} AND email = $2", workspace_id, email
     )
@@ -380,7 +380,7 @@ async def find_invitation_to(db: Connection, workspace_id: UUID, email: str) -> 
 
 
 async def select_invitation(db: Connection, workspace_id: UUID, invitation_id: UUID) -> Invitation | None:
-    """Returns an open one by id."""
+    """Return an open one by id."""
     row = await db.fetchrow(
         f"SELECT {_INVITATION} FROM invitations WHERE {_OPEN_INVITATION} AND id = $2", workspace_id, invitation_id
     )
@@ -388,7 +388,7 @@ async def select_invitation(db: Connection, workspace_id: UUID, invitation_id: U
 
 
 async def upsert_invitation(db: Connection, invitation: Invitation, token: bytes) -> Invitation:
-    """Inserts it; an open one of the same address is updated and keeps its id; its older token becomes invalid."""
+    """Insert it; an open one of the same address is updated and keep its id; its older token becomes invalid."""
     row = await db.fetchrow(
         f"""
         INSERT INTO invitations ({_INVITATION}, token_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -403,7 +403,7 @@ async def upsert_invitation(db: Connection, invitation: Invitation, token: bytes
 
 
 async def find_presented(db: Connection, token: bytes) -> PresentedInvitation | None:
-    """By token, unless the workspace is deleted. Needs platform scope."""
+    """By token, unless the workspace is deleted. Requires platform scope."""
     row = await db.fetchrow(
         """
         SELECT i.id, i.workspace_id, i.email, i.role, i.invited_by, i.expires_at, i.accepted_at, i.revoked_at
@@ -416,14 +416,14 @@ async def find_presented(db: Connection, token: bytes) -> PresentedInvitation | 
 
 
 async def accept_invitation(db: Connection, workspace_id: UUID, invitation_id: UUID, now: datetime) -> None:
-    """Marks it as accepted."""
+    """Mark it as accepted."""
     await db.execute(
         "UPDATE invitations SET accepted_at = $3 WHERE workspace_id = $1 AND id = $2", workspace_id, invitation_id, now
     )
 
 
 async def revoke_invitation(db: Connection, workspace_id: UUID, invitation_id: UUID, now: datetime) -> None:
-    """Marks it as revoked."""
+    """Mark it as revoked."""
     await db.execute(
         "UPDATE invitations SET revoked_at = $3 WHERE workspace_id = $1 AND id = $2", workspace_id, invitation_id, now
     )
@@ -432,7 +432,7 @@ async def revoke_invitation(db: Connection, workspace_id: UUID, invitation_id: U
 async def revoke_invitations_by(
     db: Connection, workspace_id: UUID, user_id: UUID, keep: Iterable[Role], now: datetime
 ) -> list[str]:
-    """Revokes a member's open invitations except those to roles in `keep`; returns their addresses."""
+    """Revoke a member's open invitations except those to roles in `keep` and return their addresses."""
     rows = await db.fetch(
         f"UPDATE invitations SET revoked_at = $4 WHERE {_OPEN_INVITATION} AND invited_by = $2 "
         "AND role <> ALL ($3::text[]) "
@@ -466,7 +466,7 @@ async def select_trial_end(db: Connection, user_ids: Collection[UUID]) -> dateti
 
 
 async def insert_trial(db: Connection, user_id: UUID, now: datetime, ends_at: datetime) -> None:
-    """Stores that a user's trial begins; a trial that is stored already stays as it is."""
+    """Store that a user's trial begins; a trial that is stored already stays as it is."""
     await db.execute(
         "INSERT INTO user_trials (user_id, began_at, ends_at) VALUES ($1, $2, $3) ON CONFLICT (user_id) DO NOTHING",
         user_id,
@@ -476,7 +476,7 @@ async def insert_trial(db: Connection, user_id: UUID, now: datetime, ends_at: da
 
 
 async def lock_ended_trials(db: Connection, now: datetime, most: int) -> list[UUID]:
-    """Locks workspaces whose trial is over, earliest end first; skips rows locked by others."""
+    """Lock workspaces whose trial is over, earliest end first; skip rows locked by others."""
     rows = await db.fetch(
         """
         SELECT id FROM workspaces WHERE status = 'trial' AND deleted_at IS NULL AND trial_ends_at <= $1
@@ -501,7 +501,7 @@ async def select_workspaces_of(db: Connection, user_ids: Collection[UUID]) -> li
 
 
 async def select_use(db: Connection, workspace_id: UUID, now: datetime) -> WorkspaceUse:
-    """Counts what a workspace uses of each limit."""
+    """Count what a workspace uses of each limit."""
     row = await db.fetchrow(
         """
         SELECT (SELECT count(*) FROM agents WHERE workspace_id = $1 AND deleted_at IS NULL) AS agents,
@@ -517,7 +517,7 @@ async def select_use(db: Connection, workspace_id: UUID, now: datetime) -> Works
 
 
 async def select_seconds(db: Connection, workspace_id: UUID, now: datetime) -> int:
-    """Returns the seconds of calls in this calendar month (UTC), as far as they are rolled up."""
+    """Return the seconds of calls in this calendar month (UTC), as far as they are rolled up."""
     total: int = await db.fetchval(
         """
         SELECT coalesce(sum(seconds), 0)::bigint FROM workspace_daily
@@ -567,14 +567,14 @@ async def select_listings(db: Connection, wanted: WorkspaceFilter, page: PageReq
 
 
 async def count_listings(db: Connection, wanted: WorkspaceFilter) -> int:
-    """Counts what `select_lines` pages through."""
+    """Count what `select_lines` pages through."""
     where, values = _listing_conditions(wanted)
     total: int = await db.fetchval(f"SELECT count(*) FROM workspaces w WHERE {where}", *values)
     return total
 
 
 def _listing_conditions(wanted: WorkspaceFilter) -> tuple[str, list[Any]]:
-    """Returns only the conditions asked for, so that each combination can use its index."""
+    """Return only the conditions asked for, so that each combination can use its index."""
     conditions = ["w.deleted_at IS NOT NULL" if wanted.status == "deleted" else "w.deleted_at IS NULL"]
     values: list[Any] = []
     if wanted.status in ("trial", "active", "suspended"):
@@ -587,7 +587,7 @@ def _listing_conditions(wanted: WorkspaceFilter) -> tuple[str, list[Any]]:
 
 
 async def select_stats(db: Connection, workspace_id: UUID) -> WorkspaceStats:
-    """Returns the figures of a workspace."""
+    """Return the figures of a workspace."""
     row = await db.fetchrow(
         """
         SELECT coalesce(max(t.calls), 0) AS total_calls, coalesce(max(t.price), 0) AS total_revenue,

@@ -169,7 +169,7 @@ class WorkspaceDetails:
 
 
 async def create_workspace(context: UserContext, body: NewWorkspaceBody) -> WorkspaceAnswer:
-    """Creates a workspace on trial, with the caller as its owner. Its agents can answer calls once an owner's email
+    """Create a workspace on trial, with the caller as its owner. Its agents can answer calls once an owner's email
     address is confirmed."""
     services, new = context.services, NewWorkspace(body.name, body.industry, body.timezone)
     currency = body.currency or await services[Platform].setting(context.db, "default_currency")
@@ -201,7 +201,7 @@ async def get_workspace(context: MemberContext) -> WorkspaceDetails:
 
 
 async def update_workspace(context: MemberContext, body: WorkspaceChange) -> WorkspaceAnswer:
-    """Changes name, industry, time zone, what callers are told, or what is redacted in calls.
+    """Change name, industry, time zone, what callers are told, or what is redacted in calls.
 
     Calls that run are redacted whole from then on; those that are over stay as they are."""
     changes = {name: getattr(body, name) for name in body.model_fields_set}
@@ -212,7 +212,7 @@ async def update_workspace(context: MemberContext, body: WorkspaceChange) -> Wor
 
 
 async def delete_workspace(context: MemberContext) -> None:
-    """Deletes a workspace. Its agents answer no calls, and nobody sees it. Support can restore it for some time, but
+    """Delete a workspace. Its agents answer no calls, and nobody sees it. Support can restore it for some time, but
     not the phone numbers of one on trial, which are given back at once."""
     await context.services[Numbers].release_trial(context.db, context.workspace_id, context.now)
     await context.services[Workspaces].delete(context.db, context.actor, context.workspace_id, context.now)
@@ -355,7 +355,7 @@ async def list_members(context: MemberContext, query: ListQuery) -> MemberList:
 
 
 async def invite_member(context: MemberContext, body: NewMember) -> InvitationAnswer:
-    """Sends an invitation by email. Inviting an address again renews it; the older link becomes invalid."""
+    """Send an invitation by email. Inviting an address again renews it; the older link becomes invalid."""
     invitation = await context.services[Workspaces].invitations.invite(
         context.db, context.actor, context.workspace_id, body.email, body.role, context.now
     )
@@ -363,7 +363,7 @@ async def invite_member(context: MemberContext, body: NewMember) -> InvitationAn
 
 
 async def change_member(context: MemberContext, user_id: UserId, body: RoleChange) -> MemberAnswer:
-    """Changes a member's role. Only owners can appoint or change owners. The last owner stays an owner."""
+    """Change a member's role. Only owners can appoint or change owners. The last owner stays an owner."""
     changed = await context.services[Workspaces].members.change_role(
         context.db, context.actor, context.workspace_id, user_id, body.role, context.now
     )
@@ -371,7 +371,7 @@ async def change_member(context: MemberContext, user_id: UserId, body: RoleChang
 
 
 async def remove_member(context: MemberContext, user_id: UserId) -> None:
-    """Removes a member. Everybody can remove themselves, except the last owner."""
+    """Remove a member. Everybody can remove themselves, except the last owner."""
     members = context.services[Workspaces].members
     await members.remove(context.db, context.actor, context.workspace_id, user_id, context.now)
 
@@ -388,20 +388,20 @@ async def list_invitations(context: MemberContext, query: ListQuery) -> Invitati
 async def revoke_invitation(
     context: MemberContext, invitation_id: Annotated[UUID, Field(description="Id of the invitation.")]
 ) -> None:
-    """Revokes an open invitation. Its link becomes invalid."""
+    """Revoke an open invitation. Its link becomes invalid."""
     invitations = context.services[Workspaces].invitations
     await invitations.revoke(context.db, context.actor, context.workspace_id, invitation_id, context.now)
 
 
 async def accept_invitation(context: UserContext, body: LetterToken) -> Joined:
-    """Accepts an invitation. The signed-in user must have the invited email address."""
+    """Accept an invitation. The signed-in user must have the invited email address."""
     workspaces = context.services[Workspaces]
     workspace_id = await workspaces.invitations.accept(context.db, context.actor, body.token, context.now)
     return Joined(workspace_id, await workspaces.memberships(context.db, context.user_id))
 
 
 async def sign_up_invited(context: Context, body: InvitedAccount) -> SignedIn:
-    """Creates an account for the invited email address, joins the workspace and signs in. 409 email_taken: the address
+    """Create an account for the invited email address, joins the workspace and sign in. 409 email_taken: the address
     has an account, with which the user signs in and accepts."""
     workspaces = context.services[Workspaces]
     done = await workspaces.invitations.sign_up(
@@ -451,7 +451,7 @@ async def get_sign_in_rules(context: MemberContext) -> SignInRulesAnswer:
 
 
 async def change_sign_in_rules(context: MemberContext, body: SignInRules) -> SignInRulesAnswer:
-    """Says whether members need a second factor. From the next request on, members without one get 403
+    """Say whether members need a second factor. From the next request on, members without one get 403
     second_factor_required in the workspace, and can set one up at POST /auth/totp. Whoever demands one has one."""
     services, needed = context.services, body.second_factor_required
     if needed and not (await services[Accounts].second_factors.state(context.db, context.user_id)).is_enabled:
@@ -618,7 +618,7 @@ async def admin_get_workspace(context: AdminContext, workspace_id: WorkspaceId) 
 async def admin_update_workspace(
     context: AdminContext, workspace_id: WorkspaceId, body: WorkspaceEdit
 ) -> AdminWorkspaceAnswer:
-    """Changes name, status, tier or the countries that calls may go to; all changes or none take effect. The status
+    """Change name, status, tier or the countries that calls may go to; all changes or none take effect. The status
     `suspended` ends running calls, as `/suspend` does."""
     changes = body.model_dump(exclude_unset=True)
     edit = WorkspaceUpdate(
@@ -635,14 +635,14 @@ async def admin_update_workspace(
 
 
 async def admin_delete_workspace(context: AdminContext, workspace_id: WorkspaceId) -> None:
-    """Deletes a workspace. Its members lose access at once; its data is purged after the grace period. The phone
+    """Delete a workspace. Its members lose access at once; its data is purged after the grace period. The phone
     numbers of one on trial are given back at once."""
     await context.services[Numbers].release_trial(context.db, workspace_id, context.now)
     await context.services[Workspaces].administration.delete(context.db, context.actor, workspace_id, context.now)
 
 
 async def suspend_workspace(context: AdminContext, workspace_id: WorkspaceId, body: Suspension) -> AdminWorkspaceAnswer:
-    """Suspends a workspace. Its agents answer no calls, and running calls end with a goodbye, unless `end_calls` is
+    """Suspend a workspace. Its agents answer no calls, and running calls end with a goodbye, unless `end_calls` is
     false. Its members can read, pause, delete and leave, but cannot create or change agents, change the workspace or
     invite anybody."""
     staff = context.services[Workspaces].administration
@@ -653,19 +653,19 @@ async def suspend_workspace(context: AdminContext, workspace_id: WorkspaceId, bo
 
 
 async def activate_workspace(context: AdminContext, workspace_id: WorkspaceId) -> AdminWorkspaceAnswer:
-    """Ends a suspension. The workspace gets its status from before; a trial that has expired becomes active."""
+    """End a suspension. The workspace gets its status from before; a trial that has expired becomes active."""
     staff = context.services[Workspaces].administration
     return to_answer(await staff.activate(context.db, context.actor, workspace_id, context.now))
 
 
 async def change_tier(context: AdminContext, workspace_id: WorkspaceId, body: TierChoice) -> AdminWorkspaceAnswer:
-    """Changes a workspace's tier. Refused with the limits that the workspace exceeds."""
+    """Change a workspace's tier. Refused with the limits that the workspace exceeds."""
     staff = context.services[Workspaces].administration
     return to_answer(await staff.change_tier(context.db, context.actor, workspace_id, body.tier_name, context.now))
 
 
 async def restore_workspace(context: AdminContext, workspace_id: WorkspaceId) -> AdminWorkspaceAnswer:
-    """Restores a deleted workspace."""
+    """Restore a deleted workspace."""
     staff = context.services[Workspaces].administration
     return to_answer(await staff.restore(context.db, context.actor, workspace_id, context.now))
 

@@ -180,7 +180,7 @@ class WorkspaceListing:
 
 
 def may_change_role(actor: Role, target: Role | None, new: Role | None) -> bool:
-    """Returns whether `actor` may change a role from `target` to `new`.
+    """Return whether `actor` may change a role from `target` to `new`.
 
     Owners may make every change. Admins may make every change that neither changes nor makes an owner. Other members
     may make none. So no one can raise their own role. The caller allows everybody to leave, and checks that an owner
@@ -194,7 +194,7 @@ def may_change_role(actor: Role, target: Role | None, new: Role | None) -> bool:
 
 
 def needed_role(target: Role | None, new: Role | None) -> Role:
-    """Returns the least role that may make this change; see `may_change_role`."""
+    """Return the least role that may make this change; see `may_change_role`."""
     return "owner" if "owner" in (target, new) else "admin"
 
 
@@ -236,7 +236,7 @@ def activate(workspace: Workspace) -> Workspace:
 
 
 def start_trial(workspace: Workspace, ends_at: datetime) -> Workspace:
-    """Starts a trial; a running trial keeps its end."""
+    """Start a trial; a running trial keeps its end."""
     if workspace.status == "trial":
         return workspace
     return _without_suspension(replace(workspace, status="trial", trial_ends_at=ends_at))
@@ -258,7 +258,7 @@ def suspension_cause(workspace: Workspace) -> SuspensionCause | None:
 
 
 def require_not_suspended(workspace: Workspace) -> None:
-    """Raises Conflict (code workspace_suspended), which says who suspended it and what to do."""
+    """Raise Conflict (code workspace_suspended), which says who suspended it and what to do."""
     cause = suspension_cause(workspace)
     if cause is not None:
         advice = "Pay it, or ask" if cause == "invoice_overdue" else "Ask"
@@ -282,13 +282,13 @@ def timezone_names() -> frozenset[str]:
 
 
 def require_timezone(name: str) -> None:
-    """Raises Invalid (code timezone_unknown)."""
+    """Raise Invalid (code timezone_unknown)."""
     if name not in timezone_names():
         raise Invalid(f"There is no time zone named {name!r}.", code="timezone_unknown", param="timezone")
 
 
 def require_fit(use: WorkspaceUse, tier: Tier) -> None:
-    """Raises Conflict (code tier_too_small), which lists all exceeded limits."""
+    """Raise Conflict (code tier_too_small), which lists all exceeded limits."""
     members = use.members + use.invitations
     counts = (
         ("agents", use.agents, tier.max_agents),

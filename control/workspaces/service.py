@@ -47,19 +47,19 @@ class Workspaces:
         self.administration = administration.WorkspaceAdministration(platform=platform)
 
     async def memberships(self, db: Connection, user_id: UUID) -> list[Membership]:
-        """Returns a user's memberships, oldest first. Needs the user's scope or platform scope."""
+        """Return a user's memberships, oldest first. Needs the user's scope or platform scope."""
         return await queries.select_memberships(db, user_id)
 
     async def count_memberships(self, db: Connection, user_ids: Sequence[UUID]) -> dict[UUID, int]:
-        """Counts the workspaces of each user; users without any are left out. Needs platform scope."""
+        """Count the workspaces of each user; users without any are left out. Requires platform scope."""
         return await queries.count_memberships(db, user_ids)
 
     async def get(self, db: Connection, workspace_id: UUID) -> Workspace:
-        """Returns a workspace. Raises NotFound, for a deleted one too."""
+        """Return a workspace. Raises NotFound, for a deleted one too."""
         return require_found(await queries.select_workspace(db, workspace_id))
 
     async def limits(self, db: Connection, workspace_id: UUID, *, hold: bool = False) -> Tier:
-        """Returns the tier with its limits. Raises NotFound.
+        """Return the tier with its limits. Raises NotFound.
 
         Args:
             hold: Locks it until the transaction ends, for callers that count before they add something.
@@ -68,17 +68,17 @@ class Workspaces:
         return await self._platform.tier(db, workspace.tier_name)
 
     async def subscription(self, db: Connection, workspace_id: UUID, now: datetime) -> Subscription:
-        """Returns the tier and its use. Raises NotFound."""
+        """Return the tier and its use. Raises NotFound."""
         use = await queries.select_use(db, workspace_id, now)
         seconds = await queries.select_seconds(db, workspace_id, now)
         return Subscription(await self.limits(db, workspace_id), use, round(seconds / 60, 1))
 
     async def is_member(self, db: Connection, workspace_id: UUID, user_id: UUID) -> bool:
-        """Returns whether the user belongs to the workspace."""
+        """Return whether the user belongs to the workspace."""
         return await queries.select_role(db, workspace_id, user_id) is not None
 
     async def admit(self, db: Connection, actor: Actor, workspace_id: UUID, role: Role, now: datetime) -> None:
-        """Makes the actor a member, unless they are one: their workspace's own provider signed them in. Enters the
+        """Make the actor a member, unless they are one: their workspace's own provider signed them in. Enters the
         workspace's scope. Raises NotFound, Conflict (member_limit)."""
         assert actor.id is not None
         await enter_workspace(db, workspace_id, actor.id)
@@ -91,7 +91,7 @@ class Workspaces:
         await record_change(db, actor, Change("member.join", "member", str(actor.id), workspace_id, after=after))
 
     async def require_running(self, db: Connection, workspace_id: UUID) -> None:
-        """Checks that agents may answer calls. Raises NotFound, Conflict (codes workspace_suspended, owner_unverified).
+        """Check that agents may answer calls. Raises NotFound, Conflict (codes workspace_suspended, owner_unverified).
 
         Every user may create and set up a workspace; calls, which cost money, need an owner with a confirmed
         address."""
@@ -102,11 +102,11 @@ class Workspaces:
             )
 
     async def require_not_suspended(self, db: Connection, workspace_id: UUID) -> None:
-        """Raises NotFound, Conflict (code workspace_suspended)."""
+        """Raise NotFound, Conflict (code workspace_suspended)."""
         require_not_suspended(await self.get(db, workspace_id))
 
     async def lock_person(self, db: Connection, workspace_id: UUID) -> list[UUID]:
-        """Returns the workspaces of the people who have this workspace, deleted ones included until they are purged.
+        """Return the workspaces of the people who have this workspace, deleted ones included until they are purged.
 
         Until the transaction ends, no other transaction counts what these people have in order to add to it. Works in
         any scope.
@@ -123,7 +123,7 @@ class Workspaces:
         return await queries.select_confirmed_addresses(db, workspace_id, emails)
 
     async def create(self, db: Connection, actor: Actor, owner_id: UUID, new: NewWorkspace, now: datetime) -> Workspace:
-        """Creates a workspace of that owner and enters its scope. It joins the owner's trial, if that has begun; once
+        """Create a workspace of that owner and enters its scope. It joins the owner's trial, if that has begun; once
         the trial is over, it is suspended like those that were on it, unless the owner has an active one.
 
         Raises Invalid (timezone_unknown), Conflict (code workspace_limit)."""
@@ -147,7 +147,7 @@ class Workspaces:
     async def update(
         self, db: Connection, actor: Actor, workspace_id: UUID, changes: Mapping[str, Any], now: datetime
     ) -> Workspace:
-        """Changes a workspace. Raises NotFound, Invalid (timezone_unknown, and what `check_settings` raises), Conflict
+        """Change a workspace. Raises NotFound, Invalid (timezone_unknown, and what `check_settings` raises), Conflict
         (code workspace_suspended).
 
         Args:
@@ -166,11 +166,11 @@ class Workspaces:
     async def change_setting(
         self, db: Connection, actor: Actor, workspace_id: UUID, setting: WorkspaceSetting[T], value: T, now: datetime
     ) -> Workspace:
-        """Stores a setting that has a route of its own. Raises what `update` raises."""
+        """Store a setting that has a route of its own. Raises what `update` raises."""
         return await self.update(db, actor, workspace_id, {setting.name: value}, now)
 
     async def delete(self, db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> None:
-        """Deletes a workspace. Members lose it at once; the staff can restore it during the grace period. Owners only.
+        """Delete a workspace. Members lose it at once; the staff can restore it during the grace period. Owners only.
 
         Raises NotFound, Forbidden (code role)."""
         await lock_workspace(db, workspace_id)

@@ -65,7 +65,7 @@ def apply_settings(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> d
 
 
 def check_settings(changes: Mapping[str, Any]) -> None:
-    """Raises Invalid (disclosure_text_missing, country_unknown)."""
+    """Raise Invalid (disclosure_text_missing, country_unknown)."""
     for name, value in changes.items():
         _BY_NAME[name].check(value)
 
@@ -153,7 +153,7 @@ def _decode_days(stored: Any) -> Mapping[str, int] | None:
 
 
 def require_countries(codes: Sequence[str], param: str) -> None:
-    """Raises Invalid (code country_unknown)."""
+    """Raise Invalid (code country_unknown)."""
     unknown = sorted(set(codes) - phonenumbers.SUPPORTED_REGIONS)
     if unknown:
         raise Invalid(f"There is no country with numbers named {unknown[0]!r}.", code="country_unknown", param=param)

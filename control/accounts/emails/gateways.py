@@ -45,7 +45,7 @@ class SmtpGateway:
         self._trust = trust or ssl.create_default_context()
 
     async def send(self, message: EmailMessage) -> None:
-        """Raises EmailUnavailable, EmailRefused."""
+        """Raise EmailUnavailable, EmailRefused."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._exchange(message)
@@ -84,7 +84,7 @@ class EmailFolder:
         self._folder = folder
 
     async def send(self, message: EmailMessage) -> None:
-        """Raises EmailUnavailable."""
+        """Raise EmailUnavailable."""
         try:
             await asyncio.to_thread(self._write, message.as_bytes())
         except OSError as error:
@@ -100,7 +100,7 @@ class EmailFolder:
 
 
 def open_gateway(url: str, timeout_s: float = 20.0, trust: ssl.SSLContext | None = None) -> EmailGateway:
-    """Opens the gateway of a URL: file:///folder · smtps://user:password@host · smtp://user:password@host:587 (STARTTLS
+    """Open the gateway of a URL: file:///folder · smtps://user:password@host · smtp://user:password@host:587 (STARTTLS
     demanded) · smtp://localhost:25?tls=off. Raises ValueError; its message holds no password."""
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.path:

@@ -28,7 +28,7 @@ async def count_letter(
 
 
 async def purge(db: Connection, day_ago: datetime, most: int) -> int:
-    """Deletes counts of days that are over; returns how many."""
+    """Delete counts of days that are over and return how many were deleted."""
     done: Any = await db.execute(
         """
         DELETE FROM letter_counts WHERE recipient IN (

@@ -81,14 +81,14 @@ class LetterLimits:
         self._platform = platform
 
     async def admits(self, db: Connection, kind: LetterKind, to: str, now: datetime) -> bool:
-        """Returns whether another letter of this kind may be sent to the address. If so, the letter is counted."""
+        """Return whether another letter of this kind may be sent to the address. If so, the letter is counted."""
         per_hour = await self._platform.setting(db, "letters_per_hour")
         per_day = await self._platform.setting(db, "letters_per_day")
         recipient = sha256(f"{kind}\0{to}".encode()).digest()
         return await queries.count_letter(db, recipient, now, now - _HOUR, now - _DAY, per_hour, per_day)
 
     async def require(self, db: Connection, kind: LetterKind, to: str, now: datetime) -> None:
-        """Counts a letter. Raises TooManyRequests (letter_limit)."""
+        """Count a letter. Raises TooManyRequests (letter_limit)."""
         if not await self.admits(db, kind, to, now):
             raise TooManyRequests(
                 "This address was sent many letters of this kind; wait before the next.",
@@ -117,7 +117,7 @@ class EmailGateway(Protocol):
     """Sends e-mails."""
 
     async def send(self, message: EmailMessage) -> None:
-        """Raises EmailUnavailable, EmailRefused."""
+        """Raise EmailUnavailable, EmailRefused."""
 
 
 # Keeps a link on one line and unencoded, because e-mails in a folder are read with a text editor.
@@ -133,7 +133,7 @@ class EmailSender:
         self._sender = sender
 
     async def send(self, payload: bytes) -> None:
-        """Runs the job. Raises EmailUnavailable (retry), EmailRefused and shared.secrets.UnsealError (permanent)."""
+        """Run the job. Raises EmailUnavailable (retry), EmailRefused and shared.secrets.UnsealError (permanent)."""
         email = msgspec.json.decode(self._sealer.open(payload, _PURPOSE), type=Email)
         await self._gateway.send(self._message(email))
 

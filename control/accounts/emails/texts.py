@@ -8,7 +8,7 @@ from control.http.names import letter_name
 
 
 def verification_email(to: str, link: str, hours: int) -> Email:
-    """Asks to confirm the address."""
+    """Ask to confirm the address."""
     return Email(
         to,
         "Confirm your e-mail address",
@@ -40,7 +40,7 @@ The link works once. If you did not ask for it, you need do nothing: your passwo
 
 
 def own_password_changed_email(to: str, name: str, ends_sessions: bool) -> Email:
-    """Reports that the signed-in person changed the password."""
+    """Report that the signed-in person changed the password."""
     elsewhere = ", and you were signed out everywhere else" if ends_sessions else ""
     return Email(
         to,
@@ -55,7 +55,7 @@ If that was not you, choose a new password at once by "Forgot password" on the s
 
 
 def second_factor_email(to: str, name: str, is_enabled: bool) -> Email:
-    """Reports that the second factor was enabled or removed."""
+    """Report that the second factor was enabled or removed."""
     what = "needs a code of your authenticator app from now on" if is_enabled else "needs the password only from now on"
     return Email(
         to,
@@ -70,7 +70,7 @@ If that was not you, choose a new password at once by "Forgot password" on the s
 
 
 def password_changed_email(to: str, name: str) -> Email:
-    """Reports that the password was changed."""
+    """Report that the password was changed."""
     return Email(
         to,
         "Your password was changed",

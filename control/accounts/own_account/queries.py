@@ -77,7 +77,7 @@ async def set_authenticated(db: Connection, session_id: UUID, now: datetime) -> 
 
 
 async def select_authenticated(db: Connection, session_id: UUID) -> datetime | None:
-    """Returns when the session's owner last gave the password or a code: at its beginning, or again."""
+    """Return when the session's owner last gave the password or a code: at its beginning, or again."""
     found: datetime | None = await db.fetchval(
         "SELECT coalesce(authenticated_at, created_at) FROM sessions WHERE id = $1", session_id
     )

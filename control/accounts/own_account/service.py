@@ -61,7 +61,7 @@ class OwnAccount:
     async def change_password(
         self, db: Connection, session: OwnSession, change: PasswordChange, now: datetime
     ) -> OwnPassword:
-        """Sets a new password, and ends the other sessions unless they are kept; returns the account as it was. Raises
+        """Set a new password, and end the other sessions unless they are kept and return the account as it was. Raises
         Unauthorized (invalid_credentials), TooManyRequests (sign_in_locked), Invalid (weak_password), Conflict
         (password_changed: at the same moment, elsewhere)."""
         own = await self.require_password(db, session, change.current, now)
@@ -86,18 +86,18 @@ class OwnAccount:
         return own
 
     async def reauthenticate(self, db: Connection, session: OwnSession, password: str, now: datetime) -> None:
-        """Makes the session a recent one by the password. Raises as `require_password`."""
+        """Make the session a recent one by the password. Raises as `require_password`."""
         await self.require_password(db, session, password, now)
         await queries.set_authenticated(db, session.id, now)
 
     async def reauthenticate_by_code(self, db: Connection, session: OwnSession, code: str, now: datetime) -> None:
-        """Makes the session a recent one by the second factor. Raises Conflict (totp_not_enabled), Unauthorized,
+        """Make the session a recent one by the second factor. Raises Conflict (totp_not_enabled), Unauthorized,
         TooManyRequests."""
         await self._second_factors.prove(db, session.owner_id, code, session.origin, now)
         await queries.set_authenticated(db, session.id, now)
 
     async def require_recent(self, db: Connection, session_id: UUID, now: datetime) -> None:
-        """Raises Forbidden (reauthentication_required) for a session whose owner signed in, or proved again who they
+        """Raise Forbidden (reauthentication_required) for a session whose owner signed in, or proved again who they
         are, too long ago."""
         proved_at = await queries.select_authenticated(db, session_id)
         if proved_at is None or now - proved_at > self._recent:
@@ -107,7 +107,7 @@ class OwnAccount:
             )
 
     async def list_sessions(self, db: Connection, owner_id: UUID, now: datetime) -> Sequence[ListedSession]:
-        """Returns open sessions, last used first."""
+        """Return open sessions, last used first."""
         return await queries.select_sessions(db, self._audience, owner_id, now)
 
     async def end_session(self, db: Connection, session: OwnSession, ended: UUID, now: datetime) -> None:

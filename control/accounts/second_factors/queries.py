@@ -27,7 +27,7 @@ class FactorHolder:
 
 
 async def lock(db: Connection, audience: Audience, owner_id: UUID) -> FactorHolder | None:
-    """Locks and returns the holder with this account id until the transaction ends."""
+    """Lock and return the holder with this account id until the transaction ends."""
     row = await db.fetchrow(
         f"SELECT id, email, totp_secret, totp_enabled_at FROM {_TABLES[audience]} WHERE id = $1 FOR NO KEY UPDATE",
         owner_id,
@@ -38,7 +38,7 @@ async def lock(db: Connection, audience: Audience, owner_id: UUID) -> FactorHold
 
 
 async def offer(db: Connection, audience: Audience, owner_id: UUID, sealed: bytes, now: datetime) -> bool:
-    """Stores a secret that is not confirmed yet; False when one is enabled."""
+    """Store a secret that is not confirmed yet; False when one is enabled."""
     done = await db.execute(
         f"UPDATE {_TABLES[audience]} SET totp_secret = $2, updated_at = $3 WHERE id = $1 AND totp_enabled_at IS NULL",
         owner_id, sealed, now,
@@ -47,7 +47,7 @@ async def offer(db: Connection, audience: Audience, owner_id: UUID, sealed: byte
 
 
 async def use_step(db: Connection, audience: Audience, owner_id: UUID, step: int) -> bool:
-    """Marks a code's time step as used. Returns False if this step or a later step was used before."""
+    """Mark a code's time step as used. Returns False if this step or a later step was used before."""
     done = await db.execute(
         f"UPDATE {_TABLES[audience]} SET totp_last_step = $2 WHERE id = $1 AND totp_last_step < $2", owner_id, step
     )
@@ -64,7 +64,7 @@ async def enable(db: Connection, audience: Audience, owner_id: UUID, now: dateti
 
 
 async def remove(db: Connection, audience: Audience, owner_id: UUID, now: datetime) -> None:
-    """Removes the second factor."""
+    """Remove the second factor."""
     await db.execute(
         f"UPDATE {_TABLES[audience]} SET totp_secret = NULL, totp_enabled_at = NULL, updated_at = $2 WHERE id = $1",
         owner_id, now,
@@ -81,7 +81,7 @@ _CODE_TABLES: Final[dict[Audience, tuple[str, str]]] = {
 async def replace_codes(
     db: Connection, audience: Audience, owner_id: UUID, hashes: Sequence[bytes], now: datetime
 ) -> None:
-    """Deletes the account's codes and inserts these."""
+    """Delete the account's codes and insert these."""
     table, column = _CODE_TABLES[audience]
     await delete_codes(db, audience, owner_id)
     await db.execute(
@@ -91,13 +91,13 @@ async def replace_codes(
 
 
 async def delete_codes(db: Connection, audience: Audience, owner_id: UUID) -> None:
-    """Deletes all codes of an account."""
+    """Delete all codes of an account."""
     table, column = _CODE_TABLES[audience]
     await db.execute(f"DELETE FROM {table} WHERE {column} = $1", owner_id)
 
 
 async def use_code(db: Connection, audience: Audience, owner_id: UUID, hashes: Sequence[bytes], now: datetime) -> bool:
-    """Marks the unused code with one of these hashes as used. Returns False if there is none."""
+    """Mark the unused code with one of these hashes as used. Returns False if there is none."""
     table, column = _CODE_TABLES[audience]
     done = await db.execute(
         f"UPDATE {table} SET used_at = $3 WHERE {column} = $1 AND code_hash = ANY($2::bytea[]) AND used_at IS NULL",
@@ -107,7 +107,7 @@ async def use_code(db: Connection, audience: Audience, owner_id: UUID, hashes: S
 
 
 async def count_unused_codes(db: Connection, audience: Audience, owner_id: UUID) -> int:
-    """Returns how many codes are unused."""
+    """Return how many codes are unused."""
     table, column = _CODE_TABLES[audience]
     left: int = await db.fetchval(f"SELECT count(*) FROM {table} WHERE {column} = $1 AND used_at IS NULL", owner_id)
     return left

@@ -67,7 +67,7 @@ class SecondFactors:
         self._issuer = issuer
 
     async def offer(self, db: Connection, owner_id: UUID, email: str, now: datetime) -> TotpOffer:
-        """Stores and returns a new secret, to be confirmed by its first code. Raises Conflict (totp_enabled)."""
+        """Store and return a new secret, to be confirmed by its first code. Raises Conflict (totp_enabled)."""
         secret = totp.new_secret()
         sealed = self._sealer.seal(secret.encode(), TOTP_PURPOSES[self._audience])
         if not await queries.offer(db, self._audience, owner_id, sealed, now):
@@ -76,7 +76,7 @@ class SecondFactors:
         return TotpOffer(secret, totp.provisioning_uri(secret, email, self._issuer), codes)
 
     async def state(self, db: Connection, owner_id: UUID) -> FactorState:
-        """Returns whether the account has a second factor. Raises Unauthorized (session_over)."""
+        """Return whether the account has a second factor. Raises Unauthorized (session_over)."""
         if not (await self._lock(db, owner_id)).is_enabled:
             return FactorState(False, 0)
         return FactorState(True, await self._recovery_codes.count_left(db, owner_id))
@@ -92,21 +92,21 @@ class SecondFactors:
         await self._enable(db, holder, origin, now)
 
     async def remove(self, db: Connection, owner_id: UUID, code: str, origin: RequestOrigin, now: datetime) -> None:
-        """Disables the second factor. Raises Conflict (totp_not_enabled), Unauthorized, TooManyRequests."""
+        """Disable the second factor. Raises Conflict (totp_not_enabled), Unauthorized, TooManyRequests."""
         holder = await self._require_enabled(db, owner_id)
         await self.use(db, holder, code, origin, now)
         await self.forget(db, owner_id, now)
         await self._record(db, holder, "totp_remove", origin)
 
     async def forget(self, db: Connection, owner_id: UUID, now: datetime) -> None:
-        """Removes the second factor, offered or enabled, with its recovery codes."""
+        """Remove the second factor, offered or enabled, with its recovery codes."""
         await queries.remove(db, self._audience, owner_id, now)
         await queries.delete_codes(db, self._audience, owner_id)
 
     async def replace_codes(
         self, db: Connection, owner_id: UUID, code: str, origin: RequestOrigin, now: datetime
     ) -> Sequence[str]:
-        """Returns new recovery codes; the older ones become invalid. Raises as `remove`."""
+        """Return new recovery codes; the older ones become invalid. Raises as `remove`."""
         holder = await self._require_enabled(db, owner_id)
         await self.use(db, holder, code, origin, now)
         codes = await self._recovery_codes.replace(db, owner_id, now)
@@ -116,7 +116,7 @@ class SecondFactors:
     async def require_at_sign_in(
         self, db: Connection, owner_id: UUID, code: str | None, origin: RequestOrigin, now: datetime
     ) -> None:
-        """Checks the code of a sign-in with the right password, for an account that was offered a secret; a first code
+        """Check the code of a sign-in with the right password, for an account that was offered a secret; a first code
         enables it. Raises Unauthorized (totp_required when only the code is missing), TooManyRequests."""
         if not code:
             raise Unauthorized("The code of your authenticator app is needed.", code="totp_required")
@@ -126,11 +126,11 @@ class SecondFactors:
             await self._enable(db, holder, origin, now)
 
     async def prove(self, db: Connection, owner_id: UUID, code: str, origin: RequestOrigin, now: datetime) -> None:
-        """Checks a code within a session. Raises Conflict (totp_not_enabled), Unauthorized, TooManyRequests."""
+        """Check a code within a session. Raises Conflict (totp_not_enabled), Unauthorized, TooManyRequests."""
         await self.use(db, await self._require_enabled(db, owner_id), code, origin, now)
 
     async def use(self, db: Connection, holder: FactorHolder, code: str, origin: RequestOrigin, now: datetime) -> None:
-        """Marks the code as used. Wrong codes make the account's codes wait, wherever they come from. Raises
+        """Mark the code as used. Wrong codes make the account's codes wait, wherever they come from. Raises
         Unauthorized (totp_invalid, recovery_code_invalid), TooManyRequests."""
         attempt = self._throttle.attempt(self._audience, holder.email, origin.address, None, now)
         await self._throttle.refuse_codes(db, attempt, now)
@@ -207,7 +207,7 @@ class RecoveryCodes:
         self._keys = sealer.derive(f"{audience} recovery codes")
 
     async def replace(self, db: Connection, owner_id: UUID, now: datetime) -> Sequence[str]:
-        """Returns ten new codes, which are shown once; the account's older ones become invalid."""
+        """Return ten new codes, which are shown once; the account's older ones become invalid."""
         codes = [_new_code() for _ in range(COUNT)]
         hashes = [_hash(self._keys[0], owner_id, code) for code in codes]
         await queries.replace_codes(db, self._audience, owner_id, hashes, now)
@@ -224,7 +224,7 @@ class RecoveryCodes:
 
 
 def is_recovery_code(code: str) -> bool:
-    """Returns whether this is a recovery code rather than a code of an authenticator app, which has six digits."""
+    """Return whether this is a recovery code rather than a code of an authenticator app, which has six digits."""
     return len(code) >= _LENGTH
 
 

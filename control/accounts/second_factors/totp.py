@@ -12,22 +12,22 @@ WINDOW: Final = 1
 
 
 def new_secret() -> str:
-    """Returns 160 random bits in base32."""
+    """Return 160 random bits in base32."""
     return pyotp.random_base32()
 
 
 def provisioning_uri(secret: str, email: str, issuer: str) -> str:
-    """Returns the content of the QR code for an authenticator app."""
+    """Return the content of the QR code for an authenticator app."""
     return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=issuer)
 
 
 def code_at(secret: str, now: datetime) -> str:
-    """Returns the code at this time."""
+    """Return the code at this time."""
     return pyotp.TOTP(secret).generate_otp(_step(now))
 
 
 def find_step(secret: str, given: str, now: datetime) -> int | None:
-    """Returns the time step of the code, None if it is not valid within the window."""
+    """Return the time step of the code, None if it is not valid within the window."""
     generator, found = pyotp.TOTP(secret), None
     for step in range(_step(now) - WINDOW, _step(now) + WINDOW + 1):
         if hmac.compare_digest(generator.generate_otp(step).encode(), given.encode()):

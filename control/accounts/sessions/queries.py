@@ -50,7 +50,7 @@ class PresentedRefreshToken:
 
 
 async def insert(db: Connection, audience: Audience, session: NewSession, now: datetime, known: str | None) -> bool:
-    """Inserts session and first refresh token, and updates the owner's last sign-in, in one round trip.
+    """Insert session and first refresh token, and update the owner's last sign-in, in one round trip.
 
     False: the owner is deleted, inactive, or has another password hash than `known`. Locks the owner's row."""
     column, table = _OWNERS[audience]
@@ -73,7 +73,7 @@ async def insert(db: Connection, audience: Audience, session: NewSession, now: d
 
 
 async def use_refresh(db: Connection, audience: Audience, token: bytes, now: datetime) -> tuple[UUID, datetime] | None:
-    """Marks a valid token as used; returns session and its end. Of two concurrent uses only one succeeds."""
+    """Mark a valid token as used and return session and its end. Of two concurrent uses only one succeeds."""
     column, table = _OWNERS[audience]
     row = await db.fetchrow(
         f"""
@@ -89,7 +89,7 @@ async def use_refresh(db: Connection, audience: Audience, token: bytes, now: dat
 
 
 async def find_refresh(db: Connection, audience: Audience, token: bytes, now: datetime) -> PresentedRefreshToken | None:
-    """Looks up a token that `use_refresh` refused."""
+    """Look up a token that `use_refresh` refused."""
     column, table = _OWNERS[audience]
     row = await db.fetchrow(
         f"""
@@ -114,7 +114,7 @@ async def find_refresh(db: Connection, audience: Audience, token: bytes, now: da
 
 
 async def insert_refresh(db: Connection, token: bytes, session_id: UUID, now: datetime, expires_at: datetime) -> None:
-    """Inserts a session's next refresh token."""
+    """Insert a session's next refresh token."""
     await db.execute(
         "INSERT INTO refresh_tokens (token_hash, session_id, issued_at, expires_at) VALUES ($1, $2, $3, $4)",
         token, session_id, now, expires_at,
@@ -122,7 +122,7 @@ async def insert_refresh(db: Connection, token: bytes, session_id: UUID, now: da
 
 
 async def revoke(db: Connection, session_id: UUID, why: str, now: datetime) -> None:
-    """Ends one session."""
+    """End one session."""
     await db.execute(
         "UPDATE sessions SET revoked_at = $3, revoked_why = $2 WHERE id = $1 AND revoked_at IS NULL",
         session_id, why, now,
@@ -130,7 +130,7 @@ async def revoke(db: Connection, session_id: UUID, why: str, now: datetime) -> N
 
 
 async def revoke_sso(db: Connection, user_ids: Collection[UUID], workspace_id: UUID, why: str, now: datetime) -> None:
-    """Ends the sessions of these users that a workspace's provider began."""
+    """End the sessions of these users that a workspace's provider began."""
     await db.execute(
         "UPDATE sessions SET revoked_at = $4, revoked_why = $3 "
         "WHERE user_id = ANY ($1::uuid[]) AND revoked_at IS NULL AND sso_workspace_id = $2",
@@ -139,7 +139,7 @@ async def revoke_sso(db: Connection, user_ids: Collection[UUID], workspace_id: U
 
 
 async def revoke_all(db: Connection, audience: Audience, owner_id: UUID, why: str, now: datetime) -> None:
-    """Ends all sessions of an owner."""
+    """End all sessions of an owner."""
     column, _ = _OWNERS[audience]
     await db.execute(
         f"UPDATE sessions SET revoked_at = $3, revoked_why = $2 WHERE {column} = $1 AND revoked_at IS NULL",
@@ -148,7 +148,7 @@ async def revoke_all(db: Connection, audience: Audience, owner_id: UUID, why: st
 
 
 async def purge(db: Connection, now: datetime, forget: datetime, most: int) -> int:
-    """Deletes expired rows, up to `most` of each table; returns how many in all."""
+    """Delete expired rows, up to `most` of each table and return how many in all."""
     return sum(
         [
             await _purge(db, "sessions", "id", "expires_at", now, most),

@@ -48,7 +48,7 @@ class Sessions:
         known: str | None = None,
         sso_workspace_id: UUID | None = None,
     ) -> SessionTokens:
-        """Starts a session. Raises Unauthorized (session_over) when the account changed.
+        """Start a session. Raises Unauthorized (session_over) when the account changed.
 
         Args:
             known: The hash that the password was checked against; hashing takes long enough for the account to change
@@ -71,7 +71,7 @@ class Sessions:
         return self._issue(session.id, token.text, now)
 
     async def refresh(self, db: Connection, refresh_token: str, origin: RequestOrigin, now: datetime) -> SessionTokens:
-        """Returns the next tokens and marks this one as used. A token used before ends its session. Raises
+        """Return the next tokens and mark this one as used. A token used before ends its session. Raises
         Unauthorized."""
         presented = token_hash(refresh_token)
         used = await queries.use_refresh(db, self._audience, presented, now)
@@ -81,11 +81,11 @@ class Sessions:
         return self._issue(session_id, token.text, now)
 
     async def end(self, db: Connection, session_id: UUID, now: datetime, why: str = "signed out") -> None:
-        """Revokes the session: its access tokens fail from the next request on."""
+        """Revoke the session: its access tokens fail from the next request on."""
         await queries.revoke(db, session_id, why, now)
 
     async def end_all(self, db: Connection, owner_id: UUID, why: str, now: datetime) -> None:
-        """Revokes all sessions of an account."""
+        """Revoke all sessions of an account."""
         await queries.revoke_all(db, self._audience, owner_id, why, now)
 
     async def _check_reuse(

@@ -75,19 +75,19 @@ async def count_failures(
 
 
 async def lock_subject(db: Connection, audience: Audience, subject: bytes, until: datetime) -> None:
-    """Refuses sign-ins of this subject before `until`."""
+    """Refuse sign-ins of this subject before `until`."""
     await db.execute(
         "UPDATE sign_in_failures SET locked_until = $3 WHERE audience = $1 AND subject = $2", audience, subject, until
     )
 
 
 async def delete_subject(db: Connection, audience: Audience, subject: bytes) -> None:
-    """Deletes the count of a subject."""
+    """Delete the count of a subject."""
     await db.execute("DELETE FROM sign_in_failures WHERE audience = $1 AND subject = $2", audience, subject)
 
 
 async def delete_address(db: Connection, audience: Audience, address: bytes, kept: bytes = b"") -> None:
-    """Deletes all counts of an address, at all networks and devices.
+    """Delete all counts of an address, at all networks and devices.
 
     Args:
         kept: A subject whose count stays.
@@ -99,7 +99,7 @@ async def delete_address(db: Connection, audience: Audience, address: bytes, kep
 
 
 async def purge(db: Connection, forget: datetime, most: int) -> int:
-    """Deletes counts without a failure since `forget`; returns how many."""
+    """Delete counts without a failure since `forget` and return how many were deleted."""
     done: Any = await db.execute(
         """
         DELETE FROM sign_in_failures WHERE (audience, subject) IN (

@@ -152,7 +152,7 @@ class SignInThrottle:
     async def check_password(
         self, db: Connection, attempt: SignInAttempt, known: str | None, password: str, now: datetime
     ) -> RightPassword:
-        """Checks the password. Raises TooManyRequests (before the check and after it), Unauthorized, Unavailable.
+        """Check the password. Raises TooManyRequests (before the check and after it), Unauthorized, Unavailable.
 
         Args:
             known: The hash; None for an unknown account, refused after the same work. Call `accept` with the result
@@ -167,7 +167,7 @@ class SignInThrottle:
         return RightPassword(verdict.needs_rehash, has_failed)
 
     async def refuse_locked(self, db: Connection, attempt: SignInAttempt, now: datetime) -> bool:
-        """Raises TooManyRequests while the sign-in has to wait. Returns whether failures of its source are counted."""
+        """Raise TooManyRequests while the sign-in has to wait. Returns whether failures of its source are counted."""
         spread = self._spread_limits(attempt)
         counts = await queries.select_counts(db, attempt.audience, [attempt.source, *spread])
         waits = [_lock_end(counts.get(attempt.source))]
@@ -176,17 +176,17 @@ class SignInThrottle:
         return attempt.source in counts
 
     async def refuse_codes(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
-        """Raises TooManyRequests while codes of the account's second factor have to wait."""
+        """Raise TooManyRequests while codes of the account's second factor have to wait."""
         counts = await queries.select_counts(db, attempt.audience, [attempt.codes])
         _refuse(_lock_end(counts.get(attempt.codes)), now)
 
     async def count_failure(self, db: Connection, attempt: SignInAttempt, now: datetime) -> Unauthorized:
-        """Counts a failure; returns the error to raise, which commits the count."""
+        """Count a failure and return the error to raise, which commits the count."""
         await self._count(db, attempt, attempt.source, self._spread_limits(attempt), now)
         return Unauthorized("Address or password is wrong.", code="invalid_credentials", commits=True)
 
     async def count_code(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
-        """Counts a wrong code of the second factor."""
+        """Count a wrong code of the second factor."""
         await self._count(db, attempt, attempt.codes, {}, now)
 
     async def accept(self, db: Connection, attempt: SignInAttempt, password: RightPassword) -> None:
@@ -200,12 +200,12 @@ class SignInThrottle:
         await queries.delete_subject(db, attempt.audience, attempt.codes)
 
     async def clear_failures(self, db: Connection, audience: Audience, email: str) -> None:
-        """Clears the failures of an address after a reset by e-mail. Wrong codes still count: a mailbox proves nothing
+        """Clear the failures of an address after a reset by e-mail. Wrong codes still count: a mailbox proves nothing
         about the second factor."""
         await queries.delete_address(db, audience, address_hash(email), kept=_subject("codes", email))
 
     def oldest_relevant_failure(self, now: datetime) -> datetime:
-        """Returns the moment before which recorded failures may be deleted."""
+        """Return the moment before which recorded failures may be deleted."""
         policy = self._policy
         return now - timedelta(seconds=max(policy.forget_after_s, policy.max_wait_s, policy.window_s))
 

@@ -27,7 +27,7 @@ class AdminSecrets:
 async def insert(
     db: Connection, admin_id: UUID, email: str, name: str, role: AdminRole, password_hash: str, now: datetime
 ) -> Admin | None:
-    """Returns None when the address is taken."""
+    """Return None when the address is taken."""
     row = await db.fetchrow(
         f"""
         INSERT INTO admins (id, email, name, role, password_hash, created_at, updated_at)
@@ -53,19 +53,19 @@ async def lock(db: Connection, admin_id: UUID) -> AdminSecrets | None:
 
 
 async def set_password(db: Connection, admin_id: UUID, password_hash: str, now: datetime) -> None:
-    """Stores another hash."""
+    """Store another hash."""
     await db.execute(
         "UPDATE admins SET password_hash = $2, updated_at = $3 WHERE id = $1", admin_id, password_hash, now
     )
 
 
 async def set_active(db: Connection, admin_id: UUID, is_active: bool, now: datetime) -> None:
-    """Says whether the admin may sign in."""
+    """Say whether the admin may sign in."""
     await db.execute("UPDATE admins SET is_active = $2, updated_at = $3 WHERE id = $1", admin_id, is_active, now)
 
 
 async def has_active(db: Connection, role: AdminRole) -> bool:
-    """Returns whether an active admin has the role."""
+    """Return whether an active admin has the role."""
     found: bool = await db.fetchval("SELECT EXISTS (SELECT FROM admins WHERE role = $1 AND is_active)", role)
     return found
 

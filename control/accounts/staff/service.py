@@ -67,7 +67,7 @@ class AdminAccounts:
     async def sign_in(
         self, db: Connection, presented: PresentedCredentials, origin: RequestOrigin, now: datetime
     ) -> AdminSignInResult:
-        """Starts a session. Raises Unauthorized (invalid_credentials; totp_required when only the code is missing;
+        """Start a session. Raises Unauthorized (invalid_credentials; totp_required when only the code is missing;
         session_over when the account changed meanwhile), TooManyRequests (sign_in_locked), Forbidden
         (account_deactivated, totp_setup_required)."""
         attempt = self._attempt(presented, origin, now)
@@ -86,12 +86,12 @@ class AdminAccounts:
         return AdminSignInResult(admin, tokens, self._throttle.device_token(attempt, presented.device, now))
 
     async def refresh(self, db: Connection, refresh_token: str, origin: RequestOrigin, now: datetime) -> SessionTokens:
-        """Returns the next tokens of a session. Raises Unauthorized (session_over, refresh_token_reused)."""
+        """Return the next tokens of a session. Raises Unauthorized (session_over, refresh_token_reused)."""
         await enter_platform(db)
         return await self._sessions.refresh(db, refresh_token, origin, now)
 
     async def sign_out(self, db: Connection, session_id: UUID, now: datetime) -> None:
-        """Ends the session at once."""
+        """End the session at once."""
         await self._sessions.end(db, session_id, now)
 
     async def enrol_totp(
@@ -108,7 +108,7 @@ class AdminAccounts:
     async def remove_totp(
         self, db: Connection, admin_id: UUID, code: str, origin: RequestOrigin, now: datetime
     ) -> None:
-        """Disables the second factor. Raises Conflict (totp_not_enabled), Forbidden (totp_setup_required: the platform
+        """Disable the second factor. Raises Conflict (totp_not_enabled), Forbidden (totp_setup_required: the platform
         requires one), Unauthorized, TooManyRequests."""
         if await self._platform.setting(db, _REQUIRED):
             raise Forbidden("The platform demands a second factor.", code="totp_setup_required")
@@ -142,7 +142,7 @@ class NewAdmin:
 
 
 async def create_admin(db: Connection, passwords: Passwords, new: NewAdmin, now: datetime) -> Admin:
-    """Creates the account. Raises Invalid (weak_password), Conflict (email_taken)."""
+    """Create the account. Raises Invalid (weak_password), Conflict (email_taken)."""
     require_strong_password(new.password, email=new.email, name=new.name, param="password")
     hashed = await passwords.hash(new.password)
     admin = await queries.insert(db, UUID(new_id()), new.email, new.name, new.role, hashed, now)
@@ -154,7 +154,7 @@ async def create_admin(db: Connection, passwords: Passwords, new: NewAdmin, now:
 
 
 async def reset_totp(db: Connection, email: str, now: datetime) -> Admin:
-    """Removes the second factor and its recovery codes, ends all sessions, and clears the wait after wrong codes.
+    """Remove the second factor and its recovery codes, end all sessions, and clear the wait after wrong codes.
 
     Raises NotFound."""
     found = await _lock(db, email)
@@ -187,7 +187,7 @@ async def list_sessions(db: Connection, email: str, now: datetime) -> Sequence[L
 
 
 async def end_session(db: Connection, email: str, session_id: UUID, now: datetime) -> None:
-    """Ends one session of an admin. Raises NotFound (admin_not_found, session_not_found)."""
+    """End one session of an admin. Raises NotFound (admin_not_found, session_not_found)."""
     admin = (await _lock(db, email)).admin
     if not await own_account_queries.revoke_session(db, "admin", admin.id, session_id, "ended by an operator", now):
         raise NotFound(f"{admin.email} has no such session.", code="session_not_found")
@@ -195,7 +195,7 @@ async def end_session(db: Connection, email: str, session_id: UUID, now: datetim
 
 
 async def end_all_sessions(db: Connection, email: str, now: datetime) -> None:
-    """Ends all sessions of an admin. Raises NotFound."""
+    """End all sessions of an admin. Raises NotFound."""
     admin = (await _lock(db, email)).admin
     await _end_sessions(db, admin, "ended by an operator", now)
     await _record(db, admin, "admin.sessions_end", {}, {})
@@ -219,7 +219,7 @@ async def set_active(db: Connection, email: str, is_active: bool, now: datetime)
 
 
 async def has_super_admin(db: Connection) -> bool:
-    """Returns whether there is a super_admin who may sign in."""
+    """Return whether there is a super_admin who may sign in."""
     return await queries.has_active(db, "super_admin")
 
 

@@ -43,7 +43,7 @@ async def insert(
     verified_at: datetime | None,
     now: datetime,
 ) -> User | None:
-    """Returns None when the address is taken; waits for a concurrent sign-up with it."""
+    """Return None when the address is taken; waits for a concurrent sign-up with it."""
     row = await db.fetchrow(
         f"""
         INSERT INTO users (id, email, name, password_hash, email_verified_at, created_at, updated_at)
@@ -81,12 +81,12 @@ async def find_credentials(db: Connection, email: str) -> Credentials | None:
 
 
 async def set_password(db: Connection, user_id: UUID, password_hash: str, now: datetime) -> None:
-    """Stores a hash: of a new password, or of the same one with new parameters."""
+    """Store a hash: of a new password, or of the same one with new parameters."""
     await db.execute("UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1", user_id, password_hash, now)
 
 
 async def set_verified(db: Connection, user_id: UUID, email: str, now: datetime) -> None:
-    """Marks the address as confirmed, if it is still the account's."""
+    """Mark the address as confirmed, if it is still the account's."""
     await db.execute(
         """
         UPDATE users SET email_verified_at = $3, updated_at = $3
@@ -97,14 +97,14 @@ async def set_verified(db: Connection, user_id: UUID, email: str, now: datetime)
 
 
 async def update(db: Connection, user_id: UUID, name: str, is_active: bool, now: datetime) -> None:
-    """Stores what the staff may change."""
+    """Store what the staff may change."""
     await db.execute(
         "UPDATE users SET name = $2, is_active = $3, updated_at = $4 WHERE id = $1", user_id, name, is_active, now
     )
 
 
 async def delete(db: Connection, user_id: UUID) -> None:
-    """Deletes the user and, by cascade, their sessions, tokens and memberships."""
+    """Delete the user and, by cascade, their sessions, tokens and memberships."""
     await db.execute("DELETE FROM users WHERE id = $1", user_id)
 
 
@@ -120,7 +120,7 @@ async def select_users(db: Connection, pattern: str | None, page: PageRequest) -
 
 
 async def count(db: Connection, pattern: str | None) -> int:
-    """Returns the total of `select_users`."""
+    """Return the total of `select_users`."""
     total: int = await db.fetchval(f"SELECT count(*) FROM users WHERE {_MATCHES}", pattern)
     return total
 
@@ -138,7 +138,7 @@ def _user(row: Any) -> User:
 async def insert_token(
     db: Connection, token: bytes, purpose: Purpose, user: User, now: datetime, expires_at: datetime
 ) -> None:
-    """Replaces the open tokens of this purpose; the user's row must be locked."""
+    """Replace the open tokens of this purpose; the user's row must be locked."""
     await drop_tokens(db, user.id, purpose)
     await db.execute(
         """
@@ -150,14 +150,14 @@ async def insert_token(
 
 
 async def drop_tokens(db: Connection, user_id: UUID, purpose: Purpose) -> None:
-    """Deletes the unused tokens; a used one stays until it expires."""
+    """Delete the unused tokens; a used one stays until it expires."""
     await db.execute(
         "DELETE FROM one_time_tokens WHERE user_id = $1 AND purpose = $2 AND used_at IS NULL", user_id, purpose
     )
 
 
 async def use_token(db: Connection, token: bytes, purpose: Purpose, now: datetime) -> tuple[UUID, str] | None:
-    """Marks a valid token as used and returns its user and address; of two concurrent uses only one succeeds."""
+    """Mark a valid token as used and return its user and address; of two concurrent uses only one succeeds."""
     row = await db.fetchrow(
         """
         UPDATE one_time_tokens SET used_at = $3
@@ -248,7 +248,7 @@ async def select_people(db: Connection, user_ids: Collection[UUID]) -> set[UUID]
 
 
 async def lock_people(db: Connection, user_ids: Collection[UUID]) -> None:
-    """Serialise transactions that count what these users have in order to add to it.
+    """Serialize transactions that count what these users have in order to add to it.
 
     Locks the first MOST_LOCKS of them, which are the same users for all accounts of one mailbox.
     """

@@ -115,7 +115,7 @@ class Accounts:
     async def sign_up(
         self, db: Connection, email: str, name: str, password: str, origin: RequestOrigin, now: datetime
     ) -> SignInResult:
-        """Creates an account, signs it in and sends an e-mail that asks to confirm the address, unless it counts as
+        """Create an account, sign it in and send an e-mail that asks to confirm the address, unless it counts as
         confirmed.
 
         Enters the user's scope. Raises Forbidden (signup_closed), Invalid (weak_password), Conflict (email_taken)."""
@@ -128,7 +128,7 @@ class Accounts:
         return await self.sign_in_new(db, user, origin, now)
 
     async def sign_in_new(self, db: Connection, user: User, origin: RequestOrigin, now: datetime) -> SignInResult:
-        """Signs in a user whose account was just made; enters their scope."""
+        """Sign in a user whose account was just made; enter their scope."""
         await enter_accounts(db)
         tokens = await self._begin_session(db, user.id, origin, now)
         attempt = self._throttle.attempt("user", user.email, origin.address, None, now)
@@ -137,7 +137,7 @@ class Accounts:
     async def create_user(
         self, db: Connection, email: str, name: str, password: str, verified: bool, now: datetime
     ) -> User:
-        """Creates an account, in that scope. Raises Invalid (weak_password, param password), Conflict (email_taken).
+        """Create an account, in that scope. Raises Invalid (weak_password, param password), Conflict (email_taken).
 
         Args:
             verified: The address is confirmed already.
@@ -173,7 +173,7 @@ class Accounts:
     async def authenticate(
         self, db: Connection, presented: PresentedCredentials, origin: RequestOrigin, now: datetime
     ) -> User:
-        """Returns the user with this password, without a session; enters their scope. Raises what `sign_in` raises."""
+        """Return the user with this password, without a session; enter their scope. Raises what `sign_in` raises."""
         found, _ = await self._check(db, self._attempt(presented, origin, now), presented, origin, now)
         await enter_user(db, found.user.id)
         return found.user
@@ -204,7 +204,7 @@ class Accounts:
     async def _begin_session(
         self, db: Connection, user_id: UUID, origin: RequestOrigin, now: datetime, known: str | None = None
     ) -> SessionTokens:
-        """Starts a session, in the scope of accounts, and enters the user's. Raises Unauthorized (session_over) when
+        """Start a session, in the scope of accounts, and enter the user's. Raises Unauthorized (session_over) when
         the account changed meanwhile.
 
         Args:
@@ -217,7 +217,7 @@ class Accounts:
     async def sign_in_by_sso(
         self, db: Connection, user_id: UUID, workspace_id: UUID, origin: RequestOrigin, now: datetime
     ) -> SignInResult:
-        """Starts a session that is good in this workspace only; enters the user's scope. Raises Forbidden
+        """Start a session that is good in this workspace only; enters the user's scope. Raises Forbidden
         (account_deactivated), Unauthorized (session_over)."""
         await enter_accounts(db)
         user = await queries.find(db, user_id)
@@ -242,17 +242,17 @@ class Accounts:
     async def end_sso_sessions(
         self, db: Connection, user_ids: Collection[UUID], workspace_id: UUID, why: str, now: datetime
     ) -> None:
-        """Ends the sessions of these users that a workspace's provider began."""
+        """End the sessions of these users that a workspace's provider began."""
         await read_platform(db, lambda: sessions_queries.revoke_sso(db, user_ids, workspace_id, why, now))
 
     async def refresh(self, db: Connection, refresh_token: str, origin: RequestOrigin, now: datetime) -> SessionTokens:
-        """Returns the next tokens of a session; enters the scope of accounts. Raises Unauthorized (session_over,
+        """Return the next tokens of a session; enter the scope of accounts. Raises Unauthorized (session_over,
         refresh_token_reused)."""
         await enter_accounts(db)
         return await self._sessions.refresh(db, refresh_token, origin, now)
 
     async def sign_out(self, db: Connection, session_id: UUID, now: datetime) -> None:
-        """Ends the session at once."""
+        """End the session at once."""
         await self._sessions.end(db, session_id, now)
 
     async def find(self, db: Connection, user_id: UUID) -> User | None:
@@ -264,7 +264,7 @@ class Accounts:
         return await queries.find_by_email(db, email)
 
     async def purge(self, db: Connection, now: datetime, most: int) -> int:
-        """Deletes expired sessions, tokens and failure counts, up to `most` of each; returns how many in all."""
+        """Delete expired sessions, tokens and failure counts, up to `most` of each and return how many in all."""
         forget = self._throttle.oldest_relevant_failure(now)
         sessions = await sessions_queries.purge(db, now, forget, most)
         letters = await self.letter_limits.purge(db, now, most)
@@ -311,7 +311,7 @@ class EmailLinks:
         self._second_factors = second_factors
 
     async def send_verification(self, db: Connection, user_id: UUID, now: datetime) -> None:
-        """Sends a link that confirms the address, unless it is confirmed already. Raises TooManyRequests
+        """Send a link that confirms the address, unless it is confirmed already. Raises TooManyRequests
         (letter_limit)."""
         user = await queries.lock(db, user_id)
         if user is None or user.is_verified:
@@ -323,7 +323,7 @@ class EmailLinks:
         await self._email_queue.enqueue(db, verification_email(user.email, link, self._policy.verify_s // 3600))
 
     async def verify_email(self, db: Connection, token: str, now: datetime) -> None:
-        """Marks the address as confirmed; enters the scope of accounts. Raises Invalid (token_invalid)."""
+        """Mark the address as confirmed; enter the scope of accounts. Raises Invalid (token_invalid)."""
         await enter_accounts(db)
         used = await queries.use_token(db, token_hash(token), "verify_email", now)
         if used is None:
@@ -331,18 +331,18 @@ class EmailLinks:
         await queries.set_verified(db, *used, now)
 
     async def mark_verified(self, db: Connection, user_id: UUID, email: str, now: datetime) -> None:
-        """Marks the address as confirmed: the user presented a token that another room sent to it."""
+        """Mark the address as confirmed: the user presented a token that another room sent to it."""
         await queries.set_verified(db, user_id, email, now)
 
     async def request_password_reset(self, db: Connection, email: str) -> None:
-        """Enqueues a job that looks up the account and sends the link.
+        """Enqueue a job that looks up the account and sends the link.
 
         The request does the same for every address, so that neither its response nor its duration reveals an
         account."""
         await enqueue(db, PASSWORD_RESET_JOB, self._sealer.seal(email.encode(), _PURPOSE))
 
     async def send_password_reset(self, db: Connection, payload: bytes, now: datetime) -> None:
-        """Runs the job of `request_password_reset`. An address that was sent many links gets none, and the latest one
+        """Run the job of `request_password_reset`. An address that was sent many links gets none, and the latest one
         stays good. Raises shared.secrets.UnsealError."""
         found = await queries.find_by_email(db, self._sealer.open(payload, _PURPOSE).decode())
         user = await queries.lock(db, found.id) if found else None
@@ -356,7 +356,7 @@ class EmailLinks:
         await self._email_queue.enqueue(db, password_reset_email(user.email, link, self._policy.reset_s // 60))
 
     async def reset_password(self, db: Connection, token: str, password: str, now: datetime) -> None:
-        """Sets a new password and ends all sessions; of an address that no one confirmed, the second factor goes,
+        """Set a new password and end all sessions; of an address that no one confirmed, the second factor goes,
         too. Enters the scope of accounts. Raises Invalid (token_invalid; weak_password, after which the token is still
         valid)."""
         await enter_accounts(db)
@@ -391,7 +391,7 @@ _AUDITED_FIELDS = ("email", "name", "is_active", "is_verified")
 
 
 class UserAdministration:
-    """Lists, changes and deletes users. Needs platform scope."""
+    """Lists, changes and deletes users. Requires platform scope."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
@@ -403,7 +403,7 @@ class UserAdministration:
         return found if page.cursor is not None else found.with_total(await queries.count(db, pattern))
 
     async def get(self, db: Connection, user_id: UUID) -> User:
-        """Raises NotFound."""
+        """Raise NotFound."""
         user = await queries.find(db, user_id)
         if user is None:
             raise _user_not_found()
@@ -419,7 +419,7 @@ class UserAdministration:
         name: str | None = None,
         is_active: bool | None = None,
     ) -> User:
-        """Changes a user; None leaves a field unchanged. Deactivation ends all sessions. Raises NotFound."""
+        """Change a user; None leaves a field unchanged. Deactivation ends all sessions. Raises NotFound."""
         before = await self._lock(db, user_id)
         name = before.name if name is None else name
         is_active = before.is_active if is_active is None else is_active
@@ -437,7 +437,7 @@ class UserAdministration:
         return after
 
     async def delete(self, db: Connection, actor: Actor, user_id: UUID) -> None:
-        """Deletes a user for good, after `Members.leave_all`. Raises NotFound."""
+        """Delete a user for good, after `Members.leave_all`. Raises NotFound."""
         before = await self._lock(db, user_id)
         await queries.insert_former(db, user_id)
         await queries.delete(db, user_id)

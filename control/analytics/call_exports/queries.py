@@ -86,6 +86,6 @@ _PAGE: Final = """
 async def select_calls(
     db: Connection, workspace_id: UUID, since: datetime, until: datetime, after: tuple[datetime, UUID], limit: int
 ) -> Sequence[Any]:
-    """Returns the oldest `limit` calls after that one, test calls included."""
+    """Return the oldest `limit` calls after that one, test calls included."""
     rows: Sequence[Any] = await db.fetch(_PAGE, workspace_id, since, until, *after, limit)
     return rows

@@ -57,7 +57,7 @@ COLUMNS: Final = tuple(ExportedCall.__dataclass_fields__)
 
 
 def make_call(row: Mapping[str, Any], zone: ZoneInfo, currency: str) -> ExportedCall:
-    """Returns a call of the export.
+    """Return a call of the export.
 
     Args:
         row: The columns, without local_time and currency.
@@ -73,7 +73,7 @@ def open_file(file_format: ExportFormat) -> bytes:
 
 
 def format_calls(calls: Sequence[ExportedCall], file_format: ExportFormat, *, is_first: bool) -> bytes:
-    """Returns the rows.
+    """Return the rows.
 
     Args:
         is_first: Of the first calls of the file.

@@ -95,7 +95,7 @@ class CallExports:
     async def begin(
         self, db: Connection, member: ExportingMember, days: DayRange, file_format: ExportFormat, now: datetime
     ) -> CallExport:
-        """Begins an export: counts and audits it. Raises TooManyRequests (codes export_running,
+        """Begin an export: counts and audits it. Raises TooManyRequests (codes export_running,
         export_hourly_limit)."""
         workspace_id = member.workspace_id
         counts = await queries.count_exports(db, workspace_id, now, timedelta(seconds=self.policy.longest_s))
@@ -114,7 +114,7 @@ class CallExports:
         return export
 
     async def make_file(self, export: CallExport, transact: Transact) -> AsyncGenerator[bytes]:
-        """Yields the file, and stores how the export ended. Raises what `transact` raises."""
+        """Yield the file, and store how the export ended. Raises what `transact` raises."""
         rows = 0
         outcome: ExportOutcome = "aborted"
         last = (export.days.since, _FIRST_ID)

@@ -74,7 +74,7 @@ _LATENCY: Final = """
 
 
 async def select_sums(db: Connection, first: date, last: date) -> PlatformSums:
-    """Calls and money of all workspaces."""
+    """Call and money of all workspaces."""
     row = await db.fetchrow(_SUMS, first, last)
     parts: dict[str, dict[str, Any]] = {"status": {}, "provider": {}, "tier": {}, "resource": {}}
     for part in await db.fetch(_PARTS, first, last):
@@ -91,12 +91,12 @@ async def select_sums(db: Connection, first: date, last: date) -> PlatformSums:
 async def rank_workspaces(
     db: Connection, months: Sequence[date], days: Sequence[date], order: WorkspaceOrder, limit: int
 ) -> list[WorkspaceFigures]:
-    """Returns the first `limit` workspaces with figures in these months and days."""
+    """Return the first `limit` workspaces with figures in these months and days."""
     return await _rank(db, _SPANS, months, days, order, limit)
 
 
 async def rank_workspaces_of_all_time(db: Connection, order: WorkspaceOrder, limit: int) -> list[WorkspaceFigures]:
-    """Returns the first `limit` workspaces, by all that is recorded of them."""
+    """Return the first `limit` workspaces, by all that is recorded of them."""
     return await _rank(db, _TOTALS, [], [], order, limit)
 
 
@@ -149,7 +149,7 @@ ACTIVE_FEES: Final = """
 
 
 async def select_overview(db: Connection, today: date, month: date) -> Overview:
-    """Returns the platform's figures, in one statement, so that they are consistent."""
+    """Return the platform's figures, in one statement, so that they are consistent."""
     row = await db.fetchrow(
         f"""
         WITH here AS (
@@ -195,12 +195,12 @@ async def select_overview(db: Connection, today: date, month: date) -> Overview:
 
 
 async def select_mrr(db: Connection) -> Decimal:
-    """Returns the monthly fees of all active workspaces' tiers."""
+    """Return the monthly fees of all active workspaces' tiers."""
     return Decimal(await db.fetchval(f"SELECT coalesce(sum(fee), 0) FROM ({ACTIVE_FEES}) f", CURRENCY))
 
 
 async def select_revenue(db: Connection, first: date) -> tuple[Decimal, dict[str, Decimal]]:
-    """Returns the sum charged since a day: total, and by tier."""
+    """Return the sum charged since a day: total, and by tier."""
     total = await db.fetchval("SELECT coalesce(sum(price), 0) FROM platform_daily WHERE day >= $1", first)
     rows = await db.fetch(
         """
@@ -235,7 +235,7 @@ async def count_churn(db: Connection, began: datetime, now: datetime) -> tuple[i
 
 
 async def select_usage(db: Connection, first: date) -> UsageFigures:
-    """Calls since a day."""
+    """Call since a day."""
     sums = await db.fetchrow(
         "SELECT coalesce(sum(calls), 0)::bigint AS calls, coalesce(sum(seconds), 0)::bigint AS seconds "
         "FROM platform_daily WHERE day >= $1",

@@ -160,7 +160,7 @@ async def revenue(context: AdminContext, query: RevenueQuery) -> RevenueView:
 
 
 async def usage(context: AdminContext, query: UsageQuery) -> AdminUsageView:
-    """Calls of the period by provider and hour."""
+    """Call of the period by provider and hour."""
     figures = await context.services[Dashboard].get_usage(context.db, query.period, context.now)
     hours = [HourView(hour, calls) for hour, calls in enumerate(figures.by_hour) if calls]
     hours.sort(key=lambda hour: (-hour.calls, hour.hour))
@@ -413,7 +413,7 @@ class CostOverviewView:
 
 
 def to_platform(found: PlatformOverview) -> PlatformFiguresView:
-    """Returns the platform's figures as a view."""
+    """Return the platform's figures as a view."""
     sums = found.sums
     return PlatformFiguresView(
         first_day=found.range.first,
@@ -467,7 +467,7 @@ def to_costs(found: CostOverview) -> CostOverviewView:
 
 
 def to_parts(parts: RevenueParts) -> dict[str, Decimal]:
-    """Returns the parts of the revenue as fields."""
+    """Return the parts of the revenue as fields."""
     return {
         "usage_list_price": parts.list_price,
         "usage_billed": parts.usage,
@@ -535,7 +535,7 @@ class CostQuery(StaffRangeQuery):
 
 
 async def get_platform(context: AdminContext, query: StaffRangeQuery) -> PlatformFiguresView:
-    """Calls, revenue and margin of the platform, its best customers, and what recurs each month."""
+    """Call, revenue and margin of the platform, its best customers, and what recurs each month."""
     analytics = context.services[PlatformAnalytics]
     return to_platform(await analytics.get_overview(context.db, query.to_choice(), context.now))
 

@@ -75,7 +75,7 @@ WorkspaceOrder = Literal["calls", "revenue", "minutes", "cost"]
 
 
 def profit_margin(revenue: Decimal, cost: Decimal, unpriced: int) -> float | None:
-    """Returns the share of the revenue that is left after the cost; negative when it costs more.
+    """Return the share of the revenue that is left after the cost; negative when it costs more.
 
     None without revenue, and where the cost of some entries is unknown.
     """
@@ -83,7 +83,7 @@ def profit_margin(revenue: Decimal, cost: Decimal, unpriced: int) -> float | Non
 
 
 def cost_warning(unpriced: int) -> str | None:
-    """Says that a cost is too low, because entries of the ledger have none."""
+    """Say that a cost is too low, because entries of the ledger have none."""
     if not unpriced:
         return None
     entries = "1 entry of the ledger has" if unpriced == 1 else f"{unpriced} entries of the ledger have"
@@ -113,7 +113,7 @@ class RevenueParts:
 
 
 def split_revenue(by_resource: Mapping[str, Decimal]) -> RevenueParts:
-    """Splits revenue into its parts.
+    """Split revenue into its parts.
 
     Args:
         by_resource: Amounts by the resource type of the ledger.

@@ -1,4 +1,4 @@
-"""Figures of the whole platform, for the staff. Days are UTC; figures are seconds old. Needs platform scope."""
+"""Figures of the whole platform, for the staff. Days are UTC; figures are seconds old. Requires platform scope."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ class Dashboard:
         return await queries.select_overview(db, today, first_day("month", today))
 
     async def get_revenue(self, db: Connection, period: Literal["month", "quarter", "year"], now: datetime) -> Revenue:
-        """Returns what was charged in the period, by the tier that each workspace had when its day was last computed.
+        """Return what was charged in the period, by the tier that each workspace had when its day was last computed.
 
         churn_rate: of the workspaces that were active when the period began, the share that is not active now
         (suspended, deleted or purged), None if there were none. A workspace that was suspended and is active again does
@@ -44,7 +44,7 @@ class Dashboard:
         return Revenue(total, by_tier, await queries.select_mrr(db), round(lost / before, 4) if before else None)
 
     async def get_usage(self, db: Connection, period: Literal["day", "week", "month"], now: datetime) -> UsageFigures:
-        """Calls of the period, without test calls."""
+        """Call of the period, without test calls."""
         return await queries.select_usage(db, first_day(period, now.astimezone(UTC).date()))
 
 
@@ -52,7 +52,7 @@ class PlatformAnalytics:
     """Figures of chosen ranges of days. Every method raises Invalid for an invalid range (see RangeChoice.resolve)."""
 
     async def get_overview(self, db: Connection, choice: RangeChoice, now: datetime) -> PlatformOverview:
-        """Calls and money of the range. top_workspaces: by revenue. churn_rate: as on the dashboard, of the range."""
+        """Call and money of the range. top_workspaces: by revenue. churn_rate: as on the dashboard, of the range."""
         days = _resolve(choice, now)
         before, lost = await queries.count_churn(db, days.since, min(days.until, now))
         return PlatformOverview(
@@ -66,7 +66,7 @@ class PlatformAnalytics:
     async def list_workspaces(
         self, db: Connection, choice: RangeChoice | None, order: WorkspaceOrder, limit: int, now: datetime
     ) -> tuple[DayRange | None, list[WorkspaceFigures]]:
-        """Returns the first `limit` workspaces of the range; without a choice, of all time."""
+        """Return the first `limit` workspaces of the range; without a choice, of all time."""
         if choice is None:
             return None, await queries.rank_workspaces_of_all_time(db, order, limit)
         days = _resolve(choice, now)

@@ -15,7 +15,7 @@ from control.platform.rules import CURRENCY
 
 
 async def insert_marks(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
-    """Marks days. Each mark is a row of its own, so that no transaction waits for another. A worker sees a mark only
+    """Mark days. Each mark is a row of its own, so that no transaction waits for another. A worker sees a mark only
     together with the rows that its transaction wrote."""
     await db.execute(
         """
@@ -28,7 +28,7 @@ async def insert_marks(db: Connection, workspaces: Sequence[UUID], days: Sequenc
 
 
 async def delete_marks(db: Connection, most: int) -> list[tuple[UUID, date]]:
-    """Deletes the `most` oldest marks that no other worker has locked, and all others of the same days; returns the
+    """Delete the `most` oldest marks that no other worker has locked, and all others of the same days and return the
     days in order. Another worker with marks of the same day waits in `lock_days`."""
     rows = await db.fetch(
         """
@@ -49,7 +49,7 @@ async def delete_marks(db: Connection, most: int) -> list[tuple[UUID, date]]:
 
 
 async def lock_workspaces(db: Connection, workspaces: Sequence[UUID]) -> None:
-    """Locks the accruals of these workspaces until the transaction ends, in one order for all workers."""
+    """Lock the accruals of these workspaces until the transaction ends, in one order for all workers."""
     await db.execute(
         """
         SELECT pg_advisory_xact_lock(key) FROM (
@@ -62,7 +62,7 @@ async def lock_workspaces(db: Connection, workspaces: Sequence[UUID]) -> None:
 
 
 async def lock_days(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
-    """Locks these days until the transaction ends, in one order for all workers."""
+    """Lock these days until the transaction ends, in one order for all workers."""
     await db.execute(
         """
         SELECT pg_advisory_xact_lock(key) FROM (
@@ -76,7 +76,7 @@ async def lock_days(db: Connection, workspaces: Sequence[UUID], days: Sequence[d
 
 
 async def lock_sums(db: Connection) -> None:
-    """Serialises the sums: each must see the days that another worker has computed."""
+    """Serialize the sums: each must see the days that another worker has computed."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtext('rollup_sums'))")
 
 
@@ -108,7 +108,7 @@ async def make_totals(db: Connection, workspaces: Sequence[UUID]) -> None:
 
 
 async def delete_workspace_marks(db: Connection, workspace_id: UUID) -> None:
-    """Deletes all marks of a workspace."""
+    """Delete all marks of a workspace."""
     await db.execute("DELETE FROM rollup_dirty WHERE workspace_id = $1", workspace_id)
 
 
@@ -324,7 +324,7 @@ FROM sums JOIN tallies USING (day) JOIN hours USING (day)
 
 
 async def insert_all_marks(db: Connection, first: date = date.min, last: date = date.max) -> int:
-    """Marks every day from `first` to `last` that has calls, usage or accruals; returns how many days are marked.
+    """Mark every day from `first` to `last` that has calls, usage or accruals and return how many days are marked.
     Days of workspaces that are purged, or about to be, are not marked: only their figures are left."""
     status = await db.execute(
         """

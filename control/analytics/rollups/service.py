@@ -34,7 +34,7 @@ async def mark_day(db: Connection, workspace_id: UUID, day: date) -> None:
 
 
 async def mark_days(db: Connection, days: Iterable[WorkspaceDay]) -> None:
-    """Marks several days, or none."""
+    """Mark several days, or none."""
     once = list(dict.fromkeys(days))
     if not once:
         return
@@ -44,19 +44,19 @@ async def mark_days(db: Connection, days: Iterable[WorkspaceDay]) -> None:
 
 
 async def mark_all_days(db: Connection, first: date = date.min, last: date = date.max) -> int:
-    """Marks every day (UTC) from `first` to `last` that has calls or usage, for a rebuild by the workers; returns how
+    """Mark every day (UTC) from `first` to `last` that has calls or usage, for a rebuild by the workers and return how
     many. Days of which only figures are left keep them."""
     return await queries.insert_all_marks(db, first, last)
 
 
 async def count_days_without_rows(db: Connection, first: date, last: date) -> int:
-    """Returns the number of days of which only figures are left, so that they cannot be computed; without purged
+    """Return the number of days of which only figures are left, so that they cannot be computed; without purged
     workspaces."""
     return await queries.count_days_without_rows(db, first, last)
 
 
 async def roll_up_days(db: Connection, most: int, accrue: Accrue | None = None) -> int:
-    """Computes up to `most` marked days again, in the current transaction (platform scope); returns how many.
+    """Compute up to `most` marked days again, in the current transaction (platform scope) and return how many.
 
     Several workers may run at once: they take different marks. They wait for one another if marks are of the same day,
     and for the sums over days and workspaces, which come last. For workspaces whose calls a purge deletes, only the
@@ -104,7 +104,7 @@ async def _make_days_of_calls(db: Connection, taken: Sequence[tuple[UUID, date]]
 
 
 async def _make_sums(db: Connection, taken: Sequence[tuple[UUID, date]]) -> None:
-    """Sums over days and over workspaces. A day of the platform is the sum over all workspaces, also if only
+    """Sum over days and over workspaces. A day of the platform is the sum over all workspaces, also if only
     some of them were marked."""
     days = sorted({day for _, day in taken})
     await queries.lock_sums(db)
@@ -116,5 +116,5 @@ async def _make_sums(db: Connection, taken: Sequence[tuple[UUID, date]]) -> None
 
 
 async def delete_workspace_marks(db: Connection, workspace_id: UUID) -> None:
-    """Deletes the marks of a purged workspace: its days keep the figures they have."""
+    """Delete the marks of a purged workspace: its days keep the figures they have."""
     await queries.delete_workspace_marks(db, workspace_id)

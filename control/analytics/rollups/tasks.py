@@ -32,7 +32,7 @@ def analytics_tasks(pool: Pool, accrue: Accrue) -> WorkerTasks:
 
 
 def _rebuild(pool: Pool) -> JobHandler:
-    """Marks every day, so that the duty computes all roll-ups again."""
+    """Mark every day, so that the duty computes all roll-ups again."""
 
     async def run(_: bytes) -> None:
         async with pool.transaction() as db:

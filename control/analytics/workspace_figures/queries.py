@@ -34,7 +34,7 @@ _AGENTS: Final = f"""
 
 
 async def select_timezone(db: Connection, workspace_id: UUID) -> str:
-    """Returns the workspace's time zone."""
+    """Return the workspace's time zone."""
     return str(await db.fetchval("SELECT timezone FROM workspaces WHERE id = $1", workspace_id))
 
 
@@ -70,7 +70,7 @@ async def select_hours(
 
 
 async def select_charges(db: Connection, workspace_id: UUID, since: datetime, until: datetime) -> list[ResourceCharge]:
-    """Returns what was charged, by resource, the most expensive first; credits, too."""
+    """Return what was charged, by resource, the most expensive first; credits, too."""
     rows = await db.fetch(
         f"""
         SELECT resource_type, sum(quantity) AS quantity, sum(price) AS price, sum(unpriced)::bigint AS unpriced
@@ -86,7 +86,7 @@ async def select_charges(db: Connection, workspace_id: UUID, since: datetime, un
 async def select_daily_charges(
     db: Connection, workspace_id: UUID, since: datetime, until: datetime, zone: str
 ) -> dict[date, Decimal]:
-    """Returns what was charged, by day in the zone, where there is anything; without credits."""
+    """Return what was charged, by day in the zone, where there is anything; without credits."""
     rows = await db.fetch(
         f"""
         SELECT (at AT TIME ZONE $4)::date AS day, sum(price) AS price

@@ -177,7 +177,7 @@ class ChargeOverviewView:
 
 
 def to_overview(found: CallOverview) -> CallOverviewView:
-    """Calls as a view."""
+    """Call as a view."""
     total = found.total
     hours = [LocalHourView(hour, calls) for hour, calls in found.hours.items()]
     return CallOverviewView(
@@ -243,7 +243,7 @@ ANALYTICS = "/workspaces/{workspaceId}/analytics"
 
 
 async def get_call_overview(context: MemberContext, query: MemberRangeQuery) -> CallOverviewView:
-    """Calls by status, direction, agent, hour and sentiment, without test calls."""
+    """Call by status, direction, agent, hour and sentiment, without test calls."""
     analytics, workspace_id = context.services[WorkspaceAnalytics], context.workspace_id
     return to_overview(await analytics.get_overview(context.db, workspace_id, query.to_choice(), context.now))
 

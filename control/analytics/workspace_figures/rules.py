@@ -86,7 +86,7 @@ SUM_NAMES: Final = tuple(field.name for field in fields(CallSums))
 
 
 def add_sums(parts: Iterable[CallSums]) -> CallSums:
-    """Returns the sum of several."""
+    """Return the sum of several."""
     parts = list(parts)
     return CallSums(**{name: sum(getattr(part, name) for part in parts) for name in SUM_NAMES})
 

@@ -21,7 +21,7 @@ class WorkspaceAnalytics:
     async def get_overview(
         self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime
     ) -> CallOverview:
-        """Calls of the range, without test calls."""
+        """Call of the range, without test calls."""
         days = await self.resolve(db, workspace_id, choice, now)
         agents = await queries.select_agents(db, workspace_id, days.since, days.until)
         hours = await queries.select_hours(db, workspace_id, days.since, days.until, days.zone)
@@ -37,7 +37,7 @@ class WorkspaceAnalytics:
         return days, [agent for agent in agents if agent.agent_id is not None]
 
     async def get_costs(self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime) -> ChargeOverview:
-        """Returns what the workspace was charged in the range, the fees of its days included."""
+        """Return what the workspace was charged in the range, the fees of its days included."""
         days = await self.resolve(db, workspace_id, choice, now)
         resources = await queries.select_charges(db, workspace_id, days.since, days.until)
         by_day = await queries.select_daily_charges(db, workspace_id, days.since, days.until, days.zone)
@@ -47,5 +47,5 @@ class WorkspaceAnalytics:
     async def resolve(
         self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime, most_days: int = MAX_DAYS
     ) -> DayRange:
-        """Returns the requested days, in the workspace's zone."""
+        """Return the requested days, in the workspace's zone."""
         return choice.resolve(now, await queries.select_timezone(db, workspace_id), most_days)

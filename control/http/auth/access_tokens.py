@@ -39,7 +39,7 @@ class AccessTokens:
         self._verified = lru_cache(CACHED_TOKENS)(self._verify)
 
     def issue(self, audience: Audience, session_id: UUID, now: datetime) -> str:
-        """Returns a token for the session."""
+        """Return a token for the session."""
         issued = int(now.timestamp())
         claims = {"aud": audience, "sid": str(session_id), "iat": issued, "exp": issued + self.lifetime_s}
         return jwt.encode(
@@ -47,14 +47,14 @@ class AccessTokens:
         )
 
     def read(self, token: str, audience: str, now: datetime) -> UUID:
-        """Returns the id of the session. Raises Unauthorized (token_invalid, token_expired)."""
+        """Return the id of the session. Raises Unauthorized (token_invalid, token_expired)."""
         session_id, expires = self._verified(token, audience)
         if expires <= now.timestamp():
             raise Unauthorized("This token has expired.", code="token_expired")
         return session_id
 
     def _verify(self, token: str, audience: str) -> tuple[UUID, int]:
-        """Returns the session and the expiry as a Unix time."""
+        """Return the session and the expiry as a Unix time."""
         try:
             key = self._keys[str(jwt.get_unverified_header(token).get("kid", ""))]
             claims = jwt.decode(token, key, algorithms=[ALGORITHM], audience=audience, options=_OPTIONS)
@@ -64,5 +64,5 @@ class AccessTokens:
 
 
 def _key_id(key: bytes) -> str:
-    """Returns the key id (`kid`) in a token's header."""
+    """Return the key id (`kid`) in a token's header."""
     return hmac.digest(key, b"kid", "sha256")[:6].hex()

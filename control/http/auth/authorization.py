@@ -96,7 +96,7 @@ class KnownKeys:
         self._ids: OrderedDict[bytes, UUID] = OrderedDict()
 
     def find(self, secret: bytes) -> UUID | None:
-        """Returns the key's id; None if it was not recently valid."""
+        """Return the key's id; None if it was not recently valid."""
         return self._ids.get(secret)
 
     def add(self, secret: bytes, key_id: UUID) -> None:
@@ -119,7 +119,7 @@ class Authorizer:
         self._known_keys = KnownKeys()
 
     def read_token(self, access: Access, request: web.Request, now: datetime) -> Claim | None:
-        """Checks the token's signature and expiry, or an API key's form, without the database. Raises Unauthorized.
+        """Check the token's signature and expiry, or an API key's form, without the database. Raises Unauthorized.
 
         Without the header Authorization, the token is read from a cookie. Returns None for an open route.
         """
@@ -138,7 +138,7 @@ class Authorizer:
         return TokenClaim(self._tokens.read(token, audience, now))
 
     async def authorize(self, access: Access, claim: Claim, request: web.Request, context: Context) -> Context:
-        """Looks up the session or the key and sets the transaction's row-level scope. Raises Unauthorized, Forbidden,
+        """Look up the session or the key and set the transaction's row-level scope. Raises Unauthorized, Forbidden,
         NotFound."""
         if isinstance(claim, KeyClaim):
             return await self._authorize_key(access, claim, request, context)
@@ -149,11 +149,11 @@ class Authorizer:
         return await _member(access, claim, request, context)
 
     def known_key(self, claim: KeyClaim) -> UUID | None:
-        """Returns the API key's id; None if the key was not recently valid in this process, so it may be made up."""
+        """Return the API key's id; None if the key was not recently valid in this process, so it may be made up."""
         return self._known_keys.find(claim.hash)
 
     async def identify_key(self, claim: KeyClaim, workspace_id: UUID | None, context: Context) -> ValidKey:
-        """Looks up the key, whatever it is used for. Raises Unauthorized.
+        """Look up the key, whatever it is used for. Raises Unauthorized.
 
         Args:
             workspace_id: Of the path, None without one.
@@ -175,7 +175,7 @@ class Authorizer:
         return authorize_key(access, valid, workspace_id, context)
 
     async def require_recent(self, claim: Claim, context: Context) -> None:
-        """Raises Forbidden (reauthentication_required) unless the caller signed in recently.
+        """Raise Forbidden (reauthentication_required) unless the caller signed in recently.
 
         Routes that require this accept no API keys.
         """
@@ -184,11 +184,11 @@ class Authorizer:
             await self._require_recent(context.db, audience, claim.session_id, context.now)
 
     def idempotency_scope(self, context: Context, route: Route) -> str:
-        """Returns the caller and the route, the scope of an Idempotency-Key."""
+        """Return the caller and the route, the scope of an Idempotency-Key."""
         return f"{self.caller_name(context)} {route.method} {route.path}"
 
     def caller_name(self, context: Context) -> str:
-        """Returns the name of the caller, for keys. Raises TypeError for an open route."""
+        """Return the name of the caller, for keys. Raises TypeError for an open route."""
         match context:
             case UserContext(key=CallingKey(id=key_id)):
                 return f"key:{key_id}"
@@ -288,19 +288,19 @@ async def _refusal(db: Connection, claim: TokenClaim) -> Unauthorized:
 
 
 def is_key(token: str) -> bool:
-    """Returns whether a bearer token claims to be an API key."""
+    """Return whether a bearer token claims to be an API key."""
     return token.startswith(SCHEME)
 
 
 def read_key_claim(token: str) -> KeyClaim:
-    """Checks form and checksum, without the database. Raises Unauthorized (code key_invalid)."""
+    """Check form and checksum, without the database. Raises Unauthorized (code key_invalid)."""
     if not is_well_formed(token):
         raise _key_invalid()
     return KeyClaim(token_hash(token))
 
 
 async def find_key(claim: KeyClaim, workspace_id: UUID | None, context: Context) -> ValidKey:
-    """Looks up a key. Raises Unauthorized for an invalid secret.
+    """Look up a key. Raises Unauthorized for an invalid secret.
 
     Args:
         workspace_id: The workspace in the path.
@@ -332,7 +332,7 @@ def authorize_key(access: Access, valid: ValidKey, workspace_id: UUID | None, co
 
 @contextmanager
 def _log_refusal(key: KeyIdentity, context: Context) -> Iterator[None]:
-    """Logs a refused request of a valid key, because a stolen key is often tried on many routes."""
+    """Log a refused request of a valid key, because a stolen key is often tried on many routes."""
     try:
         yield
     except Problem as refusal:

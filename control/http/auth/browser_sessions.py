@@ -33,7 +33,7 @@ class BrowserSessions:
         self._prefix = "__Host-" if self._is_secure else ""
 
     def is_asked(self, request: web.Request) -> bool:
-        """Returns whether a page of our own origin sent the request and keeps its session in cookies."""
+        """Return whether a page of our own origin sent the request and keep its session in cookies."""
         if request.headers.get(HEADER) != _VALUE:
             return False
         if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
@@ -42,16 +42,16 @@ class BrowserSessions:
         return origin is None or urlsplit(origin).netloc in (self._host, request.host)
 
     def access_token(self, request: web.Request, audience: Audience) -> str:
-        """Returns the access token; empty if there is none."""
+        """Return the access token; empty if there is none."""
         return request.cookies.get(self._name(audience), "") if self.is_asked(request) else ""
 
     def refresh_body(self, request: web.Request, audience: Audience) -> bytes:
-        """Returns the body of a request for new tokens; empty without a cookie."""
+        """Return the body of a request for new tokens; empty without a cookie."""
         token = request.cookies.get(self._refresh_name(audience), "") if self.is_asked(request) else ""
         return msgspec.json.encode({"refresh_token": token}) if token else b""
 
     def keep_tokens(self, response: web.Response, audience: Audience) -> None:
-        """Moves the tokens of a session from the body of a response into cookies."""
+        """Move the tokens of a session from the body of a response into cookies."""
         if not isinstance(response.body, bytes):
             return
         body: dict[str, Any] = msgspec.json.decode(response.body)
@@ -60,7 +60,7 @@ class BrowserSessions:
         response.body = msgspec.json.encode(body | {"token": "", "refresh_token": ""})
 
     def drop_tokens(self, response: web.Response, audience: Audience) -> None:
-        """Deletes the cookies in the browser."""
+        """Delete the cookies in the browser."""
         for name in (self._name(audience), self._refresh_name(audience)):
             self._set(response, name, "", 0)
 

@@ -11,10 +11,10 @@ _MESSAGE: Final = "This account is deactivated. Ask the platform's support to ac
 
 
 def sign_in_refused() -> Forbidden:
-    """Returns the refusal after a correct password."""
+    """Return the refusal after a correct password."""
     return Forbidden(_MESSAGE, code=CODE)
 
 
 def session_refused() -> Unauthorized:
-    """Returns the refusal of an access or refresh token."""
+    """Return the refusal of an access or refresh token."""
     return Unauthorized(_MESSAGE, code=CODE)

@@ -38,7 +38,7 @@ class AdminIdentity:
 
 
 async def read_user_session(db: Connection, session_id: UUID, workspace_id: UUID | None) -> UserIdentity | None:
-    """Returns the user's session; None if it has ended."""
+    """Return the user's session; None if it has ended."""
     row = await db.fetchrow(
         "SELECT *, member_refusal($1, $2) AS refusal FROM authorise_user($1, $2, $3)",
         session_id,
@@ -59,7 +59,7 @@ async def read_user_session(db: Connection, session_id: UUID, workspace_id: UUID
 
 
 async def read_is_deactivated(db: Connection, session_id: UUID) -> bool:
-    """Returns whether the session's owner, a user or an admin, is deactivated.
+    """Return whether the session's owner, a user or an admin, is deactivated.
 
     Enters platform scope, which staff accounts need.
     """
@@ -76,7 +76,7 @@ async def read_is_deactivated(db: Connection, session_id: UUID) -> bool:
 
 
 async def read_admin_session(db: Connection, session_id: UUID) -> AdminIdentity | None:
-    """Returns the staff member's session; None if it has ended."""
+    """Return the staff member's session; None if it has ended."""
     row = await db.fetchrow("SELECT * FROM authorise_admin($1, $2)", session_id, db.proof)
     if row is None:
         return None
@@ -109,7 +109,7 @@ class KeyIdentity:
 
 
 async def read_key(db: Connection, secret: bytes, workspace_id: UUID | None) -> KeyIdentity | None:
-    """Returns the key with this secret; None if there is none.
+    """Return the key with this secret; None if there is none.
 
     Args:
         secret: The hash of the secret.

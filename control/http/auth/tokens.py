@@ -19,11 +19,11 @@ class NewToken:
 
 
 def new_token() -> NewToken:
-    """Returns a new random token."""
+    """Return a new random token."""
     text = secrets.token_urlsafe(32)
     return NewToken(text, token_hash(text))
 
 
 def token_hash(text: str) -> bytes:
-    """Returns the hash that the database stores."""
+    """Return the hash that the database stores."""
     return sha256(text.encode()).digest()

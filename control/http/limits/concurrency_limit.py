@@ -21,7 +21,7 @@ class ConcurrencyLimit:
 
     @asynccontextmanager
     async def acquired(self) -> AsyncIterator[None]:
-        """Waits for admission, which lasts until the block ends.
+        """Wait for admission, which lasts until the block ends.
 
         Raises Unavailable: at once if too many requests wait, or after `wait_s`.
         """

@@ -17,7 +17,7 @@ class HashingLimit:
 
     @asynccontextmanager
     async def acquired(self) -> AsyncIterator[None]:
-        """Waits for admission, which lasts until the block ends.
+        """Wait for admission, which lasts until the block ends.
 
         Raises Unavailable (code busy) at once if too many requests wait.
         """

@@ -21,7 +21,7 @@ class LocalCells:
         self._most = most
 
     def count(self, keys: Sequence[str], interval_us: int, burst_us: int, now_us: int) -> tuple[int, int]:
-        """Counts a request, unless one of the keys blocks it.
+        """Count a request, unless one of the keys blocks it.
 
         Returns the µs to wait, 0 for an admitted request, and the µs until the fullest cell is empty again.
         """

@@ -80,7 +80,7 @@ class RequestQuota:
     wait_s: int
 
     def headers(self) -> dict[str, str]:
-        """Returns the header fields of the IETF's draft-ietf-httpapi-ratelimit-headers up to version 06."""
+        """Return the header fields of the IETF's draft-ietf-httpapi-ratelimit-headers up to version 06."""
         figures = {"Limit": self.limit, "Remaining": self.remaining, "Reset": self.reset_s}
         return {f"RateLimit-{name}": str(figure) for name, figure in figures.items()}
 
@@ -116,20 +116,20 @@ class RateLimiter:
         self._unavailable_until = float("-inf")
 
     async def check(self, request: web.Request, limit: RateLimit) -> None:
-        """Counts a request by its address, and puts the quota into its response's headers.
+        """Count a request by its address, and put the quota into its response's headers.
 
         Raises TooManyRequests with the seconds to wait.
         """
         _apply(request, await self.count(limit, origin_of(request).address))
 
     async def check_key(self, request: web.Request, key_id: UUID) -> None:
-        """Counts a request by its API key, once, however often this is called. Raises the same as `check`."""
+        """Count a request by its API key, once, however often this is called. Raises the same as `check`."""
         if KEY_ID not in request:
             request[KEY_ID] = key_id
             await self.check_account(request, KEY_LIMIT, f"key:{key_id}")
 
     async def check_unknown_key(self, request: web.Request) -> None:
-        """Counts a request by its address.
+        """Count a request by its address.
 
         An admitted request gets no quota headers, because the key's quota is the relevant one. Raises TooManyRequests.
         """
@@ -138,7 +138,7 @@ class RateLimiter:
             _apply(request, quota)
 
     def check_user(self, request: web.Request, user_id: UUID) -> None:
-        """Counts a request by its user, in this process only, because a round trip to Redis for each request would cost
+        """Count a request by its user, in this process only, because a round trip to Redis for each request would cost
         more than it protects. An admitted request gets no quota headers. Raises TooManyRequests.
         """
         times, interval, burst = self._figures(USER_LIMIT)
@@ -148,7 +148,7 @@ class RateLimiter:
             _apply(request, quota)
 
     async def check_account(self, request: web.Request, limit: RateLimit, account: str) -> None:
-        """Counts a request by the account that it names or that sends it. Raises the same as `check`."""
+        """Count a request by the account that it names or that sends it. Raises the same as `check`."""
         _apply(request, await self.count(limit, None, account))
 
     async def check_senders(self, request: web.Request, limit: RateLimit, senders: Mapping[str, UUID]) -> None:
@@ -161,7 +161,7 @@ class RateLimiter:
         _apply(request, await self._count(limit, keys))
 
     async def count(self, limit: RateLimit, address: str | None, account: str | None = None) -> RequestQuota:
-        """Counts a request unless it has to wait.
+        """Count a request unless it has to wait.
 
         Returns the quota of the address or of the account, whichever leaves less.
         """
@@ -173,7 +173,7 @@ class RateLimiter:
         return _quota(times, interval, burst, found or self._count_here(keys, interval, burst))
 
     def _figures(self, limit: RateLimit) -> tuple[int, int, int]:
-        """Returns the requests, the µs between them, and the µs of a burst."""
+        """Return the requests, the µs between them, and the µs of a burst."""
         times, per_s = self._overrides.get(limit.name, (limit.times, limit.per_s))
         burst = per_s * 1_000_000
         return times, max(1, burst // times), burst
@@ -218,7 +218,7 @@ def _quota(times: int, interval: int, burst: int, found: tuple[int, int]) -> Req
 
 
 def _apply(request: web.Request, quota: RequestQuota) -> None:
-    """Puts the quota into the response's headers, unless another quota leaves less. Raises TooManyRequests."""
+    """Put the quota into the response's headers, unless another quota leaves less. Raises TooManyRequests."""
     known = request.get(QUOTA)
     if known is None or quota.wait_s or quota.remaining <= known.remaining:
         request[QUOTA] = quota
@@ -227,7 +227,7 @@ def _apply(request: web.Request, quota: RequestQuota) -> None:
 
 
 def redis_keys(name: str, address: str | None, account: str | None) -> list[str]:
-    """Returns the keys of the cells.
+    """Return the keys of the cells.
 
     All keys have one hash tag, because a script's keys must be on one node of a cluster. The account is hashed, because
     keys appear in logs and dumps.
@@ -240,7 +240,7 @@ def redis_keys(name: str, address: str | None, account: str | None) -> list[str]
 
 
 def address_network(address: str) -> str:
-    """Returns the /64 of an IPv6 address, which is the least that a client has.
+    """Return the /64 of an IPv6 address, which is the least that a client has.
 
     An IPv4 address in IPv6 form counts as IPv4.
     """

@@ -19,7 +19,7 @@ class WebhookActivity:
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """Marks a webhook as being answered until the block ends."""
+        """Mark a webhook as being answered until the block ends."""
         self._running += 1
         self._idle.clear()
         try:
@@ -30,7 +30,7 @@ class WebhookActivity:
                 self._idle.set()
 
     async def wait_until_idle(self, within_s: float) -> None:
-        """Waits until no webhook is being answered, but for at most `within_s`."""
+        """Wait until no webhook is being answered, but for at most `within_s`."""
         try:
             async with asyncio.timeout(within_s):
                 while self._running:

@@ -57,7 +57,7 @@ def make_document(
     events: Mapping[str, EventText] | None = None,
     event_version: str = "",
 ) -> Schema:
-    """Returns the document of the whole API.
+    """Return the document of the whole API.
 
     Args:
         webhooks: Addresses beside it, which check the sender's signature.
@@ -98,26 +98,26 @@ def make_document(
 
 
 def query_names(route: Route) -> set[str]:
-    """Returns the names of a route's query parameters."""
+    """Return the names of a route's query parameters."""
     query = read_signature(route).query
     fields = query.model_fields if query is not None else {}
     return {field.alias or name for name, field in fields.items()}
 
 
 def body_schema(route: Route) -> Schema:
-    """Returns the JSON Schema of a route's body, with its `$defs`; empty without a body."""
+    """Return the JSON Schema of a route's body, with its `$defs`; empty without a body."""
     body = read_signature(route).body
     return body.model_json_schema() if body is not None else {}
 
 
 def response_schema(route: Route) -> Schema:
-    """Returns the JSON Schema of a route's response, with its `$defs`; empty for 204."""
+    """Return the JSON Schema of a route's response, with its `$defs`; empty for 204."""
     response = read_signature(route).response
     return response.json_schema(mode="serialization") if response is not None else {}
 
 
 def operation_errors(route: Route, reference: ApiReference) -> Iterable[ErrorCode]:
-    """Returns all errors that an operation can answer with: by its route and by its rules.
+    """Return all errors that an operation can answer with: by its route and by its rules.
 
     Raises KeyError for an error without a text."""
     return chain(route_errors(route, read_signature(route)), _declared_errors(route, reference))
@@ -130,13 +130,13 @@ def _declared_errors(route: Route, reference: ApiReference) -> Iterator[ErrorCod
 
 
 def operation_id(route: Route) -> str:
-    """Returns the handler's name, prefixed with "admin_" on the staff's side."""
+    """Return the handler's name, prefixed with "admin_" on the staff's side."""
     name = getattr(route.handler, "__name__", "")
     return f"admin_{name}" if route.path.startswith("/admin/") and not name.startswith("admin_") else name
 
 
 def tag(path: str) -> str:
-    """Returns the section of a path: "Admin: workspaces", "Agents", "Phone numbers"."""
+    """Return the section of a path: "Admin: workspaces", "Agents", "Phone numbers"."""
     parts = [part for part in path.split("/") if part and not part.startswith("{")]
     if parts[0] == "admin":
         return f"Admin: {parts[1]}"
@@ -149,7 +149,7 @@ _SECTIONS: Final = {"schemas": "agents"}
 
 
 def _tags(paths: Mapping[str, Schema], reference: ApiReference) -> list[Schema]:
-    """Returns the sections that are used: those of the reference in its order, then others in the order of the
+    """Return the sections that are used: those of the reference in its order, then others in the order of the
     paths."""
     used = dict.fromkeys(name for methods in paths.values() for method in methods.values() for name in method["tags"])
     described = {section.name: section.description for section in reference.sections if section.name in used}
@@ -166,7 +166,7 @@ def _key(route: Route, part: str) -> str:
 def _schemas(
     signed: list[tuple[Route, HandlerSignature]], others: Iterable[_Input] = ()
 ) -> tuple[dict[str, Schema], dict[str, Schema]]:
-    """Returns the schema of each part of each route by `_key`, and the named types that these refer to."""
+    """Return the schema of each part of each route by `_key`, and the named types that these refer to."""
     inputs: list[_Input] = [(_ERROR_KEY, "serialization", TypeAdapter(ErrorAnswer)), *others]
     for route, signature in signed:
         if signature.body is not None:
@@ -211,7 +211,7 @@ _FILE: Final = {"type": "string", "contentMediaType": "application/octet-stream"
 
 
 def split_summary(docstring: str) -> tuple[str, str]:
-    """Returns the first sentence without its full stop, and the rest, whose paragraphs stay."""
+    """Return the first sentence without its full stop, and the rest, whose paragraphs stay."""
     first, *paragraphs = (" ".join(paragraph.split()) for paragraph in docstring.split("\n\n"))
     summary, *sentences = _SENTENCE_END.split(first, maxsplit=1)
     return summary.rstrip("."), "\n\n".join([*sentences, *paragraphs])
@@ -273,7 +273,7 @@ def _undescribed(schema: Schema) -> Schema:
 
 
 def _without_null(schema: Schema) -> Schema:
-    """Returns the schema without null, which in our types means that the parameter is absent."""
+    """Return the schema without null, which in our types means that the parameter is absent."""
     choices: list[Schema] = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
     kept = {key: value for key, value in schema.items() if key != "anyOf"}
     if len(choices) == 1:
@@ -282,7 +282,7 @@ def _without_null(schema: Schema) -> Schema:
 
 
 def _inlined(schema: Any, whole: Schema) -> Any:
-    """Returns the schema with its references replaced by what they refer to."""
+    """Return the schema with its references replaced by what they refer to."""
     if isinstance(schema, list):
         return [_inlined(part, whole) for part in schema]
     if not isinstance(schema, dict):

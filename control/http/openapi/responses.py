@@ -104,7 +104,7 @@ def make_responses(
 
 
 def error_response(status: int, errors: Iterable[ErrorCode], headers: Iterable[str] = _ALWAYS) -> Schema:
-    """Returns a response with the error schema, and an example of each code."""
+    """Return a response with the error schema, and an example of each code."""
     codes = sorted(error.code for error in errors)
     listed = f" Codes: {', '.join(f'`{code}`' for code in codes)}." if codes else ""
     content = {
@@ -126,7 +126,7 @@ def example_name(status: int, code: str) -> str:
 
 
 def make_examples(errors: Iterable[ErrorCode]) -> dict[str, Schema]:
-    """Returns an example of each error, by `example_name`."""
+    """Return an example of each error, by `example_name`."""
     return {example_name(error.status, error.code): _example(error) for error in errors}
 
 

@@ -66,7 +66,7 @@ _IDEMPOTENT: Final = (
 
 
 def route_errors(route: Route, signature: HandlerSignature) -> Iterator[ErrorCode]:
-    """Yields all errors that do not depend on the operation's rules."""
+    """Yield all errors that do not depend on the operation's rules."""
     yield from _EVERY
     kind = route.access.kind
     if kind is not AccessKind.OPEN:

@@ -33,7 +33,7 @@ def complete_schemas(components: Mapping[str, Schema], names: Mapping[str, str])
 
 
 def rename_schemas(part: Any, names: Mapping[str, str]) -> Any:
-    """Returns the part with published names in place of classes' names, in `$ref`s and as keys."""
+    """Return the part with published names in place of classes' names, in `$ref`s and as keys."""
     if isinstance(part, list):
         return [rename_schemas(item, names) for item in part]
     if not isinstance(part, dict):
@@ -46,7 +46,7 @@ def rename_schemas(part: Any, names: Mapping[str, str]) -> Any:
 
 
 def plain_schema(schema: Schema) -> Schema:
-    """Returns a parameter's or an inline schema without pydantic's titles and nulls as default."""
+    """Return a parameter's or an inline schema without pydantic's titles and nulls as default."""
     plain: Schema = _without_noise(schema)
     return plain
 
@@ -65,7 +65,7 @@ def with_example(schema: Schema) -> Schema:
 
 
 def has_values(schema: Schema) -> bool:
-    """Returns whether the schema itself says which values there are, beyond true and false."""
+    """Return whether the schema itself says which values there are, beyond true and false."""
     choices = [choice.get("items", choice) for choice in _choices(schema)]
     return not all("$ref" in choice or choice.get("type") == "boolean" for choice in choices)
 
@@ -92,7 +92,7 @@ def _property(schema: Schema, summaries: Mapping[str, str]) -> Schema:
 
 
 def _choices(schema: Schema) -> list[Schema]:
-    """Returns what a value may be beside null."""
+    """Return what a value may be beside null."""
     return [choice for choice in schema.get("anyOf", [schema]) if choice != {"type": "null"}]
 
 
@@ -108,7 +108,7 @@ def _hoist(schema: Schema) -> Schema:
 
 
 def _described_type(schema: Schema, summaries: Mapping[str, str]) -> str:
-    """Returns the description of the schema that a property refers to, for want of another."""
+    """Return the description of the schema that a property refers to, for want of another."""
     for choice in [schema, *schema.get("anyOf", []), schema.get("items", {})]:
         if "$ref" in choice:
             return summaries.get(choice["$ref"].rpartition("/")[2], "")

@@ -38,12 +38,12 @@ class EventText(Protocol):
 
 
 def event_inputs(events: Mapping[str, EventText]) -> list[SchemaInput]:
-    """Returns the types whose schemas `make_webhooks` needs, by the key that `event_key` makes."""
+    """Return the types whose schemas `make_webhooks` needs, by the key that `event_key` makes."""
     return [(event_key(name), "serialization", TypeAdapter(event.data)) for name, event in events.items()]
 
 
 def event_key(name: str) -> str:
-    """Returns the key of an event type's data."""
+    """Return the key of an event type's data."""
     return f"event {name}"
 
 

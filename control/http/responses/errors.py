@@ -21,7 +21,7 @@ def map_validation_error(error: ValidationError) -> Problem:
 
 
 def map_aiohttp_error(error: web.HTTPException) -> Problem:
-    """Returns an error response of aiohttp itself as a Problem."""
+    """Return an error response of aiohttp itself as a Problem."""
     if isinstance(error, web.HTTPMethodNotAllowed):
         return MethodNotAllowed(f"{error.method} is not known here.")
     if error.status == 404:

@@ -27,7 +27,7 @@ class FileResponse:
 
 
 def make_file_response(request: web.Request, file: FileResponse) -> web.Response:
-    """Returns 302 with a link; otherwise 200, 206 for a range, or 416 for a range outside of the file."""
+    """Return 302 with a link; otherwise 200, 206 for a range, or 416 for a range outside of the file."""
     if file.link:
         return web.Response(status=302, headers={"Location": file.link, "Cache-Control": "no-store"})
     headers = {

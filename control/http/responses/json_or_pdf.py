@@ -27,7 +27,7 @@ class JsonOrPdf(Generic[T]):
 
 
 def wants_pdf(accept: str) -> bool:
-    """Returns whether an Accept header prefers a PDF to JSON (RFC 9110, section 12.5.1).
+    """Return whether an Accept header prefers a PDF to JSON (RFC 9110, section 12.5.1).
 
     Without a preference, the response is JSON.
     """
@@ -35,7 +35,7 @@ def wants_pdf(accept: str) -> bool:
 
 
 def _quality(accept: str, kind: str) -> float:
-    """Returns the q-value of the most specific matching range; 0 without a match, 1 without a header."""
+    """Return the q-value of the most specific matching range; 0 without a match, 1 without a header."""
     if not accept.strip():
         return 1.0
     found: dict[str, float] = {}
@@ -47,7 +47,7 @@ def _quality(accept: str, kind: str) -> float:
 
 
 def _number(text: str) -> float:
-    """Returns a q-value; an invalid value counts as 0."""
+    """Return a q-value; an invalid value counts as 0."""
     try:
         value = float(text)
     except ValueError:

@@ -18,6 +18,6 @@ class Redirect:
 
 
 def make_redirect(redirect: Redirect) -> web.Response:
-    """Returns the response."""
+    """Return the response."""
     headers = {"Location": redirect.location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
     return web.Response(status=302, headers=headers)

@@ -42,7 +42,7 @@ class StreamedFile:
 
 
 def make_streamed_response(request: web.Request, file: StreamedFile, transact: Transact) -> web.Response:
-    """Returns the response; it has no Content-Length and no ranges."""
+    """Return the response; it has no Content-Length and no ranges."""
     headers = {
         "Content-Type": file.content_type,
         "Content-Disposition": f'attachment; filename="{file.name}"',
@@ -88,7 +88,7 @@ class _StreamedPayload(Payload):
 
 
 def _reset(transport: asyncio.Transport | None) -> None:
-    """Ends the connection so that its peer sees an error."""
+    """End the connection so that its peer sees an error."""
     if transport is None:
         return
     opened = transport.get_extra_info("socket")

@@ -84,7 +84,7 @@ class TelnyxHandlers:
     async def apply(
         self, db: Connection, event: TelnyxEvent, now: datetime, handler: Handler | None = None
     ) -> Step | None:
-        """Applies an event with the handler of its type, or with `handler`."""
+        """Apply an event with the handler of its type, or with `handler`."""
         if event.target_of is not None:
             return await self._target_legs.apply(db, event, event.target_of, now)
         if event.transfer_of:
@@ -92,7 +92,7 @@ class TelnyxHandlers:
         return await (handler or self._by_type[event.type])(db, event, now)
 
     async def abandon(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """Handles an event that arrived too late: hangs up, unless the call has its agent."""
+        """Handle an event that arrived too late: hangs up, unless the call has its agent."""
         call = await find_call(db, event, now)
         return partial(self._commands.hang_up_unless_live, event, call)
 
@@ -105,7 +105,7 @@ class TelnyxHandlers:
         return partial(self._commands.answer_or_reject, event, call, now)
 
     async def _call_answered(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """Starts the stream, which has to wait until now, because its ticket is valid for a minute."""
+        """Start the stream, which has to wait until now, because its ticket is valid for a minute."""
         if event.is_outbound and event.call_id is None:
             return None  # not placed by us
         await apply_status(db, wire.status_change(event, "in_progress"))
@@ -122,11 +122,11 @@ class TelnyxHandlers:
         return partial(self._commands.continue_after_stream, event, call, now)
 
     async def _speak_ended(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """Ends the call: Telnyx's voice speaks only announcements that end calls."""
+        """End the call: Telnyx's voice speaks only announcements that end calls."""
         return partial(self._commands.hang_up, event.call_control_id)
 
     async def _transfer_leg(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """Applies an event of the leg that was called for a transfer.
+        """Apply an event of the leg that was called for a transfer.
 
         If it ends without having been reached, the caller continues with the agent. A report of its cost may arrive in
         between.
@@ -160,7 +160,7 @@ class TelnyxHandlers:
         return None
 
     async def _ignore(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """Ignores keys and words, which only targets of warm transfers are asked for."""
+        """Ignore keys and words, which only targets of warm transfers are asked for."""
         return None
 
     async def _call_cost(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
@@ -198,7 +198,7 @@ class TelnyxCalls:
         self._handlers = TelnyxHandlers(parts.services[CallAdmission], commands)
 
     async def receive(self, event: TelnyxEvent, now: datetime) -> web.Response:
-        """Stores an event and runs its commands.
+        """Store an event and run its commands.
 
         Commands that take longer than inline_commands_s continue after the answer. Unknown types are answered and not
         stored.
@@ -215,7 +215,7 @@ class TelnyxCalls:
         return web.Response(status=200)
 
     async def retry(self, open_event: OpenEvent, now: datetime) -> None:
-        """Applies an event that stayed open and runs its commands, as far as they still make sense."""
+        """Apply an event that stayed open and runs its commands, as far as they still make sense."""
         event = wire.from_stored_payload(open_event.event.payload, open_event.received_at)
         is_late = event.type in _URGENT and now - open_event.received_at > _TOO_LATE
         handler = self._handlers.abandon if is_late else None
@@ -250,14 +250,14 @@ class TelnyxCalls:
     async def _apply(
         self, db: Connection, event: TelnyxEvent, now: datetime, handler: Handler | None = None
     ) -> Step | None:
-        """Applies the event's effect and returns its commands; without commands the event is closed."""
+        """Apply the event's effect and return its commands; without commands the event is closed."""
         step = await self._handlers.apply(db, event, now, handler)
         if step is None:
             await mark_handled(db, event.key, now)
         return step
 
     async def _run(self, event: TelnyxEvent, step: Step, now: datetime) -> None:
-        """Runs commands and closes the event.
+        """Run commands and close the event.
 
         A command that Telnyx refuses would be refused again, so it closes the event, too. A command that did not reach
         Telnyx in time leaves the event open.
@@ -288,7 +288,7 @@ class TelnyxCalls:
 
 
 def build(parts: WebhookParts) -> WebhookSource[TelnyxEvent]:
-    """Builds the source. Raises ValueError for an invalid public key."""
+    """Build the source. Raises ValueError for an invalid public key."""
     calls = TelnyxCalls(parts)
     return WebhookSource(
         reader=TelnyxReader(parts.options),

@@ -58,7 +58,7 @@ class CallCommands:
     async def answer_or_reject(
         self, event: TelnyxEvent, call: AdmittedCall | RefusedCall, now: datetime
     ) -> Effect | None:
-        """Answers a ringing call, also one whose refusal is spoken; rejects others with a tone."""
+        """Answer a ringing call, also one whose refusal is spoken; reject others with a tone."""
         over_limit = await self._routing.reserve(call) if isinstance(call, AdmittedCall) else None
         if isinstance(call, AdmittedCall) and over_limit is not None:
             call_id, reserved = call.call_id, over_limit
@@ -85,7 +85,7 @@ class CallCommands:
     async def connect_agent(
         self, event: TelnyxEvent, call: AdmittedCall | RefusedCall, now: datetime, exclude: Collection[str] = ()
     ) -> Effect | None:
-        """Starts an answered call's media stream, or speaks a refusal.
+        """Start an answered call's media stream, or speaks a refusal.
 
         Args:
             exclude: Ids of nodes that lost the call.
@@ -112,7 +112,7 @@ class CallCommands:
         return lambda db: record_media_node(db, call, node_id, stream_key(url))
 
     async def continue_after_stream(self, event: TelnyxEvent, call: OpenCall | None, now: datetime) -> Effect | None:
-        """Hangs up, transfers, or streams the call to another node: Telnyx keeps a call up when its stream ends."""
+        """Hang up, transfer, or streams the call to another node: Telnyx keeps a call up when its stream ends."""
         if call is None:
             await self.hang_up(event.call_control_id)
             return None
@@ -149,7 +149,7 @@ class CallCommands:
         return await self._resume(event, call, now)
 
     async def hang_up_unless_live(self, event: TelnyxEvent, call: OpenCall | None) -> None:
-        """Hangs up a call that no media node carries, unless its caller is connected to the target of a transfer, or
+        """Hang up a call that no media node carries, unless its caller is connected to the target of a transfer, or
         waits for it.
         """
         if call is not None and call.is_transferring:
@@ -159,7 +159,7 @@ class CallCommands:
         await self.hang_up(event.call_control_id)
 
     async def hang_up(self, call_control_id: str) -> None:
-        """Ends a call.
+        """End a call.
 
         Raises CarrierUnavailable also if Telnyx refuses, because the line costs money until it is ended.
         """
@@ -194,7 +194,7 @@ class CallCommands:
         return await self.connect_agent(event, resumed, now, lost_nodes)
 
     async def _answer(self, event: TelnyxEvent, call_id: str, *, record: bool) -> bool:
-        """Answers the call.
+        """Answer the call.
 
         Returns whether Telnyx accepted. If Telnyx refuses the recording, the call is answered without it.
         """
@@ -236,7 +236,7 @@ class CallCommands:
         return await self._take_back(event, call, code, now)
 
     async def _prepare_transfer(self, db: Connection, call: OpenCall, number: str) -> bool:
-        """Returns whether the transfer may be carried out. It ends the calls of warm ones."""
+        """Return whether the transfer may be carried out. It ends the calls of warm ones."""
         if not await transfers_service.may_transfer(db, self._outbound, call, number):
             return False
         await transfers_service.release(db, call.call_id)
@@ -274,17 +274,17 @@ class CallCommands:
             await self.hang_up(call_control_id)
 
     def _hang_up_after(self, call_id: UUID, words: str) -> Effect:
-        """Returns the effect that ends the call after its last words. If `call.speak.ended` is lost, a job ends it."""
+        """Return the effect that ends the call after its last words. If `call.speak.ended` is lost, a job ends it."""
         delay_s = SPEAK_MARGIN_S + len(words) / _SLOWEST_CHARACTERS_PER_S
         return lambda db: hang_up_later(db, call_id, delay_s)
 
     async def _reload(self, event: TelnyxEvent, now: datetime) -> OpenCall | None:
-        """Returns the call as other events have left it meanwhile: a refused command may be the repeat of one that
+        """Return the call as other events have left it meanwhile: a refused command may be the repeat of one that
         was carried out."""
         return await self._transact(lambda db: find_call(db, event, now))
 
     async def _is_streaming(self, call_id: UUID, leg: int) -> bool:
-        """Returns whether a node has the stream; False while Redis is unavailable."""
+        """Return whether a node has the stream; False while Redis is unavailable."""
         try:
             return await self._media.is_streaming(call_id, leg)
         except BusUnavailable:
@@ -319,12 +319,12 @@ class CallCommands:
 
     @property
     def targets(self) -> ConferenceCalls:
-        """Returns the calls to targets of warm transfers. Raises CarrierRefused like the commands."""
+        """Return the calls to targets of warm transfers. Raises CarrierRefused like the commands."""
         return self._telnyx.targets
 
     @property
     def _telnyx(self) -> CallControlCarrier:
-        """Returns the carrier. Raises CarrierRefused (code not_set_up) without an API key."""
+        """Return the carrier. Raises CarrierRefused (code not_set_up) without an API key."""
         telnyx = self._carriers.telnyx
         if telnyx is None:
             raise CarrierRefused("telnyx", "not_set_up", "this carrier is not set up")
@@ -332,17 +332,17 @@ class CallCommands:
 
 
 async def find_call(db: Connection, event: TelnyxEvent, now: datetime) -> OpenCall | None:
-    """Returns the call that an event is about, as `find_open` does."""
+    """Return the call that an event is about, as `find_open` does."""
     return await find_open(db, "telnyx", event.call_control_id, now, call_id=event.call_id, session_id=event.session_id)
 
 
 def _leg_command_id(call: OpenCall, command: str) -> str:
-    """Returns an id that is the same for all reports of a stream's end, which may have different ids."""
+    """Return an id that is the same for all reports of a stream's end, which may have different ids."""
     return str(uuid5(NAMESPACE_URL, f"{call.call_id}:{call.leg}:{command}"))
 
 
 def _log_refusal(event: TelnyxEvent, command: str, refused: CarrierRefused) -> None:
-    """Logs a refusal. Raises it again if the call is over, because then nothing else has to be done."""
+    """Log a refusal. Raises it again if the call is over, because then nothing else has to be done."""
     if refused.call_ended:
         raise refused
     log.error("call.command_refused", carrier="telnyx", kind=event.type, command=command, code=refused.code)

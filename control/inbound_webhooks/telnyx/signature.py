@@ -22,7 +22,7 @@ class TelnyxKeys:
     """The public keys of our Telnyx account: the old and the new key while they rotate."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        """Parses the keys. Raises ValueError for an invalid key, without the key in the message.
+        """Parse the keys. Raises ValueError for an invalid key, without the key in the message.
 
         Args:
             keys: Base64 of 32 bytes each.
@@ -30,7 +30,7 @@ class TelnyxKeys:
         self._keys = [_decode_key(number, text) for number, text in enumerate(keys, start=1)]
 
     def check(self, body: bytes, signature: str | None, timestamp: str | None, now: datetime) -> None:
-        """Verifies a signature.
+        """Verify a signature.
 
         The signed bytes are the timestamp (Unix seconds), "|" and the raw body. Raises BadSignature.
         """
@@ -72,18 +72,18 @@ class TelnyxReader:
     name = "telnyx"
 
     def __init__(self, options: WebhookOptions) -> None:
-        """Raises ValueError for an invalid public key."""
+        """Raise ValueError for an invalid public key."""
         self._keys = TelnyxKeys(options.telnyx_public_keys)
 
     def claims(self, request: WebhookRequest) -> bool:
-        """Returns whether the request has the header of Telnyx's signature."""
+        """Return whether the request has the header of Telnyx's signature."""
         return SIGNATURE_HEADER in request.headers
 
     def verify(self, request: WebhookRequest, now: datetime) -> None:
-        """Verifies the signature over the raw body."""
+        """Verify the signature over the raw body."""
         headers = request.headers
         self._keys.check(request.body, headers.get(SIGNATURE_HEADER), headers.get(TIMESTAMP_HEADER), now)
 
     def parse(self, request: WebhookRequest, now: datetime) -> TelnyxEvent:
-        """Parses an event. The query's `call` is our id of a call that we placed. Raises Malformed."""
+        """Parse an event. The query's `call` is our id of a call that we placed. Raises Malformed."""
         return parse_event(request.body, request.query.get("call", ""), now)

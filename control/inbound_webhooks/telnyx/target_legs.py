@@ -42,7 +42,7 @@ class TelnyxTargetLegs:
         self._commands = commands
 
     async def apply(self, db: Connection, event: TelnyxEvent, transfer_id: UUID, now: datetime) -> Step | None:
-        """Returns the effect of an event of such a leg, and the commands that follow."""
+        """Return the effect of an event of such a leg, and the commands that follow."""
         match event.type:
             case "call.answered":
                 asked = await transfers_service.answer(db, transfer_id, event.call_control_id)
@@ -70,7 +70,7 @@ class TelnyxTargetLegs:
         return refused or (lambda db: transfers_service.mark_asked(db, asked.id, now))
 
     async def _listen(self, event: TelnyxEvent, asked: WarmTransfer) -> bool:
-        """Starts Telnyx's transcription and returns whether it reports words. If Telnyx refuses, only a key decides."""
+        """Start Telnyx's transcription and return whether it reports words. If Telnyx refuses, only a key decides."""
         try:
             await self._commands.targets.listen(event.call_control_id, asked.language, event.command_id("listen"))
         except CarrierRefused as refused:
@@ -92,7 +92,7 @@ class TelnyxTargetLegs:
     # --- The decision ---------------------------------------------------------------------------------------------
 
     async def _gathered(self, db: Connection, event: TelnyxEvent, transfer_id: UUID, now: datetime) -> Step | None:
-        """Applies a pressed key, or none. A decision by words also ends the question, which is reported here."""
+        """Apply a pressed key, or none. A decision by words also ends the question, which is reported here."""
         decision = _BY_KEY.get(event["digits"])
         if decision is not None:
             return await self._decide(db, event, transfer_id, decision)
@@ -110,7 +110,7 @@ class TelnyxTargetLegs:
         return partial(self._hang_up, event)
 
     async def _heard(self, db: Connection, event: TelnyxEvent, transfer_id: UUID) -> Step | None:
-        """Applies words. Words that are not a decision change nothing, and the time to answer continues."""
+        """Apply words. Words that are not a decision change nothing, and the time to answer continues."""
         transfer = await transfers_service.lock_transfer(db, transfer_id)
         if transfer is None or transfer.asked_at is None or transfer.status != "asking":
             return None
@@ -118,7 +118,7 @@ class TelnyxTargetLegs:
         return None if decision is None else await self._decide(db, event, transfer_id, decision)
 
     async def _decide(self, db: Connection, event: TelnyxEvent, transfer_id: UUID, decision: Decision) -> Step | None:
-        """Applies the decision.
+        """Apply the decision.
 
         The acceptance is stored before its conference is made, so that the end of the question or a second decision
         changes nothing.
@@ -150,7 +150,7 @@ class TelnyxTargetLegs:
     # --- Ends -----------------------------------------------------------------------------------------------------
 
     async def _give_up(self, event: TelnyxEvent, transfer_id: UUID, refused: CarrierRefused) -> Effect:
-        """Gives up the transfer. Raises the refusal if the leg is over, because its report follows."""
+        """Give up the transfer. Raises the refusal if the leg is over, because its report follows."""
         if refused.call_ended:
             raise refused
         log.error("transfer.target_hung_up", carrier="telnyx", kind=event.type, code=refused.code)
@@ -162,7 +162,7 @@ class TelnyxTargetLegs:
         return None
 
     async def _add_cost(self, db: Connection, event: TelnyxEvent, transfer_id: UUID) -> None:
-        """Adds the leg's cost to the call."""
+        """Add the leg's cost to the call."""
         call = await transfers_service.lock_call(db, transfer_id)
         if call is not None and call.carrier_call_id is not None:
             facts = {f"{LEG_COST}{event['call_leg_id'] or event.call_control_id}": {"total": event["total_cost"]}}
@@ -171,5 +171,5 @@ class TelnyxTargetLegs:
 
 
 def _command_id(transfer_id: UUID, command: str) -> str:
-    """Returns an id that is the same for all events with the decision: both a key and a word may arrive."""
+    """Return an id that is the same for all events with the decision: both a key and a word may arrive."""
     return str(uuid5(NAMESPACE_URL, f"{transfer_id}:{command}"))

@@ -11,7 +11,7 @@ from shared.errors import Unavailable
 
 
 def make_stream_end_job(parts: WebhookParts) -> JobHandler:
-    """Returns the job that hangs up or transfers a call whose conversation is over.
+    """Return the job that hangs up or transfers a call whose conversation is over.
 
     It does nothing without an outcome: Telnyx has to notice the loss of a stream before another stream can be started.
     """

@@ -96,7 +96,7 @@ class TelnyxEvent:
     target_of: UUID | None = None
 
     def __getitem__(self, name: str) -> str:
-        """Returns a text of the payload, cut to 500 characters; empty if it is missing or not a text."""
+        """Return a text of the payload, cut to 500 characters; empty if it is missing or not a text."""
         value = self.payload.get(name)
         return value[:_MAX_TEXT_LENGTH].replace("\0", "") if isinstance(value, str) else ""
 
@@ -139,14 +139,14 @@ class TelnyxEvent:
         return self["call_session_id"]
 
     def command_id(self, command: str) -> str:
-        """Returns an id that is the same for every attempt of a command: Telnyx ignores a repeat within 60 s (docs:
+        """Return an id that is the same for every attempt of a command: Telnyx ignores a repeat within 60 s (docs:
         command-retries).
         """
         return str(uuid5(NAMESPACE_URL, f"{self.id}:{command}"))
 
 
 def parse_event(body: bytes, call: str, now: datetime) -> TelnyxEvent:
-    """Parses an event. Raises Malformed.
+    """Parse an event. Raises Malformed.
 
     Args:
         call: Our id of the call from the URL's query, or empty.
@@ -166,14 +166,14 @@ def parse_event(body: bytes, call: str, now: datetime) -> TelnyxEvent:
 
 
 def to_stored_event(event: TelnyxEvent) -> StoredEvent:
-    """Converts to a row of webhook_events, with the fields of STORED_FIELDS only."""
+    """Convert to a row of webhook_events, with the fields of STORED_FIELDS only."""
     fields = {name: _without_nul(value) for name, value in event.payload.items() if name in STORED_FIELDS}
     data = {"id": event.id, "event_type": event.type, "occurred_at": event.occurred_at.isoformat(), "payload": fields}
     return StoredEvent("telnyx", event.id, event.type, {"data": data, "call": str(event.call_id or "")})
 
 
 def from_stored_payload(payload: Mapping[str, Any], now: datetime) -> TelnyxEvent:
-    """Converts the payload of a row of webhook_events.
+    """Convert the payload of a row of webhook_events.
 
     Args:
         now: In place of a time that is implausible.
@@ -184,7 +184,7 @@ def from_stored_payload(payload: Mapping[str, Any], now: datetime) -> TelnyxEven
 
 
 def incoming_call(event: TelnyxEvent) -> IncomingCall:
-    """Returns a call to one of our numbers."""
+    """Return a call to one of our numbers."""
     attestation = _ATTESTATIONS.get(event["shaken_stir_attestation"])
     if event.payload.get("shaken_stir_validated") is False and attestation is not None:
         attestation = "failed"
@@ -192,12 +192,12 @@ def incoming_call(event: TelnyxEvent) -> IncomingCall:
 
 
 def status_change(event: TelnyxEvent, status: CallStatus) -> CarrierStatus:
-    """Returns the call's state as of this event."""
+    """Return the call's state as of this event."""
     return _carrier_status(event, status, facts={"status": event.type})
 
 
 def hangup_status(event: TelnyxEvent) -> CarrierStatus:
-    """Returns the end of the call, with its cause."""
+    """Return the end of the call, with its cause."""
     cause = event["hangup_cause"]
     status = _STATUS_BY_CAUSE.get(cause, "failed")
     facts = non_empty(status=event.type, cause=cause, source=event["hangup_source"], sip=event["sip_hangup_cause"])
@@ -205,14 +205,14 @@ def hangup_status(event: TelnyxEvent) -> CarrierStatus:
 
 
 def machine_status(event: TelnyxEvent) -> CarrierStatus:
-    """Returns the result of answering-machine detection."""
+    """Return the result of answering-machine detection."""
     result = event["result"]
     answered_by = _ANSWERED_BY_RESULT.get(result, "unknown")
     return _carrier_status(event, None, answered_by=answered_by, facts={"answered_by": result})
 
 
 def greeting_status(event: TelnyxEvent) -> CarrierStatus:
-    """Returns a machine's greeting is over, with or without a beep (docs: answering-machine-detection,
+    """Return a machine's greeting is over, with or without a beep (docs: answering-machine-detection,
     greeting.ended)."""
     return _carrier_status(event, None, answered_by="machine", greeting_ended=True, facts={"greeting": event["result"]})
 
@@ -230,14 +230,14 @@ def transfer_leg_status(event: TelnyxEvent, *, is_reached: bool) -> CarrierStatu
 
 
 def transfer_leg_cost(event: TelnyxEvent) -> CarrierStatus:
-    """Returns what the leg of a transfer's target cost, reached or not: a fact of the transferred call."""
+    """Return what the leg of a transfer's target cost, reached or not: a fact of the transferred call."""
     leg = event["call_leg_id"] or event.call_control_id
     facts = {f"{LEG_COST}{leg}": {"total": event["total_cost"]}}
     return CarrierStatus("telnyx", event.transfer_of, None, event.occurred_at, facts=facts)
 
 
 def transfer_failure(event: TelnyxEvent) -> TransferFailure:
-    """Returns why the leg of a transfer ended that was not answered.
+    """Return why the leg of a transfer ended that was not answered.
 
     A target that declines is seen with normal_clearing (seen by users of Telnyx) or call_rejected.
     """
@@ -245,7 +245,7 @@ def transfer_failure(event: TelnyxEvent) -> TransferFailure:
 
 
 def recording(event: TelnyxEvent, call_control_id: str) -> CarrierRecording | None:
-    """Returns None when there is neither a URL nor an id to fetch it by. The SDK's type of this event has no
+    """Return None when there is neither a URL nor an id to fetch it by. The SDK's type of this event has no
     recording_id: without one, the recording is looked up by its leg.
 
     Args:
@@ -285,7 +285,7 @@ def _carrier_status(event: TelnyxEvent, status: CallStatus | None, **fields: Any
 
 
 def _identity(event_id: str, event_type: str, payload: Mapping[str, Any]) -> str:
-    """Returns the event's identity.
+    """Return the event's identity.
 
     A stream's end may arrive in two events (failed, then stopped). They count as one event, identified by the stream's
     URL, which is unique.
@@ -298,12 +298,12 @@ def _identity(event_id: str, event_type: str, payload: Mapping[str, Any]) -> str
 
 
 def stream_key(url: str) -> str:
-    """Returns a hash of the stream's URL, which contains a ticket, as the stream's identity."""
+    """Return a hash of the stream's URL, which contains a ticket, as the stream's identity."""
     return f"stream:{sha256(url.encode('utf-8', 'replace')).hexdigest()[:40]}"
 
 
 def stream_end(job: StreamEndedJob, at: datetime) -> TelnyxEvent:
-    """Returns the end of a stream as Telnyx would report it, with all that names the call."""
+    """Return the end of a stream as Telnyx would report it, with all that names the call."""
     state = client_state(f"{INBOUND}{job.call_id}")
     payload = {"call_control_id": job.carrier_call_id, "call_session_id": job.session_id, "client_state": state}
     return _event(job.stream_id, "streaming.stopped", at, payload, "")
@@ -335,7 +335,7 @@ def _end_reason(event: TelnyxEvent, cause: str, status: CallStatus) -> EndReason
 
 
 def _parse_time(text: object, now: datetime) -> datetime:
-    """Returns `now` where it is missing, malformed or implausible.
+    """Return `now` where it is missing, malformed or implausible.
 
     Args:
         text: ISO 8601.
@@ -347,7 +347,7 @@ def _parse_time(text: object, now: datetime) -> datetime:
 
 
 def _without_nul(value: Any) -> Any:
-    """Removes NUL, which PostgreSQL's text cannot store."""
+    """Remove NUL, which PostgreSQL's text cannot store."""
     if isinstance(value, str):
         return value.replace("\0", "")
     if isinstance(value, list):

@@ -87,7 +87,7 @@ class CheckStreamJob(msgspec.Struct, frozen=True):
 
 
 def continue_path(call_id: UUID | None, leg: int, language: str) -> str:
-    """Returns the path and query where Twilio requests the next instruction after a stream.
+    """Return the path and query where Twilio requests the next instruction after a stream.
 
     They contain the language, so that an announcement needs no look-up during an outage.
     """
@@ -95,7 +95,7 @@ def continue_path(call_id: UUID | None, leg: int, language: str) -> str:
 
 
 async def enqueue_stream_check(db: Connection, form: TwilioForm, now: datetime) -> None:
-    """Enqueues the check of a stream's end. Does nothing for the report of a stream's beginning."""
+    """Enqueue the check of a stream's end. Does nothing for the report of a stream's beginning."""
     if form["StreamEvent"] in ("stream-stopped", "stream-error") and form.call_id is not None:
         ended_at = parse_iso_time(form["Timestamp"], now).timestamp()
         is_error = form["StreamEvent"] == "stream-error"
@@ -122,16 +122,16 @@ class TwilioCalls:
         self._transact = parts.transactions.run
 
     async def connect_call(self, form: TwilioForm, now: datetime) -> web.Response:
-        """Answers the first request of a call: an inbound one, or one of ours that was picked up."""
+        """Answer the first request of a call: an inbound one, or one of ours that was picked up."""
         return await self._answer("inbound", self._connect_call(form, now))
 
     async def continue_call(self, form: TwilioForm, now: datetime) -> web.Response:
-        """Answers what comes next, after a media stream or after a transfer ended."""
+        """Answer what comes next, after a media stream or after a transfer ended."""
         next_step = self._transfer_ended if form["DialCallStatus"] else self._stream_ended
         return await self._answer("continue", next_step(form, now))
 
     async def _answer(self, kind: TwilioKind, work: Awaitable[str]) -> web.Response:
-        """Runs `work`.
+        """Run `work`.
 
         A caller is on the line, so an error is answered with a spoken apology and never with an error status.
         """
@@ -156,7 +156,7 @@ class TwilioCalls:
         return await self._connect_stream(call, now, records=records)
 
     async def _store_and_admit(self, db: Connection, form: TwilioForm, now: datetime) -> AdmittedCall | RefusedCall:
-        """Stores the event and admits the call.
+        """Store the event and admits the call.
 
         Twilio repeats a request only if it did not execute our answer. The repeat gets the same call, with a new ticket
         if the call is not over.
@@ -170,7 +170,7 @@ class TwilioCalls:
     async def _connect_stream(
         self, call: AdmittedCall, now: datetime, exclude: Collection[str] = (), *, records: bool = False
     ) -> str:
-        """Returns the TwiML that connects the call's media stream.
+        """Return the TwiML that connects the call's media stream.
 
         Args:
             records: Record the call from here to its end, including further streams.
@@ -190,7 +190,7 @@ class TwilioCalls:
         )
 
     async def _record_media_node(self, call: AdmittedCall, stream: StreamTarget) -> None:
-        """Stores the media node after the answer. If this fails, the next leg only does not know which node to
+        """Store the media node after the answer. If this fails, the next leg only does not know which node to
         avoid.
         """
         await self._transact(lambda db: record_media_node(db, call, stream.node_id))
@@ -228,7 +228,7 @@ class TwilioCalls:
         return self._hang_up_or_transfer(call, form, outcome)
 
     async def _prepare_transfer(self, call: OpenCall, outcome: StreamOutcome, now: datetime) -> bool:
-        """Returns whether the transfer may be carried out: to a conference only while the target waits in it, to a
+        """Return whether the transfer may be carried out: to a conference only while the target waits in it, to a
         number only where the workspace may call, whoever named it. A blind one ends the calls of warm ones. Without
         a database it is carried out, unless the number alone forbids it."""
 
@@ -259,7 +259,7 @@ class TwilioCalls:
             return await self._transact(store_and_load)
 
     async def _wait_for_outcome(self, call: OpenCall | None, form: TwilioForm) -> StreamOutcome | None:
-        """Waits for the outcome.
+        """Wait for the outcome.
 
         If the call's end is stored already, does not wait, because the outcome is there or will never arrive. Raises
         BusUnavailable.
@@ -271,7 +271,7 @@ class TwilioCalls:
         return None if form.call_id is None else await wait(form.call_id, None, 0, leg=form.leg)
 
     async def _resume(self, call: OpenCall, form: TwilioForm, now: datetime) -> str:
-        """Resumes the call.
+        """Resume the call.
 
         A repeated or replayed request about the same stream gets the same answer, whose ticket can be used once.
         """
@@ -287,13 +287,13 @@ class TwilioCalls:
         return await self._connect_stream(resumed, now, lost_nodes)
 
     async def _find_stream(self, call: OpenCall, leg: int) -> StreamTarget | None:
-        """Returns what a stream of the call was assigned to; None also while Redis is unavailable."""
+        """Return what a stream of the call was assigned to; None also while Redis is unavailable."""
         with suppress(BusUnavailable):
             return await self._services[MediaAssignment].find_assignment(call.call_id, leg)
         return None
 
     async def _wait_for_stream(self, call: OpenCall, leg: int) -> StreamTarget:
-        """Returns the stream that the same request, sent at the same moment, is being given.
+        """Return the stream that the same request, sent at the same moment, is being given.
 
         Raises TimeoutError when it gets none, because no node has room, or Redis is unavailable.
         """
@@ -308,7 +308,7 @@ class TwilioCalls:
         return found
 
     async def _end_without_database(self, form: TwilioForm, now: datetime, error: Exception) -> str:
-        """Ends the call without the database. The URL has our id of the call, so its outcome can be read from the bus.
+        """End the call without the database. The URL has our id of the call, so its outcome can be read from the bus.
 
         Raises `error` if there is no outcome: only the database can tell whether such a call may be resumed. Twilio's
         request is stored later; otherwise the check of the stream (`tasks.py`) would redirect the call in the middle of
@@ -349,7 +349,7 @@ class TwilioCalls:
     # --- The transfer ended: <Dial action> (docs: TwiML <Dial>) ----------------------------------------------------
 
     async def _transfer_ended(self, form: TwilioForm, now: datetime) -> str:
-        """Returns an unanswered caller to the agent.
+        """Return an unanswered caller to the agent.
 
         Without a database, and for a call that cannot continue, Twilio says that the transfer was not answered. The
         event is stored after the answer.
@@ -385,7 +385,7 @@ class TwilioCalls:
     # --- Shared by the steps ---------------------------------------------------------------------------------------
 
     def _refuse(self, refused: RefusedCall, now: datetime) -> str:
-        """Returns the refusal, and stores it after the answer, because the caller is waiting."""
+        """Return the refusal, and store it after the answer, because the caller is waiting."""
         self._background.start("record_refusal", self._routing.record_refusal(refused, now))
         return _say_refusal(refused)
 
@@ -394,7 +394,7 @@ class TwilioCalls:
 
 
 def _reject_or_say(refused: RefusedCall) -> str:
-    """Returns the TwiML that refuses a call that is not answered yet."""
+    """Return the TwiML that refuses a call that is not answered yet."""
     response = REFUSALS[refused.reason].twilio
     return _say_refusal(refused) if response == "spoken" else wire.reject(response)
 
@@ -410,18 +410,18 @@ class StatusCallbacks:
         self._inbox = inbox
 
     async def receive_status(self, form: TwilioForm, now: datetime) -> web.Response:
-        """Stores a call's state, or the result of answering-machine detection, which has the same address and no
+        """Store a call's state, or the result of answering-machine detection, which has the same address and no
         SequenceNumber (docs: voice/api/call-resource, AsyncAmdStatusCallback).
         """
         is_machine_result = form["AnsweredBy"] and not form["SequenceNumber"]
         return await self._receive("amd" if is_machine_result else "status", form, now)
 
     async def receive_recording(self, form: TwilioForm, now: datetime) -> web.Response:
-        """Returns a recording that Twilio made, or could not make."""
+        """Return a recording that Twilio made, or could not make."""
         return await self._receive("recording", form, now)
 
     async def receive_stream(self, form: TwilioForm, now: datetime) -> web.Response:
-        """Stores that a media stream ended or failed (docs: TwiML <Stream>, statusCallback). A beginning is not
+        """Store that a media stream ended or failed (docs: TwiML <Stream>, statusCallback). A beginning is not
         stored.
         """
         if form["StreamEvent"] == "stream-started":
@@ -430,7 +430,7 @@ class StatusCallbacks:
         return await self._receive("stream", form, now)
 
     async def retry(self, open_event: OpenEvent, now: datetime) -> None:
-        """Applies an event that stayed open."""
+        """Apply an event that stayed open."""
         event = open_event.event
         form = wire.from_stored_payload(event.payload)
         await self._inbox.finish(event, lambda db: self._apply(db, event.event_type, form, now), now)
@@ -458,7 +458,7 @@ class StatusCallbacks:
 
 
 def build(parts: WebhookParts) -> WebhookSource[TwilioForm]:
-    """Returns the source with its steps by address."""
+    """Return the source with its steps by address."""
     calls = TwilioCalls(parts)
     callbacks = StatusCallbacks(parts.inbox)
     return WebhookSource(

@@ -23,7 +23,7 @@ class TwilioTokens:
         shared_keys: Sequence[tuple[str, str]] = (),
         required: bool = True,
     ) -> None:
-        """Stores the tokens and keys that verify signatures.
+        """Store the tokens and keys that verify signatures.
 
         Args:
             shared_keys: (id, secret) pairs.
@@ -46,7 +46,7 @@ class TwilioTokens:
         body: bytes | None = None,
         settings: str | None = None,
     ) -> None:
-        """Raises BadSignature.
+        """Raise BadSignature.
 
         Args:
             url, fields, body: See shared/twilio_signature.py.
@@ -94,11 +94,11 @@ class TwilioReader:
         )
 
     def claims(self, request: WebhookRequest) -> bool:
-        """Returns whether the body is a form: Telnyx sends only JSON."""
+        """Return whether the body is a form: Telnyx sends only JSON."""
         return SIGNATURE_HEADER in request.headers or not request.is_json
 
     def verify(self, request: WebhookRequest, now: datetime) -> None:
-        """Verifies the signature. The signed URL is our configured address, never the address that the request
+        """Verify the signature. The signed URL is our configured address, never the address that the request
         claims.
         """
         url, signature = self._base_url + request.target, request.headers.get(SIGNATURE_HEADER)
@@ -110,7 +110,7 @@ class TwilioReader:
             self._tokens.check(url, signature, account, fields=request.fields, settings=settings)
 
     def parse(self, request: WebhookRequest, now: datetime) -> TwilioForm:
-        """Parses the form. Raises Malformed without a CallSid."""
+        """Parse the form. Raises Malformed without a CallSid."""
         form = parse_form(_first_values(request), request.query)
         if not form.call_sid:
             raise Malformed("CallSid is missing.", param="CallSid")
@@ -118,5 +118,5 @@ class TwilioReader:
 
 
 def _first_values(request: WebhookRequest) -> dict[str, str]:
-    """Returns the fields. If a field is repeated, its first value counts."""
+    """Return the fields. If a field is repeated, its first value counts."""
     return dict(reversed(request.fields))

@@ -41,7 +41,7 @@ class TwilioTargetLegs:
         self._deadline_s = parts.options.deadline_s
 
     async def receive(self, form: TwilioForm, now: datetime) -> web.Response:
-        """Returns instructions, by the step in the address. The report of the leg's end is answered with 204."""
+        """Return instructions, by the step in the address. The report of the leg's end is answered with 204."""
         if form.step == "ended":
             await self._transact(lambda db: self._end(db, form, now))
             self._inbox.count("twilio", "target", "answered")

@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 
 def make_stream_check_job(pool: Pool, services: Services) -> JobHandler:
-    """Returns the job that redirects a call to its next instruction, unless it is over or Twilio requested the
+    """Return the job that redirects a call to its next instruction, unless it is over or Twilio requested the
     instruction itself.
     """
 
@@ -51,7 +51,7 @@ def make_stream_check_job(pool: Pool, services: Services) -> JobHandler:
 
 
 async def _is_stuck(pool: Pool, call: CallState, job: CheckStreamJob) -> bool:
-    """Returns whether the call is up, and nothing followed the stream: neither another one nor a request for
+    """Return whether the call is up, and nothing followed the stream: neither another one nor a request for
     instructions."""
     is_over = call.carrier_call_id is None or call.details.carrier.unknown.get("status") in _OVER
     if is_over or call.details.leg != job.leg:
@@ -62,7 +62,7 @@ async def _is_stuck(pool: Pool, call: CallState, job: CheckStreamJob) -> bool:
 
 
 async def _may_be_live(services: Services, call: CallState, job: CheckStreamJob) -> bool:
-    """Returns whether a node may still have the call. A dead node appears alive for some seconds (shared/bus/live.py).
+    """Return whether a node may still have the call. A dead node appears alive for some seconds (shared/bus/live.py).
 
     Without Redis this is unknown: a stream that Twilio has stopped is not live, and a stream with an error may be.
     """
@@ -75,7 +75,7 @@ async def _may_be_live(services: Services, call: CallState, job: CheckStreamJob)
 
 
 async def _redirect(services: Services, call: CallState, job: CheckStreamJob) -> None:
-    """Redirects the call, unless it is being transferred: then Twilio requested that, although the database was
+    """Redirect the call, unless it is being transferred: then Twilio requested that, although the database was
     unavailable at the time. Legs of transfers that led back to the agent have ended.
     """
     carrier_call_id = call.carrier_call_id or ""

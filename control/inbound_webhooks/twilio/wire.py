@@ -76,7 +76,7 @@ class TwilioForm:
     words: str = ""
 
     def __getitem__(self, name: str) -> str:
-        """Returns the field; empty if it is missing."""
+        """Return the field; empty if it is missing."""
         return self.fields.get(name, "")
 
     @property
@@ -101,7 +101,7 @@ class TwilioForm:
 
 
 def parse_form(fields: Mapping[str, str], query: Mapping[str, str]) -> TwilioForm:
-    """Returns the form from the body's fields and the URL's query, which are both signed."""
+    """Return the form from the body's fields and the URL's query, which are both signed."""
     leg = query.get("leg", "")
     stored = {name: value[:_MAX_TEXT_LENGTH] for name, value in fields.items() if name in STORED_FIELDS}
     return TwilioForm(
@@ -117,7 +117,7 @@ def parse_form(fields: Mapping[str, str], query: Mapping[str, str]) -> TwilioFor
 
 
 def to_stored_event(kind: TwilioKind, form: TwilioForm) -> StoredEvent:
-    """Returns the event as stored.
+    """Return the event as stored.
 
     Its id consists of signed fields, because Twilio's I-Twilio-Idempotency-Token is an unsigned header.
     """
@@ -131,18 +131,18 @@ def to_stored_event(kind: TwilioKind, form: TwilioForm) -> StoredEvent:
 
 
 def from_stored_payload(payload: Mapping[str, Any]) -> TwilioForm:
-    """Converts the payload of a row of webhook_events."""
+    """Convert the payload of a row of webhook_events."""
     language = payload.get("language", "en")  # rows of the previous version have no language
     return TwilioForm(payload["form"], parse_uuid(payload["call"]), payload["leg"], language)
 
 
 def incoming_call(form: TwilioForm) -> IncomingCall:
-    """Returns a call to one of our numbers."""
+    """Return a call to one of our numbers."""
     return IncomingCall("twilio", form.call_sid, form["From"], form["To"], _attestation(form["StirVerstat"]))
 
 
 def _attestation(verstat: str) -> Attestation | None:
-    """Returns the attestation of a value such as TN-Validation-Passed-A or TN-Validation-Failed-C (docs:
+    """Return the attestation of a value such as TN-Validation-Passed-A or TN-Validation-Failed-C (docs:
     voice/trusted-calling-with-shakenstir).
     """
     if verstat.startswith("TN-Validation-Failed"):
@@ -151,7 +151,7 @@ def _attestation(verstat: str) -> Attestation | None:
 
 
 def call_status(form: TwilioForm, now: datetime) -> CarrierStatus:
-    """Returns the state that a status callback reports."""
+    """Return the state that a status callback reports."""
     return _carrier_status(
         form,
         _parse_time(form["Timestamp"], now),
@@ -166,12 +166,12 @@ def call_status(form: TwilioForm, now: datetime) -> CarrierStatus:
 
 
 def _cause(form: TwilioForm) -> str:
-    """Returns why the call was not answered: the error code, else the SIP code. Empty for answered calls."""
+    """Return why the call was not answered: the error code, else the SIP code. Empty for answered calls."""
     return form["ErrorCode"] or form["SipResponseCode"] if form.status in _UNREACHED else ""
 
 
 def machine_status(form: TwilioForm, now: datetime) -> CarrierStatus:
-    """Returns the result of answering-machine detection (docs: voice/api/call-resource, AnsweredBy)."""
+    """Return the result of answering-machine detection (docs: voice/api/call-resource, AnsweredBy)."""
     answered_by = form["AnsweredBy"]
     result = "machine" if answered_by.startswith("machine") else answered_by
     facts = non_empty(answered_by=answered_by, detection_ms=form["MachineDetectionDuration"])
@@ -185,7 +185,7 @@ def machine_status(form: TwilioForm, now: datetime) -> CarrierStatus:
 
 
 def recording(form: TwilioForm) -> CarrierRecording | None:
-    """Returns the recording; None if it is not complete, or is absent."""
+    """Return the recording; None if it is not complete, or is absent."""
     if form["RecordingStatus"] not in ("completed", "") or not form["RecordingUrl"] or not form["RecordingSid"]:
         return None
     return CarrierRecording(
@@ -210,7 +210,7 @@ def _carrier_status(
 
 
 def continue_event_id(call_sid: str, leg: int) -> str:
-    """Returns the id of the stored request for what comes after a stream."""
+    """Return the id of the stored request for what comes after a stream."""
     return f"{call_sid}:continue:{leg}"
 
 
@@ -230,7 +230,7 @@ def _identity(kind: TwilioKind, form: TwilioForm) -> str:
 
 
 def _parse_time(text: str, now: datetime) -> datetime:
-    """Returns `now` where it is missing, malformed or implausible.
+    """Return `now` where it is missing, malformed or implausible.
 
     Args:
         text: RFC 2822.
@@ -242,7 +242,7 @@ def _parse_time(text: str, now: datetime) -> datetime:
 
 
 def parse_iso_time(text: str, now: datetime) -> datetime:
-    """Returns `now` where it is missing, malformed or implausible.
+    """Return `now` where it is missing, malformed or implausible.
 
     Args:
         text: ISO 8601, as in reports of streams.
@@ -288,12 +288,12 @@ def say_and_hang_up(text: str, locale: str) -> str:
 
 
 def hang_up() -> str:
-    """Ends the call."""
+    """End the call."""
     return _response("<Hangup/>")
 
 
 def reject(reason: Literal["rejected", "busy"]) -> str:
-    """Rejects a call before it is answered, which Twilio does not bill.
+    """Reject a call before it is answered, which Twilio does not bill.
 
     Args:
         reason: What Twilio plays (docs: TwiML <Reject>): a standard response that the number is not in service, or a
@@ -303,7 +303,7 @@ def reject(reason: Literal["rejected", "busy"]) -> str:
 
 
 def dial(number: str, caller: str, action: str, limit_s: int, *, words: str = "", locale: str = "") -> str:
-    """Transfers the caller for `limit_s` seconds at most; afterwards Twilio requests `action`.
+    """Transfer the caller for `limit_s` seconds at most; afterwards Twilio requests `action`.
 
     Args:
         number: May have an extension, or be a SIP URI.
@@ -320,7 +320,7 @@ def dial(number: str, caller: str, action: str, limit_s: int, *, words: str = ""
 
 
 def _noun(target: str) -> str:
-    """Returns the noun that <Dial> calls (docs: TwiML <Number>, <Sip>).
+    """Return the noun that <Dial> calls (docs: TwiML <Number>, <Sip>).
 
     Each "w" waits for 0.5 s, because menus do not listen at once.
     """
@@ -332,7 +332,7 @@ def _noun(target: str) -> str:
 
 
 def ask(question: str, locale: str, action: str, wait_s: int, *, first: str = "", hints: Sequence[str] = ()) -> str:
-    """Asks, and takes one key or, with hints, words, up to `wait_s` seconds after the question; then Twilio requests
+    """Ask, and take one key or, with hints, words, up to `wait_s` seconds after the question; then Twilio requests
     `action`, with or without an answer (docs: TwiML <Gather>).
 
     Args:
@@ -360,12 +360,12 @@ def join_conference(name: str, limit_s: int, action: str = "") -> str:
 
 
 def _gather(taken: str, action: str, wait_s: int) -> str:
-    """Returns the attributes that questions share."""
+    """Return the attributes that questions share."""
     return f'input="{taken}" numDigits="1" timeout="{wait_s}" action={_quoted(action)} method="POST"'
 
 
 def _start_recording(callback: str) -> str:
-    """Returns the recording instruction.
+    """Return the recording instruction.
 
     The recording is not trimmed, so that the audio matches the transcript's times.
     """
