@@ -22,8 +22,8 @@ _PDF_WITHIN: Final = 1_024
 _HTML: Final = re.compile(
     r"(?:\s+|<\?xml[^>]*+>|<!--(?>.*?-->))*+<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
-# Starts of lines with a meaning in Markdown: a heading, a link reference, a fence, the rule of a table. A label ends with
-# its line, to avoid backtracking.
+# Starts of lines with a meaning in Markdown: a heading, a link reference, a fence, the rule of a table. A label ends
+# with its line, to avoid backtracking.
 _MARKDOWN: Final = re.compile(r"^(?:#{1,6} \S|```|~~~|\|? ?:?-{3,}:? ?\||\[[^\]\n]++\]: \S)", re.MULTILINE)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")
 _HEAD: Final = 65_536

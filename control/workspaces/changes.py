@@ -1,4 +1,4 @@
-"""What each change of a workspace needs: its lock, its history, the audit log, and room for another member."""
+"""Helpers for changing a workspace: its lock, its history, the audit log, and the member limit."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -36,7 +36,7 @@ async def save_change(
     now: datetime,
     reason: str | None = None,
 ) -> Workspace:
-    """Store `after`, whose row must be locked; do nothing when it equals `before`."""
+    """Store `after` if it differs from `before`. The row must be locked."""
     if after == before:
         return before
     after = replace(after, updated_at=now)
@@ -57,7 +57,7 @@ async def lock_workspace(db: Connection, workspace_id: UUID, hold: queries.RowLo
 
 
 def require_found(workspace: Workspace | None) -> Workspace:
-    """Raise NotFound."""
+    """Return the workspace. Raises NotFound if it is None."""
     if workspace is None:
         raise NotFound("There is no such workspace.", code="workspace_not_found")
     return workspace
@@ -75,10 +75,10 @@ def _audit_values(workspace: Workspace) -> dict[str, Any]:
 async def require_capacity(
     db: Connection, platform: Platform, workspace: Workspace, counted: bool, now: datetime
 ) -> None:
-    """Whether one more fits; the workspace must be locked. Raises Conflict (member_limit).
+    """Raise Conflict (member_limit) if the workspace has no room for another member. The workspace must be locked.
 
     Args:
-        counted: The person holds an open invitation, which counts as a member already.
+        counted: Whether the person has an open invitation, which already counts as a member.
     """
     most = (await platform.tier(db, workspace.tier_name)).max_members
     use = await queries.select_use(db, workspace.id, now)

@@ -1,4 +1,4 @@
-"""Invitations to a workspace: by e-mail, with a single-use token that expires."""
+"""Invitations to a workspace by e-mail, with a single-use token that expires."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -29,7 +29,8 @@ from shared.ids import new_id
 
 
 class Invitations:
-    """Each change locks the workspace's row, so that of two concurrent ones only one succeeds."""
+    """Manages invitations. Each change locks the workspace's row, so that only one of two concurrent changes
+    succeeds."""
 
     def __init__(self, *, accounts: Accounts, email_queue: EmailQueue, platform: Platform) -> None:
         self._accounts = accounts
@@ -37,7 +38,8 @@ class Invitations:
         self._platform = platform
 
     async def list_page(self, db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[Invitation]:
-        """Open invitations by address, including expired ones. Raises Invalid (code cursor_unknown)."""
+        """Return a page of open invitations by address, including expired ones. Raises Invalid (code
+        cursor_unknown)."""
         found = await queries.select_invitations(db, workspace_id, page)
         if page.cursor is not None:
             return found
@@ -46,9 +48,11 @@ class Invitations:
     async def invite(
         self, db: Connection, actor: Actor, workspace_id: UUID, email: str, role: Role, now: datetime
     ) -> Invitation:
-        """Send an invitation. A repeated one renews it and makes the older token invalid. It makes no difference
-        whether the address has an account. Raises Forbidden (role, email_unverified), Conflict (already_member,
-        member_limit, workspace_suspended), TooManyRequests (letter_limit)."""
+        """Send an invitation. Inviting an address again renews the invitation and invalidates the older token.
+
+        The result does not reveal whether the address has an account. Raises Forbidden (role, email_unverified),
+        Conflict (already_member, member_limit, workspace_suspended), TooManyRequests (letter_limit).
+        """
         workspace = await lock_workspace(db, workspace_id)
         inviter = await self._inviter(db, actor)
         before = await queries.find_invitation_to(db, workspace_id, email)
@@ -79,11 +83,13 @@ class Invitations:
         await record_change(db, actor, change)
 
     async def accept(self, db: Connection, actor: Actor, token: str, now: datetime) -> UUID:
-        """Add the actor, who is signed in with the invited address, and marks the address as confirmed. Returns the id
-        of the workspace; enters its scope.
+        """Add the actor as a member, mark the address as confirmed, and enter the workspace's scope. Return the
+        workspace's id.
 
-        Raises Invalid (token_invalid), Conflict (invitation_accepted, invitation_revoked, invitation_expired,
-        member_limit, already_member), Forbidden (invitation_address)."""
+        The actor must be signed in with the invited address. Raises Invalid (token_invalid), Conflict
+        (invitation_accepted, invitation_revoked, invitation_expired, member_limit, already_member), Forbidden
+        (invitation_address).
+        """
         await enter_platform(db)
         invitation = await _lock_presented(db, token, now)
         if actor.id is None or actor.email != invitation.email:
@@ -95,8 +101,10 @@ class Invitations:
     async def sign_up(
         self, db: Connection, token: str, name: str, password: str, origin: RequestOrigin, now: datetime
     ) -> SignInResult:
-        """Create an account with a confirmed address, add it and sign it in; enter the user's scope. Raises what
-        `accept` raises, and Invalid (weak_password), Conflict (email_taken)."""
+        """Create an account with a confirmed address, add it as a member, sign it in, and enter the user's scope.
+
+        Raises the errors of `accept`, and Invalid (weak_password), Conflict (email_taken).
+        """
         await enter_platform(db)
         invitation = await _lock_presented(db, token, now)
         user = await self._accounts.create_user(db, invitation.email, name, password, verified=True, now=now)
@@ -105,7 +113,7 @@ class Invitations:
         return await self._accounts.sign_in_new(db, user, origin, now)
 
     async def _inviter(self, db: Connection, actor: Actor) -> User:
-        """Return the actor, whose address must be confirmed: the e-mail goes out in their name."""
+        """Return the actor. The actor's address must be confirmed, because the e-mail is sent in the actor's name."""
         inviter = await self._accounts.find(db, actor.id) if actor.id else None
         if inviter is None or not inviter.is_verified:
             raise Forbidden("Confirm your own e-mail address before you invite others.", code="email_unverified")
@@ -134,8 +142,9 @@ class Invitations:
 
 
 async def _lock_presented(db: Connection, token: str, now: datetime) -> PresentedInvitation:
-    """Return the invitation and lock its workspace. Looked up twice: it may have changed while the lock was
-    awaited."""
+    """Return the invitation and lock its workspace. Reads the invitation again, because it may change before the lock
+    is acquired.
+    """
     hashed = token_hash(token)
     invitation = await queries.find_presented(db, hashed)
     if invitation is not None:

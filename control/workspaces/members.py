@@ -13,10 +13,10 @@ from shared.errors import Conflict, Forbidden, NotFound
 
 
 class Members:
-    """Each change locks the workspace's row, so that concurrent changes see each other."""
+    """Manages members. Each change locks the workspace's row, so that concurrent changes see each other."""
 
     async def list_page(self, db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[Member]:
-        """In order of joining. Raises Invalid (code cursor_unknown)."""
+        """Return a page of members in the order of joining. Raises Invalid (code cursor_unknown)."""
         found = await queries.select_members(db, workspace_id, page)
         if page.cursor is not None:
             return found
@@ -25,7 +25,7 @@ class Members:
     async def change_role(
         self, db: Connection, actor: Actor, workspace_id: UUID, user_id: UUID, role: Role, now: datetime
     ) -> Member:
-        """Raise NotFound, Forbidden (code role), Conflict (code last_owner)."""
+        """Change a member's role. Raises NotFound, Forbidden (code role), Conflict (code last_owner)."""
         await lock_workspace(db, workspace_id)
         mine = await require_role(db, workspace_id, actor)
         member = await _member(db, workspace_id, user_id)
@@ -40,9 +40,10 @@ class Members:
         return await _member(db, workspace_id, user_id)
 
     async def remove(self, db: Connection, actor: Actor, workspace_id: UUID, user_id: UUID, now: datetime) -> None:
-        """Remove a member, and revoke the invitations that the member sent, so that no one comes back by their own.
+        """Remove a member and revoke the invitations that the member sent, so that nobody returns by their own
+        invitation.
 
-        Every member may leave; `may_change_role` says who may remove others.
+        Each member may leave. `may_change_role` decides who may remove other members.
 
         Raises:
             NotFound: There is no such member.
@@ -59,8 +60,11 @@ class Members:
         await _remove(db, actor, workspace_id, member, "member.leave" if leaves else "member.remove", now)
 
     async def leave_all(self, db: Connection, user_id: UUID, now: datetime) -> None:
-        """Remove an account from all workspaces before it is deleted; lock it, so that it joins none meanwhile.
-        Raises Conflict (code last_owner), which names the workspaces without another owner."""
+        """Remove an account from all workspaces before it is deleted. Locks the account, so that it cannot join a
+        workspace.
+
+        Raises Conflict (code last_owner), which names the workspaces without another owner.
+        """
         await queries.lock_user(db, user_id)
         workspace_ids = await queries.lock_memberships(db, user_id)
         orphans = await queries.select_orphans(db, workspace_ids, user_id)
@@ -72,13 +76,14 @@ class Members:
 
 
 def require_may_change(actor: Role, target: Role | None, new: Role | None) -> None:
-    """Raise Forbidden."""
+    """Raise Forbidden if the actor may not make this change of a role."""
     if not may_change_role(actor, target, new):
         raise Forbidden(f"This needs the role {needed_role(target, new)}; yours is {actor}.", code="role")
 
 
 async def require_role(db: Connection, workspace_id: UUID, actor: Actor) -> Role:
-    """Return the actor's present role, which may have changed while the lock was awaited. Raises NotFound."""
+    """Return the actor's current role. It is read after the lock, because it may have changed before. Raises
+    NotFound."""
     role = await queries.select_role(db, workspace_id, actor.id)
     if role is None:
         raise NotFound("There is no such workspace.", code="workspace_not_found")

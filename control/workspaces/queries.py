@@ -39,11 +39,11 @@ RowLock = Literal["", "KEY SHARE", "NO KEY UPDATE", "UPDATE"]
 async def select_workspace(
     db: Connection, workspace_id: UUID, *, hold: RowLock = "", deleted: bool = False
 ) -> Workspace | None:
-    """Return a workspace.
+    """Return a workspace, or None.
 
     Args:
-        hold: Row lock until the transaction ends.
-        deleted: Also within the grace period.
+        hold: Row lock to hold until the transaction ends.
+        deleted: Whether to include deleted workspaces within their grace period.
     """
     locking = f" FOR {hold}" if hold else ""
     row = await db.fetchrow(
@@ -55,7 +55,7 @@ async def select_workspace(
 
 
 async def insert_workspace(db: Connection, workspace: Workspace, user_id: UUID) -> None:
-    """Insert a workspace; its scope must have been entered."""
+    """Insert a workspace. Enter the workspace's scope first."""
     await db.execute(
         """
         INSERT INTO workspaces (id, name, industry, timezone, status, tier_name, trial_ends_at, created_by,
@@ -69,7 +69,7 @@ async def insert_workspace(db: Connection, workspace: Workspace, user_id: UUID) 
 
 
 async def update_workspace(db: Connection, workspace: Workspace) -> None:
-    """Store all mutable columns; the row must be locked."""
+    """Store all mutable columns. The row must be locked."""
     sets = ", ".join(f"{name} = ${place}" for place, name in enumerate(_MUTABLE, 2))
     values = (getattr(workspace, name) for name in _MUTABLE)
     await db.execute(f"UPDATE workspaces SET {sets} WHERE id = $1", workspace.id, *values)
@@ -78,7 +78,7 @@ async def update_workspace(db: Connection, workspace: Workspace) -> None:
 async def insert_change(
     db: Connection, change_id: UUID, workspace: Workspace, monthly_fee: Decimal, now: datetime
 ) -> None:
-    """Record the status, tier and fee that the workspace has from now on."""
+    """Record the workspace's status, tier and fee as of now."""
     await db.execute(
         """
         INSERT INTO workspace_changes (id, workspace_id, at, status, tier_name, monthly_fee)
@@ -94,12 +94,14 @@ async def insert_change(
 
 
 async def lock_creator(db: Connection, user_id: UUID) -> None:
-    """Make concurrent creations by this user wait until the transaction ends: they count before they add."""
+    """Serialize creations of workspaces by this user until the transaction ends, because they count before they
+    insert.
+    """
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('workspaces of ' || $1::text, 0))", str(user_id))
 
 
 async def count_owned(db: Connection, user_id: UUID) -> int:
-    """Workspaces that the user owns, alone or with others."""
+    """Count the workspaces that the user owns, alone or with others."""
     total: int = await db.fetchval(
         """
         SELECT count(*) FROM workspace_members m JOIN workspaces w ON w.id = m.workspace_id
@@ -111,7 +113,7 @@ async def count_owned(db: Connection, user_id: UUID) -> int:
 
 
 async def owns_active(db: Connection, user_id: UUID) -> bool:
-    """Return whether the user owns a workspace that is active, and so no trial."""
+    """Return whether the user owns an active workspace, which excludes trials."""
     found: bool = await db.fetchval(
         """
         SELECT EXISTS (SELECT FROM workspace_members m JOIN workspaces w ON w.id = m.workspace_id
@@ -123,31 +125,31 @@ async def owns_active(db: Connection, user_id: UUID) -> bool:
 
 
 async def select_monthly_fee(db: Connection, tier_name: str) -> Decimal:
-    """Return the fee per month, in major units. The tier exists: a workspace's row refers to it."""
+    """Return the monthly fee in major units. The tier must exist, because a workspace's row refers to it."""
     return Decimal(await db.fetchval("SELECT monthly_fee FROM tiers WHERE tier_name = $1", tier_name))
 
 
-# Those of workspaces $1 that redact anything.
+# Settings of the workspaces in $1 that have redaction.
 _SELECT_REDACTION: Final = """
     SELECT id, settings FROM workspaces WHERE id = ANY ($1::uuid[]) AND settings ? 'redaction' LIMIT 10000
 """
 
 
 async def select_redaction(db: Connection, workspace_ids: Iterable[UUID]) -> Mapping[UUID, Sequence[str]]:
-    """By workspace, the kinds that it redacts; those that redact nothing are left out."""
+    """Return the redacted kinds by workspace. Workspaces without redaction are left out."""
     rows = await db.fetch(_SELECT_REDACTION, list(set(workspace_ids)))
     return {row["id"]: kinds for row in rows if (kinds := REDACTION.read(row["settings"]))}
 
 
 async def lock_purgeable(db: Connection, now: datetime, most: int, among: Sequence[UUID] | None = None) -> list[UUID]:
-    """Lock deleted workspaces past their grace period, earliest first; skip rows locked by others.
+    """Lock deleted workspaces past their grace period, earliest first, skipping rows locked by others.
 
-    Skips workspaces with a phone number that the carrier still charges for, or with an address that it still has:
-    neither could be removed there without its row. Also one that was deleted within the last 24 hours, because its
-    calls and numbers count in limits of a day.
+    Workspaces with a phone number that the carrier still charges for, or with an address that the carrier still has,
+    are skipped, because the carrier's copy could not be removed without the row. Workspaces that were deleted within
+    the last 24 hours are skipped, because their calls and numbers count toward daily limits.
 
     Args:
-        among: Only of these.
+        among: Restricts the result to these workspaces.
     """
     rows = await db.fetch(
         """
@@ -164,7 +166,7 @@ async def lock_purgeable(db: Connection, now: datetime, most: int, among: Sequen
 
 
 async def delete_workspace(db: Connection, workspace_id: UUID) -> None:
-    """Delete the row and, by cascade, what refers to it."""
+    """Delete a workspace's row and, by cascade, all rows that refer to it."""
     await db.execute("DELETE FROM workspaces WHERE id = $1", workspace_id)
 
 
@@ -174,7 +176,7 @@ _MEMBER: Final = """
     SELECT m.user_id, u.email, u.name, m.role, m.joined_at
     FROM workspace_members m JOIN users u ON u.id = m.user_id WHERE m.workspace_id = $1
 """
-# An inactive account does not count as an owner: it cannot sign in.
+# An inactive account does not count as an owner, because it cannot sign in.
 _OTHER_OWNER: Final = """
     EXISTS (SELECT FROM workspace_members o JOIN users u ON u.id = o.user_id
             WHERE o.workspace_id = w.id AND o.role = 'owner' AND o.user_id <> $2 AND u.is_active)
@@ -200,7 +202,7 @@ async def select_memberships(db: Connection, user_id: UUID) -> list[Membership]:
 
 
 async def count_memberships(db: Connection, user_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Count the workspaces of each user; users without any are left out."""
+    """Count the workspaces of each user. Users without a workspace are left out."""
     rows = await db.fetch(
         """
         SELECT m.user_id, count(*) AS workspaces
@@ -213,26 +215,25 @@ async def count_memberships(db: Connection, user_ids: Sequence[UUID]) -> dict[UU
 
 
 async def select_members(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Member]:
-    """In order of joining. Raises Invalid (code cursor_unknown)."""
+    """Return a page of members in the order of joining. Raises Invalid (code cursor_unknown)."""
     clause = await _MEMBER_ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
     rows = await db.fetch(f"{_MEMBER} {clause.tail}", *clause.values)
     return cut_page([Member(**row) for row in rows], page)
 
 
 async def count_members(db: Connection, workspace_id: UUID) -> int:
-    """Count the members."""
     total: int = await db.fetchval("SELECT count(*) FROM workspace_members WHERE workspace_id = $1", workspace_id)
     return total
 
 
 async def select_member(db: Connection, workspace_id: UUID, user_id: UUID) -> Member | None:
-    """Return a member or None."""
+    """Return a member, or None."""
     row = await db.fetchrow(f"{_MEMBER} AND m.user_id = $2", workspace_id, user_id)
     return None if row is None else Member(**row)
 
 
 async def select_role(db: Connection, workspace_id: UUID, user_id: UUID | None) -> Role | None:
-    """Return a user's role; None when not a member."""
+    """Return a user's role, or None if the user is not a member."""
     role: Role | None = await db.fetchval(
         "SELECT role FROM workspace_members WHERE workspace_id = $1 AND user_id = $2", workspace_id, user_id
     )
@@ -252,7 +253,7 @@ async def has_member(db: Connection, workspace_id: UUID, email: str) -> bool:
 
 
 async def select_confirmed_addresses(db: Connection, workspace_id: UUID, emails: Collection[str]) -> set[str]:
-    """Return those of these addresses that belong to members who have confirmed them and can sign in."""
+    """Return which of these addresses belong to members who have confirmed them and can sign in."""
     rows = await db.fetch(
         """
         SELECT u.email FROM workspace_members m JOIN users u ON u.id = m.user_id
@@ -264,7 +265,7 @@ async def select_confirmed_addresses(db: Connection, workspace_id: UUID, emails:
 
 
 async def select_first_owner(db: Connection, workspace_id: UUID) -> Member | None:
-    """Return the longest-standing owner."""
+    """Return the owner with the oldest membership, or None."""
     row = await db.fetchrow(f"{_MEMBER} AND m.role = 'owner' ORDER BY m.joined_at, m.user_id LIMIT 1", workspace_id)
     return None if row is None else Member(**row)
 
@@ -282,13 +283,13 @@ async def has_verified_owner(db: Connection, workspace_id: UUID) -> bool:
 
 
 async def has_other_owner(db: Connection, workspace_id: UUID, user_id: UUID) -> bool:
-    """Return whether another active account is an owner; the workspace's row must be locked."""
+    """Return whether another active account is an owner. The workspace's row must be locked."""
     found: bool = await db.fetchval(f"SELECT {_OTHER_OWNER} FROM workspaces w WHERE w.id = $1", workspace_id, user_id)
     return found
 
 
 async def select_orphans(db: Connection, workspace_ids: list[UUID], user_id: UUID) -> list[str]:
-    """Return the names of the workspaces that have only this user as an owner."""
+    """Return the names of the workspaces whose only owner is this user."""
     rows = await db.fetch(
         f"""
         SELECT w.name FROM workspaces w JOIN workspace_members m ON m.workspace_id = w.id
@@ -302,7 +303,10 @@ async def select_orphans(db: Connection, workspace_ids: list[UUID], user_id: UUI
 async def insert_member(
     db: Connection, workspace_id: UUID, user_id: UUID, role: Role, invited_by: UUID | None, now: datetime
 ) -> bool:
-    """Return False if the account is deleted (the transaction cannot go on) or is a member already."""
+    """Insert a member. Return False if the user is already a member or the account is deleted.
+
+    If the account is deleted, the transaction cannot continue.
+    """
     try:
         status = await db.execute(
             """
@@ -318,7 +322,7 @@ async def insert_member(
 
 
 async def update_role(db: Connection, workspace_id: UUID, user_id: UUID, role: Role) -> None:
-    """Store another role."""
+    """Update a member's role."""
     await db.execute(
         "UPDATE workspace_members SET role = $3 WHERE workspace_id = $1 AND user_id = $2", workspace_id, user_id, role
     )
@@ -330,7 +334,7 @@ async def delete_member(db: Connection, workspace_id: UUID, user_id: UUID) -> No
 
 
 async def lock_memberships(db: Connection, user_id: UUID) -> list[UUID]:
-    """Lock the user's workspaces, except deleted ones, in the order of their ids, which prevents deadlocks."""
+    """Lock the user's workspaces, except deleted ones. Return their ids. The order by id prevents deadlocks."""
     rows = await db.fetch(
         """
         SELECT id FROM workspaces WHERE deleted_at IS NULL
@@ -342,7 +346,7 @@ async def lock_memberships(db: Connection, user_id: UUID) -> list[UUID]:
 
 
 async def lock_user(db: Connection, user_id: UUID) -> None:
-    """Lock the account, so that no other transaction makes it a member until this transaction ends."""
+    """Lock the account, so that no other transaction can make it a member until this transaction ends."""
     await db.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", user_id)
 
 
@@ -350,14 +354,15 @@ async def lock_user(db: Connection, user_id: UUID) -> None:
 
 _INVITATION: Final = "id, workspace_id, email, role, invited_by, created_at, expires_at"
 _OPEN_INVITATION: Final = "workspace_id = $1 AND accepted_at IS NULL AND revoked_at IS NULL"
-# An address has one open invitation at most. An invitation accepted meanwhile still marks where the next page begins.
+# An address has at most one open invitation. An invitation that was accepted meanwhile still marks the start of the
+# next page.
 _INVITATION_ORDER: Final = Keyset(
     ("email", "id"), "SELECT email, id FROM invitations WHERE id = $1 AND workspace_id = $2", descending=False
 )
 
 
 async def select_invitations(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Invitation]:
-    """Ordered by address. Raises Invalid (code cursor_unknown)."""
+    """Return a page of open invitations, ordered by address. Raises Invalid (code cursor_unknown)."""
     clause = await _INVITATION_ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
     rows = await db.fetch(
         f"SELECT {_INVITATION} FROM invitations WHERE {_OPEN_INVITATION} {clause.tail}", *clause.values
@@ -366,13 +371,13 @@ async def select_invitations(db: Connection, workspace_id: UUID, page: PageReque
 
 
 async def count_invitations(db: Connection, workspace_id: UUID) -> int:
-    """Count the open ones."""
+    """Count the open invitations."""
     total: int = await db.fetchval(f"SELECT count(*) FROM invitations WHERE {_OPEN_INVITATION}", workspace_id)
     return total
 
 
 async def find_invitation_to(db: Connection, workspace_id: UUID, email: str) -> Invitation | None:
-    """Return the open one of an address."""
+    """Return the open invitation for an address, or None."""
     row = await db.fetchrow(
         f"SELECT {_INVITATION} FROM invitations WHERE {_OPEN_INVITATION} AND email = $2", workspace_id, email
     )
@@ -380,7 +385,7 @@ async def find_invitation_to(db: Connection, workspace_id: UUID, email: str) -> 
 
 
 async def select_invitation(db: Connection, workspace_id: UUID, invitation_id: UUID) -> Invitation | None:
-    """Return an open one by id."""
+    """Return the open invitation with this id, or None."""
     row = await db.fetchrow(
         f"SELECT {_INVITATION} FROM invitations WHERE {_OPEN_INVITATION} AND id = $2", workspace_id, invitation_id
     )
@@ -388,7 +393,10 @@ async def select_invitation(db: Connection, workspace_id: UUID, invitation_id: U
 
 
 async def upsert_invitation(db: Connection, invitation: Invitation, token: bytes) -> Invitation:
-    """Insert it; an open one of the same address is updated and keep its id; its older token becomes invalid."""
+    """Insert an invitation. An open invitation for the same address is updated instead.
+
+    The updated invitation keeps its id, and its older token becomes invalid.
+    """
     row = await db.fetchrow(
         f"""
         INSERT INTO invitations ({_INVITATION}, token_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -403,7 +411,7 @@ async def upsert_invitation(db: Connection, invitation: Invitation, token: bytes
 
 
 async def find_presented(db: Connection, token: bytes) -> PresentedInvitation | None:
-    """By token, unless the workspace is deleted. Requires platform scope."""
+    """Return the invitation with this token, unless its workspace is deleted. Requires platform scope."""
     row = await db.fetchrow(
         """
         SELECT i.id, i.workspace_id, i.email, i.role, i.invited_by, i.expires_at, i.accepted_at, i.revoked_at
@@ -416,14 +424,14 @@ async def find_presented(db: Connection, token: bytes) -> PresentedInvitation | 
 
 
 async def accept_invitation(db: Connection, workspace_id: UUID, invitation_id: UUID, now: datetime) -> None:
-    """Mark it as accepted."""
+    """Mark an invitation as accepted."""
     await db.execute(
         "UPDATE invitations SET accepted_at = $3 WHERE workspace_id = $1 AND id = $2", workspace_id, invitation_id, now
     )
 
 
 async def revoke_invitation(db: Connection, workspace_id: UUID, invitation_id: UUID, now: datetime) -> None:
-    """Mark it as revoked."""
+    """Mark an invitation as revoked."""
     await db.execute(
         "UPDATE invitations SET revoked_at = $3 WHERE workspace_id = $1 AND id = $2", workspace_id, invitation_id, now
     )
@@ -432,7 +440,7 @@ async def revoke_invitation(db: Connection, workspace_id: UUID, invitation_id: U
 async def revoke_invitations_by(
     db: Connection, workspace_id: UUID, user_id: UUID, keep: Iterable[Role], now: datetime
 ) -> list[str]:
-    """Revoke a member's open invitations except those to roles in `keep` and return their addresses."""
+    """Revoke a member's open invitations, except those to roles in `keep`. Return the addresses."""
     rows = await db.fetch(
         f"UPDATE invitations SET revoked_at = $4 WHERE {_OPEN_INVITATION} AND invited_by = $2 "
         "AND role <> ALL ($3::text[]) "
@@ -442,14 +450,15 @@ async def revoke_invitations_by(
     return sorted(row["email"] for row in rows)
 
 
-# --- Trials, and the people who have them ----------------------------------------------------------------------------
+# --- Trials and the users who hold them
+# -----------------------------------------------------------------------------------
 
-# Who owns workspace $1, or made it: the maker may have left it to a second account.
+# Owners and creator of workspace $1. The creator is included, because they may have handed it to a second account.
 _SELECT_HOLDERS: Final = """
     SELECT user_id FROM workspace_members WHERE workspace_id = $1 AND role = 'owner'
     UNION SELECT created_by FROM workspaces WHERE id = $1 AND created_by IS NOT NULL
 """
-# Workspaces that users $1 made or own. Deleted ones are among them until they are purged.
+# Workspaces that users $1 created or own, including deleted workspaces until they are purged.
 _SELECT_WORKSPACES: Final = """
     SELECT id FROM workspaces WHERE created_by = ANY($1::uuid[])
     UNION SELECT workspace_id FROM workspace_members WHERE user_id = ANY($1::uuid[]) AND role = 'owner'
@@ -458,7 +467,7 @@ _SELECT_WORKSPACES: Final = """
 
 
 async def select_trial_end(db: Connection, user_ids: Collection[UUID]) -> datetime | None:
-    """Return when the last trial of these users ends; None if these users never had a trial."""
+    """Return when the last trial of these users ends, or None if they never had a trial."""
     ends_at: datetime | None = await db.fetchval(
         "SELECT max(ends_at) FROM user_trials WHERE user_id = ANY($1::uuid[])", list(user_ids)
     )
@@ -466,7 +475,7 @@ async def select_trial_end(db: Connection, user_ids: Collection[UUID]) -> dateti
 
 
 async def insert_trial(db: Connection, user_id: UUID, now: datetime, ends_at: datetime) -> None:
-    """Store that a user's trial begins; a trial that is stored already stays as it is."""
+    """Store the start of a user's trial. An existing trial stays unchanged."""
     await db.execute(
         "INSERT INTO user_trials (user_id, began_at, ends_at) VALUES ($1, $2, $3) ON CONFLICT (user_id) DO NOTHING",
         user_id,
@@ -476,7 +485,7 @@ async def insert_trial(db: Connection, user_id: UUID, now: datetime, ends_at: da
 
 
 async def lock_ended_trials(db: Connection, now: datetime, most: int) -> list[UUID]:
-    """Lock workspaces whose trial is over, earliest end first; skip rows locked by others."""
+    """Lock workspaces whose trial has ended, earliest end first, skipping rows locked by others. Return their ids."""
     rows = await db.fetch(
         """
         SELECT id FROM workspaces WHERE status = 'trial' AND deleted_at IS NULL AND trial_ends_at <= $1
@@ -488,12 +497,12 @@ async def lock_ended_trials(db: Connection, now: datetime, most: int) -> list[UU
 
 
 async def select_holders(db: Connection, workspace_id: UUID) -> set[UUID]:
-    """Owners and maker of a workspace."""
+    """Return the owners and the creator of a workspace."""
     return {row["user_id"] for row in await db.fetch(_SELECT_HOLDERS, workspace_id)}
 
 
 async def select_workspaces_of(db: Connection, user_ids: Collection[UUID]) -> list[UUID]:
-    """Workspaces of these users, deleted ones included."""
+    """Return the workspaces of these users, including deleted ones."""
     return [row["id"] for row in await db.fetch(_SELECT_WORKSPACES, list(user_ids))]
 
 
@@ -501,7 +510,7 @@ async def select_workspaces_of(db: Connection, user_ids: Collection[UUID]) -> li
 
 
 async def select_use(db: Connection, workspace_id: UUID, now: datetime) -> WorkspaceUse:
-    """Count what a workspace uses of each limit."""
+    """Count the workspace's use of each limit."""
     row = await db.fetchrow(
         """
         SELECT (SELECT count(*) FROM agents WHERE workspace_id = $1 AND deleted_at IS NULL) AS agents,
@@ -517,7 +526,7 @@ async def select_use(db: Connection, workspace_id: UUID, now: datetime) -> Works
 
 
 async def select_seconds(db: Connection, workspace_id: UUID, now: datetime) -> int:
-    """Return the seconds of calls in this calendar month (UTC), as far as they are rolled up."""
+    """Return the seconds of calls in this calendar month (UTC) that have been rolled up."""
     total: int = await db.fetchval(
         """
         SELECT coalesce(sum(seconds), 0)::bigint FROM workspace_daily
@@ -528,7 +537,7 @@ async def select_seconds(db: Connection, workspace_id: UUID, now: datetime) -> i
     return total
 
 
-# --- Workspaces, for the staff ---------------------------------------------------------------------------------------
+# --- Workspaces, for staff -------------------------------------------------------------------------------------------
 
 _LISTING_SEARCH: Final = """
     (w.name ILIKE ${0} OR w.id IN (SELECT m.workspace_id FROM users u JOIN workspace_members m ON m.user_id = u.id
@@ -538,7 +547,10 @@ _LISTING_ORDER: Final = Keyset(("w.created_at", "w.id"), "SELECT created_at, id 
 
 
 async def select_listings(db: Connection, wanted: WorkspaceFilter, page: PageRequest) -> ListPage[WorkspaceListing]:
-    """Newest first; owner and figures are read for the page's rows only. Raises Invalid (code cursor_unknown)."""
+    """Return a page of workspaces, newest first. Raises Invalid (code cursor_unknown).
+
+    Owner and figures are read only for the rows of the page.
+    """
     where, values = _listing_conditions(wanted)
     clause = await _LISTING_ORDER.make_clause(db, page, values)
     currency = len(clause.values) + 1
@@ -567,14 +579,14 @@ async def select_listings(db: Connection, wanted: WorkspaceFilter, page: PageReq
 
 
 async def count_listings(db: Connection, wanted: WorkspaceFilter) -> int:
-    """Count what `select_lines` pages through."""
+    """Count the workspaces that match the filter."""
     where, values = _listing_conditions(wanted)
     total: int = await db.fetchval(f"SELECT count(*) FROM workspaces w WHERE {where}", *values)
     return total
 
 
 def _listing_conditions(wanted: WorkspaceFilter) -> tuple[str, list[Any]]:
-    """Return only the conditions asked for, so that each combination can use its index."""
+    """Return only the conditions that the filter sets, so that each combination can use its index."""
     conditions = ["w.deleted_at IS NOT NULL" if wanted.status == "deleted" else "w.deleted_at IS NULL"]
     values: list[Any] = []
     if wanted.status in ("trial", "active", "suspended"):
@@ -587,7 +599,7 @@ def _listing_conditions(wanted: WorkspaceFilter) -> tuple[str, list[Any]]:
 
 
 async def select_stats(db: Connection, workspace_id: UUID) -> WorkspaceStats:
-    """Return the figures of a workspace."""
+    """Return the all-time figures of a workspace."""
     row = await db.fetchrow(
         """
         SELECT coalesce(max(t.calls), 0) AS total_calls, coalesce(max(t.price), 0) AS total_revenue,

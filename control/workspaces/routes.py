@@ -1,4 +1,4 @@
-"""Routes of workspaces, their members, sign-in rules and invitations, for members and for the staff."""
+"""Routes of workspaces, their members, sign-in rules and invitations, for members and staff."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -67,23 +67,25 @@ from shared.errors import Conflict
 
 WORKSPACES = "/workspaces"
 WORKSPACE = f"{WORKSPACES}/{{workspaceId}}"
-Timezone = Annotated[str, Field(max_length=64, description="A name of the IANA database, such as Europe/Berlin.")]
+Timezone = Annotated[
+    str, Field(max_length=64, description="Time zone name of the IANA database, such as Europe/Berlin.")
+]
 
 
 class NewWorkspaceBody(Body):
     """A new workspace."""
 
-    name: Annotated[LetterName, Field(description="Name, as people see it.", examples=["Riverside Dental"])]
-    industry: Slug | None = Field(None, description="Such as dental or real_estate.", examples=["dental"])
+    name: Annotated[LetterName, Field(description="Display name.", examples=["Riverside Dental"])]
+    industry: Slug | None = Field(None, description="Industry, such as dental or real_estate.", examples=["dental"])
     timezone: Annotated[Timezone, Field(examples=["Europe/Berlin"])] = "UTC"
-    currency: Currency | None = Field(None, description="In which it is billed: ISO 4217, lower case.")
+    currency: Currency | None = Field(None, description="Billing currency: ISO 4217 in lower case.")
 
 
 class WorkspaceChange(AdminSettings):
-    """Changes; fields that are left out stay unchanged."""
+    """Changes to a workspace. Omitted fields stay unchanged."""
 
     name: LetterName = Field("", description="The new name.", examples=["Riverside Dental"])
-    industry: Slug | None = Field(None, description="null removes it.", examples=["dental"])
+    industry: Slug | None = Field(None, description="The new industry. Null removes the industry.", examples=["dental"])
     timezone: Annotated[Timezone, Field(examples=["Europe/Berlin"])] = ""
 
 
@@ -97,12 +99,18 @@ class WorkspaceView(AdminSettingsView):
     timezone: Annotated[
         str, Field(description="Time zone of the workspace: a name of the IANA database.", examples=["Europe/Berlin"])
     ]
-    role: Annotated[Role, Field(description="The caller's role in it.")]
+    role: Annotated[Role, Field(description="The caller's role in the workspace.")]
     status: Annotated[WorkspaceStatus, Field(description="Present status.")]
     subscription_tier: TierName
-    trial_ends_at: Annotated[datetime | None, Field(description="End of its current or past trial; null without one.")]
-    suspended_at: Annotated[datetime | None, Field(description="When it was suspended (UTC); null while it is not.")]
-    suspension_cause: Annotated[SuspensionCause | None, Field(description="Why it is suspended; null unless it is.")]
+    trial_ends_at: Annotated[
+        datetime | None, Field(description="End of the current or past trial. Null if there was no trial.")
+    ]
+    suspended_at: Annotated[
+        datetime | None, Field(description="When the workspace was suspended (UTC). Null unless it is suspended.")
+    ]
+    suspension_cause: Annotated[
+        SuspensionCause | None, Field(description="Why the workspace is suspended. Null unless it is suspended.")
+    ]
     created_at: CreatedAt
     updated_at: UpdatedAt
 
@@ -116,7 +124,7 @@ class WorkspaceAnswer:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceList:
-    """All of the user's workspaces, the oldest membership first."""
+    """The workspaces of the user, oldest membership first."""
 
     workspaces: Annotated[list[Membership], Field(description="The workspaces that the user is a member of.")]
     has_more: HasMore
@@ -124,7 +132,7 @@ class WorkspaceList:
 
 @dataclass(frozen=True, slots=True)
 class UsageView:
-    """What is used of the tier's limits."""
+    """The workspace's use of the tier's limits."""
 
     agents: Annotated[int, Field(description="Number of agents.", examples=[2])]
     members: Annotated[int, Field(description="Number of members.", examples=[3])]
@@ -135,16 +143,16 @@ class UsageView:
 
 @dataclass(frozen=True, slots=True)
 class LimitsView:
-    """The tier's limits."""
+    """The limits of a tier."""
 
-    agents: Annotated[int, Field(description="The most agents.", examples=[5])]
-    members: Annotated[int, Field(description="The most members, open invitations included.", examples=[10])]
-    phone_numbers: Annotated[int, Field(description="The most phone numbers.", examples=[5])]
-    concurrent_calls: Annotated[int, Field(description="The most calls at the same time.", examples=[10])]
+    agents: Annotated[int, Field(description="Maximum number of agents.", examples=[5])]
+    members: Annotated[int, Field(description="Maximum number of members, including open invitations.", examples=[10])]
+    phone_numbers: Annotated[int, Field(description="Maximum number of phone numbers.", examples=[5])]
+    concurrent_calls: Annotated[int, Field(description="Maximum number of concurrent calls.", examples=[10])]
     included_minutes: Annotated[
         int | None,
         Field(
-            description="Minutes a month that the monthly fee includes; null on trial, whose minutes are all free.",
+            description="Minutes per month that the fee includes. Null on trial, when all minutes are free.",
             examples=[500],
         ),
     ]
@@ -152,16 +160,16 @@ class LimitsView:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionView:
-    """The workspace's tier, usage and limits."""
+    """The workspace's tier, its use and its limits."""
 
     tier: TierName
-    usage: Annotated[UsageView, Field(description="What is used of the tier's limits.")]
+    usage: Annotated[UsageView, Field(description="The use of the tier's limits.")]
     limits: Annotated[LimitsView, Field(description="The tier's limits.")]
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceDetails:
-    """A workspace, its first members (GET …/members lists all) and its subscription."""
+    """A workspace with its first members and its subscription. `GET …/members` lists all members."""
 
     workspace: Annotated[WorkspaceView, Field(description="The workspace.")]
     members: Annotated[list[Member], Field(description="The workspace's members.")]
@@ -169,8 +177,10 @@ class WorkspaceDetails:
 
 
 async def create_workspace(context: UserContext, body: NewWorkspaceBody) -> WorkspaceAnswer:
-    """Create a workspace on trial, with the caller as its owner. Its agents can answer calls once an owner's email
-    address is confirmed."""
+    """Create a workspace on trial, with the caller as its owner.
+
+    Its agents can answer calls once an owner's email address is confirmed.
+    """
     services, new = context.services, NewWorkspace(body.name, body.industry, body.timezone)
     currency = body.currency or await services[Platform].setting(context.db, "default_currency")
     workspace = await services[Workspaces].create(context.db, context.actor, context.user_id, new, context.now)
@@ -179,7 +189,10 @@ async def create_workspace(context: UserContext, body: NewWorkspaceBody) -> Work
 
 
 async def list_workspaces(context: UserContext) -> WorkspaceList:
-    """The workspaces that the user is a member of; with an API key the key's own, with the role that it acts with."""
+    """List the workspaces that the user is a member of.
+
+    With an API key, the list has only the key's own workspace, with the role that the key acts with.
+    """
     memberships = await context.services[Workspaces].memberships(context.db, context.user_id)
     if context.key is not None:
         key = context.key
@@ -190,7 +203,7 @@ async def list_workspaces(context: UserContext) -> WorkspaceList:
 
 
 async def get_workspace(context: MemberContext) -> WorkspaceDetails:
-    """A workspace with its members, its tier and its usage."""
+    """Return a workspace with its members, its tier and its usage."""
     workspaces, db, workspace_id = context.services[Workspaces], context.db, context.workspace_id
     workspace = await workspaces.get(db, workspace_id)
     members = await workspaces.members.list_page(db, workspace_id, page=PageRequest(MAX_LIMIT))
@@ -201,9 +214,10 @@ async def get_workspace(context: MemberContext) -> WorkspaceDetails:
 
 
 async def update_workspace(context: MemberContext, body: WorkspaceChange) -> WorkspaceAnswer:
-    """Change name, industry, time zone, what callers are told, or what is redacted in calls.
+    """Change the name, industry, time zone, disclosure or redaction of a workspace.
 
-    Calls that run are redacted whole from then on; those that are over stay as they are."""
+    A change of redaction applies to all turns of running calls. Ended calls stay as they are.
+    """
     changes = {name: getattr(body, name) for name in body.model_fields_set}
     workspace = await context.services[Workspaces].update(
         context.db, context.actor, context.workspace_id, changes, context.now
@@ -212,8 +226,11 @@ async def update_workspace(context: MemberContext, body: WorkspaceChange) -> Wor
 
 
 async def delete_workspace(context: MemberContext) -> None:
-    """Delete a workspace. Its agents answer no calls, and nobody sees it. Support can restore it for some time, but
-    not the phone numbers of one on trial, which are given back at once."""
+    """Delete a workspace. Its agents answer no calls, and nobody can see it.
+
+    Support can restore the workspace for some time. The phone numbers of a workspace on trial are released immediately
+    and cannot be restored.
+    """
     await context.services[Numbers].release_trial(context.db, context.workspace_id, context.now)
     await context.services[Workspaces].delete(context.db, context.actor, context.workspace_id, context.now)
 
@@ -262,26 +279,32 @@ class NewMember(Body):
 
     email: Annotated[Address, Field(description="E-mail address, in lower case.")]
     role: Annotated[
-        Role, Field(description="Role in the workspace; each role may do what those after it in the list may.")
+        Role,
+        Field(
+            description="Role in the workspace. Each role includes the permissions of the roles after it in the list."
+        ),
     ]
 
 
 class RoleChange(Body):
-    """The member's new role."""
+    """The new role of a member."""
 
     role: Annotated[
-        Role, Field(description="Role in the workspace; each role may do what those after it in the list may.")
+        Role,
+        Field(
+            description="Role in the workspace. Each role includes the permissions of the roles after it in the list."
+        ),
     ]
 
 
 class InvitedAccount(LetterToken):
-    """A new account for an invitation; its email address is the invited one."""
+    """A new account for an invitation. Its email address is the invited address."""
 
     name: Annotated[LetterName, Field(description="The person's name.", examples=["Ada Lovelace"])]
     password: Annotated[
         PasswordText,
         Field(
-            description="The account's password; a new one has 10 to 128 characters.",
+            description="The account's password, 10 to 128 characters.",
             examples=["correct horse battery"],
         ),
     ]
@@ -296,7 +319,7 @@ class InvitedAccount(LetterToken):
 
 @dataclass(frozen=True, slots=True)
 class MemberList(ListAnswer):
-    """A page of members, the oldest membership first."""
+    """A page of members, oldest membership first."""
 
     members: Annotated[list[Member], Field(description="The workspace's members.")]
 
@@ -315,14 +338,19 @@ class InvitationView:
     id: Id
     email: Email
     role: Annotated[
-        Role, Field(description="Role in the workspace; each role may do what those after it in the list may.")
+        Role,
+        Field(
+            description="Role in the workspace. Each role includes the permissions of the roles after it in the list."
+        ),
     ]
     invited_by: Annotated[
-        UUID | None, Field(description="Id of the user who sent the invitation; null if that account is deleted.")
+        UUID | None, Field(description="Id of the user who sent the invitation. Null if the account was deleted.")
     ]
     created_at: CreatedAt
     expires_at: Annotated[datetime, Field(description="When the link becomes invalid (UTC).")]
-    is_expired: Annotated[bool, Field(description="The link is no longer valid; inviting again renews it.")]
+    is_expired: Annotated[
+        bool, Field(description="Whether the link has expired. Inviting the address again renews it.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,28 +362,31 @@ class InvitationAnswer:
 
 @dataclass(frozen=True, slots=True)
 class InvitationList(ListAnswer):
-    """A page of open invitations, by email address."""
+    """A page of open invitations, ordered by email address."""
 
-    invitations: Annotated[list[InvitationView], Field(description="Open invitations, expired ones included.")]
+    invitations: Annotated[list[InvitationView], Field(description="Open invitations, including expired ones.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The user's workspaces after accepting an invitation."""
+    """The joined workspace and all workspaces of the user."""
 
     workspace_id: Annotated[UUID, Field(description="Id of the workspace that was joined.")]
     workspaces: Annotated[list[Membership], Field(description="The workspaces that the user is a member of.")]
 
 
 async def list_members(context: MemberContext, query: ListQuery) -> MemberList:
-    """The workspace's members."""
+    """List the workspace's members, oldest membership first."""
     members = context.services[Workspaces].members
     found = await members.list_page(context.db, context.workspace_id, page=query.request())
     return MemberList(found.rows, **page_fields(query, found))
 
 
 async def invite_member(context: MemberContext, body: NewMember) -> InvitationAnswer:
-    """Send an invitation by email. Inviting an address again renews it; the older link becomes invalid."""
+    """Send an invitation by email.
+
+    Inviting an address again renews the invitation, and the older link becomes invalid.
+    """
     invitation = await context.services[Workspaces].invitations.invite(
         context.db, context.actor, context.workspace_id, body.email, body.role, context.now
     )
@@ -363,7 +394,10 @@ async def invite_member(context: MemberContext, body: NewMember) -> InvitationAn
 
 
 async def change_member(context: MemberContext, user_id: UserId, body: RoleChange) -> MemberAnswer:
-    """Change a member's role. Only owners can appoint or change owners. The last owner stays an owner."""
+    """Change a member's role.
+
+    Only owners can appoint or change owners. The last owner cannot be changed.
+    """
     changed = await context.services[Workspaces].members.change_role(
         context.db, context.actor, context.workspace_id, user_id, body.role, context.now
     )
@@ -371,13 +405,16 @@ async def change_member(context: MemberContext, user_id: UserId, body: RoleChang
 
 
 async def remove_member(context: MemberContext, user_id: UserId) -> None:
-    """Remove a member. Everybody can remove themselves, except the last owner."""
+    """Remove a member.
+
+    Each member except the last owner can remove themselves.
+    """
     members = context.services[Workspaces].members
     await members.remove(context.db, context.actor, context.workspace_id, user_id, context.now)
 
 
 async def list_invitations(context: MemberContext, query: ListQuery) -> InvitationList:
-    """Invitations that are neither accepted nor revoked, including expired ones."""
+    """List open invitations, including expired ones."""
     invitations = context.services[Workspaces].invitations
     found = await invitations.list_page(context.db, context.workspace_id, page=query.request())
     return InvitationList(
@@ -394,15 +431,20 @@ async def revoke_invitation(
 
 
 async def accept_invitation(context: UserContext, body: LetterToken) -> Joined:
-    """Accept an invitation. The signed-in user must have the invited email address."""
+    """Accept an invitation.
+
+    The signed-in user must have the invited email address.
+    """
     workspaces = context.services[Workspaces]
     workspace_id = await workspaces.invitations.accept(context.db, context.actor, body.token, context.now)
     return Joined(workspace_id, await workspaces.memberships(context.db, context.user_id))
 
 
 async def sign_up_invited(context: Context, body: InvitedAccount) -> SignedIn:
-    """Create an account for the invited email address, joins the workspace and sign in. 409 email_taken: the address
-    has an account, with which the user signs in and accepts."""
+    """Create an account for the invited email address, join the workspace and sign in.
+
+    409 `email_taken`: the address already has an account. Sign in with this account and accept the invitation.
+    """
     workspaces = context.services[Workspaces]
     done = await workspaces.invitations.sign_up(
         context.db, body.token, body.name, body.password, context.origin, context.now
@@ -432,37 +474,40 @@ SIGN_IN_RULES = "/workspaces/{workspaceId}/sign-in-rules"
 
 
 class SignInRules(Body):
-    """The rules."""
+    """Rules for the sign-in of members."""
 
     second_factor_required: Annotated[bool, Field(description=SECOND_FACTOR_REQUIRED.text)]
 
 
 @dataclass(frozen=True, slots=True)
 class SignInRulesAnswer:
-    """The rules."""
+    """The sign-in rules of a workspace."""
 
     second_factor_required: Annotated[bool, Field(description=SECOND_FACTOR_REQUIRED.text)]
 
 
 async def get_sign_in_rules(context: MemberContext) -> SignInRulesAnswer:
-    """The workspace's rules for its members' sign-in."""
+    """Return the workspace's rules for its members' sign-in."""
     workspace = await context.services[Workspaces].get(context.db, context.workspace_id)
     return SignInRulesAnswer(SECOND_FACTOR_REQUIRED.read(workspace.settings))
 
 
 async def change_sign_in_rules(context: MemberContext, body: SignInRules) -> SignInRulesAnswer:
-    """Say whether members need a second factor. From the next request on, members without one get 403
-    second_factor_required in the workspace, and can set one up at POST /auth/totp. Whoever demands one has one."""
+    """Set whether members need a second factor.
+
+    From the next request on, members without a second factor get 403 `second_factor_required` in the workspace. They
+    can set up a second factor at `POST /auth/totp`. The caller must have a second factor.
+    """
     services, needed = context.services, body.second_factor_required
     if needed and not (await services[Accounts].second_factors.state(context.db, context.user_id)).is_enabled:
-        raise Conflict("Set up a second factor of your own first.", code="second_factor_missing")
+        raise Conflict("Set up a second factor for your own account first.", code="second_factor_missing")
     workspace = await services[Workspaces].change_setting(
         context.db, context.actor, context.workspace_id, SECOND_FACTOR_REQUIRED, needed, context.now
     )
     return SignInRulesAnswer(SECOND_FACTOR_REQUIRED.read(workspace.settings))
 
 
-# --- Workspaces, for the staff ---------------------------------------------------------------------------------------
+# --- Workspaces, for staff -------------------------------------------------------------------------------------------
 
 ADMIN_WORKSPACES = "/admin/workspaces"
 ADMIN_WORKSPACE = f"{ADMIN_WORKSPACES}/{{workspaceId}}"
@@ -470,10 +515,10 @@ Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, m
 
 
 class WorkspacesQuery(ListQuery):
-    """Filters of the list."""
+    """Filters for the list of workspaces."""
 
     status: Literal["trial", "active", "suspended", "deleted"] | None = Field(
-        None, description="Only workspaces with this status; deleted ones are listed only by this filter."
+        None, description="Only workspaces with this status. Deleted workspaces are listed only with this filter."
     )
     search: str | None = Field(
         None, min_length=1, max_length=200, description="Part of the name or of an owner's email address."
@@ -481,31 +526,35 @@ class WorkspacesQuery(ListQuery):
 
 
 class WorkspaceEdit(StaffSettings):
-    """Changes; fields that are left out stay unchanged."""
+    """Changes to a workspace by staff. Omitted fields stay unchanged."""
 
     name: LetterName = Field("", description="The new name.", examples=["Riverside Dental"])
-    status: WorkspaceStatus = Field("active", description="The new status; the status trial begins a new trial.")
+    status: WorkspaceStatus = Field("active", description="The new status. `trial` starts a new trial.")
     subscription_tier: Slug = Field(
         "", description="An available tier whose limits the workspace does not exceed.", examples=["starter"]
     )
 
 
 class Suspension(Body):
-    """The reason of a suspension, for the staff and the audit log; not shown to the members."""
+    """The reason for a suspension, for staff and the audit log. Members cannot see it."""
 
-    reason: Annotated[Reason, Field(description="Why, for the staff and the audit log.", examples=["Payment overdue"])]
-    end_calls: bool = Field(True, description="Running calls end with a goodbye; false: they continue.")
+    reason: Annotated[
+        Reason, Field(description="The reason, for staff and the audit log.", examples=["Payment overdue"])
+    ]
+    end_calls: bool = Field(
+        True, description="Whether running calls end with a goodbye. False: running calls continue."
+    )
 
 
 class TierChoice(Body):
     """The new tier."""
 
-    tier_name: Annotated[Slug, Field(description="Name of the tier, for programs.", examples=["starter"])]
+    tier_name: Annotated[Slug, Field(description="Identifier of the tier.", examples=["starter"])]
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceLine:
-    """A workspace in the list; its figures are of all time."""
+    """A workspace in the list, with all-time figures."""
 
     id: Id
     name: Name
@@ -513,13 +562,16 @@ class WorkspaceLine:
     owner_email: Annotated[
         str | None,
         Field(
-            description="Address of the owner with the oldest membership; null for none.", examples=["ada@example.com"]
+            description="Address of the owner with the oldest membership. Null if there is no owner.",
+            examples=["ada@example.com"],
         ),
     ]
     status: Annotated[WorkspaceStatus, Field(description="Present status.")]
     subscription_tier: TierName
     created_at: CreatedAt
-    deleted_at: Annotated[datetime | None, Field(description="When it was deleted (UTC); null while it is not.")]
+    deleted_at: Annotated[
+        datetime | None, Field(description="When the workspace was deleted (UTC). Null unless it is deleted.")
+    ]
     total_calls: TotalCalls
     total_revenue: TotalRevenue
     currency: Currency
@@ -534,7 +586,7 @@ class AdminWorkspaceList(ListAnswer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminWorkspaceView(StaffSettingsView):
-    """A workspace."""
+    """A workspace, as staff see it."""
 
     id: Id
     name: Name
@@ -546,15 +598,23 @@ class AdminWorkspaceView(StaffSettingsView):
     status_before: Annotated[WorkspaceStatus | None, Field(description="The status after a suspension.")]
     subscription_tier: TierName
     trial_ends_at: Annotated[
-        datetime | None, Field(description="End of the current or past trial (UTC); null without one.")
+        datetime | None, Field(description="End of the current or past trial (UTC). Null if there was no trial.")
     ]
-    suspended_at: Annotated[datetime | None, Field(description="When it was suspended (UTC); null while it is not.")]
+    suspended_at: Annotated[
+        datetime | None, Field(description="When the workspace was suspended (UTC). Null unless it is suspended.")
+    ]
     suspended_why: Annotated[
         str | None,
-        Field(description="The reason of the suspension, for the staff; null for none.", examples=["Payment overdue"]),
+        Field(
+            description="The reason for the suspension, for staff. Null if there is none.", examples=["Payment overdue"]
+        ),
     ]
-    deleted_at: Annotated[datetime | None, Field(description="When it was deleted (UTC); null while it is not.")]
-    purge_after: Annotated[datetime | None, Field(description="Until then a deleted workspace can be restored.")]
+    deleted_at: Annotated[
+        datetime | None, Field(description="When the workspace was deleted (UTC). Null unless it is deleted.")
+    ]
+    purge_after: Annotated[
+        datetime | None, Field(description="When the workspace will be purged. Until then it can be restored.")
+    ]
     created_at: CreatedAt
     updated_at: UpdatedAt
 
@@ -570,7 +630,7 @@ class OwnerView:
 
 @dataclass(frozen=True, slots=True)
 class StatsView:
-    """Figures of all time, without test calls."""
+    """All-time figures, without test calls."""
 
     total_calls: TotalCalls
     total_revenue: TotalRevenue
@@ -580,7 +640,7 @@ class StatsView:
 
 @dataclass(frozen=True, slots=True)
 class AdminWorkspaceDetails:
-    """A workspace with its first members and newest agents."""
+    """A workspace with its first members and its newest agents."""
 
     workspace: Annotated[AdminWorkspaceView, Field(description="The workspace.")]
     owner: Annotated[OwnerView | None, Field(description="Null if all owners' accounts are deleted.")]
@@ -597,14 +657,17 @@ class AdminWorkspaceAnswer:
 
 
 async def admin_list_workspaces(context: AdminContext, query: WorkspacesQuery) -> AdminWorkspaceList:
-    """All workspaces, newest first."""
+    """List all workspaces, newest first."""
     wanted = WorkspaceFilter(query.status, query.search)
     found = await context.services[Workspaces].administration.find(context.db, wanted, page=query.request())
     return AdminWorkspaceList([to_line(line) for line in found.rows], **page_fields(query, found))
 
 
 async def admin_get_workspace(context: AdminContext, workspace_id: WorkspaceId) -> AdminWorkspaceDetails:
-    """A workspace with its owner, members, agents and figures; also a deleted one until it is purged."""
+    """Return a workspace with its owner, members, agents and figures.
+
+    Deleted workspaces are included until they are purged.
+    """
     db, workspaces = context.db, context.services[Workspaces]
     workspace = await workspaces.administration.get(db, workspace_id)
     owner = await workspaces.administration.owner(db, workspace_id)
@@ -618,8 +681,10 @@ async def admin_get_workspace(context: AdminContext, workspace_id: WorkspaceId) 
 async def admin_update_workspace(
     context: AdminContext, workspace_id: WorkspaceId, body: WorkspaceEdit
 ) -> AdminWorkspaceAnswer:
-    """Change name, status, tier or the countries that calls may go to; all changes or none take effect. The status
-    `suspended` ends running calls, as `/suspend` does."""
+    """Change the name, status, tier or allowed countries of a workspace.
+
+    All changes or none take effect. The status `suspended` ends running calls, like `/suspend`.
+    """
     changes = body.model_dump(exclude_unset=True)
     edit = WorkspaceUpdate(
         name=changes.get("name"),
@@ -635,16 +700,21 @@ async def admin_update_workspace(
 
 
 async def admin_delete_workspace(context: AdminContext, workspace_id: WorkspaceId) -> None:
-    """Delete a workspace. Its members lose access at once; its data is purged after the grace period. The phone
-    numbers of one on trial are given back at once."""
+    """Delete a workspace.
+
+    Its members lose access immediately, and its data is purged after the grace period. The phone numbers of a workspace
+    on trial are released immediately.
+    """
     await context.services[Numbers].release_trial(context.db, workspace_id, context.now)
     await context.services[Workspaces].administration.delete(context.db, context.actor, workspace_id, context.now)
 
 
 async def suspend_workspace(context: AdminContext, workspace_id: WorkspaceId, body: Suspension) -> AdminWorkspaceAnswer:
-    """Suspend a workspace. Its agents answer no calls, and running calls end with a goodbye, unless `end_calls` is
-    false. Its members can read, pause, delete and leave, but cannot create or change agents, change the workspace or
-    invite anybody."""
+    """Suspend a workspace.
+
+    Its agents answer no calls, and running calls end with a goodbye unless `end_calls` is false. Members can read,
+    pause, delete and leave, but cannot create or change agents, change the workspace or invite anybody.
+    """
     staff = context.services[Workspaces].administration
     workspace = await staff.suspend(context.db, context.actor, workspace_id, body.reason, context.now)
     if body.end_calls:
@@ -653,19 +723,25 @@ async def suspend_workspace(context: AdminContext, workspace_id: WorkspaceId, bo
 
 
 async def activate_workspace(context: AdminContext, workspace_id: WorkspaceId) -> AdminWorkspaceAnswer:
-    """End a suspension. The workspace gets its status from before; a trial that has expired becomes active."""
+    """End a suspension.
+
+    The workspace returns to its previous status. A workspace whose trial has expired becomes active.
+    """
     staff = context.services[Workspaces].administration
     return to_answer(await staff.activate(context.db, context.actor, workspace_id, context.now))
 
 
 async def change_tier(context: AdminContext, workspace_id: WorkspaceId, body: TierChoice) -> AdminWorkspaceAnswer:
-    """Change a workspace's tier. Refused with the limits that the workspace exceeds."""
+    """Change a workspace's tier.
+
+    The error for a tier that is too small lists the limits that the workspace exceeds.
+    """
     staff = context.services[Workspaces].administration
     return to_answer(await staff.change_tier(context.db, context.actor, workspace_id, body.tier_name, context.now))
 
 
 async def restore_workspace(context: AdminContext, workspace_id: WorkspaceId) -> AdminWorkspaceAnswer:
-    """Restore a deleted workspace."""
+    """Restore a deleted workspace that has not been purged."""
     staff = context.services[Workspaces].administration
     return to_answer(await staff.restore(context.db, context.actor, workspace_id, context.now))
 
@@ -720,7 +796,7 @@ def to_stats(stats: WorkspaceStats) -> StatsView:
 
 # --- Routes ----------------------------------------------------------------------------------------------------------
 
-# Errors that several operations can answer with.
+# Errors that several operations can return.
 _INVITATION_ERRORS: Final = (
     "409 already_member",
     "409 invitation_accepted",
@@ -734,7 +810,7 @@ _INVITATION_ERRORS: Final = (
 _TIER_CHOICE_ERRORS: Final = ("409 tier_not_priced", "409 tier_unavailable", "409 tier_too_small", "422 tier_unknown")
 
 ROUTES: tuple[Route, ...] = (
-    # Limited, because the row of a deleted workspace stays until the end of the grace period.
+    # Rate limited, because the row of a deleted workspace stays until the end of the grace period.
     Route(
         "POST",
         WORKSPACES,

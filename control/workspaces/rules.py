@@ -22,7 +22,7 @@ Role = Literal["owner", "admin", "member", "viewer"]
 # From most to least powerful.
 ROLES: Final[tuple[Role, ...]] = ("owner", "admin", "member", "viewer")
 WorkspaceStatus = Literal["trial", "active", "suspended"]
-# Why a workspace is suspended, as its members see it.
+# Reasons for a suspension that members can see.
 SuspensionCause = Literal["trial_over", "invoice_overdue", "staff"]
 
 
@@ -32,8 +32,8 @@ class Workspace:
 
     Attributes:
         status_before: The status that a suspended workspace returns to.
-        purge_after: When a deleted workspace may be purged; set with `deleted_at`.
-        settings: Settings of this workspace alone, as stored (control/workspaces/settings.py).
+        purge_after: When a deleted workspace may be purged. Set with `deleted_at`.
+        settings: The workspace's own settings as stored (control/workspaces/settings.py).
     """
 
     id: UUID
@@ -60,7 +60,11 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True)
 class NewWorkspace:
-    """A workspace to create. `timezone` is a name of the IANA database."""
+    """A workspace to create.
+
+    Attributes:
+        timezone: Time zone name of the IANA database.
+    """
 
     name: str
     industry: str | None
@@ -69,13 +73,18 @@ class NewWorkspace:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A workspace as one of its members lists it."""
+    """A workspace in the list of one of its members."""
 
     id: Annotated[UUID, Field(description="Unique id (UUIDv7, so that ids sort by the time of creation).")]
-    name: Annotated[str, Field(description="Name, as people see it.", examples=["Riverside Dental"])]
-    industry: Annotated[str | None, Field(description="Industry, for programs; null for none.", examples=["dental"])]
+    name: Annotated[str, Field(description="Display name.", examples=["Riverside Dental"])]
+    industry: Annotated[
+        str | None, Field(description="Identifier of the industry. Null if there is none.", examples=["dental"])
+    ]
     role: Annotated[
-        Role, Field(description="Role in the workspace; each role may do what those after it in the list may.")
+        Role,
+        Field(
+            description="Role in the workspace. Each role includes the permissions of the roles after it in the list."
+        ),
     ]
     status: Annotated[WorkspaceStatus, Field(description="Present status.")]
     subscription_tier: Annotated[str, Field(description="Name of the tier.", examples=["starter"])]
@@ -90,14 +99,17 @@ class Member:
     email: Annotated[str, Field(description="E-mail address, in lower case.", examples=["ada@example.com"])]
     name: Annotated[str, Field(description="The person's name.", examples=["Ada Lovelace"])]
     role: Annotated[
-        Role, Field(description="Role in the workspace; each role may do what those after it in the list may.")
+        Role,
+        Field(
+            description="Role in the workspace. Each role includes the permissions of the roles after it in the list."
+        ),
     ]
     joined_at: Annotated[datetime, Field(description="When the user became a member (UTC).")]
 
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """An open invitation: neither accepted nor revoked. After expires_at it can only be renewed or revoked."""
+    """An open invitation, neither accepted nor revoked. After expires_at it can only be renewed or revoked."""
 
     id: UUID
     workspace_id: UUID
@@ -124,7 +136,11 @@ class PresentedInvitation:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceUse:
-    """Use of a tier's limits. `invitations` are open invitations, which count as members."""
+    """A workspace's use of the limits of its tier.
+
+    Attributes:
+        invitations: Number of open invitations, which count as members.
+    """
 
     agents: int
     members: int
@@ -134,7 +150,7 @@ class WorkspaceUse:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Tier of a workspace and its use, with the minutes of calls in this calendar month (UTC)."""
+    """A workspace's tier and its use, with the minutes of calls in this calendar month (UTC)."""
 
     tier: Tier
     use: WorkspaceUse
@@ -143,7 +159,11 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceStats:
-    """Figures of all time, without test calls. `total_revenue` is what the customer was charged, in their currency."""
+    """All-time figures, without test calls.
+
+    Attributes:
+        total_revenue: What the customer was charged, in the customer's currency.
+    """
 
     total_calls: int
     total_revenue: Decimal
@@ -153,7 +173,11 @@ class WorkspaceStats:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceFilter:
-    """Selects workspaces for the staff's list. `search` is a part of the name or of an owner's address."""
+    """Filter for the staff's list of workspaces.
+
+    Attributes:
+        search: A part of the name or of an owner's address.
+    """
 
     status: Literal["trial", "active", "suspended", "deleted"] | None = None
     search: str | None = None
@@ -161,7 +185,7 @@ class WorkspaceFilter:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceListing:
-    """A workspace in the staff's list, with the address of its longest-standing owner."""
+    """A workspace in the staff's list, with the address of the owner with the oldest membership."""
 
     id: UUID
     name: str
@@ -182,30 +206,30 @@ class WorkspaceListing:
 def may_change_role(actor: Role, target: Role | None, new: Role | None) -> bool:
     """Return whether `actor` may change a role from `target` to `new`.
 
-    Owners may make every change. Admins may make every change that neither changes nor makes an owner. Other members
-    may make none. So no one can raise their own role. The caller allows everybody to leave, and checks that an owner
-    remains.
+    Owners may make all changes. Admins may make all changes that do not involve the role owner. Other members may make
+    no changes, so nobody can raise their own role. The caller of this function also lets members leave, and checks that
+    an owner remains.
 
     Args:
-        target: The present role; None for an invitation.
-        new: The new role; None for a removal.
+        target: The current role. None for an invitation.
+        new: The new role. None for a removal.
     """
     return actor in ("owner", needed_role(target, new))
 
 
 def needed_role(target: Role | None, new: Role | None) -> Role:
-    """Return the least role that may make this change; see `may_change_role`."""
+    """Return the lowest role that may make this change. See `may_change_role`."""
     return "owner" if "owner" in (target, new) else "admin"
 
 
 def grantable_roles(actor: Role) -> frozenset[Role]:
-    """Return the roles that a member with the role `actor` may invite people to."""
+    """Return the roles to which a member with the role `actor` may invite people."""
     return frozenset(role for role in ROLES if may_change_role(actor, None, role))
 
 
 # --- Trials and suspension -------------------------------------------------------------------------------------------
 
-# Why the platform itself suspended a workspace (suspended_why).
+# The reason stored if the platform itself suspends a workspace (suspended_why).
 OVERDUE_REASON: Final = "An invoice is overdue."
 _MESSAGES: Final[Mapping[SuspensionCause, str]] = {
     "invoice_overdue": "This workspace is suspended, because an invoice is overdue",
@@ -215,14 +239,18 @@ _MESSAGES: Final[Mapping[SuspensionCause, str]] = {
 
 
 def suspend(workspace: Workspace, why: str | None, now: datetime) -> Workspace:
-    """Suspend a workspace, and store its status. A suspended workspace only gets the new reason."""
+    """Suspend a workspace and keep its previous status. If the workspace is already suspended, only the reason
+    changes.
+    """
     if workspace.status == "suspended":
         return replace(workspace, suspended_why=why)
     return replace(workspace, status="suspended", status_before=workspace.status, suspended_at=now, suspended_why=why)
 
 
 def resume(workspace: Workspace, now: datetime) -> Workspace:
-    """End a suspension. A workspace whose trial has ended becomes active, or it would be suspended again at once."""
+    """End a suspension. A workspace whose trial has ended becomes active; otherwise it would be suspended again
+    immediately.
+    """
     if workspace.status != "suspended":
         return workspace
     over = workspace.trial_ends_at is not None and workspace.trial_ends_at <= now
@@ -231,12 +259,12 @@ def resume(workspace: Workspace, now: datetime) -> Workspace:
 
 
 def activate(workspace: Workspace) -> Workspace:
-    """Activate a workspace of any status."""
+    """Activate a workspace with any status."""
     return _without_suspension(replace(workspace, status="active"))
 
 
 def start_trial(workspace: Workspace, ends_at: datetime) -> Workspace:
-    """Start a trial; a running trial keeps its end."""
+    """Start a trial. A running trial keeps its end."""
     if workspace.status == "trial":
         return workspace
     return _without_suspension(replace(workspace, status="trial", trial_ends_at=ends_at))
@@ -247,7 +275,7 @@ def _without_suspension(workspace: Workspace) -> Workspace:
 
 
 def suspension_cause(workspace: Workspace) -> SuspensionCause | None:
-    """Return why the workspace is suspended, or None. Members see this cause; they do not see the staff's reason."""
+    """Return why the workspace is suspended, or None. Members see this cause but not the staff's reason."""
     if workspace.status != "suspended":
         return None
     if workspace.suspended_why == OVERDUE_REASON:
@@ -258,7 +286,9 @@ def suspension_cause(workspace: Workspace) -> SuspensionCause | None:
 
 
 def require_not_suspended(workspace: Workspace) -> None:
-    """Raise Conflict (code workspace_suspended), which says who suspended it and what to do."""
+    """Raise Conflict (code workspace_suspended) if the workspace is suspended. The message has the cause and the
+    remedy.
+    """
     cause = suspension_cause(workspace)
     if cause is not None:
         advice = "Pay it, or ask" if cause == "invoice_overdue" else "Ask"
@@ -271,7 +301,7 @@ def require_not_suspended(workspace: Workspace) -> None:
 # --- Time zones and limits --------------------------------------------------------------------------------------------
 
 
-# Names in the database that are no zones, and aliases of the machine's own zone.
+# Names in the database that are not time zones, and aliases of the machine's own zone.
 _EXCLUDED: Final = frozenset(("Factory", "localtime", "posixrules"))
 
 
@@ -282,13 +312,13 @@ def timezone_names() -> frozenset[str]:
 
 
 def require_timezone(name: str) -> None:
-    """Raise Invalid (code timezone_unknown)."""
+    """Raise Invalid (code timezone_unknown) if there is no time zone with this name."""
     if name not in timezone_names():
         raise Invalid(f"There is no time zone named {name!r}.", code="timezone_unknown", param="timezone")
 
 
 def require_fit(use: WorkspaceUse, tier: Tier) -> None:
-    """Raise Conflict (code tier_too_small), which lists all exceeded limits."""
+    """Raise Conflict (code tier_too_small) if the use exceeds the tier. The message lists all exceeded limits."""
     members = use.members + use.invitations
     counts = (
         ("agents", use.agents, tier.max_agents),
@@ -304,7 +334,7 @@ def require_fit(use: WorkspaceUse, tier: Tier) -> None:
 
 
 def invitation_email(to: str, inviter: str, workspace: str, role: str, link: str, until: datetime) -> Email:
-    """Write an invitation. Its text is the same whether the address has an account or not: the linked page asks."""
+    """Return the e-mail of an invitation. The text does not depend on whether the address has an account."""
     return Email(
         to,
         "You are invited to a workspace on Vocalized",

@@ -1,6 +1,6 @@
-"""Workspaces as members create and change them.
+"""Creates and changes workspaces for their members.
 
-`members.py`, `invitations.py` and `administration.py` (for the staff) hold parts of this service.
+`members.py`, `invitations.py` and `administration.py` (for staff) contain parts of this service.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class Workspaces:
-    """Each method runs in the request's transaction."""
+    """Manages workspaces. Each method runs in the request's transaction."""
 
     def __init__(self, *, accounts: Accounts, email_queue: EmailQueue, platform: Platform) -> None:
         self._platform = platform
@@ -47,39 +47,42 @@ class Workspaces:
         self.administration = administration.WorkspaceAdministration(platform=platform)
 
     async def memberships(self, db: Connection, user_id: UUID) -> list[Membership]:
-        """Return a user's memberships, oldest first. Needs the user's scope or platform scope."""
+        """Return a user's memberships, oldest first. Requires the user's scope or platform scope."""
         return await queries.select_memberships(db, user_id)
 
     async def count_memberships(self, db: Connection, user_ids: Sequence[UUID]) -> dict[UUID, int]:
-        """Count the workspaces of each user; users without any are left out. Requires platform scope."""
+        """Count the workspaces of each user. Users without a workspace are left out. Requires platform scope."""
         return await queries.count_memberships(db, user_ids)
 
     async def get(self, db: Connection, workspace_id: UUID) -> Workspace:
-        """Return a workspace. Raises NotFound, for a deleted one too."""
+        """Return a workspace. Raises NotFound, also if the workspace is deleted."""
         return require_found(await queries.select_workspace(db, workspace_id))
 
     async def limits(self, db: Connection, workspace_id: UUID, *, hold: bool = False) -> Tier:
         """Return the tier with its limits. Raises NotFound.
 
         Args:
-            hold: Locks it until the transaction ends, for callers that count before they add something.
+            hold: Whether to lock the workspace until the transaction ends, for callers that count before they insert.
         """
         workspace = require_found(await queries.select_workspace(db, workspace_id, hold="KEY SHARE" if hold else ""))
         return await self._platform.tier(db, workspace.tier_name)
 
     async def subscription(self, db: Connection, workspace_id: UUID, now: datetime) -> Subscription:
-        """Return the tier and its use. Raises NotFound."""
+        """Return the workspace's tier and its use. Raises NotFound."""
         use = await queries.select_use(db, workspace_id, now)
         seconds = await queries.select_seconds(db, workspace_id, now)
         return Subscription(await self.limits(db, workspace_id), use, round(seconds / 60, 1))
 
     async def is_member(self, db: Connection, workspace_id: UUID, user_id: UUID) -> bool:
-        """Return whether the user belongs to the workspace."""
+        """Return whether the user is a member of the workspace."""
         return await queries.select_role(db, workspace_id, user_id) is not None
 
     async def admit(self, db: Connection, actor: Actor, workspace_id: UUID, role: Role, now: datetime) -> None:
-        """Make the actor a member, unless they are one: their workspace's own provider signed them in. Enters the
-        workspace's scope. Raises NotFound, Conflict (member_limit)."""
+        """Add the actor as a member after a sign-in through the workspace's own provider. Do nothing if already a
+        member.
+
+        Enters the workspace's scope. Raises NotFound, Conflict (member_limit).
+        """
         assert actor.id is not None
         await enter_workspace(db, workspace_id, actor.id)
         workspace = await lock_workspace(db, workspace_id)
@@ -93,8 +96,8 @@ class Workspaces:
     async def require_running(self, db: Connection, workspace_id: UUID) -> None:
         """Check that agents may answer calls. Raises NotFound, Conflict (codes workspace_suspended, owner_unverified).
 
-        Every user may create and set up a workspace; calls, which cost money, need an owner with a confirmed
-        address."""
+        Any user may create and set up a workspace. Calls cost money and require an owner with a confirmed address.
+        """
         require_not_suspended(await self.get(db, workspace_id))
         if not await queries.has_verified_owner(db, workspace_id):
             raise Conflict(
@@ -102,14 +105,15 @@ class Workspaces:
             )
 
     async def require_not_suspended(self, db: Connection, workspace_id: UUID) -> None:
-        """Raise NotFound, Conflict (code workspace_suspended)."""
+        """Raise Conflict (code workspace_suspended) if the workspace is suspended. Raises NotFound."""
         require_not_suspended(await self.get(db, workspace_id))
 
     async def lock_person(self, db: Connection, workspace_id: UUID) -> list[UUID]:
-        """Return the workspaces of the people who have this workspace, deleted ones included until they are purged.
+        """Return the workspaces of this workspace's owners and creator, including deleted workspaces until they are
+        purged.
 
-        Until the transaction ends, no other transaction counts what these people have in order to add to it. Works in
-        any scope.
+        Until the transaction ends, no other transaction can count and add to what these people have. Works in any
+        scope.
         """
 
         async def select() -> list[UUID]:
@@ -119,14 +123,16 @@ class Workspaces:
         return await read_platform(db, select)
 
     async def find_confirmed(self, db: Connection, workspace_id: UUID, emails: Collection[str]) -> set[str]:
-        """Return the addresses that belong to members who have confirmed them and can sign in."""
+        """Return which of these addresses belong to members who have confirmed them and can sign in."""
         return await queries.select_confirmed_addresses(db, workspace_id, emails)
 
     async def create(self, db: Connection, actor: Actor, owner_id: UUID, new: NewWorkspace, now: datetime) -> Workspace:
-        """Create a workspace of that owner and enters its scope. It joins the owner's trial, if that has begun; once
-        the trial is over, it is suspended like those that were on it, unless the owner has an active one.
+        """Create a workspace for this owner and enter its scope.
 
-        Raises Invalid (timezone_unknown), Conflict (code workspace_limit)."""
+        The workspace shares the owner's trial if one has started. If the trial has ended, the workspace is suspended
+        like the workspaces that were on the trial, unless the owner has an active workspace. Raises Invalid
+        (timezone_unknown), Conflict (code workspace_limit).
+        """
         require_timezone(new.timezone)
         await self._require_below_limit(db, owner_id)
         workspace = await self._new_workspace(db, owner_id, new, now)
@@ -147,8 +153,10 @@ class Workspaces:
     async def update(
         self, db: Connection, actor: Actor, workspace_id: UUID, changes: Mapping[str, Any], now: datetime
     ) -> Workspace:
-        """Change a workspace. Raises NotFound, Invalid (timezone_unknown, and what `check_settings` raises), Conflict
-        (code workspace_suspended).
+        """Change a workspace.
+
+        Raises NotFound, Invalid (timezone_unknown, and the errors of `check_settings`), Conflict (code
+        workspace_suspended).
 
         Args:
             changes: Any of name, industry, timezone, and settings by name.
@@ -166,19 +174,23 @@ class Workspaces:
     async def change_setting(
         self, db: Connection, actor: Actor, workspace_id: UUID, setting: WorkspaceSetting[T], value: T, now: datetime
     ) -> Workspace:
-        """Store a setting that has a route of its own. Raises what `update` raises."""
+        """Store a setting that has its own route. Raises the errors of `update`."""
         return await self.update(db, actor, workspace_id, {setting.name: value}, now)
 
     async def delete(self, db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> None:
-        """Delete a workspace. Members lose it at once; the staff can restore it during the grace period. Owners only.
+        """Delete a workspace. Only owners may do this. Raises NotFound, Forbidden (code role).
 
-        Raises NotFound, Forbidden (code role)."""
+        Members lose access immediately. Staff can restore the workspace during the grace period.
+        """
         await lock_workspace(db, workspace_id)
         require_may_change(await require_role(db, workspace_id, actor), "owner", None)
         await administration.delete_workspace(db, self._platform, actor, workspace_id, now)
 
     async def _require_below_limit(self, db: Connection, owner_id: UUID) -> None:
-        """Raise Conflict (workspace_limit). Only creation is limited: other owners may make the user an owner, too."""
+        """Raise Conflict (workspace_limit) if the user owns too many workspaces.
+
+        Only creation is limited. Other owners may still make the user an owner.
+        """
         most = await self._platform.setting(db, "max_workspaces_per_user")
         await queries.lock_creator(db, owner_id)
         if await queries.count_owned(db, owner_id) >= most:
@@ -207,12 +219,12 @@ class Workspaces:
     async def _with_trial(
         self, db: Connection, owner_id: UUID, fresh: Workspace, ends_at: datetime, now: datetime
     ) -> Workspace:
-        """Put the workspace on the trial of its owner, or suspend it if that trial is over.
+        """Put the workspace on the trial of its owner, or suspend it if the trial has ended.
 
-        A person has one trial, even if its workspaces were deleted.
+        A person has only one trial, even if the workspaces of the trial were deleted.
 
         Args:
-            ends_at: End of the trial if it is the person's first.
+            ends_at: End of the trial if this is the person's first trial.
         """
         people = await lock_people(db, [owner_id])
         ends_at = await queries.select_trial_end(db, people) or ends_at
@@ -225,5 +237,6 @@ class Workspaces:
 
 
 async def find_redaction(db: Connection, workspace_ids: Iterable[UUID]) -> Mapping[UUID, Sequence[str]]:
-    """Return by workspace the kinds (control/redaction/finder.py) that it redacts, if it redacts any."""
+    """Return the redacted kinds (control/redaction/finder.py) by workspace. Workspaces without redaction are left
+    out."""
     return await queries.select_redaction(db, workspace_ids)

@@ -1,13 +1,13 @@
-"""Settings of a workspace: each is declared here once. Pure functions.
+"""Declares each setting of a workspace. Pure functions.
 
-They are stored in the JSON column `workspaces.settings`. A new setting is
+Settings are stored in the JSON column `workspaces.settings`. To add a setting, add
 
-1. a `WorkspaceSetting` in `SETTINGS`, whose changes are then in the audit log, and
-2. a field of the request and of the answer of those who change it: `AdminSettings` and `AdminSettingsView` (PUT of a
-   workspace), or `StaffSettings` and `StaffSettingsView` (PUT by the staff). A setting with rules of its own has a
-   route of its own.
+1. a `WorkspaceSetting` to `SETTINGS`, which also adds its changes to the audit log, and 2. a field to the request and
+the answer of those who change it: `AdminSettings` and `AdminSettingsView` (PUT of a
+   workspace), or `StaffSettings` and `StaffSettingsView` (PUT by staff). A setting with its own rules has its own
+   route.
 
-Whoever has the column reads a setting by `SETTING.read(settings)`.
+Code that has the column reads a setting with `SETTING.read(settings)`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ ChangedBy = Literal["owners", "admins", "staff"]
 
 
 def _accept(value: Any) -> None:
-    """Accept any value that the request's type admits."""
+    """Accept any value that the request's type allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class WorkspaceSetting(Generic[T]):
     """A setting of a workspace.
 
     Attributes:
-        name: Its key in the column, its field in the API, and its name in the audit log.
-        text: What it means, for readers of the API.
-        changed_by: The least role in the workspace that changes it, or the platform's staff.
-        default: The value of a workspace that did not choose.
-        decode: Reads a stored value; None for a value that only another release knows.
-        encode: Makes the stored JSON of a request's value; an empty one removes the setting.
-        check: Raises Invalid for a request's value that must not be stored.
+        name: Key in the column, field in the API, and name in the audit log.
+        text: Description for readers of the API.
+        changed_by: The lowest workspace role that may change the setting, or the platform's staff.
+        default: Value of a workspace that has not set it.
+        decode: Reads a stored value. Returns None for a value that only another release supports.
+        encode: Converts a request's value to the stored JSON. An empty result removes the setting.
+        check: Raises Invalid if a request's value must not be stored.
     """
 
     name: str
@@ -52,40 +52,40 @@ class WorkspaceSetting(Generic[T]):
     check: Callable[[Any], None] = _accept
 
     def read(self, settings: Mapping[str, Any]) -> T:
-        """Return the setting of a workspace, given all of its settings."""
+        """Return this setting's value from all settings of a workspace."""
         value = self.decode(settings.get(self.name))
         return self.default if value is None else value
 
 
 def apply_settings(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings with changes by name. An empty value removes the setting."""
+    """Return the settings with the changes applied. An empty value removes a setting."""
     kept = {name: value for name, value in settings.items() if name not in changes}
     changed = {name: _BY_NAME[name].encode(value) for name, value in changes.items()}
     return kept | {name: value for name, value in changed.items() if value}
 
 
 def check_settings(changes: Mapping[str, Any]) -> None:
-    """Raise Invalid (disclosure_text_missing, country_unknown)."""
+    """Check the changed settings. Raises Invalid (disclosure_text_missing, country_unknown)."""
     for name, value in changes.items():
         _BY_NAME[name].check(value)
 
 
 def pick_settings(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those changes that are settings; the others are columns."""
+    """Return the changes that are settings. All other changes are columns."""
     return {name: value for name, value in changes.items() if name in _BY_NAME}
 
 
 def read_settings(settings: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Return settings by name."""
+    """Return the values of the named settings by name."""
     return {name: _BY_NAME[name].read(settings) for name in names}
 
 
 # --- Disclosure ------------------------------------------------------------------------------------------------------
 
-# As that of an agent, in characters.
+# Characters. Equals the limit for an agent's own disclosure.
 LONGEST_DISCLOSURE: Final = 500
-# off: nothing. by_jurisdiction: our text, where a law is known that demands it (config/data/disclosures.json). text:
-# the workspace's own text, in each call.
+# off: no disclosure. by_jurisdiction: our text, if a known law requires it (config/data/disclosures.json). text: the
+# workspace's own text, in each call.
 DisclosureMode = Literal["off", "by_jurisdiction", "text"]
 
 
@@ -96,12 +96,11 @@ class DisclosureChoice:
     mode: Annotated[
         DisclosureMode,
         Field(
-            description="off: nothing. by_jurisdiction: our text, where a law is known that demands it. text: "
-            "the workspace's own."
+            description="`off`: none. `by_jurisdiction`: our text, if a known law requires it. `text`: the workspace's own text."
         ),
     ] = "off"
     text: Annotated[
-        str, Field(description="The workspace's own text; empty but for the mode `text`.", examples=[""])
+        str, Field(description="The workspace's own text. Empty unless the mode is `text`.", examples=[""])
     ] = ""
 
 
@@ -109,9 +108,12 @@ NO_DISCLOSURE: Final = DisclosureChoice()
 
 
 class DisclosureBody(Body):
-    """That an artificial voice speaks: told to its end before anything else, where the agent has no text of its own."""
+    """The disclosure that an artificial voice is speaking.
 
-    mode: DisclosureMode = Field("off", description="Whose text callers hear.")
+    Callers hear the whole text before anything else, unless the agent has its own disclosure.
+    """
+
+    mode: DisclosureMode = Field("off", description="Which text callers hear.")
     text: str = Field(
         "",
         max_length=LONGEST_DISCLOSURE,
@@ -153,7 +155,7 @@ def _decode_days(stored: Any) -> Mapping[str, int] | None:
 
 
 def require_countries(codes: Sequence[str], param: str) -> None:
-    """Raise Invalid (code country_unknown)."""
+    """Raise Invalid (code country_unknown) if a code is not a country with phone numbers."""
     unknown = sorted(set(codes) - phonenumbers.SUPPORTED_REGIONS)
     if unknown:
         raise Invalid(f"There is no country with numbers named {unknown[0]!r}.", code="country_unknown", param=param)
@@ -170,20 +172,20 @@ DISCLOSURE: Final = WorkspaceSetting(
     _encode_disclosure,
     _check_disclosure,
 )
-# The kinds are those of control/redaction/finder.py.
+# The kinds are listed in control/redaction/finder.py.
 REDACTION: Final[WorkspaceSetting[Sequence[str]]] = WorkspaceSetting(
     "redaction",
-    "What is left out of what is kept of calls.",
+    "Kinds of data that are removed from stored calls.",
     "admins",
     (),
     _decode_texts,
     lambda kinds: [kind for kind in KINDS if kind in kinds],
 )
-# Days by kind; control/privacy/retention/rules.py says what they mean. `PUT …/privacy/retention` changes it.
+# Days by kind, as defined in control/privacy/retention/rules.py. `PUT …/privacy/retention` changes them.
 RETENTION: Final[WorkspaceSetting[Mapping[str, int]]] = WorkspaceSetting(
-    "retention", "For how many days recordings, transcripts and events are kept.", "owners", {}, _decode_days, dict
+    "retention", "How many days recordings, transcripts and events are kept.", "owners", {}, _decode_days, dict
 )
-# Enforced by the SQL function authorise_user. `PUT …/sign-in-rules` changes it.
+# Enforced by the SQL function authorise_user. `PUT …/sign-in-rules` changes this setting.
 SECOND_FACTOR_REQUIRED: Final[WorkspaceSetting[bool]] = WorkspaceSetting(
     "second_factor_required",
     "Members without a second factor may do nothing in the workspace.",
@@ -192,10 +194,10 @@ SECOND_FACTOR_REQUIRED: Final[WorkspaceSetting[bool]] = WorkspaceSetting(
     lambda stored: stored is True,
     bool,
 )
-# ISO 3166, two letters. control/agents/destinations.py decides by it.
+# Two-letter ISO 3166 codes. Evaluated in control/agents/destinations.py.
 OUTBOUND_COUNTRIES: Final[WorkspaceSetting[Sequence[str]]] = WorkspaceSetting(
     "outbound_countries",
-    "The only countries that its calls may go to; empty if none were set.",
+    "The only countries that calls may go to. Empty if none were set.",
     "staff",
     (),
     _decode_texts,
@@ -212,23 +214,25 @@ SETTINGS: Final[tuple[WorkspaceSetting[Any], ...]] = (
 _BY_NAME: Final[Mapping[str, WorkspaceSetting[Any]]] = {setting.name: setting for setting in SETTINGS}
 
 
-# --- Their fields in the API -----------------------------------------------------------------------------------------
+# --- Fields of the settings in the API --------------------------------------------------------------------------------
 
 
 class AdminSettings(ChangeBody):
-    """Settings that admins of the workspace change."""
+    """Settings that admins of the workspace can change."""
 
     disclosure: DisclosureBody = Field(
         default_factory=lambda: DisclosureBody(mode="off", text=""), description=DISCLOSURE.text
     )
     redaction: list[RedactionKind] = Field(
-        [], max_length=len(KINDS), description="What is left out of what is kept of calls; empty: nothing."
+        [],
+        max_length=len(KINDS),
+        description="Kinds of data that are removed from stored calls. Empty: nothing is removed.",
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminSettingsView:
-    """Settings that admins of the workspace change."""
+    """Settings that admins of the workspace can change."""
 
     disclosure: Annotated[DisclosureChoice, Field(description=DISCLOSURE.text)]
     redaction: Annotated[Sequence[str], Field(description=REDACTION.text, examples=[["card_number", "security_code"]])]
@@ -238,7 +242,7 @@ Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
 
 class StaffSettings(ChangeBody):
-    """Settings of a workspace that the staff changes."""
+    """Settings of a workspace that staff can change."""
 
     outbound_countries: list[Country] = Field(
         default_factory=list,
@@ -251,6 +255,6 @@ class StaffSettings(ChangeBody):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffSettingsView:
-    """Settings of a workspace that the staff changes."""
+    """Settings of a workspace that staff can change."""
 
     outbound_countries: Annotated[Sequence[str], Field(description=OUTBOUND_COUNTRIES.text, examples=[["DE", "AT"]])]

@@ -1,4 +1,4 @@
-"""The worker's tasks for workspaces: purges deleted ones and ends trials."""
+"""Background tasks for workspaces: purge deleted workspaces and end trials."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -13,19 +13,19 @@ from control.workspaces import queries
 from control.workspaces.queries import lock_purgeable
 from control.workspaces.service import Workspaces
 
-# Rows of `DeleteRows` that one run deletes at most, so that its transaction stays short.
+# Maximum number of rows that `DeleteRows` deletes per run, so that transactions stay short.
 ROWS_PER_RUN: Final = 2_000
-# Workspaces that one run purges at most.
+# Maximum number of workspaces that are purged per run.
 _MOST: Final = 10
-# Deletes up to so many rows of the tables in which a workspace has most rows, such as calls; returns how many.
+# Deletes up to the given number of rows from a workspace's largest tables, such as calls. Returns the number of rows.
 DeleteRows = Callable[[Connection, UUID, int], Awaitable[int]]
-# Deletes the marks of a workspace's days that are to be rolled up.
+# Deletes the marks of a workspace's days that wait to be rolled up.
 DeleteMarks = Callable[[Connection, UUID], Awaitable[None]]
-# Keeps what invoices that are made later need of a workspace.
+# Keeps the data of a workspace that later invoices need.
 KeepBillingFacts = Callable[[Connection, UUID], Awaitable[None]]
-# Has the grants of a workspace revoked at the vendors.
+# Enqueues the revocation of a workspace's vendor grants.
 RevokeGrants = Callable[[Connection, UUID], Awaitable[None]]
-# Deletes a workspace's objects in storage; returns how many. Raises StorageUnavailable.
+# Deletes a workspace's objects in storage. Returns the number of objects. Raises StorageUnavailable.
 DeleteObjects = Callable[[UUID], Awaitable[int]]
 
 
@@ -38,17 +38,21 @@ def workspaces_tasks(
     revoke_grants: RevokeGrants,
     delete_objects: DeleteObjects,
 ) -> WorkerTasks:
-    """Duties `deleted_workspaces` and `trials`.
+    """Return the duties `deleted_workspaces` and `trials`.
 
     Args:
-        delete_rows, delete_marks, keep_billing_facts, revoke_grants, delete_objects: What rooms above do in a purge.
+        delete_rows: Deletes rows of higher layers in batches.
+        delete_marks: Deletes the workspace's rollup marks.
+        keep_billing_facts: Keeps the data that later invoices need.
+        revoke_grants: Revokes vendor grants.
+        delete_objects: Deletes objects in storage.
     """
 
     async def deleted_workspaces(pool: Pool, now: datetime) -> int:
         async with pool.transaction() as db:
             await enter_platform(db)
             due = await lock_purgeable(db, now, _MOST)
-        # Objects are deleted before the rows that name them. While storage is unavailable, the workspace stays.
+        # Objects are deleted before the rows that refer to them. While storage is unavailable, the workspace stays.
         for workspace_id in due:
             await delete_objects(workspace_id)
         async with pool.transaction() as db:
@@ -83,19 +87,20 @@ async def purge_due(
     revoke_grants: RevokeGrants,
     among: Sequence[UUID] | None = None,
 ) -> int:
-    """Delete up to `most` workspaces and ROWS_PER_RUN rows; return how many of both, 0 once nothing is left to delete.
+    """Purge up to `most` workspaces and up to ROWS_PER_RUN rows. Return the number of both, or 0 if nothing is left to
+    delete.
 
-    Needs platform scope. The tables in which a workspace has most rows are emptied in batches first: all rows at once
-    would exceed the timeout of a statement, and the workspace would never be purged. A workspace that still has phone
-    numbers stays. These rows outlive a workspace:
+    Requires platform scope. The largest tables are emptied in batches first, because deleting all rows at once would
+    exceed the statement timeout, and the workspace would never be purged. A workspace that still has phone numbers
+    stays. These rows outlive a workspace:
 
-    - Usage records, daily figures and the audit log, because they name no one. The marks of days that are to be rolled
-      up are deleted, so that these days keep their figures although their calls are gone.
+    - Usage records, daily figures and the audit log, because they contain no names. The marks of days that wait to be
+      rolled up are deleted, so that these days keep their figures although their calls are gone.
     - Billing accounts and invoices, because books must be kept, with the name that invoices were issued to; and phone
       numbers, because the last period is billed after the purge.
 
     Args:
-        among: Only these workspaces, whose objects in storage are deleted; None: all.
+        among: Restricts the purge to these workspaces, whose objects in storage are deleted. None: all workspaces.
     """
     left = ROWS_PER_RUN
     workspaces = 0

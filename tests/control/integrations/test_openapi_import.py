@@ -78,7 +78,7 @@ def test_list_becomes_an_action_with_items() -> None:
         ("loop", "more than 12 levels"),
         ("away", "another document"),
         ("gone", "which does not exist"),
-        ("upload", "no JSON object"),
+        ("upload", "not a JSON object"),
         ("unnamed", "no parameter id"),
         ("nothing", "no such operation"),
     ],

@@ -64,7 +64,7 @@ def test_whole_config_is_accepted() -> None:
         ("actions.0.request.body", {"{{input.q}}": 1}, "config.actions.0", "no placeholder"),
         ("actions.0.request.headers", {"X": "a\r\nHost: b"}, "config.actions.0.request.headers.X", ""),
         ("actions.0.input_schema", {"type": "object", "$ref": "https://evil.example"}, "config.actions.0", "$ref"),
-        ("actions.0.input_schema", {"type": "nothing"}, "config.actions.0", "no JSON Schema"),
+        ("actions.0.input_schema", {"type": "nothing"}, "config.actions.0", "not a JSON Schema"),
         ("actions.0.input_schema", {"type": "array"}, "config.actions.0", "object"),
         ("actions.0.response.fields", {"id": "id"}, "config.actions.0.response.fields.id", ""),
         ("actions.0.response.failures", ["error"], "config.actions.0.response.failures.0", ""),
