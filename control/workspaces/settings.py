@@ -96,7 +96,8 @@ class DisclosureChoice:
     mode: Annotated[
         DisclosureMode,
         Field(
-            description="`off`: none. `by_jurisdiction`: our text, if a known law requires it. `text`: the workspace's own text."
+            description="`off`: none. `by_jurisdiction`: our text, if a known law requires it. `text`: the "
+            "workspace's own text."
         ),
     ] = "off"
     text: Annotated[
