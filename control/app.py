@@ -218,7 +218,7 @@ async def _open_database(options: ApiOptions) -> AsyncIterator[Pool]:
 def make_dependencies(
     options: ApiOptions, pool: Pool, redis: BusClient, sealer: Sealer, passwords: Passwords, outside: OutsideClients
 ) -> EndpointDependencies:
-    """Returns the dependencies of all endpoints."""
+    """Return the dependencies of all endpoints."""
     metrics, http, hashing = HttpMetrics(), options.http, options.policies.hashing
     outside.authority.report = BusMetrics(metrics.registry).count_forged
     tokens = make_tokens(Sealer(options.keys.tokens), options.policies)
@@ -263,7 +263,7 @@ def make_request_reader(
     http_metrics: HttpMetrics,
     finder: HandlerFinder | None = None,
 ) -> RequestReader:
-    """Reads and answers the requests of running calls. Its transactions take at most a quarter of the pool, and one
+    """Read and answers the requests of running calls. Its transactions take at most a quarter of the pool, and one
     connection for leases and outcomes of runs."""
     metrics = MediaRequestMetrics(http_metrics.registry)
     transactions = TenantTransactions(pool, max(options.pool_size // 4, 1))
@@ -296,7 +296,7 @@ def _dead_tasks(reader: RequestReader) -> list[str]:
 
 
 def all_request_handlers(services: Services, bookings: Bookings) -> RequestHandlers:
-    """Returns the handlers of all rooms, by the request's name."""
+    """Return the handlers of all rooms, by the request's name."""
     warm_transfers = WarmTransferRuns(services[OutboundCalls], services[Carriers], services[CallPacer])
     sent_digits = SentDigitRuns(services[Carriers])
     of_agents = agents_request_handlers(bookings, services[KnowledgeSearch])
@@ -314,7 +314,7 @@ def make_app(
     webhooks: Webhooks,
     dead_tasks: Callable[[], list[str]] = list,
 ) -> web.Application:
-    """Returns the application. Raises InvalidRoute, and ValueError for an invalid proxy network.
+    """Return the application. Raises InvalidRoute, and ValueError for an invalid proxy network.
 
     Args:
         dead_tasks: Names of the long-lived tasks that do not run.
@@ -351,7 +351,7 @@ def make_app(
 
 
 def make_mcp_endpoint(dependencies: EndpointDependencies, http: HttpOptions, routes: Sequence[Route]) -> McpEndpoint:
-    """Returns the MCP endpoint, with the tools whose operations are among the routes."""
+    """Return the MCP endpoint, with the tools whose operations are among the routes."""
     operations = {tool.operation for tool in TOOLS}
     used = [route for route in routes if operation_id(route) in operations]
     document = partial(make_document, used, version=VERSION, public_url=http.public_url, reference=REFERENCE)
@@ -367,12 +367,12 @@ def prepare_app(app: web.Application) -> None:
 
 
 def redis_client(url: str, timeout_s: float) -> BusClient:
-    """Returns the client of rate limits, which are counted at every request."""
+    """Return the client of rate limits, which are counted at every request."""
     return bus_client(url, timeout_s, connections=100)
 
 
 def limit_names(routes: Iterable[Route] = ROUTES) -> set[str]:
-    """Returns the names of the rate limits, which a setting may override."""
+    """Return the names of the rate limits, which a setting may override."""
     general = {KEY_LIMIT.name, UNKNOWN_KEY_LIMIT.name, USER_LIMIT.name}
     return {limit.name for route in routes for limit in route.limits} | general
 

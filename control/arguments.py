@@ -28,17 +28,17 @@ class Command(Protocol):
     """A module of `control/commands`."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declares the command's options."""
+        """Declare the command's options."""
 
     def read_settings(self) -> Any:
         """Its settings, with `log_level`. Raises SettingsError."""
 
     def run(self, arguments: argparse.Namespace, settings: Any) -> int:
-        """Returns the exit code. Raises SettingsError, Problem, and what the stores raise."""
+        """Return the exit code. Raises SettingsError, Problem, and what the stores raise."""
 
 
 def parse_arguments(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
-    """Returns the chosen command and its arguments. Raises SystemExit for invalid ones, and after help."""
+    """Return the chosen command and its arguments. Raises SystemExit for invalid ones, and after help."""
     parser = argparse.ArgumentParser(
         prog="python -m control", description="The control program: settings by VOCALIZED_…."
     )
@@ -53,7 +53,7 @@ def parse_arguments(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
 
 
 def load_command(name: str) -> Command:
-    """Loads the module of a command. Python's garbage collector looks at nothing of it, neither now, which would take
+    """Load the module of a command. Python's garbage collector looks at nothing of it, neither now, which would take
     0.3 s, nor later: modules live as long as the process."""
     gc.disable()
     try:

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def parse_setting(name: str, parse: Callable[[], T]) -> T:
-    """Parses a setting at the start, so that an invalid one is not found at its first use. Raises SettingsError."""
+    """Parse a setting at the start, so that an invalid one is not found at its first use. Raises SettingsError."""
     try:
         return parse()
     except ValueError as error:
@@ -24,7 +24,7 @@ def parse_setting(name: str, parse: Callable[[], T]) -> T:
 
 
 def key_sets(settings: ControlSettings | KeySettings) -> KeySets:
-    """Raises SettingsError."""
+    """Raise SettingsError."""
     try:
         return read_key_sets(settings)
     except KeySetError as error:
@@ -37,11 +37,11 @@ def require_keys(name: str, keys: tuple[bytes, ...]) -> tuple[bytes, ...]:
 
 
 def warn_of_shared_keys(keys: KeySets) -> None:
-    """Logs each set that is missing, for which the keys of all are used."""
+    """Log each set that is missing, for which the keys of all are used."""
     for name in keys.missing if keys.shared else ():
         log.warning("settings.deprecated", setting=f"{PREFIX}SECRET_KEYS", instead=f"{PREFIX}{name}")
 
 
 def optional_keys(name: str, keys: SecretStr) -> tuple[bytes, ...]:
-    """Returns the keys of a setting that may be empty. Raises SettingsError."""
+    """Return the keys of a setting that may be empty. Raises SettingsError."""
     return parse_setting(name, lambda: parse_keys(keys.get_secret_value())) if keys else ()

@@ -31,14 +31,14 @@ COMMAND_GRACE_S = 5.0
 
 
 def _media_urls(settings: ControlSettings) -> Sequence[str]:
-    """Raises SettingsError: whoever can write to Redis must not lead callers to a host of theirs."""
+    """Raise SettingsError: whoever can write to Redis must not lead callers to a host of theirs."""
     if not settings.media_urls and not is_this_machine(settings.public_url):
         raise SettingsError("settings: VOCALIZED_MEDIA_URLS: needed unless VOCALIZED_PUBLIC_URL is this machine")
     return settings.media_urls
 
 
 def are_unsigned_accepted(settings: ControlSettings, keys: KeySets) -> bool:
-    """Returns whether entries of the bus without a signature are believed.
+    """Return whether entries of the bus without a signature are believed.
 
     Raises SettingsError for keys that both programs need.
     """
@@ -52,7 +52,7 @@ def _fonts(folder: str) -> tuple[Path, ...]:
 
 
 def make_policies(settings: ControlSettings) -> Policies:
-    """Raises SettingsError."""
+    """Raise SettingsError."""
     return Policies(
         links=settings.portal_url or f"{settings.public_url.rstrip('/')}/console",
         public_url=settings.public_url,
@@ -108,7 +108,7 @@ def _is_mail_kept_here(settings: ControlSettings) -> bool:
 
 
 def _make_embedder_policy(settings: ControlSettings) -> EmbedderPolicy | None:
-    """Returns None without a URL. Raises SettingsError."""
+    """Return None without a URL. Raises SettingsError."""
     url, key = settings.embedder_url, settings.embedder_key.get_secret_value()
     if key and url is None:
         raise SettingsError("settings: VOCALIZED_EMBEDDER_URL: needed beside VOCALIZED_EMBEDDER_KEY")
@@ -120,7 +120,7 @@ def _make_embedder_policy(settings: ControlSettings) -> EmbedderPolicy | None:
 
 
 def make_outside_options(settings: ControlSettings) -> OutsideOptions:
-    """Raises SettingsError for an incomplete carrier and an invalid storage URL."""
+    """Raise SettingsError for an incomplete carrier and an invalid storage URL."""
     parse_setting("STORAGE_URL", lambda: check_storage_url(settings.storage_url))
     sid, tokens = settings.twilio_account_sid, dict(reversed(settings.twilio_auth_tokens))
     api_key = next(((name, secret.get_secret_value()) for name, secret in settings.twilio_api_key), None)
@@ -158,7 +158,7 @@ def make_outside_options(settings: ControlSettings) -> OutsideOptions:
 
 
 def _stripe(settings: ControlSettings) -> StripeOptions | None:
-    """Returns None without a key. Raises SettingsError."""
+    """Return None without a key. Raises SettingsError."""
     key = settings.stripe_api_key.get_secret_value()
     if key and not settings.stripe_webhook_secrets:
         raise SettingsError("settings: VOCALIZED_STRIPE_WEBHOOK_SECRETS: needed beside VOCALIZED_STRIPE_API_KEY")

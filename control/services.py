@@ -109,7 +109,7 @@ class Policies:
 
 
 def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
-    """Issues and reads access tokens.
+    """Issue and reads access tokens.
 
     Args:
         sealer: Of the token keys, from which theirs are derived.
@@ -120,7 +120,7 @@ def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
 def make_services(
     sealer: Sealer, policies: Policies, passwords: Passwords, outside: OutsideClients, own: AccessTokens | None = None
 ) -> Services:
-    """Makes the services of a program.
+    """Make the services of a program.
 
     Args:
         sealer: Uses the vault keys.
@@ -221,6 +221,6 @@ def make_services(
 
 
 async def close_services(services: Services) -> None:
-    """Closes the connections that the services themselves opened."""
+    """Close the connections that the services themselves opened."""
     await services[ToolServices].connections.close()
     await services[KnowledgeSearch].close()

@@ -135,7 +135,7 @@ PATTERNS: Final[Mapping[str, str]] = {
 
 
 def words_of(kind: str, context: Context, value: object) -> Words | None:
-    """Returns the code and the message of a fault; None for a type that is not known here.
+    """Return the code and the message of a fault; None for a type that is not known here.
 
     Args:
         kind: Pydantic's type.
@@ -168,7 +168,7 @@ def _entries(number: int) -> str:
 
 
 def _length(value: object) -> str:
-    """Returns the length as a part of a message; empty where white space may have been cut off before it was
+    """Return the length as a part of a message; empty where white space may have been cut off before it was
     counted."""
     return f", is {len(value):,}" if isinstance(value, str) and value == value.strip() else ""
 
@@ -214,7 +214,7 @@ def _tag(context: Context, value: object) -> Words:
 
 
 def _rule(context: Context, value: object) -> Words:
-    """Returns the text of a ValueError that one of our own validators raised."""
+    """Return the text of a ValueError that one of our own validators raised."""
     return "invalid", str(context["error"]).rstrip(".")
 
 
@@ -272,7 +272,7 @@ _KEY: Final = "[key]"
 
 
 def list_faults(error: ValidationError, at: str = "") -> list[ErrorDetail]:
-    """Returns the first MAX_ERRORS faults.
+    """Return the first MAX_ERRORS faults.
 
     Args:
         at: The field that was validated, before the names of those in it.
@@ -297,7 +297,7 @@ def make_invalid(errors: Sequence[ErrorDetail], code: str = "") -> Invalid:
 
 
 def element_path(param: str) -> str:
-    """Returns a dotted name as the caller would write it: hours.2.opens becomes hours[2].opens."""
+    """Return a dotted name as the caller would write it: hours.2.opens becomes hours[2].opens."""
     first, *rest = param.split(".")
     return first + "".join(f"[{part}]" if part.isascii() and part.isdecimal() else f".{part}" for part in rest)
 
@@ -317,7 +317,7 @@ def _words(kind: str, fault: Any) -> tuple[str, str]:
 
 
 def bounded_map(most: int, longest_name: int) -> BeforeValidator:
-    """Returns a validator that refuses more than `most` entries, and names with more than `longest_name`
+    """Return a validator that refuses more than `most` entries, and names with more than `longest_name`
     characters, before the types of the entries are checked: an error names each wrong entry, and would be as long
     as what was sent."""
 

@@ -128,7 +128,7 @@ def make_worker_tasks(
     ends_unknown_calls: bool = False,
     billing_ahead: timedelta = timedelta(0),
 ) -> WorkerTasks:
-    """Returns the tasks of all nouns.
+    """Return the tasks of all nouns.
 
     Args:
         metrics: Where events, retried webhooks, unpriced usage, refused keys and backups are counted.
@@ -250,7 +250,7 @@ async def open_worker(options: BackgroundWorkerOptions) -> AsyncIterator[Backgro
 
 
 async def run_worker(options: BackgroundWorkerOptions, stop: asyncio.Event) -> None:
-    """Returns when `stop` is set and the tasks running then are finished. Raises as `open_worker` does."""
+    """Return when `stop` is set and the tasks running then are finished. Raises as `open_worker` does."""
     async with open_worker(options) as worker, serve_status(worker, options.host, options.port) as port:
         log.info("worker.started", host=options.host, port=port)
         await worker.run(stop)

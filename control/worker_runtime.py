@@ -107,45 +107,45 @@ class WorkerMetrics:
         )
 
     def count_webhook_attempt(self, outcome: str) -> None:
-        """Counts an attempt to deliver an event to a customer's system."""
+        """Count an attempt to deliver an event to a customer's system."""
         self.webhook_attempts.labels(outcome).inc()
 
     def report_oldest_delivery(self, since: datetime | None) -> None:
-        """Sets since when the oldest delivery to a customer's system is due."""
+        """Set since when the oldest delivery to a customer's system is due."""
         self.webhook_oldest.set(0 if since is None else since.timestamp())
 
     def report_backups(self, newest: Iterable[BackupRun]) -> None:
-        """Sets the times and sizes of the newest backup and of the newest check of one."""
+        """Set the times and sizes of the newest backup and of the newest check of one."""
         for run in newest:
             self.backup_last.labels(run.kind).set(run.finished_at.timestamp())
             self.backup_bytes.labels(run.kind).set(run.size)
 
     def report_partitions(self, states: Iterable[PartitionState]) -> None:
-        """Sets how far ahead partitions exist, and how many rows have none of their month."""
+        """Set how far ahead partitions exist, and how many rows have none of their month."""
         for state in states:
             self.partitions_until.labels(state.table).set(state.made_until.timestamp())
             self.default_rows.labels(state.table).set(state.default_rows)
 
     def report_unpriced(self, found: Iterable[UnpricedUsage]) -> None:
-        """Sets the counts of usage without a price; those that are not named any more are gone."""
+        """Set the counts of usage without a price; those that are not named any more are gone."""
         self.unpriced.clear()
         for unpriced in found:
             self.unpriced.labels(unpriced.provider, unpriced.resource_type, unpriced.unit).set(unpriced.rows)
 
     def report_alarms(self, counts: Mapping[str, int]) -> None:
-        """Sets how many alarms of each kind were raised within a day; kinds that are not named have none."""
+        """Set how many alarms of each kind were raised within a day; kinds that are not named have none."""
         self.alarms.clear()
         for kind, raised in counts.items():
             self.alarms.labels(kind).set(raised)
 
     def report_refused_keys(self, providers: Iterable[str]) -> None:
-        """Sets which providers' keys are refused; those that are not named any more are gone."""
+        """Set which providers' keys are refused; those that are not named any more are gone."""
         self.refused_keys.clear()
         for provider in providers:
             self.refused_keys.labels(provider).set(1)
 
     def render(self) -> bytes:
-        """Returns the text exposition."""
+        """Return the text exposition."""
         return generate_latest(self.registry)
 
 
@@ -180,7 +180,7 @@ class BackgroundWorker:
         self._supervised: list[SupervisedTask] = []
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Runs until `stop` is set, then finishes the running jobs and duties. Survives a loss of the database, and the
+        """Run until `stop` is set, then finishes the running jobs and duties. Survives a loss of the database, and the
         death of any of its tasks."""
         with self.metrics.process.measured():
             self._supervised = [self._supervise("jobs", self._run_jobs, stop)]
@@ -197,7 +197,7 @@ class BackgroundWorker:
                 await asyncio.gather(*(task.stop() for task in self._supervised))
 
     def dead_tasks(self) -> list[str]:
-        """Returns the names of the tasks that died and are not running again yet."""
+        """Return the names of the tasks that died and are not running again yet."""
         return [task.name for task in self._supervised if task.is_dead]
 
     def _supervise(
@@ -213,13 +213,13 @@ class BackgroundWorker:
         ]
 
     async def run_duty(self, duty: AnyDuty, stop: asyncio.Event | None = None) -> None:
-        """Runs a duty again and again until a batch is not full or `stop` is set."""
+        """Run a duty again and again until a batch is not full or `stop` is set."""
         while await self._run_batch(duty) >= duty.batch:
             if stop is not None and stop.is_set():
                 return
 
     async def _run_batch(self, duty: AnyDuty) -> int:
-        """Returns an outside duty takes no turn: it holds connections only now and then, and may wait long for
+        """Return an outside duty takes no turn: it holds connections only now and then, and may wait long for
         others."""
         turn = self._transactions if isinstance(duty, Duty) else nullcontext()
         async with turn:
@@ -257,7 +257,7 @@ class BackgroundWorker:
                 await _pause(self._retries.poll_every_s, stop)
 
     def _with_metrics(self, name: str, handler: JobHandler) -> JobHandler:
-        """Counts the outcome, and turns every error into JobFailed."""
+        """Count the outcome, and turns every error into JobFailed."""
 
         async def run(payload: bytes) -> None:
             try:
@@ -274,7 +274,7 @@ class BackgroundWorker:
         return run
 
     async def count_queue(self, db: Connection, now: datetime) -> int:
-        """Updates the metrics of the job queue."""
+        """Update the metrics of the job queue."""
         self.metrics.queue.clear()
         self.metrics.oldest.clear()
         for job_count in await count_jobs(db):
@@ -285,7 +285,7 @@ class BackgroundWorker:
 
 @asynccontextmanager
 async def serve_status(worker: BackgroundWorker, host: str, port: int) -> AsyncIterator[int]:
-    """Serves /healthz (503 with the names of overdue duties and of dead tasks) and /metrics until the block ends;
+    """Serve /healthz (503 with the names of overdue duties and of dead tasks) and /metrics until the block ends;
     yields the port."""
 
     async def healthz(_: web.Request) -> web.Response:
@@ -306,7 +306,7 @@ async def serve_status(worker: BackgroundWorker, host: str, port: int) -> AsyncI
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:
-    """Ends early when `stop` is set."""
+    """End early when `stop` is set."""
     try:
         async with asyncio.timeout(seconds):
             await stop.wait()

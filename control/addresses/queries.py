@@ -54,12 +54,12 @@ _IS_USED: Final = """
 
 
 async def lock_list(db: Connection, workspace_id: UUID) -> None:
-    """Serialises transactions that count a workspace's addresses in order to add one."""
+    """Serialise transactions that count a workspace's addresses in order to add one."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('addresses ' || $1::text, 0))", str(workspace_id))
 
 
 async def select_addresses(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[BusinessAddress]:
-    """Returns a page of addresses that are not being deleted, newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of addresses that are not being deleted, newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
     rows = await db.fetch(f"{_SELECT} WHERE workspace_id = $1 AND status = 'active' {clause.tail}", *clause.values)
     return cut_page(await _with_registrations(db, workspace_id, rows), page)
@@ -68,7 +68,7 @@ async def select_addresses(db: Connection, workspace_id: UUID, page: PageRequest
 async def select_active(
     db: Connection, workspace_id: UUID, address_id: UUID | None = None, *, lock: str = ""
 ) -> list[BusinessAddress]:
-    """Returns the addresses that are not being deleted.
+    """Return the addresses that are not being deleted.
 
     Args:
         db: A connection in the workspace's scope, or the platform's.
@@ -86,7 +86,7 @@ async def select_active(
 
 
 async def count_active(db: Connection, workspace_id: UUID) -> int:
-    """Counts those that are not being deleted."""
+    """Count those that are not being deleted."""
     count: int = await db.fetchval(
         "SELECT count(*) FROM business_addresses WHERE workspace_id = $1 AND status = 'active'", workspace_id
     )
@@ -94,20 +94,20 @@ async def count_active(db: Connection, workspace_id: UUID) -> int:
 
 
 async def count_all(db: Connection, workspace_id: UUID) -> int:
-    """Counts all, those that are being deleted included."""
+    """Count all, those that are being deleted included."""
     count: int = await db.fetchval("SELECT count(*) FROM business_addresses WHERE workspace_id = $1", workspace_id)
     return count
 
 
 async def is_used(db: Connection, workspace_id: UUID, address_id: UUID) -> bool:
-    """Returns whether the workspace has, buys or releases a number under the address, or has a usable bundle that names
+    """Return whether the workspace has, buys or releases a number under the address, or has a usable bundle that names
     it."""
     found: bool = await db.fetchval(_IS_USED, workspace_id, address_id)
     return found
 
 
 async def insert_address(db: Connection, new: BusinessAddress, carriers: Sequence[str]) -> None:
-    """Inserts an address, whose registrations at these carriers are pending."""
+    """Insert an address, whose registrations at these carriers are pending."""
     it = new.address
     await db.execute(
         _INSERT,
@@ -126,7 +126,7 @@ async def insert_address(db: Connection, new: BusinessAddress, carriers: Sequenc
 
 
 async def update_deleting(db: Connection, workspace_id: UUID, address_id: UUID, now: datetime) -> None:
-    """Sets status deleting."""
+    """Set status deleting."""
     await db.execute(
         "UPDATE business_addresses SET status = 'deleting', updated_at = $3 WHERE workspace_id = $1 AND id = $2",
         workspace_id,
@@ -138,7 +138,7 @@ async def update_deleting(db: Connection, workspace_id: UUID, address_id: UUID, 
 async def update_registration(
     db: Connection, address: BusinessAddress, registration: AddressRegistration, now: datetime
 ) -> None:
-    """Stores what became of a registration."""
+    """Store what became of a registration."""
     await db.execute(
         """
         UPDATE address_registrations SET status = $4, status_detail = $5, carrier_address_id = $6, updated_at = $7
@@ -155,7 +155,7 @@ async def update_registration(
 
 
 async def delete_address(db: Connection, address: BusinessAddress) -> None:
-    """Deletes an address that no carrier holds."""
+    """Delete an address that no carrier holds."""
     await db.execute(
         "DELETE FROM business_addresses WHERE workspace_id = $1 AND id = $2 AND status = 'deleting'",
         address.workspace_id,
@@ -173,25 +173,25 @@ async def select_address(db: Connection, address_id: UUID) -> BusinessAddress | 
 
 
 async def insert_missing_registrations(db: Connection, carriers: Sequence[str], now: datetime, most: int) -> list[UUID]:
-    """Inserts registrations that are missing at these carriers; returns their addresses. Needs platform scope."""
+    """Insert registrations that are missing at these carriers; returns their addresses. Needs platform scope."""
     rows = await db.fetch(_INSERT_MISSING, carriers, now, most)
     return [row["address_id"] for row in rows]
 
 
 async def lock_stuck(db: Connection, carriers: Sequence[str], before: datetime, most: int) -> list[tuple[UUID, str]]:
-    """Locks addresses that are to be registered at these carriers, or deleted, and have not moved since; returns ids
+    """Lock addresses that are to be registered at these carriers, or deleted, and have not moved since; returns ids
     and status. Needs platform scope."""
     rows = await db.fetch(_LOCK_STUCK, before, most, carriers)
     return [(row["id"], row["status"]) for row in rows]
 
 
 async def touch(db: Connection, address_ids: Sequence[UUID], now: datetime) -> None:
-    """Sets updated_at, so that they are not checked again soon. Needs platform scope."""
+    """Set updated_at, so that they are not checked again soon. Needs platform scope."""
     await db.execute("UPDATE business_addresses SET updated_at = $2 WHERE id = ANY($1)", address_ids, now)
 
 
 async def select_workspaces_with_addresses(db: Connection, now: datetime, most: int) -> list[UUID]:
-    """Returns deleted workspaces past their grace period whose addresses carriers still hold, longest overdue first.
+    """Return deleted workspaces past their grace period whose addresses carriers still hold, longest overdue first.
 
     Workspaces with phone numbers are left out, because the numbers are released first. Needs platform scope.
     """

@@ -112,7 +112,7 @@ async def list_addresses(context: MemberContext, query: ListQuery) -> AddressLis
 
 
 async def create_address(context: MemberContext, body: NewAddress) -> AddressAnswer:
-    """Stores an address, which is registered with each carrier a moment later: see its registrations."""
+    """Store an address, which is registered with each carrier a moment later: see its registrations."""
     services = context.services
     carriers = [carrier.name for carrier in services[Carriers]]
     parts = PostalAddress(**body.model_dump())
@@ -130,7 +130,7 @@ async def get_address(context: MemberContext, address_id: AddressId) -> AddressA
 
 
 async def delete_address(context: MemberContext, address_id: AddressId) -> None:
-    """Deletes an address, at the carriers, too. Refused while a number is held under it, or a bundle names
+    """Delete an address, at the carriers, too. Refused while a number is held under it, or a bundle names
     it."""
     await context.services[BusinessAddresses].delete(
         context.db, context.workspace_id, context.actor, address_id, context.now

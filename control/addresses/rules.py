@@ -39,5 +39,5 @@ class BusinessAddress:
     registrations: tuple[AddressRegistration, ...] = ()
 
     def registration_at(self, carrier: str) -> AddressRegistration | None:
-        """Returns the registration at this carrier."""
+        """Return the registration at this carrier."""
         return next((registration for registration in self.registrations if registration.carrier == carrier), None)

@@ -42,7 +42,7 @@ class BusinessAddresses:
         return found.with_total(await queries.count_active(db, workspace_id))
 
     async def get(self, db: Connection, workspace_id: UUID, address_id: UUID) -> BusinessAddress:
-        """Returns an address. Raises NotFound, also for an address that is being deleted."""
+        """Return an address. Raises NotFound, also for an address that is being deleted."""
         return _require(await queries.select_active(db, workspace_id, address_id))
 
     async def create(
@@ -54,7 +54,7 @@ class BusinessAddresses:
         carriers: Sequence[str],
         now: datetime,
     ) -> BusinessAddress:
-        """Stores an address, which a job registers at these carriers. Raises Invalid (code country_unknown),
+        """Store an address, which a job registers at these carriers. Raises Invalid (code country_unknown),
         Conflict (codes address_limit, workspace_suspended)."""
         require_area(parts.country, "")
         await self._workspaces.require_not_suspended(db, workspace_id)
@@ -84,7 +84,7 @@ class BusinessAddresses:
     async def record_registration(
         self, db: Connection, address: BusinessAddress, registration: AddressRegistration, now: datetime
     ) -> bool:
-        """Stores what became of a registration. False: the address is being deleted, or is gone."""
+        """Store what became of a registration. False: the address is being deleted, or is gone."""
         if not await queries.select_active(db, address.workspace_id, address.id, lock="SHARE"):
             return False
         await queries.update_registration(db, address, registration, now)
@@ -100,7 +100,7 @@ class BusinessAddresses:
         return len(workspaces)
 
     async def requeue_stuck(self, db: Connection, carriers: Sequence[str], now: datetime, most: int) -> int:
-        """Enqueues the jobs of up to `most` addresses whose registration or deletion is stuck, and of as many that lack
+        """Enqueue the jobs of up to `most` addresses whose registration or deletion is stuck, and of as many that lack
         a registration at a carrier that was set up later; returns the greater number."""
         missing = await queries.insert_missing_registrations(db, carriers, now, most)
         for address_id in dict.fromkeys(missing):
@@ -120,7 +120,7 @@ class BusinessAddresses:
 
 
 async def hold_addresses(db: Connection, workspace_id: UUID) -> list[BusinessAddress]:
-    """Returns the addresses of a workspace. None of them is deleted before this transaction ends."""
+    """Return the addresses of a workspace. None of them is deleted before this transaction ends."""
     return await queries.select_active(db, workspace_id, lock="SHARE")
 
 

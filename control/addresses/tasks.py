@@ -45,12 +45,12 @@ def addresses_tasks(pool: Pool, addresses: BusinessAddresses, carriers: Carriers
 
 
 def make_register_address_job(pool: Pool, addresses: BusinessAddresses, carriers: Carriers) -> JobHandler:
-    """Registers an address where it is pending. Payload: JSON with address_id."""
+    """Register an address where it is pending. Payload: JSON with address_id."""
     return _make_job(_AddressJobs(pool, addresses, carriers).register)
 
 
 def make_delete_address_job(pool: Pool, addresses: BusinessAddresses, carriers: Carriers) -> JobHandler:
-    """Deletes an address at the carriers, then here. Payload: JSON with address_id."""
+    """Delete an address at the carriers, then here. Payload: JSON with address_id."""
     return _make_job(_AddressJobs(pool, addresses, carriers).delete)
 
 
@@ -77,7 +77,7 @@ class _AddressJobs:
         self._pool, self._addresses, self._carriers = pool, addresses, carriers
 
     async def register(self, address_id: UUID) -> None:
-        """Registers an address at each carrier where it is pending, also if another carrier is unavailable."""
+        """Register an address at each carrier where it is pending, also if another carrier is unavailable."""
         address = await self._load(address_id)
         if address is None:
             await self._delete_remains(address_id)
@@ -114,7 +114,7 @@ class _AddressJobs:
             await queries.delete_address(db, address)
 
     async def _delete_remains(self, address_id: UUID) -> None:
-        """Deletes at the carriers what an earlier try registered there while the address was deleted here."""
+        """Delete at the carriers what an earlier try registered there while the address was deleted here."""
         for carrier in self._carriers:
             await _delete_at(carrier.documents, address_id, None)
 
@@ -146,7 +146,7 @@ class _AddressJobs:
 
 
 async def _delete_at(documents: CarrierDocuments, address_id: UUID, carrier_address_id: str | None) -> None:
-    """Deletes an address at a carrier.
+    """Delete an address at a carrier.
 
     The address is also searched by our reference: a worker may have died before it stored the carrier's id, or have
     registered the address twice.

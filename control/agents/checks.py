@@ -42,7 +42,7 @@ _OPTIONS: Final[TypeAdapter[dict[str, Any]]] = TypeAdapter(Options)
 
 
 def parse_config(raw: Mapping[str, Any], at: str = "config") -> AgentConfig:
-    """Parses a config. Raises Invalid, whose `param` names the first invalid field below `at`."""
+    """Parse a config. Raises Invalid, whose `param` names the first invalid field below `at`."""
     try:
         config = AgentConfig.model_validate(dict(raw))
     except ValidationError as error:
@@ -53,7 +53,7 @@ def parse_config(raw: Mapping[str, Any], at: str = "config") -> AgentConfig:
 
 
 def parse_options(raw: Mapping[str, Any], at: str) -> dict[str, Any]:
-    """Parses options. Raises Invalid like `parse_config`."""
+    """Parse options. Raises Invalid like `parse_config`."""
     try:
         options = _OPTIONS.validate_python(dict(raw), strict=True)
     except ValidationError as error:
@@ -115,7 +115,7 @@ def _choice_faults(
 
 
 def _has_model(offer: ProviderOffer, kind: Kind, model: object) -> bool:
-    """Returns whether a model can be one of the provider's: media would refuse the whole call with another one."""
+    """Return whether a model can be one of the provider's: media would refuse the whole call with another one."""
     facts = VENDORS.get(offer.vendor)
     return facts is None or (isinstance(model, str) and facts.has_model(kind, model))
 
@@ -130,13 +130,13 @@ NOT_MEMBER: Final = "recipient_not_member"
 
 
 def stored_recipients(config: Mapping[str, Any]) -> Sequence[str]:
-    """Returns the recipients in a stored config."""
+    """Return the recipients in a stored config."""
     recipients: Sequence[str] = config.get("messages", {}).get("email_to", ())
     return recipients
 
 
 def require_members(recipients: Sequence[str], allowed: Collection[str]) -> None:
-    """Requires that the recipients of callers' messages are members with a confirmed address.
+    """Require that the recipients of callers' messages are members with a confirmed address.
 
     No one else has agreed to receive messages, and callers could flood other people. Raises Invalid (code
     recipient_not_member), which names each recipient that is not allowed.
@@ -160,7 +160,7 @@ DOCUMENT_UNKNOWN: Final = "document_unknown"
 async def require_documents(
     db: Connection, documents: KnowledgeDocuments, workspace_id: UUID, config: AgentConfig, base: AgentContent
 ) -> None:
-    """Requires that the documents belong to the workspace.
+    """Require that the documents belong to the workspace.
 
     Documents that `base` names are not checked again, because a deleted document must not block other edits. Raises
     Invalid (code document_unknown), which names each unknown document.
@@ -184,7 +184,7 @@ NAME_RESERVED: Final = "tool_name_reserved"
 
 
 async def require_tools(db: Connection, workspace_id: UUID, config: AgentConfig, before: Config) -> None:
-    """Raises Invalid (codes tool_unknown; tool_name_reserved: the platform has a tool with the name of this HTTP tool,
+    """Raise Invalid (codes tool_unknown; tool_name_reserved: the platform has a tool with the name of this HTTP tool,
     which is offered in no call), which names each tool at fault.
 
     Args:
@@ -239,7 +239,7 @@ LOOKUP_REFUSED: Final = "lookup_not_allowed"
 
 
 async def require_actions(db: Connection, workspace_id: UUID, config: AgentConfig, before: Config) -> None:
-    """Raises Invalid (codes action_unknown, action_arguments_unfit), which names each fault.
+    """Raise Invalid (codes action_unknown, action_arguments_unfit), which names each fault.
 
     Args:
         before: The config until now, whose tools are not checked again, because a connection that was removed since
@@ -258,7 +258,7 @@ async def require_actions(db: Connection, workspace_id: UUID, config: AgentConfi
 async def require_lookup_right(
     db: Connection, workspace_id: UUID, actor: Actor, config: Config, current: Config
 ) -> None:
-    """Raises Forbidden (code lookup_not_allowed) for anyone but owners, admins and the staff.
+    """Raise Forbidden (code lookup_not_allowed) for anyone but owners, admins and the staff.
 
     Args:
         current: The config until now; a tool that stays as it is was allowed before.
@@ -301,7 +301,7 @@ IPA_UNSUPPORTED: Final = "ipa_unsupported"
 
 
 def require_sayable(content: AgentContent, config: AgentConfig, offers: ProviderOffers, at: str = "config") -> None:
-    """Requires voices that take IPA if a word has only IPA.
+    """Require voices that take IPA if a word has only IPA.
 
     Raises Invalid (code ipa_unsupported), which names the fields below `at`.
     """
@@ -352,7 +352,7 @@ class AgentWarning:
 def find_reasons(
     version: AgentVersion, number: AgentNumber | None, offers: ProviderOffers, scope: DialScope
 ) -> list[ReadinessReason]:
-    """Returns the reasons in the agent itself. Of the workspace only its dial scope is checked."""
+    """Return the reasons in the agent itself. Of the workspace only its dial scope is checked."""
     found = list(_content_reasons(version, offers, scope))
     if number is None:
         found.append(ReadinessReason("phone_number_id", "it has no phone number"))
@@ -396,7 +396,7 @@ def _model_warnings(content: AgentContent, config: AgentConfig, offers: Provider
 
 
 def make_refusal(found: Sequence[ReadinessReason]) -> Conflict:
-    """Returns the error that names all of the reasons."""
+    """Return the error that names all of the reasons."""
     text = "; ".join(f"{reason.param}: {reason.message}" for reason in found)
     errors = [ErrorDetail(reason.param, "cannot_answer", reason.message) for reason in found]
     return Conflict(

@@ -417,7 +417,7 @@ class AgentConfig(ConfigPart):
 
 @cache
 def json_schema() -> dict[str, Any]:
-    """Returns the published JSON Schema (draft 2020-12). Its descriptions state the rules that are checked in addition:
+    """Return the published JSON Schema (draft 2020-12). Its descriptions state the rules that are checked in addition:
     recording needs consent, and callers can be transferred to fallback_number."""
     schema: dict[str, Any] = _closed(AgentConfig.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **schema}
@@ -434,7 +434,7 @@ def _closed(schema: Any) -> Any:
 
 
 def make_patch_model(model: type[ConfigPart]) -> type[BaseModel]:
-    """Returns the model of a change: the same fields, each optional, and null removes one.
+    """Return the model of a change: the same fields, each optional, and null removes one.
 
     Parts are merged and may be changed in part, too; a list replaces the one before.
     """

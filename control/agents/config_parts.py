@@ -71,7 +71,7 @@ WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "satu
 
 
 def _existing_date(text: str) -> str:
-    """Raises ValueError for a date such as 2026-02-30."""
+    """Raise ValueError for a date such as 2026-02-30."""
     if text:
         date.fromisoformat(text)
     return text
@@ -107,7 +107,7 @@ class OpeningRange(ConfigPart):
 
 
 def _apart(ranges: list[OpeningRange]) -> list[OpeningRange]:
-    """Returns the ranges in order. Raises ValueError when two ranges of a day overlap."""
+    """Return the ranges in order. Raises ValueError when two ranges of a day overlap."""
     ordered = sorted(ranges, key=lambda opening: opening.opens)
     for opening, following in pairwise(ordered):
         if opening.is_overnight or following.opens < opening.closes:
@@ -130,7 +130,7 @@ class WeeklyHours(ConfigPart):
     sunday: Ranges = Field(default=[], description="Ranges that begin on a Sunday.")
 
     def ranges_of(self, weekday: int) -> Sequence[OpeningRange]:
-        """Returns the opening ranges of a weekday (0 is Monday)."""
+        """Return the opening ranges of a weekday (0 is Monday)."""
         ranges: Sequence[OpeningRange] = getattr(self, WEEKDAYS[weekday])
         return ranges
 
@@ -160,7 +160,7 @@ class HoursException(ConfigPart):
 
 
 def _each_date_once(exceptions: list[HoursException]) -> list[HoursException]:
-    """Raises ValueError when two exceptions hold for one date."""
+    """Raise ValueError when two exceptions hold for one date."""
     for exception, following in pairwise(sorted(exceptions, key=lambda exception: exception.date)):
         if following.date <= exception.last:
             raise ValueError(f"{following.date} has two exceptions")
@@ -303,12 +303,12 @@ AdditionalLanguages = Annotated[
 
 
 def name_goodbye(place: int) -> str:
-    """Returns the name of a language's goodbye among an agent's texts."""
+    """Return the name of a language's goodbye among an agent's texts."""
     return f"{FIELD}.{place}.goodbye"
 
 
 def list_goodbyes(languages: Sequence[AdditionalLanguage]) -> dict[str, str]:
-    """Returns the goodbyes by their names."""
+    """Return the goodbyes by their names."""
     return {name_goodbye(place): language.goodbye for place, language in enumerate(languages)}
 
 
@@ -319,7 +319,7 @@ _ONE_LINE: Final = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 
 
 def _without_blanks(given: Any) -> Any:
-    """Returns an empty text for blanks alone, which voices would say in place of the word."""
+    """Return an empty text for blanks alone, which voices would say in place of the word."""
     return "" if isinstance(given, str) and not given.strip() else given
 
 
@@ -353,7 +353,7 @@ class PronunciationEntry(ConfigPart):
 
 
 def require_one_each(entries: list[PronunciationEntry]) -> list[PronunciationEntry]:
-    """Raises ValueError where a word has two pronunciations, or none."""
+    """Raise ValueError where a word has two pronunciations, or none."""
     words = [entry.word.casefold() for entry in entries]
     twice = next((entry.word for entry in entries if words.count(entry.word.casefold()) > 1), None)
     if twice is not None:
@@ -365,7 +365,7 @@ def require_one_each(entries: list[PronunciationEntry]) -> list[PronunciationEnt
 
 
 def require_words(keyterms: list[str]) -> list[str]:
-    """Raises ValueError for a blank one."""
+    """Raise ValueError for a blank one."""
     if not all(term.strip() for term in keyterms):
         raise ValueError("a keyterm is blank")
     return keyterms
@@ -560,17 +560,17 @@ class ActionToolConfig(ConfigPart):
         return self
 
     def template(self) -> dict[str, Any]:
-        """Returns the action's arguments, with placeholders."""
+        """Return the action's arguments, with placeholders."""
         return self.arguments or {name: f"{{{{{INPUT}{name}}}}}" for name in self.parameters.get("properties", {})}
 
 
 def placeholders(value: Any) -> set[str]:
-    """Returns the names between the braces."""
+    """Return the names between the braces."""
     return {name for text in list_texts(value) for name in PLACEHOLDER.findall(text)}
 
 
 def list_texts(value: Any, depth: int = 1) -> Iterator[str]:
-    """Yields all texts, names included. Raises ValueError for a value that is nested too deep."""
+    """Yield all texts, names included. Raises ValueError for a value that is nested too deep."""
     if depth > MOST_ARGUMENT_DEPTH + 1:
         raise ValueError(f"must be nested at most {MOST_ARGUMENT_DEPTH} deep")
     if isinstance(value, str):
@@ -614,7 +614,7 @@ MOST_WORKSPACE_TOOLS: Final = 52
 
 
 def require_different(names: list[str]) -> list[str]:
-    """Raises ValueError for a name that is there twice."""
+    """Raise ValueError for a name that is there twice."""
     if len(set(names)) != len(names):
         raise ValueError("must name each one once")
     return names
@@ -636,7 +636,7 @@ class McpToolChoice(ConfigPart):
 
 
 def require_few(choices: list[McpToolChoice]) -> list[McpToolChoice]:
-    """Raises ValueError for a server that is there twice, and for too many tools."""
+    """Raise ValueError for a server that is there twice, and for too many tools."""
     if len({choice.server for choice in choices}) < len(choices):
         raise ValueError("must name each server once")
     if sum(len(choice.tools) for choice in choices) > MOST_MCP_TOOLS:
@@ -645,7 +645,7 @@ def require_few(choices: list[McpToolChoice]) -> list[McpToolChoice]:
 
 
 def require_free_names(tools: list[ActionToolConfig]) -> list[ActionToolConfig]:
-    """Raises ValueError for a name that is there twice, or that a tool of the platform has."""
+    """Raise ValueError for a name that is there twice, or that a tool of the platform has."""
     names = [tool.name for tool in tools]
     require_different(names)
     if taken := RESERVED_NAMES.intersection(names):
@@ -654,7 +654,7 @@ def require_free_names(tools: list[ActionToolConfig]) -> list[ActionToolConfig]:
 
 
 def require_room(http: list[str], mcp: list[McpToolChoice], actions: list[ActionToolConfig]) -> None:
-    """Raises ValueError for more tools than a plan has room for, and for a name that two of them have."""
+    """Raise ValueError for more tools than a plan has room for, and for a name that two of them have."""
     if len(http) + sum(len(choice.tools) for choice in mcp) + len(actions) > MOST_WORKSPACE_TOOLS:
         raise ValueError(f"names more than {MOST_WORKSPACE_TOOLS} tools in http_tools, mcp_tools and action_tools")
     if taken := {tool.name for tool in actions}.intersection(http):

@@ -53,7 +53,7 @@ _EXPENSIVE: Final = "Premium-rate, shared-cost and personal numbers are not call
 
 
 def parse_destination(text: str, param: str = PARAM) -> tuple[str, str]:
-    """Returns the number in E.164 and its country (ISO 3166, two letters). Raises Invalid (codes number_invalid,
+    """Return the number in E.164 and its country (ISO 3166, two letters). Raises Invalid (codes number_invalid,
     number_refused)."""
     if not re.fullmatch(r"\+[1-9][0-9]{6,14}", text):
         raise _invalid(param, "must be a number in E.164, like +14155550100")
@@ -92,7 +92,7 @@ class TransferTarget:
 
 
 def parse_target(text: str, param: str = PARAM) -> TransferTarget:
-    """Reads the target of a transfer: "+14155550100", "+14155550100;ext=204" or "sip:desk@pbx.acme.com".
+    """Read the target of a transfer: "+14155550100", "+14155550100;ext=204" or "sip:desk@pbx.acme.com".
 
     Raises:
         Invalid: The text is none of these (codes number_invalid, sip_invalid), or the number may not be called
@@ -128,7 +128,7 @@ def _is_public_host(host: str) -> bool:
 
 
 def is_ordinary_destination(target: str) -> bool:
-    """Returns whether the target alone allows a transfer: a number of a country that is not expensive, or a SIP
+    """Return whether the target alone allows a transfer: a number of a country that is not expensive, or a SIP
     address."""
     try:
         parse_target(target)
@@ -138,7 +138,7 @@ def is_ordinary_destination(target: str) -> bool:
 
 
 def require_allowed(country: str, own: Collection[str], chosen: Collection[str], param: str = PARAM) -> None:
-    """Raises Invalid (code country_not_allowed).
+    """Raise Invalid (code country_not_allowed).
 
     Args:
         chosen: The countries that were set for the workspace; without any, ALWAYS and those of its own numbers (`own`)
@@ -153,7 +153,7 @@ def require_allowed(country: str, own: Collection[str], chosen: Collection[str],
 
 
 def callable_target(text: str) -> str:
-    """Returns the target itself, if it is empty or callers may be transferred to it. Raises ValueError."""
+    """Return the target itself, if it is empty or callers may be transferred to it. Raises ValueError."""
     if not text:
         return text
     try:
@@ -165,7 +165,7 @@ def callable_target(text: str) -> str:
 
 
 def require_direct(mode: str, info: ValidationInfo) -> str:
-    """Returns the transfer mode of an agent's config.
+    """Return the transfer mode of an agent's config.
 
     Raises ValueError for a warm transfer to an extension: the brief would be spoken to the telephone system that
     answers, before the person does.
@@ -176,7 +176,7 @@ def require_direct(mode: str, info: ValidationInfo) -> str:
 
 
 def country_of(number: str) -> str | None:
-    """Returns the country of one of our own numbers; None when it is unknown."""
+    """Return the country of one of our own numbers; None when it is unknown."""
     try:
         return parse_destination(number)[1]
     except Invalid:
@@ -184,7 +184,7 @@ def country_of(number: str) -> str | None:
 
 
 def ordinary_number(number: str) -> str:
-    """Returns the number itself; for a reserved one, which phonenumbers does not know, an ordinary one of the same
+    """Return the number itself; for a reserved one, which phonenumbers does not know, an ordinary one of the same
     area."""
     fiction = _FICTION.fullmatch(number)
     if fiction is None:
@@ -223,7 +223,7 @@ class DialScope:
 
 
 def make_dial_scope(row: Any, dangerous: Collection[str]) -> DialScope:
-    """Makes the scope from a row with settings, homes (each number's country, or the number if no country is stored),
+    """Make the scope from a row with settings, homes (each number's country, or the number if no country is stored),
     is_ours and trial_numbers.
 
     Args:
@@ -236,7 +236,7 @@ def make_dial_scope(row: Any, dangerous: Collection[str]) -> DialScope:
 
 
 def require_not_ours(scope: DialScope, param: str = FALLBACK_PARAM) -> None:
-    """Refuses our own numbers: two agents could transfer a caller to each other endlessly. Raises Invalid (code
+    """Refuse our own numbers: two agents could transfer a caller to each other endlessly. Raises Invalid (code
     number_is_own)."""
     if scope.is_ours:
         raise Invalid("This is one of the numbers that agents answer here.", code="number_is_own", param=param)
@@ -257,7 +257,7 @@ def require_verified(number: str, country: str, scope: DialScope, param: str = F
 
 
 def require_sip_allowed(scope: DialScope, param: str = FALLBACK_PARAM) -> None:
-    """Refuses SIP addresses on trial, when calls reach only phones of members.
+    """Refuse SIP addresses on trial, when calls reach only phones of members.
 
     Raises:
         Invalid: With code number_unverified.
@@ -268,7 +268,7 @@ def require_sip_allowed(scope: DialScope, param: str = FALLBACK_PARAM) -> None:
 
 
 def find_transfer_fault(text: str, scope: DialScope, param: str = FALLBACK_PARAM) -> Invalid | None:
-    """Returns why callers are not transferred to this target; None for one that is allowed, or empty."""
+    """Return why callers are not transferred to this target; None for one that is allowed, or empty."""
     if not text:
         return None
     try:
@@ -285,11 +285,11 @@ def find_transfer_fault(text: str, scope: DialScope, param: str = FALLBACK_PARAM
 
 
 def stored_fallback(config: Config) -> str:
-    """Returns the fallback number as stored; empty if it is no text, which an older schema may have allowed."""
+    """Return the fallback number as stored; empty if it is no text, which an older schema may have allowed."""
     number = config.get(FALLBACK)
     return number if isinstance(number, str) else ""
 
 
 def remove_refused_fallback(config: Config, scope: DialScope) -> Config:
-    """Returns the config without a fallback number that is not allowed: the agent takes a message instead."""
+    """Return the config without a fallback number that is not allowed: the agent takes a message instead."""
     return config if find_transfer_fault(stored_fallback(config), scope) is None else {**config, FALLBACK: ""}

@@ -24,7 +24,7 @@ class DisclosureRule:
     since: date
 
     def holds_for(self, number: str, on: date) -> bool:
-        """Returns whether the law holds for a number on a day.
+        """Return whether the law holds for a number on a day.
 
         Args:
             number: As the carrier sends it, usually E.164.
@@ -47,7 +47,7 @@ class Disclosures:
     rules: Sequence[DisclosureRule] = ()
 
     def find_text(self, choice: DisclosureChoice, numbers: Iterable[str], on: date, language: str) -> str:
-        """Returns the text that callers of a workspace with this choice hear; empty: none.
+        """Return the text that callers of a workspace with this choice hear; empty: none.
 
         Args:
             numbers: Of both sides, because the laws of both may hold.

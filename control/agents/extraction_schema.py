@@ -27,7 +27,7 @@ _KEYWORDS: Final[Mapping[str, frozenset[str]]] = {
 
 
 def require_extraction_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns the same schema. Raises ValueError, which names the place of the first fault in it."""
+    """Return the same schema. Raises ValueError, which names the place of the first fault in it."""
     if len(msgspec.json.encode(schema)) > MOST_BYTES:
         raise ValueError(f"must have at most {MOST_BYTES // 1024} KiB")
     if schema.get("type") != "object":
@@ -41,7 +41,7 @@ def require_extraction_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def make_strict(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the schema as vendors want it: closed, each property required, and one that was not required may be
+    """Return the schema as vendors want it: closed, each property required, and one that was not required may be
     null."""
     strict: dict[str, Any] = dict(schema)
     if schema["type"] == "object":

@@ -32,18 +32,18 @@ class OpenSpan:
 
 
 def is_open(hours: OpeningHours, at: datetime) -> bool:
-    """Returns whether the business is open at this time."""
+    """Return whether the business is open at this time."""
     return _span_at(hours, at) is not None
 
 
 def next_opening(hours: OpeningHours, at: datetime) -> datetime | None:
-    """Returns when it opens next, after a time at which it is closed; None: not within HORIZON."""
+    """Return when it opens next, after a time at which it is closed; None: not within HORIZON."""
     days = (at.date() + timedelta(days=number) for number in range(HORIZON.days))
     return next((span.opens for day in days for span in spans_of(hours, day) if span.opens > at), None)
 
 
 def next_closing(hours: OpeningHours, at: datetime) -> datetime | None:
-    """Returns when it closes next, after a time at which it is open; ranges that touch count as one.
+    """Return when it closes next, after a time at which it is open; ranges that touch count as one.
 
     None: not in a week.
     """
@@ -56,7 +56,7 @@ def next_closing(hours: OpeningHours, at: datetime) -> datetime | None:
 
 
 def describe_hours(hours: OpeningHours, at: datetime, timezone: str) -> str:
-    """Returns the hours and the state of affairs at this time, in lines for a language model.
+    """Return the hours and the state of affairs at this time, in lines for a language model.
 
     Args:
         timezone: Its name.
@@ -67,7 +67,7 @@ def describe_hours(hours: OpeningHours, at: datetime, timezone: str) -> str:
 
 
 def _span_at(hours: OpeningHours, at: datetime) -> OpenSpan | None:
-    """Returns the span that this time is in; of several, the one that closes last."""
+    """Return the span that this time is in; of several, the one that closes last."""
     spans = (*spans_of(hours, at.date() - _DAY), *spans_of(hours, at.date()))
     return max(
         (span for span in spans if span.opens <= at < span.closes), key=lambda open_span: open_span.closes, default=None
@@ -75,7 +75,7 @@ def _span_at(hours: OpeningHours, at: datetime) -> OpenSpan | None:
 
 
 def spans_of(hours: OpeningHours, day: date) -> Iterator[OpenSpan]:
-    """Yields the spans that begin on this day, in order."""
+    """Yield the spans that begin on this day, in order."""
     midnight = datetime.combine(day, time())
     for opening in _ranges_of(hours, day):
         end = midnight + _DAY if opening.is_overnight else midnight
@@ -93,7 +93,7 @@ def _since_midnight(text: str) -> timedelta:
 
 
 def _describe_week(hours: OpeningHours) -> list[str]:
-    """Returns lines of the week. Consecutive days with the same ranges share a line."""
+    """Return lines of the week. Consecutive days with the same ranges share a line."""
     lines = []
     days = [(name, hours.weekly.ranges_of(number)) for number, name in enumerate(_NAMES)]
     for ranges, group in groupby(days, key=lambda day: day[1]):
@@ -136,7 +136,7 @@ def _describe_range(opening: OpeningRange) -> str:
 
 
 def _describe_moment(moment: datetime, today: datetime | None = None) -> str:
-    """Returns the moment as text, without the date if it is `today`."""
+    """Return the moment as text, without the date if it is `today`."""
     clock = f"{moment:%H:%M}"
     if today is not None and moment.date() == today.date():
         return clock
@@ -144,7 +144,7 @@ def _describe_moment(moment: datetime, today: datetime | None = None) -> str:
 
 
 def _describe_date(day: date) -> str:
-    """Returns the date with the month as a word, because the order of figures differs between countries."""
+    """Return the date with the month as a word, because the order of figures differs between countries."""
     return f"{day.day} {day:%B} {day.year}"
 
 

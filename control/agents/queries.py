@@ -84,7 +84,7 @@ async def select_agents(
 
 
 async def count_matching_agents(db: Connection, workspace_id: UUID, status: str | None, search: str | None) -> int:
-    """Returns the total of `select_agents`."""
+    """Return the total of `select_agents`."""
     total: int = await db.fetchval(
         f"SELECT count(*) FROM agents a WHERE {_AGENT_MATCHES}", workspace_id, status, search
     )
@@ -92,7 +92,7 @@ async def count_matching_agents(db: Connection, workspace_id: UUID, status: str 
 
 
 async def lock_number(db: Connection, workspace_id: UUID, number_id: UUID) -> tuple[AgentNumber, UUID | None] | None:
-    """Returns a number of the workspace and the id of its agent; locked until this transaction ends."""
+    """Return a number of the workspace and the id of its agent; locked until this transaction ends."""
     row = await db.fetchrow(
         """
         SELECT id, phone_number, friendly_name, status, agent_id FROM phone_numbers
@@ -131,12 +131,12 @@ def _make_number(row: Any) -> AgentNumber | None:
 
 
 async def lock_agents(db: Connection, workspace_id: UUID) -> None:
-    """Serialises transactions that count this workspace's agents in order to add one."""
+    """Serialise transactions that count this workspace's agents in order to add one."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('agents ' || $1::text, 0))", str(workspace_id))
 
 
 async def count_agents(db: Connection, workspace_id: UUID, *, live: bool = False) -> int:
-    """Counts the agents; live: only those that are live."""
+    """Count the agents; live: only those that are live."""
     total: int = await db.fetchval(
         "SELECT count(*) FROM agents WHERE workspace_id = $1 AND deleted_at IS NULL AND (NOT $2 OR status = 'live')",
         workspace_id,
@@ -146,7 +146,7 @@ async def count_agents(db: Connection, workspace_id: UUID, *, live: bool = False
 
 
 async def insert_agent(db: Connection, version: AgentVersion, template_id: UUID | None) -> bool:
-    """Inserts a draft at its first version, which is to be inserted next. False: the name is taken."""
+    """Insert a draft at its first version, which is to be inserted next. False: the name is taken."""
     status = await db.execute(
         """
         INSERT INTO agents (id, workspace_id, name, template_id, created_by, created_at, updated_at)
@@ -164,7 +164,7 @@ async def insert_agent(db: Connection, version: AgentVersion, template_id: UUID 
 
 
 async def update_version(db: Connection, version: AgentVersion) -> bool:
-    """Makes a version the current one. False: another agent has the name; the transaction cannot continue."""
+    """Make a version the current one. False: another agent has the name; the transaction cannot continue."""
     try:
         await db.execute(
             "UPDATE agents SET version = $3, name = $4, updated_at = $5 WHERE workspace_id = $1 AND id = $2",
@@ -180,7 +180,7 @@ async def update_version(db: Connection, version: AgentVersion) -> bool:
 
 
 async def update_status(db: Connection, workspace_id: UUID, agent_id: UUID, status: str, now: datetime) -> None:
-    """Sets the status; `activated_at` is the last time that the agent went live."""
+    """Set the status; `activated_at` is the last time that the agent went live."""
     await db.execute(
         """
         UPDATE agents SET status = $3, updated_at = $4,
@@ -195,7 +195,7 @@ async def update_status(db: Connection, workspace_id: UUID, agent_id: UUID, stat
 
 
 async def delete_agent(db: Connection, workspace_id: UUID, agent_id: UUID, now: datetime) -> None:
-    """Hides the agent for good; its calls and versions stay."""
+    """Hide the agent for good; its calls and versions stay."""
     await db.execute(
         "UPDATE agents SET deleted_at = $3, updated_at = $3 WHERE workspace_id = $1 AND id = $2",
         workspace_id,
@@ -212,7 +212,7 @@ _VERSION_ORDER: Final = Keyset(
 
 
 async def insert_version(db: Connection, version: AgentVersion) -> None:
-    """Inserts a version."""
+    """Insert a version."""
     await db.execute(
         """
         INSERT INTO agent_versions (agent_id, version, workspace_id, name, config, voice_provider, voice_config,
@@ -233,7 +233,7 @@ async def insert_version(db: Connection, version: AgentVersion) -> None:
 
 
 async def next_version(db: Connection, workspace_id: UUID, agent_id: UUID) -> int:
-    """Returns the number of the agent's next version. Versions that only test calls had are counted, too."""
+    """Return the number of the agent's next version. Versions that only test calls had are counted, too."""
     newest: int = await db.fetchval(
         "SELECT max(version) FROM agent_versions WHERE workspace_id = $1 AND agent_id = $2", workspace_id, agent_id
     )
@@ -280,7 +280,7 @@ def _make_version(row: Any, workspace_id: UUID, agent_id: UUID, version: int) ->
 
 
 async def select_draft(db: Connection, workspace_id: UUID, agent_id: UUID) -> VersionDraft | None:
-    """Returns the agent's draft."""
+    """Return the agent's draft."""
     row = await db.fetchrow(
         """
         SELECT base_version, revision, name, config, voice_provider, voice_config, tested_version, updated_by,
@@ -306,7 +306,7 @@ async def select_draft(db: Connection, workspace_id: UUID, agent_id: UUID) -> Ve
 
 
 async def upsert_draft(db: Connection, draft: VersionDraft) -> None:
-    """Inserts a draft, or replaces the agent's one."""
+    """Insert a draft, or replaces the agent's one."""
     await db.execute(
         """
         INSERT INTO agent_drafts (agent_id, workspace_id, base_version, revision, name, config, voice_provider,
@@ -334,7 +334,7 @@ async def upsert_draft(db: Connection, draft: VersionDraft) -> None:
 
 
 async def delete_draft(db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
-    """Deletes the agent's draft, if there is one."""
+    """Delete the agent's draft, if there is one."""
     await db.execute("DELETE FROM agent_drafts WHERE workspace_id = $1 AND agent_id = $2", workspace_id, agent_id)
 
 
@@ -355,7 +355,7 @@ _IS_ADMINISTRATOR: Final = """
 
 
 async def select_http_tool_names(db: Connection, workspace_id: UUID, names: Sequence[str]) -> list[str]:
-    """Returns the names among these that HTTP tools of the workspace have."""
+    """Return the names among these that HTTP tools of the workspace have."""
     return [row["name"] for row in await db.fetch(_HTTP_NAMES, workspace_id, names)]
 
 
@@ -365,6 +365,6 @@ async def select_mcp_tool_names(db: Connection, workspace_id: UUID, servers: Seq
 
 
 async def is_administrator(db: Connection, workspace_id: UUID, user_id: UUID) -> bool:
-    """Returns whether the user is an owner or an admin of the workspace."""
+    """Return whether the user is an owner or an admin of the workspace."""
     found: bool = await db.fetchval(_IS_ADMINISTRATOR, workspace_id, user_id)
     return found

@@ -271,7 +271,7 @@ async def list_agents(context: MemberContext, query: AgentsQuery) -> AgentList:
 
 
 async def create_agent(context: MemberContext, body: NewAgent) -> AgentAnswer:
-    """Creates a draft, from a template or from a config alone."""
+    """Create a draft, from a template or from a config alone."""
     new = NewAgentInput(**dict(body))
     agent = await context.services[Agents].create(context.db, context.workspace_id, context.actor, new, context.now)
     return to_answer(agent)
@@ -283,7 +283,7 @@ async def get_agent(context: MemberContext, agent_id: AgentId) -> AgentAnswer:
 
 
 async def update_agent(context: MemberContext, agent_id: AgentId, body: AgentChange) -> AgentAnswer:
-    """Changes an agent. Each change of name, config or voice creates a version for the calls from then on."""
+    """Change an agent. Each change of name, config or voice creates a version for the calls from then on."""
     edit = AgentEdit(
         body.name or None,
         body.config,
@@ -300,12 +300,12 @@ async def update_agent(context: MemberContext, agent_id: AgentId, body: AgentCha
 
 
 async def delete_agent(context: MemberContext, agent_id: AgentId) -> None:
-    """Deletes an agent that is not live, and unassigns its phone number."""
+    """Delete an agent that is not live, and unassigns its phone number."""
     await context.services[Agents].delete(context.db, context.workspace_id, context.actor, agent_id, context.now)
 
 
 async def activate_agent(context: MemberContext, agent_id: AgentId) -> ActivationAnswer:
-    """Makes an agent answer calls to its number. Refused with all the reasons why it cannot.
+    """Make an agent answer calls to its number. Refused with all the reasons why it cannot.
 
     `warnings` says what its owner should know: code `rule_based_model` when no language model would answer,
     `tool_name_reserved` for an HTTP tool that is not used because the platform has one of its name.
@@ -316,7 +316,7 @@ async def activate_agent(context: MemberContext, agent_id: AgentId) -> Activatio
 
 
 async def pause_agent(context: MemberContext, agent_id: AgentId) -> StatusAnswer:
-    """Stops an agent from answering calls. Running calls continue."""
+    """Stop an agent from answering calls. Running calls continue."""
     agents = context.services[Agents]
     return to_status_answer(await agents.pause(context.db, context.workspace_id, context.actor, agent_id, context.now))
 
@@ -345,7 +345,7 @@ async def restore_version(
     version: Annotated[VersionNumber, Field(description="Version number, counted from 1.", examples=[3])],
     body: RestoreBody,
 ) -> AgentAnswer:
-    """Creates a new version with the content of an old one."""
+    """Create a new version with the content of an old one."""
     agent = await context.services[Agents].restore(
         context.db, context.workspace_id, context.actor, agent_id, version, body.expected_version, context.now
     )
@@ -446,7 +446,7 @@ async def get_draft(context: MemberContext, agent_id: AgentId) -> DraftAnswer:
 
 
 async def update_draft(context: MemberContext, agent_id: AgentId, body: DraftChange) -> DraftAnswer:
-    """Changes an agent's draft, which is begun from the current version if there is none. Calls have the current
+    """Change an agent's draft, which is begun from the current version if there is none. Calls have the current
     version until the draft is published."""
     edit = AgentEdit(
         body.name or None,
@@ -463,12 +463,12 @@ async def update_draft(context: MemberContext, agent_id: AgentId, body: DraftCha
 
 
 async def discard_draft(context: MemberContext, agent_id: AgentId) -> None:
-    """Deletes an agent's draft. Its current version stays as it is."""
+    """Delete an agent's draft. Its current version stays as it is."""
     await context.services[Agents].drafts.discard(context.db, context.workspace_id, context.actor, agent_id)
 
 
 async def publish_draft(context: MemberContext, agent_id: AgentId, body: Publication) -> AgentAnswer:
-    """Makes an agent's draft its current version, for the calls from then on, and deletes the draft.
+    """Make an agent's draft its current version, for the calls from then on, and deletes the draft.
 
     Refused if the agent was changed since the draft was begun, unless `expected_version` names the version in force.
     """
@@ -494,7 +494,7 @@ async def compare_versions(
 
 
 async def _find_content(context: MemberContext, agent_id: UUID, version: str) -> AgentContent:
-    """Raises NotFound."""
+    """Raise NotFound."""
     agents = context.services[Agents]
     if version == _DRAFT_NAME:
         draft, _ = await agents.drafts.get(context.db, context.workspace_id, agent_id)

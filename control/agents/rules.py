@@ -216,7 +216,7 @@ class Template:
 
 
 def merge_patch(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a copy of `base` with `over` merged into it.
+    """Return a copy of `base` with `over` merged into it.
 
     Objects are merged field by field, at any depth; a null removes a field, so that its default applies; any other
     value, also a list, replaces the one before.
@@ -253,7 +253,7 @@ class Difference:
 
 
 def compare(before: AgentContent, after: AgentContent) -> list[Difference]:
-    """Returns the differences in the order of the fields. Entries of lists are compared by position."""
+    """Return the differences in the order of the fields. Entries of lists are compared by position."""
     return list(_compare("", _as_object(before), _as_object(after)))
 
 

@@ -60,10 +60,10 @@ class NumberAssigner(Protocol):
     """Assigns phone numbers to agents. The numbers' rows must be locked."""
 
     async def assign(self, db: Connection, workspace_id: UUID, number_id: UUID, agent_id: UUID) -> None:
-        """Assigns a number to an agent."""
+        """Assign a number to an agent."""
 
     async def unassign(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
-        """Takes its number from an agent, if it has one; the workspace keeps the number."""
+        """Take its number from an agent, if it has one; the workspace keeps the number."""
 
 
 class Agents:
@@ -81,7 +81,7 @@ class Agents:
     async def list_page(
         self, db: Connection, workspace_id: UUID, *, status: str | None, search: str | None, page: PageRequest
     ) -> ListPage[AgentSummary]:
-        """Returns the workspace's agents, newest first. Raises Invalid (code cursor_unknown).
+        """Return the workspace's agents, newest first. Raises Invalid (code cursor_unknown).
 
         Args:
             search: A part of the name.
@@ -92,13 +92,13 @@ class Agents:
         return found.with_total(await queries.count_matching_agents(db, workspace_id, status, search))
 
     async def get(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> VoiceAgent:
-        """Returns an agent with its current version. Raises NotFound."""
+        """Return an agent with its current version. Raises NotFound."""
         return require_agent(await queries.select_agent(db, workspace_id, agent_id))
 
     async def create(
         self, db: Connection, workspace_id: UUID, actor: Actor, new: NewAgentInput, now: datetime
     ) -> VoiceAgent:
-        """Inserts an agent at version 1, with the status `draft`; its config is merged into the template's. Raises
+        """Insert an agent at version 1, with the status `draft`; its config is merged into the template's. Raises
         Conflict (codes agent_limit, name_taken, number_taken, number_inactive, workspace_suspended), Forbidden (code
         lookup_not_allowed) and Invalid, which names the field."""
         await self._workspaces.require_not_suspended(db, workspace_id)
@@ -120,7 +120,7 @@ class Agents:
     async def update(
         self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, edit: AgentEdit, now: datetime
     ) -> VoiceAgent:
-        """Returns a change makes a new version, current at once. A live agent must stay able to answer.
+        """Return a change makes a new version, current at once. A live agent must stay able to answer.
 
         Raises NotFound, Invalid, Forbidden (code lookup_not_allowed), and Conflict (codes version_mismatch,
         name_taken, cannot_answer, number_…, workspace_suspended).
@@ -134,7 +134,7 @@ class Agents:
     async def list_versions(
         self, db: Connection, workspace_id: UUID, agent_id: UUID, *, page: PageRequest
     ) -> ListPage[VersionSummary]:
-        """Returns an agent's versions, newest first. Raises NotFound, Invalid (code cursor_unknown)."""
+        """Return an agent's versions, newest first. Raises NotFound, Invalid (code cursor_unknown)."""
         await self.get(db, workspace_id, agent_id)
         found = await queries.select_versions(db, workspace_id, agent_id, page)
         if page.cursor is not None:
@@ -142,7 +142,7 @@ class Agents:
         return found.with_total(await queries.next_version(db, workspace_id, agent_id) - 1)
 
     async def get_version(self, db: Connection, workspace_id: UUID, agent_id: UUID, version: int) -> AgentVersion:
-        """Returns a version. Raises NotFound."""
+        """Return a version. Raises NotFound."""
         await self.get(db, workspace_id, agent_id)
         found = await queries.select_version(db, workspace_id, agent_id, version)
         if found is None:
@@ -159,7 +159,7 @@ class Agents:
         expected_version: int | None,
         now: datetime,
     ) -> VoiceAgent:
-        """Makes an old version's content the newest version; nothing if it is the current content. The content must be
+        """Make an old version's content the newest version; nothing if it is the current content. The content must be
         valid today. Raises as `update`."""
         await self._workspaces.require_not_suspended(db, workspace_id)
         before = await lock_agent(db, workspace_id, agent_id, expected_version)
@@ -171,7 +171,7 @@ class Agents:
     async def activate(
         self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime
     ) -> VoiceAgent:
-        """Makes the agent answer its number. Raises NotFound, and Conflict (code cannot_answer) that names all reasons
+        """Make the agent answer its number. Raises NotFound, and Conflict (code cannot_answer) that names all reasons
         against it."""
         most = await self._lock_limit(db, workspace_id)
         agent = await lock_agent(db, workspace_id, agent_id)
@@ -185,13 +185,13 @@ class Agents:
         return await _change_status(db, agent, "live", actor, now)
 
     async def list_warnings(self, db: Connection, agent: VoiceAgent) -> list[AgentWarning]:
-        """Returns what the owner should know about how the agent would answer now."""
+        """Return what the owner should know about how the agent would answer now."""
         return find_warnings(_version(agent), await self._offers(db, agent.workspace_id))
 
     async def pause(
         self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime
     ) -> VoiceAgent:
-        """Pauses an agent: it answers no further calls, and calls in progress continue.
+        """Pause an agent: it answers no further calls, and calls in progress continue.
 
         Raises NotFound, and Conflict (code not_live) for a draft.
         """
@@ -201,7 +201,7 @@ class Agents:
         return agent if agent.status == "paused" else await _change_status(db, agent, "paused", actor, now)
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime) -> None:
-        """Hides the agent for good and frees its number. A live agent must be paused first, so that no number stops
+        """Hide the agent for good and frees its number. A live agent must be paused first, so that no number stops
         answering by one wrong request. Raises NotFound, Conflict (code agent_live)."""
         agent = await lock_agent(db, workspace_id, agent_id)
         if agent.status == "live":
@@ -213,7 +213,7 @@ class Agents:
         await record_change(db, actor, Change("agent.delete", "agent", str(agent_id), workspace_id, before=before))
 
     async def _lock_limit(self, db: Connection, workspace_id: UUID) -> int:
-        """Locks the tier and the workspace's agents until the transaction ends; returns how many agents there may be.
+        """Lock the tier and the workspace's agents until the transaction ends; returns how many agents there may be.
 
         The tier is locked before the agents, everywhere: otherwise a change of tier in between could deadlock."""
         tier = await self._workspaces.limits(db, workspace_id, hold=True)
@@ -238,7 +238,7 @@ class Agents:
         in_force: AgentContent | None = None,
         known: AgentContent | None = None,
     ) -> AgentContent:
-        """Returns the edit merged into `base`, and validated. Raises Invalid.
+        """Return the edit merged into `base`, and validated. Raises Invalid.
 
         Args:
             in_force: The agent's current content, if any, whose number for transfers, languages and voices are not
@@ -280,7 +280,7 @@ class Agents:
     async def save_version(
         self, db: Connection, before: VoiceAgent, content: AgentContent, edit: AgentEdit, actor: Actor, now: datetime
     ) -> VoiceAgent:
-        """Makes the content the current version, if it differs, and gives the agent the number of the edit. Raises
+        """Make the content the current version, if it differs, and gives the agent the number of the edit. Raises
         Invalid, Conflict.
 
         Args:
@@ -301,7 +301,7 @@ class Agents:
         return after
 
     async def _change_number(self, db: Connection, before: VoiceAgent, edit: AgentEdit) -> None:
-        """Locks the new number before it frees the old one: two agents that swap are refused, not deadlocked."""
+        """Lock the new number before it frees the old one: two agents that swap are refused, not deadlocked."""
         wanted = edit.phone_number_id
         if wanted is UNSET or wanted == (before.number.id if before.number else None):
             return
@@ -312,7 +312,7 @@ class Agents:
             await self._numbers.assign(db, before.workspace_id, wanted, before.id)
 
     async def _require_no_worse(self, db: Connection, before: VoiceAgent, after: VoiceAgent) -> None:
-        """Raises Conflict for reasons that are new: a reason that existed before must not block other edits."""
+        """Raise Conflict for reasons that are new: a reason that existed before must not block other edits."""
         offers = await self._offers(db, before.workspace_id)
         scope = await self._dial_scope(db, before.workspace_id, stored_fallback(before.content.config))
         known = find_reasons(_version(before), before.number, offers, scope)
@@ -347,7 +347,7 @@ class AgentDrafts:
         self._agents, self._workspaces = agents, workspaces
 
     async def get(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> tuple[VersionDraft, VoiceAgent]:
-        """Returns the draft and its agent. Raises NotFound."""
+        """Return the draft and its agent. Raises NotFound."""
         agent = require_agent(await queries.select_agent(db, workspace_id, agent_id))
         return await _require_draft(db, agent), agent
 
@@ -361,7 +361,7 @@ class AgentDrafts:
         expected_revision: UUID | None,
         now: datetime,
     ) -> tuple[VersionDraft, VoiceAgent]:
-        """Merges an edit into the draft. Without a draft, a new one is made from the current version. Raises NotFound,
+        """Merge an edit into the draft. Without a draft, a new one is made from the current version. Raises NotFound,
         Invalid, Forbidden (code lookup_not_allowed), Conflict (version_mismatch, workspace_suspended)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
         agent = await lock_agent(db, workspace_id, agent_id)
@@ -387,7 +387,7 @@ class AgentDrafts:
         return draft, agent
 
     async def discard(self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID) -> None:
-        """Deletes the draft. Raises NotFound."""
+        """Delete the draft. Raises NotFound."""
         agent = await lock_agent(db, workspace_id, agent_id)
         draft = await _require_draft(db, agent)
         await queries.delete_draft(db, workspace_id, agent_id)
@@ -403,7 +403,7 @@ class AgentDrafts:
         expected_version: int | None,
         now: datetime,
     ) -> VoiceAgent:
-        """Makes the draft the current version, and deletes it. Its content must be valid today, and a live agent must
+        """Make the draft the current version, and deletes it. Its content must be valid today, and a live agent must
         stay able to answer. Raises NotFound, Invalid, Forbidden (code lookup_not_allowed), Conflict (version_mismatch,
         name_taken, cannot_answer, workspace_suspended).
 
@@ -432,7 +432,7 @@ class AgentDrafts:
     async def keep_for_test(
         self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime
     ) -> int:
-        """Returns the number of a version with the draft's content, which is not the current one and never changes:
+        """Return the number of a version with the draft's content, which is not the current one and never changes:
         a call reads its agent more than once. Raises NotFound."""
         agent = await lock_agent(db, workspace_id, agent_id)
         draft = await _require_draft(db, agent)
@@ -446,7 +446,7 @@ class AgentDrafts:
 
 
 async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID, expected: int | None = None) -> VoiceAgent:
-    """Returns the agent, locked until the transaction ends.
+    """Return the agent, locked until the transaction ends.
 
     Raises NotFound, and Conflict (code version_mismatch) if `expected` is not its current version.
     """
@@ -458,19 +458,19 @@ async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID, expecte
 
 
 def require_agent(agent: VoiceAgent | None) -> VoiceAgent:
-    """Returns the agent. Raises NotFound."""
+    """Return the agent. Raises NotFound."""
     if agent is None:
         raise NotFound("There is no such agent.", code="agent_not_found")
     return agent
 
 
 def mismatch(text: str, param: str) -> Conflict:
-    """Returns the error of a change that was made on another version or revision than the stored one."""
+    """Return the error of a change that was made on another version or revision than the stored one."""
     return Conflict(text, code="version_mismatch", param=param)
 
 
 async def report_agent(db: Connection, type_: EventType, agent: VoiceAgent, now: datetime) -> None:
-    """Stores the event for customers' webhooks, in the transaction of the change.
+    """Store the event for customers' webhooks, in the transaction of the change.
 
     Args:
         agent: After the change; before a deletion.
@@ -480,7 +480,7 @@ async def report_agent(db: Connection, type_: EventType, agent: VoiceAgent, now:
 
 
 async def _make_base(db: Connection, template_id: UUID | None) -> AgentContent:
-    """Returns the content that a new agent's config is merged into."""
+    """Return the content that a new agent's config is merged into."""
     config: Mapping[str, Any] = {}
     if template_id is not None:
         template = await templates_queries.select_template(db, template_id)
@@ -495,7 +495,7 @@ def _first_edit(new: NewAgentInput) -> AgentEdit:
 
 
 async def _require_free(db: Connection, workspace_id: UUID, number_id: UUID) -> None:
-    """Locks the number until the transaction ends. Raises Invalid, Conflict."""
+    """Lock the number until the transaction ends. Raises Invalid, Conflict."""
     found = await queries.lock_number(db, workspace_id, number_id)
     if found is None:
         raise Invalid("There is no such phone number.", code="number_not_found", param="phone_number_id")
@@ -535,7 +535,7 @@ async def _require_draft(db: Connection, agent: VoiceAgent) -> VersionDraft:
 
 
 def _require_revision(draft: VersionDraft | None, expected: UUID | None) -> None:
-    """Raises Conflict (code version_mismatch)."""
+    """Raise Conflict (code version_mismatch)."""
     if expected is not None and (draft is None or draft.revision != expected):
         raise mismatch("The draft has another revision: somebody else changed it.", "expected_revision")
 

@@ -71,7 +71,7 @@ class PlannedCall:
 
 
 def built_in_values(call: PlannedCall, agent_name: str) -> dict[str, str]:
-    """Returns the values of all BUILT_IN placeholders, the times in English and in the workspace's zone; up to
+    """Return the values of all BUILT_IN placeholders, the times in English and in the workspace's zone; up to
     LONGEST_BUILT_IN printable characters each."""
     local = to_local(call.at, call.timezone)
     values = {
@@ -93,5 +93,5 @@ def built_in_values(call: PlannedCall, agent_name: str) -> dict[str, str]:
 
 
 def _one_line(text: str) -> str:
-    """Returns the text without line breaks and control characters, which a carrier's report could contain."""
+    """Return the text without line breaks and control characters, which a carrier's report could contain."""
     return "".join(character for character in " ".join(text.split()) if character.isprintable())

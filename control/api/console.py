@@ -70,7 +70,7 @@ class Console:
             self._digest = digest
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        """Registers the routes."""
+        """Register the routes."""
         if self._page is None:
             return
         router.add_get("/console", self._serve_page)
@@ -78,7 +78,7 @@ class Console:
         router.add_get("/console/{view:.*}", self._serve_page)
 
     def add_returns(self, router: web.UrlDispatcher) -> None:
-        """Registers the addresses that other sites and letters lead browsers to if no portal is configured."""
+        """Register the addresses that other sites and letters lead browsers to if no portal is configured."""
         if self._page is None:
             return
         router.add_get("/sso/callback/{workspaceId}", self._return_from_sso)
@@ -106,7 +106,7 @@ class Console:
 
 
 def make_policy(page: str, media_urls: Sequence[str]) -> str:
-    """Returns the page's Content-Security-Policy.
+    """Return the page's Content-Security-Policy.
 
     The map of imports, which must be in the page, is allowed by its hash.
     """

@@ -28,7 +28,7 @@ class Docs:
         self._folder = Path(str(distribution(_PACKAGE).locate_file(_FOLDER)))
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        """Registers the routes."""
+        """Register the routes."""
         router.add_get("/docs", self._page)
         router.add_get("/docs/", self._page)
         router.add_get("/docs/{file}", self._file)

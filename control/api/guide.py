@@ -32,7 +32,7 @@ class Guide:
         self._files = {path.relative_to(folder).as_posix(): path for path in _find_files(folder)}
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        """Registers the routes. They precede `/docs/{file}`."""
+        """Register the routes. They precede `/docs/{file}`."""
         router.add_get("/docs/guide", self._redirect)
         router.add_get("/docs/guide/{page:.*}", self._serve)
 

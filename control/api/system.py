@@ -46,11 +46,11 @@ class System:
         self._guide = Guide()
 
     def prepare(self) -> None:
-        """Makes the OpenAPI document, which takes 0.3 s: callers would wait for it at the first request."""
+        """Make the OpenAPI document, which takes 0.3 s: callers would wait for it at the first request."""
         self._compressed()
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        """Registers the routes."""
+        """Register the routes."""
         router.add_get("/", self._lead_on)
         router.add_get("/healthz", self._healthz)
         router.add_get("/readyz", self._readyz)

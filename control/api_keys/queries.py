@@ -51,7 +51,7 @@ async def select_secrets(db: Connection, workspace_id: UUID, keys: Sequence[UUID
 
 
 async def insert_key(db: Connection, key: ApiKey) -> None:
-    """Inserts a key without secrets."""
+    """Insert a key without secrets."""
     await db.execute(
         f"INSERT INTO api_keys ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6)",
         key.id, key.workspace_id, key.name, list(key.scopes), key.expires_at, key.created_at,
@@ -72,7 +72,7 @@ async def delete_key(db: Connection, workspace_id: UUID, key_id: UUID) -> None:
 
 
 async def insert_secret(db: Connection, workspace_id: UUID, key_id: UUID, secret: NewSecret) -> None:
-    """Inserts a key's newest secret."""
+    """Insert a key's newest secret."""
     await db.execute(
         """
         INSERT INTO api_key_secrets (hash, key_id, workspace_id, holder_id, prefix, created_at)
@@ -83,7 +83,7 @@ async def insert_secret(db: Connection, workspace_id: UUID, key_id: UUID, secret
 
 
 async def end_secrets(db: Connection, workspace_id: UUID, key_id: UUID, at: datetime, now: datetime) -> None:
-    """Ends all secrets of a key at `at`, those that end sooner excepted, and deletes those that have ended."""
+    """End all secrets of a key at `at`, those that end sooner excepted, and deletes those that have ended."""
     await db.execute(
         """
         UPDATE api_key_secrets SET expires_at = least(expires_at, $3) WHERE workspace_id = $1 AND key_id = $2
@@ -114,7 +114,7 @@ async def update_last_use(db: Connection, secret: bytes) -> None:
 
 
 async def lock_list(db: Connection, workspace_id: UUID) -> None:
-    """Serialises transactions that count a workspace's keys in order to add one."""
+    """Serialise transactions that count a workspace's keys in order to add one."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('api_keys ' || $1::text, 0))", str(workspace_id))
 
 

@@ -146,7 +146,7 @@ async def list_api_keys(context: MemberContext) -> ApiKeyList:
 
 
 async def create_api_key(context: MemberContext, body: NewApiKey) -> IssuedApiKey:
-    """Creates an API key. Its secret is in this answer only. It acts with your role, admin at most, while you are a
+    """Create an API key. Its secret is in this answer only. It acts with your role, admin at most, while you are a
     member. No Idempotency-Key is honored, because the answer would be stored with the secret."""
     issued = await context.services[ApiKeys].create(
         context.db,
@@ -161,7 +161,7 @@ async def create_api_key(context: MemberContext, body: NewApiKey) -> IssuedApiKe
 
 
 async def change_api_key(context: MemberContext, api_key_id: ApiKeyId, body: ApiKeyChange) -> ApiKeyAnswer:
-    """Changes an API key's name, scopes and expiry. Scopes can only be taken away."""
+    """Change an API key's name, scopes and expiry. Scopes can only be taken away."""
     edit = ApiKeyEdit(
         name=body.name,
         scopes=None if body.scopes is None else tuple(body.scopes),
@@ -175,7 +175,7 @@ async def change_api_key(context: MemberContext, api_key_id: ApiKeyId, body: Api
 
 
 async def rotate_api_key(context: MemberContext, api_key_id: ApiKeyId, body: KeyRotation) -> IssuedApiKey:
-    """Makes a new secret of an API key, which you hold. Those before it end after `overlap_s` seconds. The secret is in
+    """Make a new secret of an API key, which you hold. Those before it end after `overlap_s` seconds. The secret is in
     this answer only."""
     issued = await context.services[ApiKeys].rotate(
         context.db,
@@ -189,7 +189,7 @@ async def rotate_api_key(context: MemberContext, api_key_id: ApiKeyId, body: Key
 
 
 async def revoke_api_key(context: MemberContext, api_key_id: ApiKeyId) -> None:
-    """Revokes an API key with all its secrets. Requests that begin after the answer are refused."""
+    """Revoke an API key with all its secrets. Requests that begin after the answer are refused."""
     await context.services[ApiKeys].revoke(context.db, context.actor, context.workspace_id, api_key_id)
 
 

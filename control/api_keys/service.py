@@ -26,7 +26,7 @@ class ApiKeys:
     """Works within the current transaction, in the workspace's scope."""
 
     async def list_all(self, db: Connection, workspace_id: UUID, now: datetime) -> list[ApiKey]:
-        """Returns all of the workspace, newest first."""
+        """Return all of the workspace, newest first."""
         return await _with_secrets(db, workspace_id, await queries.select_all(db, workspace_id, MOST_KEYS), now)
 
     async def create(
@@ -40,7 +40,7 @@ class ApiKeys:
         expires_at: datetime | None,
         now: datetime,
     ) -> IssuedKey:
-        """Returns the actor, a member, holds its secret. Raises Conflict (code api_key_limit), Invalid (code
+        """Return the actor, a member, holds its secret. Raises Conflict (code api_key_limit), Invalid (code
         expiry_in_the_past)."""
         _require_future(expires_at, now)
         await queries.lock_list(db, workspace_id)
@@ -54,7 +54,7 @@ class ApiKeys:
     async def update(
         self, db: Connection, actor: Actor, workspace_id: UUID, key_id: UUID, edit: ApiKeyEdit, now: datetime
     ) -> ApiKey:
-        """Raises NotFound, Invalid (codes scopes_widened, expiry_in_the_past)."""
+        """Raise NotFound, Invalid (codes scopes_widened, expiry_in_the_past)."""
         before = await self._lock(db, workspace_id, key_id)
         if edit.changes_expiry:
             _require_future(edit.expires_at, now)
@@ -72,7 +72,7 @@ class ApiKeys:
     async def rotate(
         self, db: Connection, actor: Actor, workspace_id: UUID, key_id: UUID, overlap: timedelta, now: datetime
     ) -> IssuedKey:
-        """Returns a new secret, which the actor holds; those before it end after `overlap`.
+        """Return a new secret, which the actor holds; those before it end after `overlap`.
 
         Raises NotFound, Conflict (codes api_key_expired, secret_limit).
         """
@@ -97,7 +97,7 @@ class ApiKeys:
         await _record(db, actor, "api_key.revoke", key, before=_audited(key))
 
     async def record_use(self, db: Connection, secret: bytes) -> None:
-        """Writes when a secret was last used, unless someone else writes it or it was deleted meanwhile.
+        """Write when a secret was last used, unless someone else writes it or it was deleted meanwhile.
 
         Args:
             secret: Its hash.

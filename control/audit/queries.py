@@ -31,7 +31,7 @@ async def insert_entry(
     request_id: str | None,
     address: str | None,
 ) -> None:
-    """Appends an entry."""
+    """Append an entry."""
     await db.execute(
         """
         INSERT INTO audit_log (id, actor, actor_id, actor_email, action, resource_type, resource_id, workspace_id,
@@ -52,7 +52,7 @@ async def select_entries(db: Connection, wanted: AuditFilter, page: PageRequest)
 
 
 async def count_entries(db: Connection, wanted: AuditFilter, most: int) -> int:
-    """Returns how many entries match; counts `most` at most."""
+    """Return how many entries match; counts `most` at most."""
     where, values = _where(wanted)
     return int(
         await db.fetchval(
@@ -64,7 +64,7 @@ async def count_entries(db: Connection, wanted: AuditFilter, most: int) -> int:
 
 
 def _where(wanted: AuditFilter) -> tuple[str, list[Any]]:
-    """Returns only the conditions asked for, so that each combination can use its index."""
+    """Return only the conditions asked for, so that each combination can use its index."""
     asked = {
         "actor_id = ${}": wanted.admin_id,
         "action = ${}": wanted.action,
@@ -98,7 +98,7 @@ async def select_reads(db: Connection, workspace_id: UUID, page: PageRequest) ->
 
 
 async def count_reads(db: Connection, workspace_id: UUID, most: int) -> int:
-    """Returns how many there are; counts `most` at most."""
+    """Return how many there are; counts `most` at most."""
     count: int = await db.fetchval(
         "SELECT count(*) FROM (SELECT FROM audit_log WHERE workspace_id = $1 AND action = 'call.read' LIMIT $2) found",
         workspace_id,
@@ -124,7 +124,7 @@ async def lock_chain(db: Connection) -> None:
 
 
 async def select_last(db: Connection) -> AuditSeal | None:
-    """Returns the newest seal."""
+    """Return the newest seal."""
     row = await db.fetchrow(f"SELECT {_SEAL} FROM audit_seals ORDER BY number DESC LIMIT 1")
     return AuditSeal(**row) if row else None
 
@@ -164,7 +164,7 @@ async def select_dated_back(db: Connection, before: datetime, most: int) -> list
 
 
 async def insert_seal(db: Connection, seal: AuditSeal, mac: bytes, entries: Sequence[AuditContent]) -> None:
-    """Appends a link and the hashes of its entries."""
+    """Append a link and the hashes of its entries."""
     await db.execute(
         f"INSERT INTO audit_seals ({_SEAL}) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         *(seal.number, seal.entries, seal.root, seal.previous, seal.reached, seal.sealed_at, mac),

@@ -48,7 +48,7 @@ def make_mac(key: bytes, digest: bytes) -> bytes:
 
 
 async def seal_entries(db: Connection, keys: Sequence[bytes], now: datetime) -> int:
-    """Seals the oldest entries that are not sealed yet, up to `BATCH`; returns how many. Needs platform scope."""
+    """Seal the oldest entries that are not sealed yet, up to `BATCH`; returns how many. Needs platform scope."""
     await queries.lock_chain(db)
     last = await queries.select_last(db)
     entries = await queries.select_unsealed(db, last.reached - LATEST_ENTRY if last else EPOCH, BATCH)
@@ -91,7 +91,7 @@ async def renew_codes(db: Connection, keys: Sequence[bytes]) -> int:
 
 
 async def verify_log(db: Connection, keys: Sequence[bytes]) -> AuditVerdict:
-    """Reads all entries once. Needs platform scope, or the owner of the tables."""
+    """Read all entries once. Needs platform scope, or the owner of the tables."""
     last: AuditSeal | None = None
     seals = entries = 0
     breaks: list[AuditBreak] = []
@@ -144,7 +144,7 @@ async def find_dated_back(db: Connection, last: AuditSeal | None) -> list[AuditB
 
 
 async def has_digest(db: Connection, digest: str) -> bool:
-    """Returns whether a seal has the digest, given as hexadecimal digits."""
+    """Return whether a seal has the digest, given as hexadecimal digits."""
     last = 0
     while seals := await queries.select_seals(db, last, _PAGE):
         if any(seal.digest.hex() == digest for seal in seals):

@@ -57,7 +57,7 @@ class Change:
 
 
 async def record_change(db: Connection, actor: Actor, change: Change) -> None:
-    """Appends to the log; part of the transaction that makes the change."""
+    """Append to the log; part of the transaction that makes the change."""
     values = {"before": change.before, "after": change.after, "reason": change.reason}
     await queries.insert_entry(
         db,
@@ -121,13 +121,13 @@ class ContentRead:
 async def record_read(
     db: Connection, actor: Actor, workspace_id: UUID, call_id: UUID, content: ReadContent, reason: str
 ) -> None:
-    """Appends a read to the audit log, in the transaction that reads."""
+    """Append a read to the audit log, in the transaction that reads."""
     after = {"content": content}
     await record_change(db, actor, Change(READ_ACTION, "call", str(call_id), workspace_id, after=after, reason=reason))
 
 
 async def record_search(db: Connection, actor: Actor, workspace_id: UUID, calls: int, reason: str) -> None:
-    """Appends a search in a workspace's transcripts to the audit log.
+    """Append a search in a workspace's transcripts to the audit log.
 
     Args:
         calls: How many of them it answered.

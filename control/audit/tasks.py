@@ -52,7 +52,7 @@ class AuditCheck:
     _found: dict[int, list[AuditBreak]] = field(default_factory=dict)
 
     async def run(self, db: Connection, _: datetime) -> int:
-        """Returns how many seals were verified."""
+        """Return how many seals were verified."""
         seals = await queries.select_seals(db, self._reached.number if self._reached else 0, SEALS_A_RUN)
         if not seals:
             self._end_pass(await find_dated_back(db, self._reached))

@@ -52,16 +52,16 @@ class BackupArchive:
         return StoredDump(size, digest.hexdigest())
 
     async def write_manifest(self, manifest: BackupManifest) -> None:
-        """Makes the stored dump a backup."""
+        """Make the stored dump a backup."""
         await self._storage.put(manifest.name + _MANIFEST, msgspec.json.encode(manifest))
 
     async def list_manifests(self) -> list[BackupManifest]:
-        """Returns all backups, the oldest first. Raises BackupFailed."""
+        """Return all backups, the oldest first. Raises BackupFailed."""
         names = [key.removesuffix(_MANIFEST) for key in await self._storage.list_keys() if key.endswith(_MANIFEST)]
         return [await self.read_manifest(name) for name in names]
 
     async def read_manifest(self, name: str) -> BackupManifest:
-        """Raises BackupFailed."""
+        """Raise BackupFailed."""
         try:
             return msgspec.json.decode(await self._storage.get(name + _MANIFEST), type=BackupManifest)
         except ObjectNotFound:
@@ -70,13 +70,13 @@ class BackupArchive:
             raise BackupFailed(f"{name}{_MANIFEST} is no manifest of a backup") from None
 
     async def read_dump(self, manifest: BackupManifest) -> AsyncIterator[bytes]:
-        """Yields the dump as pg_dump wrote it. Raises BackupFailed, at its end also when it is not what was stored."""
+        """Yield the dump as pg_dump wrote it. Raises BackupFailed, at its end also when it is not what was stored."""
         stored = self._read_stored(manifest)
         async for chunk in decrypt(self._required_keys(), stored) if manifest.is_encrypted else stored:
             yield chunk
 
     async def delete(self, name: str) -> None:
-        """Deletes the manifest first, so that no backup without a dump is listed."""
+        """Delete the manifest first, so that no backup without a dump is listed."""
         await self._storage.delete(name + _MANIFEST)
         await self._storage.delete(name + _DUMP)
 
@@ -98,7 +98,7 @@ class BackupArchive:
 
 
 def name_backup(now: datetime) -> str:
-    """Returns the name of a backup that begins now (UTC). Names sort by time."""
+    """Return the name of a backup that begins now (UTC). Names sort by time."""
     return now.strftime(_NAME)
 
 

@@ -41,7 +41,7 @@ class BackupOptions:
 
 
 async def create_backup(archive: BackupArchive, options: BackupOptions) -> BackupManifest:
-    """Makes a backup, records it, and deletes those that are too old. Raises BackupFailed, StorageUnavailable, and what
+    """Make a backup, records it, and deletes those that are too old. Raises BackupFailed, StorageUnavailable, and what
     the database raises."""
     started_at, began = datetime.now(UTC), time.monotonic()
     name = name_backup(started_at)
@@ -68,7 +68,7 @@ async def create_backup(archive: BackupArchive, options: BackupOptions) -> Backu
 
 
 async def record_run(database_url: str, kind: RunKind, manifest: BackupManifest, seconds: float) -> None:
-    """Records a successful run for the metric of its age. Raises what the database raises."""
+    """Record a successful run for the metric of its age. Raises what the database raises."""
     now = datetime.now(UTC)
     async with connected(database_url) as db, db.transaction():
         run = BackupRun(kind=kind, backup=manifest.name, finished_at=now, seconds=seconds, size=manifest.size)

@@ -25,7 +25,7 @@ _HEAD_BYTES: Final = len(MARK) + _SALT_BYTES
 
 
 async def encrypt(key: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yields the encrypted stream.
+    """Yield the encrypted stream.
 
     Args:
         key: 32 bytes.
@@ -40,7 +40,7 @@ async def encrypt(key: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[byt
 
 
 async def decrypt(keys: Sequence[bytes], chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yields the plain stream. Raises BackupFailed when none fits, and at the piece that was changed; what was yielded
+    """Yield the plain stream. Raises BackupFailed when none fits, and at the piece that was changed; what was yielded
     before is genuine, but may not be all.
 
     Args:
@@ -59,7 +59,7 @@ async def decrypt(keys: Sequence[bytes], chunks: AsyncIterator[bytes]) -> AsyncI
 
 
 async def _pieces(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[tuple[bytes, bool]]:
-    """Yields pieces of `size` bytes, and whether it is the last, which may be shorter, and is empty if nothing came."""
+    """Yield pieces of `size` bytes, and whether it is the last, which may be shorter, and is empty if nothing came."""
     buffer = bytearray()
     async for chunk in chunks:
         buffer += chunk
@@ -70,7 +70,7 @@ async def _pieces(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[tupl
 
 
 async def _without_head(chunks: AsyncIterator[bytes], head: bytearray) -> AsyncIterator[bytes]:
-    """Moves the stream's head into `head`, and yields what follows. Raises BackupFailed for another kind of stream."""
+    """Move the stream's head into `head`, and yields what follows. Raises BackupFailed for another kind of stream."""
     async for chunk in chunks:
         missing = _HEAD_BYTES - len(head)
         head += chunk[:missing]

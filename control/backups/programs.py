@@ -42,7 +42,7 @@ async def open_dump(url: str, snapshot: str) -> AsyncIterator[AsyncIterator[byte
 
 
 async def restore(url: str, chunks: AsyncIterator[bytes]) -> None:
-    """Restores a dump into an empty database; its objects belong to the user of `url`. Raises BackupFailed, and what
+    """Restore a dump into an empty database; its objects belong to the user of `url`. Raises BackupFailed, and what
     `chunks` raises."""
     async with _running("pg_restore", ["--no-owner", "--exit-on-error"], url, reads_input=True) as (process, errors):
         await _write_input(process, chunks)
@@ -138,7 +138,7 @@ def _find(program: str) -> str:
 
 
 def _connection(url: str) -> tuple[str, dict[str, str]]:
-    """Returns the URL without its password, and the environment with it; PostgreSQL's other variables are left out."""
+    """Return the URL without its password, and the environment with it; PostgreSQL's other variables are left out."""
     parts = urlsplit(url)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
     user, at, host = parts.netloc.rpartition("@")

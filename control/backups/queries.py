@@ -10,7 +10,7 @@ from control.db.pool import Connection
 
 
 async def insert_run(db: asyncpg.Connection, run: BackupRun) -> None:
-    """Records a successful run."""
+    """Record a successful run."""
     await db.execute(
         "INSERT INTO backup_runs (kind, backup, finished_at, seconds, size) VALUES ($1, $2, $3, $4, $5)",
         run.kind, run.backup, run.finished_at, run.seconds, run.size,
@@ -18,12 +18,12 @@ async def insert_run(db: asyncpg.Connection, run: BackupRun) -> None:
 
 
 async def delete_runs(db: asyncpg.Connection, before: datetime) -> None:
-    """Deletes the records of runs that ended before this moment."""
+    """Delete the records of runs that ended before this moment."""
     await db.execute("DELETE FROM backup_runs WHERE finished_at < $1", before)
 
 
 async def select_newest(db: Connection) -> list[BackupRun]:
-    """Returns the newest run of each kind."""
+    """Return the newest run of each kind."""
     rows = await db.fetch(
         "SELECT DISTINCT ON (kind) kind, backup, finished_at, seconds, size FROM backup_runs "
         "ORDER BY kind, finished_at DESC LIMIT 2"
@@ -50,7 +50,7 @@ _ROLES = """
 
 
 async def export_snapshot(db: asyncpg.Connection) -> str:
-    """Returns the id under which pg_dump sees what this transaction sees, for as long as it lasts."""
+    """Return the id under which pg_dump sees what this transaction sees, for as long as it lasts."""
     return str(await db.fetchval("SELECT pg_export_snapshot()"))
 
 
@@ -60,7 +60,7 @@ async def lift_time_limits(db: asyncpg.Connection) -> None:
 
 
 async def select_facts(db: asyncpg.Connection) -> DatabaseFacts:
-    """Returns all facts but the schema's hash, in the transaction's snapshot. Reads every table once."""
+    """Return all facts but the schema's hash, in the transaction's snapshot. Reads every table once."""
     tables = await db.fetch(
         "SELECT relname, quote_ident(relname) AS quoted FROM pg_class "
         "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname LIMIT 10000"
@@ -79,13 +79,13 @@ async def select_facts(db: asyncpg.Connection) -> DatabaseFacts:
 
 
 async def find_newest_call(db: asyncpg.Connection) -> tuple[UUID, UUID] | None:
-    """Returns the newest call and its workspace, if there is any call in this scope."""
+    """Return the newest call and its workspace, if there is any call in this scope."""
     row = await db.fetchrow("SELECT id, workspace_id FROM calls ORDER BY created_at DESC, id DESC LIMIT 1")
     return None if row is None else (row["id"], row["workspace_id"])
 
 
 async def select_sealed_keys(db: asyncpg.Connection) -> dict[str, bytes]:
-    """Returns the platform's sealed keys of providers, by provider."""
+    """Return the platform's sealed keys of providers, by provider."""
     rows = await db.fetch(
         "SELECT provider, api_key FROM providers WHERE api_key IS NOT NULL ORDER BY provider LIMIT 1000"
     )
@@ -93,5 +93,5 @@ async def select_sealed_keys(db: asyncpg.Connection) -> dict[str, bytes]:
 
 
 async def has_role(db: asyncpg.Connection, role: str) -> bool:
-    """Returns whether the server has this role."""
+    """Return whether the server has this role."""
     return bool(await db.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", role))

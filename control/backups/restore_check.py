@@ -54,7 +54,7 @@ class CheckOptions:
 
 
 async def check_backup(archive: BackupArchive, manifest: BackupManifest, options: CheckOptions) -> CheckReport:
-    """Raises BackupFailed when the backup cannot be restored, StorageUnavailable, and what the database raises."""
+    """Raise BackupFailed when the backup cannot be restored, StorageUnavailable, and what the database raises."""
     began = time.monotonic()
     try:
         async with asyncio.timeout(options.timeout_s) as limit:
@@ -69,7 +69,7 @@ async def check_backup(archive: BackupArchive, manifest: BackupManifest, options
 
 
 def find_newest(manifests: list[BackupManifest], now: datetime, max_age_hours: float) -> BackupManifest:
-    """Returns the newest backup. Raises BackupFailed when there is none, or when it is older than that."""
+    """Return the newest backup. Raises BackupFailed when there is none, or when it is older than that."""
     if not manifests:
         raise BackupFailed("there is no backup")
     newest = manifests[-1]
@@ -118,7 +118,7 @@ def _compare_protection(recorded: DatabaseFacts, found: DatabaseFacts) -> Findin
 
 
 async def _read_as_programs(url: str) -> Finding:
-    """Reads the newest call as the API does, in its workspace's scope, and as no one."""
+    """Read the newest call as the API does, in its workspace's scope, and as no one."""
     async with open_pool(url, size=1, timeouts=_TIMEOUTS, name="vocalized-backups") as pool:
         async with pool.transaction() as db:
             if await find_newest_call(db) is not None:
@@ -174,7 +174,7 @@ async def _new_database(options: CheckOptions, manifest: BackupManifest) -> Asyn
 
 
 async def _drop(server_url: str, name: str) -> None:
-    """Waits up to 5 s for backends that are ending (PostgreSQL, *DROP DATABASE*). FORCE fails where autovacuum runs."""
+    """Wait up to 5 s for backends that are ending (PostgreSQL, *DROP DATABASE*). FORCE fails where autovacuum runs."""
     try:
         async with connected(server_url) as db:
             await db.execute(f'DROP DATABASE "{name}"')

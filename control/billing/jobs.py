@@ -24,16 +24,16 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """Returns the present moment."""
+    """Return the present moment."""
     return datetime.now(UTC)
 
 
 def ignore_count(_: int) -> None:
-    """Reports no metric."""
+    """Report no metric."""
 
 
 async def enqueue_once(db: Connection, name: str, job: msgspec.Struct) -> None:
-    """Enqueues a job unless an equal job is waiting. A running job does not count, because it may have read its data
+    """Enqueue a job unless an equal job is waiting. A running job does not count, because it may have read its data
     before the latest change."""
     payload = msgspec.json.encode(job)
     if not await is_waiting(db, name, payload):
@@ -41,7 +41,7 @@ async def enqueue_once(db: Connection, name: str, job: msgspec.Struct) -> None:
 
 
 async def enqueue_new(db: Connection, name: str, wanted: Sequence[msgspec.Struct], most: int) -> int:
-    """Enqueues the first `most` jobs of which no equal job is waiting; returns their number."""
+    """Enqueue the first `most` jobs of which no equal job is waiting; returns their number."""
     queued = await list_queued(db, name) if wanted else set()
     payloads = (msgspec.json.encode(job) for job in wanted)
     new = list(islice((payload for payload in payloads if payload not in queued), most))
@@ -51,7 +51,7 @@ async def enqueue_new(db: Connection, name: str, wanted: Sequence[msgspec.Struct
 
 
 async def transact(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
-    """Runs work in a transaction in the platform's scope. Raises JobFailed without a database."""
+    """Run work in a transaction in the platform's scope. Raises JobFailed without a database."""
 
     async def entered(db: Connection) -> T:
         await enter_platform(db)

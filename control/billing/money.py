@@ -38,12 +38,12 @@ _TENS: Final = frozenset({"bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd"})
 
 
 def exponent_of(currency: str) -> int:
-    """Returns the decimal places of the currency (ISO 4217, lower case)."""
+    """Return the decimal places of the currency (ISO 4217, lower case)."""
     return _EXPONENTS.get(currency, 2)
 
 
 def round_money(amount: Decimal, currency: str) -> Decimal:
-    """Rounds to the smallest amount that is charged, half away from zero, so that an amount and its reversal cancel
+    """Round to the smallest amount that is charged, half away from zero, so that an amount and its reversal cancel
     out. The result has the currency's decimal places."""
     places = -exponent_of(currency)
     charged = places + 1 if currency in _TENS else places
@@ -51,12 +51,12 @@ def round_money(amount: Decimal, currency: str) -> Decimal:
 
 
 def require_exact(amount: Decimal, currency: str, param: str = "amount") -> Decimal:
-    """Returns the amount. Raises Invalid if the currency cannot charge it exactly."""
+    """Return the amount. Raises Invalid if the currency cannot charge it exactly."""
     if amount != round_money(amount, currency):
         raise Invalid(f"{currency.upper()} has no amounts that small.", param=param, code="amount_invalid")
     return amount
 
 
 def format_money(amount: Decimal, currency: str) -> str:
-    """Returns an amount with its currency, such as 1,234.50 USD."""
+    """Return an amount with its currency, such as 1,234.50 USD."""
     return f"{amount:,.{exponent_of(currency)}f} {currency.upper()}"

@@ -39,7 +39,7 @@ def billing_tasks(
     report_unopened: Callable[[int], None] = ignore_count,
     ahead: timedelta = timedelta(0),
 ) -> WorkerTasks:
-    """Makes the job `billing.record_embedding`, the duties `unpriced_usage`, `cost_estimates`, `accruals`,
+    """Make the job `billing.record_embedding`, the duties `unpriced_usage`, `cost_estimates`, `accruals`,
     `overdue_workspaces` and `spend_limits`, and the tasks of `period_tasks` or `provider_tasks`.
 
     Args:
@@ -77,6 +77,6 @@ def billing_tasks(
 
 
 def _move(duty: AnyDuty, ahead: timedelta) -> AnyDuty:
-    """Returns the duty with a clock that is ahead."""
+    """Return the duty with a clock that is ahead."""
     run: Callable[[Any, datetime], Awaitable[int]] = duty.run
     return replace(duty, run=lambda place, now: run(place, now + ahead))

@@ -27,7 +27,7 @@ _DAY: Final = timedelta(days=1)
 
 
 def _each_once(dates: list[str]) -> list[str]:
-    """Returns the dates in order. Raises ValueError for an empty date and a repeated date."""
+    """Return the dates in order. Raises ValueError for an empty date and a repeated date."""
     if not all(dates):
         raise ValueError("a date is empty")
     if len(set(dates)) != len(dates):
@@ -55,7 +55,7 @@ class CallingHours(ConfigPart):
 
 @lru_cache(maxsize=_CACHED)
 def time_zones_of(number: str) -> tuple[str, ...]:
-    """Returns the zones (IANA names) in which this E.164 number may be, by the data of libphonenumber.
+    """Return the zones (IANA names) in which this E.164 number may be, by the data of libphonenumber.
 
     These are the zones of its area code or mobile network, or all zones of its country if the number has no place.
     Nothing is known of satellite phones and freephone numbers of no country. Their recipients need a zone of their own
@@ -69,7 +69,7 @@ def time_zones_of(number: str) -> tuple[str, ...]:
 
 
 def next_allowed(now: datetime, zones: Sequence[str], hours: CallingHours) -> datetime | None:
-    """Returns the first time from `now` on at which the hours are open in all of these zones; `now` itself, if they
+    """Return the first time from `now` on at which the hours are open in all of these zones; `now` itself, if they
     are. In UTC. None: not within REACH, as for windows that are never open in all zones at once, or no zone is known.
     Raises ValueError for a time without a zone and an unknown zone.
 
@@ -90,7 +90,7 @@ def next_allowed(now: datetime, zones: Sequence[str], hours: CallingHours) -> da
 
 
 def default_hours(number: str) -> CallingHours:
-    """Returns the hours for a campaign without any of its own, by the number's country. Laws differ by state and by
+    """Return the hours for a campaign without any of its own, by the number's country. Laws differ by state and by
     purpose, and the customer answers for the hours; these are the published general rules, and elsewhere the strictest
     of them.
 
@@ -104,7 +104,7 @@ def default_hours(number: str) -> CallingHours:
 
 
 def _next_open(at: datetime, zone: ZoneInfo, hours: CallingHours, latest: datetime) -> datetime | None:
-    """Returns the first time from `at` on at which the hours are open in this zone; None: after `latest`.
+    """Return the first time from `at` on at which the hours are open in this zone; None: after `latest`.
 
     Goes on by at most a day, in which a zone changes its offset once at most, and stops at each change.
     """
@@ -118,7 +118,7 @@ def _next_open(at: datetime, zone: ZoneInfo, hours: CallingHours, latest: dateti
 
 
 def _find_offset_change(first: datetime, last: datetime, zone: ZoneInfo) -> datetime | None:
-    """Returns the first second in (first, last] with another offset than `first`; None: there is none."""
+    """Return the first second in (first, last] with another offset than `first`; None: there is none."""
     before = first.astimezone(zone).utcoffset()
     if last.astimezone(zone).utcoffset() == before:
         return None
@@ -142,7 +142,7 @@ def _is_open(hours: CallingHours, clock: datetime) -> bool:
 
 
 def _next_begin(hours: CallingHours, clock: datetime) -> datetime:
-    """Returns the next time after this one at which the hours may begin to be open: that of a window, or the next
+    """Return the next time after this one at which the hours may begin to be open: that of a window, or the next
     midnight."""
     midnight = datetime.combine(clock.date(), datetime.min.time())
     begins = [_time_on(clock.date(), window) for window in hours.weekly.ranges_of(clock.weekday())]
@@ -154,7 +154,7 @@ def _time_on(day: date, window: OpeningRange) -> datetime:
 
 
 def _load_zone(name: str) -> ZoneInfo:
-    """Returns the zone. Raises ValueError if there is none of this name."""
+    """Return the zone. Raises ValueError if there is none of this name."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, OSError):
@@ -162,7 +162,7 @@ def _load_zone(name: str) -> ZoneInfo:
 
 
 def _is_zone(name: str) -> bool:
-    """Returns whether this machine has the zone. libphonenumber's name for an unknown zone, Etc/Unknown, is none."""
+    """Return whether this machine has the zone. libphonenumber's name for an unknown zone, Etc/Unknown, is none."""
     try:
         _load_zone(name)
     except ValueError:
@@ -171,7 +171,7 @@ def _is_zone(name: str) -> bool:
 
 
 def _make_hours(*ranges: tuple[Sequence[str], str, str]) -> CallingHours:
-    """Returns hours with these windows: days, time of opening, time of closing."""
+    """Return hours with these windows: days, time of opening, time of closing."""
     weekly: dict[str, list[dict[str, str]]] = {}
     for days, opens, closes in ranges:
         for day in days:

@@ -125,7 +125,7 @@ class EndedCall:
 
 
 def find_outcome(call: EndedCall) -> CallOutcome:
-    """Returns the outcome of a call that is over."""
+    """Return the outcome of a call that is over."""
     if call.opted_out or call.end_detail == LISTED:
         return "opted_out"
     if call.end_reason == "voicemail":

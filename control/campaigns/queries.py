@@ -79,14 +79,14 @@ _WAKE_CAMPAIGN: Final = """
 
 
 async def lock_list(db: Connection, workspace_id: UUID) -> None:
-    """Serialises transactions that count a workspace's campaigns in order to add or start one."""
+    """Serialise transactions that count a workspace's campaigns in order to add or start one."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('campaigns ' || $1::text, 0))", str(workspace_id))
 
 
 async def select_campaigns(
     db: Connection, workspace_id: UUID, wanted: CampaignFilter, page: PageRequest
 ) -> ListPage[Campaign]:
-    """Returns a page, newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page, newest first. Raises Invalid (code cursor_unknown)."""
     values = (workspace_id, *_filter_values(wanted))
     clause = await _CAMPAIGN_ORDER.make_clause(db, page, values, (workspace_id,))
     rows = await db.fetch(f"{_CAMPAIGNS} WHERE workspace_id = $1 {_CAMPAIGN_FILTER} {clause.tail}", *clause.values)
@@ -94,21 +94,21 @@ async def select_campaigns(
 
 
 async def count_campaigns(db: Connection, workspace_id: UUID, wanted: CampaignFilter) -> int:
-    """Counts the campaigns of a workspace."""
+    """Count the campaigns of a workspace."""
     sql = f"SELECT count(*) FROM campaigns WHERE workspace_id = $1 {_CAMPAIGN_FILTER}"
     found: int = await db.fetchval(sql, workspace_id, *_filter_values(wanted))
     return found
 
 
 def _filter_values(wanted: CampaignFilter) -> list[Any]:
-    """Returns the values of `_FILTERS`."""
+    """Return the values of `_FILTERS`."""
     return [getattr(wanted, name) for name in _FILTERS]
 
 
 async def select_campaign(
     db: Connection, workspace_id: UUID, campaign_id: UUID, *, lock: bool = False
 ) -> Campaign | None:
-    """Returns a campaign.
+    """Return a campaign.
 
     Args:
         lock: Until the transaction ends; no call is placed meanwhile.
@@ -121,42 +121,42 @@ async def select_campaign(
 async def insert_campaign(
     db: Connection, campaign_id: UUID, workspace_id: UUID, chosen: CampaignSettings, now: datetime
 ) -> None:
-    """Stores a draft."""
+    """Store a draft."""
     await db.execute(_INSERT_CAMPAIGN, campaign_id, workspace_id, now, *_values(chosen))
 
 
 async def update_settings(
     db: Connection, workspace_id: UUID, campaign_id: UUID, chosen: CampaignSettings, now: datetime
 ) -> None:
-    """Stores new settings."""
+    """Store new settings."""
     await db.execute(_UPDATE_CAMPAIGN, workspace_id, campaign_id, now, *_values(chosen))
 
 
 async def update_status(
     db: Connection, workspace_id: UUID, campaign_id: UUID, status: CampaignStatus, reason: str | None, now: datetime
 ) -> None:
-    """Stores the status. The campaign must be locked."""
+    """Store the status. The campaign must be locked."""
     await db.execute(_UPDATE_STATUS, workspace_id, campaign_id, status, reason, now)
 
 
 async def delete_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID) -> None:
-    """Deletes it with its recipients and their attempts."""
+    """Delete it with its recipients and their attempts."""
     await db.execute("DELETE FROM campaigns WHERE workspace_id = $1 AND id = $2", workspace_id, campaign_id)
 
 
 async def select_due_campaigns(db: Connection, now: datetime, most: int) -> list[tuple[UUID, UUID]]:
-    """Returns workspace and id of campaigns that may place a call now. Needs platform scope."""
+    """Return workspace and id of campaigns that may place a call now. Needs platform scope."""
     return [(row["workspace_id"], row["id"]) for row in await db.fetch(_SELECT_DUE_CAMPAIGNS, now, most)]
 
 
 async def lock_due_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime) -> Campaign | None:
-    """Locks a campaign; None if it may place no call now, or another worker has it. Needs platform scope."""
+    """Lock a campaign; None if it may place no call now, or another worker has it. Needs platform scope."""
     row = await db.fetchrow(_LOCK_DUE_CAMPAIGN, workspace_id, campaign_id, now)
     return None if row is None else _make_campaign(row)
 
 
 async def lock_free_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID) -> Campaign | None:
-    """Locks a campaign; None if another transaction has locked it. Needs platform scope.
+    """Lock a campaign; None if another transaction has locked it. Needs platform scope.
 
     For transactions that hold locks of calls or attempts: a dispatcher may wait for these while it holds the campaign.
     """
@@ -165,23 +165,23 @@ async def lock_free_campaign(db: Connection, workspace_id: UUID, campaign_id: UU
 
 
 async def delay_campaign(db: Connection, campaign: Campaign, until: datetime, reason: str | None) -> None:
-    """Stores that no call is placed before `until`. The campaign must be locked. Needs platform scope."""
+    """Store that no call is placed before `until`. The campaign must be locked. Needs platform scope."""
     await db.execute(_DELAY_CAMPAIGN, campaign.workspace_id, campaign.id, until, reason)
 
 
 async def wake_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID, at: datetime) -> None:
-    """Makes a running campaign look for recipients at this time at the latest."""
+    """Make a running campaign look for recipients at this time at the latest."""
     await db.execute(_WAKE_CAMPAIGN, workspace_id, campaign_id, at)
 
 
 def _values(chosen: CampaignSettings) -> list[Any]:
-    """Returns the values of `_SETTINGS`."""
+    """Return the values of `_SETTINGS`."""
     values = [getattr(chosen, name) for name in _SETTINGS]
     return [value.model_dump(mode="json") if isinstance(value, BaseModel) else value for value in values]
 
 
 def _known(kind: type[BaseModel], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Leaves out fields that a later version stored: during its rollout, this version still ends calls."""
+    """Leave out fields that a later version stored: during its rollout, this version still ends calls."""
     return {name: value for name, value in stored.items() if name in kind.model_fields}
 
 
@@ -280,7 +280,7 @@ _FIND_OPEN: Final = """
 async def insert_recipients(
     db: Connection, workspace_id: UUID, campaign_id: UUID, rows: Sequence[NewRecipient], now: datetime
 ) -> set[str]:
-    """Inserts recipients; returns their numbers. The campaign already has the numbers that are left out."""
+    """Insert recipients; returns their numbers. The campaign already has the numbers that are left out."""
     stored = await db.fetch(
         _INSERT_RECIPIENTS,
         workspace_id,
@@ -296,7 +296,7 @@ async def insert_recipients(
 
 
 async def count_recipients(db: Connection, workspace_id: UUID, campaign_id: UUID) -> int:
-    """Counts the recipients of a campaign."""
+    """Count the recipients of a campaign."""
     found: int = await db.fetchval(
         "SELECT count(*) FROM campaign_recipients WHERE workspace_id = $1 AND campaign_id = $2",
         workspace_id,
@@ -315,7 +315,7 @@ async def select_recipients(
     number: str | None,
     page: PageRequest,
 ) -> ListPage[CampaignRecipient]:
-    """Returns a page, with its total unless it is next to a row. Raises Invalid (code cursor_unknown)."""
+    """Return a page, with its total unless it is next to a row. Raises Invalid (code cursor_unknown)."""
     values = (workspace_id, campaign_id, status, outcome, number)
     clause = await _RECIPIENT_ORDER.make_clause(db, page, values, (workspace_id, campaign_id))
     rows = await db.fetch(f"{_RECIPIENTS} {_RECIPIENT_FILTER} {clause.tail}", *clause.values)
@@ -330,7 +330,7 @@ async def select_recipients(
 async def select_recipient(
     db: Connection, workspace_id: UUID, campaign_id: UUID, recipient_id: UUID
 ) -> CampaignRecipient | None:
-    """Returns a recipient; None if the campaign has no such recipient."""
+    """Return a recipient; None if the campaign has no such recipient."""
     row = await db.fetchrow(
         f"{_RECIPIENTS} WHERE r.workspace_id = $1 AND r.campaign_id = $2 AND r.id = $3",
         workspace_id,
@@ -343,20 +343,20 @@ async def select_recipient(
 async def claim_due_recipients(
     db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime, most: int
 ) -> list[CampaignRecipient]:
-    """Locks pending recipients that are due. Skips recipients that another transaction has locked. Needs platform
+    """Lock pending recipients that are due. Skips recipients that another transaction has locked. Needs platform
     scope."""
     return [_make_recipient(row) for row in await db.fetch(_CLAIM_DUE_RECIPIENTS, workspace_id, campaign_id, now, most)]
 
 
 async def defer_recipients(db: Connection, workspace_id: UUID, times: Sequence[tuple[UUID, datetime]]) -> None:
-    """Stores that pending recipients are called no earlier than at these times. Needs platform scope."""
+    """Store that pending recipients are called no earlier than at these times. Needs platform scope."""
     await db.execute(
         _DEFER_RECIPIENTS, workspace_id, [recipient_id for recipient_id, _ in times], [at for _, at in times]
     )
 
 
 async def update_recipient(db: Connection, recipient: CampaignRecipient) -> None:
-    """Stores status, outcome and times of a locked recipient. Needs platform scope."""
+    """Store status, outcome and times of a locked recipient. Needs platform scope."""
     await db.execute(
         _UPDATE_RECIPIENT,
         recipient.workspace_id,
@@ -373,13 +373,13 @@ async def update_recipient(db: Connection, recipient: CampaignRecipient) -> None
 async def finish_pending(
     db: Connection, workspace_id: UUID, campaign_id: UUID, detail: str, now: datetime, most: int
 ) -> int:
-    """Finishes up to `most` pending recipients and returns their number. Needs platform scope."""
+    """Finish up to `most` pending recipients and returns their number. Needs platform scope."""
     status = await db.execute(_FINISH_PENDING, workspace_id, campaign_id, detail, now, most)
     return int(status.split()[-1])
 
 
 async def finish_remaining(db: Connection, now: datetime, since: datetime, most: int) -> int:
-    """Finishes pending recipients of all campaigns that were completed or canceled since then.
+    """Finish pending recipients of all campaigns that were completed or canceled since then.
 
     Returns their number. Needs platform scope.
     """
@@ -388,24 +388,24 @@ async def finish_remaining(db: Connection, now: datetime, since: datetime, most:
 
 
 async def find_open(db: Connection, workspace_id: UUID, campaign_id: UUID) -> tuple[datetime | None, bool]:
-    """Returns when the next pending recipient may be called (None: there is none), and whether a call is open."""
+    """Return when the next pending recipient may be called (None: there is none), and whether a call is open."""
     row = await db.fetchrow(_FIND_OPEN, workspace_id, campaign_id)
     return row[0], row[1]
 
 
 async def advance_uncalled(db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime) -> None:
-    """Makes recipients due that were never called, because the hours that they waited for have changed."""
+    """Make recipients due that were never called, because the hours that they waited for have changed."""
     await db.execute(_ADVANCE_UNCALLED, workspace_id, campaign_id, now)
 
 
 async def delete_recipients(db: Connection, workspace_id: UUID, most: int) -> int:
-    """Deletes up to `most` recipients of a workspace, with their attempts; returns how many. Needs platform scope."""
+    """Delete up to `most` recipients of a workspace, with their attempts; returns how many. Needs platform scope."""
     status = await db.execute(_DELETE_RECIPIENTS, workspace_id, most)
     return int(status.split()[-1])
 
 
 async def delete_number(db: Connection, workspace_id: UUID, number: str) -> int:
-    """Deletes the recipients with this number that are not being called, with their attempts; returns how many. Needs
+    """Delete the recipients with this number that are not being called, with their attempts; returns how many. Needs
     platform scope."""
     status = await db.execute(
         "DELETE FROM campaign_recipients WHERE workspace_id = $1 AND phone_number = $2 AND status <> 'calling'",
@@ -416,7 +416,7 @@ async def delete_number(db: Connection, workspace_id: UUID, number: str) -> int:
 
 
 async def has_number(db: Connection, workspace_id: UUID, number: str) -> bool:
-    """Returns whether a recipient of the workspace has this number. Needs platform scope."""
+    """Return whether a recipient of the workspace has this number. Needs platform scope."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM campaign_recipients WHERE workspace_id = $1 AND phone_number = $2)",
         workspace_id,
@@ -426,7 +426,7 @@ async def has_number(db: Connection, workspace_id: UUID, number: str) -> bool:
 
 
 def _make_recipient(row: Any) -> CampaignRecipient:
-    """Makes a recipient from a row with its columns."""
+    """Make a recipient from a row with its columns."""
     return CampaignRecipient(
         id=row["id"],
         workspace_id=row["workspace_id"],
@@ -502,7 +502,7 @@ class LockedAttempt:
 
 
 async def insert_attempt(db: Connection, call_id: UUID, recipient: CampaignRecipient, now: datetime) -> bool:
-    """Inserts a call. False: another call of a campaign to this number is open. Needs platform scope."""
+    """Insert a call. False: another call of a campaign to this number is open. Needs platform scope."""
     status = await db.execute(
         _INSERT_ATTEMPT,
         call_id,
@@ -516,7 +516,7 @@ async def insert_attempt(db: Connection, call_id: UUID, recipient: CampaignRecip
 
 
 async def count_pace(db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime) -> tuple[int, int]:
-    """Counts open calls, and calls of the last minute. Needs platform scope."""
+    """Count open calls, and calls of the last minute. Needs platform scope."""
     row = await db.fetchrow(_COUNT_PACE, workspace_id, campaign_id, now)
     return row[0], row[1]
 
@@ -524,7 +524,7 @@ async def count_pace(db: Connection, workspace_id: UUID, campaign_id: UUID, now:
 async def lock_called_recipients(
     db: Connection, workspace_ids: Sequence[UUID], call_ids: Sequence[UUID]
 ) -> list[LockedAttempt]:
-    """Locks the recipients of the calls that a campaign placed; other calls are left out. Needs platform scope."""
+    """Lock the recipients of the calls that a campaign placed; other calls are left out. Needs platform scope."""
     rows = await db.fetch(_LOCK_CALLED_RECIPIENTS, workspace_ids, call_ids)
     return [
         LockedAttempt(row["call_id"], row["call_outcome"], row["call_finished_at"], _make_recipient(row))
@@ -535,19 +535,19 @@ async def lock_called_recipients(
 async def finish_attempt(
     db: Connection, workspace_id: UUID, call_id: UUID, outcome: CallOutcome, detail: str | None, at: datetime
 ) -> None:
-    """Stores the outcome; the time of a call that was finished before stays. Needs platform scope."""
+    """Store the outcome; the time of a call that was finished before stays. Needs platform scope."""
     await db.execute(_FINISH_ATTEMPT, workspace_id, call_id, outcome, detail, at)
 
 
 async def select_attempts(
     db: Connection, workspace_id: UUID, recipient_id: UUID, limit: int = 1_000
 ) -> list[CampaignAttempt]:
-    """Returns the calls to a recipient, the oldest first."""
+    """Return the calls to a recipient, the oldest first."""
     return [CampaignAttempt(**row) for row in await db.fetch(_SELECT_ATTEMPTS, workspace_id, recipient_id, limit)]
 
 
 async def find_called_recipient(db: Connection, workspace_id: UUID, call_id: UUID) -> tuple[UUID, UUID] | None:
-    """Returns campaign and recipient of a call; None if no campaign placed it. Needs platform scope."""
+    """Return campaign and recipient of a call; None if no campaign placed it. Needs platform scope."""
     row = await db.fetchrow(_FIND_CALLED_RECIPIENT, workspace_id, call_id)
     return None if row is None else (row["campaign_id"], row["recipient_id"])
 
@@ -555,7 +555,7 @@ async def find_called_recipient(db: Connection, workspace_id: UUID, call_id: UUI
 async def load_progress(
     db: Connection, workspace_id: UUID, campaign_id: UUID, calls_per_minute: int, now: datetime
 ) -> CampaignProgress:
-    """Counts the stored recipients and calls of a campaign."""
+    """Count the stored recipients and calls of a campaign."""
     rows = await db.fetch(_PROGRESS, workspace_id, campaign_id)
     calls: Any = await db.fetchrow(_CALLS, workspace_id, campaign_id, now)
     by_status: dict[RecipientStatus, int] = {"pending": 0, "calling": 0, "finished": 0}
@@ -585,5 +585,5 @@ _SELECT_CALLER_NUMBERS: Final = """
 
 
 async def select_caller_numbers(db: Connection, workspace_id: UUID, number_ids: Sequence[UUID]) -> set[UUID]:
-    """Returns which of these numbers the workspace may call from."""
+    """Return which of these numbers the workspace may call from."""
     return {row["id"] for row in await db.fetch(_SELECT_CALLER_NUMBERS, workspace_id, list(number_ids))}

@@ -37,7 +37,7 @@ class CsvRows:
 
 
 def read_csv(data: bytes, columns: ColumnMap) -> CsvRows:
-    """Returns the place of a row is the number of its last line. Raises Invalid (codes file_unknown, column_missing,
+    """Return the place of a row is the number of its last line. Raises Invalid (codes file_unknown, column_missing,
     too_many_rows, file_empty)."""
     reader = _open(data)
     header = next(_read_lines(reader), (0, [""]))[1]
@@ -59,7 +59,7 @@ def read_csv(data: bytes, columns: ColumnMap) -> CsvRows:
 
 
 def parse_variable_columns(text: str) -> dict[str, str]:
-    """Reads "name=Header;name=Header". Raises Invalid (code columns_invalid)."""
+    """Read "name=Header;name=Header". Raises Invalid (code columns_invalid)."""
     columns: dict[str, str] = {}
     for part in text.split(";"):
         name, sign, header = (piece.strip() for piece in part.partition("="))
@@ -104,7 +104,7 @@ def _open(data: bytes) -> _LineReader:
 
 
 def _read_lines(reader: _LineReader) -> Iterator[tuple[int, list[str] | str]]:
-    """Yields each row with the number of its last line. If a row is unreadable, the reason replaces its cells."""
+    """Yield each row with the number of its last line. If a row is unreadable, the reason replaces its cells."""
     while True:
         first = reader.line_num + 1
         try:
@@ -150,7 +150,7 @@ def _missing(header: str) -> Invalid:
 
 
 def _make_row(line: int, cells: Sequence[str], places: _Places) -> NewRecipient:
-    """Returns an empty cell is no value."""
+    """Return an empty cell is no value."""
 
     def cell(at: int) -> str:
         return cells[at] if 0 <= at < len(cells) else ""

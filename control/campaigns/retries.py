@@ -49,7 +49,7 @@ class NoMoreAttempts:
 def apply_attempts(
     recipient: CampaignRecipient, settings: CampaignSettings, attempts: Sequence[CampaignAttempt], now: datetime
 ) -> CampaignRecipient:
-    """Returns the recipient after these calls (oldest first): called again later, finished, or, while a call is open,
+    """Return the recipient after these calls (oldest first): called again later, finished, or, while a call is open,
     being called."""
     if any(attempt.finished_at is None for attempt in attempts):
         return replace(recipient, status="calling")
@@ -69,7 +69,7 @@ def apply_attempts(
 
 
 def finish_recipient(recipient: CampaignRecipient, now: datetime) -> CampaignRecipient:
-    """Returns the recipient as finished: it gets no further call."""
+    """Return the recipient as finished: it gets no further call."""
     return replace(recipient, status="finished", finished_at=now)
 
 
@@ -83,7 +83,7 @@ def _call_again(
 
 
 def find_call_time(recipient: CampaignRecipient, hours: CallingHours | None, now: datetime) -> datetime | None:
-    """Returns the first time from `now` on (possibly `now`) within the calling hours; None if there is none."""
+    """Return the first time from `now` on (possibly `now`) within the calling hours; None if there is none."""
     zones = (recipient.timezone,) if recipient.timezone else time_zones_of(recipient.phone_number)
     try:
         return next_allowed(now, zones, hours or default_hours(recipient.phone_number))
@@ -101,7 +101,7 @@ def _count_undialed_at_end(attempts: Sequence[CampaignAttempt]) -> int:
 
 
 def next_attempt(policy: RetryPolicy, attempts: Sequence[EndedAttempt], now: datetime) -> datetime | NoMoreAttempts:
-    """Returns when the recipient may be phoned next, before calling hours are considered.
+    """Return when the recipient may be phoned next, before calling hours are considered.
 
     Args:
         policy: The campaign's rules.
@@ -135,6 +135,6 @@ def _find_end(policy: RetryPolicy, ordered: Sequence[EndedAttempt]) -> LastAttem
 
 
 def _rule_of(policy: RetryPolicy, outcome: AttemptOutcome) -> RetryRule:
-    """Returns the rule of an outcome that is not final by itself."""
+    """Return the rule of an outcome that is not final by itself."""
     rule: RetryRule = getattr(policy, outcome)
     return rule

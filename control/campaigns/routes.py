@@ -95,7 +95,7 @@ async def list_campaigns(context: MemberContext, query: CampaignsQuery) -> Campa
 
 
 async def create_campaign(context: MemberContext, body: CampaignSettings) -> CampaignAnswer:
-    """Creates a campaign as a draft. Add recipients, then start it. `warnings` says what
+    """Create a campaign as a draft. Add recipients, then start it. `warnings` says what
     will keep it from starting."""
     made = await context.services[Campaigns].create(context.db, context.workspace_id, context.actor, body, context.now)
     return await _to_answer(context, made)
@@ -108,7 +108,7 @@ async def get_campaign(context: MemberContext, campaign_id: CampaignId) -> Campa
 
 
 async def replace_campaign(context: MemberContext, campaign_id: CampaignId, body: CampaignSettings) -> CampaignAnswer:
-    """Replaces a campaign's settings. They hold from the next call on."""
+    """Replace a campaign's settings. They hold from the next call on."""
     changed = await context.services[Campaigns].update(
         context.db, context.workspace_id, context.actor, campaign_id, body, context.now
     )
@@ -116,12 +116,12 @@ async def replace_campaign(context: MemberContext, campaign_id: CampaignId, body
 
 
 async def delete_campaign(context: MemberContext, campaign_id: CampaignId) -> None:
-    """Deletes a campaign with its recipients. Its calls stay."""
+    """Delete a campaign with its recipients. Its calls stay."""
     await context.services[Campaigns].delete(context.db, context.workspace_id, context.actor, campaign_id)
 
 
 async def start_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
-    """Starts a draft, or a paused campaign again."""
+    """Start a draft, or a paused campaign again."""
     started = await context.services[Campaigns].start(
         context.db, context.workspace_id, context.actor, campaign_id, context.now
     )
@@ -129,7 +129,7 @@ async def start_campaign(context: MemberContext, campaign_id: CampaignId) -> Cam
 
 
 async def pause_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
-    """Pauses a campaign. Calls that wait to be dialed are not dialed; those that run go on."""
+    """Pause a campaign. Calls that wait to be dialed are not dialed; those that run go on."""
     paused = await context.services[Campaigns].pause(
         context.db, context.workspace_id, context.actor, campaign_id, context.now
     )
@@ -137,7 +137,7 @@ async def pause_campaign(context: MemberContext, campaign_id: CampaignId) -> Cam
 
 
 async def cancel_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
-    """Ends a campaign for good. Calls that run go on."""
+    """End a campaign for good. Calls that run go on."""
     canceled = await context.services[Campaigns].cancel(
         context.db, context.workspace_id, context.actor, campaign_id, context.now
     )
@@ -318,7 +318,7 @@ class RecipientImportAnswer:
 
 
 async def add_recipients(context: MemberContext, campaign_id: CampaignId, body: NewRecipients) -> RecipientImportAnswer:
-    """Adds recipients row by row: those that can be called are stored, each of the others has a fault in the answer."""
+    """Add recipients row by row: those that can be called are stored, each of the others has a fault in the answer."""
     rows = [
         NewRecipient(
             place=place,
@@ -338,7 +338,7 @@ async def add_recipients(context: MemberContext, campaign_id: CampaignId, body: 
 async def upload_recipients(
     context: MemberContext, campaign_id: CampaignId, query: RecipientUploadQuery, upload: bytes
 ) -> RecipientImportAnswer:
-    """Adds the rows of a CSV file, which is the body: UTF-8 with a header, up to 10,000 rows. Rows that can be called
+    """Add the rows of a CSV file, which is the body: UTF-8 with a header, up to 10,000 rows. Rows that can be called
     are stored, the others come back with their faults. Each column beside the named ones is a variable under its
     header, unless variable_columns names them."""
     columns = ColumnMap(

@@ -101,14 +101,14 @@ class Campaigns:
     async def list_page(
         self, db: Connection, workspace_id: UUID, wanted: CampaignFilter, page: PageRequest
     ) -> ListPage[Campaign]:
-        """Returns a page, newest first. Raises Invalid (code cursor_unknown)."""
+        """Return a page, newest first. Raises Invalid (code cursor_unknown)."""
         found = await queries.select_campaigns(db, workspace_id, wanted, page)
         if page.cursor is not None:
             return found
         return found.with_total(await queries.count_campaigns(db, workspace_id, wanted))
 
     async def get(self, db: Connection, workspace_id: UUID, campaign_id: UUID, *, lock: bool = False) -> Campaign:
-        """Returns a campaign. Raises NotFound (code campaign_not_found).
+        """Return a campaign. Raises NotFound (code campaign_not_found).
 
         Args:
             lock: No call is placed until the transaction ends.
@@ -119,7 +119,7 @@ class Campaigns:
         return found
 
     async def limits(self, db: Connection, workspace_id: UUID) -> CampaignLimits:
-        """Returns what the workspace may have: by the platform's settings, and by its tier's features.
+        """Return what the workspace may have: by the platform's settings, and by its tier's features.
 
         Raises:
             NotFound: There is no such workspace.
@@ -130,7 +130,7 @@ class Campaigns:
         return CampaignLimits(**values | {field: value for field, value in own.items() if isinstance(value, int)})
 
     async def list_warnings(self, db: Connection, workspace_id: UUID) -> list[CampaignWarning]:
-        """Returns a warning (code outbound_not_in_tier) if the tier has no outbound calls."""
+        """Return a warning (code outbound_not_in_tier) if the tier has no outbound calls."""
         tier = await self._workspaces.limits(db, workspace_id)
         if tier.features.get("outbound_calls", False):
             return []
@@ -138,7 +138,7 @@ class Campaigns:
         return [CampaignWarning(_NO_OUTBOUND, text)]
 
     async def find_agent(self, db: Connection, workspace_id: UUID, chosen: CampaignSettings) -> AnsweringAgent:
-        """Returns the agent that calls.
+        """Return the agent that calls.
 
         Raises NotFound (code agent_not_found), Invalid (code agent_version_unknown).
         """
@@ -152,7 +152,7 @@ class Campaigns:
     async def create(
         self, db: Connection, workspace_id: UUID, actor: Actor, chosen: CampaignSettings, now: datetime
     ) -> Campaign:
-        """Creates a draft. Raises NotFound (code agent_not_found), Invalid (codes agent_version_unknown,
+        """Create a draft. Raises NotFound (code agent_not_found), Invalid (codes agent_version_unknown,
         number_not_found, dates_invalid, too_many_attempts), Conflict (codes campaign_limit, workspace_suspended)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
         await queries.lock_list(db, workspace_id)
@@ -175,7 +175,7 @@ class Campaigns:
         chosen: CampaignSettings,
         now: datetime,
     ) -> Campaign:
-        """Replaces the settings, which hold from the next call on. Raises as `create`, and NotFound, Conflict (code
+        """Replace the settings, which hold from the next call on. Raises as `create`, and NotFound, Conflict (code
         campaign_over)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
         before = await self.get(db, workspace_id, campaign_id, lock=True)
@@ -190,7 +190,7 @@ class Campaigns:
         return await self.get(db, workspace_id, campaign_id)
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, campaign_id: UUID) -> None:
-        """Deletes a campaign with its recipients; its calls stay. Raises NotFound, Conflict (code campaign_running)."""
+        """Delete a campaign with its recipients; its calls stay. Raises NotFound, Conflict (code campaign_running)."""
         campaign = await self.get(db, workspace_id, campaign_id, lock=True)
         _, is_calling = await queries.find_open(db, workspace_id, campaign_id)
         if campaign.status == "running" or is_calling:
@@ -202,7 +202,7 @@ class Campaigns:
     async def start(
         self, db: Connection, workspace_id: UUID, actor: Actor, campaign_id: UUID, now: datetime
     ) -> Campaign:
-        """Starts a draft or resumes a paused campaign. Raises NotFound, Conflict (codes campaign_status,
+        """Start a draft or resumes a paused campaign. Raises NotFound, Conflict (codes campaign_status,
         campaign_empty, campaign_ended, running_campaign_limit, agent_not_live, outbound_not_in_tier,
         workspace_suspended, owner_unverified)."""
         await self._workspaces.require_running(db, workspace_id)
@@ -219,7 +219,7 @@ class Campaigns:
     async def pause(
         self, db: Connection, workspace_id: UUID, actor: Actor, campaign_id: UUID, now: datetime
     ) -> Campaign:
-        """Stops all calls that are not dialed yet. Raises NotFound, Conflict (code campaign_status)."""
+        """Stop all calls that are not dialed yet. Raises NotFound, Conflict (code campaign_status)."""
         campaign = await self.get(db, workspace_id, campaign_id, lock=True)
         if campaign.status != "running":
             raise _wrong_status(campaign, "running")
@@ -228,7 +228,7 @@ class Campaigns:
     async def cancel(
         self, db: Connection, workspace_id: UUID, actor: Actor, campaign_id: UUID, now: datetime
     ) -> Campaign:
-        """Ends a campaign permanently; calls in progress continue. Raises NotFound, Conflict (code campaign_over)."""
+        """End a campaign permanently; calls in progress continue. Raises NotFound, Conflict (code campaign_over)."""
         campaign = await self.get(db, workspace_id, campaign_id, lock=True)
         if campaign.is_over:
             raise _over()
@@ -237,7 +237,7 @@ class Campaigns:
     async def get_progress(
         self, db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime
     ) -> CampaignProgress:
-        """Returns how far a campaign is. Raises NotFound."""
+        """Return how far a campaign is. Raises NotFound."""
         campaign = await self.get(db, workspace_id, campaign_id)
         pace = campaign.settings.calls_per_minute
         return await queries.load_progress(db, workspace_id, campaign_id, pace, now)
@@ -282,7 +282,7 @@ class Campaigns:
 
 
 def _require_dates(chosen: CampaignSettings) -> None:
-    """Checks the dates. Raises Invalid (code dates_invalid)."""
+    """Check the dates. Raises Invalid (code dates_invalid)."""
     since, until = chosen.starts_at, chosen.ends_at
     if since is None or until is None:
         return
@@ -337,7 +337,7 @@ class CampaignRecipients:
         rows: Sequence[NewRecipient],
         now: datetime,
     ) -> ImportResult:
-        """Stores the rows that can be called, and returns the faults of all others. Raises NotFound, Conflict (code
+        """Store the rows that can be called, and returns the faults of all others. Raises NotFound, Conflict (code
         campaign_over)."""
         campaign, find_missing = await self._prepare(db, workspace_id, campaign_id)
         good, faults = await asyncio.to_thread(check_rows, rows, find_missing)
@@ -371,7 +371,7 @@ class CampaignRecipients:
         number: str | None,
         page: PageRequest,
     ) -> ListPage[CampaignRecipient]:
-        """Returns a page in the order of addition. Raises NotFound, Invalid (code cursor_unknown)."""
+        """Return a page in the order of addition. Raises NotFound, Invalid (code cursor_unknown)."""
         await self._campaigns.get(db, workspace_id, campaign_id)
         return await queries.select_recipients(
             db, workspace_id, campaign_id, status=status, outcome=outcome, number=number, page=page
@@ -380,7 +380,7 @@ class CampaignRecipients:
     async def get(
         self, db: Connection, workspace_id: UUID, campaign_id: UUID, recipient_id: UUID
     ) -> tuple[CampaignRecipient, list[CampaignAttempt]]:
-        """Returns a recipient with its calls, the oldest first. Raises NotFound (codes campaign_not_found,
+        """Return a recipient with its calls, the oldest first. Raises NotFound (codes campaign_not_found,
         recipient_not_found)."""
         await self._campaigns.get(db, workspace_id, campaign_id)
         found = await queries.select_recipient(db, workspace_id, campaign_id, recipient_id)
@@ -389,7 +389,7 @@ class CampaignRecipients:
         return found, await queries.select_attempts(db, workspace_id, recipient_id)
 
     async def make_results(self, campaign: Campaign, transact: Transact) -> AsyncGenerator[bytes]:
-        """Yields a CSV file with one row a recipient, read page by page. Raises what `transact` raises."""
+        """Yield a CSV file with one row a recipient, read page by page. Raises what `transact` raises."""
         yield BYTE_ORDER_MARK.encode() + _write_csv([_EXPORTED + _EXPORTED_SETTINGS])
         last: UUID | None = None
         while True:
@@ -496,7 +496,7 @@ _EVENTS: Final[dict[CampaignStatus, EventType]] = {
 async def change_status(
     db: Connection, campaign: Campaign, status: CampaignStatus, reason: str | None, now: datetime
 ) -> None:
-    """Stores and reports a new status of a locked campaign.
+    """Store and reports a new status of a locked campaign.
 
     Args:
         reason: A code if the platform changes the status.
@@ -508,7 +508,7 @@ async def change_status(
 
 
 async def pause_campaign(db: Connection, campaign: Campaign, reason: str | None, now: datetime) -> None:
-    """Pauses a campaign that is running. Needs platform scope."""
+    """Pause a campaign that is running. Needs platform scope."""
     current = await queries.lock_free_campaign(db, campaign.workspace_id, campaign.id)
     if current is not None and current.status == "running":
         await change_status(db, current, "paused", reason, now)
@@ -517,7 +517,7 @@ async def pause_campaign(db: Connection, campaign: Campaign, reason: str | None,
 async def report_recipient(
     db: Connection, campaign: Campaign, recipient: CampaignRecipient, call_id: UUID | None, now: datetime
 ) -> None:
-    """Reports that a recipient of the campaign is finished.
+    """Report that a recipient of the campaign is finished.
 
     Args:
         call_id: Its last call; None if there was none.
@@ -554,7 +554,7 @@ class CallRules:
 
 
 async def find_rules(db: Connection, workspace_id: UUID, call_id: UUID, now: datetime) -> CallRules:
-    """Returns the rules of the campaign that placed a queued call; the defaults if none did. Needs platform scope.
+    """Return the rules of the campaign that placed a queued call; the defaults if none did. Needs platform scope.
 
     The call may have waited for minutes since the dispatcher placed it, so this checks campaign and calling hours
     again.
@@ -576,7 +576,7 @@ async def find_rules(db: Connection, workspace_id: UUID, call_id: UUID, now: dat
 
 
 async def settle_attempts(db: Connection, ended: Sequence[EndedCall]) -> int:
-    """Settles the calls that a campaign placed: each recipient is called again later, or is finished.
+    """Settle the calls that a campaign placed: each recipient is called again later, or is finished.
 
     Needs platform scope, and one indexed query if no campaign placed any of the calls. Times count from a call's end,
     so that a repeated settlement has the same result.
@@ -624,7 +624,7 @@ async def _decide(db: Connection, campaign: Campaign, recipient: CampaignRecipie
 
 
 async def delete_recipients_with_number(db: Connection, workspace_id: UUID, number: str) -> int:
-    """Deletes the recipients with this number from all campaigns of the workspace, with their attempts.
+    """Delete the recipients with this number from all campaigns of the workspace, with their attempts.
 
     Needs platform scope. A recipient with an open call stays until the call is over: while the call waits to be
     dialed, the rules of its campaign hold, and no other campaign may call the number.
@@ -636,10 +636,10 @@ async def delete_recipients_with_number(db: Connection, workspace_id: UUID, numb
 
 
 async def has_recipient_with_number(db: Connection, workspace_id: UUID, number: str) -> bool:
-    """Returns whether a campaign of the workspace still has this number. Needs platform scope."""
+    """Return whether a campaign of the workspace still has this number. Needs platform scope."""
     return await queries.has_number(db, workspace_id, number)
 
 
 async def delete_workspace_recipients(db: Connection, workspace_id: UUID, most: int) -> int:
-    """Deletes up to `most` recipients of a workspace that is purged; returns how many. Needs platform scope."""
+    """Delete up to `most` recipients of a workspace that is purged; returns how many. Needs platform scope."""
     return await queries.delete_recipients(db, workspace_id, most)

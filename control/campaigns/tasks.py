@@ -52,7 +52,7 @@ PlaceCall = Callable[[Connection, CampaignCall, datetime], Awaitable[UUID]]
 
 
 def campaigns_tasks(pool: Pool, place_call: PlaceCall) -> WorkerTasks:
-    """Returns the duties `campaign_calls` and `campaign_remains`."""
+    """Return the duties `campaign_calls` and `campaign_remains`."""
     dispatcher = CampaignDispatcher(pool, place_call)
 
     async def dispatch(pool: Pool, now: datetime) -> int:
@@ -76,7 +76,7 @@ class CampaignDispatcher:
         self._pool, self._place_call = pool, place_call
 
     async def run(self, now: datetime) -> int:
-        """Places up to MOST_CALLS calls, taking campaigns in turn. Returns the number of calls."""
+        """Place up to MOST_CALLS calls, taking campaigns in turn. Returns the number of calls."""
         async with self._pool.transaction() as db:
             await enter_platform(db)
             due = deque(await queries.select_due_campaigns(db, now, MOST_CAMPAIGNS))
@@ -101,7 +101,7 @@ class CampaignDispatcher:
         return placed
 
     async def _dispatch(self, workspace_id: UUID, campaign_id: UUID, now: datetime) -> tuple[bool, bool]:
-        """Makes one step of a campaign. Returns whether a call was placed, and whether another step may follow now."""
+        """Make one step of a campaign. Returns whether a call was placed, and whether another step may follow now."""
         async with self._pool.transaction() as db:
             await enter_platform(db)
             campaign = await queries.lock_due_campaign(db, workspace_id, campaign_id, now)
@@ -142,7 +142,7 @@ class _NumberBusy(Exception):
 
 
 async def _may_call(db: Connection, campaign: Campaign, now: datetime) -> bool:
-    """Returns whether dates and pace allow a call now. Otherwise delays or ends the campaign."""
+    """Return whether dates and pace allow a call now. Otherwise delays or ends the campaign."""
     chosen = campaign.settings
     if chosen.starts_at is not None and now < chosen.starts_at:
         await queries.delay_campaign(db, campaign, chosen.starts_at, None)
@@ -160,7 +160,7 @@ async def _may_call(db: Connection, campaign: Campaign, now: datetime) -> bool:
 async def _choose(
     db: Connection, campaign: Campaign, claimed: Sequence[CampaignRecipient], now: datetime
 ) -> CampaignRecipient | None:
-    """Returns the first recipient that may be called now.
+    """Return the first recipient that may be called now.
 
     Defers the recipients before it until their calling hours, and finishes recipients without calling hours.
     """
@@ -183,7 +183,7 @@ async def _choose(
 async def _apply_refusal(
     db: Connection, campaign: Campaign, recipient: CampaignRecipient, refusal: PlacementRefusal, now: datetime
 ) -> bool:
-    """Applies what follows from a refused call. Returns whether the campaign may call another recipient now."""
+    """Apply what follows from a refused call. Returns whether the campaign may call another recipient now."""
     if refusal.consequence == "finish":
         await _finish(db, campaign, recipient, refusal.code, now)
     elif refusal.consequence == "defer":
@@ -213,7 +213,7 @@ async def _rest(db: Connection, campaign: Campaign, now: datetime) -> None:
 
 
 async def _end(db: Connection, campaign: Campaign, now: datetime) -> None:
-    """Ends a campaign whose end date has passed: pending recipients are finished, calls in progress continue."""
+    """End a campaign whose end date has passed: pending recipients are finished, calls in progress continue."""
     named = (campaign.workspace_id, campaign.id)
     await queries.finish_pending(db, *named, "campaign_ended", now, MOST_FINISHED)
     following, is_calling = await queries.find_open(db, campaign.workspace_id, campaign.id)
@@ -224,7 +224,7 @@ async def _end(db: Connection, campaign: Campaign, now: datetime) -> None:
 
 
 def _make_call(campaign: Campaign, recipient: CampaignRecipient) -> CampaignCall:
-    """Returns the call. A recipient is called from the same number each time, as long as the numbers stay the same."""
+    """Return the call. A recipient is called from the same number each time, as long as the numbers stay the same."""
     numbers = tuple(campaign.settings.number_ids)
     first = recipient.id.int % len(numbers) if numbers else 0
     return CampaignCall(

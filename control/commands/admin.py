@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
-    """Returns the exit code. Raises Problem and what the database raises."""
+    """Return the exit code. Raises Problem and what the database raises."""
     database_url = settings.database_url.get_secret_value()
     email = _address(arguments.email)
     if arguments.action in ("create", "reset"):
@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
 async def create_account(
     database_url: str, email: str, role: AdminRole, name: str, password: str | None
 ) -> CreatedAdmin:
-    """Creates an account. Raises what `create_admin` raises, and the driver's errors.
+    """Create an account. Raises what `create_admin` raises, and the driver's errors.
 
     Args:
         name: Empty for the address up to the @.
@@ -106,7 +106,7 @@ async def create_account(
 
 
 async def add_admin(database_url: str, new: NewAdmin) -> Admin:
-    """Raises what `control.accounts.staff.service.create_admin` raises, and the driver's errors."""
+    """Raise what `control.accounts.staff.service.create_admin` raises, and the driver's errors."""
     with closing(Passwords(HashPolicy(workers=1))) as passwords:
         async with _transaction(database_url) as db:
             return await create_admin(db, passwords, new, datetime.now(UTC))
@@ -127,7 +127,7 @@ def format_created(created: CreatedAdmin, as_json: bool, *, is_new: bool = True)
 
 
 def read_password() -> str:
-    """Asks a person twice, or reads a line of standard input: arguments show in the list of processes. Raises
+    """Ask a person twice, or reads a line of standard input: arguments show in the list of processes. Raises
     Invalid."""
     if not sys.stdin.isatty():
         password = sys.stdin.readline().rstrip("\r\n")
@@ -153,7 +153,7 @@ async def _reset(database_url: str, email: str, password: str | None) -> Created
 
 
 async def _sessions(database_url: str, email: str, ended: UUID | None, ends_all: bool) -> str:
-    """Returns what was done, or the list."""
+    """Return what was done, or the list."""
     now = datetime.now(UTC)
     async with _transaction(database_url) as db:
         if ended is not None:
@@ -173,7 +173,7 @@ def _session_line(session: ListedSession) -> str:
 
 
 async def _change(database_url: str, action: str, email: str) -> str:
-    """Returns what was done."""
+    """Return what was done."""
     now = datetime.now(UTC)
     async with _transaction(database_url) as db:
         if action == "reset-totp":

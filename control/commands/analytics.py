@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
-    """Returns the exit code. Raises what the database raises."""
+    """Return the exit code. Raises what the database raises."""
     database_url = settings.database_url.get_secret_value()
     if arguments.last < arguments.first:
         print("control analytics rebuild: --to is before --from", file=sys.stderr)

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: ControlSettings) -> int:
-    """Serves until it is told to stop. Raises SettingsError, and as `serve_api` does."""
+    """Serve until it is told to stop. Raises SettingsError, and as `serve_api` does."""
     options = make_api_options(settings)
     warn_of_shared_keys(options.keys)
     if arguments.workers > 1:
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace, settings: ControlSettings) -> int:
 
 
 def make_api_options(settings: ControlSettings) -> ApiOptions:
-    """Returns the API's options. Raises SettingsError."""
+    """Return the API's options. Raises SettingsError."""
     keys = key_sets(settings)
     require_keys(TOKEN_KEYS, keys.tokens)
     return ApiOptions(
@@ -80,7 +80,7 @@ def make_api_options(settings: ControlSettings) -> ApiOptions:
 
 
 def _make_webhook_options(settings: ControlSettings) -> WebhookOptions:
-    """Raises SettingsError."""
+    """Raise SettingsError."""
     parse_setting("TELNYX_PUBLIC_KEYS", lambda: TelnyxKeys(settings.telnyx_public_keys))
     if settings.telnyx_api_key.get_secret_value() and not settings.telnyx_public_keys:
         raise SettingsError("settings: VOCALIZED_TELNYX_PUBLIC_KEYS: needed beside VOCALIZED_TELNYX_API_KEY")
@@ -96,7 +96,7 @@ def _make_webhook_options(settings: ControlSettings) -> WebhookOptions:
 
 
 async def serve_api(options: ApiOptions, listen: ListenOptions) -> None:
-    """Serves the API in this process until it is told to stop. Raises as `open_app` does, and OSError for the port."""
+    """Serve the API in this process until it is told to stop. Raises as `open_app` does, and OSError for the port."""
     stop = stop_signal()
     async with open_app(options) as app:
         prepare_app(app)
@@ -105,7 +105,7 @@ async def serve_api(options: ApiOptions, listen: ListenOptions) -> None:
 
 
 def run_processes(port: int, host: str, count: int) -> int:
-    """Runs processes that share the port until this one is told to stop; returns the exit code.
+    """Run processes that share the port until this one is told to stop; returns the exit code.
 
     Args:
         host: Empty for the setting's.

@@ -44,14 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: KeySettings) -> int:
-    """Raises SettingsError, Problem, and what the database raises."""
+    """Raise SettingsError, Problem, and what the database raises."""
     vault = require_keys(VAULT_KEYS, key_sets(settings).vault)
     options = AuditCommandOptions(settings.database_url.get_secret_value(), vault)
     return asyncio.run(_run(arguments, options))
 
 
 def format_verdict(verdict: AuditVerdict) -> str:
-    """Returns a line for what was read, and one for each break."""
+    """Return a line for what was read, and one for each break."""
     lines = [f"{verdict.entries:,} entries in {verdict.seals:,} seals, {verdict.unsealed:,} not sealed yet"]
     lines += [f"newest digest {verdict.digest.hex()}"] if verdict.seals else []
     for fault in verdict.breaks:
@@ -60,7 +60,7 @@ def format_verdict(verdict: AuditVerdict) -> str:
 
 
 async def _run(arguments: argparse.Namespace, options: AuditCommandOptions) -> int:
-    """Returns the exit code: 1 when the log is not as it was sealed."""
+    """Return the exit code: 1 when the log is not as it was sealed."""
     keys = audit_keys(Sealer(options.vault_keys))
     is_renewal = arguments.action == "renew-keys"  # which no program may do
     role = None if is_renewal else ROLE

@@ -64,7 +64,7 @@ def add_check_arguments(check: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: BackupSettings) -> int:
-    """Raises SettingsError, Problem, and what the database raises."""
+    """Raise SettingsError, Problem, and what the database raises."""
     parse_setting("BACKUP_URL", lambda: check_storage_url(settings.backup_url))
     needed = {"create": "database_url", "check": "restore_url"}.get(arguments.action, "backup_url")
     if not getattr(settings, needed):
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace, settings: BackupSettings) -> int:
 
 
 def _run(arguments: argparse.Namespace, options: BackupCommandOptions) -> int:
-    """Returns the exit code. Raises BackupFailed, StorageUnavailable and what the database raises."""
+    """Return the exit code. Raises BackupFailed, StorageUnavailable and what the database raises."""
     archive = BackupArchive(Storage(options.backup_url, timeout_s=_STORAGE_TIMEOUT_S), options.backup_keys)
     if arguments.action == "create":
         return asyncio.run(_create(archive, arguments, options))
@@ -105,7 +105,7 @@ def format_manifest(manifest: BackupManifest) -> str:
 
 
 def format_report(report: CheckReport) -> str:
-    """Returns a line for the backup, one for each finding, and the result."""
+    """Return a line for the backup, one for each finding, and the result."""
     lines = [format_manifest(report.manifest)]
     lines += [f"{_MARKS[finding.passed]:<12} {finding.text}" for finding in report.findings]
     result = "restored and checked" if report.passed else "restored, but NOT as it was"
@@ -149,7 +149,7 @@ async def _list(archive: BackupArchive) -> int:
 
 
 def _download(archive: BackupArchive, name: str, file: Path) -> int:
-    """Writes a file that only its owner may read; it is there only when it is whole."""
+    """Write a file that only its owner may read; it is there only when it is whole."""
     if file.exists():
         raise BackupFailed(f"{file} exists")
     part = file.with_name(file.name + ".part")

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: ControlSettings) -> int:
-    """Returns 1 if something that is needed is missing. Raises SettingsError."""
+    """Return 1 if something that is needed is missing. Raises SettingsError."""
     make_api_options(settings)
     return print_findings(list(_examine(settings)))
 

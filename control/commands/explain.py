@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
-    """Returns the exit code. Raises Problem and what the database raises."""
+    """Return the exit code. Raises Problem and what the database raises."""
     database_url = settings.database_url.get_secret_value()
     if arguments.subject == "figure":
         return asyncio.run(_explain_figure(database_url, arguments.name))
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
 
 
 def format_line(found: LineExplanation) -> str:
-    """Returns the line, the ledger's rows behind it, and whether they agree."""
+    """Return the line, the ledger's rows behind it, and whether they agree."""
     line, currency = found.line, found.invoice.currency.upper()
     number = found.invoice.number or "draft"
     head = f"{line.description}: {line.amount} {currency} (exact: {line.exact:f}), invoice {number}"
@@ -57,7 +57,7 @@ def format_line(found: LineExplanation) -> str:
 
 
 def format_figure(found: FigureExplanation) -> str:
-    """Returns the figure, what it is the sum of, and whether they agree."""
+    """Return the figure, what it is the sum of, and whether they agree."""
     rows = [f"  {part.name}: {part.rows} rows, {part.amount:f} USD" for part in found.parts]
     return "\n".join([found.name, *rows, _conclusion("shown", found.shown, found.difference, "USD")])
 

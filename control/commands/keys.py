@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: KeyCommandSettings) -> int:
-    """Raises SettingsError, Problem, and what the database raises."""
+    """Raise SettingsError, Problem, and what the database raises."""
     if arguments.action in ON_DATABASE and not settings.database_url:
         raise SettingsError(f"settings: {PREFIX}DATABASE_URL: needed by `keys {arguments.action}`")
     options = KeyCommandOptions(settings.database_url.get_secret_value(), key_sets(settings))
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace, settings: KeyCommandSettings) -> int:
 
 
 def _run(arguments: argparse.Namespace, options: KeyCommandOptions) -> int:
-    """Returns the exit code: 0, or 1 when values could not be opened. Raises KeySetError, TooManyLost, Problem and what
+    """Return the exit code: 0, or 1 when values could not be opened. Raises KeySetError, TooManyLost, Problem and what
     the database raises."""
     if arguments.action == "new":
         print(new_key())

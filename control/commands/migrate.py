@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: MigrationSettings) -> int:
-    """Raises MigrationFailed, LoginRefused, and as `seed_database` does."""
+    """Raise MigrationFailed, LoginRefused, and as `seed_database` does."""
     url = settings.database_url.get_secret_value()
     applied = migrate(url)
     passwords = {role: password.get_secret_value() for role, password in settings.database_passwords}
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, settings: MigrationSettings) -> int:
 
 
 async def seed_database(url: str, now: datetime) -> None:
-    """Creates the partitions of the coming months and the records that the product ships with; what the staff changed
+    """Create the partitions of the coming months and the records that the product ships with; what the staff changed
     stays. Raises Invalid, OSError, TimeoutError and asyncpg.PostgresError."""
     async with open_pool(url, size=1, name="vocalized-migrate") as pool, pool.transaction() as db:
         await enter_platform(db)

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
-    """Returns the exit code. Raises Problem and what the database raises."""
+    """Return the exit code. Raises Problem and what the database raises."""
     database_url = settings.database_url.get_secret_value()
     if arguments.action == "set":
         key = PriceKey("cost", arguments.provider, arguments.role, arguments.model, arguments.unit)

@@ -56,14 +56,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: KeySettings) -> int:
-    """Raises SettingsError, Problem, and what the database raises."""
+    """Raise SettingsError, Problem, and what the database raises."""
     vault = require_keys(VAULT_KEYS, key_sets(settings).vault)
     options = ProviderCommandOptions(settings.database_url.get_secret_value(), vault)
     return _run(arguments, options)
 
 
 def _run(arguments: argparse.Namespace, options: ProviderCommandOptions) -> int:
-    """Returns the exit code: 0, or 1 when the tested provider failed. Raises Problem and what the database raises."""
+    """Return the exit code: 0, or 1 when the tested provider failed. Raises Problem and what the database raises."""
     if arguments.action == "set-key":
         change = KeyChange(
             provider=arguments.instance,
@@ -80,7 +80,7 @@ def _run(arguments: argparse.Namespace, options: ProviderCommandOptions) -> int:
 
 
 def read_key(instance: str) -> str:
-    """Asks a person, or reads a line of standard input: arguments show in the list of processes. Raises Invalid."""
+    """Ask a person, or reads a line of standard input: arguments show in the list of processes. Raises Invalid."""
     text = getpass.getpass(f"Key of {instance}: ") if sys.stdin.isatty() else sys.stdin.readline()
     key = text.strip()
     if not key:

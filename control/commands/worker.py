@@ -35,7 +35,7 @@ async def _run(options: BackgroundWorkerOptions) -> None:
 
 
 def make_worker_options(settings: ControlSettings, host: str, port: int) -> BackgroundWorkerOptions:
-    """Returns the worker's options. Raises SettingsError."""
+    """Return the worker's options. Raises SettingsError."""
     mail_url, keys = settings.smtp_url.get_secret_value(), key_sets(settings)
     parse_setting("SMTP_URL", lambda: open_gateway(mail_url))
     return BackgroundWorkerOptions(
@@ -57,7 +57,7 @@ def make_worker_options(settings: ControlSettings, host: str, port: int) -> Back
 
 
 def _billing_ahead(settings: ControlSettings) -> timedelta:
-    """Raises SettingsError on a platform that others reach: their cards would be charged too early."""
+    """Raise SettingsError on a platform that others reach: their cards would be charged too early."""
     if settings.billing_days_ahead and not is_this_machine(settings.public_url):
         raise SettingsError("settings: VOCALIZED_BILLING_DAYS_AHEAD: only where VOCALIZED_PUBLIC_URL is this machine")
     return timedelta(days=settings.billing_days_ahead)

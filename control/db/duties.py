@@ -26,7 +26,7 @@ class Duty:
     batch: int
 
     async def run_once(self, pool: Pool, now: datetime) -> int:
-        """Returns how many rows were done."""
+        """Return how many rows were done."""
         async with pool.transaction() as db:
             await enter_platform(db)
             return await self.run(db, now)
@@ -46,7 +46,7 @@ class OutsideDuty:
     batch: int
 
     async def run_once(self, pool: Pool, now: datetime) -> int:
-        """Returns how many rows were done."""
+        """Return how many rows were done."""
         return await self.run(pool, now)
 
 
@@ -72,7 +72,7 @@ class WorkerTasks:
 
 
 def join_tasks(parts: Iterable[WorkerTasks]) -> WorkerTasks:
-    """Returns the tasks of all parts.
+    """Return the tasks of all parts.
 
     Raises ValueError when two parts handle the same job or name the same duty or service.
     """

@@ -25,7 +25,7 @@ DATABASE_ERRORS: Final = (PoolExhausted, TimeoutError, ConnectionError, *UNAVAIL
 
 
 def map_database_error(error: BaseException) -> Problem | None:
-    """Returns Invalid for a NUL character, Unavailable for a lost, busy or colliding database, and None for an error
+    """Return Invalid for a NUL character, Unavailable for a lost, busy or colliding database, and None for an error
     of our program."""
     if isinstance(error, _NUL_CHARACTER):
         return Invalid("Text may not hold the character NUL.", code="nul")
@@ -35,10 +35,10 @@ def map_database_error(error: BaseException) -> Problem | None:
 
 
 def is_database_unavailable(error: Exception) -> bool:
-    """Returns a connection that is lost during a statement raises PostgreSQL's own error instead of Unavailable."""
+    """Return a connection that is lost during a statement raises PostgreSQL's own error instead of Unavailable."""
     return isinstance(error, Unavailable) or isinstance(map_database_error(error), Unavailable)
 
 
 def unavailable() -> Unavailable:
-    """Returns the answer while the database cannot be used."""
+    """Return the answer while the database cannot be used."""
     return Unavailable("The database is busy or away. Try again in a moment.")

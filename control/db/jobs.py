@@ -62,7 +62,7 @@ class JobFailed(Exception):
 
 
 def decode_payload(payload: bytes, kind: type[T]) -> T:
-    """Returns a job's payload.
+    """Return a job's payload.
 
     Raises:
         JobFailed: It is not of this kind. That is permanent, because another try reads the same bytes.
@@ -93,7 +93,7 @@ class JobRetries:
     poll_every_s: float = 5.0
 
     def wait_s(self, failures: int) -> float:
-        """Returns the wait after so many failures, at least one."""
+        """Return the wait after so many failures, at least one."""
         return float(min(self.first_wait_s * 2 ** min(failures - 1, 30), self.max_wait_s))
 
 
@@ -140,7 +140,7 @@ _UNAVAILABLE: Final = (
 async def enqueue(
     db: Connection, job: str, payload: bytes, *, delay_s: float = 0, priority: int = _DEFAULT_PRIORITY
 ) -> None:
-    """Enqueues a job in the current transaction: workers see it once that commits.
+    """Enqueue a job in the current transaction: workers see it once that commits.
 
     Args:
         job: Name of a handler (`worker_tasks.py` of the rooms).
@@ -158,7 +158,7 @@ async def run_jobs(
     stop: asyncio.Event,
     limits: Mapping[str, JobLimits] | None = None,
 ) -> None:
-    """Runs jobs by the handler of their name until `stop` is set; running jobs are finished first.
+    """Run jobs by the handler of their name until `stop` is set; running jobs are finished first.
 
     Raises JobQueueUnavailable.
 
@@ -174,7 +174,7 @@ async def run_jobs(
 
 
 async def count_jobs(db: Connection) -> list[JobCount]:
-    """Counts the jobs in the queue by name and status."""
+    """Count the jobs in the queue by name and status."""
     rows = await db.fetch(
         "SELECT entrypoint AS job, status::text, count(*) AS count, min(created) AS oldest "
         "FROM pgqueuer GROUP BY 1, 2 ORDER BY 1, 2"
@@ -183,7 +183,7 @@ async def count_jobs(db: Connection) -> list[JobCount]:
 
 
 async def is_queued(db: Connection, job: str, payload: bytes) -> bool:
-    """Returns whether such a job is queued or running."""
+    """Return whether such a job is queued or running."""
     queued: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM pgqueuer WHERE entrypoint = $1 AND payload = $2 "
         "AND status IN ('queued', 'picked'))",
@@ -194,7 +194,7 @@ async def is_queued(db: Connection, job: str, payload: bytes) -> bool:
 
 
 async def has_unfinished(db: Connection, job: str, payloads: Sequence[bytes]) -> bool:
-    """Returns whether one of these jobs is queued or running, or failed permanently and was not retried yet."""
+    """Return whether one of these jobs is queued or running, or failed permanently and was not retried yet."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM pgqueuer WHERE entrypoint = $1 AND payload = ANY($2) "
         "AND status IN ('queued', 'picked', 'failed'))",
@@ -205,7 +205,7 @@ async def has_unfinished(db: Connection, job: str, payloads: Sequence[bytes]) ->
 
 
 async def is_waiting(db: Connection, job: str, payload: bytes) -> bool:
-    """Returns whether such a job is queued and not running yet: what it is to find must not be older than now."""
+    """Return whether such a job is queued and not running yet: what it is to find must not be older than now."""
     waiting: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM pgqueuer WHERE entrypoint = $1 AND payload = $2 AND status = 'queued')",
         job,
@@ -215,13 +215,13 @@ async def is_waiting(db: Connection, job: str, payload: bytes) -> bool:
 
 
 async def select_highest_priority(db: Connection, job: str) -> int | None:
-    """Returns the highest priority among the jobs of this name that run, or may run now; None: there are none."""
+    """Return the highest priority among the jobs of this name that run, or may run now; None: there are none."""
     highest: int | None = await db.fetchval(_HIGHEST, job)
     return highest
 
 
 async def list_queued(db: Connection, job: str) -> set[bytes]:
-    """Returns the payloads of the jobs of this name that are queued or running."""
+    """Return the payloads of the jobs of this name that are queued or running."""
     rows = await db.fetch(
         "SELECT DISTINCT payload FROM pgqueuer WHERE entrypoint = $1 AND status IN ('queued', 'picked')", job
     )
@@ -236,7 +236,7 @@ async def retry_failed(db: Connection, job: str) -> int:
 
 
 async def delete_history(db: Connection, before: datetime, most: int) -> int:
-    """Deletes up to `most` older rows of each table: the queue's log, its statistics, failed jobs; returns how many."""
+    """Delete up to `most` older rows of each table: the queue's log, its statistics, failed jobs; returns how many."""
     gone = 0
     for table, condition in (
         ("pgqueuer_log", "created < $1"),
@@ -284,7 +284,7 @@ class _Attempt(EntrypointExecutor):
         raise RetryRequested(timedelta(seconds=self._retries.wait_s(failures)), failure.reason)
 
     async def _worker_deaths(self, job: Job) -> int:
-        """Counts how often the job was taken before, since it was last enqueued: each of these workers died. pgqueuer
+        """Count how often the job was taken before, since it was last enqueued: each of these workers died. pgqueuer
         keeps no such count."""
         row: Any
         (row,) = await self._driver.fetch(_COUNT_PICKED, job.id)
@@ -336,7 +336,7 @@ async def _forward_stop(source: asyncio.Event, target: asyncio.Event) -> None:
 
 @asynccontextmanager
 async def _open_driver(url: str) -> AsyncIterator[JobDriver]:
-    """Yields connections for pgqueuer: without our codecs, because it passes JSON as text, and closed afterwards,
+    """Yield connections for pgqueuer: without our codecs, because it passes JSON as text, and closed afterwards,
     because the listening one would keep listening."""
     pool = await asyncpg.create_pool(
         url,

@@ -62,7 +62,7 @@ class ListPage(Generic[T]):
     total: int | None = None
 
     def with_total(self, total: int | None) -> "ListPage[T]":
-        """Returns the same rows."""
+        """Return the same rows."""
         return replace(self, total=total)
 
 
@@ -97,7 +97,7 @@ class Keyset:
     async def make_clause(
         self, db: Connection, page: PageRequest, values: Sequence[Any], scope: Sequence[Any] = ()
     ) -> PageClause:
-        """Raises Invalid (code cursor_unknown) when there is no such row within the scope.
+        """Raise Invalid (code cursor_unknown) when there is no such row within the scope.
 
         Args:
             values: Parameters of the query's conditions.
@@ -119,14 +119,14 @@ class Keyset:
         return PageClause(f"{after} ORDER BY {order} {limit}", order, values)
 
     def _after(self, first: int, page: PageRequest) -> str:
-        """Returns a comparison of rows, which an index on the columns answers."""
+        """Return a comparison of rows, which an index on the columns answers."""
         sign = "<" if self.descending != page.is_backwards else ">"
         places = ", ".join(f"${first + index}" for index in range(len(self.columns)))
         return f"AND ({', '.join(self.columns)}) {sign} ({places})"
 
 
 def cut_page(rows: Sequence[T], page: PageRequest) -> ListPage[T]:
-    """Returns the page, and whether there are more rows.
+    """Return the page, and whether there are more rows.
 
     Args:
         rows: Rows read with a PageClause: one more than the page's limit if there are more.
@@ -136,5 +136,5 @@ def cut_page(rows: Sequence[T], page: PageRequest) -> ListPage[T]:
 
 
 def unknown_cursor(page: PageRequest) -> Invalid:
-    """Returns the row that the page should be next to is not in the list."""
+    """Return the row that the page should be next to is not in the list."""
     return Invalid(f"{page.param}: no row of this list has this id.", param=page.param, code="cursor_unknown")

@@ -31,14 +31,14 @@ class LoginRefused(Exception):
 
 
 def with_login(url: str, role: str) -> str:
-    """Returns the URL with another user and no password, for a server that trusts a socket."""
+    """Return the URL with another user and no password, for a server that trusts a socket."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{quote(role)}@{host}"))
 
 
 async def require_plain_login(pool: Pool, login: str) -> None:
-    """Raises LoginRefused for a superuser, an owner of the tables and whoever bypasses row-level security, and what a
+    """Raise LoginRefused for a superuser, an owner of the tables and whoever bypasses row-level security, and what a
     query raises.
 
     Args:
@@ -54,7 +54,7 @@ async def require_plain_login(pool: Pool, login: str) -> None:
 
 
 async def set_passwords(url: str, passwords: Mapping[str, str]) -> None:
-    """Gives roles their passwords. Raises OSError, TimeoutError and asyncpg.PostgresError.
+    """Give roles their passwords. Raises OSError, TimeoutError and asyncpg.PostgresError.
 
     Args:
         url: As the owner.
@@ -70,7 +70,7 @@ async def set_passwords(url: str, passwords: Mapping[str, str]) -> None:
 
 
 def make_verifier(password: str, salt: bytes | None = None) -> str:
-    """Returns what PostgreSQL stores of a password (RFC 5803, SCRAM-SHA-256), so that the password itself is in no log
+    """Return what PostgreSQL stores of a password (RFC 5803, SCRAM-SHA-256), so that the password itself is in no log
     of the server.
 
     Args:

@@ -34,7 +34,7 @@ class MigrationFailed(Exception):
 
 
 def migrate(url: str, *, folder: Path = MIGRATIONS_FOLDER, lock_timeout_s: int = 60) -> list[str]:
-    """Applies the missing migrations as the user of `url`; returns the names of the files applied.
+    """Apply the missing migrations as the user of `url`; returns the names of the files applied.
 
     Waits up to `lock_timeout_s` for a concurrent migration of the same database. Raises MigrationFailed.
     """
@@ -48,7 +48,7 @@ def roll_back(url: str, *, folder: Path = MIGRATIONS_FOLDER) -> list[str]:
 
 
 def write_schema(url: str, *, pg_dump: str | Path = "pg_dump", target: Path = SCHEMA_FILE) -> None:
-    """Writes the schema and the list of applied migrations to `target`.
+    """Write the schema and the list of applied migrations to `target`.
 
     For developers: a server needs no pg_dump. Raises subprocess.CalledProcessError.
     """
@@ -56,20 +56,20 @@ def write_schema(url: str, *, pg_dump: str | Path = "pg_dump", target: Path = SC
 
 
 def dump_schema(url: str, *, pg_dump: str | Path = "pg_dump") -> str:
-    """Returns the dump as SQL: the same text for the same content on every server."""
+    """Return the dump as SQL: the same text for the same content on every server."""
     command = [str(pg_dump), "--inserts", "--no-owner", f"--dbname={url}"]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return strip_volatile(done.stdout)
 
 
 def strip_volatile(dump: str) -> str:
-    """Returns a dump as SQL without what differs between servers and runs for the same content."""
+    """Return a dump as SQL without what differs between servers and runs for the same content."""
     stable = _APPLIED.sub(lambda rows: "".join(sorted(rows[0].splitlines(keepends=True))), _VOLATILE.sub("", dump))
     return re.sub(r"\n{3,}", "\n\n", stable).strip() + "\n"
 
 
 def dbmate_url(url: str) -> str:
-    """Converts our URL for dbmate's driver, which takes the folder of a Unix socket as `socket`.
+    """Convert our URL for dbmate's driver, which takes the folder of a Unix socket as `socket`.
 
     A socket has no TLS; elsewhere `sslmode` defaults to prefer, as in asyncpg.
     """
@@ -84,7 +84,7 @@ def dbmate_url(url: str) -> str:
 
 
 def _dbmate(url: str, folder: Path, arguments: Sequence[str]) -> str:
-    """Passes the URL by the environment, because every user may read the list of processes."""
+    """Pass the URL by the environment, because every user may read the list of processes."""
     command = [str(_program()), "--env=VOCALIZED_DBMATE_URL", f"--migrations-dir={folder}", "--no-dump-schema"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DBMATE_")}
     environment["VOCALIZED_DBMATE_URL"] = dbmate_url(url)
@@ -95,7 +95,7 @@ def _dbmate(url: str, folder: Path, arguments: Sequence[str]) -> str:
 
 
 def _failure(output: str, errors: str) -> MigrationFailed:
-    """Finds the failed file in the output: dbmate prints each file before and after applying it."""
+    """Find the failed file in the output: dbmate prints each file before and after applying it."""
     unfinished = [name for name in _STARTED.findall(output) if name not in _DONE.findall(output)]
     found = _ERROR.search(errors)
     return MigrationFailed(unfinished[-1] if unfinished else None, (found[1] if found else errors or output).strip())

@@ -21,7 +21,7 @@ class PartitionState:
 
 
 async def ensure_partitions(db: Connection) -> int:
-    """Creates the partitions of the coming months; returns how many were missing. One whose month has rows in the
+    """Create the partitions of the coming months; returns how many were missing. One whose month has rows in the
     default partition cannot be made, and is left out."""
     return int(await db.fetchval("SELECT ensure_partitions()"))
 
@@ -33,6 +33,6 @@ async def drop_empty_partitions(db: Connection, ended_before: date) -> int:
 
 
 async def select_partition_states(db: Connection) -> list[PartitionState]:
-    """Returns the state of each partitioned table."""
+    """Return the state of each partitioned table."""
     rows = await db.fetch("SELECT name, made_until, default_rows FROM partition_states()")
     return [PartitionState(row["name"], row["made_until"], row["default_rows"]) for row in rows]

@@ -56,11 +56,11 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
         self.proof = secrets.token_urlsafe(32)
 
     def get_reset_query(self) -> str:
-        """Returns no query, which saves a round trip per use."""
+        """Return no query, which saves a round trip per use."""
         return ""
 
     async def _introspect_types(self, typeoids: Collection[int], timeout: float) -> tuple[list[Any], Any]:
-        """Replaces asyncpg's method, by which each connection reads each type of array from the catalog before its
+        """Replace asyncpg's method, by which each connection reads each type of array from the catalog before its
         first use: about five queries that take PostgreSQL 15 to 30 ms, while a call waits for the connection."""
         if all(oid in _ARRAYS for oid in typeoids):
             return [_ARRAYS[oid] for oid in typeoids], _NO_STATEMENT
@@ -92,7 +92,7 @@ class Pool:
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
-        """Yields a connection for the block. Raises PoolExhausted."""
+        """Yield a connection for the block. Raises PoolExhausted."""
         try:
             connection = await self.driver.acquire(timeout=self._timeouts.acquire)
         except TimeoutError:
@@ -104,7 +104,7 @@ class Pool:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """Yields a connection in a transaction, which is committed unless the block raises."""
+        """Yield a connection in a transaction, which is committed unless the block raises."""
         async with self.acquire() as connection, connection.transaction():
             yield connection
 
@@ -118,7 +118,7 @@ class Pool:
 async def open_pool(
     url: str, *, size: int, timeouts: Timeouts = Timeouts(), name: str = "vocalized", role: str | None = ROLE
 ) -> AsyncIterator[Pool]:
-    """Yields a pool of at most `size` connections. Opens the first at once, so that a wrong `url` fails here.
+    """Yield a pool of at most `size` connections. Opens the first at once, so that a wrong `url` fails here.
 
     `url`: postgresql://user:password@host:port/database, or for a Unix socket postgresql://user@/database?host=/folder.
     `name`: application_name of the sessions. `role`: None stays the user of `url`. Raises OSError, TimeoutError or
@@ -145,7 +145,7 @@ async def open_pool(
 
 
 async def _prepare(connection: Connection, role: str | None, timeouts: Timeouts) -> None:
-    """Sets role and timeouts in one round trip, as statements: a connection pooler drops startup parameters. With the
+    """Set role and timeouts in one round trip, as statements: a connection pooler drops startup parameters. With the
     programs' role, also registers the proof, before anything that comes from outside can run on this connection."""
     statements = [
         f"SET statement_timeout = {_milliseconds(timeouts.statement)}",

@@ -51,7 +51,7 @@ class ResealProgress:
 async def reseal_column(
     pool: Pool, sealer: Sealer, column: SealedColumn, *, batch: int = BATCH, pause_s: float = PAUSE_S
 ) -> AsyncIterator[ResealProgress]:
-    """Seals a column's values anew; yields after each batch, and once at least. Raises TooManyLost, and what the
+    """Seal a column's values anew; yields after each batch, and once at least. Raises TooManyLost, and what the
     database raises."""
     lost: list[bytes] = []
     resealed = 0

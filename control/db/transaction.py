@@ -32,7 +32,7 @@ log = structlog.get_logger()
 async def in_transaction(
     pool: Pool, work: Callable[[Connection], Awaitable[T]], on_retry: Callable[[], None] = lambda: None
 ) -> T:
-    """Commits and returns the result of `work`. Rolls back when `work` raises, except for a Problem that commits.
+    """Commit and returns the result of `work`. Rolls back when `work` raises, except for a Problem that commits.
 
     Raises the COLLISIONS of the second attempt, and Unavailable when there is no connection or it was lost.
 
@@ -61,7 +61,7 @@ class PlatformTransactions:
     on_retry: Callable[[], None] = lambda: None
 
     async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Commits and returns what `work` returns. Raises Unavailable without a database."""
+        """Commit and returns what `work` returns. Raises Unavailable without a database."""
 
         async def scoped(db: Connection) -> T:
             await enter_platform_for_calls(db)
@@ -88,7 +88,7 @@ async def _attempt(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
 
 @asynccontextmanager
 async def _connection(pool: Pool) -> AsyncIterator[Connection]:
-    """Raises Unavailable when no connection is free, and when this one is lost during its use."""
+    """Raise Unavailable when no connection is free, and when this one is lost during its use."""
     taken = False
     try:
         async with pool.acquire() as db:

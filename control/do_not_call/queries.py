@@ -39,14 +39,14 @@ _DELETE_DOUBLE: Final = """
 
 
 async def lock_list(db: Connection, workspace_id: UUID) -> None:
-    """Serializes transactions that count a workspace's entries in order to add some."""
+    """Serialize transactions that count a workspace's entries in order to add some."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('do not call ' || $1::text, 0))", str(workspace_id))
 
 
 async def count_numbers(
     db: Connection, workspace_id: UUID, numbers: Sequence[str] | None = None, source: str | None = None
 ) -> int:
-    """Counts the entries with one of these numbers and this source; None stands for any."""
+    """Count the entries with one of these numbers and this source; None stands for any."""
     count: int = await db.fetchval(
         f"SELECT count(*) FROM do_not_call_numbers WHERE {_WHERE}", workspace_id, numbers, source
     )
@@ -56,7 +56,7 @@ async def count_numbers(
 async def select_numbers(
     db: Connection, workspace_id: UUID, numbers: Sequence[str] | None, source: str | None, page: PageRequest
 ) -> ListPage[DoNotCallNumber]:
-    """Selects a page of the same entries, newest first.
+    """Select a page of the same entries, newest first.
 
     Raises:
         Invalid: The cursor is unknown (code cursor_unknown).
@@ -67,7 +67,7 @@ async def select_numbers(
 
 
 async def is_listed(db: Connection, workspace_id: UUID, numbers: Sequence[str]) -> bool:
-    """Returns whether one of these numbers is on the list."""
+    """Return whether one of these numbers is on the list."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM do_not_call_numbers WHERE workspace_id = $1 AND number = ANY($2))",
         workspace_id,
@@ -77,7 +77,7 @@ async def is_listed(db: Connection, workspace_id: UUID, numbers: Sequence[str]) 
 
 
 async def insert_numbers(db: Connection, workspace_id: UUID, new: Sequence[DoNotCallNumber]) -> int:
-    """Adds the entries whose numbers are not on the list; returns how many."""
+    """Add the entries whose numbers are not on the list; returns how many."""
     columns = [[getattr(entry, name) for entry in new] for name in _COLUMNS.split(", ")]
     status = await db.execute(_INSERT, *columns, workspace_id)
     return int(status.split()[-1])
@@ -86,7 +86,7 @@ async def insert_numbers(db: Connection, workspace_id: UUID, new: Sequence[DoNot
 async def insert_opted_out(
     db: Connection, ids: Sequence[UUID], call_ids: Sequence[UUID], sources: Sequence[str]
 ) -> list[tuple[UUID, UUID]]:
-    """Lists the other party of each call under the new entry's id; needs platform scope.
+    """List the other party of each call under the new entry's id; needs platform scope.
 
     Returns:
         Call and workspace of each number that was not listed before.
@@ -96,7 +96,7 @@ async def insert_opted_out(
 
 
 async def delete_entry(db: Connection, workspace_id: UUID, entry_id: UUID) -> str | None:
-    """Deletes an entry; returns its number, None without such an entry."""
+    """Delete an entry; returns its number, None without such an entry."""
     number: str | None = await db.fetchval(
         "DELETE FROM do_not_call_numbers WHERE workspace_id = $1 AND id = $2 RETURNING number", workspace_id, entry_id
     )
@@ -104,14 +104,14 @@ async def delete_entry(db: Connection, workspace_id: UUID, entry_id: UUID) -> st
 
 
 async def delete_numbers(db: Connection, workspace_id: UUID, numbers: Sequence[str]) -> None:
-    """Deletes the entries of these numbers."""
+    """Delete the entries of these numbers."""
     await db.execute(
         "DELETE FROM do_not_call_numbers WHERE workspace_id = $1 AND number = ANY($2)", workspace_id, numbers
     )
 
 
 async def replace_number(db: Connection, workspace_id: UUID, number: str, pseudonym: str) -> int:
-    """Replaces a number by its pseudonym and removes the note, which may name the person; returns how many."""
+    """Replace a number by its pseudonym and removes the note, which may name the person; returns how many."""
     await db.execute(_DELETE_DOUBLE, workspace_id, number, pseudonym)
     status = await db.execute(_REPLACE, workspace_id, number, pseudonym)
     return int(status.split()[-1])

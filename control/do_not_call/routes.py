@@ -80,7 +80,7 @@ async def list_do_not_call_numbers(context: MemberContext, query: DoNotCallQuery
 
 
 async def add_do_not_call_numbers(context: MemberContext, body: NewDoNotCallNumbers) -> AddedNumbers:
-    """Adds numbers. No agent phones them any more, and calls to them that wait are canceled. Good rows are added
+    """Add numbers. No agent phones them any more, and calls to them that wait are canceled. Good rows are added
     although others are bad; `row` of an error counts from 1."""
     rows = [NewListing(row, new.number, new.note) for row, new in enumerate(body.numbers, 1)]
     source: ListingSource = "member" if context.actor.key_id is None else "api"
@@ -88,7 +88,7 @@ async def add_do_not_call_numbers(context: MemberContext, body: NewDoNotCallNumb
 
 
 async def import_do_not_call_numbers(context: MemberContext, upload: bytes) -> AddedNumbers:
-    """Adds the numbers of a CSV file, which is the body. It is UTF-8 and has the column `number`, and `note` if there
+    """Add the numbers of a CSV file, which is the body. It is UTF-8 and has the column `number`, and `note` if there
     is one; without a header, the first column counts. Up to 10,000 rows. `row` of an error is the file's line."""
     return await _add(context, parse_number_file(upload), "import")
 
@@ -98,7 +98,7 @@ async def remove_do_not_call_number(
     query: RemovalQuery,
     do_not_call_number_id: Annotated[UUID, Field(description="Id of the entry.")],
 ) -> None:
-    """Lets a number be phoned again. That is for its owner to decide: the reason is kept in the audit log."""
+    """Let a number be phoned again. That is for its owner to decide: the reason is kept in the audit log."""
     await context.services[DoNotCallList].remove(
         context.db, context.workspace_id, context.actor, do_not_call_number_id, query.reason
     )

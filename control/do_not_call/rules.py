@@ -103,12 +103,12 @@ class AddedNumbers:
 
 
 def plain_number(number: str) -> str:
-    """Returns the number without the characters that divide it."""
+    """Return the number without the characters that divide it."""
     return _DIVIDERS.sub("", number)
 
 
 def find_fault(row: NewListing) -> ListingError | None:
-    """Returns why the row cannot be added; None for a good one."""
+    """Return why the row cannot be added; None for a good one."""
     if re.fullmatch(E164, plain_number(row.number)) is None:
         return ListingError(row.row, "number_invalid", "number must be in E.164, like +14155550100")
     if len(row.note) > LONGEST_NOTE:
@@ -117,7 +117,7 @@ def find_fault(row: NewListing) -> ListingError | None:
 
 
 def parse_number_file(content: bytes) -> list[NewListing]:
-    """Reads the rows of a CSV file, each with its line; empty lines are left out.
+    """Read the rows of a CSV file, each with its line; empty lines are left out.
 
     A header with `number` (and `note`) names the columns. Without one, the first column has the numbers.
 
@@ -136,7 +136,7 @@ def parse_number_file(content: bytes) -> list[NewListing]:
 
 
 def _read_rows(content: bytes) -> list[tuple[int, list[str]]]:
-    """Returns each row with the line on which it ends."""
+    """Return each row with the line on which it ends."""
     try:
         text = content.decode("utf-8-sig")
         reader = csv.reader(StringIO(text, newline=""), delimiter=find_delimiter(text), strict=True)
@@ -149,6 +149,6 @@ def _read_rows(content: bytes) -> list[tuple[int, list[str]]]:
 
 
 def _cell(fields: list[str], index: int) -> str:
-    """Returns a cell, empty if the row is too short; characters that no text may hold become spaces."""
+    """Return a cell, empty if the row is too short; characters that no text may hold become spaces."""
     value = fields[index] if 0 <= index < len(fields) else ""
     return " ".join(value.replace("\0", " ").split())

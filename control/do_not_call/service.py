@@ -27,7 +27,7 @@ class DoNotCallList:
     """The lists of all workspaces. Methods run in the scope of the current transaction: a workspace or the platform."""
 
     def __init__(self, pseudonyms_of: PseudonymsOf) -> None:
-        """Creates the service.
+        """Create the service.
 
         Args:
             pseudonyms_of: Returns the pseudonyms under which a number may be listed whose data was deleted.
@@ -37,7 +37,7 @@ class DoNotCallList:
     async def list_page(
         self, db: Connection, workspace_id: UUID, number: str | None, source: ListingSource | None, page: PageRequest
     ) -> ListPage[DoNotCallNumber]:
-        """Returns a page of the entries with this number and source (None: any), newest first.
+        """Return a page of the entries with this number and source (None: any), newest first.
 
         Raises:
             Invalid: The cursor is unknown (code cursor_unknown).
@@ -57,7 +57,7 @@ class DoNotCallList:
         source: ListingSource,
         now: datetime,
     ) -> AddedNumbers:
-        """Adds all good rows; a bad row hinders no other.
+        """Add all good rows; a bad row hinders no other.
 
         Raises:
             Conflict: The list would be too long (code do_not_call_limit).
@@ -81,7 +81,7 @@ class DoNotCallList:
         return AddedNumbers(added, len(rows) - len(errors) - added, errors)
 
     async def remove(self, db: Connection, workspace_id: UUID, actor: Actor, entry_id: UUID, reason: str) -> None:
-        """Lets a number be phoned again.
+        """Let a number be phoned again.
 
         Args:
             reason: Why that is allowed, for the audit log.
@@ -105,11 +105,11 @@ class DoNotCallList:
         await record_change(db, actor, change)
 
     async def is_listed(self, db: Connection, workspace_id: UUID, number: str) -> bool:
-        """Returns whether the workspace may not phone this number (E.164)."""
+        """Return whether the workspace may not phone this number (E.164)."""
         return await queries.is_listed(db, workspace_id, self._forms_of(workspace_id, number))
 
     async def require_unlisted(self, db: Connection, workspace_id: UUID, number: str, param: str) -> None:
-        """Refuses a listed number.
+        """Refuse a listed number.
 
         Raises:
             Invalid: The number is listed (code LISTED, with `param`).
@@ -123,7 +123,7 @@ class DoNotCallList:
 
 
 async def add_opted_out_callers(db: Connection, opted_out: Mapping[UUID, str]) -> None:
-    """Puts the people who asked in a call not to be phoned again on their workspaces' lists. Needs platform scope.
+    """Put the people who asked in a call not to be phoned again on their workspaces' lists. Needs platform scope.
 
     Numbers that are listed already or were withheld are skipped.
 
@@ -138,7 +138,7 @@ async def add_opted_out_callers(db: Connection, opted_out: Mapping[UUID, str]) -
 
 
 async def keep_pseudonym(db: Connection, workspace_id: UUID, number: str, pseudonym: str) -> int:
-    """Replaces a caller's number by its pseudonym when the caller's data is deleted; returns how many entries.
+    """Replace a caller's number by its pseudonym when the caller's data is deleted; returns how many entries.
 
     The entry itself stays, because it keeps the workspace from phoning the person again.
     """

@@ -33,7 +33,7 @@ class AccountFault(Exception):
 
 
 def account(root: Path, webhook_url: str = "") -> Iterator[DoctorFinding]:
-    """Asks Telnyx, if its key and application are set; no finding otherwise.
+    """Ask Telnyx, if its key and application are set; no finding otherwise.
 
     Args:
         webhook_url: By default the setting's.
@@ -94,7 +94,7 @@ def _outbound(application: Answer) -> Answer:
 
 
 def _read(base: str, path: str, key: str) -> Answer:
-    """Reads one resource. Raises AccountFault, whose text holds no key."""
+    """Read one resource. Raises AccountFault, whose text holds no key."""
     import httpx  # not at the top: the doctor runs where packages are missing
 
     for attempt in range(1, _ATTEMPTS + 1):

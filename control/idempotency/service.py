@@ -12,7 +12,7 @@ MAX_KEY_LENGTH = 255
 
 
 def request_hash(path: str, raw: bytes) -> bytes:
-    """Returns the hash of what must be the same in every request under one key."""
+    """Return the hash of what must be the same in every request under one key."""
     return sha256(path.encode() + b"\0" + raw).digest()
 
 
@@ -34,7 +34,7 @@ class IdempotentRequest:
             raise Invalid(f"An Idempotency-Key is 1 to {MAX_KEY_LENGTH} characters of ASCII.", param="Idempotency-Key")
 
     async def find_first(self, db: Connection) -> StoredRequest | None:
-        """Returns the first request under the key, if this is a repeat.
+        """Return the first request under the key, if this is a repeat.
 
         Raises Conflict while the first request's transaction is open, and Invalid when the first request was a
         different one.
@@ -51,7 +51,7 @@ class IdempotentRequest:
         return first
 
     async def store(self, db: Connection, request_id: str, response: StoredResponse | None) -> None:
-        """Stores the first request for repeats.
+        """Store the first request for repeats.
 
         Args:
             response: None leaves the key open.
@@ -59,10 +59,10 @@ class IdempotentRequest:
         await insert_request(db, self.scope, self.key, StoredRequest(self.hashed, request_id, response))
 
     async def complete(self, db: Connection, response: StoredResponse) -> None:
-        """Stores the response of an open key, unless another repeat has done so."""
+        """Store the response of an open key, unless another repeat has done so."""
         await complete_request(db, self.scope, self.key, response)
 
 
 async def forget_responses(db: Connection, text: str) -> int:
-    """Deletes the stored responses that hold this text, such as a deleted phone number; returns how many."""
+    """Delete the stored responses that hold this text, such as a deleted phone number; returns how many."""
     return await delete_responses_with(db, text)

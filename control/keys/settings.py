@@ -19,7 +19,7 @@ class GivenKeys(Protocol):
 
 
 def read_key_sets(settings: GivenKeys) -> KeySets:
-    """Raises KeySetError."""
+    """Raise KeySetError."""
     return make_key_sets(
         tokens=settings.token_keys.get_secret_value(),
         vault=settings.vault_keys.get_secret_value(),
@@ -29,14 +29,14 @@ def read_key_sets(settings: GivenKeys) -> KeySets:
 
 
 def require_set(name: str, keys: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """Returns the keys. Raises KeySetError for a set without any."""
+    """Return the keys. Raises KeySetError for a set without any."""
     if not keys:
         raise KeySetError(name, "at least one key is needed")
     return keys
 
 
 def accepts_unsigned(keys: KeySets, choice: str) -> bool:
-    """Returns whether unsigned entries of the previous release are accepted.
+    """Return whether unsigned entries of the previous release are accepted.
 
     Args:
         choice: The setting; empty: they are accepted if there is no key of the bus.

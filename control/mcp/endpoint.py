@@ -70,11 +70,11 @@ class McpEndpoint:
         self._protocol = ProtocolTask(version, MOST_BODY_BYTES)
 
     def prepare(self) -> dict[str, ApiTool]:
-        """Makes the tools, which takes 0.1 s: callers would wait for it at the first request."""
+        """Make the tools, which takes 0.1 s: callers would wait for it at the first request."""
         return self._make_tools()
 
     def add_to(self, app: web.Application) -> None:
-        """Registers the route. There is no GET: the stateless protocol has no stream besides the requests."""
+        """Register the route. There is no GET: the stateless protocol has no stream besides the requests."""
         app.router.add_post(PATH, self._answer)
         app.on_cleanup.append(self._close)
 
@@ -118,7 +118,7 @@ class McpEndpoint:
             raise Forbidden("Web pages of this origin may not call.", code="origin_refused")
 
     async def _read_claim(self, request: web.Request) -> KeyClaim:
-        """Returns the key of a request. Raises Unauthorized, and TooManyRequests as at every route."""
+        """Return the key of a request. Raises Unauthorized, and TooManyRequests as at every route."""
         dependencies = self._dependencies
         claim = dependencies.authorizer.read_token(USER, request, dependencies.clock())
         if not isinstance(claim, KeyClaim):
@@ -140,7 +140,7 @@ class McpEndpoint:
 
 
 def read_effects(request: web.Request) -> frozenset[ToolEffect]:
-    """Returns the effects that the connection requests in addition to reading: `?allow=write,calls,delete`.
+    """Return the effects that the connection requests in addition to reading: `?allow=write,calls,delete`.
 
     Raises Invalid for another parameter, and for another effect.
     """
@@ -156,7 +156,7 @@ def read_effects(request: web.Request) -> frozenset[ToolEffect]:
 
 
 def error_response(problem: Problem, request_id: str) -> web.Response:
-    """Returns a Problem with its status and headers, in the form of JSON-RPC, whose message clients show.
+    """Return a Problem with its status and headers, in the form of JSON-RPC, whose message clients show.
     https://www.jsonrpc.org/specification#error_object"""
     response = problem_response(problem, request_id)
     error = {

@@ -60,7 +60,7 @@ class McpProtocol:
         return self._manager.run()
 
     async def answer(self, exchange: AsgiExchange) -> None:
-        """Answers one request."""
+        """Answer one request."""
         await self._manager.handle_request(exchange.scope, exchange.receive, exchange.send)
 
 
@@ -101,7 +101,7 @@ def _published(tool: ApiTool) -> types.Tool:
 
 
 def _hints(tool: ToolDeclaration) -> types.ToolAnnotations:
-    """Returns a call cannot be taken back, so that clients ask people about it as about a deletion."""
+    """Return a call cannot be taken back, so that clients ask people about it as about a deletion."""
     return types.ToolAnnotations(
         read_only_hint=tool.effect is ToolEffect.READ,
         destructive_hint=tool.effect in (ToolEffect.CALLS, ToolEffect.DELETE),

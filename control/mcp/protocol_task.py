@@ -47,7 +47,7 @@ class AsgiExchange:
         self._answer = bytearray()
 
     async def receive(self) -> MutableMapping[str, Any]:
-        """Returns the body, once. Then waits until it is cancelled, because aiohttp does not report a lost client."""
+        """Return the body, once. Then waits until it is cancelled, because aiohttp does not report a lost client."""
         if self._body is None:
             await asyncio.Event().wait()
         body, self._body = self._body, None
@@ -63,13 +63,13 @@ class AsgiExchange:
             self._answer += message.get("body", b"")
 
     def response(self) -> web.Response:
-        """Returns the whole response, once the application has returned."""
+        """Return the whole response, once the application has returned."""
         self._headers.popall("Content-Length", None)
         return web.Response(status=self._status, headers=self._headers, body=bytes(self._answer))
 
 
 def _pass_headers(request: web.Request) -> list[tuple[bytes, bytes]]:
-    """Returns headers in lower case, as ASGI has them. Keeps each value of a repeated name, because the library refuses
+    """Return headers in lower case, as ASGI has them. Keeps each value of a repeated name, because the library refuses
     repeats."""
     return [
         (name.lower().encode("latin-1"), value.encode("utf-8", "replace"))
@@ -92,7 +92,7 @@ class ProtocolTask:
         self._task: asyncio.Task[None] | None = None
 
     async def answer(self, exchange: AsgiExchange) -> None:
-        """Answers one request. Raises Unavailable while the library does not load."""
+        """Answer one request. Raises Unavailable while the library does not load."""
         if self._task is None or self._task.done():
             self._ready = asyncio.get_running_loop().create_future()
             self._task = asyncio.create_task(self._live(self._ready))
@@ -105,7 +105,7 @@ class ProtocolTask:
         await protocol.answer(exchange)  # type: ignore[attr-defined]
 
     async def close(self) -> None:
-        """Ends what is still running."""
+        """End what is still running."""
         self._end.set()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=CLOSE_S)

@@ -63,7 +63,7 @@ class ApiReply:
 
 
 def make_request(tool: ApiTool, workspace_id: UUID, arguments: Mapping[str, Any]) -> ApiRequest:
-    """Returns the request of one call. Raises InvalidArgument for an unknown, missing or misplaced argument."""
+    """Return the request of one call. Raises InvalidArgument for an unknown, missing or misplaced argument."""
     _check_names(tool, arguments)
     arguments = _given(tool, arguments)
     places: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "header": {}, "body": {}, "": {}}
@@ -104,7 +104,7 @@ def _check_names(tool: ApiTool, arguments: Mapping[str, Any]) -> None:
 
 
 def _given(tool: ApiTool, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Leaves out null arguments where the operation has no null.
+    """Leave out null arguments where the operation has no null.
 
     Models write null for arguments that they leave out, because some programs require all arguments.
     """
@@ -149,7 +149,7 @@ def _header_value(headers: Mapping[str, Any]) -> str:
 
 
 def _encode(body: Mapping[str, Any]) -> bytes:
-    """Encodes a body. Raises InvalidArgument if JSON cannot hold it."""
+    """Encode a body. Raises InvalidArgument if JSON cannot hold it."""
     try:
         return msgspec.json.encode(body)
     except (ValueError, RecursionError):
@@ -189,7 +189,7 @@ class McpResult:
 
 
 def make_result(tool: ApiTool, reply: ApiReply, offset: int = 0) -> McpResult:
-    """Returns the result of one call.
+    """Return the result of one call.
 
     Args:
         offset: Entries of a sliced list to skip.
@@ -212,7 +212,7 @@ def make_result(tool: ApiTool, reply: ApiReply, offset: int = 0) -> McpResult:
 
 
 def describe_error(reply: ApiReply) -> str:
-    """Returns the API's error in a few lines: code, message, and each field at fault."""
+    """Return the API's error in a few lines: code, message, and each field at fault."""
     try:
         error = msgspec.json.decode(reply.body)["error"]
         lines = [f"{error['code']}: {error['message']}"]
@@ -226,7 +226,7 @@ def describe_error(reply: ApiReply) -> str:
 
 
 def _write_result(tool: ApiTool, answer: Shaped) -> McpResult:
-    """Returns an answer that is too long, and has no next page, is shortened and says so in `shortened`."""
+    """Return an answer that is too long, and has no next page, is shortened and says so in `shortened`."""
     written, whole = _write(answer), answer
     for texts, lists in _shorter_sizes():
         if len(written) <= MOST_CHARS:
@@ -256,7 +256,7 @@ def _shorten(value: Any, texts: int, lists: int) -> Any:
 
 
 def _text_change(tool: ApiTool) -> Change:
-    """Returns the change of texts: words from outside are marked as in results for our own agents
+    """Return the change of texts: words from outside are marked as in results for our own agents
     (docs/evidence/untrusted-content.md)."""
     most = tool.declaration.longest_text
     if tool.declaration.has_outside_words:
@@ -293,7 +293,7 @@ def _omit(answer: Any, path: Sequence[str]) -> None:
 
 
 def _fit_page(answer: Shaped, name: str, change: Change) -> Shaped:
-    """Returns as many rows as fit. The cursor leads to the next rows."""
+    """Return as many rows as fit. The cursor leads to the next rows."""
     rows = answer[name]
     kept = _fitting(rows, change)
     goes_on = bool(kept) and (len(kept) < len(rows) or answer["has_more"])
@@ -311,7 +311,7 @@ def _fit_slice(answer: Shaped, path: Sequence[str], offset: int, change: Change)
 
 
 def _fitting(rows: Sequence[Any], change: Change) -> list[Any]:
-    """Returns the first rows that fit into MOST_CHARS, at least one, with their texts changed.
+    """Return the first rows that fit into MOST_CHARS, at least one, with their texts changed.
 
     The other rows are not cleaned: cleaning all 3,000 turns of a long call for each part held the event loop for 60 ms.
     """
@@ -364,11 +364,11 @@ class KeyTools:
         self._send = send
 
     def list_available(self) -> list[ApiTool]:
-        """Returns the tools that the key may call and whose effects the connection requested."""
+        """Return the tools that the key may call and whose effects the connection requested."""
         return [tool for tool in self._tools.values() if not self._refusal(tool)]
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> McpResult:
-        """Returns the result, or what is wrong with the call. Raises UnknownTool."""
+        """Return the result, or what is wrong with the call. Raises UnknownTool."""
         tool = self._tools.get(name)
         if tool is None:
             raise UnknownTool(name)
@@ -384,7 +384,7 @@ class KeyTools:
         return make_result(tool, reply, offset)
 
     def _refusal(self, tool: ApiTool) -> str:
-        """Returns why this connection does not have the tool; empty if it has."""
+        """Return why this connection does not have the tool; empty if it has."""
         effect = tool.declaration.effect
         if tool.scope not in self._key.identity.scopes:
             return f"{tool.name} needs the scope {tool.scope}, which the API key does not have."

@@ -74,7 +74,7 @@ class ApiTool:
 
 
 def make_tools(declarations: Iterable[ToolDeclaration], document: Schema) -> dict[str, ApiTool]:
-    """Returns tools by name, in the order of the declarations. Leaves out tools whose operation the document does not
+    """Return tools by name, in the order of the declarations. Leaves out tools whose operation the document does not
     have. Raises InvalidTool."""
     operations = {
         operation["operationId"]: (method.upper(), path, operation)
@@ -117,7 +117,7 @@ def _make_tool(
 def _read_inputs(
     declaration: ToolDeclaration, operation: Schema, schemas: Mapping[str, Schema]
 ) -> tuple[dict[str, Schema], dict[str, ToolArgument], tuple[str, ...]]:
-    """Returns the properties of the tool's input, what each is to the API, and which are required."""
+    """Return the properties of the tool's input, what each is to the API, and which are required."""
     properties: dict[str, Schema] = {}
     arguments: dict[str, ToolArgument] = {}
     required: list[str] = []
@@ -156,7 +156,7 @@ def _inputs(operation: Schema, schemas: Mapping[str, Schema]) -> Iterable[tuple[
 
 
 def _scope(declaration: ToolDeclaration, operation: Schema) -> str:
-    """Returns the scope that a key needs. Raises InvalidTool where no key may call."""
+    """Return the scope that a key needs. Raises InvalidTool where no key may call."""
     for alternative in operation["security"]:
         for scope in alternative.get("api_key", ()):
             return str(scope)
@@ -210,7 +210,7 @@ _KEPT: Final = ("type", "format")
 
 
 def inline(schema: Any, schemas: Mapping[str, Schema]) -> Any:
-    """Replaces the references to `#/components/schemas` by their targets. A target must not refer to itself."""
+    """Replace the references to `#/components/schemas` by their targets. A target must not refer to itself."""
     if isinstance(schema, list):
         return [inline(part, schemas) for part in schema]
     if not isinstance(schema, dict):
@@ -221,7 +221,7 @@ def inline(schema: Any, schemas: Mapping[str, Schema]) -> Any:
 
 
 def outline(schema: Schema, schemas: Mapping[str, Schema], omitted: Sequence[str] = (), depth: int = DEPTH) -> Schema:
-    """Returns names, types and descriptions of `depth` levels of objects.
+    """Return names, types and descriptions of `depth` levels of objects.
 
     A model needs no more: the whole schemas of 25 answers have 90,000 characters, their outlines 44,000. Any value that
     fits the schema fits the outline.
@@ -263,7 +263,7 @@ def _is_deep(schema: Schema) -> bool:
 
 
 def _resolve(schema: Schema, schemas: Mapping[str, Schema]) -> Schema:
-    """Returns the description. A description beside a reference overrides the description of its target."""
+    """Return the description. A description beside a reference overrides the description of its target."""
     if "$ref" not in schema:
         return schema
     beside = {key: part for key, part in schema.items() if key != "$ref"}

@@ -54,7 +54,7 @@ class TenantTransactions:
         self._pool, self._gate, self._reserved = pool, FairGate(most), asyncio.Semaphore(1)
 
     async def run(self, workspace_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Commits and returns what `work` returns; a collision is retried once. Raises Unavailable."""
+        """Commit and returns what `work` returns; a collision is retried once. Raises Unavailable."""
         async with self._gate.entered(workspace_id):
             return await self._run(workspace_id, work)
 
@@ -85,7 +85,7 @@ class FairGate:
 
     @asynccontextmanager
     async def entered(self, workspace_id: UUID) -> AsyncIterator[None]:
-        """Waits for a place, and holds it until the block ends."""
+        """Wait for a place, and holds it until the block ends."""
         if self._free:
             self._free -= 1
         else:
@@ -106,7 +106,7 @@ class FairGate:
             raise
 
     def _leave(self) -> None:
-        """Gives the place to the next request that still waits."""
+        """Give the place to the next request that still waits."""
         while self._waiting:
             workspace_id, turns = self._waiting.popitem(last=False)
             turn = turns.popleft()
@@ -144,7 +144,7 @@ class HandlerContext:
         return max(0.0, self.until - asyncio.get_running_loop().time())
 
     async def in_transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Runs work in a transaction in the scope of the call's workspace. Raises Unavailable.
+        """Run work in a transaction in the scope of the call's workspace. Raises Unavailable.
 
         Work must not send requests to the outside, because it holds a connection.
         """
@@ -171,7 +171,7 @@ class HandlerFinder(Protocol):
     """Finds handlers of requests whose names are data of a workspace, such as its own tools."""
 
     async def find(self, name: str, call: RunningCall, transactions: TenantTransactions) -> MediaRequestHandler | None:
-        """Returns the handler of this request of this call; None if there is none. Raises Unavailable."""
+        """Return the handler of this request of this call; None if there is none. Raises Unavailable."""
 
 
 class JoinedFinders:
@@ -181,7 +181,7 @@ class JoinedFinders:
         self._finders = finders
 
     async def find(self, name: str, call: RunningCall, transactions: TenantTransactions) -> MediaRequestHandler | None:
-        """Returns what the first finder with a result finds. Raises what the finders raise."""
+        """Return what the first finder with a result finds. Raises what the finders raise."""
         for finder in self._finders:
             if (found := await finder.find(name, call, transactions)) is not None:
                 return found
@@ -189,7 +189,7 @@ class JoinedFinders:
 
 
 def join_handlers(parts: Iterable[RequestHandlers]) -> RequestHandlers:
-    """Returns the handlers of all nouns. Raises ValueError if two handlers have the same name."""
+    """Return the handlers of all nouns. Raises ValueError if two handlers have the same name."""
     parts = list(parts)
     joined = {name: handler for part in parts for name, handler in part.items()}
     if len(joined) < sum(map(len, parts)):
@@ -235,7 +235,7 @@ class RemoteTool:
 
 
 def tool_handlers(tools: Iterable[RemoteTool]) -> RequestHandlers:
-    """Returns the handlers of these tools by the names of their requests. Raises ValueError if two tools have the same
+    """Return the handlers of these tools by the names of their requests. Raises ValueError if two tools have the same
     name."""
     tools = list(tools)
     handlers = {TOOL_REQUEST + tool.name: tool.handler for tool in tools}

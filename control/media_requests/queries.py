@@ -76,14 +76,14 @@ class StoredRun:
 
 
 async def select_running_call(db: Connection, call_id: UUID, workspace_id: UUID, agent_id: UUID) -> RunningCall | None:
-    """Returns the call with its workspace, in one query; None if no such call of this workspace and agent is in
+    """Return the call with its workspace, in one query; None if no such call of this workspace and agent is in
     progress."""
     row = await db.fetchrow(_RUNNING, call_id, workspace_id, agent_id)
     return None if row is None else RunningCall(**row)
 
 
 async def claim_run(db: Connection, key: RunKey, name: str, lease: timedelta, *, takes_over: bool) -> int | None:
-    """Returns the number of the attempt, which is the claimant's to run; None when the run is someone else's.
+    """Return the number of the attempt, which is the claimant's to run; None when the run is someone else's.
 
     Args:
         takes_over: Also one that was abandoned.
@@ -93,7 +93,7 @@ async def claim_run(db: Connection, key: RunKey, name: str, lease: timedelta, *,
 
 
 async def select_run(db: Connection, key: RunKey) -> StoredRun | None:
-    """Returns a run; None if it was never begun."""
+    """Return a run; None if it was never begun."""
     row = await db.fetchrow(_SELECT, key.workspace_id, key.call_id, key.run_id)
     return None if row is None else StoredRun(**row)
 
@@ -104,18 +104,18 @@ async def renew_run(db: Connection, key: RunKey, attempt: int, lease: timedelta)
 
 
 async def finish_run(db: Connection, key: RunKey, attempt: int, ok: bool, outcome: bytes) -> None:
-    """Stores the outcome of an attempt, unless another one took over."""
+    """Store the outcome of an attempt, unless another one took over."""
     await db.execute(_FINISH, key.workspace_id, key.call_id, key.run_id, attempt, ok, outcome)
 
 
 async def delete_old_runs(db: Connection, now: datetime, limit: int) -> int:
-    """Deletes up to `limit` runs older than RETENTION, the oldest first; returns how many. In platform scope."""
+    """Delete up to `limit` runs older than RETENTION, the oldest first; returns how many. In platform scope."""
     status = await db.execute(_DELETE_OLD, now - RETENTION, limit)
     return int(status.split()[-1])
 
 
 async def delete_runs_of_calls(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Deletes the runs of these calls; returns how many. In platform scope."""
+    """Delete the runs of these calls; returns how many. In platform scope."""
     status = await db.execute(
         "DELETE FROM tool_runs WHERE workspace_id = $1 AND call_id = ANY($2::uuid[])", workspace_id, call_ids
     )

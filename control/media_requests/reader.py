@@ -64,7 +64,7 @@ class RequestReader:
         pace: ReaderPace = ReaderPace(),
         on_death: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """Creates a reader.
+        """Create a reader.
 
         Args:
             on_death: Called with the name of a task of the reader that died and is started again.
@@ -81,7 +81,7 @@ class RequestReader:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Reads until the block ends; then running requests have `drain` seconds. Never raises for Redis."""
+        """Read until the block ends; then running requests have `drain` seconds. Never raises for Redis."""
         reading, keeping = self.tasks = (self._start_task("reader", self._read), self._start_task("keeper", self._keep))
         try:
             yield
@@ -98,7 +98,7 @@ class RequestReader:
         return SupervisedTask(f"media_requests.{name}", lambda: self._repeat(step), self._on_death)
 
     async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Waits while Redis is unavailable. Raises the step's internal errors: then the task counts as dead."""
+        """Wait while Redis is unavailable. Raises the step's internal errors: then the task counts as dead."""
         while True:
             try:
                 await step()
@@ -106,7 +106,7 @@ class RequestReader:
                 await self._pause(str(error))
 
     async def _read(self) -> None:
-        """Reads until Redis fails. A Redis that was emptied has no group: it is created again."""
+        """Read until Redis fails. A Redis that was emptied has no group: it is created again."""
         await self._stream.create_group()
         await self._stream.remove_dead_consumers(_DEAD_S)
         while True:
@@ -123,7 +123,7 @@ class RequestReader:
             await self._freed.wait()
 
     async def _reclaim(self) -> None:
-        """Takes over what a process read that has died."""
+        """Take over what a process read that has died."""
         self._start(await self._stream.reclaim(self._name, self._free, self._pace.idle))
         self._reclaim_at = time.monotonic() + self._pace.idle / 2
 
@@ -186,7 +186,7 @@ class RequestReader:
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancels until all have ended: once is not enough, because the Redis client swallows a cancellation while it
+    """Cancel until all have ended: once is not enough, because the Redis client swallows a cancellation while it
     connects."""
     left = {task for task in tasks if not task.done()}
     while left:

@@ -54,7 +54,7 @@ class RunOutcome(Struct, frozen=True, omit_defaults=True):
     message: str = ""
 
     def open(self) -> str:
-        """Returns the result. Raises the refusal as a Conflict."""
+        """Return the result. Raises the refusal as a Conflict."""
         if self.code:
             raise Conflict(self.message, code=self.code)
         return self.result
@@ -75,7 +75,7 @@ class IdempotentRuns:
         self._lease = timedelta(seconds=pace.lease)
 
     async def run(self, context: HandlerContext, handler: MediaRequestHandler, name: str) -> str:
-        """Runs a request, or returns the outcome of its run, as JSON text. The caller sets the deadline.
+        """Run a request, or returns the outcome of its run, as JSON text. The caller sets the deadline.
 
         Raises:
             Invalid: There is no run id (code run_id_missing).
@@ -97,7 +97,7 @@ class IdempotentRuns:
     async def _claim(
         self, context: HandlerContext, key: RunKey, name: str, *, takes_over: bool
     ) -> int | RunOutcome | None:
-        """Returns the number of our attempt, or the outcome; None while another process runs the request."""
+        """Return the number of our attempt, or the outcome; None while another process runs the request."""
         attempt = await context.in_transaction(
             lambda db: queries.claim_run(db, key, name, self._lease, takes_over=takes_over)
         )
@@ -113,7 +113,7 @@ class IdempotentRuns:
         return _UNKNOWN if stored.is_abandoned and not takes_over else None
 
     def _open(self, sealed: bytes | None) -> RunOutcome:
-        """Returns an outcome. An outcome whose key is gone is unknown."""
+        """Return an outcome. An outcome whose key is gone is unknown."""
         try:
             return msgspec.json.decode(self._sealer.open(sealed or b"", PURPOSE), type=RunOutcome)
         except (UnsealError, msgspec.DecodeError):
@@ -169,7 +169,7 @@ class _Run:
                 await self._set_lease(lease)
 
     async def _finish(self, outcome: RunOutcome | None) -> None:
-        """Stores the outcome if possible. None: the run was canceled at its deadline, or failed, so it may have had its
+        """Store the outcome if possible. None: the run was canceled at its deadline, or failed, so it may have had its
         effect."""
         try:
             async with asyncio.timeout(STORE_S):
@@ -194,7 +194,7 @@ class _Run:
 
 
 async def _complete(work: Coroutine[Any, Any, None]) -> None:
-    """Runs work to its end even if the caller is canceled meanwhile, any number of times. Then raises the
+    """Run work to its end even if the caller is canceled meanwhile, any number of times. Then raises the
     cancellation."""
     task, cancelled = asyncio.create_task(work), None
     while not task.done():
@@ -208,7 +208,7 @@ async def _complete(work: Coroutine[Any, Any, None]) -> None:
 
 
 def encode_result(value: Any) -> str:
-    """Encodes a handler's result as JSON text. Raises Invalid (reply_too_large) for more than MAX_BYTES."""
+    """Encode a handler's result as JSON text. Raises Invalid (reply_too_large) for more than MAX_BYTES."""
     text = msgspec.json.encode(value)
     if len(text) > MAX_BYTES:
         raise Invalid(f"The answer has more than {MAX_BYTES} bytes.", code="reply_too_large")

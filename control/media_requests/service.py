@@ -58,7 +58,7 @@ class RequestShares:
 
     @contextmanager
     def taken(self, workspace: str, handler: str) -> Iterator[None]:
-        """Holds a place until the block ends.
+        """Hold a place until the block ends.
 
         Raises TooManyRequests (code busy) at once if there is no place, because a waiting request would take a place
         from others.
@@ -79,7 +79,7 @@ class RequestShares:
             _forget(self._handlers, handler)
 
     def _free(self, handler: str) -> int:
-        """Returns the places that a request of this handler may take.
+        """Return the places that a request of this handler may take.
 
         The limit of the handler counts as if there were no other places. Otherwise workspaces with hanging tools could
         fill it with their share of all places.
@@ -88,7 +88,7 @@ class RequestShares:
 
 
 def _forget(counter: Counter[str], name: str) -> None:
-    """Removes a name without requests, because the number of names is unbounded."""
+    """Remove a name without requests, because the number of names is unbounded."""
     if not counter[name]:
         del counter[name]
 
@@ -110,7 +110,7 @@ class MediaRequests:
         shares: RequestShares | None = None,
         finder: HandlerFinder | None = None,
     ) -> None:
-        """Creates the service.
+        """Create the service.
 
         Args:
             handlers: Handlers by the names of requests.
@@ -126,7 +126,7 @@ class MediaRequests:
         self._metrics, self._clock = metrics, clock
 
     async def answer(self, request: MediaRequest, left_s: float) -> MediaReply:
-        """Returns the reply, within `left_s` and the time to store a run's outcome. Never raises."""
+        """Return the reply, within `left_s` and the time to store a run's outcome. Never raises."""
         name = self._label(request)
         with self._metrics.seconds.labels(name).time():
             outcome, reply = await self._try(_Attempt(request, self._handlers.get(request.name)), left_s)
@@ -136,13 +136,13 @@ class MediaRequests:
         return reply
 
     def _label(self, request: MediaRequest) -> str:
-        """Returns the name of the request in metrics."""
+        """Return the name of the request in metrics."""
         if request.name in self._handlers:
             return request.name
         return UNKNOWN_NAME if self._finder is None else WORKSPACE_NAME
 
     async def _try(self, attempt: "_Attempt", left_s: float) -> tuple[str, MediaReply]:
-        """Returns the outcome for the metrics, and the reply."""
+        """Return the outcome for the metrics, and the reply."""
         request = attempt.request
         limit = asyncio.timeout(left_s)
         try:
@@ -163,7 +163,7 @@ class MediaRequests:
             return FAILED, _failure(request, error, FAILED, "This failed on our side.")
 
     def _taken(self, request: MediaRequest) -> AbstractContextManager[None]:
-        """Takes a place. Raises TooManyRequests before anything was done."""
+        """Take a place. Raises TooManyRequests before anything was done."""
         return nullcontext() if self._shares is None else self._shares.taken(request.workspace_id, self._label(request))
 
     async def _run(self, attempt: "_Attempt", until: float) -> str:
@@ -182,7 +182,7 @@ class MediaRequests:
         return await self._runs.run(context, handler, request.name)
 
     async def _find_call(self, request: MediaRequest) -> RunningCall:
-        """Returns the call. Raises NotFound unless this call of this workspace and agent is in progress."""
+        """Return the call. Raises NotFound unless this call of this workspace and agent is in progress."""
         try:
             call_id, workspace_id = UUID(request.call_id), UUID(request.workspace_id)
             agent_id = UUID(request.agent_id)
@@ -226,5 +226,5 @@ def _refusal(request: MediaRequest, code: str, message: str) -> MediaReply:
 
 
 async def delete_call_runs(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Deletes the outcomes of these calls' runs, which hold what callers said; returns how many."""
+    """Delete the outcomes of these calls' runs, which hold what callers said; returns how many."""
     return await queries.delete_runs_of_calls(db, workspace_id, call_ids)

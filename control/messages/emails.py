@@ -19,7 +19,7 @@ _LAST: Final = (
 
 
 def message_email(to: str, call: MessageCall, call_link: str, recording_link: str, *, is_last: bool = False) -> Email:
-    """Returns the e-mail about a caller's message. Its links require a sign-in.
+    """Return the e-mail about a caller's message. Its links require a sign-in.
 
     Args:
         recording_link: Empty if there is no recording.

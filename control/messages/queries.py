@@ -74,18 +74,18 @@ _SELECT_CALLS: Final = """
 
 
 async def insert_message(db: Connection, new: NewMessage) -> bool:
-    """Returns False if a message of this run is stored already."""
+    """Return False if a message of this run is stored already."""
     return bool(await db.execute(_INSERT, *astuple(new)) == "INSERT 0 1")
 
 
 async def count_of_call(db: Connection, workspace_id: UUID, call_id: UUID, *, but: str) -> int:
-    """Counts a call's messages, without the one of run `but`."""
+    """Count a call's messages, without the one of run `but`."""
     count: int = await db.fetchval(_COUNT_OF_CALL, workspace_id, call_id, but)
     return count
 
 
 async def count_messages(db: Connection, workspace_id: UUID, call_id: UUID | None) -> int:
-    """Counts a workspace's messages.
+    """Count a workspace's messages.
 
     Args:
         call_id: Only of this call.
@@ -97,21 +97,21 @@ async def count_messages(db: Connection, workspace_id: UUID, call_id: UUID | Non
 async def count_emails(
     db: Connection, workspace_id: UUID, user_ids: Iterable[UUID], day: date, most: int
 ) -> dict[UUID, int]:
-    """Counts one more e-mail for each of these members; returns how many each has had on this day, this one included.
+    """Count one more e-mail for each of these members; returns how many each has had on this day, this one included.
     Those who have had `most` already are left out."""
     rows = await db.fetch(_COUNT_EMAILS, workspace_id, list(user_ids), day, most)
     return {row["user_id"]: row["sent"] for row in rows}
 
 
 async def set_emailed(db: Connection, message_id: UUID, now: datetime) -> None:
-    """Stores that a message's e-mails are enqueued."""
+    """Store that a message's e-mails are enqueued."""
     await db.execute("UPDATE messages SET emailed_at = $2 WHERE id = $1", message_id, now)
 
 
 async def select_messages(
     db: Connection, workspace_id: UUID, call_id: UUID | None, page: PageRequest
 ) -> ListPage[CallerMessage]:
-    """Returns a page, newest first. Raises Invalid (code cursor_unknown).
+    """Return a page, newest first. Raises Invalid (code cursor_unknown).
 
     Args:
         call_id: Only of this call.
@@ -123,7 +123,7 @@ async def select_messages(
 
 
 async def lock_unsent(db: Connection, message_id: UUID) -> MessageCall | None:
-    """Returns the message with its call; None when it was sent, or is deleted. In platform scope."""
+    """Return the message with its call; None when it was sent, or is deleted. In platform scope."""
     row = await db.fetchrow(_LOCK_UNSENT, message_id)
     if row is None:
         return None
@@ -141,7 +141,7 @@ async def lock_unsent(db: Connection, message_id: UUID) -> MessageCall | None:
 
 
 async def select_recipients(db: Connection, workspace_id: UUID, agent_id: UUID) -> list[Recipient]:
-    """Returns who gets the agent's messages: the members whom it names, else the owners; up to MOST_RECIPIENTS.
+    """Return who gets the agent's messages: the members whom it names, else the owners; up to MOST_RECIPIENTS.
 
     They stay members until the transaction ends. In platform scope.
     """
@@ -153,12 +153,12 @@ async def select_recipients(db: Connection, workspace_id: UUID, agent_id: UUID) 
 async def select_calls_of_number(
     db: Connection, workspace_id: UUID, number: str, until: datetime, most: int
 ) -> list[UUID]:
-    """Calls with a message that asks to be called back at the number."""
+    """Call with a message that asks to be called back at the number."""
     return [row["call_id"] for row in await db.fetch(_SELECT_CALLS, workspace_id, number, until, most)]
 
 
 async def delete_messages(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Deletes the messages of these calls; returns how many."""
+    """Delete the messages of these calls; returns how many."""
     status = await db.execute(
         "DELETE FROM messages WHERE workspace_id = $1 AND call_id = ANY($2::uuid[])", workspace_id, call_ids
     )

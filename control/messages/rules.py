@@ -139,7 +139,7 @@ class MessagePolicy:
 
 
 def make_message(arguments: MessageArguments, call: RunningCall, run_id: str, now: datetime) -> NewMessage:
-    """Makes the message to store: plain text without control characters, the names on one line.
+    """Make the message to store: plain text without control characters, the names on one line.
 
     Raises:
         Invalid: Nothing is left of the text (code arguments_invalid).
@@ -172,7 +172,7 @@ def next_look_s(call: MessageCall, policy: MessagePolicy, now: datetime) -> floa
 
 
 def is_due(call: MessageCall, policy: MessagePolicy, now: datetime) -> bool:
-    """Returns whether a message is sent now: its call is over and its recording stored, or the wait has been long
+    """Return whether a message is sent now: its call is over and its recording stored, or the wait has been long
     enough."""
     if not call.is_over:
         return now - call.message.taken_at >= timedelta(seconds=policy.call_s)

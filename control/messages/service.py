@@ -50,7 +50,7 @@ class CallerMessages:
     async def list_page(
         self, db: Connection, workspace_id: UUID, *, call_id: UUID | None, page: PageRequest
     ) -> ListPage[CallerMessage]:
-        """Returns a page, newest first. Raises Invalid (code cursor_unknown).
+        """Return a page, newest first. Raises Invalid (code cursor_unknown).
 
         Args:
             call_id: Only of this call.
@@ -61,7 +61,7 @@ class CallerMessages:
         return found.with_total(await queries.count_messages(db, workspace_id, call_id))
 
     async def send(self, db: Connection, message_id: UUID, now: datetime) -> None:
-        """Enqueues a message's e-mails, once, or another look at its call. In platform scope. Nothing for a message
+        """Enqueue a message's e-mails, once, or another look at its call. In platform scope. Nothing for a message
         that was sent or is deleted."""
         call = await queries.lock_unsent(db, message_id)
         if call is None:
@@ -73,7 +73,7 @@ class CallerMessages:
             await queries.set_emailed(db, message_id, now)
 
     async def _enqueue_emails(self, db: Connection, call: MessageCall, now: datetime) -> int:
-        """Returns how many e-mails; none for members who have had the day's e-mails already."""
+        """Return how many e-mails; none for members who have had the day's e-mails already."""
         page = self._email_queue.page(f"/workspaces/{call.workspace_id}/calls/{call.message.call_id}")
         recording = f"{page}/recording" if call.has_recording else ""
         recipients = await queries.select_recipients(db, call.workspace_id, call.message.agent_id)
@@ -92,7 +92,7 @@ class CallerMessages:
 
 
 async def store_message(db: Connection, new: NewMessage) -> None:
-    """Stores it and has it sent, in one transaction; nothing when this run stored it before. Raises Conflict
+    """Store it and has it sent, in one transaction; nothing when this run stored it before. Raises Conflict
     (message_limit) for more than MOST_PER_CALL in one call."""
     if await queries.count_of_call(db, new.workspace_id, new.call_id, but=new.run_id) >= MOST_PER_CALL:
         raise Conflict(f"A call takes {MOST_PER_CALL} messages at most.", code="message_limit")
@@ -118,7 +118,7 @@ def _make_fact(new: NewMessage) -> ReportedFact:
 
 
 async def _redact(db: Connection, new: NewMessage) -> NewMessage:
-    """Returns the message without what its workspace does not keep; the e-mail is made of it."""
+    """Return the message without what its workspace does not keep; the e-mail is made of it."""
     kinds = (await find_redaction(db, [new.workspace_id])).get(new.workspace_id, ())
     texts = (new.caller_name, new.callback_number, new.reason, new.text)
     name, number, reason, text = (redact_text(part, kinds) for part in texts)
@@ -128,10 +128,10 @@ async def _redact(db: Connection, new: NewMessage) -> NewMessage:
 async def find_calls_of_number(
     db: Connection, workspace_id: UUID, number: str, until: datetime, most: int
 ) -> list[UUID]:
-    """Finds up to `most` calls with a message, taken until then, that asks to be called back at this number (E.164)."""
+    """Find up to `most` calls with a message, taken until then, that asks to be called back at this number (E.164)."""
     return await queries.select_calls_of_number(db, workspace_id, number, until, most)
 
 
 async def delete_messages(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Deletes the messages of these calls; returns how many. Needs platform scope."""
+    """Delete the messages of these calls; returns how many. Needs platform scope."""
     return await queries.delete_messages(db, workspace_id, call_ids)

@@ -18,7 +18,7 @@ from shared.errors import Invalid
 
 
 async def _take(context: HandlerContext) -> str:
-    """Raises Invalid (arguments_invalid), Conflict (message_limit)."""
+    """Raise Invalid (arguments_invalid), Conflict (message_limit)."""
     arguments = _parse(context.arguments)
     new = make_message(arguments, context.call, context.run_id, context.now)
     await context.in_transaction(lambda db: store_message(db, new))

@@ -55,7 +55,7 @@ async def select_numbers(
 
 
 async def count_numbers(db: Connection, workspace_id: UUID, status: str | None) -> int:
-    """Returns the total of `select_numbers`."""
+    """Return the total of `select_numbers`."""
     total: int = await db.fetchval(f"SELECT count(*) FROM phone_numbers p WHERE {_MATCHES}", workspace_id, status)
     return total
 
@@ -75,18 +75,18 @@ async def lock_number(db: Connection, workspace_id: UUID, number_id: UUID) -> Ph
 
 
 async def lock_numbers(db: Connection, workspace_id: UUID) -> None:
-    """Serialises transactions that count this workspace's numbers in order to add one."""
+    """Serialise transactions that count this workspace's numbers in order to add one."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('numbers ' || $1::text, 0))", str(workspace_id))
 
 
 async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
-    """Locks an agent (FOR SHARE): it neither goes live nor changes its number until this transaction ends. To be called
+    """Lock an agent (FOR SHARE): it neither goes live nor changes its number until this transaction ends. To be called
     before its number is locked: the agents' room locks in this order."""
     await db.execute("SELECT FROM agents WHERE workspace_id = $1 AND id = $2 FOR SHARE", workspace_id, agent_id)
 
 
 async def count_held(db: Connection, workspace_id: UUID) -> int:
-    """Counts the numbers that count against the tier."""
+    """Count the numbers that count against the tier."""
     total: int = await db.fetchval(
         "SELECT count(*) FROM phone_numbers WHERE workspace_id = $1 AND status IN ('buying', 'active', 'releasing')",
         workspace_id,
@@ -95,7 +95,7 @@ async def count_held(db: Connection, workspace_id: UUID) -> int:
 
 
 async def insert_number(db: Connection, number: PhoneNumber) -> bool:
-    """Inserts a number that is being bought. False: a workspace has it already."""
+    """Insert a number that is being bought. False: a workspace has it already."""
     status = await db.execute(
         """
         INSERT INTO phone_numbers (id, workspace_id, phone_number, friendly_name, carrier, status, country,
@@ -117,7 +117,7 @@ async def insert_number(db: Connection, number: PhoneNumber) -> bool:
 
 
 async def insert_imported(db: Connection, number: PhoneNumber) -> bool:
-    """Inserts a number that the carrier's account had already. False: a workspace has it already. It does not count as
+    """Insert a number that the carrier's account had already. False: a workspace has it already. It does not count as
     configured: another import of the same number, which comes to nothing, may configure it at the same time, and the
     carrier would keep that one's reference."""
     status = await db.execute(
@@ -143,7 +143,7 @@ async def insert_imported(db: Connection, number: PhoneNumber) -> bool:
 
 
 async def update_name(db: Connection, workspace_id: UUID, number_id: UUID, friendly_name: str, now: datetime) -> None:
-    """Sets the name that the workspace gave it."""
+    """Set the name that the workspace gave it."""
     await db.execute(
         "UPDATE phone_numbers SET friendly_name = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2",
         workspace_id,
@@ -154,7 +154,7 @@ async def update_name(db: Connection, workspace_id: UUID, number_id: UUID, frien
 
 
 async def update_releasing(db: Connection, workspace_id: UUID, number_id: UUID, now: datetime) -> None:
-    """Sets status releasing and takes the number from its agent."""
+    """Set status releasing and takes the number from its agent."""
     await db.execute(
         "UPDATE phone_numbers SET status = 'releasing', agent_id = NULL, updated_at = $3 "
         "WHERE workspace_id = $1 AND id = $2",
@@ -165,7 +165,7 @@ async def update_releasing(db: Connection, workspace_id: UUID, number_id: UUID, 
 
 
 async def update_released(db: Connection, workspace_id: UUID, number_id: UUID, now: datetime) -> None:
-    """Sets status released."""
+    """Set status released."""
     await db.execute(
         "UPDATE phone_numbers SET status = 'released', agent_id = NULL, released_at = $3, updated_at = $3 "
         "WHERE workspace_id = $1 AND id = $2",
@@ -176,7 +176,7 @@ async def update_released(db: Connection, workspace_id: UUID, number_id: UUID, n
 
 
 async def update_price(db: Connection, workspace_id: UUID, number_id: UUID, price: Decimal) -> None:
-    """Sets the monthly price of a number that is being bought."""
+    """Set the monthly price of a number that is being bought."""
     await db.execute(
         "UPDATE phone_numbers SET monthly_price = $3 WHERE workspace_id = $1 AND id = $2 AND status = 'buying'",
         workspace_id,
@@ -193,7 +193,7 @@ async def update_bought(
     capabilities: Mapping[str, bool],
     now: datetime,
 ) -> bool:
-    """Sets status active. False: the number is no longer being bought."""
+    """Set status active. False: the number is no longer being bought."""
     status = await db.execute(
         """
         UPDATE phone_numbers
@@ -211,7 +211,7 @@ async def update_bought(
 
 
 async def update_waiting(db: Connection, workspace_id: UUID, number_id: UUID, why: str) -> None:
-    """Sets what a number that is being bought waits for."""
+    """Set what a number that is being bought waits for."""
     await db.execute(
         "UPDATE phone_numbers SET status_detail = $3 WHERE workspace_id = $1 AND id = $2 AND status = 'buying'",
         workspace_id,
@@ -221,7 +221,7 @@ async def update_waiting(db: Connection, workspace_id: UUID, number_id: UUID, wh
 
 
 async def update_failed(db: Connection, workspace_id: UUID, number_id: UUID, why: str, now: datetime) -> None:
-    """Sets status failed and takes the number from its agent."""
+    """Set status failed and takes the number from its agent."""
     await db.execute(
         """
         UPDATE phone_numbers SET status = 'failed', status_detail = $3, agent_id = NULL, updated_at = $4
@@ -235,7 +235,7 @@ async def update_failed(db: Connection, workspace_id: UUID, number_id: UUID, why
 
 
 async def assign_agent(db: Connection, workspace_id: UUID, number_id: UUID, agent_id: UUID) -> None:
-    """Assigns a number to an agent."""
+    """Assign a number to an agent."""
     await db.execute(
         "UPDATE phone_numbers SET agent_id = $3, updated_at = now() WHERE workspace_id = $1 AND id = $2",
         workspace_id,
@@ -245,7 +245,7 @@ async def assign_agent(db: Connection, workspace_id: UUID, number_id: UUID, agen
 
 
 async def unassign_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
-    """Takes its number from an agent; the workspace keeps the number."""
+    """Take its number from an agent; the workspace keeps the number."""
     await db.execute(
         "UPDATE phone_numbers SET agent_id = NULL, updated_at = now() WHERE workspace_id = $1 AND agent_id = $2",
         workspace_id,
@@ -254,7 +254,7 @@ async def unassign_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> 
 
 
 async def select_holder(db: Connection, number: PhoneNumber) -> NumberHolder:
-    """Returns the carrier's ids of the address and the documents that a number is to be bought under.
+    """Return the carrier's ids of the address and the documents that a number is to be bought under.
 
     Without an address of the workspace, that of the documents.
     """
@@ -265,7 +265,7 @@ async def select_holder(db: Connection, number: PhoneNumber) -> NumberHolder:
 
 
 async def lock_held_ids(db: Connection, workspace_id: UUID) -> list[UUID]:
-    """Locks the numbers of a workspace that cost money, or soon will; returns their ids."""
+    """Lock the numbers of a workspace that cost money, or soon will; returns their ids."""
     rows = await db.fetch(
         "SELECT id FROM phone_numbers WHERE workspace_id = $1 AND status IN ('buying', 'active') "
         "ORDER BY id FOR UPDATE",
@@ -278,13 +278,13 @@ async def lock_held_ids(db: Connection, workspace_id: UUID) -> list[UUID]:
 
 
 async def select_workspace_of(db: Connection, number_id: UUID) -> UUID | None:
-    """Returns the workspace that a number belongs to."""
+    """Return the workspace that a number belongs to."""
     found: UUID | None = await db.fetchval("SELECT workspace_id FROM phone_numbers WHERE id = $1", number_id)
     return found
 
 
 async def select_held_among(db: Connection, numbers: Sequence[str]) -> set[str]:
-    """Returns which of these numbers a workspace has or is buying.
+    """Return which of these numbers a workspace has or is buying.
 
     Args:
         numbers: Of a search.
@@ -301,7 +301,7 @@ async def select_held_among(db: Connection, numbers: Sequence[str]) -> set[str]:
 async def count_purchases(
     db: Connection, workspace_ids: Sequence[UUID], since: datetime, *, trials: bool = False
 ) -> int:
-    """Counts purchases begun since then for these workspaces, without those that failed, and without numbers that were
+    """Count purchases begun since then for these workspaces, without those that failed, and without numbers that were
     imported. Needs platform scope.
 
     Args:
@@ -338,7 +338,7 @@ async def select_doomed_workspaces(db: Connection, now: datetime, most: int) -> 
 
 
 async def lock_stuck(db: Connection, before: datetime, most: int) -> list[tuple[UUID, str]]:
-    """Locks numbers whose purchase or release has not moved since; returns their ids and status, the longest first."""
+    """Lock numbers whose purchase or release has not moved since; returns their ids and status, the longest first."""
     rows = await db.fetch(
         """
         SELECT id, status FROM phone_numbers WHERE status IN ('buying', 'releasing') AND updated_at < $1
@@ -351,7 +351,7 @@ async def lock_stuck(db: Connection, before: datetime, most: int) -> list[tuple[
 
 
 async def touch(db: Connection, number_ids: list[UUID], now: datetime) -> None:
-    """Sets updated_at, so that they are not checked again soon."""
+    """Set updated_at, so that they are not checked again soon."""
     await db.execute("UPDATE phone_numbers SET updated_at = $2 WHERE id = ANY($1)", number_ids, now)
 
 
@@ -377,7 +377,7 @@ async def select_unconfigured(
 
 
 async def update_configured(db: Connection, number_id: UUID, configured_for: str | None, now: datetime) -> None:
-    """Stores a try.
+    """Store a try.
 
     Args:
         configured_for: None when it failed.

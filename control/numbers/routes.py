@@ -207,7 +207,7 @@ async def available_numbers(context: MemberContext, query: AvailableQuery) -> Af
 
 
 async def buy_number(context: MemberContext, body: NewNumber) -> CheckedChange[NumberAnswer]:
-    """Buys a number. Its status is buying, and a moment later active, or failed with the reason. Some numbers are sold
+    """Buy a number. Its status is buying, and a moment later active, or failed with the reason. Some numbers are sold
     only with an address of their holder, or with documents: those that the body names, else the workspace's only
     fitting ones. Where cards are taken, a workspace that is not on trial needs a payment method first."""
     carrier = choose_carrier(context.services[Carriers], body.carrier)
@@ -228,7 +228,7 @@ async def get_number(context: MemberContext, number_id: NumberId) -> NumberAnswe
 
 
 async def rename_number(context: MemberContext, number_id: NumberId, body: NumberChange) -> NumberAnswer:
-    """Changes the workspace's name for a number."""
+    """Change the workspace's name for a number."""
     number = await context.services[Numbers].rename(
         context.db, context.workspace_id, context.actor, number_id, body.friendly_name, context.now
     )
@@ -236,12 +236,12 @@ async def rename_number(context: MemberContext, number_id: NumberId, body: Numbe
 
 
 async def release_number(context: MemberContext, number_id: NumberId) -> None:
-    """Releases a number to the carrier, which may sell it to others. Refused while a live agent answers it."""
+    """Release a number to the carrier, which may sell it to others. Refused while a live agent answers it."""
     await context.services[Numbers].release(context.db, context.workspace_id, context.actor, number_id, context.now)
 
 
 async def _fetch_requirements(carrier: Carrier, phone_number: str) -> NumberRequirements:
-    """Returns what the carrier requires; NOT_KNOWN if it does not answer, because the purchase checks it again."""
+    """Return what the carrier requires; NOT_KNOWN if it does not answer, because the purchase checks it again."""
     country = country_of(phone_number)
     if country is None:
         return NOT_KNOWN
@@ -450,7 +450,7 @@ async def list_account_numbers(context: AdminContext, query: AccountNumbersQuery
 
 
 async def import_number(context: AdminContext, body: ImportBody) -> CheckedChange[ImportedNumberAnswer]:
-    """Gives a number of the platform's account to a workspace, and sends its calls to us. Refused when its calls or
+    """Give a number of the platform's account to a workspace, and sends its calls to us. Refused when its calls or
     messages go elsewhere now, unless `take_over`."""
     carrier = choose_carrier(context.services[Carriers], body.carrier)
     await context.services[Numbers].check_import(context.db, body.workspace_id, body.phone_number)

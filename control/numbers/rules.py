@@ -132,7 +132,7 @@ class WantedNumber:
 def choose_holder(
     wanted: WantedNumber, addresses: Sequence[BusinessAddress], bundles: Sequence[RegulatoryBundle]
 ) -> HolderChoice:
-    """Raises Invalid (codes address_ambiguous, address_not_in_bundle, address_rejected, address_required,
+    """Raise Invalid (codes address_ambiguous, address_not_in_bundle, address_rejected, address_required,
     address_unfit, address_unknown, bundle_ambiguous, bundle_not_usable, bundle_required, bundle_unfit, bundle_unknown),
     Conflict (address_pending).
 
@@ -210,7 +210,7 @@ def _choose_address(
 
 
 def _check_address(wanted: WantedNumber, address: BusinessAddress, bundle: RegulatoryBundle | None) -> BusinessAddress:
-    """Returns an address that the order names."""
+    """Return an address that the order names."""
     order, required = wanted.order, wanted.order.requirements.address or "any"
     state = _state(address, order.carrier)
     if state == "pending":
@@ -242,7 +242,7 @@ def _is_fit(address: BusinessAddress, wanted: WantedNumber, required: AddressReq
 
 
 def _is_in(address: BusinessAddress, bundle: RegulatoryBundle | None, order: NumberOrder) -> bool:
-    """Returns whether the bundle holds the address, or names no addresses."""
+    """Return whether the bundle holds the address, or names no addresses."""
     registration = address.registration_at(order.carrier)
     if bundle is None or not bundle.carrier_address_ids or registration is None:
         return True

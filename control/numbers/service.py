@@ -77,13 +77,13 @@ class Numbers:
         return found.with_total(await queries.count_numbers(db, workspace_id, status))
 
     async def get(self, db: Connection, workspace_id: UUID, number_id: UUID) -> PhoneNumber:
-        """Returns a number. Raises NotFound."""
+        """Return a number. Raises NotFound."""
         return _require_number(await queries.select_number(db, workspace_id, number_id))
 
     async def buy(
         self, db: Connection, workspace_id: UUID, actor: Actor, wanted: NumberOrder, now: datetime
     ) -> PhoneNumber:
-        """Inserts a number with status buying; a job does the rest.
+        """Insert a number with status buying; a job does the rest.
 
         Raises Invalid (code phone_number_invalid, and those of `choose_holder`), Conflict (codes number_taken,
         number_limit, trial_number_limit, workspace_suspended, owner_unverified, payment_method_required,
@@ -105,7 +105,7 @@ class Numbers:
         return number
 
     async def check_import(self, db: Connection, workspace_id: UUID, phone_number: str) -> None:
-        """Checks whether a number may be imported, before its carrier is asked. Needs platform scope. Raises NotFound,
+        """Check whether a number may be imported, before its carrier is asked. Needs platform scope. Raises NotFound,
         Invalid (code phone_number_invalid) and Conflict (codes number_taken, number_limit)."""
         country_of(phone_number)
         await self._workspaces.get(db, workspace_id)
@@ -122,7 +122,7 @@ class Numbers:
         taken: TakenNumber,
         now: datetime,
     ) -> PhoneNumber:
-        """Inserts a number that was configured at its carrier, as active. Raises like `check_import`."""
+        """Insert a number that was configured at its carrier, as active. Raises like `check_import`."""
         await self.check_import(db, workspace_id, wanted.phone_number)
         order = NumberOrder(wanted.phone_number, wanted.friendly_name, wanted.carrier)
         number = replace(
@@ -145,7 +145,7 @@ class Numbers:
         return number
 
     async def find_held(self, db: Connection, numbers: Sequence[str]) -> set[str]:
-        """Returns which of a search's numbers any workspace has. Enters the platform's scope.
+        """Return which of a search's numbers any workspace has. Enters the platform's scope.
 
         The search may be older than a purchase, and two carriers may offer the same number.
         """
@@ -155,7 +155,7 @@ class Numbers:
     async def rename(
         self, db: Connection, workspace_id: UUID, actor: Actor, number_id: UUID, friendly_name: str, now: datetime
     ) -> PhoneNumber:
-        """Changes the workspace's name of a number. Raises NotFound."""
+        """Change the workspace's name of a number. Raises NotFound."""
         before = _require_held(await queries.lock_number(db, workspace_id, number_id))
         if before.friendly_name == friendly_name:
             return before
@@ -172,7 +172,7 @@ class Numbers:
         return await self.get(db, workspace_id, number_id)
 
     async def release(self, db: Connection, workspace_id: UUID, actor: Actor, number_id: UUID, now: datetime) -> None:
-        """Enqueues the release of a number, which no agent answers from now on.
+        """Enqueue the release of a number, which no agent answers from now on.
 
         A number whose purchase failed is released at once. A stuck purchase may be given up.
 
@@ -205,7 +205,7 @@ class Numbers:
         return len(numbers)
 
     async def release_trial(self, db: Connection, workspace_id: UUID, now: datetime) -> int:
-        """Releases the numbers of a workspace that is deleted while on trial. Raises NotFound.
+        """Release the numbers of a workspace that is deleted while on trial. Raises NotFound.
 
         A deleted trial keeps no numbers during the grace period.
         """
@@ -213,7 +213,7 @@ class Numbers:
         return await self.release_all(db, workspace_id, now) if workspace.was_on_trial else 0
 
     async def release_expired(self, db: Connection, now: datetime, most: int) -> int:
-        """Calls `release_all` for up to `most` deleted workspaces that are past their grace period, which can be purged
+        """Call `release_all` for up to `most` deleted workspaces that are past their grace period, which can be purged
         afterwards, or were on trial."""
         return sum(
             [
@@ -223,7 +223,7 @@ class Numbers:
         )
 
     async def requeue_stuck(self, db: Connection, now: datetime, most: int) -> int:
-        """Enqueues the jobs of up to `most` numbers that are stuck in buying or releasing; returns how many were
+        """Enqueue the jobs of up to `most` numbers that are stuck in buying or releasing; returns how many were
         checked."""
         stuck = await queries.lock_stuck(db, now - STUCK, most)
         for number_id, status in stuck:
@@ -234,7 +234,7 @@ class Numbers:
         return len(stuck)
 
     async def load(self, db: Connection, number_id: UUID) -> PhoneNumber | None:
-        """Returns a job's number; None if it was deleted with its workspace."""
+        """Return a job's number; None if it was deleted with its workspace."""
         workspace_id = await queries.select_workspace_of(db, number_id)
         return None if workspace_id is None else await queries.select_number(db, workspace_id, number_id)
 
@@ -243,12 +243,12 @@ class Numbers:
         return int(await self._platform.setting(db, "number_highest_monthly_price"))
 
     async def _require_payment_method(self, db: Connection, workspace_id: UUID) -> None:
-        """Requires a payment method, except on trial, where nothing is billed."""
+        """Require a payment method, except on trial, where nothing is billed."""
         if (await self._workspaces.get(db, workspace_id)).status != "trial":
             await self._payments.require_payment_method(db, workspace_id)
 
     async def _require_capacity(self, db: Connection, workspace_id: UUID) -> None:
-        """Locks the tier before the numbers, as everywhere: otherwise a change of tier in between could deadlock. A
+        """Lock the tier before the numbers, as everywhere: otherwise a change of tier in between could deadlock. A
         number that is being released still counts."""
         tier = await self._workspaces.limits(db, workspace_id, hold=True)
         await queries.lock_numbers(db, workspace_id)
@@ -280,7 +280,7 @@ class Numbers:
     async def _choose_holder(
         self, db: Connection, workspace_id: UUID, wanted: NumberOrder, country: str | None, now: datetime
     ) -> HolderChoice:
-        """Chooses address and bundle, and locks all candidates until the number is inserted."""
+        """Choose address and bundle, and locks all candidates until the number is inserted."""
         addresses = await hold_addresses(db, workspace_id)
         bundles = await hold_bundles(db, workspace_id)
         number = WantedNumber(wanted, country, number_kind(wanted.phone_number), now)
@@ -345,7 +345,7 @@ def _require_number(number: PhoneNumber | None) -> PhoneNumber:
 
 
 def _require_held(number: PhoneNumber | None) -> PhoneNumber:
-    """Returns a number that is held. Raises NotFound also for a released number, which is only shown in lists."""
+    """Return a number that is held. Raises NotFound also for a released number, which is only shown in lists."""
     number = _require_number(number)
     if number.status == "released":
         raise NotFound("This phone number was released.", code="number_not_found")
@@ -356,11 +356,11 @@ class NumberAssignment:
     """Implements `NumberAssigner` of control/agents/service.py."""
 
     async def assign(self, db: Connection, workspace_id: UUID, number_id: UUID, agent_id: UUID) -> None:
-        """Assigns a number, whose row must be locked, to an agent."""
+        """Assign a number, whose row must be locked, to an agent."""
         await queries.assign_agent(db, workspace_id, number_id, agent_id)
 
     async def unassign(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
-        """Takes its number from an agent, if it has one."""
+        """Take its number from an agent, if it has one."""
         await queries.unassign_agent(db, workspace_id, agent_id)
 
 
@@ -386,7 +386,7 @@ class NumberSearch:
         self._searches: dict[_Key, asyncio.Task[list[AvailableNumber]]] = {}
 
     async def find_available(self, carrier: Carrier, country: str, area_code: str) -> list[AvailableNumber]:
-        """Returns up to 50 numbers that the carrier offers.
+        """Return up to 50 numbers that the carrier offers.
 
         Raises Unavailable (codes carrier_away, carrier_refused, market_busy).
 
@@ -450,7 +450,7 @@ async def find_account_numbers(carrier: Carrier, digits: str) -> list[OwnedNumbe
 
 
 async def take_number(carrier: Carrier, wanted: NumberImport, number_id: UUID) -> TakenNumber:
-    """Sends the number's calls to us.
+    """Send the number's calls to us.
 
     Raises Invalid (codes number_not_owned, price_required), Conflict (number_elsewhere, number_pending), Unavailable
     (codes carrier_away, carrier_refused).
@@ -491,7 +491,7 @@ def _require_free(owned: OwnedNumber, wanted: NumberImport) -> None:
 
 
 async def _require_price(carrier: Carrier, wanted: NumberImport) -> Decimal:
-    """Returns US dollars a month.
+    """Return US dollars a month.
 
     Some carriers report no price for numbers that are no longer for sale. At 0 the workspace would never pay for the
     number, so the staff must state that price.

@@ -71,12 +71,12 @@ def numbers_tasks(pool: Pool, numbers: Numbers, carriers: Carriers) -> WorkerTas
 
 
 def make_buy_job(pool: Pool, numbers: Numbers, carriers: Carriers) -> JobHandler:
-    """Buys a number, or finishes what another worker began. Payload: JSON with number_id."""
+    """Buy a number, or finishes what another worker began. Payload: JSON with number_id."""
     return _make_job(_NumberJobs(pool, numbers, carriers).buy)
 
 
 def make_release_job(pool: Pool, numbers: Numbers, carriers: Carriers) -> JobHandler:
-    """Releases a number at its carrier. Payload: JSON with number_id."""
+    """Release a number at its carrier. Payload: JSON with number_id."""
     return _make_job(_NumberJobs(pool, numbers, carriers).release)
 
 
@@ -142,7 +142,7 @@ class _NumberJobs:
             return await self._numbers.load(db, number_id)
 
     async def _get_price(self, carrier: Carrier, number: PhoneNumber) -> Decimal:
-        """Returns US dollars a month; 0 if the carrier does not report a price.
+        """Return US dollars a month; 0 if the carrier does not report a price.
 
         The price is stored before the purchase, because the carrier's price list does not hold numbers that are sold.
         """
@@ -157,7 +157,7 @@ class _NumberJobs:
         return price
 
     async def _reject_price(self, number: PhoneNumber, price: Decimal) -> bool:
-        """Fails the purchase if the price is too high. Returns whether it is."""
+        """Fail the purchase if the price is too high. Returns whether it is."""
         async with self._pool.transaction() as db:
             await enter_platform(db)
             highest = await self._numbers.max_price(db)
@@ -169,7 +169,7 @@ class _NumberJobs:
         return True
 
     async def _order(self, carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:
-        """Buys the number. If the carrier refuses, the purchase fails, and the result is None.
+        """Buy the number. If the carrier refuses, the purchase fails, and the result is None.
 
         The purchase does not fail while an order is open: the number would be paid for without our knowledge.
         """
@@ -188,7 +188,7 @@ class _NumberJobs:
             return ours
 
     async def _submit_documents(self, carrier: Carrier, number: PhoneNumber) -> str:
-        """Submits what the order of a pending number lacks. Returns what the order waits for; empty if unknown."""
+        """Submit what the order of a pending number lacks. Returns what the order waits for; empty if unknown."""
         if not isinstance(carrier, NumberOrders):
             return ""
         return await carrier.submit_documents(str(number.id), await self._find_holder(number))
@@ -245,7 +245,7 @@ class _NumberJobs:
 
 
 async def _find_ours(carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:
-    """Returns the carrier's number if it was bought for this row.
+    """Return the carrier's number if it was bought for this row.
 
     A number without a reference may have been ordered under ours.
     """

@@ -49,7 +49,7 @@ class WebhookHttpClient:
         self._tls_lock = asyncio.Lock()
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, owner: str) -> WebhookAnswer:
-        """Posts it once, within the timeout in all, however slowly the answer comes. A redirect is not followed: it is
+        """Post it once, within the timeout in all, however slowly the answer comes. A redirect is not followed: it is
         a failure like any other. Once there is a status, the answer counts, whether or not its body arrives.
 
         Args:
@@ -91,7 +91,7 @@ class WebhookHttpClient:
 
 
 def judge_status(status: int) -> str | None:
-    """Returns why an answer does not accept the event; None if it accepts it."""
+    """Return why an answer does not accept the event; None if it accepts it."""
     if 200 <= status < 300:
         return None
     if 300 <= status < 400:
@@ -100,7 +100,7 @@ def judge_status(status: int) -> str | None:
 
 
 async def _read_text(answer: httpx.Response) -> str:
-    """Returns the beginning of the body as text, without control characters."""
+    """Return the beginning of the body as text, without control characters."""
     parts, size = [], 0
     try:
         async for part in answer.aiter_raw():
@@ -115,6 +115,6 @@ async def _read_text(answer: httpx.Response) -> str:
 
 
 def _why(error: httpx.HTTPError) -> str:
-    """Returns the guard's words; those of other failures may hold an address."""
+    """Return the guard's words; those of other failures may hold an address."""
     words = str(error)
     return words if "public internet" in words else "there is no connection"

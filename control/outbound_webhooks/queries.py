@@ -77,13 +77,13 @@ _SELECT_OWNERS: Final = """
 
 
 async def lock_endpoints(db: Connection, workspace_id: UUID) -> None:
-    """Serialises transactions that count a workspace's endpoints in order to add one."""
+    """Serialise transactions that count a workspace's endpoints in order to add one."""
     key = f"outbound_webhook_endpoints {workspace_id}"
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", key)
 
 
 async def select_endpoints(db: Connection, workspace_id: UUID, limit: int) -> list[WebhookEndpoint]:
-    """Returns the oldest first."""
+    """Return the oldest first."""
     rows = await db.fetch(
         f"{_SELECT_ENDPOINTS} WHERE workspace_id = $1 ORDER BY created_at, id LIMIT $2", workspace_id, limit
     )
@@ -93,7 +93,7 @@ async def select_endpoints(db: Connection, workspace_id: UUID, limit: int) -> li
 async def select_endpoint(
     db: Connection, workspace_id: UUID, endpoint_id: UUID, *, lock: bool = False
 ) -> WebhookEndpoint | None:
-    """Returns an endpoint.
+    """Return an endpoint.
 
     Args:
         lock: Until the transaction ends; events can still be stored for it.
@@ -106,7 +106,7 @@ async def select_endpoint(
 
 
 async def insert_endpoint(db: Connection, endpoint: WebhookEndpoint) -> None:
-    """Stores a new endpoint."""
+    """Store a new endpoint."""
     types = None if endpoint.event_types is None else list(endpoint.event_types)
     await db.execute(
         _INSERT_ENDPOINT,
@@ -139,7 +139,7 @@ async def update_endpoint(db: Connection, endpoint: WebhookEndpoint) -> None:
 
 
 async def update_secrets(db: Connection, endpoint: WebhookEndpoint) -> None:
-    """Stores new secrets of an endpoint."""
+    """Store new secrets of an endpoint."""
     new = endpoint.secrets
     await db.execute(
         _UPDATE_SECRETS, endpoint.workspace_id, endpoint.id, new.current, new.old, new.old_until, endpoint.updated_at
@@ -147,7 +147,7 @@ async def update_secrets(db: Connection, endpoint: WebhookEndpoint) -> None:
 
 
 async def delete_endpoint(db: Connection, workspace_id: UUID, endpoint_id: UUID) -> None:
-    """Deletes an endpoint. Its deliveries are deleted later with their events, because a month of deliveries would
+    """Delete an endpoint. Its deliveries are deleted later with their events, because a month of deliveries would
     delay the request."""
     await db.execute(
         "DELETE FROM outbound_webhook_endpoints WHERE workspace_id = $1 AND id = $2", workspace_id, endpoint_id
@@ -155,14 +155,14 @@ async def delete_endpoint(db: Connection, workspace_id: UUID, endpoint_id: UUID)
 
 
 async def mark_working(db: Connection, workspace_id: UUID, endpoint_id: UUID) -> None:
-    """Stores that the last attempt was delivered. Needs platform scope."""
+    """Store that the last attempt was delivered. Needs platform scope."""
     await db.execute(_MARK_WORKING, workspace_id, endpoint_id)
 
 
 async def mark_failing(
     db: Connection, workspace_id: UUID, endpoint_id: UUID, at: datetime, longest_gap: timedelta
 ) -> None:
-    """Stores that the last attempt failed. Needs platform scope. The time of the first failure stays, unless the
+    """Store that the last attempt failed. Needs platform scope. The time of the first failure stays, unless the
     previous failure is older than `longest_gap`."""
     await db.execute(_MARK_FAILING, workspace_id, endpoint_id, at, at - longest_gap)
 
@@ -176,14 +176,14 @@ async def disable_endpoint(
     reason: DisabledReason,
     now: datetime,
 ) -> bool:
-    """Disables it if it has failed since then, None: in any case, and has this address still. Returns whether it was
+    """Disable it if it has failed since then, None: in any case, and has this address still. Returns whether it was
     enabled until now. Needs platform scope."""
     status = await db.execute(_DISABLE_ENDPOINT, workspace_id, endpoint_id, failing_before, reason, now, url)
     return bool(status == "UPDATE 1")
 
 
 async def select_owners(db: Connection, workspace_id: UUID) -> list[WebhookOwner]:
-    """Returns the owners who can sign in and have confirmed their address."""
+    """Return the owners who can sign in and have confirmed their address."""
     return [
         WebhookOwner(row["name"], row["email"]) for row in await db.fetch(_SELECT_OWNERS, workspace_id, MOST_OWNERS)
     ]
@@ -287,7 +287,7 @@ class NewOutboundEvent:
 
 
 async def select_listeners(db: Connection, workspace_ids: Collection[UUID]) -> dict[UUID, list[EventListener]]:
-    """Returns endpoints by workspace. Leaves out workspaces without endpoints."""
+    """Return endpoints by workspace. Leaves out workspaces without endpoints."""
     found: dict[UUID, list[EventListener]] = {}
     for row in await db.fetch(_SELECT_LISTENERS, list(workspace_ids)):
         found.setdefault(row["workspace_id"], []).append(EventListener(row["id"], row["event_types"]))
@@ -295,7 +295,7 @@ async def select_listeners(db: Connection, workspace_ids: Collection[UUID]) -> d
 
 
 async def insert_events(db: Connection, new: Sequence[NewOutboundEvent], now: datetime) -> None:
-    """Stores events, each with a delivery to each of its endpoints."""
+    """Store events, each with a delivery to each of its endpoints."""
     rows = [
         {
             "id": event.id,
@@ -317,7 +317,7 @@ async def insert_events(db: Connection, new: Sequence[NewOutboundEvent], now: da
 async def delete_events_of_calls(
     db: Connection, workspace_id: UUID, call_ids: Sequence[UUID], types: Sequence[EventType] | None = None
 ) -> int:
-    """Deletes these calls' events, delivered or not, with deliveries and attempts; returns how many.
+    """Delete these calls' events, delivered or not, with deliveries and attempts; returns how many.
 
     Args:
         types: None for all.
@@ -327,13 +327,13 @@ async def delete_events_of_calls(
 
 
 async def delete_events_of_workspace(db: Connection, workspace_id: UUID, most: int) -> int:
-    """Deletes up to `most` events of a workspace with deliveries and attempts; returns how many."""
+    """Delete up to `most` events of a workspace with deliveries and attempts; returns how many."""
     status = await db.execute(_DELETE_EVENTS_OF_WORKSPACE, workspace_id, most)
     return int(status.split()[-1])
 
 
 async def delete_old_events(db: Connection, now: datetime, kept: timedelta, most: int) -> int:
-    """Deletes up to `most` events that were stored longer ago and wait for no one; returns how many."""
+    """Delete up to `most` events that were stored longer ago and wait for no one; returns how many."""
     status = await db.execute(_DELETE_OLD_EVENTS, now - kept, most)
     return int(status.split()[-1])
 
@@ -380,7 +380,7 @@ _REPLAY_SINCE: Final = """
 async def select_deliveries(
     db: Connection, workspace_id: UUID, endpoint_id: UUID, status: DeliveryStatus | None, page: PageRequest
 ) -> ListPage[WebhookDelivery]:
-    """Returns a page, newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page, newest first. Raises Invalid (code cursor_unknown)."""
     values = (workspace_id, endpoint_id, status)
     clause = await _DELIVERY_ORDER.make_clause(db, page, values, (workspace_id, endpoint_id))
     rows = await db.fetch(f"{_SELECT_DELIVERIES} {_DELIVERY_STATUS} {clause.tail}", *clause.values)
@@ -388,7 +388,7 @@ async def select_deliveries(
 
 
 async def count_deliveries(db: Connection, workspace_id: UUID, endpoint_id: UUID, status: DeliveryStatus | None) -> int:
-    """Counts deliveries.
+    """Count deliveries.
 
     Args:
         status: None for any.
@@ -400,13 +400,13 @@ async def count_deliveries(db: Connection, workspace_id: UUID, endpoint_id: UUID
 async def select_delivery(
     db: Connection, workspace_id: UUID, endpoint_id: UUID, delivery_id: UUID
 ) -> WebhookDelivery | None:
-    """Returns a delivery; None if the endpoint has no such delivery."""
+    """Return a delivery; None if the endpoint has no such delivery."""
     row = await db.fetchrow(f"{_SELECT_DELIVERIES} AND d.id = $3", workspace_id, endpoint_id, delivery_id)
     return None if row is None else _make_delivery(row)
 
 
 async def select_attempts(db: Connection, workspace_id: UUID, delivery_id: UUID, limit: int) -> list[DeliveryAttempt]:
-    """Returns the latest first."""
+    """Return the latest first."""
     return [DeliveryAttempt(*row) for row in await db.fetch(_SELECT_ATTEMPTS, workspace_id, delivery_id, limit)]
 
 
@@ -434,7 +434,7 @@ async def replay_since(
 
 
 def _make_event(row: Any) -> OutboundEvent:
-    """Makes an event from a row with the columns of `_DELIVERY`."""
+    """Make an event from a row with the columns of `_DELIVERY`."""
     return OutboundEvent(
         id=row["event_id"],
         workspace_id=row["workspace_id"],
@@ -549,7 +549,7 @@ _EXPIRE_DELIVERIES: Final = """
 
 
 async def select_due(db: Connection, slots: FreeSlots, policy: DeliveryPolicy, now: datetime) -> list[UUID]:
-    """Returns the deliveries whose turn it is, as many as there are slots, without locks.
+    """Return the deliveries whose turn it is, as many as there are slots, without locks.
 
     Deliveries of a deleted workspace wait until it is restored or they expire.
     """
@@ -558,13 +558,13 @@ async def select_due(db: Connection, slots: FreeSlots, policy: DeliveryPolicy, n
 
 
 async def select_oldest(db: Connection, now: datetime) -> datetime | None:
-    """Returns since when the oldest delivery to a working endpoint is due; None if none is due."""
+    """Return since when the oldest delivery to a working endpoint is due; None if none is due."""
     oldest: datetime | None = await db.fetchval(_SELECT_OLDEST, now)
     return oldest
 
 
 async def lease_due(db: Connection, slots: FreeSlots, policy: DeliveryPolicy, now: datetime) -> list[ClaimedDelivery]:
-    """Leases due deliveries to the caller. No other worker sends them until the lease ends."""
+    """Lease due deliveries to the caller. No other worker sends them until the lease ends."""
     due = await select_due(db, slots, policy, now)
     if not due:
         return []
@@ -575,7 +575,7 @@ async def lease_due(db: Connection, slots: FreeSlots, policy: DeliveryPolicy, no
 async def finish_attempt(
     db: Connection, claimed: ClaimedDelivery, attempt: DeliveryAttempt, status: DeliveryStatus, at: datetime
 ) -> bool:
-    """Stores an attempt and the new status of its delivery.
+    """Store an attempt and the new status of its delivery.
 
     Returns False if the delivery is deleted, or another worker has made this attempt.
 
@@ -598,7 +598,7 @@ async def finish_attempt(
 
 
 async def expire_deliveries(db: Connection, now: datetime, most: int) -> int:
-    """Fails up to `most` deliveries whose time is over, such as those of disabled endpoints; returns how many."""
+    """Fail up to `most` deliveries whose time is over, such as those of disabled endpoints; returns how many."""
     status = await db.execute(_EXPIRE_DELIVERIES, now, most)
     return int(status.split()[-1])
 

@@ -166,7 +166,7 @@ async def list_webhook_endpoints(context: MemberContext) -> WebhookEndpointList:
 
 
 async def create_webhook_endpoint(context: MemberContext, body: NewWebhookEndpoint) -> WebhookEndpointSecretAnswer:
-    """Creates an endpoint. Its secret is answered here only."""
+    """Create an endpoint. Its secret is answered here only."""
     edit = EndpointEdit(body.url, body.description, body.event_types, body.is_enabled)
     made, secret = await context.services[OutboundWebhooks].endpoints.create(
         context.db, context.workspace_id, context.actor, edit, context.now
@@ -185,7 +185,7 @@ async def get_webhook_endpoint(context: MemberContext, webhook_endpoint_id: Webh
 async def change_webhook_endpoint(
     context: MemberContext, webhook_endpoint_id: WebhookEndpointId, body: WebhookEndpointChange
 ) -> WebhookEndpointAnswer:
-    """Changes an endpoint. Enabling it forgets that it failed; deliveries that wait are sent."""
+    """Change an endpoint. Enabling it forgets that it failed; deliveries that wait are sent."""
     edit = EndpointEdit(body.url, body.description, body.event_types, body.is_enabled)
     changed = await context.services[OutboundWebhooks].endpoints.update(
         context.db, context.workspace_id, context.actor, webhook_endpoint_id, edit, context.now
@@ -194,7 +194,7 @@ async def change_webhook_endpoint(
 
 
 async def delete_webhook_endpoint(context: MemberContext, webhook_endpoint_id: WebhookEndpointId) -> None:
-    """Deletes an endpoint. Deliveries that wait are not sent; none can be seen any more."""
+    """Delete an endpoint. Deliveries that wait are not sent; none can be seen any more."""
     await context.services[OutboundWebhooks].endpoints.delete(
         context.db, context.workspace_id, context.actor, webhook_endpoint_id
     )
@@ -203,7 +203,7 @@ async def delete_webhook_endpoint(context: MemberContext, webhook_endpoint_id: W
 async def rotate_webhook_secret(
     context: MemberContext, webhook_endpoint_id: WebhookEndpointId, body: SecretRotation
 ) -> WebhookEndpointSecretAnswer:
-    """Replaces an endpoint's secret. The new one is answered here only."""
+    """Replace an endpoint's secret. The new one is answered here only."""
     changed, secret = await context.services[OutboundWebhooks].endpoints.rotate_secret(
         context.db, context.workspace_id, context.actor, webhook_endpoint_id, context.now, at_once=body.at_once
     )

@@ -222,7 +222,7 @@ _JITTER: Final = 0.2
 
 
 def next_wait(failures: int, chance: float) -> timedelta:
-    """Returns the time from the `failures`-th failure (from 1 on) to the next attempt.
+    """Return the time from the `failures`-th failure (from 1 on) to the next attempt.
 
     Args:
         chance: 0 to 1, which moves it by up to 20 % either way, so that what failed together is not tried again
@@ -260,12 +260,12 @@ KEY_BYTES: Final = 32
 
 
 def new_secret() -> str:
-    """Returns a random secret as receivers configure it: whsec_ and the key in base64."""
+    """Return a random secret as receivers configure it: whsec_ and the key in base64."""
     return PREFIX + b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
 
 def sign(webhook_id: str, at: datetime, body: bytes, keys: Sequence[str]) -> dict[str, str]:
-    """Returns the headers of a request with this body, signed by Standard Webhooks (symmetric scheme).
+    """Return the headers of a request with this body, signed by Standard Webhooks (symmetric scheme).
 
     Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 
@@ -297,17 +297,17 @@ class SecretSafe:
         self._sealer = sealer
 
     def create(self) -> tuple[str, SealedSecrets]:
-        """Returns a new secret, to be shown once, and what is stored of it."""
+        """Return a new secret, to be shown once, and what is stored of it."""
         secret = new_secret()
         return secret, SealedSecrets(self._sealer.seal(secret.encode(), WEBHOOK_SECRET_PURPOSE))
 
     def rotate(self, before: SealedSecrets, now: datetime) -> tuple[str, SealedSecrets]:
-        """Returns a new secret. The current secret also signs for 24 hours; an older one no longer signs."""
+        """Return a new secret. The current secret also signs for 24 hours; an older one no longer signs."""
         secret, new = self.create()
         return secret, SealedSecrets(new.current, before.current, now + OVERLAP)
 
     def open(self, sealed: SealedSecrets, now: datetime) -> list[str]:
-        """Returns the secrets that sign now, the current one first. Raises shared.secrets.UnsealError."""
+        """Return the secrets that sign now, the current one first. Raises shared.secrets.UnsealError."""
         valid = [sealed.current]
         if sealed.old is not None and sealed.old_until is not None and now < sealed.old_until:
             valid.append(sealed.old)

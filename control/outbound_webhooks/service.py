@@ -57,7 +57,7 @@ class ReportedFact:
 
 
 async def report_facts(db: Connection, facts: Sequence[ReportedFact], now: datetime | None = None) -> None:
-    """Stores the facts that endpoints want as events, with a delivery to each endpoint. The worker sends them.
+    """Store the facts that endpoints want as events, with a delivery to each endpoint. The worker sends them.
 
     Call it in the transaction of the facts, in the scope of their workspace or of the platform. It takes one indexed
     query if no endpoint wants the facts, and it waits for no lock.
@@ -79,7 +79,7 @@ async def report_facts(db: Connection, facts: Sequence[ReportedFact], now: datet
 
 
 def make_event(fact: ReportedFact, endpoint_ids: Iterable[UUID]) -> NewOutboundEvent:
-    """Returns the event of a fact, for these endpoints."""
+    """Return the event of a fact, for these endpoints."""
     return NewOutboundEvent(
         id=UUID(new_id()),
         workspace_id=fact.workspace_id,
@@ -119,13 +119,13 @@ class WebhookEndpoints:
         self._workspaces, self.safe, self.guard = workspaces, safe, guard
 
     async def list_all(self, db: Connection, workspace_id: UUID) -> list[WebhookEndpoint]:
-        """Returns all of the workspace, the oldest first."""
+        """Return all of the workspace, the oldest first."""
         return await queries.select_endpoints(db, workspace_id, MOST_ENDPOINTS)
 
     async def get(
         self, db: Connection, workspace_id: UUID, endpoint_id: UUID, *, lock: bool = False
     ) -> WebhookEndpoint:
-        """Returns an endpoint. Raises NotFound (code webhook_endpoint_not_found)."""
+        """Return an endpoint. Raises NotFound (code webhook_endpoint_not_found)."""
         found = await queries.select_endpoint(db, workspace_id, endpoint_id, lock=lock)
         if found is None:
             raise NotFound("There is no such webhook endpoint.", code="webhook_endpoint_not_found")
@@ -134,7 +134,7 @@ class WebhookEndpoints:
     async def create(
         self, db: Connection, workspace_id: UUID, actor: Actor, edit: EndpointEdit, now: datetime
     ) -> tuple[WebhookEndpoint, str]:
-        """Returns the endpoint, and its secret, which is never shown again. Raises Conflict (codes
+        """Return the endpoint, and its secret, which is never shown again. Raises Conflict (codes
         webhook_endpoint_limit, workspace_suspended), Invalid (code address_refused).
 
         Args:
@@ -179,7 +179,7 @@ class WebhookEndpoints:
         return after
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID) -> None:
-        """Deletes an endpoint. Its waiting deliveries are not sent. Raises NotFound."""
+        """Delete an endpoint. Its waiting deliveries are not sent. Raises NotFound."""
         before = await self.get(db, workspace_id, endpoint_id, lock=True)
         await queries.delete_endpoint(db, workspace_id, endpoint_id)
         await _audit_endpoint(db, actor, "webhook_endpoint.delete", before, None)
@@ -187,7 +187,7 @@ class WebhookEndpoints:
     async def rotate_secret(
         self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID, now: datetime, *, at_once: bool
     ) -> tuple[WebhookEndpoint, str]:
-        """Returns the endpoint, and its new secret, which is never shown again. Raises NotFound.
+        """Return the endpoint, and its new secret, which is never shown again. Raises NotFound.
 
         Args:
             at_once: The old secret signs no longer, as after a leak; else it signs as well for 24 hours.
@@ -201,7 +201,7 @@ class WebhookEndpoints:
         return after, secret
 
     def _require_public(self, url: str) -> None:
-        """Checks an address. Names are resolved and checked again at each connection. Raises Invalid (code
+        """Check an address. Names are resolved and checked again at each connection. Raises Invalid (code
         address_refused)."""
         try:
             self.guard.check_url(url)
@@ -235,7 +235,7 @@ async def _audit_endpoint(
 
 
 def _audited(endpoint: WebhookEndpoint) -> dict[str, Any]:
-    """Returns what the audit log stores. Of the address only the host, because paths and queries may hold keys."""
+    """Return what the audit log stores. Of the address only the host, because paths and queries may hold keys."""
     types = "all" if endpoint.event_types is None else list(endpoint.event_types)
     return {"host": urlsplit(endpoint.url).hostname, "event_types": types, "is_enabled": endpoint.is_enabled}
 
@@ -261,7 +261,7 @@ class WebhookDeliveries:
         status: DeliveryStatus | None,
         page: PageRequest,
     ) -> ListPage[WebhookDelivery]:
-        """Returns a page, newest first. Raises NotFound, Invalid (code cursor_unknown).
+        """Return a page, newest first. Raises NotFound, Invalid (code cursor_unknown).
 
         Args:
             status: None for all.
@@ -275,7 +275,7 @@ class WebhookDeliveries:
     async def get(
         self, db: Connection, workspace_id: UUID, endpoint_id: UUID, delivery_id: UUID
     ) -> tuple[WebhookDelivery, list[DeliveryAttempt]]:
-        """Returns a delivery with its latest MOST_ATTEMPTS attempts, the latest first. Raises NotFound."""
+        """Return a delivery with its latest MOST_ATTEMPTS attempts, the latest first. Raises NotFound."""
         await self._endpoints.get(db, workspace_id, endpoint_id)
         found = await queries.select_delivery(db, workspace_id, endpoint_id, delivery_id)
         if found is None:
@@ -285,7 +285,7 @@ class WebhookDeliveries:
     async def replay(
         self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID, delivery_id: UUID, now: datetime
     ) -> None:
-        """Enqueues a delivery again under the same webhook-id, in any status. Raises NotFound, Conflict (code
+        """Enqueue a delivery again under the same webhook-id, in any status. Raises NotFound, Conflict (code
         webhook_endpoint_disabled)."""
         await self._require_enabled(db, workspace_id, endpoint_id)
         await self.get(db, workspace_id, endpoint_id, delivery_id)
@@ -327,7 +327,7 @@ class WebhookDeliveries:
     async def send_test(
         self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID, now: datetime
     ) -> UUID:
-        """Enqueues the event webhook.test for this endpoint, even if it does not want the type. Returns the event's id.
+        """Enqueue the event webhook.test for this endpoint, even if it does not want the type. Returns the event's id.
 
         Raises NotFound, Conflict (code webhook_endpoint_disabled).
         """
@@ -368,7 +368,7 @@ def make_outbound_webhooks(
     email_queue: EmailQueue,
     policy: DeliveryPolicy,
 ) -> OutboundWebhooks:
-    """Makes the services."""
+    """Make the services."""
     endpoints = WebhookEndpoints(workspaces, SecretSafe(sealer), guard)
     return OutboundWebhooks(endpoints, WebhookDeliveries(endpoints), email_queue, policy)
 
@@ -380,15 +380,15 @@ _WORDS: Final[tuple[EventType, ...]] = ("message.taken",)
 
 
 async def delete_call_events(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Deletes all events of these calls, also those that were not delivered yet; returns how many."""
+    """Delete all events of these calls, also those that were not delivered yet; returns how many."""
     return await queries.delete_events_of_calls(db, workspace_id, call_ids)
 
 
 async def delete_spoken_events(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Deletes those of these calls' events that hold what was said; returns how many."""
+    """Delete those of these calls' events that hold what was said; returns how many."""
     return await queries.delete_events_of_calls(db, workspace_id, call_ids, _WORDS)
 
 
 async def delete_workspace_events(db: Connection, workspace_id: UUID, most: int) -> int:
-    """Deletes up to `most` events of a workspace that is purged; returns how many."""
+    """Delete up to `most` events of a workspace that is purged; returns how many."""
     return await queries.delete_events_of_workspace(db, workspace_id, most)

@@ -108,7 +108,7 @@ class WebhookSender:
         self._running: dict[asyncio.Task[None], ClaimedDelivery] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Sends until `stop` is set, then waits for the running requests. The background service
+        """Send until `stop` is set, then waits for the running requests. The background service
         `outbound_webhooks`."""
         stopped = asyncio.create_task(stop.wait())
         try:
@@ -126,7 +126,7 @@ class WebhookSender:
                 task.cancel()
 
     async def _begin_due(self) -> float:
-        """Returns how many seconds the look took."""
+        """Return how many seconds the look took."""
         began, claimed = time.monotonic(), []
         try:
             claimed = await self.claim()
@@ -155,7 +155,7 @@ class WebhookSender:
             log.warning("outbound_webhook.not_recorded", delivery_id=str(claimed.id))
 
     async def claim(self) -> list[ClaimedDelivery]:
-        """Leases the deliveries that are due, as many as this worker has places for."""
+        """Lease the deliveries that are due, as many as this worker has places for."""
         failing = sum(delivery.is_failing for delivery in self._running.values())
         free = FreeSlots(
             all=self._policy.slots - len(self._running), failing=max(0, self._policy.failing_slots - failing)
@@ -170,7 +170,7 @@ class WebhookSender:
         return await in_transaction(self._pool, work)
 
     async def attempt(self, claimed: ClaimedDelivery) -> DeliveryAttempt:
-        """Posts a delivery once."""
+        """Post a delivery once."""
         now = self._clock()
         number, event = claimed.attempts + 1, claimed.event
         try:
@@ -188,7 +188,7 @@ class WebhookSender:
         return DeliveryAttempt(number, now, answer.took_ms, answer.status_code, answer.error, answer.answer)
 
     async def record(self, claimed: ClaimedDelivery, attempt: DeliveryAttempt) -> None:
-        """Stores an attempt and what follows from it: the next one, the end, a disabled endpoint."""
+        """Store an attempt and what follows from it: the next one, the end, a disabled endpoint."""
 
         async def work(db: Connection) -> None:
             await enter_platform(db)

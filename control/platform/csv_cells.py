@@ -19,13 +19,13 @@ _PHONE_NUMBER: Final = re.compile(r"\+[0-9]{1,15}")
 
 
 def find_delimiter(text: str) -> str:
-    """Returns what separates the cells of a file: the one of these that its first line has most often; without any,
+    """Return what separates the cells of a file: the one of these that its first line has most often; without any,
     a comma."""
     return max(_DELIMITERS, key=re.split(r"[\r\n]", text, maxsplit=1)[0].count)
 
 
 def defuse_formula(text: str) -> str:
-    """Returns a text that spreadsheets do not compute: an apostrophe goes before what begins like a formula, at the
+    """Return a text that spreadsheets do not compute: an apostrophe goes before what begins like a formula, at the
     beginning and behind what separates cells elsewhere."""
     text = _INNER_FORMULA.sub("'", text)
     if text.startswith(_FORMULA_STARTS) and not _PHONE_NUMBER.fullmatch(text):

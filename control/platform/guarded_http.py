@@ -16,7 +16,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     certificate is verified for the host's name. Raises httpx.ConnectError for what the guard refuses."""
 
     def __init__(self, guard: EgressGuard, verify: ssl.SSLContext | bool = True, *, idle_s: float = 5.0) -> None:
-        """Creates the transport.
+        """Create the transport.
 
         Args:
             verify: A TLS context to share, because creating one takes milliseconds; True creates a new one.
@@ -28,7 +28,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._inner = httpx.AsyncHTTPTransport(verify=verify, limits=limits)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Sends one request."""
+        """Send one request."""
         *others, last = await self._resolve(request)
         for address in others:
             with suppress(httpx.ConnectError, httpx.ConnectTimeout):  # before anything was sent
@@ -36,7 +36,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         return await self._inner.handle_async_request(_pin(request, last))
 
     async def aclose(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         await self._inner.aclose()
 
     async def _resolve(self, request: httpx.Request) -> list[Address]:
@@ -55,7 +55,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
 
 def _pin(request: httpx.Request, address: Address) -> httpx.Request:
-    """Returns the request to this address, in the name of its host."""
+    """Return the request to this address, in the name of its host."""
     extensions: Mapping[str, Any] = {**request.extensions, "sni_hostname": request.url.host}
     return httpx.Request(
         request.method,

@@ -12,29 +12,29 @@ _TIER_LIST: Final = ", ".join(_TIER_COLUMNS)
 
 
 def tier_values(tier: Tier) -> dict[str, Any]:
-    """Returns a tier's values by column name."""
+    """Return a tier's values by column name."""
     return {name: getattr(tier, name) for name in _TIER_COLUMNS}
 
 
 async def select_setting(db: Connection, key: str) -> Setting | None:
-    """Returns None when it was never stored."""
+    """Return None when it was never stored."""
     row = await db.fetchrow("SELECT key, value, description, updated_at FROM settings WHERE key = $1", key)
     return None if row is None else Setting(**row)
 
 
 async def select_settings(db: Connection) -> list[Setting]:
-    """Returns all stored settings."""
+    """Return all stored settings."""
     rows = await db.fetch("SELECT key, value, description, updated_at FROM settings ORDER BY key")
     return [Setting(**row) for row in rows]
 
 
 async def lock_settings(db: Connection) -> None:
-    """Makes concurrent changes of settings wait until the transaction ends; reads do not wait."""
+    """Make concurrent changes of settings wait until the transaction ends; reads do not wait."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtext('settings'))")
 
 
 async def upsert_setting(db: Connection, key: str, value: Any, description: str, admin_id: UUID | None) -> None:
-    """Stores a value."""
+    """Store a value."""
     await db.execute(
         """
         INSERT INTO settings (key, value, description, updated_by) VALUES ($1, $2, $3, $4)
@@ -48,7 +48,7 @@ async def upsert_setting(db: Connection, key: str, value: Any, description: str,
 
 
 async def insert_setting(db: Connection, key: str, value: Any, description: str) -> None:
-    """Stores an initial value; a stored value stays, its description is updated."""
+    """Store an initial value; a stored value stays, its description is updated."""
     await db.execute(
         """
         INSERT INTO settings (key, value, description) VALUES ($1, $2, $3)
@@ -61,7 +61,7 @@ async def insert_setting(db: Connection, key: str, value: Any, description: str)
 
 
 async def select_tier(db: Connection, name: str, *, lock: Literal["", "SHARE", "UPDATE"] = "") -> Tier | None:
-    """Returns a tier or None.
+    """Return a tier or None.
 
     Args:
         lock: The row lock, held until the transaction ends.
@@ -72,13 +72,13 @@ async def select_tier(db: Connection, name: str, *, lock: Literal["", "SHARE", "
 
 
 async def select_tiers(db: Connection) -> list[Tier]:
-    """Returns all tiers in the order of the price list."""
+    """Return all tiers in the order of the price list."""
     rows = await db.fetch(f"SELECT {_TIER_LIST} FROM tiers ORDER BY position, monthly_fee, tier_name LIMIT 1000")
     return [Tier(**row) for row in rows]
 
 
 async def insert_tier(db: Connection, tier: Tier) -> bool:
-    """Returns False if the name is taken."""
+    """Return False if the name is taken."""
     values = tier_values(tier)
     places = ", ".join(f"${place}" for place in range(1, len(values) + 1))
     status = await db.execute(
@@ -88,14 +88,14 @@ async def insert_tier(db: Connection, tier: Tier) -> bool:
 
 
 async def update_tier(db: Connection, tier: Tier) -> None:
-    """Writes all columns."""
+    """Write all columns."""
     values = tier_values(tier)
     sets = ", ".join(f"{name} = ${place}" for place, name in enumerate(values, 1))
     await db.execute(f"UPDATE tiers SET {sets}, updated_at = now() WHERE tier_name = $1", *values.values())
 
 
 async def is_priced(db: Connection, tier_name: str, currency: str) -> bool:
-    """Returns whether the tier has prices in the currency, and the currency an exchange rate.
+    """Return whether the tier has prices in the currency, and the currency an exchange rate.
 
     The platform's own has both.
     """

@@ -57,7 +57,7 @@ async def list_settings(context: AdminContext) -> SettingList:
 
 
 async def change_settings(context: AdminContext, body: SettingsChange) -> SettingList:
-    """Changes all of the given settings or none; returns all settings."""
+    """Change all of the given settings or none; returns all settings."""
     values = {change.key: change.value for change in body.settings}
     if len(values) < len(body.settings):
         raise Invalid("A setting is named twice.", param="settings", code="setting_repeated")

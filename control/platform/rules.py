@@ -300,7 +300,7 @@ REGISTRY: Final[Mapping[str, SettingSpec]] = {spec.key: spec for spec in _SPECS}
 
 
 def check_setting(spec: SettingSpec, value: Any) -> None:
-    """Checks a value as far as possible without the database. Raises Invalid."""
+    """Check a value as far as possible without the database. Raises Invalid."""
     match spec.kind:
         case "boolean":
             right, wanted = isinstance(value, bool), "true or false"
@@ -345,7 +345,7 @@ class NewTier:
     stripe_price_id: str | None = None
 
     def tier(self) -> Tier:
-        """Returns the tier."""
+        """Return the tier."""
         return Tier(**{name: getattr(self, name) for name in self.__slots__})
 
 
@@ -356,7 +356,7 @@ class TierChange:
     fields: Mapping[str, Any]
 
     def applied(self, tier: Tier) -> Tier:
-        """Returns the tier after the change."""
+        """Return the tier after the change."""
         return replace(tier, **self.fields)
 
 
@@ -374,7 +374,7 @@ class TierUse:
 
 
 def require_limits_fit(before: Tier, after: Tier, use: TierUse) -> None:
-    """Raises Conflict when a lowered limit is below what a workspace uses."""
+    """Raise Conflict when a lowered limit is below what a workspace uses."""
     for name in TIER_LIMITS:
         new = getattr(after, name)
         if new < getattr(before, name) and use.over[name]:

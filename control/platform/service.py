@@ -32,13 +32,13 @@ class Platform:
         self._defaults = {spec.key: spec.default for spec in REGISTRY.values()} | dict(defaults or {})
 
     async def setting(self, db: Connection, key: str) -> Any:
-        """Returns a setting's value; the default while it was never stored. Raises KeyError."""
+        """Return a setting's value; the default while it was never stored. Raises KeyError."""
         default = self._defaults[key]
         found = await queries.select_setting(db, key)
         return default if found is None else found.value
 
     async def settings(self, db: Connection) -> list[Setting]:
-        """Returns all settings in the order of the registry."""
+        """Return all settings in the order of the registry."""
         stored = {setting.key: setting for setting in await queries.select_settings(db)}
         return [
             stored.get(spec.key, Setting(spec.key, self._defaults[spec.key], spec.description, None))
@@ -46,7 +46,7 @@ class Platform:
         ]
 
     async def change_settings(self, db: Connection, actor: Actor, values: Mapping[str, Any]) -> None:
-        """Changes all of these settings or none. Raises Invalid (names the key), Conflict (codes tier_unavailable,
+        """Change all of these settings or none. Raises Invalid (names the key), Conflict (codes tier_unavailable,
         tier_not_priced)."""
         unknown = sorted(values.keys() - REGISTRY.keys())
         if unknown:
@@ -77,7 +77,7 @@ class Platform:
         )
 
     async def lock_offered_tier(self, db: Connection, name: str, param: str) -> Tier:
-        """Returns a tier that is offered; locks it until the transaction ends.
+        """Return a tier that is offered; locks it until the transaction ends.
 
         Raises Invalid (code tier_unknown) and Conflict (code tier_unavailable), which name `param`."""
         tier = await queries.select_tier(db, name, lock="SHARE")
@@ -88,18 +88,18 @@ class Platform:
         return tier
 
     async def tier(self, db: Connection, name: str) -> Tier:
-        """Raises NotFound (code tier_not_found)."""
+        """Raise NotFound (code tier_not_found)."""
         tier = await queries.select_tier(db, name)
         if tier is None:
             raise _tier_not_found()
         return tier
 
     async def tiers(self, db: Connection) -> list[Tier]:
-        """Returns all tiers, offered or not, in the order of the price list."""
+        """Return all tiers, offered or not, in the order of the price list."""
         return await queries.select_tiers(db)
 
     async def create_tier(self, db: Connection, actor: Actor, new: NewTier) -> Tier:
-        """Raises Conflict (code tier_exists)."""
+        """Raise Conflict (code tier_exists)."""
         tier = new.tier()
         if not await queries.insert_tier(db, tier):
             raise Conflict(f"There is a tier named {tier.tier_name!r} already.", param="tier_name", code="tier_exists")
@@ -107,7 +107,7 @@ class Platform:
         return tier
 
     async def update_tier(self, db: Connection, actor: Actor, name: str, change: TierChange) -> Tier:
-        """Changes prices and limits of all workspaces of the tier; closed bills do not change.
+        """Change prices and limits of all workspaces of the tier; closed bills do not change.
 
         A limit may not fall below what a workspace of this tier uses (Conflict, code tier_in_use, names the limit), and
         the tier of new workspaces must stay offered (Conflict, code default_tier). Raises NotFound too.
@@ -155,7 +155,7 @@ async def require_priced(db: Connection, tier_name: str, currency: str, param: s
 
 
 async def seed_platform(db: Connection, tiers: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]) -> None:
-    """Stores the shipped tiers and settings that are missing; stored ones keep what the staff set.
+    """Store the shipped tiers and settings that are missing; stored ones keep what the staff set.
 
     Raises KeyError for an unknown key, and Invalid.
 

@@ -13,14 +13,14 @@ from shared.storage import Storage
 
 
 async def delete_workspace_objects(storage: Storage, workspace_id: UUID) -> int:
-    """Deletes recordings, exports and documents, with those that no row names; returns how many. Raises
+    """Delete recordings, exports and documents, with those that no row names; returns how many. Raises
     StorageUnavailable."""
     folders = (recordings_prefix(workspace_id), exports_prefix(workspace_id), documents_prefix(workspace_id))
     return sum([await storage.delete_folder(folder.rstrip("/")) for folder in folders])
 
 
 async def delete_workspace_rows(db: Connection, workspace_id: UUID, most: int) -> int:
-    """Deletes up to `most` calls, with their events and words, events for customers' systems, and recipients of
+    """Delete up to `most` calls, with their events and words, events for customers' systems, and recipients of
     campaigns; returns how many. Needs platform scope."""
     done = await delete_workspace_calls(db, workspace_id, most)
     done += await delete_workspace_events(db, workspace_id, most - done)

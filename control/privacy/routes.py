@@ -199,7 +199,7 @@ async def get_retention(context: MemberContext) -> RetentionAnswer:
 
 
 async def change_retention(context: MemberContext, body: RetentionChange) -> RetentionAnswer:
-    """Keeps what calls hold for fewer days. What is older is deleted within hours and cannot be restored."""
+    """Keep what calls hold for fewer days. What is older is deleted within hours and cannot be restored."""
     chosen = {kind: getattr(body, days_name(kind)) for kind in KINDS if days_name(kind) in body.model_fields_set}
     terms = await context.services[Privacy].retention.change(
         context.db, context.actor, context.workspace_id, chosen, context.now
@@ -273,7 +273,7 @@ def to_export(export: WorkspaceExport) -> WorkspaceExportView:
 
 
 async def _file(storage: Storage, key: str, name: str) -> FileResponse:
-    """Raises NotFound, Unavailable."""
+    """Raise NotFound, Unavailable."""
 
     def read(start: int, length: int) -> AsyncIterator[bytes]:
         return read_range(storage, key, start, length)

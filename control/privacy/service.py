@@ -20,7 +20,7 @@ class Privacy:
 
 
 def make_privacy(workspaces: Workspaces, platform: Platform, sealer: Sealer) -> Privacy:
-    """Returns the services of personal data.
+    """Return the services of personal data.
 
     Args:
         sealer: Seals numbers until they are deleted, and derives their pseudonyms.

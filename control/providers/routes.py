@@ -408,7 +408,7 @@ async def list_providers(context: AdminContext) -> ProviderList:
 
 
 async def create_provider(context: AdminContext, body: NewProviderBody) -> CheckedChange[ProviderAnswer]:
-    """Creates a provider. Its vendor is asked whether it accepts key and settings before anything is saved."""
+    """Create a provider. Its vendor is asked whether it accepts key and settings before anything is saved."""
     edit = _edit(body, body.model_fields_set | {"priority", "is_enabled"})
     providers = context.services[ProviderAdministration]
     check = await providers.prepare_new(context.db, body.provider, edit)
@@ -420,7 +420,7 @@ async def update_provider(
     provider: Annotated[Provider, Field(description="Name of the provider in the catalog.", examples=["groq"])],
     body: ProviderChange,
 ) -> CheckedChange[ProviderAnswer]:
-    """Changes a provider; new calls use it. A new key or new settings are tried at the vendor before they are saved. A
+    """Change a provider; new calls use it. A new key or new settings are tried at the vendor before they are saved. A
     new price holds a minute later."""
     edit = _edit(body, body.model_fields_set)
     providers = context.services[ProviderAdministration]
@@ -433,7 +433,7 @@ async def delete_provider(
     context: AdminContext,
     provider: Annotated[Provider, Field(description="Name of the provider in the catalog.", examples=["groq"])],
 ) -> None:
-    """Deletes a provider that the staff created, with the workspaces' keys of it."""
+    """Delete a provider that the staff created, with the workspaces' keys of it."""
     await context.services[ProviderAdministration].delete(context.db, context.actor, provider)
 
 
@@ -457,7 +457,7 @@ async def get_routing(context: AdminContext) -> PlatformRouting:
 
 
 async def change_routing(context: AdminContext, body: RoutingBody) -> PlatformRouting:
-    """Replaces the platform's routing; new calls follow it."""
+    """Replace the platform's routing; new calls follow it."""
     routing = await context.services[ProviderAdministration].set_routing(
         context.db, context.actor, body.default_strategy, body.fallback_chain, context.now
     )

@@ -31,7 +31,7 @@ _ISSUERS: Final[Sequence[tuple[range, frozenset[int]]]] = (
 
 
 def is_card_number(digits: str) -> bool:
-    """Returns whether these are a card number of a known issuer, with its length and check digit."""
+    """Return whether these are a card number of a known issuer, with its length and check digit."""
     if not SHORTEST <= len(digits) <= LONGEST:
         return False
     head, size = int(digits[:4]), len(digits)
@@ -39,7 +39,7 @@ def is_card_number(digits: str) -> bool:
 
 
 def find_card_numbers(run: DigitRun) -> Iterator[tuple[int, int]]:
-    """Yields the tokens (first, last) of each card number in a run: whole groups, or a part of one that was written
+    """Yield the tokens (first, last) of each card number in a run: whole groups, or a part of one that was written
     longer. Each group begins at most eight candidates."""
     for start, group in enumerate(run.groups):
         if len(group.digits) > SHORTEST and _holds_card_number(group.digits):
@@ -55,19 +55,19 @@ def find_card_numbers(run: DigitRun) -> Iterator[tuple[int, int]]:
 
 
 def may_be_card_number(run: DigitRun) -> bool:
-    """Returns whether a run has as many digits as a card number, although its check digit may be wrong: misheard,
+    """Return whether a run has as many digits as a card number, although its check digit may be wrong: misheard,
     or more was said. Only where the talk is of a card."""
     return SHORTEST <= run.size <= LONGEST + 4
 
 
 def may_be_rest(run: DigitRun) -> bool:
-    """Returns whether a run may be the end of a card number that was begun before; one digit alone may be any
+    """Return whether a run may be the end of a card number that was begun before; one digit alone may be any
     number."""
     return 2 <= run.size <= LONGEST - SHORTEST
 
 
 def find_security_codes(groups: Sequence[DigitGroup]) -> Iterator[tuple[int, int]]:
-    """Yields the tokens (first, last) of a run that has exactly as many digits as a security code: three, or four
+    """Yield the tokens (first, last) of a run that has exactly as many digits as a security code: three, or four
     at American Express."""
     if sum(len(group.digits) for group in groups) in (3, 4):
         yield groups[0].first, groups[-1].last

@@ -42,7 +42,7 @@ class KeywordContext:
         self._tokens, self._phrases = tokens, phrases
 
     def holds(self, token: Token) -> bool:
-        """Returns whether the words stand in this token's turn ("123 is the security code") or shortly before it."""
+        """Return whether the words stand in this token's turn ("123 is the security code") or shortly before it."""
         return not self._turns.isdisjoint(range(token.utterance - REACH, token.utterance + 1))
 
     @cached_property

@@ -100,7 +100,7 @@ def _without_errors(groups: Sequence[DigitGroup], sizes: dict[int, int]) -> list
 
 
 def _count_words(tokens: Sequence[Token]) -> list[int]:
-    """Returns how many words lie before each token; one more entry for the end."""
+    """Return how many words lie before each token; one more entry for the end."""
     counts = [0]
     for token in tokens:
         counts.append(counts[-1] + token.is_word)

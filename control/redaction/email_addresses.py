@@ -35,12 +35,12 @@ _MOST_PARTS: Final = 24
 
 
 def is_at(token: Token) -> bool:
-    """Returns whether it is the sign, or one of the words for it."""
+    """Return whether it is the sign, or one of the words for it."""
     return token.text == "@" or token.text in _AT
 
 
 def find_email_addresses(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
-    """Yields the tokens (first, last) of each address.
+    """Yield the tokens (first, last) of each address.
 
     Each "at" is looked at once, with a bounded number of tokens around.
     """
@@ -103,7 +103,7 @@ def _local_start(tokens: Sequence[Token], at: int, *, is_sign: bool) -> int:
 
 
 def _touches(tokens: Sequence[Token], place: int) -> bool:
-    """Returns whether nothing lies between a token and the one before it."""
+    """Return whether nothing lies between a token and the one before it."""
     if place >= len(tokens):
         return False
     before, token = tokens[place - 1], tokens[place]

@@ -112,7 +112,7 @@ def redact_text(text: str, kinds: Collection[str]) -> str:
 
 
 def may_hold_any(text: str) -> bool:
-    """Returns whether a text may hold a part of a finding: a number or an "at". Most turns hold none."""
+    """Return whether a text may hold a part of a finding: a number or an "at". Most turns hold none."""
     return any(may_be_number(token) or email_addresses.is_at(token) for token in tokenize([(0, text)]))
 
 
@@ -122,7 +122,7 @@ def placeholder(kind: RedactionKind) -> str:
 
 
 def is_redacted(text: str) -> bool:
-    """Returns whether something was left out of a text."""
+    """Return whether something was left out of a text."""
     return _MARK in text
 
 

@@ -45,7 +45,7 @@ class IdKind:
 
 
 def _always(number: str) -> bool:
-    """Returns the UK's National Insurance number has no check digit: its shape decides."""
+    """Return the UK's National Insurance number has no check digit: its shape decides."""
     return True
 
 
@@ -69,7 +69,7 @@ _SSN_WRITTEN: Final = ("3", "2", "4")
 def find_national_ids(
     tokens: Sequence[Token], groups: Sequence[DigitGroup], context: KeywordContext
 ) -> Iterator[tuple[int, int]]:
-    """Yields the tokens (first, last) of each id.
+    """Yield the tokens (first, last) of each id.
 
     Args:
         context: Where the talk is of an id.
@@ -95,7 +95,7 @@ def _is_next(before: Piece, piece: Piece) -> bool:
 
 
 def _is_apart(pieces: Sequence[Piece], start: int, end: int) -> bool:
-    """Returns whether these pieces have no digits before or after them.
+    """Return whether these pieces have no digits before or after them.
 
     Otherwise they are a part of a longer number, such as a card number, and one stretch in a hundred of such a number
     would pass for an id.

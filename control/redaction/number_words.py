@@ -76,7 +76,7 @@ class DigitGroup(NamedTuple):
 
 
 def read_digits(tokens: Sequence[Token], language: str) -> list[DigitGroup]:
-    """Returns the numbers in a stream of tokens, as digits; "forty-one eleven" is 41 and 11, "double four" is 44.
+    """Return the numbers in a stream of tokens, as digits; "forty-one eleven" is 41 and 11, "double four" is 44.
 
     Args:
         language: Of LANGUAGES, or MISHEARD.
@@ -100,12 +100,12 @@ def read_digits(tokens: Sequence[Token], language: str) -> list[DigitGroup]:
 
 
 def may_be_number(token: Token) -> bool:
-    """Returns whether a token has a digit, or is a part of a number in any of the languages."""
+    """Return whether a token has a digit, or is a part of a number in any of the languages."""
     return token.text in _ALL_WORDS or any(map(str.isdigit, token.text))
 
 
 def _read_number(tokens: Sequence[Token], words: Sequence[int], at: int, trie: Trie) -> tuple[str, int]:
-    """Returns the longest number that begins at this word: its digits, and how many words it has; ("", 0) for none."""
+    """Return the longest number that begins at this word: its digits, and how many words it has; ("", 0) for none."""
     text = tokens[words[at]].text
     if text.isdigit() and text.isascii():
         return (text, 1) if len(text) <= LONGEST_GROUP else ("", 0)
@@ -126,7 +126,7 @@ def _alternatives(words: str) -> list[list[str]]:
 
 
 def _phrases(language: str) -> Iterator[tuple[str, int]]:
-    """Yields all phrases with their numbers. Words are separated by "+"."""
+    """Yield all phrases with their numbers. Words are separated by "+"."""
     below_20, tens = map(_alternatives, _BASE[language])
     numbers: list[list[str]] = [*below_20]
     for names in tens:

@@ -32,7 +32,7 @@ class Token(NamedTuple):
 
 
 def tokenize(texts: Iterable[tuple[int, str]]) -> list[Token]:
-    """Returns the tokens of several texts, each given with its place, in order."""
+    """Return the tokens of several texts, each given with its place, in order."""
     return [token for place, text in texts for token in _tokens(place, text)]
 
 
@@ -58,5 +58,5 @@ def normalize(word: str) -> str:
 
 
 def word_set(text: str) -> frozenset[str]:
-    """Returns the words of a text, normalized."""
+    """Return the words of a text, normalized."""
     return frozenset(map(normalize, text.split()))

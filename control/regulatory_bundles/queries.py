@@ -31,7 +31,7 @@ _SELECT_UNCHECKED: Final = f"""
 
 
 async def insert_bundle(db: Connection, new: RegulatoryBundle) -> bool:
-    """Inserts a bundle. False: a workspace has it already."""
+    """Insert a bundle. False: a workspace has it already."""
     status = await db.execute(
         _INSERT,
         new.id,
@@ -58,7 +58,7 @@ async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> 
 
 
 async def count_bundles(db: Connection, workspace_id: UUID) -> int:
-    """Counts a workspace's bundles."""
+    """Count a workspace's bundles."""
     found: int = await db.fetchval("SELECT count(*) FROM regulatory_bundles WHERE workspace_id = $1", workspace_id)
     return found
 
@@ -66,7 +66,7 @@ async def count_bundles(db: Connection, workspace_id: UUID) -> int:
 async def select_bundles(
     db: Connection, workspace_id: UUID, bundle_id: UUID | None = None, *, lock: str = ""
 ) -> list[RegulatoryBundle]:
-    """Returns a workspace's bundles, with an id that one only.
+    """Return a workspace's bundles, with an id that one only.
 
     Args:
         lock: SHARE or UPDATE, until this transaction ends; none by default.
@@ -81,7 +81,7 @@ async def select_bundles(
 
 
 async def is_used(db: Connection, workspace_id: UUID, bundle_id: UUID) -> bool:
-    """Returns whether the workspace has, buys or releases a number under the bundle."""
+    """Return whether the workspace has, buys or releases a number under the bundle."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM phone_numbers WHERE workspace_id = $1 AND bundle_id = $2 "
         "AND status IN ('buying', 'active', 'releasing'))",
@@ -99,13 +99,13 @@ async def delete_bundle(db: Connection, workspace_id: UUID, bundle_id: UUID) -> 
 async def select_unchecked(
     db: Connection, carrier: str, approved_before: datetime, others_before: datetime, most: int
 ) -> list[RegulatoryBundle]:
-    """Returns the bundles whose status must be read again at the carrier. Needs platform scope."""
+    """Return the bundles whose status must be read again at the carrier. Needs platform scope."""
     rows = await db.fetch(_SELECT_UNCHECKED, carrier, approved_before, others_before, most)
     return [_make_bundle(row) for row in rows]
 
 
 async def update_checked(db: Connection, bundle: RegulatoryBundle, found: CarrierBundle | None, now: datetime) -> None:
-    """Stores what the carrier has now; expired when it has it no more. Needs platform scope."""
+    """Store what the carrier has now; expired when it has it no more. Needs platform scope."""
     status: BundleStatus = "expired" if found is None else found.status
     await db.execute(
         """
@@ -122,7 +122,7 @@ async def update_checked(db: Connection, bundle: RegulatoryBundle, found: Carrie
 
 
 async def touch(db: Connection, bundle: RegulatoryBundle, now: datetime) -> None:
-    """Sets checked_at of a bundle that the carrier did not show. Needs platform scope."""
+    """Set checked_at of a bundle that the carrier did not show. Needs platform scope."""
     await db.execute(
         "UPDATE regulatory_bundles SET checked_at = $3 WHERE workspace_id = $1 AND id = $2",
         bundle.workspace_id,

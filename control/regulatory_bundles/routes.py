@@ -159,7 +159,7 @@ async def admin_list_bundles(context: AdminContext, workspace_id: WorkspaceId, q
 async def link_bundle(
     context: AdminContext, workspace_id: WorkspaceId, body: BundleLinkBody
 ) -> CheckedChange[AdminBundleAnswer]:
-    """Links a bundle that the carrier has to the workspace of its business, which can buy numbers under it then. A
+    """Link a bundle that the carrier has to the workspace of its business, which can buy numbers under it then. A
     bundle is of one workspace."""
     carrier = choose_carrier(context.services[Carriers], body.carrier)
     await context.services[RegulatoryBundles].require_workspace(context.db, workspace_id)
@@ -187,7 +187,7 @@ async def _link(
 
 
 async def unlink_bundle(context: AdminContext, workspace_id: WorkspaceId, bundle_id: BundleId) -> None:
-    """Takes a bundle from a workspace; the carrier keeps it. Refused while a number is held under it."""
+    """Take a bundle from a workspace; the carrier keeps it. Refused while a number is held under it."""
     await context.services[RegulatoryBundles].unlink(context.db, workspace_id, context.actor, bundle_id)
 
 

@@ -36,6 +36,6 @@ _USABLE: Final = {"twilio": ("approved",), "telnyx": ("approved", "in_review", "
 
 
 def is_usable(bundle: RegulatoryBundle, now: datetime) -> bool:
-    """Returns whether the carrier sells numbers under the bundle."""
+    """Return whether the carrier sells numbers under the bundle."""
     is_valid = bundle.valid_until is None or bundle.valid_until > now
     return is_valid and bundle.status in _USABLE.get(bundle.carrier, ())

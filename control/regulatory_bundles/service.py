@@ -46,11 +46,11 @@ class RegulatoryBundles:
         return found.with_total(await queries.count_bundles(db, workspace_id))
 
     async def get(self, db: Connection, workspace_id: UUID, bundle_id: UUID) -> RegulatoryBundle:
-        """Returns a bundle. Raises NotFound."""
+        """Return a bundle. Raises NotFound."""
         return _require(await queries.select_bundles(db, workspace_id, bundle_id))
 
     async def require_workspace(self, db: Connection, workspace_id: UUID) -> None:
-        """Requires the workspace. Raises NotFound, also for a deleted workspace."""
+        """Require the workspace. Raises NotFound, also for a deleted workspace."""
         await self._workspaces.get(db, workspace_id)
 
     async def link(
@@ -62,7 +62,7 @@ class RegulatoryBundles:
         found: CarrierBundle | None,
         now: datetime,
     ) -> RegulatoryBundle:
-        """Links a bundle. Raises Invalid (bundle_unknown), Conflict (bundle_limit, bundle_linked), NotFound.
+        """Link a bundle. Raises Invalid (bundle_unknown), Conflict (bundle_limit, bundle_linked), NotFound.
 
         Args:
             found: What the carrier has; None for nothing.
@@ -105,7 +105,7 @@ class RegulatoryBundles:
 
 
 async def hold_bundles(db: Connection, workspace_id: UUID) -> list[RegulatoryBundle]:
-    """Returns the bundles of a workspace. None of them is unlinked before this transaction ends."""
+    """Return the bundles of a workspace. None of them is unlinked before this transaction ends."""
     return await queries.select_bundles(db, workspace_id, lock="SHARE")
 
 

@@ -28,7 +28,7 @@ def regulatory_bundles_tasks(pool: Pool, carriers: Carriers) -> WorkerTasks:
 
 
 async def check_bundles(pool: Pool, carriers: Carriers, now: datetime, most: int) -> int:
-    """Reads the statuses of up to `most` bundles at each carrier again; returns how many were tried.
+    """Read the statuses of up to `most` bundles at each carrier again; returns how many were tried.
 
     If a carrier is unavailable, the rest of its bundles waits for the next run.
     """

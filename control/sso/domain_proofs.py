@@ -20,7 +20,7 @@ class LookupFailed(Exception):
 
 
 def record_name(domain: str) -> str:
-    """Returns the name of the record."""
+    """Return the name of the record."""
     return f"{LABEL}.{domain}"
 
 
@@ -31,7 +31,7 @@ class DomainProofs:
         self._policy = policy
 
     async def has_record(self, domain: str, text: str) -> bool:
-        """Returns whether the domain's record says `text`. Raises LookupFailed."""
+        """Return whether the domain's record says `text`. Raises LookupFailed."""
         resolver = self._resolver()
         try:
             answer = await resolver.resolve(record_name(domain), dns.rdatatype.TXT, lifetime=self._policy.lookup_s)

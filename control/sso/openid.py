@@ -78,7 +78,7 @@ class NewSignIn:
 
 
 def make_authorize_url(metadata: ProviderMetadata, client: ClientAccount, new: NewSignIn, email: str) -> str:
-    """Returns the address at which the person signs in.
+    """Return the address at which the person signs in.
 
     Args:
         email: Which the provider may fill in.
@@ -106,7 +106,7 @@ class OpenIdClient:
         self._keys = SigningKeys(self._fetch_keys)
 
     async def discover(self, issuer: str, owner: str) -> ProviderMetadata:
-        """Returns the provider's metadata (OpenID Connect Discovery, 4). Raises ProviderRefused."""
+        """Return the provider's metadata (OpenID Connect Discovery, 4). Raises ProviderRefused."""
         document = await self._get(f"{issuer.rstrip('/')}/.well-known/openid-configuration", owner)
         if document.get("issuer") != issuer:
             raise ProviderRefused("its discovery document names another issuer; copy the issuer exactly as it is there")
@@ -124,7 +124,7 @@ class OpenIdClient:
     async def complete(
         self, metadata: ProviderMetadata, client: ClientAccount, code: str, sign_in: NewSignIn, owner: str
     ) -> SsoPerson:
-        """Returns who signed in. Raises SignInRefused, ProviderRefused.
+        """Return who signed in. Raises SignInRefused, ProviderRefused.
 
         Args:
             sign_in: That the code belongs to.
@@ -160,7 +160,7 @@ class OpenIdClient:
     async def _check_id_token(
         self, metadata: ProviderMetadata, client: ClientAccount, token: object, nonce: str, owner: str
     ) -> dict[str, Any]:
-        """Returns the claims of a valid ID token (OpenID Connect Core, 3.1.3.7)."""
+        """Return the claims of a valid ID token (OpenID Connect Core, 3.1.3.7)."""
         if not isinstance(token, str) or len(token) > _LONGEST_TOKEN:
             raise SignInRefused("the provider sent no ID token")
         key, algorithm = await self._find_key(metadata, token, owner)
@@ -309,6 +309,6 @@ def _choose(keys: list[PyJWK], key_id: object, algorithm: str) -> PyJWK | None:
 
 
 def _fits(key: PyJWK, algorithm: str) -> bool:
-    """Returns an RSA key without `alg` counts as RS256 in PyJWT, and may sign by the others of its kind."""
+    """Return an RSA key without `alg` counts as RS256 in PyJWT, and may sign by the others of its kind."""
     family = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}[algorithm[:2]]
     return key.key_type == family

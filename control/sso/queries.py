@@ -33,7 +33,7 @@ async def find_by_domain(db: Connection, domain: str) -> SsoConnection | None:
 
 
 async def upsert_connection(db: Connection, connection: SsoConnection) -> None:
-    """Stores the workspace's connection."""
+    """Store the workspace's connection."""
     await db.execute(
         f"""
         INSERT INTO sso_connections ({_CONNECTION}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -46,7 +46,7 @@ async def upsert_connection(db: Connection, connection: SsoConnection) -> None:
 
 
 async def delete_connection(db: Connection, workspace_id: UUID) -> bool:
-    """Deletes the connection; False when there is none."""
+    """Delete the connection; False when there is none."""
     done = await db.execute("DELETE FROM sso_connections WHERE workspace_id = $1", workspace_id)
     return str(done) == "DELETE 1"
 
@@ -74,7 +74,7 @@ async def find_domain(db: Connection, workspace_id: UUID, domain_id: UUID) -> Ss
 
 
 async def insert_domain(db: Connection, domain: SsoDomain) -> bool:
-    """Returns False when the workspace has it already."""
+    """Return False when the workspace has it already."""
     done = await db.execute(
         "INSERT INTO sso_domains (id, workspace_id, domain, proof, created_at) VALUES ($1, $2, $3, $4, $5) "
         "ON CONFLICT (workspace_id, domain) DO NOTHING",
@@ -84,7 +84,7 @@ async def insert_domain(db: Connection, domain: SsoDomain) -> bool:
 
 
 async def set_verified(db: Connection, workspace_id: UUID, domain_id: UUID, now: datetime) -> bool:
-    """Returns False when another workspace has proven the domain; the transaction cannot go on then."""
+    """Return False when another workspace has proven the domain; the transaction cannot go on then."""
     try:
         await db.execute(
             "UPDATE sso_domains SET verified_at = coalesce(verified_at, $3) WHERE workspace_id = $1 AND id = $2",
@@ -101,7 +101,7 @@ async def delete_domain(db: Connection, workspace_id: UUID, domain_id: UUID) -> 
 
 
 async def has_verified(db: Connection, workspace_id: UUID) -> bool:
-    """Returns whether the workspace has proven a domain."""
+    """Return whether the workspace has proven a domain."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM sso_domains WHERE workspace_id = $1 AND verified_at IS NOT NULL)", workspace_id
     )
@@ -109,7 +109,7 @@ async def has_verified(db: Connection, workspace_id: UUID) -> bool:
 
 
 async def lock_verified(db: Connection, workspace_id: UUID, domain: str) -> bool:
-    """Returns whether the workspace has proven this domain; if so, it is not removed before the transaction ends."""
+    """Return whether the workspace has proven this domain; if so, it is not removed before the transaction ends."""
     found: bool | None = await db.fetchval(
         "SELECT true FROM sso_domains WHERE workspace_id = $1 AND domain = $2 AND verified_at IS NOT NULL FOR SHARE",
         workspace_id, domain,
@@ -118,7 +118,7 @@ async def lock_verified(db: Connection, workspace_id: UUID, domain: str) -> bool
 
 
 async def delete_expired_flows(db: Connection) -> None:
-    """Deletes a few sign-ins that were begun and never completed, of any workspace. Needs platform scope."""
+    """Delete a few sign-ins that were begun and never completed, of any workspace. Needs platform scope."""
     await db.execute(
         """
         DELETE FROM sso_flows WHERE state_hash IN (
@@ -131,7 +131,7 @@ async def delete_expired_flows(db: Connection) -> None:
 async def insert_flow(
     db: Connection, state: bytes, workspace_id: UUID, client: bytes, sealed: bytes, expires_at: datetime
 ) -> None:
-    """Stores a sign-in that begins."""
+    """Store a sign-in that begins."""
     await db.execute(
         "INSERT INTO sso_flows (state_hash, workspace_id, client_hash, sealed, expires_at) VALUES ($1, $2, $3, $4, $5)",
         state, workspace_id, client, sealed, expires_at,
@@ -139,7 +139,7 @@ async def insert_flow(
 
 
 async def use_flow(db: Connection, state: bytes, client: bytes, now: datetime) -> tuple[UUID, bytes] | None:
-    """Deletes and returns a flow that this client began: workspace and sealed secrets. Of two uses one succeeds."""
+    """Delete and returns a flow that this client began: workspace and sealed secrets. Of two uses one succeeds."""
     row: Any = await db.fetchrow(
         "DELETE FROM sso_flows WHERE state_hash = $1 AND client_hash = $2 AND expires_at > $3 "
         "RETURNING workspace_id, sealed",
@@ -149,7 +149,7 @@ async def use_flow(db: Connection, state: bytes, client: bytes, now: datetime) -
 
 
 async def find_identity(db: Connection, workspace_id: UUID, subject: str) -> UUID | None:
-    """Returns the user whom the provider means."""
+    """Return the user whom the provider means."""
     found: UUID | None = await db.fetchval(
         "SELECT user_id FROM sso_identities WHERE workspace_id = $1 AND subject = $2", workspace_id, subject
     )
@@ -157,7 +157,7 @@ async def find_identity(db: Connection, workspace_id: UUID, subject: str) -> UUI
 
 
 async def has_identity(db: Connection, workspace_id: UUID, user_id: UUID) -> bool:
-    """Returns whether the provider means a user by any subject."""
+    """Return whether the provider means a user by any subject."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM sso_identities WHERE workspace_id = $1 AND user_id = $2)", workspace_id, user_id
     )
@@ -165,7 +165,7 @@ async def has_identity(db: Connection, workspace_id: UUID, user_id: UUID) -> boo
 
 
 async def insert_identity(db: Connection, workspace_id: UUID, subject: str, user_id: UUID, now: datetime) -> None:
-    """Links a subject to a user."""
+    """Link a subject to a user."""
     await db.execute(
         "INSERT INTO sso_identities (workspace_id, subject, user_id, created_at) VALUES ($1, $2, $3, $4) "
         "ON CONFLICT DO NOTHING",
@@ -174,7 +174,7 @@ async def insert_identity(db: Connection, workspace_id: UUID, subject: str, user
 
 
 async def select_people(db: Connection, workspace_id: UUID, domain: str) -> list[UUID]:
-    """Returns the users with an address of the domain."""
+    """Return the users with an address of the domain."""
     rows = await db.fetch(
         "SELECT DISTINCT i.user_id FROM sso_identities i JOIN users u ON u.id = i.user_id "
         "WHERE i.workspace_id = $1 AND split_part(u.email, '@', 2) = $2",

@@ -199,7 +199,7 @@ async def get_sso(context: MemberContext) -> SsoAnswer:
 
 
 async def change_sso(context: MemberContext, body: SsoBody) -> CheckedChange[SsoAnswer]:
-    """Sets the provider, which is asked for its metadata first. Another issuer or client signs out whom the old one
+    """Set the provider, which is asked for its metadata first. Another issuer or client signs out whom the old one
     signed in. Enforced, members with an address of a proven domain, owners excepted, use the workspace by single
     sign-on only, from the next request on."""
     sso, workspace_id = context.services[SingleSignOn], context.workspace_id
@@ -216,7 +216,7 @@ async def change_sso(context: MemberContext, body: SsoBody) -> CheckedChange[Sso
 
 
 async def remove_sso(context: MemberContext) -> None:
-    """Removes the provider, and signs out whom it signed in."""
+    """Remove the provider, and signs out whom it signed in."""
     await context.services[SingleSignOn].settings.remove(context.db, context.actor, context.workspace_id, context.now)
 
 
@@ -227,14 +227,14 @@ async def list_sso_domains(context: MemberContext) -> SsoDomainList:
 
 
 async def add_sso_domain(context: MemberContext, body: NewSsoDomain) -> SsoDomainAnswer:
-    """Adds a domain, to be proven by the TXT record in the answer."""
+    """Add a domain, to be proven by the TXT record in the answer."""
     settings = context.services[SingleSignOn].settings
     added = await settings.add_domain(context.db, context.actor, context.workspace_id, body.domain, context.now)
     return SsoDomainAnswer(to_domain(added))
 
 
 async def prove_sso_domain(context: MemberContext, sso_domain_id: SsoDomainId) -> CheckedChange[SsoDomainAnswer]:
-    """Looks the TXT record up."""
+    """Look the TXT record up."""
     settings = context.services[SingleSignOn].settings
     domain = await settings.get_domain(context.db, context.workspace_id, sso_domain_id)
 
@@ -248,14 +248,14 @@ async def prove_sso_domain(context: MemberContext, sso_domain_id: SsoDomainId) -
 
 
 async def remove_sso_domain(context: MemberContext, sso_domain_id: SsoDomainId) -> None:
-    """Removes a domain. Whom single sign-on has signed in with its addresses is signed out; they sign in by password
+    """Remove a domain. Whom single sign-on has signed in with its addresses is signed out; they sign in by password
     again."""
     settings = context.services[SingleSignOn].settings
     await settings.remove_domain(context.db, context.actor, context.workspace_id, sso_domain_id, context.now)
 
 
 async def begin_sso(context: Context, body: SsoBeginning) -> AfterCommit[BegunSso]:
-    """Answers the address at which the person signs in. Keep the flow token in the client that completes."""
+    """Answer the address at which the person signs in. Keep the flow token in the client that completes."""
     sign_ins = context.services[SingleSignOn].sign_ins
     connection = await sign_ins.find(context.db, body.email)
 
@@ -267,7 +267,7 @@ async def begin_sso(context: Context, body: SsoBeginning) -> AfterCommit[BegunSs
 
 
 async def complete_sso(context: Context, body: SsoCompletion) -> AfterCommit[SignedIn]:
-    """Signs in with what the provider sent the browser back with. Whoever signs in for the first time becomes a member.
+    """Sign in with what the provider sent the browser back with. Whoever signs in for the first time becomes a member.
     The session is good in this workspace only."""
     sign_ins = context.services[SingleSignOn].sign_ins
     browser = ReturnedBrowser(body.callback_id, body.state, body.code, body.iss)

@@ -73,11 +73,11 @@ class SsoSettings:
         self._proofs = proofs
 
     async def find(self, db: Connection, workspace_id: UUID) -> SsoConnection | None:
-        """Returns the workspace's connection."""
+        """Return the workspace's connection."""
         return await queries.find_connection(db, workspace_id)
 
     async def check_issuer(self, issuer: str, workspace_id: UUID) -> None:
-        """Asks the provider, without a connection to the database. Raises Invalid (issuer_refused)."""
+        """Ask the provider, without a connection to the database. Raises Invalid (issuer_refused)."""
         try:
             await self._openid.discover(issuer, str(workspace_id))
         except ProviderRefused as refused:
@@ -86,7 +86,7 @@ class SsoSettings:
     async def save(
         self, db: Connection, actor: Actor, workspace_id: UUID, change: SsoChange, now: datetime
     ) -> SsoConnection:
-        """Stores the connection. Another issuer or client means other people: whom the old one signed in is signed out
+        """Store the connection. Another issuer or client means other people: whom the old one signed in is signed out
         and forgotten. Raises Conflict (workspace_suspended, domain_unproven: nothing can be enforced yet), Invalid
         (client_secret_missing)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
@@ -104,7 +104,7 @@ class SsoSettings:
         return connection
 
     async def remove(self, db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> None:
-        """Removes the connection, and signs out whom it signed in; domains stay. Raises NotFound."""
+        """Remove the connection, and signs out whom it signed in; domains stay. Raises NotFound."""
         before = await queries.find_connection(db, workspace_id)
         if before is None or not await queries.delete_connection(db, workspace_id):
             raise NotFound("This workspace has no single sign-on.", code="sso_not_found")
@@ -118,7 +118,7 @@ class SsoSettings:
     async def add_domain(
         self, db: Connection, actor: Actor, workspace_id: UUID, domain: str, now: datetime
     ) -> SsoDomain:
-        """Adds a domain that is to be proven. Raises Invalid (domain_invalid), Conflict (domain_exists, domain_limit,
+        """Add a domain that is to be proven. Raises Invalid (domain_invalid), Conflict (domain_exists, domain_limit,
         workspace_suspended)."""
         await self._workspaces.require_not_suspended(db, workspace_id)
         new = SsoDomain(
@@ -137,14 +137,14 @@ class SsoSettings:
         return new
 
     async def get_domain(self, db: Connection, workspace_id: UUID, domain_id: UUID) -> SsoDomain:
-        """Raises NotFound."""
+        """Raise NotFound."""
         found = await queries.find_domain(db, workspace_id, domain_id)
         if found is None:
             raise NotFound("This workspace has no such domain.", code="sso_domain_not_found")
         return found
 
     async def look_up_proof(self, domain: SsoDomain) -> None:
-        """Asks DNS, without a connection to the database. Raises Conflict (proof_missing, proof_unavailable)."""
+        """Ask DNS, without a connection to the database. Raises Conflict (proof_missing, proof_unavailable)."""
         try:
             is_proven = await self._proofs.has_record(domain.domain, domain.proof)
         except LookupFailed as failed:
@@ -153,7 +153,7 @@ class SsoSettings:
             raise Conflict("There is no such TXT record yet; it may take a while to be seen.", code="proof_missing")
 
     async def save_proof(self, db: Connection, actor: Actor, domain: SsoDomain, now: datetime) -> SsoDomain:
-        """Stores that the domain is proven. Raises NotFound, Conflict (domain_taken)."""
+        """Store that the domain is proven. Raises NotFound, Conflict (domain_taken)."""
         known = await self.get_domain(db, domain.workspace_id, domain.id)
         if known.verified_at is not None:
             return known
@@ -165,7 +165,7 @@ class SsoSettings:
     async def remove_domain(
         self, db: Connection, actor: Actor, workspace_id: UUID, domain_id: UUID, now: datetime
     ) -> None:
-        """Removes a domain: its addresses are signed out, and sign in by password again. Raises NotFound."""
+        """Remove a domain: its addresses are signed out, and sign in by password again. Raises NotFound."""
         known = await self.get_domain(db, workspace_id, domain_id)
         await queries.delete_domain(db, workspace_id, domain_id)
         people = await queries.select_people(db, workspace_id, known.domain)
@@ -301,7 +301,7 @@ class SsoSignIns:
         self._callback = callback
 
     def redirect_uri(self, workspace_id: UUID) -> str:
-        """Returns where the workspace's provider sends the browser."""
+        """Return where the workspace's provider sends the browser."""
         return f"{self._callback}/{workspace_id}"
 
     async def find(self, db: Connection, email: str) -> SsoConnection:
@@ -317,7 +317,7 @@ class SsoSignIns:
         return connection
 
     async def begin(self, connection: SsoConnection, email: str) -> BegunSignIn:
-        """Asks the provider where to sign in, without a connection to the database. Raises Unavailable
+        """Ask the provider where to sign in, without a connection to the database. Raises Unavailable
         (provider_away)."""
         try:
             metadata = await self._openid.discover(connection.issuer, str(connection.workspace_id))
@@ -328,7 +328,7 @@ class SsoSignIns:
         return BegunSignIn(connection, url, new_token().text, new)
 
     async def store(self, db: Connection, begun: BegunSignIn, now: datetime) -> None:
-        """Stores what a browser's return is checked against, and deletes a few that expired; enters platform scope."""
+        """Store what a browser's return is checked against, and deletes a few that expired; enters platform scope."""
         await enter_platform(db)
         await queries.delete_expired_flows(db)
         sealed = self._sealer.seal(msgspec.json.encode([begun.new.nonce, begun.new.verifier]), FLOW_PURPOSE)
@@ -337,7 +337,7 @@ class SsoSignIns:
         await queries.insert_flow(db, state, begun.connection.workspace_id, client, sealed, expires_at)
 
     async def use(self, db: Connection, browser: ReturnedBrowser, flow_token: str, now: datetime) -> ReturnedSignIn:
-        """Uses a begun sign-in up; enters platform scope. Raises Unauthorized (sso_over), Invalid (issuer_mismatch)."""
+        """Use a begun sign-in up; enters platform scope. Raises Unauthorized (sso_over), Invalid (issuer_mismatch)."""
         await enter_platform(db)
         used = await queries.use_flow(db, token_hash(browser.state), token_hash(flow_token), now)
         connection = await queries.find_connection(db, used[0]) if used else None
@@ -354,7 +354,7 @@ class SsoSignIns:
         return ReturnedSignIn(connection, browser.code, NewSignIn(browser.state, nonce, verifier))
 
     async def identify(self, returned: ReturnedSignIn) -> SsoPerson:
-        """Asks the provider who signed in, without a connection to the database. Raises Unauthorized (sso_refused),
+        """Ask the provider who signed in, without a connection to the database. Raises Unauthorized (sso_refused),
         Unavailable (provider_away)."""
         connection = returned.connection
         owner = str(connection.workspace_id)
@@ -372,7 +372,7 @@ class SsoSignIns:
     async def complete(
         self, db: Connection, connection: SsoConnection, person: SsoPerson, origin: RequestOrigin, now: datetime
     ) -> SignInResult:
-        """Finds or makes the person's account, makes them a member, and starts a session; enters the user's scope.
+        """Find or makes the person's account, makes them a member, and starts a session; enters the user's scope.
         Raises Forbidden (sso_domain, sso_other_person, account_deactivated), Conflict (member_limit), Unauthorized
         (sso_over: the connection was changed meanwhile)."""
         await enter_platform(db)
@@ -465,7 +465,7 @@ def make_single_sign_on(
     policy: SsoPolicy,
     callback: str,
 ) -> SingleSignOn:
-    """Makes the services of single sign-on.
+    """Make the services of single sign-on.
 
     Args:
         callback: See `SsoSignIns`.

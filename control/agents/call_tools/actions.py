@@ -73,7 +73,7 @@ class ActionToolHandlers:
         self._runner = runner
 
     async def find(self, name: str, call: RunningCall, transactions: TenantTransactions) -> MediaRequestHandler | None:
-        """Returns the handler of the request `name`; None for no tool of this call. Raises Unavailable."""
+        """Return the handler of the request `name`; None for no tool of this call. Raises Unavailable."""
         if not name.startswith(TOOL_REQUEST):
             return None
         wanted = name.removeprefix(TOOL_REQUEST)
@@ -95,7 +95,7 @@ class ActionToolHandlers:
         return make_bounded_handler(answer, config.name, config.max_calls, is_read_only=tool.action.read_only)
 
     async def _run(self, tool: ActionTool, call: ActionCall, timeout_s: float) -> Sequence[VendorRecord]:
-        """Runs the action. Raises Conflict if nothing was done (codes tool_refused, tool_unreachable), and Unavailable
+        """Run the action. Raises Conflict if nothing was done (codes tool_refused, tool_unreachable), and Unavailable
         if the outcome is unknown."""
         try:
             async with asyncio.timeout(timeout_s):
@@ -113,7 +113,7 @@ class ActionToolHandlers:
 
 
 def plan_action_tools(rows: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> Iterator[ToolPlan]:
-    """Yields the plans of the agent's action tools.
+    """Yield the plans of the agent's action tools.
 
     A tool whose connection or action no longer exists is left out, because it must not make a call fail.
 
@@ -137,7 +137,7 @@ def plan_action_tools(rows: Sequence[Mapping[str, Any]], tools: Sequence[Mapping
 
 
 def describe_records(tool: ActionTool, records: Sequence[VendorRecord]) -> str:
-    """Returns a text for the language model: whether the action was done, and what the vendor answered, marked as
+    """Return a text for the language model: whether the action was done, and what the vendor answered, marked as
     outside data.
     """
     known = [{name: value for name, value in record.items() if value is not None} for record in records]
@@ -150,7 +150,7 @@ def describe_records(tool: ActionTool, records: Sequence[VendorRecord]) -> str:
 
 
 async def _find_tool(db: Connection, call: RunningCall, name: str) -> ActionTool | ActionToolConfig | None:
-    """Returns the config alone where its connection or its action is gone."""
+    """Return the config alone where its connection or its action is gone."""
     agent = await select_agent(db, call.workspace_id, call.id)
     config = None if agent is None else _find_config(agent, name)
     if agent is None or config is None:
@@ -163,7 +163,7 @@ async def _find_tool(db: Connection, call: RunningCall, name: str) -> ActionTool
 
 
 async def _refuse(_: HandlerContext) -> str:
-    """Raises the refusal within the run, so that a repeat of a completed run still gets its outcome."""
+    """Raise the refusal within the run, so that a repeat of a completed run still gets its outcome."""
     message = "The business is not connected to the system that this tool uses. Nothing was done."
     raise Conflict(message, code=NOT_CONNECTED)
 
@@ -178,7 +178,7 @@ def _find_config(agent: CallAgent, name: str) -> ActionToolConfig | None:
 
 
 async def _make_arguments(context: HandlerContext, tool: ActionTool, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the action's arguments in this call.
+    """Return the action's arguments in this call.
 
     Raises Conflict (tool_refused) for values that the call does not have, and Invalid (arguments_invalid).
     """
@@ -193,7 +193,7 @@ async def _make_arguments(context: HandlerContext, tool: ActionTool, given: Mapp
 
 
 async def _call_values(context: HandlerContext, tool: ActionTool) -> dict[str, Any]:
-    """Returns the call's values by the names of placeholders.
+    """Return the call's values by the names of placeholders.
 
     A caller who withholds the number, such as "anonymous", has no value.
     """
@@ -230,7 +230,7 @@ def _problem(tool: ActionTool, failure: VendorFailure) -> Conflict | Unavailable
 
 
 def fill_arguments(template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the action's arguments.
+    """Return the action's arguments.
 
     Args:
         values: By the names of placeholders. A member that is a placeholder without a value is left out; in a list it
@@ -240,7 +240,7 @@ def fill_arguments(template: Mapping[str, Any], values: Mapping[str, Any]) -> di
 
 
 def list_argument_faults(tool: ActionToolConfig, action: Action) -> Iterator[Fault]:
-    """Yields why the tool's arguments cannot be those of the action, each with the argument's name."""
+    """Yield why the tool's arguments cannot be those of the action, each with the argument's name."""
     template, schema = tool.template(), action.input_schema
     properties: Schema = schema.get("properties", {})
     for name in schema.get("required", []):
@@ -262,7 +262,7 @@ def list_argument_faults(tool: ActionToolConfig, action: Action) -> Iterator[Fau
 
 
 def is_lookup(action: Action) -> bool:
-    """Returns whether the action looks something up: it only reads, or it lists records."""
+    """Return whether the action looks something up: it only reads, or it lists records."""
     return action.read_only or action.request.method == "GET" or action.response.items is not None
 
 
@@ -289,7 +289,7 @@ def _fill_text(value: Any) -> str:
 
 
 def _optional_input(value: Any, parameters: Schema) -> str | None:
-    """Returns the model's argument that `value` is, if the model may leave it out."""
+    """Return the model's argument that `value` is, if the model may leave it out."""
     whole = PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
     name = whole[1].removeprefix(INPUT) if whole is not None and whole[1].startswith(INPUT) else None
     return name if name is not None and name not in parameters.get("required", []) else None
@@ -317,7 +317,7 @@ def _value_faults(value: Any, schema: Schema, at: str, parameters: Schema) -> It
 
 
 def _given_types(text: str, parameters: Schema) -> Sequence[str]:
-    """Returns the types of a text with placeholders; none for an argument without a type, which is checked in the
+    """Return the types of a text with placeholders; none for an argument without a type, which is checked in the
     call."""
     whole = PLACEHOLDER.fullmatch(text)
     if whole is None or whole[1].startswith(CALL):

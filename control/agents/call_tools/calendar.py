@@ -103,7 +103,7 @@ class CalendarTools:
         self._bookings = bookings
 
     async def check(self, context: HandlerContext) -> str:
-        """Returns the free times in words.
+        """Return the free times in words.
 
         Raises Invalid (arguments_invalid), Conflict (no_calendar, calendar_unavailable).
         """
@@ -117,7 +117,7 @@ class CalendarTools:
         return describe_free(rules, list_free(rules, busy, first, days))
 
     async def book(self, context: HandlerContext) -> str:
-        """Returns what was booked, in words.
+        """Return what was booked, in words.
 
         Raises Invalid (arguments_invalid), Conflict (no_calendar, time_not_bookable, slot_taken, calendar_unavailable,
         outcome_unknown).
@@ -159,7 +159,7 @@ class CalendarTools:
 
 
 def make_calendar_tools(bookings: Bookings | None) -> tuple[RemoteTool, RemoteTool]:
-    """Returns the tools that find and book appointments.
+    """Return the tools that find and book appointments.
 
     Args:
         bookings: See CalendarTools.
@@ -187,7 +187,7 @@ def make_calendar_tools(bookings: Bookings | None) -> tuple[RemoteTool, RemoteTo
 
 
 def describe_free(rules: CalendarRules, free: Sequence[FreeSpan]) -> str:
-    """Returns lines for the language model, one for each day."""
+    """Return lines for the language model, one for each day."""
     minutes = round(rules.length.total_seconds() / 60)
     if not free:
         return "There is no free time on these days. Offer to look at later days."
@@ -201,7 +201,7 @@ def describe_free(rules: CalendarRules, free: Sequence[FreeSpan]) -> str:
 
 
 def describe_booking(title: str, starts_at: datetime, length: timedelta) -> str:
-    """Returns the booking in words, for the model to read back."""
+    """Return the booking in words, for the model to read back."""
     minutes = round(length.total_seconds() / 60)
     return (
         f"Booked: {title}, {format_moment(starts_at)} ({zone_name(starts_at)}), {minutes} minutes. Tell the caller the "
@@ -210,7 +210,7 @@ def describe_booking(title: str, starts_at: datetime, length: timedelta) -> str:
 
 
 def describe_reference(reference: str | None) -> str:
-    """Returns a further sentence for the model, with the digits in spoken groups."""
+    """Return a further sentence for the model, with the digits in spoken groups."""
     if reference is None:
         return ""
     groups = " ".join(reference[at : at + 4] for at in range(0, len(reference), 4))
@@ -218,12 +218,12 @@ def describe_reference(reference: str | None) -> str:
 
 
 def make_reference() -> str:
-    """Returns random digits, which callers can say and press."""
+    """Return random digits, which callers can say and press."""
     return "".join(secrets.choice("0123456789") for _ in range(REFERENCE_DIGITS))
 
 
 def parse_start(text: str, zone: ZoneInfo, name: str = "start") -> datetime:
-    """Returns a time by the clock on the wall, or with an offset, in the zone. Raises Invalid (arguments_invalid).
+    """Return a time by the clock on the wall, or with an offset, in the zone. Raises Invalid (arguments_invalid).
 
     Args:
         name: Of the argument.
@@ -241,7 +241,7 @@ def parse_start(text: str, zone: ZoneInfo, name: str = "start") -> datetime:
 
 
 def parse_day(text: str) -> date:
-    """Returns a day, as 2026-12-01. Raises Invalid (arguments_invalid)."""
+    """Return a day, as 2026-12-01. Raises Invalid (arguments_invalid)."""
     try:
         day = date.fromisoformat(text.strip()[:10])
     except ValueError:
@@ -251,7 +251,7 @@ def parse_day(text: str) -> date:
 
 
 async def find_calendar(db: Connection, context: HandlerContext) -> CallCalendar | None:
-    """Returns the calendar of the call's agent; None without a connected one."""
+    """Return the calendar of the call's agent; None without a connected one."""
     call = context.call
     config = await select_config(db, call.workspace_id, call.id)
     settings, hours = _read_settings(config.get("calendar") or {}), _read_hours(config.get("hours"))
@@ -270,7 +270,7 @@ async def find_calendar(db: Connection, context: HandlerContext) -> CallCalendar
 
 
 def _read_settings(stored: Any) -> AgentCalendar:
-    """Returns the stored settings; the defaults for settings that only an older schema allowed."""
+    """Return the stored settings; the defaults for settings that only an older schema allowed."""
     try:
         return AgentCalendar.model_validate(stored)
     except ValidationError:
@@ -287,7 +287,7 @@ def _read_hours(stored: Any) -> OpeningHours:
 def require_bookable(
     rules: CalendarRules, starts_at: datetime, ends_at: datetime, undone: str = "Nothing was booked"
 ) -> None:
-    """Raises Conflict (time_not_bookable).
+    """Raise Conflict (time_not_bookable).
 
     Args:
         undone: What was not done, for the message.
@@ -300,7 +300,7 @@ def require_bookable(
 
 
 def parse_arguments(text: str, kind: type[T]) -> T:
-    """Returns what the model passes to a tool. Raises Invalid (arguments_invalid)."""
+    """Return what the model passes to a tool. Raises Invalid (arguments_invalid)."""
     try:
         return msgspec.json.decode(text, type=kind, strict=False)  # models also write numbers as texts
     except msgspec.DecodeError as error:
@@ -308,7 +308,7 @@ def parse_arguments(text: str, kind: type[T]) -> T:
 
 
 def _require_year(name: str, day: date) -> None:
-    """Raises an error for dates whose arithmetic would overflow Python's range of days."""
+    """Raise an error for dates whose arithmetic would overflow Python's range of days."""
     if not 2000 < day.year < 2200:
         raise _invalid(name, "its year is wrong")
 
@@ -364,7 +364,7 @@ class AppointmentTools:
         self._changes = changes
 
     async def cancel(self, context: HandlerContext) -> str:
-        """Returns what was canceled, in words.
+        """Return what was canceled, in words.
 
         Raises Invalid (arguments_invalid), Conflict (no_calendar, change_unsupported, appointment_unknown,
         appointment_ambiguous, change_under_way, calendar_unavailable, outcome_unknown, too_many_references).
@@ -377,7 +377,7 @@ class AppointmentTools:
         return f"Canceled: {canceled.title}, {format_moment(at)} ({zone_name(at)}). Tell the caller so."
 
     async def move(self, context: HandlerContext) -> str:
-        """Returns where the appointment is now, in words.
+        """Return where the appointment is now, in words.
 
         Raises as `cancel`, and Conflict (time_not_bookable, slot_taken, appointment_gone).
         """
@@ -409,7 +409,7 @@ class AppointmentTools:
 
 
 def make_appointment_tools(changes: AppointmentChanges | None) -> tuple[RemoteTool, RemoteTool]:
-    """Returns the tools that change and cancel appointments.
+    """Return the tools that change and cancel appointments.
 
     Args:
         changes: See AppointmentTools.
@@ -443,7 +443,7 @@ def make_appointment_tools(changes: AppointmentChanges | None) -> tuple[RemoteTo
 
 
 def choose(own: Sequence[Appointment], at: datetime | None, zone: ZoneInfo) -> Appointment:
-    """Returns the appointment that the caller means. Raises Conflict (appointment_unknown, appointment_ambiguous).
+    """Return the appointment that the caller means. Raises Conflict (appointment_unknown, appointment_ambiguous).
 
     Args:
         at: When it begins; None: unknown.
@@ -462,7 +462,7 @@ def choose(own: Sequence[Appointment], at: datetime | None, zone: ZoneInfo) -> A
 
 
 def read_reference(text: str) -> str:
-    """Returns the digits of a reference as a caller said it. Raises Invalid (arguments_invalid)."""
+    """Return the digits of a reference as a caller said it. Raises Invalid (arguments_invalid)."""
     digits = "".join(sign for sign in text if sign.isascii() and sign.isdecimal())
     if len(digits) != REFERENCE_DIGITS:
         message = f"reference: it has {REFERENCE_DIGITS} digits."
@@ -492,7 +492,7 @@ async def _make_order(
 
 
 async def _within(context: HandlerContext, what: str, change: Awaitable[R]) -> R:
-    """Returns the result early enough to store it and to answer. Raises Conflict (outcome_unknown)."""
+    """Return the result early enough to store it and to answer. Raises Conflict (outcome_unknown)."""
     try:
         async with asyncio.timeout(max(context.left_s - STORE_S, 0.1)):
             return await change

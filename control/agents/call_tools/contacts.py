@@ -15,12 +15,12 @@ from shared.local_time import format_moment, to_local, zone_name
 
 
 async def _answer(context: HandlerContext) -> str:
-    """Returns JSON as text, because the model reads it."""
+    """Return JSON as text, because the model reads it."""
     return msgspec.json.encode(describe_call(context.call, context.now)).decode()
 
 
 def describe_call(call: RunningCall, now: datetime) -> dict[str, Any]:
-    """Returns the call's facts.
+    """Return the call's facts.
 
     Date and time are the workspace's and include the weekday, so that the model needs no arithmetic.
     """
@@ -55,7 +55,7 @@ MOST_APPOINTMENTS: Final = 3
 
 
 async def find_contact_values(db: Connection, workspace_id: UUID, number: str) -> dict[str, str]:
-    """Returns the values of the contact's placeholders, by name; empty for a number that no contact has."""
+    """Return the values of the contact's placeholders, by name; empty for a number that no contact has."""
     found = await find_contact(db, workspace_id, number)
     if found is None:
         return {}
@@ -67,17 +67,17 @@ async def find_contact_values(db: Connection, workspace_id: UUID, number: str) -
 
 
 async def find_contact(db: Connection, workspace_id: UUID, number: str) -> Contact | None:
-    """Returns the contact with this number; None also for a text that is not a number, such as "anonymous"."""
+    """Return the contact with this number; None also for a text that is not a number, such as "anonymous"."""
     return await caller_records.find_contact(db, workspace_id, number) if is_valid(number) else None
 
 
 def customer_number(call: RunningCall) -> str:
-    """Returns the number of the call that is not the business's."""
+    """Return the number of the call that is not the business's."""
     return call.called if call.direction == "outbound" else call.caller
 
 
 def describe_contact(contact: Contact | None, appointments: list[Appointment], timezone: str) -> dict[str, Any]:
-    """Returns a text for the language model, with times in words in the workspace's zone."""
+    """Return a text for the language model, with times in words in the workspace's zone."""
     known = {} if contact is None else {"name": contact.name, "company": contact.company}
     local = [to_local(appointment.starts_at, timezone) for appointment in appointments]
     return {
@@ -91,7 +91,7 @@ def describe_contact(contact: Contact | None, appointments: list[Appointment], t
 
 
 async def _look_up(context: HandlerContext) -> str:
-    """Returns JSON as text, because the model reads it."""
+    """Return JSON as text, because the model reads it."""
     call, number = context.call, customer_number(context.call)
 
     async def read(db: Connection) -> dict[str, Any]:

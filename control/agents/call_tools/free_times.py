@@ -34,7 +34,7 @@ class CalendarRules:
 
 
 def list_free(rules: CalendarRules, busy: Sequence[BusySpan], first: date, days: int) -> list[FreeSpan]:
-    """Returns the free times, each long enough for an appointment, on so many days from the first on, in order."""
+    """Return the free times, each long enough for an appointment, on so many days from the first on, in order."""
     open_spans = _merge(span for number in range(days) for span in _open_spans(rules, first + timedelta(days=number)))
     free = [part for span in open_spans for part in _subtract(span, busy)]
     local = (FreeSpan(part.starts_at.astimezone(rules.zone), part.ends_at.astimezone(rules.zone)) for part in free)
@@ -42,19 +42,19 @@ def list_free(rules: CalendarRules, busy: Sequence[BusySpan], first: date, days:
 
 
 def is_bookable(rules: CalendarRules, starts_at: datetime, ends_at: datetime) -> bool:
-    """Returns whether the opening hours and the bounds allow this time, free or not."""
+    """Return whether the opening hours and the bounds allow this time, free or not."""
     day = starts_at.astimezone(rules.zone).date() - timedelta(days=1)
     spans = list_free(rules, (), day, 3)
     return any(span.starts_at <= starts_at and ends_at <= span.ends_at for span in spans)
 
 
 def exists(local: datetime, zone: ZoneInfo) -> bool:
-    """Returns whether clocks in the zone ever show this time: the start of summer time skips an hour."""
+    """Return whether clocks in the zone ever show this time: the start of summer time skips an hour."""
     return local.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) == local
 
 
 def _open_spans(rules: CalendarRules, day: date) -> Iterator[BusySpan]:
-    """Yields the open spans within the limits, in UTC: arithmetic within one zone would ignore the change to summer
+    """Yield the open spans within the limits, in UTC: arithmetic within one zone would ignore the change to summer
     time.
     """
     for span in spans_of(rules.hours, day):
@@ -66,7 +66,7 @@ def _open_spans(rules: CalendarRules, day: date) -> Iterator[BusySpan]:
 
 
 def _merge(spans: Iterable[BusySpan]) -> list[BusySpan]:
-    """Merges spans that touch."""
+    """Merge spans that touch."""
     merged: list[BusySpan] = []
     for span in sorted(spans, key=lambda interval: interval.starts_at):
         if merged and span.starts_at <= merged[-1].ends_at:

@@ -25,12 +25,12 @@ class CallAgent:
 
 
 async def select_agent(db: Connection, workspace_id: UUID, call_id: UUID) -> CallAgent | None:
-    """Returns the agent of the call; None for a call without an agent."""
+    """Return the agent of the call; None for a call without an agent."""
     row = await db.fetchrow(_AGENT, call_id, workspace_id)
     return None if row is None else CallAgent(row["name"], row["config"] or {})
 
 
 async def select_config(db: Connection, workspace_id: UUID, call_id: UUID) -> Mapping[str, Any]:
-    """Returns the config of the version that the call began with; empty without an agent."""
+    """Return the config of the version that the call began with; empty without an agent."""
     agent = await select_agent(db, workspace_id, call_id)
     return {} if agent is None else agent.config

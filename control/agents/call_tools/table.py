@@ -13,7 +13,7 @@ from control.messages.tool import TAKE_MESSAGE
 
 
 def make_remote_tools(bookings: Bookings | None, search: KnowledgeSearch | None = None) -> tuple[RemoteTool, ...]:
-    """Returns all tools that media asks the API to run.
+    """Return all tools that media asks the API to run.
 
     Args:
         bookings: None if only the plans of the tools are needed.
@@ -29,7 +29,7 @@ REMOTE_TOOLS: Final[Mapping[str, RemoteTool]] = {tool.name: tool for tool in mak
 
 
 def agents_request_handlers(bookings: Bookings | None = None, search: KnowledgeSearch | None = None) -> RequestHandlers:
-    """Returns the handlers of these tools, for the API's reader of requests.
+    """Return the handlers of these tools, for the API's reader of requests.
 
     Args:
         bookings: None: there are no calendars.

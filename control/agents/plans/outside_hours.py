@@ -50,12 +50,12 @@ class CallMoment:
         return zone_name(to_local(self.at, self.timezone))
 
     def is_outside(self, hours: OpeningHours) -> bool:
-        """Returns whether the call is answered as outside of these hours."""
+        """Return whether the call is answered as outside of these hours."""
         return not is_open(hours, self.local) if self.answers == "by_time" else self.answers == "outside"
 
 
 def adapt_config(config: AgentConfig, moment: CallMoment) -> AgentConfig:
-    """Returns the config of a call that began at this moment. Of an agent without hours it is unchanged."""
+    """Return the config of a call that began at this moment. Of an agent without hours it is unchanged."""
     if config.hours is None:
         return config
     is_outside = moment.is_outside(config.hours)
@@ -66,7 +66,7 @@ def adapt_config(config: AgentConfig, moment: CallMoment) -> AgentConfig:
 
 
 def closing_text(content: AgentContent, moment: CallMoment, call: PlannedCall) -> str | None:
-    """Returns what a caller hears before the call is ended, because the business is closed; None when the agent
+    """Return what a caller hears before the call is ended, because the business is closed; None when the agent
     answers. Also None for a config that only an older schema allowed."""
     stored = content.config
     if not stored.get("hours") or stored.get("outside_hours", {}).get("action") != "hang_up":

@@ -14,7 +14,7 @@ PLACEHOLDER: Final = re.compile(r"\{([a-z][a-z0-9_]{0,39})\}")
 
 
 def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
-    """Returns the text with its placeholders filled once: braces inside a value are not filled again.
+    """Return the text with its placeholders filled once: braces inside a value are not filled again.
 
     A placeholder without a value is left out, so that no one hears its name.
     """
@@ -32,7 +32,7 @@ def filled_length(text: str, lengths: Mapping[str, int]) -> int:
 
 
 def find_texts(config: AgentConfig) -> dict[str, str]:
-    """Returns the texts that may hold placeholders and are spoken or sent to the language model, by their field's
+    """Return the texts that may hold placeholders and are spoken or sent to the language model, by their field's
     name."""
     announcement = config.recording.announcement if announces(config) else ""
     return {
@@ -50,19 +50,19 @@ def find_texts(config: AgentConfig) -> dict[str, str]:
 
 
 def announces(config: AgentConfig) -> bool:
-    """Returns whether the agent announces the recording."""
+    """Return whether the agent announces the recording."""
     return config.recording.enabled and config.recording.consent == "announced"
 
 
 def find_placeholders(config: AgentConfig) -> tuple[str, ...]:
-    """Returns all placeholders, in the order of their first mention."""
+    """Return all placeholders, in the order of their first mention."""
     return tuple(
         dict.fromkeys(found[1] for text in find_texts(config).values() for found in PLACEHOLDER.finditer(text))
     )
 
 
 def make_values(config: AgentConfig, call: PlannedCall, agent_name: str) -> dict[str, str]:
-    """Returns what fills the placeholders in this call.
+    """Return what fills the placeholders in this call.
 
     The first that is not blank: the call's own variable, the contact's value, the agent's default for it, the agent's
     fact, the built-in value of that name. So the default of `contact_first_name` is for callers whom no one knows.
@@ -78,7 +78,7 @@ def make_values(config: AgentConfig, call: PlannedCall, agent_name: str) -> dict
 
 
 def names_contact(stored: Mapping[str, Any]) -> bool:
-    """Returns whether a stored config needs the contact: a text may have its placeholder, or recognizers expect its
+    """Return whether a stored config needs the contact: a text may have its placeholder, or recognizers expect its
     name."""
     return bool(stored.get("keyterms")) or any(f"{{{CONTACT_PREFIX}" in text for text in _texts_of(stored))
 
@@ -95,7 +95,7 @@ def _texts_of(value: Any) -> Iterator[str]:
 
 
 def missing_facts(config: AgentConfig) -> tuple[str, ...]:
-    """Returns the placeholders that nothing fills in a call without variables of its own."""
+    """Return the placeholders that nothing fills in a call without variables of its own."""
     known = {*BUILT_IN, *config.variables}
     return tuple(
         name for name in find_placeholders(config) if name not in known and not config.facts.get(name, "").strip()
@@ -103,7 +103,7 @@ def missing_facts(config: AgentConfig) -> tuple[str, ...]:
 
 
 def missing_variables(config: AgentConfig, variables: Mapping[str, str]) -> tuple[str, ...]:
-    """Returns the values that an outbound call still has to bring: those that the agent requires, and the placeholders
+    """Return the values that an outbound call still has to bring: those that the agent requires, and the placeholders
     that nothing else fills. A blank value counts as none.
 
     Args:
@@ -119,7 +119,7 @@ def _without_blanks(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def missing_facts_of(stored: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns the missing facts of a stored config; empty for one that only an older schema allowed."""
+    """Return the missing facts of a stored config; empty for one that only an older schema allowed."""
     try:
         return missing_facts(AgentConfig.model_validate(stored))
     except ValidationError:
@@ -127,7 +127,7 @@ def missing_facts_of(stored: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def missing_variables_of(stored: Mapping[str, Any], variables: Mapping[str, str]) -> tuple[str, ...]:
-    """Returns the missing variables of a stored config; empty for one that only an older schema allowed."""
+    """Return the missing variables of a stored config; empty for one that only an older schema allowed."""
     try:
         return missing_variables(AgentConfig.model_validate(stored), variables)
     except ValidationError:
@@ -135,7 +135,7 @@ def missing_variables_of(stored: Mapping[str, Any], variables: Mapping[str, str]
 
 
 def preview_template(default_config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Returns the config of an agent made from a template, and the facts that it still needs."""
+    """Return the config of an agent made from a template, and the facts that it still needs."""
     try:
         config = AgentConfig.model_validate(default_config)
     except ValidationError:

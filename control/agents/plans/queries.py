@@ -80,7 +80,7 @@ _BY_AGENT: Final = f"""
 
 
 async def select_by_number(db: Connection, number: str, carrier: str) -> Any:
-    """Returns the row for this number; None for one that is not active, or not at this carrier.
+    """Return the row for this number; None for one that is not active, or not at this carrier.
 
     Needs platform scope, because the workspace is not known yet.
     """
@@ -88,7 +88,7 @@ async def select_by_number(db: Connection, number: str, carrier: str) -> Any:
 
 
 async def select_by_agent(db: Connection, workspace_id: UUID, agent_id: UUID | None, version: int | None) -> Any:
-    """Returns the row for an agent.
+    """Return the row for an agent.
 
     Args:
         version: None takes the current one.
@@ -97,7 +97,7 @@ async def select_by_agent(db: Connection, workspace_id: UUID, agent_id: UUID | N
 
 
 async def select_dial_scope(db: Connection, workspace_id: UUID, number: str) -> Any:
-    """Returns the row for `transfers.make_dial_scope`: where a workspace's calls may go, and whether this number is
+    """Return the row for `transfers.make_dial_scope`: where a workspace's calls may go, and whether this number is
     one of ours that the scope sees."""
     return await db.fetchrow(
         f"SELECT w.settings, {_HOMES}, {_TRIAL_NUMBERS}, {_OURS.format(number='$2')} FROM workspaces w WHERE w.id = $1",

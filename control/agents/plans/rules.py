@@ -130,7 +130,7 @@ def make_plan(
     moment: CallMoment | None = None,
     tools: Sequence[ToolPlan] = (),
 ) -> CallPlan:
-    """Returns the plan of a call that this version answers. It holds no keys: AnsweringAgent.make_plan adds them.
+    """Return the plan of a call that this version answers. It holds no keys: AnsweringAgent.make_plan adds them.
 
     Providers that cannot serve now are left out of the chains. Raises PlanError that names every invalid field: a chain
     without a provider, or a text that its placeholders would make too long.
@@ -176,7 +176,7 @@ def make_plan(
 
 
 def _screening(config: AgentConfig, message: str, call: PlannedCall) -> dict[str, str]:
-    """Returns the plan's fields of call screening.
+    """Return the plan's fields of call screening.
 
     Defaults are left out, because nodes of the previous release refuse them.
     """
@@ -208,7 +208,7 @@ def _agent(name: str, config: AgentConfig, texts: Mapping[str, str]) -> dict[str
 
 
 def _explain_tools(texts: Mapping[str, str], config: AgentConfig) -> Mapping[str, str]:
-    """Returns the prompt with what the model must know of results that come from outside, for agents with such
+    """Return the prompt with what the model must know of results that come from outside, for agents with such
     tools."""
     if not (config.http_tools or config.mcp_tools or config.action_tools):
         return texts
@@ -222,7 +222,7 @@ def _consent(config: AgentConfig, announcement: str) -> ConsentPlan | None:
 
 
 def fill_texts(config: AgentConfig, values: Mapping[str, str]) -> dict[str, str]:
-    """Returns the agent's texts with their placeholders filled, by the names in LONGEST_TEXTS and `name_goodbye`.
+    """Return the agent's texts with their placeholders filled, by the names in LONGEST_TEXTS and `name_goodbye`.
 
     Lengths are computed before the texts are filled, because a long fact that is mentioned often would make gigabytes
     of a short prompt. Raises TextTooLong."""
@@ -233,7 +233,7 @@ def fill_texts(config: AgentConfig, values: Mapping[str, str]) -> dict[str, str]
 
 
 def find_too_long(config: AgentConfig, lengths: Mapping[str, int]) -> list[str]:
-    """Returns the texts that are too long when their placeholders are filled.
+    """Return the texts that are too long when their placeholders are filled.
 
     Args:
         lengths: Of the values, in characters.
@@ -242,7 +242,7 @@ def find_too_long(config: AgentConfig, lengths: Mapping[str, int]) -> list[str]:
 
 
 def require_fillable(config: AgentConfig, at: str) -> None:
-    """Refuses a config whose texts would be too long in a call without variables of its own. Raises Invalid (code
+    """Refuse a config whose texts would be too long in a call without variables of its own. Raises Invalid (code
     too_long).
 
     Args:
@@ -266,7 +266,7 @@ def _find_too_long_by_hours(config: AgentConfig, lengths: Mapping[str, int]) -> 
 
 
 def _texts(config: AgentConfig) -> dict[str, str]:
-    """Returns the texts of the plan: `adapt_config` has put the texts of opening hours into them."""
+    """Return the texts of the plan: `adapt_config` has put the texts of opening hours into them."""
     return {name: text for name, text in find_texts(config).items() if not name.startswith("outside_hours.")}
 
 
@@ -282,7 +282,7 @@ def _fault(name: str) -> str:
 
 
 def plan_tools(config: AgentConfig) -> list[str | ToolPlan]:
-    """Returns the tools as the plan has them: built-in tools by name, tools that control runs in full."""
+    """Return the tools as the plan has them: built-in tools by name, tools that control runs in full."""
     remote = {name: tool.plan for name, tool in REMOTE_TOOLS.items()}
     if config.transfer_mode == "warm":
         remote[WARM_TRANSFER] = WARM_TRANSFER_PLAN
@@ -294,7 +294,7 @@ def plan_tools(config: AgentConfig) -> list[str | ToolPlan]:
 
 
 def plan_sent_digits(*, is_recorded: bool) -> str | ToolPlan:
-    """Returns the tool before the call's carrier is known.
+    """Return the tool before the call's carrier is known.
 
     Args:
         is_recorded: Whether events have the keys.
@@ -303,7 +303,7 @@ def plan_sent_digits(*, is_recorded: bool) -> str | ToolPlan:
 
 
 def adapt_tools(tools: tuple[ToolName | ToolPlan, ...], carrier: CarrierName) -> tuple[ToolName | ToolPlan, ...]:
-    """Returns the tools of a call over this carrier, in a plan that nodes of the previous release can read, too."""
+    """Return the tools of a call over this carrier, in a plan that nodes of the previous release can read, too."""
     kind = _DIGITS_BY_CARRIER if carrier == "telnyx" else _DIGITS_BY_MEDIA
     return tuple(_adapt_tool(tool, kind) for tool in tools)
 
@@ -319,7 +319,7 @@ def _adapt_tool(tool: ToolName | ToolPlan, kind: ToolPlan) -> ToolName | ToolPla
 def plan_speech(
     pronunciations: Sequence[PronunciationEntry], keyterms: Sequence[str], contact: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Returns the plan's field `speech`, left out if it is empty, because nodes of the previous release refuse it.
+    """Return the plan's field `speech`, left out if it is empty, because nodes of the previous release refuse it.
 
     Args:
         contact: The placeholders' values of the contact that has the customer's number.
@@ -337,7 +337,7 @@ def plan_speech(
 def plan_languages(
     content: AgentContent, config: AgentConfig, offers: ProviderOffers, texts: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Returns the plan's field `languages`, left out if there are none, because nodes of the previous release refuse
+    """Return the plan's field `languages`, left out if there are none, because nodes of the previous release refuse
     it. A language that no voice can speak now is left out: the call stays in the other languages.
 
     Args:
@@ -356,7 +356,7 @@ def plan_languages(
 def make_voice_chain(
     content: AgentContent, config: AgentConfig, wanted: AdditionalLanguage, offers: ProviderOffers
 ) -> list[dict[str, Any]]:
-    """Returns the voices that can speak a language: the voices that are named for it, in the order of the agent's
+    """Return the voices that can speak a language: the voices that are named for it, in the order of the agent's
     chain, then the other voices of the chain."""
     chain = wanted_chain(content, config, "tts", offers)
     known = {choice.provider for choice in chain}
@@ -373,7 +373,7 @@ def make_voice_chain(
 
 
 def require_spoken(content: AgentContent, config: AgentConfig, offers: ProviderOffers, at: str = "config") -> None:
-    """Requires that the recognizer distinguishes the languages, and that a voice speaks each.
+    """Require that the recognizer distinguishes the languages, and that a voice speaks each.
 
     Raises Invalid (code language_unsupported), which names the fields below `at`.
     """
@@ -396,7 +396,7 @@ def find_faults(content: AgentContent, config: AgentConfig, offers: ProviderOffe
 
 
 def _repeated(config: AgentConfig) -> Iterator[tuple[str, str]]:
-    """Yields languages that are named twice. A recognizer reports a language without its region."""
+    """Yield languages that are named twice. A recognizer reports a language without its region."""
     known = [base_language(config.language)]
     for place, language in enumerate(config.additional_languages):
         if base_language(language.language) in known:
@@ -445,7 +445,7 @@ def _vendor(provider: Mapping[str, Any]) -> str:
 
 
 def make_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: ProviderOffers) -> list[dict[str, Any]]:
-    """Returns the usable providers, first choice first: those that the agent names and the platform's fallback chain,
+    """Return the usable providers, first choice first: those that the agent names and the platform's fallback chain,
     else the defaults; at most eight.
 
     Options, the later ones winning: the platform's; the workspace's; for voices, the agent's `voices` and,
@@ -484,7 +484,7 @@ def make_provider(
 
 
 def wanted_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: ProviderOffers) -> Sequence[Choice]:
-    """Returns the chain that the agent asks for, usable or not; the agent's voice_provider is the first of the
+    """Return the chain that the agent asks for, usable or not; the agent's voice_provider is the first of the
     voices."""
     named: list[Choice] = getattr(config.speech, kind)
     names = {choice.provider for choice in named}
@@ -503,5 +503,5 @@ def _voice_of(content: AgentContent, config: AgentConfig, provider: str) -> Mapp
 
 
 def speech_settings(content: AgentContent) -> tuple[Any, ...]:
-    """Returns all that an agent sets of its languages, recognizers and voices, to be compared."""
+    """Return all that an agent sets of its languages, recognizers and voices, to be compared."""
     return (*map(content.config.get, _SPEECH_FIELDS), content.voice_provider, content.voice_config)

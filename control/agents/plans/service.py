@@ -88,18 +88,18 @@ class AnsweringAgent:
         return self.version is not None and names_contact(self.version.content.config)
 
     def missing_variables(self, variables: Mapping[str, str]) -> tuple[str, ...]:
-        """Returns the values that an outbound call with these variables still has to bring."""
+        """Return the values that an outbound call with these variables still has to bring."""
         return missing_variables_of(self.version.content.config, variables) if self.version else ()
 
     def moment(self, at: datetime, *, is_inbound: bool) -> CallMoment:
-        """Returns when a call began, by the workspace's clock.
+        """Return when a call began, by the workspace's clock.
 
         Opening hours hold for inbound calls only: an outbound call or a test is wanted at any time.
         """
         return CallMoment(at, self.timezone, "by_time" if is_inbound else "inside")
 
     def closing_text(self, call: PlannedCall) -> str | None:
-        """Returns what an inbound caller hears who is hung up on, because the business is closed at the call's
+        """Return what an inbound caller hears who is hung up on, because the business is closed at the call's
         time; None when the agent answers."""
         if self.version is None:
             return None
@@ -107,7 +107,7 @@ class AnsweringAgent:
         return closing_text(self.version.content, moment, self._complete(call))
 
     def make_plan(self, call: PlannedCall, moment: CallMoment | None = None) -> CallPlan:
-        """Returns a call's plan, with keys, with the workspace's disclosure where the agent has none, and without a
+        """Return a call's plan, with keys, with the workspace's disclosure where the agent has none, and without a
         fallback number that is not allowed (any more). Raises PlanError when there is no agent, or it cannot
         answer."""
         if self.version is None:
@@ -132,7 +132,7 @@ class AnsweringAgent:
         )
 
     def list_language_models(self) -> list[ProviderPlan]:
-        """Returns the chain of language models that a call would get, with keys.
+        """Return the chain of language models that a call would get, with keys.
 
         Raises PlanError when there is no agent, or its config is one that only an older schema allowed.
         """
@@ -159,7 +159,7 @@ class AnsweringAgent:
         return replace(call, workspace_name=self.workspace_name, timezone=self.timezone)
 
     def _keys(self) -> dict[str, str]:
-        """Returns a key that cannot be unsealed counts as missing."""
+        """Return a key that cannot be unsealed counts as missing."""
         needing = {offer.provider for offer in self.offers if offer.takes_key}
         return open_keys(self.sealer, self.sealed, needing)
 
@@ -187,7 +187,7 @@ class AgentLookup:
         return None if row is None else self._ready(row)
 
     async def get_dial_scope(self, db: Connection, workspace_id: UUID, number: str) -> DialScope:
-        """Returns where a workspace's callers may be transferred to; it answers for this number.
+        """Return where a workspace's callers may be transferred to; it answers for this number.
 
         The workspace must exist.
         """

@@ -18,20 +18,20 @@ _ORDER: Final = Keyset(
 
 
 async def select_public(db: Connection, industry: str | None, page: PageRequest) -> ListPage[Template]:
-    """Returns a page of public templates, by name. Raises Invalid (code cursor_unknown)."""
+    """Return a page of public templates, by name. Raises Invalid (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (industry,), (False,))
     rows = await db.fetch(f"SELECT {_COLUMNS} FROM agent_templates t WHERE {_PUBLIC} {clause.tail}", *clause.values)
     return cut_page([Template(**row) for row in rows], page)
 
 
 async def count_public(db: Connection, industry: str | None) -> int:
-    """Returns the total of `select_public`."""
+    """Return the total of `select_public`."""
     total: int = await db.fetchval(f"SELECT count(*) FROM agent_templates t WHERE {_PUBLIC}", industry)
     return total
 
 
 async def select_all(db: Connection, page: PageRequest) -> ListPage[Template]:
-    """Returns all templates, by name, with how often each is used. Needs platform scope. Raises Invalid (code
+    """Return all templates, by name, with how often each is used. Needs platform scope. Raises Invalid (code
     cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (), (True,))
     rows = await db.fetch(
@@ -41,7 +41,7 @@ async def select_all(db: Connection, page: PageRequest) -> ListPage[Template]:
 
 
 async def count_all(db: Connection) -> int:
-    """Returns the total of `select_all`."""
+    """Return the total of `select_all`."""
     total: int = await db.fetchval("SELECT count(*) FROM agent_templates WHERE deleted_at IS NULL")
     return total
 
@@ -57,7 +57,7 @@ async def select_template(db: Connection, template_id: UUID, *, lock: bool = Fal
 
 
 async def insert_template(db: Connection, template: Template, created_by: UUID | None) -> bool:
-    """Returns False if the slug is taken, possibly by a deleted template."""
+    """Return False if the slug is taken, possibly by a deleted template."""
     status = await db.execute(
         """
         INSERT INTO agent_templates (id, slug, name, industry, description, default_config, is_public, created_by,
@@ -80,7 +80,7 @@ async def insert_template(db: Connection, template: Template, created_by: UUID |
 
 
 async def update_template(db: Connection, template: Template) -> None:
-    """Writes the changeable columns."""
+    """Write the changeable columns."""
     await db.execute(
         """
         UPDATE agent_templates SET name = $2, industry = $3, description = $4, default_config = $5, is_public = $6,
@@ -97,5 +97,5 @@ async def update_template(db: Connection, template: Template) -> None:
 
 
 async def delete_template(db: Connection, template_id: UUID, now: datetime) -> None:
-    """Hides the template; agents made from it stay, and still name it."""
+    """Hide the template; agents made from it stay, and still name it."""
     await db.execute("UPDATE agent_templates SET deleted_at = $2, updated_at = $2 WHERE id = $1", template_id, now)

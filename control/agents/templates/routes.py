@@ -211,7 +211,7 @@ async def admin_list_templates(context: AdminContext, query: ListQuery) -> Admin
 
 
 async def create_template(context: AdminContext, body: NewTemplateBody) -> AdminTemplateAnswer:
-    """Creates a template."""
+    """Create a template."""
     new = NewTemplate(**dict(body))
     return to_admin_answer(await context.services[Templates].create(context.db, context.actor, new, context.now))
 
@@ -222,14 +222,14 @@ async def admin_get_template(context: AdminContext, template_id: TemplateId) -> 
 
 
 async def update_template(context: AdminContext, template_id: TemplateId, body: TemplateChange) -> AdminTemplateAnswer:
-    """Changes a template. Agents created from it stay unchanged."""
+    """Change a template. Agents created from it stay unchanged."""
     changes = body.model_dump(exclude_unset=True)
     templates = context.services[Templates]
     return to_admin_answer(await templates.update(context.db, context.actor, template_id, changes, context.now))
 
 
 async def delete_template(context: AdminContext, template_id: TemplateId) -> None:
-    """Deletes a template. Agents created from it stay unchanged."""
+    """Delete a template. Agents created from it stay unchanged."""
     await context.services[Templates].delete(context.db, context.actor, template_id, context.now)
 
 

@@ -40,7 +40,7 @@ class Templates:
     """
 
     async def list_public(self, db: Connection, industry: str | None, *, page: PageRequest) -> ListPage[Template]:
-        """Returns a page of public templates by name, of one industry or of all. Raises Invalid (code
+        """Return a page of public templates by name, of one industry or of all. Raises Invalid (code
         cursor_unknown).
         """
         found = await queries.select_public(db, industry, page)
@@ -49,28 +49,28 @@ class Templates:
         return found.with_total(await queries.count_public(db, industry))
 
     async def get_public(self, db: Connection, template_id: UUID) -> Template:
-        """Returns a public template. Raises NotFound."""
+        """Return a public template. Raises NotFound."""
         template = await self.get(db, template_id)
         if not template.is_public:
             raise _no_such_template()
         return template
 
     async def list_all(self, db: Connection, *, page: PageRequest) -> ListPage[Template]:
-        """Returns a page of all templates by name, with how often each is used. Raises Invalid (code
+        """Return a page of all templates by name, with how often each is used. Raises Invalid (code
         cursor_unknown).
         """
         found = await queries.select_all(db, page)
         return found if page.cursor is not None else found.with_total(await queries.count_all(db))
 
     async def get(self, db: Connection, template_id: UUID) -> Template:
-        """Returns a template. Raises NotFound."""
+        """Return a template. Raises NotFound."""
         template = await queries.select_template(db, template_id)
         if template is None:
             raise _no_such_template()
         return template
 
     async def create(self, db: Connection, actor: Actor, new: NewTemplate, now: datetime) -> Template:
-        """Creates a template. Raises Invalid, which names the field."""
+        """Create a template. Raises Invalid, which names the field."""
         await _require_valid(db, new.default_config)
         template = Template(
             id=UUID(new_id()),
@@ -92,7 +92,7 @@ class Templates:
     async def update(
         self, db: Connection, actor: Actor, template_id: UUID, changes: Mapping[str, Any], now: datetime
     ) -> Template:
-        """Changes a template. Raises NotFound, Invalid.
+        """Change a template. Raises NotFound, Invalid.
 
         Args:
             changes: By NewTemplate's names; a default_config replaces the previous one. Agents made from the template
@@ -111,7 +111,7 @@ class Templates:
         return after
 
     async def delete(self, db: Connection, actor: Actor, template_id: UUID, now: datetime) -> None:
-        """Deletes a template, also one in use: agents made from it have their own config.
+        """Delete a template, also one in use: agents made from it have their own config.
         Raises NotFound."""
         template = await queries.select_template(db, template_id, lock=True)
         if template is None:
@@ -151,7 +151,7 @@ def _no_such_template() -> NotFound:
 
 
 async def seed_templates(db: Connection, templates: Iterable[Mapping[str, Any]], now: datetime) -> None:
-    """Inserts the templates that the product ships with. Raises Invalid.
+    """Insert the templates that the product ships with. Raises Invalid.
 
     Args:
         templates: Each by the names of its columns, with a slug. Existing and deleted templates stay as the staff left

@@ -24,7 +24,7 @@ _SETTINGS: Final = tuple(field.name for field in fields(BillingSettings))
 
 
 async def select_account(db: Connection, workspace_id: UUID, *, lock: bool = False) -> BillingAccount | None:
-    """Returns the workspace's billing account; None if it has none.
+    """Return the workspace's billing account; None if it has none.
 
     Args:
         lock: Locks the row until the transaction ends.
@@ -35,7 +35,7 @@ async def select_account(db: Connection, workspace_id: UUID, *, lock: bool = Fal
 
 
 async def insert_account(db: Connection, account: BillingAccount) -> None:
-    """Inserts the account. Does nothing if the workspace has one."""
+    """Insert the account. Does nothing if the workspace has one."""
     await db.execute(
         "INSERT INTO billing_accounts (workspace_id, currency, anchor_day, opened_at) VALUES ($1, $2, $3, $4) "
         "ON CONFLICT DO NOTHING",
@@ -47,14 +47,14 @@ async def insert_account(db: Connection, account: BillingAccount) -> None:
 
 
 async def update_currency(db: Connection, workspace_id: UUID, currency: str) -> None:
-    """Sets the account's currency. The account must be locked."""
+    """Set the account's currency. The account must be locked."""
     await db.execute(
         "UPDATE billing_accounts SET currency = $2, updated_at = now() WHERE workspace_id = $1", workspace_id, currency
     )
 
 
 async def update_account(db: Connection, account: BillingAccount) -> None:
-    """Stores the invoices' customer data and taxes, whether the workspace pays in advance, and whether it needs a
+    """Store the invoices' customer data and taxes, whether the workspace pays in advance, and whether it needs a
     payment method.
     """
     await db.execute(
@@ -71,7 +71,7 @@ async def update_account(db: Connection, account: BillingAccount) -> None:
 
 
 async def select_settings(db: Connection, workspace_id: UUID) -> BillingSettings:
-    """Returns the settings; the defaults if none were stored."""
+    """Return the settings; the defaults if none were stored."""
     row = await db.fetchrow(
         f"SELECT {', '.join(_SETTINGS)} FROM billing_settings WHERE workspace_id = $1", workspace_id
     )
@@ -79,7 +79,7 @@ async def select_settings(db: Connection, workspace_id: UUID) -> BillingSettings
 
 
 async def upsert_settings(db: Connection, workspace_id: UUID, values: Mapping[str, Any]) -> None:
-    """Stores these fields of BillingSettings. Other fields stay unchanged."""
+    """Store these fields of BillingSettings. Other fields stay unchanged."""
     names = [name for name in _SETTINGS if name in values]
     places = ", ".join(f"${place}" for place in range(2, len(names) + 2))
     sets = ", ".join(f"{name} = excluded.{name}" for name in (*names, "updated_at"))
@@ -92,7 +92,7 @@ async def upsert_settings(db: Connection, workspace_id: UUID, values: Mapping[st
 
 
 async def select_without_account(db: Connection, most: int) -> list[tuple[UUID, datetime]]:
-    """Returns workspaces without an account, and their creation time. Needs platform scope."""
+    """Return workspaces without an account, and their creation time. Needs platform scope."""
     return [(row["id"], row["created_at"]) for row in await db.fetch(_SELECT_NEW, most)]
 
 
@@ -118,19 +118,19 @@ _SELECT: Final = """
 
 
 async def upsert_exemption(db: Connection, new: Exemption) -> None:
-    """Stores the exemption. It replaces an exemption of the same workspace and rule, so the latest reason is kept."""
+    """Store the exemption. It replaces an exemption of the same workspace and rule, so the latest reason is kept."""
     await db.execute(_UPSERT, new.id, new.workspace_id, new.rule, new.reason, new.granted_by, new.granted_at)
 
 
 async def delete_exemption(db: Connection, workspace_id: UUID, rule: ExemptionRule) -> None:
-    """Deletes the exemption. Does nothing if there is none."""
+    """Delete the exemption. Does nothing if there is none."""
     await db.execute("DELETE FROM exemptions WHERE workspace_id = $1 AND rule = $2", workspace_id, rule)
 
 
 async def select_exemptions(
     db: Connection, workspace_id: UUID | None, rule: ExemptionRule | None
 ) -> list[ListedExemption]:
-    """Returns up to MOST_EXEMPTIONS, newest first. Needs platform scope."""
+    """Return up to MOST_EXEMPTIONS, newest first. Needs platform scope."""
     rows = [dict(row) for row in await db.fetch(_SELECT, workspace_id, rule, MOST_EXEMPTIONS)]
     return [ListedExemption(workspace_name=row.pop("workspace_name"), exemption=Exemption(**row)) for row in rows]
 
@@ -173,19 +173,19 @@ _KEEP_NUMBERS: Final = """
 
 
 async def select_facts(db: Connection, workspace_id: UUID) -> WorkspaceFacts | None:
-    """Returns facts of the workspace, even if it is deleted; None after it was purged."""
+    """Return facts of the workspace, even if it is deleted; None after it was purged."""
     row = await db.fetchrow("SELECT name, timezone, created_at FROM workspaces WHERE id = $1", workspace_id)
     return None if row is None else WorkspaceFacts(**row)
 
 
 async def select_states(db: Connection, workspace_id: UUID, start: datetime, end: datetime) -> list[WorkspaceState]:
-    """Returns status and tier between two moments, and the last state before the first moment, in order of time."""
+    """Return status and tier between two moments, and the last state before the first moment, in order of time."""
     rows = await db.fetch(_SELECT_STATES, workspace_id, start, end)
     return [WorkspaceState(row["at"], row["status"], row["tier_name"]) for row in rows]
 
 
 async def lock_tier(db: Connection, workspace_id: UUID) -> str | None:
-    """Returns the tier of a workspace and locks it until the transaction ends; None if the workspace does not exist or
+    """Return the tier of a workspace and locks it until the transaction ends; None if the workspace does not exist or
     is deleted.
     """
     tier_name: str | None = await db.fetchval(
@@ -195,7 +195,7 @@ async def lock_tier(db: Connection, workspace_id: UUID) -> str | None:
 
 
 async def has_amounts(db: Connection, workspace_id: UUID) -> bool:
-    """Returns whether the workspace has amounts of money, or will have: calls, invoices, credits or a spending
+    """Return whether the workspace has amounts of money, or will have: calls, invoices, credits or a spending
     limit.
     """
     found: bool = await db.fetchval(
@@ -212,6 +212,6 @@ async def has_amounts(db: Connection, workspace_id: UUID) -> bool:
 
 
 async def insert_kept_facts(db: Connection, workspace_id: UUID) -> None:
-    """Copies a workspace's name and numbers to billing's own tables. Needs platform scope."""
+    """Copy a workspace's name and numbers to billing's own tables. Needs platform scope."""
     await db.execute(_KEEP_NAME, workspace_id)
     await db.execute(_KEEP_NUMBERS, workspace_id)

@@ -99,7 +99,7 @@ async def get_billing_settings(context: MemberContext) -> BillingSettingsView:
 
 
 async def change_billing_settings(context: MemberContext, body: BillingChange) -> BillingSettingsView:
-    """Changes the limit, or what invoices say about the workspace."""
+    """Change the limit, or what invoices say about the workspace."""
     values = body.model_dump(exclude_unset=True)
     return to_settings(*await change_settings(context.db, context.actor, context.workspace_id, values))
 
@@ -179,24 +179,24 @@ async def list_exemptions(context: AdminContext, query: ExemptionsQuery) -> Exem
 
 
 def to_exemption(listed: ListedExemption) -> ExemptionView:
-    """Returns an exemption as the API shows it."""
+    """Return an exemption as the API shows it."""
     return copy_fields(ExemptionView, listed.exemption, workspace_name=listed.workspace_name)
 
 
 async def set_tax_exemption(context: AdminContext, workspace_id: WorkspaceId, body: TaxExemption) -> None:
-    """Says whether a workspace's invoices have no tax, such as under reverse charge."""
+    """Say whether a workspace's invoices have no tax, such as under reverse charge."""
     await set_tax_exempt(context.db, context.actor, workspace_id, body.is_tax_exempt, body.reason, context.now)
 
 
 async def set_prepayment(context: AdminContext, workspace_id: WorkspaceId, body: Prepayment) -> None:
-    """Says whether a workspace pays in advance: its calls end when its credits are used up."""
+    """Say whether a workspace pays in advance: its calls end when its credits are used up."""
     await set_prepaid(context.db, context.actor, workspace_id, body.is_prepaid)
 
 
 async def set_payment_method_exemption(
     context: AdminContext, workspace_id: WorkspaceId, body: PaymentMethodExemption
 ) -> None:
-    """Says whether a workspace buys phone numbers without a payment method, such as one that pays by bank transfer."""
+    """Say whether a workspace buys phone numbers without a payment method, such as one that pays by bank transfer."""
     await set_payment_method_exempt(
         context.db, context.actor, workspace_id, body.is_payment_method_exempt, body.reason, context.now
     )

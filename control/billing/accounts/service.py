@@ -22,7 +22,7 @@ from shared.ids import new_id
 
 
 async def open_accounts(db: Connection, most: int) -> int:
-    """Opens accounts for workspaces without one; returns their number. Needs platform scope."""
+    """Open accounts for workspaces without one; returns their number. Needs platform scope."""
     new = await queries.select_without_account(db, most)
     for workspace_id, created_at in new:
         await queries.insert_account(db, BillingAccount(workspace_id=workspace_id, opened_at=created_at))
@@ -30,7 +30,7 @@ async def open_accounts(db: Connection, most: int) -> int:
 
 
 async def open_account(db: Connection, workspace_id: UUID, tier_name: str, currency: str, now: datetime) -> None:
-    """Opens the account of a new workspace in this currency. In any scope. Raises Conflict (code tier_not_priced)."""
+    """Open the account of a new workspace in this currency. In any scope. Raises Conflict (code tier_not_priced)."""
     if currency == CURRENCY:
         return  # the worker opens the account
     await require_priced(db, tier_name, currency, "currency")
@@ -39,7 +39,7 @@ async def open_account(db: Connection, workspace_id: UUID, tier_name: str, curre
 
 
 async def load_account(db: Connection, workspace_id: UUID) -> BillingAccount:
-    """Returns the account, or the account that the worker will open. The workspace must exist."""
+    """Return the account, or the account that the worker will open. The workspace must exist."""
     account = await queries.select_account(db, workspace_id)
     if account is not None:
         return account
@@ -49,7 +49,7 @@ async def load_account(db: Connection, workspace_id: UUID) -> BillingAccount:
 
 
 async def lock_account(db: Connection, workspace_id: UUID) -> BillingAccount:
-    """Returns the account, locked until the transaction ends. Opens the account if there is none."""
+    """Return the account, locked until the transaction ends. Opens the account if there is none."""
     await queries.insert_account(db, await load_account(db, workspace_id))
     account = await queries.select_account(db, workspace_id, lock=True)
     assert account is not None, "it was just inserted"
@@ -57,7 +57,7 @@ async def lock_account(db: Connection, workspace_id: UUID) -> BillingAccount:
 
 
 async def keep_billing_facts(db: Connection, workspace_id: UUID) -> None:
-    """Copies the name and the numbers of a workspace that is about to be purged: later invoices need them. All numbers
+    """Copy the name and the numbers of a workspace that is about to be purged: later invoices need them. All numbers
     must be released. Needs platform scope."""
     await queries.insert_kept_facts(db, workspace_id)
 
@@ -68,7 +68,7 @@ _WORKSPACE_FIELDS: Final = ("legal_name", "country", "tax_id")
 
 
 async def get_settings(db: Connection, workspace_id: UUID) -> tuple[BillingSettings, BillingAccount]:
-    """Returns settings and account; the defaults if none were stored."""
+    """Return settings and account; the defaults if none were stored."""
     account = await load_account(db, workspace_id)
     return await queries.select_settings(db, workspace_id), account
 
@@ -76,7 +76,7 @@ async def get_settings(db: Connection, workspace_id: UUID) -> tuple[BillingSetti
 async def change_settings(
     db: Connection, actor: Actor, workspace_id: UUID, values: Mapping[str, Any]
 ) -> tuple[BillingSettings, BillingAccount]:
-    """Changes these fields of settings and account. Raises Invalid (codes amount_invalid, country_unknown)."""
+    """Change these fields of settings and account. Raises Invalid (codes amount_invalid, country_unknown)."""
     if values.get("country") is not None:
         require_countries([values["country"]], "country")
     account = await lock_account(db, workspace_id)
@@ -118,21 +118,21 @@ _STAFF_FIELDS: Final = ("is_tax_exempt", "is_prepaid", "is_payment_method_exempt
 async def set_tax_exempt(
     db: Connection, actor: Actor, workspace_id: UUID, exempt: bool, reason: str, now: datetime
 ) -> None:
-    """Sets whether a workspace's invoices have no tax. Raises NotFound (code workspace_not_found), Invalid (code
+    """Set whether a workspace's invoices have no tax. Raises NotFound (code workspace_not_found), Invalid (code
     reason_required)."""
     await _set_exemption(db, actor, workspace_id, "tax", reason, now, is_granted=exempt)
     await _change_account(db, actor, workspace_id, "billing.tax_exempt", {"is_tax_exempt": exempt}, reason)
 
 
 async def set_prepaid(db: Connection, actor: Actor, workspace_id: UUID, prepaid: bool) -> None:
-    """Sets whether a workspace's calls end when its credits are used up. Raises NotFound (code workspace_not_found)."""
+    """Set whether a workspace's calls end when its credits are used up. Raises NotFound (code workspace_not_found)."""
     await _change_account(db, actor, workspace_id, "billing.prepaid", {"is_prepaid": prepaid})
 
 
 async def set_payment_method_exempt(
     db: Connection, actor: Actor, workspace_id: UUID, exempt: bool, reason: str, now: datetime
 ) -> None:
-    """Sets whether a workspace buys numbers without a payment method. Raises as `set_tax_exempt`."""
+    """Set whether a workspace buys numbers without a payment method. Raises as `set_tax_exempt`."""
     await _set_exemption(db, actor, workspace_id, "payment_method", reason, now, is_granted=exempt)
     changes = {"is_payment_method_exempt": exempt}
     await _change_account(db, actor, workspace_id, "billing.payment_method_exempt", changes, reason)
@@ -148,7 +148,7 @@ async def _set_exemption(
     *,
     is_granted: bool,
 ) -> None:
-    """Records who exempted the workspace and why."""
+    """Record who exempted the workspace and why."""
     if not is_granted:
         return await queries.delete_exemption(db, workspace_id, rule)
     if not reason:
@@ -164,7 +164,7 @@ async def _set_exemption(
 async def _change_account(
     db: Connection, actor: Actor, workspace_id: UUID, action: str, changes: Mapping[str, Any], reason: str = ""
 ) -> None:
-    """Stores changed fields of the account and records them in the audit log.
+    """Store changed fields of the account and records them in the audit log.
 
     Args:
         changes: New values by field of BillingAccount.
@@ -188,7 +188,7 @@ class BillingMail:
         self._workspaces, self._email_queue = workspaces, email_queue
 
     async def send(self, db: Connection, workspace_id: UUID, page: str, write: Callable[[str, str], Email]) -> None:
-        """Sends an e-mail if the current transaction commits.
+        """Send an e-mail if the current transaction commits.
 
         Args:
             page: Of the workspace's billing pages in the portal.
@@ -200,7 +200,7 @@ class BillingMail:
             await self._email_queue.enqueue(db, write(to, link))
 
     async def find_recipient(self, db: Connection, workspace_id: UUID) -> str | None:
-        """Returns the address for invoices; if the workspace has none, that of the owner with the oldest membership."""
+        """Return the address for invoices; if the workspace has none, that of the owner with the oldest membership."""
         chosen = await queries.select_settings(db, workspace_id)
         if chosen.billing_email:
             return chosen.billing_email

@@ -58,12 +58,12 @@ _SELECT_DUE: Final = f"""
 
 
 async def select_periods(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> list[StoredPeriod]:
-    """Returns the periods that contain a part of these days. Both arguments have the same length."""
+    """Return the periods that contain a part of these days. Both arguments have the same length."""
     return [make_period(row) for row in await db.fetch(_SELECT_PERIODS, workspaces, days)]
 
 
 async def select_accruals(db: Connection, workspace_id: UUID, period_id: UUID) -> list[Accrual]:
-    """Returns the stored accruals of a period."""
+    """Return the stored accruals of a period."""
     rows = await db.fetch(
         "SELECT at, until, resource_type, quantity, price, cost, list_price FROM accruals "
         "WHERE workspace_id = $1 AND period_id = $2 LIMIT $3",
@@ -77,7 +77,7 @@ async def select_accruals(db: Connection, workspace_id: UUID, period_id: UUID) -
 async def replace_accruals(
     db: Connection, workspace_id: UUID, period_id: UUID, old: Iterable[Accrual], new: Sequence[Accrual]
 ) -> None:
-    """Deletes `old` and inserts `new`."""
+    """Delete `old` and inserts `new`."""
     gone = list(old)
     await db.execute(
         _DELETE, workspace_id, [accrual.at for accrual in gone], [accrual.resource_type for accrual in gone]
@@ -97,7 +97,7 @@ async def replace_accruals(
 
 
 async def mark_accrued(db: Connection, workspace_id: UUID, period_id: UUID, until: datetime, now: datetime) -> bool:
-    """Stores that a period has accrued. Returns whether this is the first time.
+    """Store that a period has accrued. Returns whether this is the first time.
 
     Args:
         until: Nothing accrues by time alone before this moment.
@@ -110,5 +110,5 @@ async def mark_accrued(db: Connection, workspace_id: UUID, period_id: UUID, unti
 
 
 async def select_due(db: Connection, now: datetime, most: int) -> list[tuple[UUID, datetime]]:
-    """Returns workspaces whose accruals must be computed, with a moment in the period. Needs platform scope."""
+    """Return workspaces whose accruals must be computed, with a moment in the period. Needs platform scope."""
     return [(row["workspace_id"], row["at"]) for row in await db.fetch(_SELECT_DUE, now, most)]

@@ -80,7 +80,7 @@ class _Growth:
 
 
 def cut_slices(period: BillingPeriod, segments: Sequence[PlanSegment]) -> list[Slice]:
-    """Returns the slices of a period, which touch one another. Empty without segments."""
+    """Return the slices of a period, which touch one another. Empty without segments."""
     if not segments:
         return []
     cuts = {*period.day_starts(), *_midnights(period), *(segment.since for segment in segments), period.end}
@@ -102,7 +102,7 @@ def compute_accruals(
     to_dollars: ToDollars,
     now: datetime,
 ) -> list[Accrual]:
-    """Returns the accruals of the slices that have begun, in the order of time.
+    """Return the accruals of the slices that have begun, in the order of time.
 
     Args:
         usage: Of each slice.
@@ -133,13 +133,13 @@ def compute_accruals(
 
 
 def _midnights(period: BillingPeriod) -> list[datetime]:
-    """Returns the midnights (UTC) within a period."""
+    """Return the midnights (UTC) within a period."""
     first = datetime.combine(period.start.astimezone(UTC).date(), time(), UTC) + _DAY
     return [first + _DAY * number for number in range(-((first - period.end) // _DAY))]
 
 
 def _grow_fees(period: BillingPeriod, segments: Sequence[PlanSegment], slices: Sequence[Slice]) -> Iterable[_Growth]:
-    """Returns the fee of each day of a segment, which accrues in the day's first slice."""
+    """Return the fee of each day of a segment, which accrues in the day's first slice."""
     ends = {(part.segment, part.day): part.until for part in slices}
     quantity, price = defaultdict[int, Decimal](Decimal), defaultdict[int, Decimal](Decimal)
     for place, part in enumerate(slices):
@@ -170,7 +170,7 @@ def _grow_minutes(
 def _grow_included(
     groups: Sequence[tuple[int, Sequence[int]]], usage: Sequence[SegmentUsage], free: Fraction
 ) -> Iterable[_Growth]:
-    """Returns the included minutes of a segment.
+    """Return the included minutes of a segment.
 
     Where prices differ within a segment, the worth of the minutes at the average price may grow by more than the
     minutes of a slice cost. At most the cost of the slice is deducted there; the rest is deducted from other slices,
@@ -198,7 +198,7 @@ def _grow_included(
 
 
 def _clamp(amount: Decimal, price: Decimal) -> Decimal:
-    """Limits the amount to the range from 0 to the price."""
+    """Limit the amount to the range from 0 to the price."""
     return min(max(amount, _ZERO), max(price, _ZERO))
 
 
@@ -213,7 +213,7 @@ def _group_priced(places: Sequence[int], usage: Sequence[SegmentUsage]) -> Itera
 
 
 def _grow_daily(slices: Sequence[Slice], daily: Iterable[DailyCharge], to_dollars: ToDollars) -> Iterable[_Growth]:
-    """Returns the daily charges, each day of which accrues in the day's first slice.
+    """Return the daily charges, each day of which accrues in the day's first slice.
 
     A time zone may skip a date, as Samoa did in 2011. The charge of that date accrues in the slice before it.
     """

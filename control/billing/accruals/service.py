@@ -24,12 +24,12 @@ _ZERO: Final = Decimal(0)
 
 # --- Accruals of periods -------------------------------------------------------------------------------------------
 def make_accrue(clock: Callable[[], datetime]) -> Callable[..., Awaitable[list[WorkspaceDay]]]:
-    """Makes `accrue_days` for `roll_up_days`, with the present moment of a clock."""
+    """Make `accrue_days` for `roll_up_days`, with the present moment of a clock."""
     return lambda db, days: accrue_days(db, days, clock())
 
 
 async def accrue_days(db: Connection, days: Sequence[WorkspaceDay], now: datetime) -> list[WorkspaceDay]:
-    """Computes the accruals of the periods that contain these days (UTC); returns the days whose accruals changed.
+    """Compute the accruals of the periods that contain these days (UTC); returns the days whose accruals changed.
     Their usage must be rolled up. Needs platform scope."""
     workspaces = [marked.workspace_id for marked in days]
     changed: dict[WorkspaceDay, None] = {}
@@ -40,7 +40,7 @@ async def accrue_days(db: Connection, days: Sequence[WorkspaceDay], now: datetim
 
 
 async def _accrue_period(db: Connection, stored: StoredPeriod, now: datetime) -> set[date]:
-    """Stores the accruals of a period, up to `now` if it is open; returns the days whose accruals changed."""
+    """Store the accruals of a period, up to `now` if it is open; returns the days whose accruals changed."""
     moment = now if stored.status == "open" else stored.period.end
     slices, _, accruals = await _load(db, stored, moment)
     before = {
@@ -132,7 +132,7 @@ class RunningPeriod:
         return float((self.usage * 100 / self.usage_limit).quantize(Decimal("0.1"), ROUND_HALF_UP))
 
     def by_resource(self) -> Mapping[str, tuple[Decimal, Decimal]]:
-        """Returns quantity and exact price by resource type, in the order of the lines."""
+        """Return quantity and exact price by resource type, in the order of the lines."""
         sums: dict[str, tuple[Decimal, Decimal]] = {}
         for line in self.statement.lines:
             quantity, price = sums.get(RESOURCE_TYPES[line.kind], (Decimal(0), Decimal(0)))
@@ -141,7 +141,7 @@ class RunningPeriod:
 
 
 async def load_running_period(db: Connection, workspace_id: UUID, now: datetime) -> RunningPeriod:
-    """Returns the running period, by roll-ups that are seconds old."""
+    """Return the running period, by roll-ups that are seconds old."""
     stored = await find_period(db, workspace_id, now)
     statement = await load_running_statement(db, workspace_id, stored.period, stored.currency)
     chosen = await accounts_queries.select_settings(db, workspace_id)
@@ -152,7 +152,7 @@ async def load_running_period(db: Connection, workspace_id: UUID, now: datetime)
 
 
 async def load_accrued_bill(db: Connection, stored: StoredPeriod, now: datetime) -> AccruedBill:
-    """Returns the figures of a running period, equal to those of the analytics."""
+    """Return the figures of a running period, equal to those of the analytics."""
     _, usage, accruals = await _load(db, stored, now)
     listed = sum((minutes.price for minutes in usage), _ZERO)
     fees = sum((accrual.price for accrual in accruals if accrual.resource_type == "subscription"), _ZERO)

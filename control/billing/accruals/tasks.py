@@ -15,7 +15,7 @@ BATCH: Final = 1_000
 
 
 def make_accruals_duty() -> Duty:
-    """Makes the duty `accruals`. It marks the day of a workspace to be computed again if the fee of a new day is due,
+    """Make the duty `accruals`. It marks the day of a workspace to be computed again if the fee of a new day is due,
     or if plan or numbers changed."""
 
     async def run(db: Connection, now: datetime) -> int:

@@ -19,7 +19,7 @@ _SELECT: Final = """
 
 
 async def insert_grant(db: Connection, grant: CreditGrant) -> None:
-    """Inserts a grant."""
+    """Insert a grant."""
     await db.execute(
         """
         INSERT INTO credit_grants (id, workspace_id, amount, currency, category, applies_to, priority, effective_at,
@@ -32,7 +32,7 @@ async def insert_grant(db: Connection, grant: CreditGrant) -> None:
 
 
 async def select_grants(db: Connection, workspace_id: UUID) -> list[CreditGrant]:
-    """Returns the grants of a workspace, the newest first."""
+    """Return the grants of a workspace, the newest first."""
     rows = await db.fetch(
         f"{_SELECT} WHERE g.workspace_id = $1 ORDER BY g.created_at DESC, g.id DESC LIMIT $2", workspace_id, MOST_GRANTS
     )
@@ -40,18 +40,18 @@ async def select_grants(db: Connection, workspace_id: UUID) -> list[CreditGrant]
 
 
 async def lock_grants(db: Connection, workspace_id: UUID) -> list[CreditGrant]:
-    """Returns the same as `select_grants`, and locks the grants until the transaction ends."""
+    """Return the same as `select_grants`, and locks the grants until the transaction ends."""
     await db.execute("SELECT FROM credit_grants WHERE workspace_id = $1 FOR UPDATE", workspace_id)
     return await select_grants(db, workspace_id)
 
 
 async def select_grant(db: Connection, grant_id: UUID) -> CreditGrant | None:
-    """Returns a grant, and locks it until the transaction ends. Needs platform scope."""
+    """Return a grant, and locks it until the transaction ends. Needs platform scope."""
     await db.execute("SELECT FROM credit_grants WHERE id = $1 FOR UPDATE", grant_id)
     row = await db.fetchrow(f"{_SELECT} WHERE g.id = $1", grant_id)
     return None if row is None else CreditGrant(**row)
 
 
 async def void_grant(db: Connection, grant_id: UUID, now: datetime) -> None:
-    """Voids a grant: invoices take nothing more from it."""
+    """Void a grant: invoices take nothing more from it."""
     await db.execute("UPDATE credit_grants SET voided_at = $2 WHERE id = $1", grant_id, now)

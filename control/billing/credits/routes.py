@@ -117,7 +117,7 @@ async def grant_credit(context: AdminContext, workspace_id: WorkspaceId, body: C
 async def void_credit(
     context: AdminContext, credit_id: Annotated[UUID, Field(description="Id of the credit.")], body: VoidReason
 ) -> AdminCreditAnswer:
-    """Ends a credit; what invoices took from it stays."""
+    """End a credit; what invoices took from it stays."""
     return AdminCreditAnswer(
         to_admin_credit(await service.void_credit(context.db, context.actor, credit_id, body.reason, context.now))
     )

@@ -45,7 +45,7 @@ class CreditGrant:
         return _ZERO if self.voided_at else self.amount - self.used
 
     def is_usable(self, start: datetime, end: datetime) -> bool:
-        """Returns whether something is left, and the grant was valid at some moment from start (inclusive) to end
+        """Return whether something is left, and the grant was valid at some moment from start (inclusive) to end
         (exclusive)."""
         return self.balance > 0 and self.effective_at < end and (self.expires_at is None or self.expires_at > start)
 
@@ -65,7 +65,7 @@ class CreditUse:
 def use_credits(
     grants: Iterable[CreditGrant], usage: Decimal, total: Decimal, start: datetime, end: datetime
 ) -> list[CreditUse]:
-    """Returns what a period's invoice takes from the grants, before tax.
+    """Return what a period's invoice takes from the grants, before tax.
 
     Grants are used by priority, then by expiry, then by age. A grant is used up to its balance, and at most until the
     sum that it applies to is zero. A grant that applies to all pays fees before usage, so that as much usage as
@@ -88,5 +88,5 @@ def use_credits(
 
 
 def sort_grants(grants: Iterable[CreditGrant]) -> Sequence[CreditGrant]:
-    """Returns the grants in the order in which invoices use them."""
+    """Return the grants in the order in which invoices use them."""
     return sorted(grants, key=lambda grant: (grant.priority, grant.expires_at or _NEVER, grant.effective_at, grant.id))

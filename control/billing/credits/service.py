@@ -15,7 +15,7 @@ from shared.errors import Invalid, NotFound
 
 
 async def grant_credit(db: Connection, actor: Actor, grant: CreditGrant) -> CreditGrant:
-    """Stores a grant. Raises NotFound (code workspace_not_found), Invalid (codes amount_invalid, expiry_invalid)."""
+    """Store a grant. Raises NotFound (code workspace_not_found), Invalid (codes amount_invalid, expiry_invalid)."""
     if await accounts_queries.select_facts(db, grant.workspace_id) is None:
         raise NotFound("There is no such workspace.", code="workspace_not_found")
     require_exact(grant.amount, grant.currency)
@@ -28,7 +28,7 @@ async def grant_credit(db: Connection, actor: Actor, grant: CreditGrant) -> Cred
 
 
 async def void_credit(db: Connection, actor: Actor, grant_id: UUID, reason: str, now: datetime) -> CreditGrant:
-    """Ends a grant; what invoices took from it stays. Raises NotFound (code credit_not_found)."""
+    """End a grant; what invoices took from it stays. Raises NotFound (code credit_not_found)."""
     grant = await queries.select_grant(db, grant_id)
     if grant is None:
         raise NotFound("There is no such credit.", code="credit_not_found")

@@ -53,7 +53,7 @@ _WANTED: Final = "w.deleted_at IS NULL AND ($1::text IS NULL OR coalesce(o.statu
 
 
 async def select_overview(db: Connection, first: date) -> BillingOverview:
-    """Returns the overview since a day (UTC), in the platform's currency."""
+    """Return the overview since a day (UTC), in the platform's currency."""
     sums = await db.fetchrow(_SELECT_SUMS, first)
     resources = await db.fetch(_SELECT_RESOURCES, first)
     tiers = await db.fetch(_SELECT_TIERS, first)
@@ -73,7 +73,7 @@ async def select_overview(db: Connection, first: date) -> BillingOverview:
 async def select_balances(
     db: Connection, status: PaymentStatus | None, page: PageRequest
 ) -> ListPage[WorkspaceBalance]:
-    """Returns workspaces, the newest first. Raises Invalid (code cursor_unknown)."""
+    """Return workspaces, the newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (status,))
     currency = len(clause.values) + 1
     rows = await db.fetch(
@@ -152,26 +152,26 @@ _SUM_PRICES: Final = f"""
 
 
 async def sum_platform_days(db: Connection, column: Column, first: date) -> Decimal:
-    """Returns the roll-ups' sum since a day (UTC)."""
+    """Return the roll-ups' sum since a day (UTC)."""
     total: Decimal = await db.fetchval(f"SELECT coalesce(sum({column}), 0) FROM platform_daily WHERE day >= $1", first)
     return total
 
 
 async def sum_ledger(db: Connection, column: Column, first: date) -> list[FigurePart]:
-    """Returns the ledger's sums since a day (UTC), by resource; reads all rows. Prices in another currency are
+    """Return the ledger's sums since a day (UTC), by resource; reads all rows. Prices in another currency are
     converted by the rate at the begin of their day."""
     rows = await (db.fetch(_SUM_COSTS, first) if column == "cost" else db.fetch(_SUM_PRICES, first, CURRENCY))
     return [FigurePart(**row) for row in rows]
 
 
 async def select_mrr(db: Connection) -> Decimal:
-    """Returns the sum of the fees of all active workspaces."""
+    """Return the sum of the fees of all active workspaces."""
     total: Decimal = await db.fetchval(f"SELECT coalesce(sum(fee), 0) FROM ({_ACTIVE_FEES}) f", CURRENCY)
     return total
 
 
 async def select_fees(db: Connection) -> list[FigurePart]:
-    """Returns the fees of active workspaces by tier."""
+    """Return the fees of active workspaces by tier."""
     rows = await db.fetch(
         f"""
         SELECT tier_name AS name, count(*) AS rows, sum(fee) AS amount
@@ -189,7 +189,7 @@ _UNITS: Final = {"stt": ("minute", 60_000), "tts": ("thousand_characters", 1_000
 
 
 async def select_provider_costs(db: Connection, first: date) -> list[ProviderRoleCost]:
-    """Returns costs by provider and role since a day (UTC), with test calls. Needs platform scope."""
+    """Return costs by provider and role since a day (UTC), with test calls. Needs platform scope."""
     rows = await db.fetch(
         """
         SELECT provider, resource_type AS role, coalesce(sum(cost), 0) AS cost, sum(quantity) AS quantity,

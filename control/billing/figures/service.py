@@ -68,7 +68,7 @@ class FigureExplanation:
 
 
 async def explain_line(db: Connection, line_id: UUID) -> LineExplanation:
-    """Explains a line of an invoice. Raises NotFound (code line_not_found)."""
+    """Explain a line of an invoice. Raises NotFound (code line_not_found)."""
     found = await invoices_queries.select_line(db, line_id)
     if found is None:
         raise NotFound("There is no such line of an invoice.", code="line_not_found")
@@ -87,7 +87,7 @@ async def explain_line(db: Connection, line_id: UUID) -> LineExplanation:
 
 
 async def explain_figure(db: Connection, name: FigureName, now: datetime) -> FigureExplanation:
-    """Explains a figure of the dashboard, for the month (UTC) up to now."""
+    """Explain a figure of the dashboard, for the month (UTC) up to now."""
     if name == "mrr":
         parts = await queries.select_fees(db)
         return FigureExplanation(name, await queries.select_mrr(db), parts)
@@ -98,7 +98,7 @@ async def explain_figure(db: Connection, name: FigureName, now: datetime) -> Fig
 
 
 async def list_provider_costs(db: Connection, period: Period, now: datetime) -> list[ProviderRoleCost]:
-    """Returns costs by provider and role in a calendar period (UTC) up to now, with test calls."""
+    """Return costs by provider and role in a calendar period (UTC) up to now, with test calls."""
     first = first_day(period, now.astimezone(UTC).date())
     return await queries.select_provider_costs(db, first)
 
@@ -106,7 +106,7 @@ async def list_provider_costs(db: Connection, period: Period, now: datetime) -> 
 async def list_workspace_balances(
     db: Connection, status: PaymentStatus | None, *, page: PageRequest
 ) -> ListPage[WorkspaceBalance]:
-    """Returns workspaces with their balances, the newest first. Raises Invalid (code cursor_unknown)."""
+    """Return workspaces with their balances, the newest first. Raises Invalid (code cursor_unknown)."""
     found = await queries.select_balances(db, status, page)
     if page.cursor is not None:
         return found

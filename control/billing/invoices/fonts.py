@@ -9,7 +9,7 @@ _SUFFIXES: Final = frozenset({".ttf", ".otf", ".ttc"})
 
 @lru_cache(maxsize=64)
 def read_letters(file: Path) -> frozenset[int]:
-    """Returns the code points of a font (TrueType, OpenType, or the first font of a collection).
+    """Return the code points of a font (TrueType, OpenType, or the first font of a collection).
 
     A font with Chinese characters takes 0.1 s. Raises OSError, and ValueError if the file is not a font.
     """
@@ -24,7 +24,7 @@ def read_letters(file: Path) -> frozenset[int]:
 
 
 def list_fonts(folder: Path) -> tuple[Path, ...]:
-    """Returns the font files in a folder by name, after reading each.
+    """Return the font files in a folder by name, after reading each.
 
     Raises ValueError if the folder cannot be read, or if a file is not a font.
     """

@@ -28,7 +28,7 @@ _PAGES: Final = "{nb}"
 
 
 def make_pdf(document: InvoiceDocument) -> bytes:
-    """Returns the invoice as a PDF. The same invoice produces the same bytes.
+    """Return the invoice as a PDF. The same invoice produces the same bytes.
 
     It takes about 0.1 s of a core, so call it in a thread.
     """
@@ -63,7 +63,7 @@ class _Page(FPDF):
         self.known_letters = set(font.cmap)
 
     def add_fonts(self, letters: Set[str], files: Iterable[Path]) -> None:
-        """Adds the fonts that have some of the characters still missing.
+        """Add the fonts that have some of the characters still missing.
 
         Their scripts may join letters, or run from right to left, so all text is then shaped (HarfBuzz, the Unicode
         Bidirectional Algorithm).
@@ -81,19 +81,19 @@ class _Page(FPDF):
             self.set_text_shaping(True)
 
     def footer(self) -> None:
-        """Writes the page number."""
+        """Write the page number."""
         self.set_y(-15)
         self.use(8, gray=True)
         self.select_font()
         self.cell(0, 5, f"Page {self.page_no()} of {_PAGES}", align="R")
 
     def use(self, size: float, *, bold: bool = False, gray: bool = False) -> None:
-        """Sets the font for the following text."""
+        """Set the font for the following text."""
         self.set_font(_FONT, "B" if bold else "", size)
         self.set_text_color(_GRAY if gray else 0)
 
     def select_font(self) -> None:
-        """Makes fpdf write the font again before the next text.
+        """Make fpdf write the font again before the next text.
 
         After characters of an additional font, fpdf assumes that the font is still selected, although the page has
         another font.
@@ -101,7 +101,7 @@ class _Page(FPDF):
         self.current_font_is_set_on_page = False
 
     def write_row(self, cells: Sequence[str], *, bold: bool = False) -> None:
-        """Writes a row of the table. A long description wraps and stays on one page."""
+        """Write a row of the table. A long description wraps and stays on one page."""
         self.use(10, bold=bold)
         text = self.known(cells[0])
         height = self.height_of(text)
@@ -117,13 +117,13 @@ class _Page(FPDF):
         self.set_xy(self.l_margin, top + height)
 
     def height_of(self, text: str) -> float:
-        """Returns the height of a description in the table, in mm."""
+        """Return the height of a description in the table, in mm."""
         height = self.multi_cell(_COLUMNS[0], _LINE_MM, text, dry_run=True, output=MethodReturnValue.HEIGHT)
         assert isinstance(height, float), "only the height was asked for"
         return height
 
     def write_line(self, text: str, *, align: str = "L") -> None:
-        """Writes a line of text over the whole width, in the current font. A long line wraps."""
+        """Write a line of text over the whole width, in the current font. A long line wraps."""
         self.select_font()
         self.multi_cell(0, _LINE_MM, self.known(text), align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
@@ -134,7 +134,7 @@ class _Page(FPDF):
         self.ln(3)
 
     def known(self, text: str) -> str:
-        """Replaces characters that all fonts lack, and the placeholder for the number of pages."""
+        """Replace characters that all fonts lack, and the placeholder for the number of pages."""
         shown = text.replace(_PAGES, "(nb)")
         return "".join(letter if ord(letter) in self.known_letters else _MISSING for letter in shown)
 
@@ -181,7 +181,7 @@ def _write_totals(page: _Page, document: InvoiceDocument) -> None:
 
 
 def format_quantity(line: InvoiceLine) -> str:
-    """Returns the quantity: minutes for seconds, or days. Empty for a share, a credit or a tax."""
+    """Return the quantity: minutes for seconds, or days. Empty for a share, a credit or a tax."""
     match line.unit:
         case "second":
             return f"{round(line.quantity / 60, 1):,} min"

@@ -57,7 +57,7 @@ _TAKE_NUMBER: Final = """
 
 
 async def insert_invoice(db: Connection, invoice: Invoice, lines: Sequence[InvoiceLine]) -> None:
-    """Inserts an invoice with its lines."""
+    """Insert an invoice with its lines."""
     places = ", ".join(f"${place}" for place in range(1, len(_INVOICE) + 1))
     await db.execute(
         f"INSERT INTO invoices ({_COLUMNS}) VALUES ({places})", *(getattr(invoice, name) for name in _INVOICE)
@@ -72,7 +72,7 @@ async def insert_invoice(db: Connection, invoice: Invoice, lines: Sequence[Invoi
 async def select_invoice(
     db: Connection, invoice_id: UUID, workspace_id: UUID | None = None, *, lock: bool = False
 ) -> Invoice | None:
-    """Returns an invoice; None if it does not exist.
+    """Return an invoice; None if it does not exist.
 
     Args:
         workspace_id: None for the staff, who need platform scope.
@@ -88,7 +88,7 @@ async def select_invoice(
 
 
 async def update_state(db: Connection, invoice: Invoice) -> None:
-    """Stores the changeable columns. The row must be locked."""
+    """Store the changeable columns. The row must be locked."""
     sets = ", ".join(f"{name} = ${place}" for place, name in enumerate(_STATE, 2))
     await db.execute(
         f"UPDATE invoices SET {sets}, updated_at = now() WHERE id = $1",
@@ -98,7 +98,7 @@ async def update_state(db: Connection, invoice: Invoice) -> None:
 
 
 async def select_lines(db: Connection, invoice_id: UUID, workspace_id: UUID) -> list[InvoiceLine]:
-    """Returns the lines in order."""
+    """Return the lines in order."""
     rows = await db.fetch(
         f"SELECT {', '.join(_LINE)} FROM invoice_lines WHERE invoice_id = $1 AND workspace_id = $2 "
         "ORDER BY position LIMIT 20000",
@@ -109,7 +109,7 @@ async def select_lines(db: Connection, invoice_id: UUID, workspace_id: UUID) -> 
 
 
 async def select_line(db: Connection, line_id: UUID) -> tuple[InvoiceLine, Invoice] | None:
-    """Returns a line with its invoice. Needs platform scope."""
+    """Return a line with its invoice. Needs platform scope."""
     row = await db.fetchrow(f"SELECT {', '.join(_LINE)}, invoice_id FROM invoice_lines WHERE id = $1", line_id)
     if row is None:
         return None
@@ -119,7 +119,7 @@ async def select_line(db: Connection, line_id: UUID) -> tuple[InvoiceLine, Invoi
 
 
 async def select_billed(db: Connection, period_id: UUID) -> Mapping[str, BilledLine]:
-    """Returns what invoices have billed for a period, by key."""
+    """Return what invoices have billed for a period, by key."""
     return {row["key"]: _billed(row) for row in await db.fetch(_SELECT_BILLED, period_id)}
 
 
@@ -140,13 +140,13 @@ def _billed(row: Any) -> BilledLine:
 
 
 async def select_given_up(db: Connection, period_id: UUID) -> Decimal:
-    """Returns the amount that void invoices gave up for a period and that no later line took back."""
+    """Return the amount that void invoices gave up for a period and that no later line took back."""
     amount: Decimal = await db.fetchval(_SELECT_GIVEN_UP, period_id, GIVEN_UP)
     return amount
 
 
 async def take_number(db: Connection, series: str) -> int:
-    """Returns the next number of a series.
+    """Return the next number of a series.
 
     Other invoices of the series wait until the transaction ends. Needs platform scope.
     """
@@ -155,7 +155,7 @@ async def take_number(db: Connection, series: str) -> int:
 
 
 async def select_drafts(db: Connection, most: int) -> list[UUID]:
-    """Returns invoices to issue, the oldest first, except those that a billing provider refused. Needs platform
+    """Return invoices to issue, the oldest first, except those that a billing provider refused. Needs platform
     scope.
     """
     rows = await db.fetch(
@@ -170,7 +170,7 @@ async def select_drafts(db: Connection, most: int) -> list[UUID]:
 
 
 async def lock_overdue(db: Connection, now: datetime, most: int) -> list[Invoice]:
-    """Locks and returns pending invoices that were due before `now`, and skips rows that other transactions hold.
+    """Lock and returns pending invoices that were due before `now`, and skips rows that other transactions hold.
 
     Needs platform scope.
     """
@@ -184,7 +184,7 @@ async def lock_overdue(db: Connection, now: datetime, most: int) -> list[Invoice
 
 
 async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Invoice]:
-    """Returns a page of the workspace's invoices without drafts, newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of the workspace's invoices without drafts, newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _ISSUED_ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM invoices WHERE workspace_id = $1 AND status <> 'draft' {clause.tail}", *clause.values
@@ -193,7 +193,7 @@ async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> 
 
 
 async def count_issued(db: Connection, workspace_id: UUID) -> int:
-    """Returns the number of the workspace's invoices without drafts."""
+    """Return the number of the workspace's invoices without drafts."""
     total: int = await db.fetchval(
         "SELECT count(*) FROM invoices WHERE workspace_id = $1 AND status <> 'draft'", workspace_id
     )
@@ -207,7 +207,7 @@ _LISTING_ORDER: Final = Keyset(("i.created_at", "i.id"), "SELECT created_at, id 
 
 
 async def select_listings(db: Connection, wanted: InvoiceFilter, page: PageRequest) -> ListPage[InvoiceListing]:
-    """Returns a page of invoices for the staff, newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of invoices for the staff, newest first. Raises Invalid (code cursor_unknown)."""
     where, values = _where(wanted)
     clause = await _LISTING_ORDER.make_clause(db, page, values)
     rows = await db.fetch(
@@ -221,14 +221,14 @@ async def select_listings(db: Connection, wanted: InvoiceFilter, page: PageReque
 
 
 async def count_listings(db: Connection, wanted: InvoiceFilter) -> int:
-    """Returns the number of matching invoices."""
+    """Return the number of matching invoices."""
     where, values = _where(wanted)
     total: int = await db.fetchval(f"SELECT count(*) FROM invoices i WHERE {where}", *values)
     return total
 
 
 def _where(wanted: InvoiceFilter) -> tuple[str, tuple[Any, ...]]:
-    """Returns the condition and its parameters. Each filter has a separate condition, so that an index serves it."""
+    """Return the condition and its parameters. Each filter has a separate condition, so that an index serves it."""
     conditions: list[str] = []
     values: list[Any] = []
     if wanted.workspace_id is not None:
@@ -251,7 +251,7 @@ _PAYMENT: Final = tuple(field.name for field in fields(Payment))
 
 
 async def insert_payment(db: Connection, payment: Payment) -> bool:
-    """Inserts a payment.
+    """Insert a payment.
 
     Returns False if the invoice already has a payment of this kind with this method and reference.
     """
@@ -264,7 +264,7 @@ async def insert_payment(db: Connection, payment: Payment) -> bool:
 
 
 async def select_amount(db: Connection, payment: Payment) -> Decimal | None:
-    """Returns the amount of the invoice's payment or refund with this method and reference."""
+    """Return the amount of the invoice's payment or refund with this method and reference."""
     amount: Decimal | None = await db.fetchval(
         "SELECT amount FROM payments WHERE invoice_id = $1 AND kind = $2 AND method = $3 AND reference = $4",
         payment.invoice_id,
@@ -276,7 +276,7 @@ async def select_amount(db: Connection, payment: Payment) -> Decimal | None:
 
 
 async def select_payments(db: Connection, invoice_id: UUID, workspace_id: UUID) -> list[Payment]:
-    """Returns payments and refunds of an invoice, the oldest first."""
+    """Return payments and refunds of an invoice, the oldest first."""
     rows = await db.fetch(
         f"SELECT {', '.join(_PAYMENT)} FROM payments WHERE invoice_id = $1 AND workspace_id = $2 "
         "ORDER BY at, id LIMIT 1000",
@@ -288,7 +288,7 @@ async def select_payments(db: Connection, invoice_id: UUID, workspace_id: UUID) 
 
 # --- Tax rates -----------------------------------------------------------------------------------------------------
 async def select_tax_rates(db: Connection, country: str | None = None) -> list[TaxRate]:
-    """Returns all versions of the tax rates.
+    """Return all versions of the tax rates.
 
     Args:
         country: Only of this one.
@@ -303,7 +303,7 @@ async def select_tax_rates(db: Connection, country: str | None = None) -> list[T
 
 
 async def insert_tax_rate(db: Connection, rate: TaxRate, now: datetime) -> TaxRate | None:
-    """Inserts a tax rate and returns it with its id; None if the country already has a rate with this name and time."""
+    """Insert a tax rate and returns it with its id; None if the country already has a rate with this name and time."""
     row = await db.fetchrow(
         "INSERT INTO tax_rates (country, name, basis_points, is_inclusive, valid_from, created_at) "
         "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING "
@@ -320,7 +320,7 @@ async def insert_tax_rate(db: Connection, rate: TaxRate, now: datetime) -> TaxRa
 
 # --- Workspaces that do not pay ------------------------------------------------------------------------------------
 async def select_late(db: Connection, before: datetime, answered_since: datetime, most: int) -> list[UUID]:
-    """Returns workspaces, neither suspended nor deleted, with an invoice that was due before `before`.
+    """Return workspaces, neither suspended nor deleted, with an invoice that was due before `before`.
 
     An invoice of a billing provider counts only if the provider has reported since `answered_since` that it is open.
     Needs platform scope.
@@ -341,7 +341,7 @@ async def select_late(db: Connection, before: datetime, answered_since: datetime
 
 
 async def select_settled(db: Connection, reason: str, most: int) -> list[UUID]:
-    """Returns workspaces that are suspended for this reason and have no overdue invoice.
+    """Return workspaces that are suspended for this reason and have no overdue invoice.
 
     Workspaces with an uncollectible invoice are left out, because the staff decide about them. Needs platform scope.
     """

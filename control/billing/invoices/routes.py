@@ -166,7 +166,7 @@ async def open_invoice_link(
 
 
 def to_invoice(invoice: Invoice, url: str) -> InvoiceView:
-    """Returns the view of an invoice.
+    """Return the view of an invoice.
 
     Args:
         url: Path of the invoice's PDF.
@@ -175,7 +175,7 @@ def to_invoice(invoice: Invoice, url: str) -> InvoiceView:
 
 
 def to_details(record: InvoiceRecord, url: str) -> InvoiceDetails:
-    """Returns the view of an invoice with its lines.
+    """Return the view of an invoice with its lines.
 
     Args:
         url: Path of the invoice's PDF.
@@ -215,7 +215,7 @@ def _url(context: MemberContext, invoice_id: UUID) -> str:
 
 
 async def _make_file(document: InvoiceDocument) -> FileResponse:
-    """Makes the PDF in a thread: it takes about 0.1 s of a core, and the first PDF loads the libraries."""
+    """Make the PDF in a thread: it takes about 0.1 s of a core, and the first PDF loads the libraries."""
     content = await asyncio.to_thread(_make_pdf, document)
 
     async def read(start: int, length: int) -> AsyncIterator[bytes]:
@@ -332,7 +332,7 @@ async def list_tax_rates(context: AdminContext) -> TaxRateList:
 
 
 async def add_tax_rate(context: AdminContext, body: TaxRateBody) -> TaxRateAnswer:
-    """Adds a version of a tax rate; invoices of periods that end from then on have it."""
+    """Add a version of a tax rate; invoices of periods that end from then on have it."""
     rate = TaxRate(0, body.country, body.name, body.basis_points, body.is_inclusive, body.valid_from)
     return TaxRateAnswer(_to_tax_rate(await service.add_tax_rate(context.db, context.actor, rate, context.now)))
 

@@ -240,7 +240,7 @@ class TaxAmount:
 
 
 def find_rates(rates: Iterable[TaxRate], country: str | None, at: datetime) -> list[TaxRate]:
-    """Returns the rates of a country at a moment, ordered by name; none without a country. A rate of 0 basis points
+    """Return the rates of a country at a moment, ordered by name; none without a country. A rate of 0 basis points
     ends a tax, and is left out."""
     newest: dict[str, TaxRate] = {}
     for rate in sorted(rates, key=lambda rate: rate.valid_from):
@@ -250,7 +250,7 @@ def find_rates(rates: Iterable[TaxRate], country: str | None, at: datetime) -> l
 
 
 def compute_taxes(taxable: Decimal, rates: Sequence[TaxRate], currency: str) -> list[TaxAmount]:
-    """Returns the tax of each rate.
+    """Return the tax of each rate.
 
     Rates do not apply to one another. Inclusive taxes are subtracted first; the other rates apply to the rest, the net.
 
@@ -407,7 +407,7 @@ def _charge(period_id: UUID, line: StatementLine, currency: str, *, is_adjustmen
 
 
 def _adjustments(period: BilledPeriod, currency: str) -> list[DraftLine]:
-    """Returns the lines that correct a billed period. A void invoice gave its charges up: they are not credited
+    """Return the lines that correct a billed period. A void invoice gave its charges up: they are not credited
     again."""
     lines = [_charge(period.id, line, currency, is_adjustment=True) for line in _differences(period)]
     taken_back = min(-sum((line.exact for line in lines), _ZERO), period.given_up)
@@ -428,7 +428,7 @@ def _adjustments(period: BilledPeriod, currency: str) -> list[DraftLine]:
 
 
 def _differences(period: BilledPeriod) -> Iterator[StatementLine]:
-    """Returns the statement less what was billed, by key; negative for what was billed and is no longer in it."""
+    """Return the statement less what was billed, by key; negative for what was billed and is no longer in it."""
     now = {line.key: line for line in period.now.lines}
     for key in dict.fromkeys((*now, *period.billed)):
         billed = period.billed.get(key)
@@ -459,7 +459,7 @@ def _credit_lines(
 def _carry_over(
     period_id: UUID, period: BillingPeriod, lines: Sequence[DraftLine], currency: str
 ) -> tuple[list[DraftLine], Decimal]:
-    """Carries a sum below zero over into a credit for the next invoices. Returns all lines and the credit."""
+    """Carry a sum below zero over into a credit for the next invoices. Returns all lines and the credit."""
     missing = -_sum(lines)
     if missing <= 0:
         return list(lines), round_money(_ZERO, currency)
@@ -504,7 +504,7 @@ def _subject(line: DraftLine) -> str:
 
 
 def format_days(since: datetime, until: datetime, timezone: str) -> str:
-    """Writes the first and the last day of a time span; a single day if they are equal."""
+    """Write the first and the last day of a time span; a single day if they are equal."""
     zone = ZoneInfo(timezone)
     first, last = since.astimezone(zone), (until - _INSTANT).astimezone(zone)
     ends = f"{last.day} {last:%b %Y}"

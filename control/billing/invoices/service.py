@@ -100,7 +100,7 @@ class _Computation:
 
 
 async def close_period(db: Connection, period_id: UUID, now: datetime) -> ClosedPeriod | None:
-    """Closes a period that is over. Returns None if it is closed already, or if an earlier period of the workspace is
+    """Close a period that is over. Returns None if it is closed already, or if an earlier period of the workspace is
     open. Needs platform scope."""
     stored = await periods_queries.lock_open(db, period_id)
     if stored is None or stored.period.end > now:
@@ -167,7 +167,7 @@ async def _rates(db: Connection, account: BillingAccount, at: datetime) -> list[
 async def _store(
     db: Connection, stored: StoredPeriod, account: BillingAccount, computed: _Computation, now: datetime
 ) -> UUID:
-    """Stores the invoice, its lines, the ledger's rows and the credit that is carried over."""
+    """Store the invoice, its lines, the ledger's rows and the credit that is carried over."""
     draft, rates = computed.draft, await prices_queries.load_rates(db, stored.currency)
     facts = await accounts_queries.select_facts(db, stored.workspace_id)
     name = account.legal_name or (facts.name if facts else "")
@@ -244,14 +244,14 @@ def _make_line(position: int, line: DraftLine, draft: InvoiceDraft, period: Bill
 
 
 def _cost_of(line: InvoiceLine, rates: RateHistory, starts: Mapping[UUID, datetime]) -> Decimal:
-    """Returns our cost of a line in US dollars: what the customer pays, if it is passed on; else nothing."""
+    """Return our cost of a line in US dollars: what the customer pays, if it is passed on; else nothing."""
     if line.kind not in PASSED_ON_KINDS or line.billing_period_id is None:
         return Decimal(0)
     return rates.to_usd(line.exact, starts[line.billing_period_id])
 
 
 def _make_charge(line: InvoiceLine, period: BillingPeriod, cost: Decimal) -> PeriodCharge:
-    """Makes the ledger's row of a line. Its time is the last moment of the line, which is in the billed period."""
+    """Make the ledger's row of a line. Its time is the last moment of the line, which is in the billed period."""
     return PeriodCharge(
         at=(line.until or period.end) - _INSTANT,
         resource_type=RESOURCE_TYPES[line.kind],
@@ -282,7 +282,7 @@ def _carried_over(stored: StoredPeriod, draft: InvoiceDraft, now: datetime) -> C
 
 # --- Issued invoices -----------------------------------------------------------------------------------------------
 async def issue_own(db: Connection, invoice_id: UUID, now: datetime, due_days: int) -> Invoice | None:
-    """Gives a draft its number and makes it due. Returns None if it is issued already, or if a payment company issues
+    """Give a draft its number and makes it due. Returns None if it is issued already, or if a payment company issues
     it. Needs platform scope.
 
     The series of numbers is the year in the customer's time zone, as tax offices require. An invoice with the total 0
@@ -307,7 +307,7 @@ async def issue_own(db: Connection, invoice_id: UUID, now: datetime, due_days: i
 
 
 async def mark_overdue(db: Connection, now: datetime, most: int) -> list[Invoice]:
-    """Marks pending invoices as overdue whose time to pay is over; returns them. Needs platform scope."""
+    """Mark pending invoices as overdue whose time to pay is over; returns them. Needs platform scope."""
     late = [replace(invoice, status="overdue") for invoice in await queries.lock_overdue(db, now, most)]
     for invoice in late:
         await save_state(db, invoice)
@@ -315,7 +315,7 @@ async def mark_overdue(db: Connection, now: datetime, most: int) -> list[Invoice
 
 
 async def void_invoice(db: Connection, actor: Actor, invoice_id: UUID, reason: str, now: datetime) -> Invoice:
-    """Declares an issued invoice void: its charges are given up and reversed in the ledger, and its credits can be used
+    """Declare an issued invoice void: its charges are given up and reversed in the ledger, and its credits can be used
     again. Raises NotFound, Conflict (code invoice_not_open)."""
     invoice = await lock_invoice(db, invoice_id)
     if invoice.status == "void":
@@ -332,7 +332,7 @@ async def void_invoice(db: Connection, actor: Actor, invoice_id: UUID, reason: s
 
 
 async def lock_invoice(db: Connection, invoice_id: UUID) -> Invoice:
-    """Returns an invoice, and locks it until the transaction ends. Raises NotFound (code invoice_not_found). Needs
+    """Return an invoice, and locks it until the transaction ends. Raises NotFound (code invoice_not_found). Needs
     platform scope."""
     invoice = await queries.select_invoice(db, invoice_id, lock=True)
     if invoice is None:
@@ -341,14 +341,14 @@ async def lock_invoice(db: Connection, invoice_id: UUID) -> Invoice:
 
 
 async def save_state(db: Connection, invoice: Invoice) -> None:
-    """Stores an invoice's state with its event, and gives its period the same state. The invoice must be locked."""
+    """Store an invoice's state with its event, and gives its period the same state. The invoice must be locked."""
     await store_state(db, invoice)
     if invoice.billing_period_id is not None and invoice.status in ("pending", "paid", "overdue", "void"):
         await periods_queries.update_status(db, invoice.billing_period_id, invoice.status)
 
 
 async def store_state(db: Connection, invoice: Invoice) -> None:
-    """Stores an invoice's state with its event for the customer's systems. Drafts have no event, because customers do
+    """Store an invoice's state with its event for the customer's systems. Drafts have no event, because customers do
     not see them. The invoice must be locked."""
     await queries.update_state(db, invoice)
     if invoice.status == "draft":
@@ -390,7 +390,7 @@ async def _reverse(db: Connection, invoice: Invoice, share: Decimal) -> None:
 def make_payment(
     invoice: Invoice, amount: Decimal, method: str, at: datetime, *, reference: str = "", by: UUID | None = None
 ) -> Payment:
-    """Makes a payment for an invoice; a refund if the amount is negative."""
+    """Make a payment for an invoice; a refund if the amount is negative."""
     return Payment(
         id=UUID(new_id()),
         workspace_id=invoice.workspace_id,
@@ -406,7 +406,7 @@ def make_payment(
 
 
 async def record_payment(db: Connection, actor: Actor, payment: Payment) -> Invoice:
-    """Records a payment; the invoice is paid if nothing is left to pay. A repetition with the same method and reference
+    """Record a payment; the invoice is paid if nothing is left to pay. A repetition with the same method and reference
     changes nothing. Raises NotFound, Conflict (codes invoice_not_open, reference_used), Invalid (code
     amount_too_high)."""
     invoice = await lock_invoice(db, payment.invoice_id)
@@ -427,7 +427,7 @@ async def record_payment(db: Connection, actor: Actor, payment: Payment) -> Invo
 async def record_manual_payment(
     db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice, now: datetime
 ) -> Invoice:
-    """Records a payment that the staff report; without an amount, all that is open. Raises as `record_payment` does."""
+    """Record a payment that the staff report; without an amount, all that is open. Raises as `record_payment` does."""
     invoice = await lock_invoice(db, invoice_id)
     amount = invoice.amount_due if notice.amount is None else require_exact(notice.amount, invoice.currency)
     if not amount:
@@ -437,7 +437,7 @@ async def record_manual_payment(
 
 
 async def refund_payment(db: Connection, actor: Actor, refund: Payment) -> Invoice:
-    """Records a refund, which is a payment with a negative amount. A paid invoice stays paid. If an invoice was paid in
+    """Record a refund, which is a payment with a negative amount. A paid invoice stays paid. If an invoice was paid in
     part, the amount is due again. Raises NotFound, Conflict (codes invoice_not_paid, reference_used), Invalid (code
     amount_too_high)."""
     invoice = await lock_invoice(db, refund.invoice_id)
@@ -457,7 +457,7 @@ async def refund_payment(db: Connection, actor: Actor, refund: Payment) -> Invoi
 async def record_manual_refund(
     db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice, now: datetime
 ) -> Invoice:
-    """Records a refund that the staff report; without an amount, all that was paid. Raises as `refund_payment` does."""
+    """Record a refund that the staff report; without an amount, all that was paid. Raises as `refund_payment` does."""
     invoice = await lock_invoice(db, invoice_id)
     left = invoice.amount_paid - invoice.amount_refunded
     amount = left if notice.amount is None else require_exact(notice.amount, invoice.currency)
@@ -468,7 +468,7 @@ async def record_manual_refund(
 
 
 async def credit_invoice(db: Connection, actor: Actor, credit: Payment) -> Invoice:
-    """Records a credit note, which reduces what is to be paid of an open invoice. Its share of the charges is given up
+    """Record a credit note, which reduces what is to be paid of an open invoice. Its share of the charges is given up
     and reversed in the ledger. Raises as `record_payment` does."""
     invoice = await lock_invoice(db, credit.invoice_id)
     credited = await record_payment(db, actor, credit)
@@ -477,7 +477,7 @@ async def credit_invoice(db: Connection, actor: Actor, credit: Payment) -> Invoi
 
 
 async def cancel_credit(db: Connection, actor: Actor, cancelled: Payment) -> Invoice:
-    """Records that a credit note became void: its amount is due again. Raises as `refund_payment` does.
+    """Record that a credit note became void: its amount is due again. Raises as `refund_payment` does.
 
     Args:
         cancelled: Has the negative amount.
@@ -489,7 +489,7 @@ async def cancel_credit(db: Connection, actor: Actor, cancelled: Payment) -> Inv
 
 
 async def cancel_refund(db: Connection, actor: Actor, returned: Payment) -> Invoice:
-    """Records that a refund was returned, because the customer's bank did not accept it. A repetition with the same
+    """Record that a refund was returned, because the customer's bank did not accept it. A repetition with the same
     method and reference changes nothing. Raises NotFound, Conflict (code reference_used)."""
     invoice = await lock_invoice(db, returned.invoice_id)
     if not await _insert(db, returned):
@@ -501,7 +501,7 @@ async def cancel_refund(db: Connection, actor: Actor, returned: Payment) -> Invo
 
 
 async def _insert(db: Connection, payment: Payment) -> bool:
-    """Inserts a payment. Returns False if it was recorded before. Raises Invalid, and Conflict if it was recorded with
+    """Insert a payment. Returns False if it was recorded before. Raises Invalid, and Conflict if it was recorded with
     another amount."""
     if payment.amount == 0:
         raise Invalid("The amount is 0.", param="amount", code="amount_too_low")
@@ -531,7 +531,7 @@ def _audited(invoice: Invoice) -> dict[str, str]:
 
 # --- Lists ---------------------------------------------------------------------------------------------------------
 async def load_invoice(db: Connection, workspace_id: UUID, invoice_id: UUID) -> InvoiceRecord:
-    """Returns an issued invoice with its lines and payments. Raises NotFound (code invoice_not_found)."""
+    """Return an issued invoice with its lines and payments. Raises NotFound (code invoice_not_found)."""
     invoice = await queries.select_invoice(db, invoice_id, workspace_id)
     if invoice is None or invoice.status == "draft":
         raise NotFound("There is no such invoice.", code="invoice_not_found")
@@ -540,7 +540,7 @@ async def load_invoice(db: Connection, workspace_id: UUID, invoice_id: UUID) -> 
 
 
 async def list_invoices(db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[Invoice]:
-    """Returns issued invoices of a workspace, the newest first. Raises Invalid (code cursor_unknown)."""
+    """Return issued invoices of a workspace, the newest first. Raises Invalid (code cursor_unknown)."""
     found = await queries.select_page(db, workspace_id, page)
     if page.cursor is not None:
         return found
@@ -548,7 +548,7 @@ async def list_invoices(db: Connection, workspace_id: UUID, *, page: PageRequest
 
 
 async def list_all_invoices(db: Connection, wanted: InvoiceFilter, *, page: PageRequest) -> ListPage[InvoiceListing]:
-    """Returns invoices of all workspaces, the newest first. Raises Invalid (code cursor_unknown)."""
+    """Return invoices of all workspaces, the newest first. Raises Invalid (code cursor_unknown)."""
     found = await queries.select_listings(db, wanted, page)
     if page.cursor is not None:
         return found
@@ -557,7 +557,7 @@ async def list_all_invoices(db: Connection, wanted: InvoiceFilter, *, page: Page
 
 # --- Tax rates -----------------------------------------------------------------------------------------------------
 async def add_tax_rate(db: Connection, actor: Actor, rate: TaxRate, now: datetime) -> TaxRate:
-    """Adds a version of a tax rate. Raises Conflict (code tax_rate_exists)."""
+    """Add a version of a tax rate. Raises Conflict (code tax_rate_exists)."""
     stored = await queries.insert_tax_rate(db, rate, now)
     if stored is None:
         raise Conflict("There is a rate of this country, name and time.", code="tax_rate_exists")
@@ -582,7 +582,7 @@ class Invoices:
         self._issuer, self._fonts = issuer, fonts
 
     async def issue(self, db: Connection, invoice_id: UUID, now: datetime) -> Invoice | None:
-        """Issues a draft of the platform's own, and sends an e-mail if there is something to pay. Returns None if it is
+        """Issue a draft of the platform's own, and sends an e-mail if there is something to pay. Returns None if it is
         issued already. Needs platform scope."""
         due_days = await self.platform.setting(db, "invoice_due_days")
         invoice = await issue_own(db, invoice_id, now, due_days)
@@ -591,7 +591,7 @@ class Invoices:
         return invoice
 
     async def notify(self, db: Connection, invoice: Invoice, write: Callable[[str, Invoice, str], Email]) -> None:
-        """Sends an e-mail about an invoice.
+        """Send an e-mail about an invoice.
 
         Args:
             write: Makes it from address, invoice and link.
@@ -600,5 +600,5 @@ class Invoices:
         await self.mail.send(db, invoice.workspace_id, page, lambda to, link: write(to, invoice, link))
 
     def make_document(self, record: InvoiceRecord) -> InvoiceDocument:
-        """Returns the content of the invoice's PDF."""
+        """Return the content of the invoice's PDF."""
         return InvoiceDocument(self._issuer, record.invoice, record.lines, record.payments, self._fonts)

@@ -61,7 +61,7 @@ def period_tasks(
     issue: JobHandler | None = None,
     report_unopened: Callable[[int], None] = ignore_count,
 ) -> WorkerTasks:
-    """Makes the jobs `billing.close_period` and `billing.issue_invoice`, the duty `billing_periods`, which opens
+    """Make the jobs `billing.close_period` and `billing.issue_invoice`, the duty `billing_periods`, which opens
     periods and enqueues both jobs, and the duty `overdue_invoices`.
 
     Args:
@@ -100,7 +100,7 @@ def period_tasks(
 
 
 def _make_closing(pool: Pool, clock: Clock) -> JobHandler:
-    """Makes the job that closes a period, and enqueues the invoice's job in the same transaction."""
+    """Make the job that closes a period, and enqueues the invoice's job in the same transaction."""
 
     async def work(db: Connection, job: ClosePeriodJob) -> None:
         closed = await close_period(db, job.period_id, clock())
@@ -118,7 +118,7 @@ def _make_closing(pool: Pool, clock: Clock) -> JobHandler:
 
 
 def _make_issuing(pool: Pool, invoices: Invoices, clock: Clock) -> JobHandler:
-    """Makes the job that issues an invoice, and enqueues its e-mail in the same transaction."""
+    """Make the job that issues an invoice, and enqueues its e-mail in the same transaction."""
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, IssueInvoiceJob)
@@ -134,7 +134,7 @@ _ANSWERED_WITHIN: Final = timedelta(days=1)
 
 
 async def suspend_overdue(db: Connection, platform: Platform, workspaces: Workspaces, now: datetime, most: int) -> int:
-    """Suspends workspaces with an invoice that has been overdue for the days of the setting `overdue_grace_days`, if
+    """Suspend workspaces with an invoice that has been overdue for the days of the setting `overdue_grace_days`, if
     the setting `overdue_action` is `suspend`; returns their number. Invoices of a payment company that has not answered
     for a day do not count. Needs platform scope."""
     if await platform.setting(db, "overdue_action") != "suspend":
@@ -148,7 +148,7 @@ async def suspend_overdue(db: Connection, platform: Platform, workspaces: Worksp
 
 
 async def resume_paid(db: Connection, workspaces: Workspaces, now: datetime, most: int) -> int:
-    """Ends the suspension of workspaces without overdue invoices; returns their number. Needs platform scope."""
+    """End the suspension of workspaces without overdue invoices; returns their number. Needs platform scope."""
     found = await queries.select_settled(db, OVERDUE_REASON, most)
     for workspace_id in found:
         await workspaces.administration.activate(db, _SYSTEM, workspace_id, now)

@@ -91,7 +91,7 @@ _COUNT_UNPRICED: Final = """
 
 
 async def insert_rows(db: Connection, rows: Sequence[LedgerRow]) -> None:
-    """Inserts rows, except for those whose event, or whose id and time, have a row already."""
+    """Insert rows, except for those whose event, or whose id and time, have a row already."""
     if not rows:
         return
     plain: list[list[Any]] = [[getattr(row, name) for row in rows] for name in _PLAIN]
@@ -111,7 +111,7 @@ async def insert_rows(db: Connection, rows: Sequence[LedgerRow]) -> None:
 
 
 async def select_call_tiers(db: Connection, calls: Iterable[FinishedCall]) -> dict[UUID, CallTier]:
-    """Returns the tier of each call's workspace when the call was created."""
+    """Return the tier of each call's workspace when the call was created."""
     wanted = list(calls)
     rows = await db.fetch(
         _SELECT_TIERS,
@@ -124,7 +124,7 @@ async def select_call_tiers(db: Connection, calls: Iterable[FinishedCall]) -> di
 
 
 async def select_booked(db: Connection, calls: Iterable[FinishedCall]) -> dict[tuple[UUID, str], BookedAmounts]:
-    """Returns the booked minutes and telephony of calls, by call and kind. The calls must be locked."""
+    """Return the booked minutes and telephony of calls, by call and kind. The calls must be locked."""
     wanted = list(calls)
     found = await db.fetch(_SELECT_BOOKED, [call.call_id for call in wanted], [call.at for call in wanted])
     return {
@@ -136,17 +136,17 @@ async def select_booked(db: Connection, calls: Iterable[FinishedCall]) -> dict[t
 
 
 async def select_charged(db: Connection, call_ids: Iterable[UUID]) -> dict[UUID, Decimal]:
-    """Returns the known charges of these calls."""
+    """Return the known charges of these calls."""
     return {row["call_id"]: row["price"] for row in await db.fetch(_SELECT_CHARGED, list(call_ids))}
 
 
 async def select_costs(db: Connection, workspace_id: UUID, call_id: UUID) -> list[ResourceCost]:
-    """Returns what a call consumed so far, by resource."""
+    """Return what a call consumed so far, by resource."""
     return [ResourceCost(**row) for row in await db.fetch(_SELECT_COSTS, call_id, workspace_id)]
 
 
 async def count_unpriced(db: Connection, since: datetime) -> list[UnpricedUsage]:
-    """Returns usage since a moment with an unknown cost or price. Needs platform scope."""
+    """Return usage since a moment with an unknown cost or price. Needs platform scope."""
     return [UnpricedUsage(**row) for row in await db.fetch(_COUNT_UNPRICED, since)]
 
 
@@ -170,7 +170,7 @@ _SUM_ROWS: Final = """
 
 
 async def insert_charges(db: Connection, workspace_id: UUID, charges: Sequence[PeriodCharge]) -> None:
-    """Inserts the rows of a period's charges."""
+    """Insert the rows of a period's charges."""
     if not charges:
         return
     await db.execute(
@@ -196,7 +196,7 @@ async def sum_rows(
     resource_type: str | None = None,
     line_id: UUID | None = None,
 ) -> list[LedgerSum]:
-    """Returns what customers pay, from (inclusive) to (exclusive), by resource and price version.
+    """Return what customers pay, from (inclusive) to (exclusive), by resource and price version.
 
     Args:
         line_id: Only rows that the closing of a period added for this line of an invoice.
@@ -243,7 +243,7 @@ _SUM_DAYS: Final = """
 async def sum_minutes(
     db: Connection, workspace_id: UUID, parts: Sequence[tuple[datetime, datetime]]
 ) -> list[SegmentUsage]:
-    """Returns the sums of the workspace's call minutes in each part: from (inclusive), to (exclusive)."""
+    """Return the sums of the workspace's call minutes in each part: from (inclusive), to (exclusive)."""
     rows = await db.fetch(_SUM_MINUTES, workspace_id, [since for since, _ in parts], [until for _, until in parts])
     return [SegmentUsage(**row) for row in rows]
 
@@ -251,7 +251,7 @@ async def sum_minutes(
 async def sum_slices(
     db: Connection, workspace_id: UUID, slices: Sequence[tuple[datetime, datetime]]
 ) -> list[SegmentUsage]:
-    """Returns the workspace's call minutes in each slice: from (inclusive), to (exclusive). Slices that begin or end
+    """Return the workspace's call minutes in each slice: from (inclusive), to (exclusive). Slices that begin or end
     within a quarter of an hour are read from the ledger."""
     whole = [part for part in slices if all(map(_is_aligned, part))]
     rows = await db.fetch(_SUM, workspace_id, [since for since, _ in whole], [until for _, until in whole])
@@ -267,6 +267,6 @@ def _is_aligned(moment: datetime) -> bool:
 
 
 async def sum_days(db: Connection, workspace_id: UUID, spans: Sequence[tuple[date, date]]) -> list[SegmentUsage]:
-    """Returns the workspace's call minutes in each span of days (UTC), both ends inclusive."""
+    """Return the workspace's call minutes in each span of days (UTC), both ends inclusive."""
     rows = await db.fetch(_SUM_DAYS, workspace_id, [first for first, _ in spans], [last for _, last in spans])
     return [SegmentUsage(**row) for row in rows]

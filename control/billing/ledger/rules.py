@@ -131,7 +131,7 @@ NOTHING_BOOKED: Final = BookedAmounts()
 
 
 def make_usage_row(event: UsageEvent, prices: PriceList) -> LedgerRow:
-    """Makes the row of an event. Its price is 0, because customers pay minutes. With a workspace's own key its cost is
+    """Make the row of an event. Its price is 0, because customers pay minutes. With a workspace's own key its cost is
     0, too, because the vendor bills the workspace."""
     used = event.usage
     wanted = Consumption("cost", used.provider, used.resource_type, used.model, used.unit, used.quantity)
@@ -156,7 +156,7 @@ def make_usage_row(event: UsageEvent, prices: PriceList) -> LedgerRow:
 
 
 def make_minutes_row(call: FinishedCall, tier: CallTier, prices: PriceList, booked: BookedAmounts) -> LedgerRow | None:
-    """Makes the row of what the customer pays for the call's time, by the workspace's tier; test calls are free.
+    """Make the row of what the customer pays for the call's time, by the workspace's tier; test calls are free.
     Returns None if the booked rows are up to date."""
     used = Consumption("price", tier.name or "", "call_minutes", "", "second", call.seconds, tier.currency)
     price = ZERO if call.is_test else prices.calculate(used, call.at)
@@ -164,7 +164,7 @@ def make_minutes_row(call: FinishedCall, tier: CallTier, prices: PriceList, book
 
 
 def make_telephony_row(call: FinishedCall, prices: PriceList, booked: BookedAmounts) -> LedgerRow | None:
-    """Makes the row of the carrier's cost: as reported, else by its price for each begun minute. Returns None if the
+    """Make the row of the carrier's cost: as reported, else by its price for each begun minute. Returns None if the
     booked rows are up to date."""
     billed_s = -(-call.seconds // CARRIER_MINUTE_S) * CARRIER_MINUTE_S
     used = Consumption("cost", call.carrier, "telephony", call.direction, "second", billed_s)
@@ -178,7 +178,7 @@ def make_telephony_row(call: FinishedCall, prices: PriceList, booked: BookedAmou
 def _call_row(
     call: FinishedCall, role: Role, *, cost: Amount, price: Amount, provider: str = "", model: str = ""
 ) -> LedgerRow:
-    """Makes the row of the whole call, without regard to booked rows."""
+    """Make the row of the whole call, without regard to booked rows."""
     return LedgerRow(
         workspace_id=call.workspace_id,
         call_id=call.call_id,
@@ -195,7 +195,7 @@ def _call_row(
 
 
 def _adjust(whole: LedgerRow, booked: BookedAmounts) -> LedgerRow | None:
-    """Returns the row that changes the call's sums into those of `whole`; None if they are equal.
+    """Return the row that changes the call's sums into those of `whole`; None if they are equal.
 
     Its amounts are differences of rounded sums, so that rounding errors do not add up.
     """

@@ -23,7 +23,7 @@ from control.db.pool import Connection
 
 
 async def record_usage(db: Connection, events: Sequence[UsageEvent]) -> None:
-    """Adds a priced row for each event. The events must be new, and their calls locked. The caller marks the days for
+    """Add a priced row for each event. The events must be new, and their calls locked. The caller marks the days for
     the roll-ups. Needs platform scope."""
     if not events:
         return
@@ -33,7 +33,7 @@ async def record_usage(db: Connection, events: Sequence[UsageEvent]) -> None:
 
 
 async def record_minutes(db: Connection, calls: Sequence[FinishedCall]) -> dict[UUID, Decimal]:
-    """Brings the ledger's minutes and telephony of calls up to date; returns the whole charge of each call.
+    """Bring the ledger's minutes and telephony of calls up to date; returns the whole charge of each call.
 
     The calls must be locked. A repetition with the same facts adds nothing. Needs platform scope.
     """
@@ -54,7 +54,7 @@ async def record_minutes(db: Connection, calls: Sequence[FinishedCall]) -> dict[
 
 
 async def list_call_costs(db: Connection, workspace_id: UUID, call_id: UUID) -> list[ResourceCost]:
-    """Returns what a call consumed so far, by resource."""
+    """Return what a call consumed so far, by resource."""
     return await queries.select_costs(db, workspace_id, call_id)
 
 

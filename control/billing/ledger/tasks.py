@@ -23,7 +23,7 @@ VENDOR: Final = "openai"  # whose API it speaks
 
 
 def make_record_embedding_job(pool: Pool) -> JobHandler:
-    """Makes the job `billing.record_embedding`."""
+    """Make the job `billing.record_embedding`."""
 
     async def run(payload: bytes) -> None:
         use = decode_payload(payload, EmbeddingUse)

@@ -67,7 +67,7 @@ _SELECT_MARKED: Final = "SELECT DISTINCT day FROM rollup_dirty WHERE workspace_i
 
 
 async def select_limit(db: Connection, workspace_id: UUID) -> SpendLimit | None:
-    """Returns the workspace's limit; None without a limit, and for workspaces on trial, which pay no usage."""
+    """Return the workspace's limit; None without a limit, and for workspaces on trial, which pay no usage."""
     row = await db.fetchrow(_SELECT_LIMIT, workspace_id, CURRENCY)
     return None if row is None else SpendLimit(**row)
 
@@ -75,7 +75,7 @@ async def select_limit(db: Connection, workspace_id: UUID) -> SpendLimit | None:
 async def select_limited(
     db: Connection, after: UUID | None, most: int, changed_after: datetime, now: datetime
 ) -> list[tuple[UUID, bool]]:
-    """Returns workspaces with running calls that have a limit, or whose settings were changed later than
+    """Return workspaces with running calls that have a limit, or whose settings were changed later than
     `changed_after`; by id, behind the id `after`. The second value is whether the settings were changed. Needs platform
     scope."""
     rows = await db.fetch(_SELECT_LIMITED, after, most, changed_after, now)
@@ -83,17 +83,17 @@ async def select_limited(
 
 
 async def select_running(db: Connection, workspace_id: UUID, now: datetime) -> list[ChargedCall]:
-    """Returns the workspace's running calls, the oldest first; without test calls, which cost nothing."""
+    """Return the workspace's running calls, the oldest first; without test calls, which cost nothing."""
     return [ChargedCall(**row) for row in await db.fetch(_SELECT_RUNNING, workspace_id, now, MOST_CALLS)]
 
 
 async def select_open(db: Connection, call_ids: Collection[UUID]) -> set[UUID]:
-    """Returns the calls among these that are not over."""
+    """Return the calls among these that are not over."""
     return {row["id"] for row in await db.fetch(_SELECT_OPEN, list(call_ids))} if call_ids else set()
 
 
 async def select_marked_days(db: Connection, workspace_id: UUID) -> set[date]:
-    """Returns the days (UTC) whose roll-ups are not up to date."""
+    """Return the days (UTC) whose roll-ups are not up to date."""
     return {row["day"] for row in await db.fetch(_SELECT_MARKED, workspace_id)}
 
 
@@ -102,7 +102,7 @@ _COLUMNS: Final = "id, workspace_id, period_start, usage_limit, kind, spent, at,
 
 
 async def select_alerts(db: Connection, workspace_id: UUID) -> list[SpendAlert]:
-    """Returns up to MOST_ALERTS alerts, the newest first."""
+    """Return up to MOST_ALERTS alerts, the newest first."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM spend_alerts WHERE workspace_id = $1 ORDER BY at DESC, id DESC LIMIT $2",
         workspace_id,
@@ -112,7 +112,7 @@ async def select_alerts(db: Connection, workspace_id: UUID) -> list[SpendAlert]:
 
 
 async def select_kinds(db: Connection, workspace_id: UUID, period_start: datetime, limit: Decimal) -> set[AlertKind]:
-    """Returns the kinds of alerts that were sent for this limit in this period."""
+    """Return the kinds of alerts that were sent for this limit in this period."""
     rows = await db.fetch(
         "SELECT kind FROM spend_alerts WHERE workspace_id = $1 AND period_start = $2 AND usage_limit = $3",
         workspace_id,
@@ -123,7 +123,7 @@ async def select_kinds(db: Connection, workspace_id: UUID, period_start: datetim
 
 
 async def insert_alert(db: Connection, alert: SpendAlert) -> bool:
-    """Inserts an alert. Returns False if this alert was sent before."""
+    """Insert an alert. Returns False if this alert was sent before."""
     tag = await db.execute(
         f"INSERT INTO spend_alerts ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
         *(alert.id, alert.workspace_id, alert.period_start, alert.usage_limit, alert.kind, alert.spent, alert.at),
@@ -166,21 +166,21 @@ _LOCK_DUE: Final = """
 
 
 async def upsert_times(db: Connection, workspace_id: UUID, times: Sequence[TransferTime]) -> None:
-    """Stores how long these calls may continue, and replaces earlier entries."""
+    """Store how long these calls may continue, and replaces earlier entries."""
     if times:
         columns = zip(*((time.call_id, time.granted_until, time.is_last) for time in times), strict=True)
         await db.execute(_UPSERT, workspace_id, *map(list, columns))
 
 
 async def insert_unreserved(db: Connection, workspace_id: UUID, call_ids: Collection[UUID], now: datetime) -> None:
-    """Records `now` as the limit for calls that have no entry."""
+    """Record `now` as the limit for calls that have no entry."""
     await db.execute(_INSERT_UNRESERVED, workspace_id, list(call_ids), now)
 
 
 async def lock_due(
     db: Connection, last_until: datetime, others_until: datetime, now: datetime, told_before: datetime, most: int
 ) -> list[UUID]:
-    """Returns up to `most` calls that must end now, and locks their entries. Needs platform scope.
+    """Return up to `most` calls that must end now, and locks their entries. Needs platform scope.
 
     Args:
         last_until: A call that was refused more time ends if its time is over by this moment.
@@ -192,10 +192,10 @@ async def lock_due(
 
 
 async def mark_ended(db: Connection, call_ids: Collection[UUID], now: datetime) -> None:
-    """Stores that jobs were enqueued to end these calls."""
+    """Store that jobs were enqueued to end these calls."""
     await db.execute("UPDATE transfer_times SET ended_at = $2 WHERE call_id = ANY($1::uuid[])", list(call_ids), now)
 
 
 async def delete_old(db: Connection, before: datetime) -> None:
-    """Deletes entries whose granted time was over before this moment: their calls are over."""
+    """Delete entries whose granted time was over before this moment: their calls are over."""
     await db.execute("DELETE FROM transfer_times WHERE granted_until < $1", before)

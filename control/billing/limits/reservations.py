@@ -163,14 +163,14 @@ class Reservations:
         self._commit, self._give_up = redis.register_script(_COMMIT), redis.register_script(_GIVE_UP)
 
     async def reserve(self, workspace_id: UUID, wanted: ReservationRequest) -> Grant | None:
-        """Reserves the time if the budget allows it; atomically, so that no two calls take the same money. A call that
+        """Reserve the time if the budget allows it; atomically, so that no two calls take the same money. A call that
         got less than `wanted.least` has reserved nothing more. Returns None if the budget is unknown or old."""
         async with map_redis_error():
             found: Any = await self._reserve(keys=[_key(workspace_id)], args=[AMPLE_PART, *_arguments(wanted)])
         return Grant(*map(int, found)) if found else None
 
     async def begin_reading(self, workspace_id: UUID) -> BudgetReading | None:
-        """Takes the right to write the budget, before it is read from the database. Returns None while another process
+        """Take the right to write the budget, before it is read from the database. Returns None while another process
         reads it."""
         name = new_id()
         async with map_redis_error():
@@ -180,14 +180,14 @@ class Reservations:
         return BudgetReading(workspace_id, name, frozenset(UUID(call_id.decode()) for call_id in found))
 
     async def give_up_reading(self, reading: BudgetReading) -> None:
-        """Gives up the right to write, so that another process can read at once."""
+        """Give up the right to write, so that another process can read at once."""
         async with map_redis_error():
             await self._give_up(keys=[_key(reading.workspace_id)], args=[reading.name])
 
     async def end_reading(
         self, reading: BudgetReading, micros: int, finished: Iterable[UUID], running: Sequence[ReservationRequest]
     ) -> list[int] | None:
-        """Writes the budget, deletes the reservations of calls whose cost it contains (`finished`), and reserves time
+        """Write the budget, deletes the reservations of calls whose cost it contains (`finished`), and reserves time
         for running calls in their order. Returns the seconds that each running call has reserved. Returns None, and
         writes nothing, if another process took over or Redis was lost."""
         over = [str(call_id) for call_id in finished]

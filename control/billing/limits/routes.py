@@ -45,7 +45,7 @@ class SpendAlertList:
 
 
 async def list_spend_alerts(context: MemberContext) -> SpendAlertList:
-    """Lists when the workspace came near its spending limit and reached it. The same alerts are sent by e-mail."""
+    """List when the workspace came near its spending limit and reached it. The same alerts are sent by e-mail."""
     account = await load_account(context.db, context.workspace_id)
     found = await queries.select_alerts(context.db, context.workspace_id)
     return SpendAlertList([to_alert(alert, account.currency) for alert in found], has_more=len(found) == MOST_ALERTS)

@@ -79,7 +79,7 @@ class ReservationRequest:
 
 
 def price_included(statement: Statement, minute: PricedTime | None) -> Decimal:
-    """Returns the price of the included minutes that are left.
+    """Return the price of the included minutes that are left.
 
     Args:
         minute: Of a call that begins now; None: no price.
@@ -88,7 +88,7 @@ def price_included(statement: Statement, minute: PricedTime | None) -> Decimal:
 
 
 def make_request(call_id: UUID, elapsed_s: float, price: CallPrice) -> ReservationRequest | None:
-    """Returns the request of a call that was connected this long ago; None if its price is unknown."""
+    """Return the request of a call that was connected this long ago; None if its price is unknown."""
     used = int(-(-elapsed_s // 1)) + ENDING_S if elapsed_s > 0 else 0
     least = MINUTE_S * (int((elapsed_s + LEAD_S) // MINUTE_S) + 1)
     times = [price_time(seconds, price) for seconds in (used, least, least + MINUTE_S * (AMPLE_MINUTES - 1))]
@@ -98,7 +98,7 @@ def make_request(call_id: UUID, elapsed_s: float, price: CallPrice) -> Reservati
 
 
 def price_time(seconds: int, price: CallPrice) -> PricedTime | None:
-    """Returns the time with its price; None if the price is unknown."""
+    """Return the time with its price; None if the price is unknown."""
     amount = price(seconds)
     return None if amount is None else PricedTime(seconds, _to_micros(amount, ROUND_CEILING))
 
@@ -195,7 +195,7 @@ class ChargedCall:
         return uuid5(self.id, "transfer") if self.is_transferred else self.id
 
     def elapsed_s(self, now: datetime) -> float:
-        """Returns the seconds until now that are not in the ledger yet."""
+        """Return the seconds until now that are not in the ledger yet."""
         since = (now - self.answered_at).total_seconds() if self.answered_at else 0.0
         return max(0.0, since - (self.charged_s or 0))
 
@@ -251,7 +251,7 @@ class TransferTime:
 
 
 def find_due(snapshot: SpendSnapshot, *, is_refusing: bool) -> AlertKind | None:
-    """Returns the alert that is due and was not sent yet. After the alert of the limit, none of the threshold follows.
+    """Return the alert that is due and was not sent yet. After the alert of the limit, none of the threshold follows.
 
     Args:
         is_refusing: Running calls were granted no more time.

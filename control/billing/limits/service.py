@@ -75,7 +75,7 @@ async def load_terms(
     *,
     elapsed_s: float = NEW_CALL_S,
 ) -> SpendTerms | None:
-    """Returns what a call must reserve before it begins. None for a call without a limit: its workspace has no limit or
+    """Return what a call must reserve before it begins. None for a call without a limit: its workspace has no limit or
     is only warned, or its minutes have no price. Needs platform scope.
 
     Args:
@@ -92,7 +92,7 @@ async def load_terms(
 async def load_snapshot(
     db: Connection, workspace_id: UUID, reserved: Collection[UUID], now: datetime, *, pausing: bool = True
 ) -> SpendSnapshot:
-    """Loads a workspace's budget and the requests of its running calls.
+    """Load a workspace's budget and the requests of its running calls.
 
     The order of the queries matters, because each query sees what was committed before it. A call that is over at the
     first query is in the ledger at the last query. A call that ends in between is counted twice until the next
@@ -135,13 +135,13 @@ async def load_snapshot(
 
 
 async def require_budget(db: Connection, workspace_id: UUID, now: datetime) -> None:
-    """Refuses an outbound call before it is placed. Raises Conflict (code spend_limit_reached)."""
+    """Refuse an outbound call before it is placed. Raises Conflict (code spend_limit_reached)."""
     if not await has_budget(db, workspace_id, now):
         raise Conflict("This workspace has reached its spending limit. Raise it first.", code="spend_limit_reached")
 
 
 async def has_budget(db: Connection, workspace_id: UUID, now: datetime) -> bool:
-    """Returns whether anything is left to spend, before an outbound call is dialed.
+    """Return whether anything is left to spend, before an outbound call is dialed.
 
     Running calls do not count. The first minute is reserved when the call is answered. In any scope.
     """
@@ -164,7 +164,7 @@ async def _load_budget(
     included: Decimal,
     now: datetime,
 ) -> Budget:
-    """Returns the workspace's budget; if both the amount and the credits end calls, the smaller one."""
+    """Return the workspace's budget; if both the amount and the credits end calls, the smaller one."""
     budgets = []
     if limit.amount is not None and (limit.pauses or not limit.is_prepaid):
         budgets.append(Budget(limit.amount, statement.usage, included))
@@ -176,7 +176,7 @@ async def _load_budget(
 async def _load_prepaid(
     db: Connection, workspace_id: UUID, stored: StoredPeriod, statement: Statement, included: Decimal, now: datetime
 ) -> Budget:
-    """Returns the credits as a budget. The next invoices take usage and fee of the running period, and of periods that
+    """Return the credits as a budget. The next invoices take usage and fee of the running period, and of periods that
     are over and not closed. Periods are read before credits, so that a period that is closed in between is counted
     twice until the next time."""
     owed = statement.usage + statement.fee
@@ -196,7 +196,7 @@ async def _load_prices(db: Connection, tiers: Collection[str]) -> PriceList:
 
 
 def _price_from(prices: PriceList, limit: SpendLimit, call: ChargedCall) -> CallPrice:
-    """Returns the price of the call's seconds that are not in the ledger yet."""
+    """Return the price of the call's seconds that are not in the ledger yet."""
     price_of, charged_s = _price_of(prices, limit, call.tier_name, call.created_at), call.charged_s or 0
     charged = price_of(charged_s) if charged_s else Decimal(0)
 
@@ -208,7 +208,7 @@ def _price_from(prices: PriceList, limit: SpendLimit, call: ChargedCall) -> Call
 
 
 def _price_of(prices: PriceList, limit: SpendLimit, tier_name: str, created_at: datetime) -> CallPrice:
-    """Returns the price of a call, computed like the ledger's (control/billing/ledger/rules.py, make_minutes_row)."""
+    """Return the price of a call, computed like the ledger's (control/billing/ledger/rules.py, make_minutes_row)."""
     return lambda seconds: (
         prices.calculate(
             Consumption("price", tier_name, "call_minutes", "", "second", seconds, limit.currency), created_at
@@ -253,7 +253,7 @@ class SpendGuard:
         self._reservations, self._granted = Reservations(redis), GrantedTimes(redis, keys)
 
     async def admit(self, terms: SpendTerms, read: SnapshotReader) -> bool:
-        """Reserves the first minute of a call that is about to begin. Returns False if the limit does not allow the
+        """Reserve the first minute of a call that is about to begin. Returns False if the limit does not allow the
         call, or if no process could read the budget. A repetition reserves nothing more."""
         for _ in range(ATTEMPTS):
             grant = await self._reservations.reserve(terms.workspace_id, terms.first)
@@ -271,7 +271,7 @@ class SpendGuard:
         return False
 
     async def renew(self, workspace_id: UUID, read: SnapshotReader) -> SpendReport | None:
-        """Reads the budget and reserves time for the running calls. Returns None if another process does so now. If the
+        """Read the budget and reserves time for the running calls. Returns None if another process does so now. If the
         reader fails, no process reads the budget for READER_MS."""
         reading = await self._reservations.begin_reading(workspace_id)
         if reading is None:
@@ -296,7 +296,7 @@ class SpendGuard:
         return SpendReport(snapshot, granted)
 
     async def lift(self, call_ids: Iterable[UUID]) -> None:
-        """Removes the limit of running calls, because their workspace no longer has one."""
+        """Remove the limit of running calls, because their workspace no longer has one."""
         await self._granted.write({str(call_id): NO_LIMIT for call_id in call_ids})
 
 
@@ -326,7 +326,7 @@ class TransferLimits:
         self._end_transfer = end_transfer
 
     async def store(self, pool: Pool, report: SpendReport, now: datetime) -> None:
-        """Stores how long the transferred calls of a workspace may continue."""
+        """Store how long the transferred calls of a workspace may continue."""
         transfers = report.snapshot.transfers
         times = [_time_of(call, report.granted[reservation_id], now) for reservation_id, call in transfers.items()]
         if times:
@@ -335,7 +335,7 @@ class TransferLimits:
                 await queries.upsert_times(db, report.snapshot.workspace_id, times)
 
     async def store_unreserved(self, pool: Pool, snapshot: SpendSnapshot, now: datetime) -> None:
-        """Limits transfers while Redis is unavailable and grants nothing: those without an entry end after GRACE."""
+        """Limit transfers while Redis is unavailable and grants nothing: those without an entry end after GRACE."""
         if snapshot.transfers:
             calls = {call.id for call in snapshot.transfers.values()}
             async with pool.transaction() as db:
@@ -343,7 +343,7 @@ class TransferLimits:
                 await queries.insert_unreserved(db, snapshot.workspace_id, calls, now)
 
     async def end_due(self, pool: Pool, now: datetime) -> int:
-        """Enqueues jobs that end the calls whose time is over; returns their number. Works without Redis."""
+        """Enqueue jobs that end the calls whose time is over; returns their number. Works without Redis."""
         async with pool.transaction() as db:
             await enter_platform(db)
             due = await queries.lock_due(db, now + LAST_RUN, now - GRACE, now, now - AGAIN, BATCH)
@@ -364,7 +364,7 @@ def _time_of(call: ChargedCall, granted: GrantedTime, now: datetime) -> Transfer
 async def send_alert(
     db: Connection, mail: BillingMail, snapshot: SpendSnapshot, now: datetime, *, is_refusing: bool
 ) -> AlertKind | None:
-    """Stores and e-mails the alert that is due; returns it. Needs platform scope."""
+    """Store and e-mails the alert that is due; returns it. Needs platform scope."""
     kind = find_due(snapshot, is_refusing=is_refusing)
     if kind is None or not await queries.insert_alert(db, _make_alert(snapshot, kind, now)):
         return None
@@ -375,7 +375,7 @@ async def send_alert(
 
 
 def alert_email(to: str, snapshot: SpendSnapshot, kind: AlertKind, link: str) -> Email:
-    """Writes the e-mail of an alert."""
+    """Write the e-mail of an alert."""
     currency, limit = snapshot.period.currency, snapshot.limit
     spent = format_money(round_money(snapshot.budget.spent, currency), currency)
     most = format_money(round_money(snapshot.budget.limit, currency), currency)
@@ -410,7 +410,7 @@ def _make_alert(snapshot: SpendSnapshot, kind: AlertKind, now: datetime) -> Spen
 
 
 async def report_limit(db: Connection, snapshot: SpendSnapshot, kind: AlertKind, now: datetime) -> None:
-    """Stores the event of an alert, in its transaction."""
+    """Store the event of an alert, in its transaction."""
     data = SpendingLimitEventData(
         period_start=snapshot.period.period.start,
         usage_limit=snapshot.budget.limit,

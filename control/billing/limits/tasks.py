@@ -48,11 +48,11 @@ class SpendLimitDuty:
         self._before: set[UUID] = set()
 
     def make_duty(self) -> OutsideDuty:
-        """Returns the duty `spend_limits`."""
+        """Return the duty `spend_limits`."""
         return OutsideDuty("spend_limits", EVERY_S, self.run, 1 << 30)
 
     async def run(self, pool: Pool, now: datetime) -> int:
-        """Returns the number of workspaces. While Redis is unavailable, no workspace is renewed; the next run renews
+        """Return the number of workspaces. While Redis is unavailable, no workspace is renewed; the next run renews
         all."""
         looked_at = await self._renew_all(pool, now)
         await self._transfers.end_due(pool, now)
@@ -100,7 +100,7 @@ class SpendLimitDuty:
         return None
 
     async def _store_unreserved(self, pool: Pool, workspace_ids: Iterable[UUID], now: datetime) -> None:
-        """Limits the transfers of workspaces whose calls were not renewed."""
+        """Limit the transfers of workspaces whose calls were not renewed."""
 
         async def store(workspace_id: UUID) -> None:
             async with pool.transaction() as db:
@@ -113,7 +113,7 @@ class SpendLimitDuty:
             await _isolate(workspace_id, store(workspace_id))
 
     async def _warn_only(self, pool: Pool, workspace_id: UUID, now: datetime, *, has_changed: bool) -> None:
-        """Sends the alerts of a workspace whose calls continue at its limit, and lifts the limit of calls if it was
+        """Send the alerts of a workspace whose calls continue at its limit, and lifts the limit of calls if it was
         removed."""
         async with pool.transaction() as db:
             await enter_platform(db)
@@ -132,7 +132,7 @@ class SpendLimitDuty:
 
 
 async def _isolate(workspace_id: UUID, work: Awaitable[None]) -> None:
-    """Logs a failure of one workspace, such as a slow statement or wrong data, so that other workspaces are renewed.
+    """Log a failure of one workspace, such as a slow statement or wrong data, so that other workspaces are renewed.
     Raises BusUnavailable and the errors of a lost database connection."""
     try:
         await work
@@ -143,7 +143,7 @@ async def _isolate(workspace_id: UUID, work: Awaitable[None]) -> None:
 
 
 async def _select_limited(pool: Pool, now: datetime) -> dict[UUID, bool]:
-    """Returns the workspaces to renew, and whether their settings have changed."""
+    """Return the workspaces to renew, and whether their settings have changed."""
     found: list[tuple[UUID, bool]] = []
     while True:
         async with pool.transaction() as db:

@@ -169,7 +169,7 @@ class UsageReceiver(Protocol):
     """Receives usage separately from the invoices."""
 
     async def record_usage(self, reading: UsageReading) -> None:
-        """Replaces the day's reading.
+        """Replace the day's reading.
 
         A repeated request is accepted. Raises BillingProviderError, BillingProviderUnavailable.
         """
@@ -187,23 +187,23 @@ class BillingProvider(Protocol):
     usage_receiver: UsageReceiver | None
 
     async def ensure_customer(self, customer: BillingCustomer) -> str:
-        """Creates or updates the customer and returns the provider's id."""
+        """Create or updates the customer and returns the provider's id."""
         ...
 
     async def issue_invoice(self, invoice: ProviderInvoice) -> InvoiceReceipt:
-        """Creates the invoice with exactly these lines and finalizes it. Idempotent by the invoice's id."""
+        """Create the invoice with exactly these lines and finalizes it. Idempotent by the invoice's id."""
         ...
 
     async def get_invoice(self, external_id: str) -> InvoiceReceipt:
-        """Returns the state of an invoice, including refunds."""
+        """Return the state of an invoice, including refunds."""
         ...
 
     async def find_paid_invoice(self, payment_id: str) -> str | None:
-        """Returns the provider's id of the invoice that a charge paid."""
+        """Return the provider's id of the invoice that a charge paid."""
         ...
 
     async def pay_invoice(self, external_id: str, method_id: str, attempt: int) -> InvoiceReceipt:
-        """Charges this payment method. Does nothing if the invoice is paid. Raises PaymentDeclined.
+        """Charge this payment method. Does nothing if the invoice is paid. Raises PaymentDeclined.
 
         Args:
             attempt: A repeated request with the same number and method charges once, and is declined once.
@@ -211,29 +211,29 @@ class BillingProvider(Protocol):
         ...
 
     async def settle_invoice(self, external_id: str) -> InvoiceReceipt:
-        """Marks an invoice as paid outside of the provider, such as by bank transfer."""
+        """Mark an invoice as paid outside of the provider, such as by bank transfer."""
         ...
 
     async def void_invoice(self, external_id: str, reason: str) -> InvoiceReceipt:
-        """Voids an invoice. Does nothing if it is void already."""
+        """Void an invoice. Does nothing if it is void already."""
         ...
 
     async def refund_invoice(self, external_id: str, refund_id: UUID, amount: Decimal, currency: str) -> str:
-        """Pays back a part of a paid invoice and returns the provider's reference. Idempotent by our refund's id."""
+        """Pay back a part of a paid invoice and returns the provider's reference. Idempotent by our refund's id."""
         ...
 
     async def create_setup(self, customer_id: str) -> SetupSecret:
-        """Starts adding a payment method. The customer's browser completes it."""
+        """Start adding a payment method. The customer's browser completes it."""
         ...
 
     async def set_payment_method(self, customer_id: str, method_id: str) -> PaymentCard:
-        """Makes a payment method the customer's default. Raises PaymentDeclined for an unusable card."""
+        """Make a payment method the customer's default. Raises PaymentDeclined for an unusable card."""
         ...
 
     async def get_payment_method(self, customer_id: str) -> PaymentCard | None:
-        """Returns the customer's default payment method."""
+        """Return the customer's default payment method."""
         ...
 
     async def remove_payment_method(self, method_id: str) -> None:
-        """Removes a payment method, so that it is no longer charged. Does nothing if it was removed already."""
+        """Remove a payment method, so that it is no longer charged. Does nothing if it was removed already."""
         ...

@@ -15,7 +15,7 @@ _MAX_ERROR_LENGTH: Final = 200
 
 
 async def select_account(db: Connection, workspace_id: UUID, *, lock: bool = False) -> BillingProviderAccount | None:
-    """Returns the workspace's customer at the provider.
+    """Return the workspace's customer at the provider.
 
     Args:
         lock: Locks the row until the transaction ends.
@@ -26,7 +26,7 @@ async def select_account(db: Connection, workspace_id: UUID, *, lock: bool = Fal
 
 
 async def select_account_of(db: Connection, customer_id: str) -> BillingProviderAccount | None:
-    """Returns the account with the provider's customer id. Needs platform scope."""
+    """Return the account with the provider's customer id. Needs platform scope."""
     row = await db.fetchrow(f"SELECT {_ACCOUNT} FROM sink_customers WHERE customer_id = $1", customer_id)
     return None if row is None else BillingProviderAccount(**row)
 
@@ -34,7 +34,7 @@ async def select_account_of(db: Connection, customer_id: str) -> BillingProvider
 async def insert_account(
     db: Connection, workspace_id: UUID, customer_id: str, replaced: str | None = None
 ) -> BillingProviderAccount:
-    """Stores the provider's customer id and returns the stored account.
+    """Store the provider's customer id and returns the stored account.
 
     An existing account stays, unless its id is `replaced`, which no longer exists at the provider.
     """
@@ -55,7 +55,7 @@ async def insert_account(
 
 
 async def update_method(db: Connection, workspace_id: UUID, method_id: str | None) -> bool:
-    """Stores the payment method and returns whether it has changed.
+    """Store the payment method and returns whether it has changed.
 
     The account's revision always increases, so that an older response of the provider is not stored afterwards.
     """
@@ -74,7 +74,7 @@ _COLLECTION: Final = tuple(field.name for field in fields(Collection))
 
 
 async def select_collection(db: Connection, invoice_id: UUID, *, lock: bool = False) -> Collection | None:
-    """Returns how an invoice is collected.
+    """Return how an invoice is collected.
 
     Args:
         lock: Locks the row until the transaction ends.
@@ -87,7 +87,7 @@ async def select_collection(db: Connection, invoice_id: UUID, *, lock: bool = Fa
 
 
 async def upsert_collection(db: Connection, collection: Collection) -> None:
-    """Stores all fields. `last_error` is cut to 200 characters."""
+    """Store all fields. `last_error` is cut to 200 characters."""
     places = ", ".join(f"${place}" for place in range(1, len(_COLLECTION) + 1))
     sets = ", ".join(f"{name} = excluded.{name}" for name in _COLLECTION[2:])
     values = {name: getattr(collection, name) for name in _COLLECTION}
@@ -100,7 +100,7 @@ async def upsert_collection(db: Connection, collection: Collection) -> None:
 
 
 async def mark_checked(db: Connection, invoice_id: UUID, now: datetime, *, is_over: bool) -> None:
-    """Records a response of the provider.
+    """Record a response of the provider.
 
     Args:
         is_over: No further charge is tried.
@@ -122,7 +122,7 @@ async def defer_check(db: Connection, invoice_id: UUID, now: datetime) -> None:
 
 
 async def resume_invoice(db: Connection, invoice_id: UUID, now: datetime) -> bool:
-    """Plans another attempt for an invoice that the provider refused. Returns whether the provider had refused it."""
+    """Plan another attempt for an invoice that the provider refused. Returns whether the provider had refused it."""
     tag = await db.execute(
         "UPDATE sink_invoices SET next_attempt_at = $2, last_error = NULL "
         "WHERE invoice_id = $1 AND last_error IS NOT NULL",
@@ -133,7 +133,7 @@ async def resume_invoice(db: Connection, invoice_id: UUID, now: datetime) -> boo
 
 
 async def resume_collections(db: Connection, workspace_id: UUID, now: datetime) -> int:
-    """Plans charges of the workspace's open invoices. Returns the number of invoices."""
+    """Plan charges of the workspace's open invoices. Returns the number of invoices."""
     tag = await db.execute(
         """
         UPDATE sink_invoices SET next_attempt_at = $2, last_error = NULL WHERE workspace_id = $1 AND invoice_id IN (
@@ -146,7 +146,7 @@ async def resume_collections(db: Connection, workspace_id: UUID, now: datetime) 
 
 
 async def select_due(db: Connection, now: datetime, most: int) -> list[UUID]:
-    """Returns invoices whose charge is due, the longest overdue first. Needs platform scope."""
+    """Return invoices whose charge is due, the longest overdue first. Needs platform scope."""
     rows = await db.fetch(
         "SELECT invoice_id FROM sink_invoices WHERE next_attempt_at <= $1 ORDER BY next_attempt_at LIMIT $2", now, most
     )
@@ -154,7 +154,7 @@ async def select_due(db: Connection, now: datetime, most: int) -> list[UUID]:
 
 
 async def select_unchecked(db: Connection, before: datetime, most: int) -> list[str]:
-    """Returns the provider's ids of open invoices that were last checked before `before`. Needs platform scope."""
+    """Return the provider's ids of open invoices that were last checked before `before`. Needs platform scope."""
     rows = await db.fetch(
         """
         SELECT i.stripe_invoice_id AS id FROM invoices i JOIN sink_invoices s ON s.invoice_id = i.id
@@ -168,7 +168,7 @@ async def select_unchecked(db: Connection, before: datetime, most: int) -> list[
 
 
 async def select_unchecked_paid(db: Connection, paid_after: datetime, before: datetime, most: int) -> list[str]:
-    """Returns the provider's ids of invoices paid after `paid_after` and last checked before `before`.
+    """Return the provider's ids of invoices paid after `paid_after` and last checked before `before`.
 
     Needs platform scope.
     """
@@ -186,7 +186,7 @@ async def select_unchecked_paid(db: Connection, paid_after: datetime, before: da
 
 
 async def select_invoice_of(db: Connection, external_id: str) -> UUID | None:
-    """Returns our id of the provider's invoice. Needs platform scope."""
+    """Return our id of the provider's invoice. Needs platform scope."""
     found: UUID | None = await db.fetchval("SELECT id FROM invoices WHERE stripe_invoice_id = $1", external_id)
     return found
 
@@ -196,7 +196,7 @@ _ORDER: Final = ", ".join(field.name for field in fields(RefundOrder))
 
 
 async def insert_order(db: Connection, order: RefundOrder) -> None:
-    """Inserts an open order."""
+    """Insert an open order."""
     await db.execute(
         f"INSERT INTO refund_orders ({_ORDER}) VALUES ($1, $2, $3, $4, $5, $6)",
         *(getattr(order, field.name) for field in fields(RefundOrder)),
@@ -204,7 +204,7 @@ async def insert_order(db: Connection, order: RefundOrder) -> None:
 
 
 async def select_order(db: Connection, order_id: UUID, *, lock: bool = False) -> RefundOrder | None:
-    """Returns an open refund order.
+    """Return an open refund order.
 
     Args:
         lock: Locks the row until the transaction ends. Needs platform scope.
@@ -215,7 +215,7 @@ async def select_order(db: Connection, order_id: UUID, *, lock: bool = False) ->
 
 
 async def select_open_orders(db: Connection, invoice_id: UUID) -> list[RefundOrder]:
-    """Returns the open refund orders of an invoice."""
+    """Return the open refund orders of an invoice."""
     rows = await db.fetch(
         f"SELECT {_ORDER} FROM refund_orders WHERE invoice_id = $1 AND status = 'open' ORDER BY created_at LIMIT 100",
         invoice_id,
@@ -224,13 +224,13 @@ async def select_open_orders(db: Connection, invoice_id: UUID) -> list[RefundOrd
 
 
 async def select_orders(db: Connection, most: int) -> list[UUID]:
-    """Returns open refund orders, the oldest first. Needs platform scope."""
+    """Return open refund orders, the oldest first. Needs platform scope."""
     rows = await db.fetch("SELECT id FROM refund_orders WHERE status = 'open' ORDER BY created_at LIMIT $1", most)
     return [row["id"] for row in rows]
 
 
 async def close_order(db: Connection, order_id: UUID, error: str | None = None) -> None:
-    """Closes a refund order.
+    """Close a refund order.
 
     Args:
         error: Why the refund failed; None if it was made.
@@ -265,18 +265,18 @@ _UPSERT: Final = """
 
 
 async def select_readings(db: Connection, since: date, most: int) -> list[UsageReading]:
-    """Returns readings that are to be sent, the oldest first, with revision 0. Needs platform scope."""
+    """Return readings that are to be sent, the oldest first, with revision 0. Needs platform scope."""
     return [UsageReading(**row, revision=0) for row in await db.fetch(_SELECT, since, most)]
 
 
 async def insert_reading(db: Connection, reading: UsageReading) -> int:
-    """Stores a total before it is sent and returns its revision. Needs platform scope."""
+    """Store a total before it is sent and returns its revision. Needs platform scope."""
     revision: int = await db.fetchval(_UPSERT, reading.workspace_id, reading.day, reading.seconds)
     return revision
 
 
 async def mark_delivered(db: Connection, reading: UsageReading, now: datetime, error: str | None) -> None:
-    """Records that a reading was delivered or refused. Needs platform scope.
+    """Record that a reading was delivered or refused. Needs platform scope.
 
     Args:
         error: Why the provider refused it permanently. It is not sent again until the total changes.

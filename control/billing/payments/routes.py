@@ -60,7 +60,7 @@ class PaymentMethodBody(Body):
 
 
 async def start_payment_setup(context: MemberContext) -> CheckedChange[SetupView]:
-    """Begins the addition of a card: the browser gives it to Stripe with this secret, then sends its id to
+    """Begin the addition of a card: the browser gives it to Stripe with this secret, then sends its id to
     …/payment-method."""
     payments = context.services[Payments]
     provider, customer = payments.require_provider(), await payments.make_customer(context.db, context.workspace_id)
@@ -93,7 +93,7 @@ async def set_payment_method(context: MemberContext, body: PaymentMethodBody) ->
 
 
 async def delete_payment_method(context: MemberContext) -> CheckedChange[None]:
-    """Removes the payment method; invoices then wait for another one, and become overdue."""
+    """Remove the payment method; invoices then wait for another one, and become overdue."""
     provider = context.services[Payments].require_provider()
     method_id = await find_payment_method(context.db, context.workspace_id)
 
@@ -125,7 +125,7 @@ class PaymentBody(Body):
 async def void_invoice(
     context: AdminContext, invoice_id: InvoiceId, body: VoidReason
 ) -> CheckedChange[AdminInvoiceAnswer]:
-    """Declares an issued invoice that is not paid void. Its charges are given up, its credits are free again."""
+    """Declare an issued invoice that is not paid void. Its charges are given up, its credits are free again."""
     payments = context.services[Payments]
     external_id = await payments.find_open(context.db, invoice_id)
 
@@ -139,7 +139,7 @@ async def void_invoice(
 async def record_payment(
     context: AdminContext, invoice_id: InvoiceId, body: PaymentBody
 ) -> CheckedChange[AdminInvoiceAnswer]:
-    """Records a payment; an invoice is paid once all of it came in. One that Stripe has is paid as a whole."""
+    """Record a payment; an invoice is paid once all of it came in. One that Stripe has is paid as a whole."""
     payments = context.services[Payments]
     external_id = await payments.find_open(context.db, invoice_id)
     if external_id is not None:
@@ -155,7 +155,7 @@ async def record_payment(
 
 
 async def refund_payment(context: AdminContext, invoice_id: InvoiceId, body: PaymentBody) -> AdminInvoiceAnswer:
-    """Records that money was paid back. That of an invoice at Stripe is paid back to the card, and shown then."""
+    """Record that money was paid back. That of an invoice at Stripe is paid back to the card, and shown then."""
     db, actor, notice = context.db, context.actor, _notice(body)
     found = await context.services[Payments].order_refund(db, actor, invoice_id, notice)
     if found is None:

@@ -46,7 +46,7 @@ class Collection:
     last_error: str | None = None
 
     def is_due(self, now: datetime) -> bool:
-        """Returns whether a charge is due."""
+        """Return whether a charge is due."""
         return self.next_attempt_at is not None and self.next_attempt_at <= now
 
 
@@ -67,7 +67,7 @@ class RefundOrder:
 
 
 def after_decline(collection: Collection, now: datetime, *, is_replaced: bool = False) -> Collection:
-    """Returns the collection after a declined charge.
+    """Return the collection after a declined charge.
 
     Args:
         is_replaced: Another payment method was set and is charged next.

@@ -50,7 +50,7 @@ log = structlog.get_logger()
 # --- The payment company -------------------------------------------------------------------------------------------
 @contextmanager
 def map_provider_errors(param: str | None = None) -> Iterator[None]:
-    """Maps the provider's errors.
+    """Map the provider's errors.
 
     Raises Invalid (codes card_declined, payment_method_unknown), Conflict (code sink_refused), Unavailable.
     """
@@ -80,13 +80,13 @@ class Payments:
         self.provider, self._mail = provider, mail
 
     def require_provider(self) -> BillingProvider:
-        """Returns the payment company. Raises Conflict (code no_card_payments)."""
+        """Return the payment company. Raises Conflict (code no_card_payments)."""
         if self.provider is None:
             raise Conflict("This platform takes no cards: invoices are paid by bank transfer.", code="no_card_payments")
         return self.provider
 
     async def make_customer(self, db: Connection, workspace_id: UUID, name: str | None = None) -> BillingCustomer:
-        """Returns the customer as the payment company must know it.
+        """Return the customer as the payment company must know it.
 
         Args:
             name: Of a workspace that may be purged.
@@ -104,7 +104,7 @@ class Payments:
         )
 
     async def require_payment_method(self, db: Connection, workspace_id: UUID) -> None:
-        """Requires a payment method of a workspace that orders something.
+        """Require a payment method of a workspace that orders something.
 
         Nothing is required without a billing provider, or if the staff exempted the workspace. The rows are not locked,
         because a payment method may be removed at any later time anyway. Raises Conflict (code
@@ -121,7 +121,7 @@ class Payments:
             )
 
     async def find_open(self, db: Connection, invoice_id: UUID) -> str | None:
-        """Returns the payment company's id of an invoice that is open there; None if the invoice is in our records
+        """Return the payment company's id of an invoice that is open there; None if the invoice is in our records
         only. Raises Conflict (code no_card_payments) if its payment company is not set up."""
         invoice = await invoices_queries.select_invoice(db, invoice_id)
         if invoice is None or invoice.stripe_invoice_id is None or invoice.status not in OPEN:
@@ -130,17 +130,17 @@ class Payments:
         return invoice.stripe_invoice_id
 
     async def void(self, external_id: str, reason: str) -> None:
-        """Declares an invoice void at the payment company. Raises as `map_provider_errors` does."""
+        """Declare an invoice void at the payment company. Raises as `map_provider_errors` does."""
         with map_provider_errors():
             await self._require_invoice_provider().void_invoice(external_id, reason)
 
     async def settle(self, external_id: str) -> None:
-        """Marks an invoice at the payment company as paid elsewhere. Raises as `map_provider_errors` does."""
+        """Mark an invoice at the payment company as paid elsewhere. Raises as `map_provider_errors` does."""
         with map_provider_errors():
             await self._require_invoice_provider().settle_invoice(external_id)
 
     async def require_whole(self, db: Connection, invoice_id: UUID, amount: Decimal | None) -> None:
-        """Requires a payment of all that is due, because payment companies accept no part payments from elsewhere.
+        """Require a payment of all that is due, because payment companies accept no part payments from elsewhere.
         Raises Invalid (code amount_too_low)."""
         invoice = await invoices_service.lock_invoice(db, invoice_id)
         if amount is not None and amount < invoice.amount_due:
@@ -153,7 +153,7 @@ class Payments:
     async def order_refund(
         self, db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice
     ) -> Invoice | None:
-        """Orders a refund. A job makes it at the payment company, and then records it. Returns None if the invoice is
+        """Order a refund. A job makes it at the payment company, and then records it. Returns None if the invoice is
         not at a payment company. Raises NotFound, Conflict (codes invoice_not_paid, no_card_payments), Invalid (codes
         amount_too_high, amount_invalid)."""
         invoice = await invoices_service.lock_invoice(db, invoice_id)
@@ -175,7 +175,7 @@ class Payments:
         return invoice
 
     async def resume(self, db: Connection, actor: Actor, invoice_id: UUID, now: datetime) -> Invoice:
-        """Plans another attempt for an invoice that the payment company refused. Raises NotFound, Conflict (code
+        """Plan another attempt for an invoice that the payment company refused. Raises NotFound, Conflict (code
         invoice_not_refused)."""
         invoice = await invoices_service.lock_invoice(db, invoice_id)
         if not await queries.resume_invoice(db, invoice_id, now):
@@ -207,14 +207,14 @@ class StartedSetup:
 
 
 async def start_setup(provider: BillingProvider, customer: BillingCustomer) -> StartedSetup:
-    """Begins the addition of a payment method, outside of a transaction. Raises as `map_provider_errors` does."""
+    """Begin the addition of a payment method, outside of a transaction. Raises as `map_provider_errors` does."""
     with map_provider_errors():
         customer_id = await provider.ensure_customer(customer)
         return StartedSetup(customer_id, await provider.create_setup(customer_id))
 
 
 async def save_customer(db: Connection, customer: BillingCustomer, customer_id: str) -> None:
-    """Stores the workspace's customer id, if it has none. Raises Conflict (code sink_refused) if another request stored
+    """Store the workspace's customer id, if it has none. Raises Conflict (code sink_refused) if another request stored
     another id: a payment method of this customer would never pay."""
     account = await queries.insert_account(db, customer.workspace_id, customer_id, customer.customer_id)
     if account.customer_id != customer_id:
@@ -222,7 +222,7 @@ async def save_customer(db: Connection, customer: BillingCustomer, customer_id: 
 
 
 async def add_payment_method(provider: BillingProvider, customer: BillingCustomer, method_id: str) -> AddedMethod:
-    """Adds a payment method, outside of a transaction. Raises as `map_provider_errors` does."""
+    """Add a payment method, outside of a transaction. Raises as `map_provider_errors` does."""
     with map_provider_errors("stripe_payment_method_id"):
         customer_id = await provider.ensure_customer(customer)
         return AddedMethod(customer_id, await provider.set_payment_method(customer_id, method_id))
@@ -231,7 +231,7 @@ async def add_payment_method(provider: BillingProvider, customer: BillingCustome
 async def save_added(
     db: Connection, actor: Actor, customer: BillingCustomer, added: AddedMethod, now: datetime
 ) -> None:
-    """Stores what `add_payment_method` returned, and plans charges of open invoices. Raises as `save_customer` does."""
+    """Store what `add_payment_method` returned, and plans charges of open invoices. Raises as `save_customer` does."""
     workspace_id = customer.workspace_id
     await save_customer(db, customer, added.customer_id)
     await save_payment_method(db, workspace_id, added.card, now)
@@ -242,7 +242,7 @@ async def save_added(
 
 
 async def save_payment_method(db: Connection, workspace_id: UUID, card: PaymentCard | None, now: datetime) -> None:
-    """Stores which payment method pays. If it is a new one, open invoices are charged again. The customer must be
+    """Store which payment method pays. If it is a new one, open invoices are charged again. The customer must be
     stored. A purged workspace has no settings, so its card is not stored there."""
     changed = await queries.update_method(db, workspace_id, card.id if card else None)
     if await accounts_queries.select_facts(db, workspace_id) is not None:
@@ -253,20 +253,20 @@ async def save_payment_method(db: Connection, workspace_id: UUID, card: PaymentC
 
 
 async def find_payment_method(db: Connection, workspace_id: UUID) -> str | None:
-    """Returns the payment company's id of the payment method that pays."""
+    """Return the payment company's id of the payment method that pays."""
     account = await queries.select_account(db, workspace_id)
     return account.payment_method_id if account else None
 
 
 async def remove_payment_method(provider: BillingProvider, method_id: str | None) -> None:
-    """Removes a payment method, outside of a transaction. Raises as `map_provider_errors` does."""
+    """Remove a payment method, outside of a transaction. Raises as `map_provider_errors` does."""
     if method_id is not None:
         with map_provider_errors():
             await provider.remove_payment_method(method_id)
 
 
 async def save_removed(db: Connection, actor: Actor, workspace_id: UUID, method_id: str, now: datetime) -> None:
-    """Stores that the workspace has no payment method, unless another one was set meanwhile."""
+    """Store that the workspace has no payment method, unless another one was set meanwhile."""
     if await find_payment_method(db, workspace_id) not in (None, method_id):
         return
     await save_payment_method(db, workspace_id, None, now)
@@ -275,7 +275,7 @@ async def save_removed(db: Connection, actor: Actor, workspace_id: UUID, method_
 
 # --- Reports of the payment company --------------------------------------------------------------------------------
 async def apply_receipt(db: Connection, invoice: Invoice, receipt: InvoiceReceipt, now: datetime) -> Invoice:
-    """Brings our record of an invoice to what the payment company reports. Needs platform scope.
+    """Bring our record of an invoice to what the payment company reports. Needs platform scope.
 
     Reports may come twice and in any order: a paid or void invoice stays so; an uncollectible one may still be paid.
     Credit notes are applied first. Those of a void invoice do not count, because all its charges are given up.
@@ -303,7 +303,7 @@ async def apply_receipt(db: Connection, invoice: Invoice, receipt: InvoiceReceip
 
 
 async def _settle(db: Connection, invoice: Invoice, receipt: InvoiceReceipt, now: datetime) -> Invoice:
-    """Records that the payment company received all that was open."""
+    """Record that the payment company received all that was open."""
     invoice = await _reopen(db, invoice)
     payment = invoices_service.make_payment(
         invoice, invoice.amount_due, invoice.sink, now, reference=receipt.external_id
@@ -312,7 +312,7 @@ async def _settle(db: Connection, invoice: Invoice, receipt: InvoiceReceipt, now
 
 
 async def _reopen(db: Connection, invoice: Invoice) -> Invoice:
-    """Makes an uncollectible invoice pending, so that it can become paid or void."""
+    """Make an uncollectible invoice pending, so that it can become paid or void."""
     if invoice.status != "uncollectible":
         return invoice
     invoice = replace(invoice, status="pending")
@@ -327,7 +327,7 @@ def _is_unpaid(invoice: Invoice) -> bool:
 async def _apply_credits(
     db: Connection, invoice: Invoice, reported: Sequence[ProviderAmount], now: datetime
 ) -> Invoice:
-    """Records new credit notes, and credit notes that became void."""
+    """Record new credit notes, and credit notes that became void."""
     payments = await invoices_queries.select_payments(db, invoice.id, invoice.workspace_id)
     recorded = _sum_by_reference([payment for payment in payments if payment.method == CREDIT_NOTE])
     for note in reported:
@@ -344,7 +344,7 @@ async def _apply_credits(
 async def _apply_refunds(
     db: Connection, invoice: Invoice, reported: Sequence[ProviderAmount], now: datetime
 ) -> Invoice:
-    """Records new refunds, made by the staff at the payment company or by our order, and refunds that were returned."""
+    """Record new refunds, made by the staff at the payment company or by our order, and refunds that were returned."""
     payments = await invoices_queries.select_payments(db, invoice.id, invoice.workspace_id)
     refunds = {payment.reference for payment in payments if payment.kind == "refund" and payment.method == invoice.sink}
     recorded = _sum_by_reference(
@@ -374,7 +374,7 @@ async def _record_refund(db: Connection, invoice: Invoice, reported: ProviderAmo
 
 
 def _sum_by_reference(payments: Sequence[Payment]) -> dict[str, Decimal]:
-    """Returns the sum of each reference. A reference occurs twice if its payment was taken back."""
+    """Return the sum of each reference. A reference occurs twice if its payment was taken back."""
     sums: dict[str, Decimal] = {}
     for payment in payments:
         sums[payment.reference] = sums.get(payment.reference, Decimal(0)) + payment.amount

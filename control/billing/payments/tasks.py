@@ -99,7 +99,7 @@ class ProviderJobs:
         )
 
     def handler(self, kind: type[T], run: Callable[[T], Awaitable[None]]) -> JobHandler:
-        """Makes a job handler of a method. The job is retried while the payment company is unavailable."""
+        """Make a job handler of a method. The job is retried while the payment company is unavailable."""
 
         async def handle(payload: bytes) -> None:
             job = decode_payload(payload, kind)
@@ -111,7 +111,7 @@ class ProviderJobs:
         return handle
 
     async def issue(self, job: IssueInvoiceJob) -> None:
-        """Issues a draft. The platform itself issues drafts with the amount 0."""
+        """Issue a draft. The platform itself issues drafts with the amount 0."""
         request = await transact(self._pool, lambda db: self._prepare(db, job.invoice_id))
         if request is None:
             return
@@ -129,7 +129,7 @@ class ProviderJobs:
         await transact(self._pool, lambda db: self._record_issue(db, job.invoice_id, receipt))
 
     async def charge(self, job: ChargeInvoiceJob) -> None:
-        """Charges an invoice whose next charge is due."""
+        """Charge an invoice whose next charge is due."""
         found = await transact(self._pool, lambda db: self._find_charge(db, job.invoice_id))
         if found is None:
             return
@@ -146,7 +146,7 @@ class ProviderJobs:
         await transact(self._pool, lambda db: self._apply(db, job.invoice_id, receipt))
 
     async def check_invoice(self, job: CheckInvoiceJob) -> None:
-        """Asks the payment company for the state of an invoice. Invoices that are not ours, or not issued yet, are
+        """Ask the payment company for the state of an invoice. Invoices that are not ours, or not issued yet, are
         ignored."""
         find = queries.select_invoice_of
         invoice_id = await transact(self._pool, lambda db: find(db, job.external_id))
@@ -161,7 +161,7 @@ class ProviderJobs:
         await transact(self._pool, lambda db: self._apply(db, invoice_id, receipt))
 
     async def check_payment(self, job: CheckPaymentJob) -> None:
-        """Checks the invoice that a charge paid, for example after a refund or a dispute."""
+        """Check the invoice that a charge paid, for example after a refund or a dispute."""
         try:
             external_id = await self._provider.find_paid_invoice(job.payment_id)
         except BillingProviderError as error:
@@ -170,7 +170,7 @@ class ProviderJobs:
             await self.check_invoice(CheckInvoiceJob(external_id))
 
     async def check_customer(self, job: CheckCustomerJob) -> None:
-        """Asks the payment company for a customer's payment method. If another one was stored since the request, the
+        """Ask the payment company for a customer's payment method. If another one was stored since the request, the
         job is repeated."""
         find = queries.select_account_of
         account = await transact(self._pool, lambda db: find(db, job.customer_id))
@@ -191,7 +191,7 @@ class ProviderJobs:
         await transact(self._pool, save)
 
     async def refund(self, job: RefundJob) -> None:
-        """Makes an ordered refund at the payment company, and records it."""
+        """Make an ordered refund at the payment company, and records it."""
         order = await transact(self._pool, lambda db: queries.select_order(db, job.order_id))
         if order is None:
             return
@@ -208,7 +208,7 @@ class ProviderJobs:
         await transact(self._pool, lambda db: self._record_refund(db, order.id, reference))
 
     async def _prepare(self, db: Connection, invoice_id: UUID) -> IssueRequest | None:
-        """Assigns a draft to the payment company, permanently. Returns None if the invoice needs no further step."""
+        """Assign a draft to the payment company, permanently. Returns None if the invoice needs no further step."""
         draft = await invoices_queries.select_invoice(db, invoice_id, lock=True)
         if draft is None or draft.status != "draft":
             return None
@@ -257,7 +257,7 @@ class ProviderJobs:
             await enqueue_once(db, CHARGE_INVOICE, ChargeInvoiceJob(issued.id))
 
     async def _find_charge(self, db: Connection, invoice_id: UUID) -> tuple[str, str, int] | None:
-        """Returns the payment company's ids of invoice and payment method, and the number of the attempt; None if no
+        """Return the payment company's ids of invoice and payment method, and the number of the attempt; None if no
         charge is due, or if there is no payment method."""
         collection = await queries.select_collection(db, invoice_id, lock=True)
         invoice = await invoices_queries.select_invoice(db, invoice_id)
@@ -276,7 +276,7 @@ class ProviderJobs:
         return invoice.stripe_invoice_id, account.payment_method_id, collection.attempts
 
     async def _record_decline(self, db: Connection, invoice_id: UUID, attempt: int, method_id: str) -> None:
-        """Counts a decline once, even if its job is repeated. A payment method that was set meanwhile is charged at
+        """Count a decline once, even if its job is repeated. A payment method that was set meanwhile is charged at
         once."""
         collection = await queries.select_collection(db, invoice_id, lock=True)
         invoice = await invoices_queries.select_invoice(db, invoice_id)
@@ -289,7 +289,7 @@ class ProviderJobs:
             await self._invoices.notify(db, invoice, declined_email)
 
     async def _is_replaced(self, db: Connection, workspace_id: UUID, method_id: str) -> bool:
-        """Returns whether another payment method was set."""
+        """Return whether another payment method was set."""
         account = await queries.select_account(db, workspace_id)
         return account is not None and account.payment_method_id not in (None, method_id)
 
@@ -308,7 +308,7 @@ class ProviderJobs:
         await queries.close_order(db, order.id)
 
     async def _refuse(self, invoice_id: UUID, error: BillingProviderError, method_id: str | None = None) -> None:
-        """Records that the payment company refused an invoice for good. The next attempt follows when the staff resume
+        """Record that the payment company refused an invoice for good. The next attempt follows when the staff resume
         the invoice or another payment method is set.
 
         Args:
@@ -343,7 +343,7 @@ def provider_tasks(
     *,
     report_unopened: Callable[[int], None] = ignore_count,
 ) -> WorkerTasks:
-    """Makes the tasks of `period_tasks`, whose invoices the payment company issues; the jobs `billing.charge_invoice`,
+    """Make the tasks of `period_tasks`, whose invoices the payment company issues; the jobs `billing.charge_invoice`,
     `.check_invoice`, `.check_payment`, `.check_customer` and `.refund`; the duties `invoice_charges`, `invoice_checks`,
     `refund_orders`, and `usage_meter` if the payment company takes usage."""
     jobs = ProviderJobs(pool, invoices, payments, provider, clock)
@@ -388,11 +388,11 @@ class UsageMeterDuty:
         self._receiver = receiver
 
     def make_duty(self) -> OutsideDuty:
-        """Returns the duty `usage_meter`."""
+        """Return the duty `usage_meter`."""
         return OutsideDuty("usage_meter", METER_EVERY_S, self.run, MOST_READINGS)
 
     async def run(self, pool: Pool, now: datetime) -> int:
-        """Sends the readings. Returns the number of readings that were accepted or refused."""
+        """Send the readings. Returns the number of readings that were accepted or refused."""
         since = (now.astimezone(UTC) - _KEPT).date()
         found = await transact(pool, lambda db: queries.select_readings(db, since, MOST_READINGS))
         done = failures = 0

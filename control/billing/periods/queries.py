@@ -38,7 +38,7 @@ _SELECT_NUMBERS: Final = """
 
 
 async def insert_period(db: Connection, stored: StoredPeriod, tier_name: str) -> bool:
-    """Opens a period; returns False if the workspace has one that begins then."""
+    """Open a period; returns False if the workspace has one that begins then."""
     period = stored.period
     tag = await db.execute(
         """
@@ -53,7 +53,7 @@ async def insert_period(db: Connection, stored: StoredPeriod, tier_name: str) ->
 
 
 async def select_last(db: Connection, workspace_id: UUID) -> StoredPeriod | None:
-    """Returns the workspace's latest period."""
+    """Return the workspace's latest period."""
     row = await db.fetchrow(
         f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 ORDER BY period_end DESC LIMIT 1", workspace_id
     )
@@ -61,7 +61,7 @@ async def select_last(db: Connection, workspace_id: UUID) -> StoredPeriod | None
 
 
 async def select_at(db: Connection, workspace_id: UUID, at: datetime) -> StoredPeriod | None:
-    """Returns the period that contains this moment."""
+    """Return the period that contains this moment."""
     row = await db.fetchrow(
         f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND period_end > $2 AND period_start <= $2 "
         "ORDER BY period_end LIMIT 1",
@@ -72,7 +72,7 @@ async def select_at(db: Connection, workspace_id: UUID, at: datetime) -> StoredP
 
 
 async def select_open(db: Connection, workspace_id: UUID) -> list[StoredPeriod]:
-    """Returns the workspace's open periods, the earliest first; at most 120, which are ten years."""
+    """Return the workspace's open periods, the earliest first; at most 120, which are ten years."""
     rows = await db.fetch(
         f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND status = 'open' "
         "ORDER BY period_end LIMIT 120",
@@ -82,7 +82,7 @@ async def select_open(db: Connection, workspace_id: UUID) -> list[StoredPeriod]:
 
 
 async def select_due(db: Connection, before: datetime, most: int) -> list[UUID]:
-    """Returns open periods that ended before this moment, the earliest first. Needs platform scope."""
+    """Return open periods that ended before this moment, the earliest first. Needs platform scope."""
     rows = await db.fetch(
         "SELECT id FROM billing_periods WHERE status = 'open' AND period_end <= $1 ORDER BY period_end LIMIT $2",
         before,
@@ -92,7 +92,7 @@ async def select_due(db: Connection, before: datetime, most: int) -> list[UUID]:
 
 
 async def lock_open(db: Connection, period_id: UUID) -> StoredPeriod | None:
-    """Returns an open period, and locks it until the transaction ends; None if it is closed."""
+    """Return an open period, and locks it until the transaction ends; None if it is closed."""
     row = await db.fetchrow(
         f"SELECT {COLUMNS} FROM billing_periods WHERE id = $1 AND status = 'open' FOR UPDATE", period_id
     )
@@ -100,7 +100,7 @@ async def lock_open(db: Connection, period_id: UUID) -> StoredPeriod | None:
 
 
 async def has_open_before(db: Connection, workspace_id: UUID, start: datetime) -> bool:
-    """Returns whether an earlier period of the workspace is open."""
+    """Return whether an earlier period of the workspace is open."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM billing_periods WHERE workspace_id = $1 AND status = 'open' AND period_end <= $2)",
         workspace_id,
@@ -110,7 +110,7 @@ async def has_open_before(db: Connection, workspace_id: UUID, start: datetime) -
 
 
 async def select_closed_before(db: Connection, workspace_id: UUID, end: datetime, most: int) -> list[StoredPeriod]:
-    """Returns the latest closed periods that ended at this moment or before."""
+    """Return the latest closed periods that ended at this moment or before."""
     rows = await db.fetch(
         f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND period_end <= $2 AND status <> 'open' "
         "ORDER BY period_end DESC LIMIT $3",
@@ -132,7 +132,7 @@ async def close(
     unpriced: int,
     now: datetime,
 ) -> None:
-    """Closes a period, which must be locked."""
+    """Close a period, which must be locked."""
     await db.execute(
         "UPDATE billing_periods SET status = $2, subscription_fee = $3, usage_total = $4, total_amount = $5, "
         "unpriced = $6, closed_at = $7 WHERE id = $1",
@@ -141,19 +141,19 @@ async def close(
 
 
 async def update_currency(db: Connection, workspace_id: UUID, currency: str) -> None:
-    """Sets the currency of the workspace's open periods."""
+    """Set the currency of the workspace's open periods."""
     await db.execute(
         "UPDATE billing_periods SET currency = $2 WHERE workspace_id = $1 AND status = 'open'", workspace_id, currency
     )
 
 
 async def update_status(db: Connection, period_id: UUID, status: PeriodStatus) -> None:
-    """Sets the status of a closed period."""
+    """Set the status of a closed period."""
     await db.execute("UPDATE billing_periods SET status = $2 WHERE id = $1", period_id, status)
 
 
 async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[PeriodSummary]:
-    """Returns a page of closed periods, newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of closed periods, newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
     rows = await db.fetch(
         f"""
@@ -167,7 +167,7 @@ async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> 
 
 
 async def count_closed(db: Connection, workspace_id: UUID) -> int:
-    """Returns the number of closed periods."""
+    """Return the number of closed periods."""
     total: int = await db.fetchval(
         "SELECT count(*) FROM billing_periods WHERE workspace_id = $1 AND status <> 'open'", workspace_id
     )
@@ -175,16 +175,16 @@ async def count_closed(db: Connection, workspace_id: UUID) -> int:
 
 
 def make_period(row: Any) -> StoredPeriod:
-    """Returns a period from a row with COLUMNS."""
+    """Return a period from a row with COLUMNS."""
     period = BillingPeriod(row["period_start"], row["period_end"], row["full_start"], row["full_end"], row["timezone"])
     return StoredPeriod(row["id"], row["workspace_id"], period, row["currency"], row["status"], row["total_amount"])
 
 
 async def select_without_period(db: Connection, now: datetime, most: int) -> list[UUID]:
-    """Returns workspaces with an account and no period that ends later than `now`. Needs platform scope."""
+    """Return workspaces with an account and no period that ends later than `now`. Needs platform scope."""
     return [row["workspace_id"] for row in await db.fetch(_SELECT_WITHOUT_PERIOD, now, most)]
 
 
 async def select_numbers(db: Connection, workspace_id: UUID, start: datetime, end: datetime) -> list[RentedNumber]:
-    """Returns the phone numbers that the workspace rented at some moment between start and end."""
+    """Return the phone numbers that the workspace rented at some moment between start and end."""
     return [RentedNumber(**row) for row in await db.fetch(_SELECT_NUMBERS, workspace_id, start, end)]

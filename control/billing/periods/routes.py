@@ -72,7 +72,7 @@ class CurrencyAnswer:
 
 
 async def change_currency(context: AdminContext, workspace_id: WorkspaceId, body: CurrencyChoice) -> CurrencyAnswer:
-    """Changes a workspace's billing currency, if nothing has been charged yet."""
+    """Change a workspace's billing currency, if nothing has been charged yet."""
     account = await set_currency(context.db, context.actor, workspace_id, body.currency)
     return CurrencyAnswer(account.currency)
 

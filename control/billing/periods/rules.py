@@ -52,7 +52,7 @@ class BillingPeriod:
     timezone: str
 
     def share(self, since: datetime, until: datetime) -> Fraction:
-        """Returns the part of the whole period that is between two moments within the period."""
+        """Return the part of the whole period that is between two moments within the period."""
         return _microseconds(until - since) / _microseconds(self.full_end - self.full_start)
 
     @property
@@ -61,7 +61,7 @@ class BillingPeriod:
         return (self.date_of(self.full_end) - self.date_of(self.full_start)).days
 
     def days_between(self, since: datetime, until: datetime) -> set[date]:
-        """Returns the days, in the period's time zone, that have a part between two moments within the period."""
+        """Return the days, in the period's time zone, that have a part between two moments within the period."""
         since, until = max(since, self.start), min(until, self.end)
         if since >= until:
             return set()
@@ -69,7 +69,7 @@ class BillingPeriod:
         return {first + _DAY * number for number in range((last - first).days + 1)}
 
     def day_starts(self) -> list[datetime]:
-        """Returns when each day of the period begins (UTC), in order. The first day begins at the period's start."""
+        """Return when each day of the period begins (UTC), in order. The first day begins at the period's start."""
         starts, day, last = [self.start], self.date_of(self.start), self.date_of(self.end)
         while (day := day + _DAY) <= last:
             begin = datetime.combine(day, time(), ZoneInfo(self.timezone)).astimezone(UTC)
@@ -78,12 +78,12 @@ class BillingPeriod:
         return starts
 
     def date_of(self, moment: datetime) -> date:
-        """Returns the date of a moment in the period's time zone."""
+        """Return the date of a moment in the period's time zone."""
         return moment.astimezone(ZoneInfo(self.timezone)).date()
 
 
 def first_period(opened_at: datetime, timezone: str, anchor_day: int) -> BillingPeriod:
-    """Returns the first period of an account, which begins when the account is opened."""
+    """Return the first period of an account, which begins when the account is opened."""
     local = opened_at.astimezone(ZoneInfo(timezone)).date()
     full_start = _anchor(local.year, local.month, timezone, anchor_day)
     if full_start > opened_at:
@@ -93,7 +93,7 @@ def first_period(opened_at: datetime, timezone: str, anchor_day: int) -> Billing
 
 
 def next_period(end: datetime, timezone: str, anchor_day: int) -> BillingPeriod:
-    """Returns the period that follows on `end`.
+    """Return the period that follows on `end`.
 
     Args:
         timezone: The present one of the workspace.
@@ -103,14 +103,14 @@ def next_period(end: datetime, timezone: str, anchor_day: int) -> BillingPeriod:
 
 
 def _next_anchor(after: datetime, timezone: str, anchor_day: int) -> datetime:
-    """Returns the first anchor later than a moment."""
+    """Return the first anchor later than a moment."""
     local = after.astimezone(ZoneInfo(timezone)).date()
     anchor = _anchor(local.year, local.month, timezone, anchor_day)
     return anchor if anchor > after else _anchor(*_shift(local.year, local.month, 1), timezone, anchor_day)
 
 
 def _anchor(year: int, month: int, timezone: str, anchor_day: int) -> datetime:
-    """Returns the beginning of the month's anchor day. A midnight that does not exist has the offset before the gap
+    """Return the beginning of the month's anchor day. A midnight that does not exist has the offset before the gap
     (PEP 495, fold 0), which is the moment of the gap. If there are two midnights, the first one counts."""
     day = min(anchor_day, monthrange(year, month)[1])
     return datetime(year, month, day, tzinfo=ZoneInfo(timezone)).astimezone(UTC)
@@ -183,7 +183,7 @@ class PlanSegment:
 def split_period(
     start: datetime, end: datetime, states: Sequence[WorkspaceState], plans: PlanHistory
 ) -> list[PlanSegment]:
-    """Splits a period into segments without gaps; returns none without states.
+    """Split a period into segments without gaps; returns none without states.
 
     Args:
         states: Within the period, and the last one before it, in the order of time.
@@ -212,7 +212,7 @@ def _charging(status: str) -> Charging:
 
 
 def _merge(segments: Sequence[PlanSegment]) -> list[PlanSegment]:
-    """Merges adjacent segments with the same plan and charging."""
+    """Merge adjacent segments with the same plan and charging."""
     merged: list[PlanSegment] = []
     for segment in segments:
         last = merged[-1] if merged else None
@@ -352,7 +352,7 @@ class Statement:
     unpriced: int
 
     def sum_of(self, *kinds: StatementKind) -> Decimal:
-        """Returns the exact sum of the lines of these kinds."""
+        """Return the exact sum of the lines of these kinds."""
         return sum((line.exact for line in self.lines if line.kind in kinds), _ZERO)
 
     @property
@@ -378,7 +378,7 @@ def compute_statement(
     usage: Sequence[SegmentUsage],
     daily: Iterable[DailyCharge],
 ) -> Statement:
-    """Computes the statement of a period.
+    """Compute the statement of a period.
 
     Args:
         usage: Of each segment. Lines without amount and quantity are left out.
@@ -395,7 +395,7 @@ def compute_statement(
 
 
 def included_seconds(period: BillingPeriod, segment: PlanSegment) -> Fraction:
-    """Returns the seconds of included minutes that a segment adds to the period's pool."""
+    """Return the seconds of included minutes that a segment adds to the period's pool."""
     if segment.charging != "active" or segment.plan is None:
         return Fraction(0)
     return segment.plan.included_minutes * 60 * period.share(segment.since, segment.until)
@@ -410,7 +410,7 @@ def _fee_lines(period: BillingPeriod, segments: Sequence[PlanSegment]) -> Iterat
 
 
 def _minutes_lines(segment: PlanSegment, used: SegmentUsage, free: Fraction) -> Iterator[StatementLine]:
-    """Returns a segment's lines of minutes.
+    """Return a segment's lines of minutes.
 
     Args:
         free: Seconds that the pool covers. All minutes of a trial are free.
@@ -456,7 +456,7 @@ def _daily_line(charge: DailyCharge) -> StatementLine:
 def charge_numbers(
     period: BillingPeriod, segments: Sequence[PlanSegment], numbers: Iterable[RentedNumber]
 ) -> list[DailyCharge]:
-    """Returns the rent of each number that costs something in the period. All days of a period cost the monthly price
+    """Return the rent of each number that costs something in the period. All days of a period cost the monthly price
     together, to the last decimal place."""
     charges = []
     for number in numbers:
@@ -481,7 +481,7 @@ def charge_numbers(
 
 
 def _rented_days(period: BillingPeriod, segments: Sequence[PlanSegment], number: RentedNumber) -> set[date]:
-    """Returns the charged days of a number. A begun day counts as a whole day. Days of a trial are free."""
+    """Return the charged days of a number. A begun day counts as a whole day. Days of a trial are free."""
     until = number.until or period.end
     charged = [segment for segment in segments if segment.charging != "trial"]
     spans = [(max(number.since, segment.since), min(until, segment.until)) for segment in charged]
@@ -489,10 +489,10 @@ def _rented_days(period: BillingPeriod, segments: Sequence[PlanSegment], number:
 
 
 def multiply(amount: Decimal, factor: Fraction) -> Decimal:
-    """Returns amount * factor with nine decimal places."""
+    """Return amount * factor with nine decimal places."""
     return round_amount(amount * factor.numerator, factor.denominator)
 
 
 def to_places(value: Fraction, places: int) -> Decimal:
-    """Rounds the value to a number of decimal places."""
+    """Round the value to a number of decimal places."""
     return Decimal(round(value * 10**places)).scaleb(-places)

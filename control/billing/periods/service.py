@@ -61,7 +61,7 @@ class OpenedPeriods:
 
 
 async def open_periods(db: Connection, now: datetime, most: int, *, looked_at: int = 0) -> OpenedPeriods:
-    """Opens up to `most` periods, of accounts whose last period is over. A failure is logged and does not stop the
+    """Open up to `most` periods, of accounts whose last period is over. A failure is logged and does not stop the
     other periods: each is opened in a savepoint. Needs platform scope.
 
     Args:
@@ -81,7 +81,7 @@ async def open_periods(db: Connection, now: datetime, most: int, *, looked_at: i
 
 
 async def _open_next(db: Connection, workspace_id: UUID) -> bool:
-    """Opens the next period. Returns False if the workspace has no account, or if the period was opened meanwhile."""
+    """Open the next period. Returns False if the workspace has no account, or if the period was opened meanwhile."""
     account = await accounts_queries.select_account(db, workspace_id, lock=True)
     if account is None:
         return False
@@ -99,7 +99,7 @@ async def _next(db: Connection, account: BillingAccount, last: StoredPeriod | No
 
 
 async def find_period(db: Connection, workspace_id: UUID, now: datetime) -> StoredPeriod:
-    """Returns the running period; computes it if the worker has not opened it yet. The workspace must exist."""
+    """Return the running period; computes it if the worker has not opened it yet. The workspace must exist."""
     stored = await queries.select_at(db, workspace_id, now)
     if stored is not None:
         return stored
@@ -126,7 +126,7 @@ class _Places:
 
 
 async def load_statement(db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str) -> Statement:
-    """Returns the statement of a whole period by the ledger."""
+    """Return the statement of a whole period by the ledger."""
     segments = await load_segments(db, workspace_id, period, currency)
     usage = await ledger_queries.sum_minutes(db, workspace_id, [(segment.since, segment.until) for segment in segments])
     return await _compute(db, workspace_id, period, currency, segments, usage)
@@ -135,7 +135,7 @@ async def load_statement(db: Connection, workspace_id: UUID, period: BillingPeri
 async def load_running_statement(
     db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str, stale: Collection[date] = ()
 ) -> Statement:
-    """Returns the statement of a period that is not over, as if plan and numbers stayed until its end.
+    """Return the statement of a period that is not over, as if plan and numbers stayed until its end.
 
     Reads roll-ups for whole days (UTC), and the ledger only for the rest of the days in which a segment begins.
 
@@ -155,7 +155,7 @@ async def load_running_statement(
 
 
 async def load_segments(db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str) -> list[PlanSegment]:
-    """Returns the period's segments, as if the present plan and status stayed until its end."""
+    """Return the period's segments, as if the present plan and status stayed until its end."""
     states = await accounts_queries.select_states(db, workspace_id, period.start, period.end)
     plans = PlanHistory(await prices_queries.select_plans(db, currency))
     return split_period(period.start, period.end, states, plans)
@@ -164,7 +164,7 @@ async def load_segments(db: Connection, workspace_id: UUID, period: BillingPerio
 async def load_daily_charges(
     db: Connection, workspace_id: UUID, period: BillingPeriod, segments: Sequence[PlanSegment], rates: RateHistory
 ) -> list[DailyCharge]:
-    """Returns what is charged by the day, as if nothing changed until the period's end: the workspace's numbers, at the
+    """Return what is charged by the day, as if nothing changed until the period's end: the workspace's numbers, at the
     carrier's price by the exchange rate at the period's begin."""
     found = await queries.select_numbers(db, workspace_id, period.start, period.end)
     numbers = [replace(number, monthly_price=rates.from_usd(number.monthly_price, period.start)) for number in found]
@@ -212,7 +212,7 @@ def split_days(
 
 
 def _cut_span(first: date, end: date, without: Sequence[date]) -> list[Span]:
-    """Returns the days from `first` (inclusive) to `end` (exclusive), as spans without the given days, which are in
+    """Return the days from `first` (inclusive) to `end` (exclusive), as spans without the given days, which are in
     order."""
     starts = [first, *(day + _DAY for day in without)]
     return [(start, stop - _DAY) for start, stop in zip(starts, (*without, end), strict=True) if start < stop]
@@ -236,14 +236,14 @@ def _begin(day: date) -> datetime:
 
 
 def _next_midnight(moment: datetime) -> datetime:
-    """Returns the next midnight (UTC); the moment itself if it is midnight."""
+    """Return the next midnight (UTC); the moment itself if it is midnight."""
     midnight = _midnight(moment)
     return midnight if midnight == moment else midnight + _DAY
 
 
 # --- For members and the staff -------------------------------------------------------------------------------------
 async def list_periods(db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[PeriodSummary]:
-    """Returns closed periods, the newest first. Raises Invalid (code cursor_unknown)."""
+    """Return closed periods, the newest first. Raises Invalid (code cursor_unknown)."""
     found = await queries.select_page(db, workspace_id, page)
     if page.cursor is not None:
         return found
@@ -251,7 +251,7 @@ async def list_periods(db: Connection, workspace_id: UUID, *, page: PageRequest)
 
 
 async def set_currency(db: Connection, actor: Actor, workspace_id: UUID, currency: str) -> BillingAccount:
-    """Changes the currency of a workspace and of its open periods. Existing amounts cannot be converted: the change is
+    """Change the currency of a workspace and of its open periods. Existing amounts cannot be converted: the change is
     refused if the workspace has calls, invoices, credits or a limit. Raises NotFound (code workspace_not_found),
     Conflict (codes currency_in_use, tier_not_priced)."""
     tier_name = await accounts_queries.lock_tier(db, workspace_id)

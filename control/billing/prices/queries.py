@@ -30,12 +30,12 @@ _SELECT_NEWEST: Final = f"""
 
 
 async def lock_prices(db: Connection) -> None:
-    """Blocks other changes of prices until the transaction ends; reads do not wait."""
+    """Block other changes of prices until the transaction ends; reads do not wait."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtext('price_versions'))")
 
 
 async def select_versions(db: Connection, side: Side, providers: Iterable[str]) -> list[PriceVersion]:
-    """Returns all versions of these providers' costs, or of these tiers' prices in all currencies."""
+    """Return all versions of these providers' costs, or of these tiers' prices in all currencies."""
     rows = await db.fetch(
         f"SELECT {_VERSION} FROM price_versions WHERE side = $1 AND provider = ANY($2::text[])",
         side,
@@ -45,7 +45,7 @@ async def select_versions(db: Connection, side: Side, providers: Iterable[str]) 
 
 
 async def select_newest(db: Connection, provider: str | None = None) -> list[StoredPrice]:
-    """Returns the newest version of each price, also if it begins later.
+    """Return the newest version of each price, also if it begins later.
 
     Args:
         provider: Only prices of this provider.
@@ -55,7 +55,7 @@ async def select_newest(db: Connection, provider: str | None = None) -> list[Sto
 
 
 async def insert_versions(db: Connection, prices: Sequence[NewPrice], now: datetime) -> None:
-    """Inserts versions. Prices must be locked."""
+    """Insert versions. Prices must be locked."""
     keys = [price.key for price in prices]
     await db.execute(
         f"""
@@ -73,7 +73,7 @@ async def insert_versions(db: Connection, prices: Sequence[NewPrice], now: datet
 
 
 def _version(row: Any) -> PriceVersion:
-    """Makes a version of a row. The table has currencies in upper case."""
+    """Make a version of a row. The table has currencies in upper case."""
     key = PriceKey(**{**{name: row[name] for name in PriceKey.__slots__}, "currency": row["currency"].lower()})
     return PriceVersion(row["id"], key, row["price"], row["valid_from"])
 
@@ -84,7 +84,7 @@ MOST_VERSIONS = 10_000
 
 
 async def select_plans(db: Connection, currency: str) -> list[PlanVersion]:
-    """Returns the plan versions of all tiers in one currency."""
+    """Return the plan versions of all tiers in one currency."""
     rows = await db.fetch(
         "SELECT id, tier_name, monthly_fee, included_minutes, currency, valid_from FROM plan_versions "
         "WHERE currency = $1 ORDER BY valid_from, id LIMIT $2",
@@ -95,7 +95,7 @@ async def select_plans(db: Connection, currency: str) -> list[PlanVersion]:
 
 
 async def insert_plans(db: Connection, plans: Iterable[PlanVersion], now: datetime) -> None:
-    """Inserts plan versions; their ids are ignored."""
+    """Insert plan versions; their ids are ignored."""
     await db.executemany(
         "INSERT INTO plan_versions (tier_name, monthly_fee, included_minutes, currency, valid_from, created_at) "
         "VALUES ($1, $2, $3, $4, $5, $6)",
@@ -125,7 +125,7 @@ class TierPlan:
 
 
 async def select_tier_plans(db: Connection) -> list[TierPlan]:
-    """Returns the prices of each tier in each of its currencies."""
+    """Return the prices of each tier in each of its currencies."""
     rows = await db.fetch(_SELECT_PLANS, CURRENCY)
     return [
         TierPlan(
@@ -137,7 +137,7 @@ async def select_tier_plans(db: Connection) -> list[TierPlan]:
 
 
 async def select_tier_prices(db: Connection) -> Sequence[TierPrice]:
-    """Returns the prices of tiers in other currencies than the platform's, by tier and currency."""
+    """Return the prices of tiers in other currencies than the platform's, by tier and currency."""
     rows = await db.fetch(
         "SELECT tier_name, currency, monthly_fee, price_per_minute FROM tier_prices "
         "ORDER BY tier_name, currency LIMIT 10000"
@@ -146,7 +146,7 @@ async def select_tier_prices(db: Connection) -> Sequence[TierPrice]:
 
 
 async def upsert_tier_price(db: Connection, price: TierPrice, now: datetime) -> None:
-    """Inserts or replaces a tier's price. The tier must exist."""
+    """Insert or replaces a tier's price. The tier must exist."""
     await db.execute(
         "INSERT INTO tier_prices (tier_name, currency, monthly_fee, price_per_minute, updated_at) "
         "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tier_name, currency) DO UPDATE "
@@ -161,12 +161,12 @@ MOST_RATES: Final = 10_000
 
 
 async def load_rates(db: Connection, currency: str) -> RateHistory:
-    """Returns the exchange rates of a currency."""
+    """Return the exchange rates of a currency."""
     return RateHistory(currency, [] if currency == CURRENCY else await select_exchange_rates(db, currency))
 
 
 async def select_exchange_rates(db: Connection, currency: str | None = None) -> list[ExchangeRate]:
-    """Returns the newest 10,000 exchange rates by currency, the newest first.
+    """Return the newest 10,000 exchange rates by currency, the newest first.
 
     Args:
         currency: Only rates of this currency.
@@ -181,7 +181,7 @@ async def select_exchange_rates(db: Connection, currency: str | None = None) -> 
 
 
 async def insert_exchange_rate(db: Connection, rate: ExchangeRate, now: datetime) -> ExchangeRate | None:
-    """Inserts a rate; returns it with its id, or None if there is a rate of this currency and time."""
+    """Insert a rate; returns it with its id, or None if there is a rate of this currency and time."""
     row = await db.fetchrow(
         "INSERT INTO exchange_rates (currency, usd, valid_from, created_at) VALUES ($1, $2, $3, $4) "
         "ON CONFLICT DO NOTHING RETURNING id, currency, usd, valid_from",

@@ -203,7 +203,7 @@ async def list_tiers(context: AdminContext) -> TierList:
 
 
 async def create_tier(context: AdminContext, body: NewTierBody) -> OneTier:
-    """Creates a tier."""
+    """Create a tier."""
     new = NewTier(**{name: getattr(body, name) for name in NewTierBody.model_fields})
     tier = await context.services[Platform].create_tier(context.db, context.actor, new)
     await follow_tier_prices(context.db, context.now)
@@ -215,7 +215,7 @@ async def update_tier(
     tier_name: Annotated[Slug, Field(description="Name of the tier, for programs.", examples=["starter"])],
     body: TierChangeBody,
 ) -> OneTier:
-    """Changes a tier. A new price of minutes holds for calls that begin a minute later. A limit cannot be lower than
+    """Change a tier. A new price of minutes holds for calls that begin a minute later. A limit cannot be lower than
     what a workspace of this tier uses."""
     change = TierChange({name: getattr(body, name) for name in body.model_fields_set})
     tier = await context.services[Platform].update_tier(context.db, context.actor, tier_name, change)
@@ -231,7 +231,7 @@ async def put_tier_price(
     ],
     body: TierPriceBody,
 ) -> TierPriceAnswer:
-    """Sets what a tier costs in another currency than the platform's, in which it can be had then. A new price of
+    """Set what a tier costs in another currency than the platform's, in which it can be had then. A new price of
     minutes holds for calls that begin a minute later."""
     await context.services[Platform].tier(context.db, tier_name)
     price = TierPrice(tier_name, currency, body.monthly_fee, body.price_per_minute)
@@ -320,7 +320,7 @@ async def list_exchange_rates(context: AdminContext) -> ExchangeRateList:
 
 
 async def create_exchange_rate(context: AdminContext, body: ExchangeRateBody) -> ExchangeRateAnswer:
-    """Adds a version of a rate. Periods that begin from then on are converted by it."""
+    """Add a version of a rate. Periods that begin from then on are converted by it."""
     rate = await add_exchange_rate(context.db, context.actor, body.currency, body.usd, body.valid_from, context.now)
     return ExchangeRateAnswer(to_exchange_rate(rate))
 

@@ -131,7 +131,7 @@ class PriceList:
         self._by_key = dict(by_key)
 
     def calculate(self, used: Consumption, at: datetime) -> Amount:
-        """Returns the amount by the version that applied at a moment; UNKNOWN without a version."""
+        """Return the amount by the version that applied at a moment; UNKNOWN without a version."""
         version = self._find(used, at)
         if version is None:
             return UNKNOWN
@@ -149,7 +149,7 @@ class PriceList:
 
 
 def candidate_keys(key: PriceKey) -> Iterator[PriceKey]:
-    """Yields the keys whose prices apply to the usage of a key, in the order of preference, beginning with the key
+    """Yield the keys whose prices apply to the usage of a key, in the order of preference, beginning with the key
     itself. Prices of a model come before prices of any model."""
     units = next(units for _, units in _PRICED_BY.values() if units[0] == key.unit)
     for model in dict.fromkeys((key.model, ANY_MODEL)):
@@ -163,7 +163,7 @@ def _wanted_keys(used: Consumption) -> Iterator[PriceKey]:
 
 
 def round_amount(amount: Decimal, size: int = 1) -> Decimal:
-    """Returns amount / size with nine decimal places, rounded half to even."""
+    """Return amount / size with nine decimal places, rounded half to even."""
     with localcontext(prec=_DIGITS):
         return (amount / size).quantize(_PLACES, ROUND_HALF_EVEN)
 
@@ -230,13 +230,13 @@ class PlanHistory:
             self._by_tier[version.tier_name].append(version)
 
     def find(self, tier_name: str, at: datetime) -> PlanVersion | None:
-        """Returns the version that applied at a moment; before the first version, the first."""
+        """Return the version that applied at a moment; before the first version, the first."""
         versions = self._by_tier.get(tier_name, [])
         place = bisect_right(versions, at, key=lambda version: version.valid_from)
         return versions[max(place - 1, 0)] if versions else None
 
     def changes(self, tier_name: str, since: datetime, until: datetime) -> list[datetime]:
-        """Returns when versions of the tier begin, between two moments."""
+        """Return when versions of the tier begin, between two moments."""
         return [
             version.valid_from for version in self._by_tier.get(tier_name, []) if since < version.valid_from < until
         ]
@@ -265,7 +265,7 @@ class RateHistory:
         self._versions = sorted(versions, key=lambda version: version.valid_from)
 
     def find(self, at: datetime) -> Decimal:
-        """Returns the rate that applied at a moment; before the first version, the first. Raises LookupError without
+        """Return the rate that applied at a moment; before the first version, the first. Raises LookupError without
         any version; accounts have only currencies with a rate."""
         if self._currency == CURRENCY:
             return Decimal(1)
@@ -275,7 +275,7 @@ class RateHistory:
         return self._versions[max(place - 1, 0)].usd
 
     def from_usd(self, amount: Decimal, at: datetime) -> Decimal:
-        """Converts US dollars into the currency, with nine decimal places. Raises LookupError."""
+        """Convert US dollars into the currency, with nine decimal places. Raises LookupError."""
         rate = self.find(at)
         if rate == 1:
             return amount
@@ -283,7 +283,7 @@ class RateHistory:
             return round_amount(amount / rate)
 
     def to_usd(self, amount: Decimal, at: datetime) -> Decimal:
-        """Converts an amount of the currency into US dollars, with nine decimal places. Raises LookupError."""
+        """Convert an amount of the currency into US dollars, with nine decimal places. Raises LookupError."""
         return round_amount(amount * self.find(at))
 
 
@@ -315,7 +315,7 @@ class UnitCost:
 
 
 def make_prices(provider: str, costs: Mapping[Role, Mapping[str, UnitCost]]) -> dict[PriceKey, Decimal]:
-    """Returns the prices of each role and model. Raises Invalid, which names the model."""
+    """Return the prices of each role and model. Raises Invalid, which names the model."""
     return {
         PriceKey("cost", provider, role, model, unit): price
         for role, models in costs.items()
@@ -325,7 +325,7 @@ def make_prices(provider: str, costs: Mapping[Role, Mapping[str, UnitCost]]) -> 
 
 
 def make_costs(prices: Iterable[StoredPrice]) -> dict[str, dict[str, UnitCost]]:
-    """Returns the unit costs by role and model, from the newest version of each price. The inverse of `make_prices`."""
+    """Return the unit costs by role and model, from the newest version of each price. The inverse of `make_prices`."""
     found: dict[str, dict[str, dict[str, Decimal]]] = {}
     for stored in prices:
         key = stored.version.key

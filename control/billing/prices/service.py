@@ -45,7 +45,7 @@ _TICK: Final = timedelta(microseconds=1)
 
 
 async def seed_prices(db: Connection, shipped: Iterable[Mapping[str, Any]], now: datetime) -> None:
-    """Opens versions for changed prices of the product's data and of tiers; `migrate` calls this. Needs platform scope.
+    """Open versions for changed prices of the product's data and of tiers; `migrate` calls this. Needs platform scope.
 
     Args:
         shipped: Each has provider, role, model, unit and price. They do not replace prices that an operator set.
@@ -57,7 +57,7 @@ async def seed_prices(db: Connection, shipped: Iterable[Mapping[str, Any]], now:
 
 
 async def follow_tier_prices(db: Connection, now: datetime) -> None:
-    """Opens a version for each changed price of a minute, and a plan version for each changed fee or number of included
+    """Open a version for each changed price of a minute, and a plan version for each changed fee or number of included
     minutes. Needs platform scope."""
     await queries.lock_prices(db)
     tiers = await queries.select_tier_plans(db)
@@ -67,7 +67,7 @@ async def follow_tier_prices(db: Connection, now: datetime) -> None:
 
 
 async def _follow_tier_plans(db: Connection, tiers: Sequence[TierPlan], now: datetime) -> None:
-    """Opens plan versions. They begin at once, because only later statements use them."""
+    """Open plan versions. They begin at once, because only later statements use them."""
     currencies = sorted({tier.price.currency for tier in tiers})
     plans = [plan for currency in currencies for plan in await queries.select_plans(db, currency)]
     newest = {(plan.tier_name, plan.currency): plan for plan in plans}
@@ -103,7 +103,7 @@ async def _open_versions(db: Connection, prices: Mapping[PriceKey, Decimal], sou
 
 
 def _begin(key: PriceKey, newest: Mapping[PriceKey, StoredPrice], now: datetime) -> datetime:
-    """Returns when a new version begins: at once, unless it replaces a price, also one of any model."""
+    """Return when a new version begins: at once, unless it replaces a price, also one of any model."""
     if key in newest:
         return max(now, newest[key].version.valid_from) + LEAD
     return now + LEAD if any(candidate in newest for candidate in candidate_keys(key)) else now
@@ -127,12 +127,12 @@ _SYSTEM: Final = Actor("system")
 async def set_costs(
     db: Connection, actor: Actor, prices: Mapping[PriceKey, Decimal], now: datetime
 ) -> list[StoredPrice]:
-    """Sets several prices like `set_cost`. Raises Invalid."""
+    """Set several prices like `set_cost`. Raises Invalid."""
     return [await set_cost(db, key, price, now, actor) for key, price in prices.items()]
 
 
 async def set_cost(db: Connection, key: PriceKey, price: Decimal, now: datetime, actor: Actor = _SYSTEM) -> StoredPrice:
-    """Opens a version of a cost of a provider or carrier, and records it in the audit log. Returns the newest version,
+    """Open a version of a cost of a provider or carrier, and records it in the audit log. Returns the newest version,
     which is the previous one if the price is the same. Raises Invalid. Needs platform scope."""
     await _require_key(db, key)
     if not 0 <= price <= HIGHEST_PRICE or price != round(price, 9):
@@ -149,7 +149,7 @@ async def set_cost(db: Connection, key: PriceKey, price: Decimal, now: datetime,
 
 
 async def _require_key(db: Connection, key: PriceKey) -> None:
-    """Raises Invalid for a price that applies to no usage."""
+    """Raise Invalid for a price that applies to no usage."""
     if key.unit not in PRICE_UNITS[key.role]:
         raise Invalid(f"the price of {key.role} is per {' or '.join(PRICE_UNITS[key.role])}", param="unit")
     if key.role == "telephony":
@@ -173,12 +173,12 @@ def _audited(before: StoredPrice | None, after: StoredPrice) -> Change:
 
 
 async def list_prices(db: Connection, provider: str | None = None) -> list[StoredPrice]:
-    """Returns the newest version of each price, also if it begins later. Needs platform scope."""
+    """Return the newest version of each price, also if it begins later. Needs platform scope."""
     return await queries.select_newest(db, provider)
 
 
 async def load_costs(db: Connection, providers: Iterable[str]) -> PriceList:
-    """Returns all versions of these providers' costs, in US dollars. Needs platform scope."""
+    """Return all versions of these providers' costs, in US dollars. Needs platform scope."""
     return PriceList(await queries.select_versions(db, "cost", providers))
 
 
@@ -189,7 +189,7 @@ HIGHEST_RATE: Final = Decimal(1_000_000)
 async def add_exchange_rate(
     db: Connection, actor: Actor, currency: str, usd: Decimal, valid_from: datetime | None, now: datetime
 ) -> ExchangeRate:
-    """Opens a version of an exchange rate.
+    """Open a version of an exchange rate.
 
     Args:
         valid_from: At least a minute from now, because the present rate is in use, and not before the currency's first
@@ -219,12 +219,12 @@ async def add_exchange_rate(
 
 
 async def list_tier_prices(db: Connection) -> Sequence[TierPrice]:
-    """Returns the prices of tiers in other currencies than the platform's, by tier and currency."""
+    """Return the prices of tiers in other currencies than the platform's, by tier and currency."""
     return await queries.select_tier_prices(db)
 
 
 async def set_tier_price(db: Connection, actor: Actor, price: TierPrice, now: datetime) -> TierPrice:
-    """Sets a tier's price in another currency than the platform's. The price of a minute applies to calls that begin a
+    """Set a tier's price in another currency than the platform's. The price of a minute applies to calls that begin a
     minute later; the fee applies to running periods from now on. The tier must exist. Raises Invalid (codes
     currency_fixed, amount_invalid)."""
     _require_other(price.currency)
@@ -268,7 +268,7 @@ ORDINARY_MINUTE: Final[Mapping[Kind, Mapping[LedgerUnit, int]]] = {
 
 
 async def update_estimates(db: Connection, now: datetime) -> int:
-    """Computes the estimates by present prices. Returns the number of providers. Needs platform scope."""
+    """Compute the estimates by present prices. Returns the number of providers. Needs platform scope."""
     offers = await list_catalog(db)
     versions = await queries.select_versions(db, "cost", (offer.provider for offer in offers))
     estimates = estimate_costs(offers, PriceList(versions), now)
@@ -277,7 +277,7 @@ async def update_estimates(db: Connection, now: datetime) -> int:
 
 
 def estimate_costs(offers: Iterable[ProviderOffer], prices: PriceList, at: datetime) -> dict[str, dict[str, float]]:
-    """Returns US dollars a minute by provider and role, with the provider's default model; without roles that have no
+    """Return US dollars a minute by provider and role, with the provider's default model; without roles that have no
     price."""
     return {
         offer.provider: {

@@ -59,7 +59,7 @@ class HttpxTransport(stripe.HTTPClient):
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        """Sends a request. Raises stripe.APIConnectionError, whose text contains neither URL nor body."""
+        """Send a request. Raises stripe.APIConnectionError, whose text contains neither URL nor body."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 response = await self._client.request(method, url, headers=dict(headers), content=post_data)
@@ -103,7 +103,7 @@ async def create_object(
     *,
     is_missing: bool = False,
 ) -> T:
-    """Returns the existing object, or creates it under the first idempotency key of the series that has no stored
+    """Return the existing object, or creates it under the first idempotency key of the series that has no stored
     failure.
 
     Args:
@@ -125,7 +125,7 @@ class _ReplayedFailure(Exception):
 
 
 async def call_stripe(send: Callable[[], Awaitable[T]]) -> T:
-    """Sends a request and maps the SDK's errors.
+    """Send a request and maps the SDK's errors.
 
     The errors' messages may contain request data, so only codes are passed on. Raises BillingProviderError,
     PaymentDeclined, BillingProviderUnavailable.
@@ -146,7 +146,7 @@ async def call_stripe(send: Callable[[], Awaitable[T]]) -> T:
 
 
 def _refusal(error: stripe.StripeError) -> type[BillingProviderError]:
-    """Returns the exception for a refusal.
+    """Return the exception for a refusal.
 
     A repeated meter event is recognized by its text, because Stripe does not document its code.
     """
@@ -156,7 +156,7 @@ def _refusal(error: stripe.StripeError) -> type[BillingProviderError]:
 
 
 async def each_object(page: Any) -> AsyncIterator[Any]:
-    """Yields the objects of a list, page by page."""
+    """Yield the objects of a list, page by page."""
     objects = page.auto_paging_iter()
     while True:
         stored = await call_stripe(lambda: anext(objects, None))
@@ -166,7 +166,7 @@ async def each_object(page: Any) -> AsyncIterator[Any]:
 
 
 async def first_object(page: Any, matches: Callable[[Any], bool]) -> Any | None:
-    """Returns the first matching object of a list."""
+    """Return the first matching object of a list."""
     async for stored in each_object(page):
         if matches(stored):
             return stored
@@ -174,7 +174,7 @@ async def first_object(page: Any, matches: Callable[[Any], bool]) -> Any | None:
 
 
 def metadata_of(stored: Any) -> Mapping[str, str]:
-    """Returns the object's metadata: our names and texts."""
+    """Return the object's metadata: our names and texts."""
     return stored.to_dict().get("metadata") or {}
 
 
@@ -187,12 +187,12 @@ _THREE_PLACES: Final = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
 
 
 def to_major(amount: int, currency: str) -> Decimal:
-    """Returns an amount in major units from the smallest unit. Raises BillingProviderError like `to_minor`."""
+    """Return an amount in major units from the smallest unit. Raises BillingProviderError like `to_minor`."""
     return Decimal(amount).scaleb(-_places_of(currency))
 
 
 def to_minor(amount: Decimal, currency: str) -> int:
-    """Returns an amount in the currency's smallest unit at Stripe.
+    """Return an amount in the currency's smallest unit at Stripe.
 
     Raises BillingProviderError for a currency with special rules, and for an amount with a smaller fraction.
     """

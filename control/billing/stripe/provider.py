@@ -64,7 +64,7 @@ class StripeProvider:
         await self._api.close()
 
     async def ensure_customer(self, customer: BillingCustomer) -> str:
-        """Creates the customer, or updates name, addresses and tax id.
+        """Create the customer, or updates name, addresses and tax id.
 
         A customer that was deleted at Stripe is replaced.
         """
@@ -92,7 +92,7 @@ class StripeProvider:
         return await read_receipt(self._api, found)
 
     async def pay_invoice(self, external_id: str, method_id: str, attempt: int) -> InvoiceReceipt:
-        """Charges the payment method. Raises PaymentDeclined.
+        """Charge the payment method. Raises PaymentDeclined.
 
         The method is part of the idempotency key: a decline that Stripe stored for one card must not apply to another
         card.
@@ -107,7 +107,7 @@ class StripeProvider:
         return await read_receipt(self._api, paid)
 
     async def settle_invoice(self, external_id: str) -> InvoiceReceipt:
-        """Marks an invoice as paid elsewhere.
+        """Mark an invoice as paid elsewhere.
 
         Raises BillingProviderError if a card has paid it, because the customer has then paid twice.
         """
@@ -121,16 +121,16 @@ class StripeProvider:
         return await read_receipt(self._api, paid)
 
     async def get_invoice(self, external_id: str) -> InvoiceReceipt:
-        """Returns the state of an invoice. Raises BillingProviderError if it is not finalized."""
+        """Return the state of an invoice. Raises BillingProviderError if it is not finalized."""
         found = await call_stripe(lambda: self._v1.invoices.retrieve_async(external_id))
         return await read_receipt(self._api, found, has_refunds=True)
 
     async def find_paid_invoice(self, payment_id: str) -> str | None:
-        """Returns the invoice that a PaymentIntent paid."""
+        """Return the invoice that a PaymentIntent paid."""
         return await find_invoice_of(self._api, payment_id)
 
     async def void_invoice(self, external_id: str, reason: str) -> InvoiceReceipt:
-        """Voids an invoice. Stripe does not store the reason; our audit log does."""
+        """Void an invoice. Stripe does not store the reason; our audit log does."""
         void = await create_object(
             f"void-{external_id}",
             lambda options: self._v1.invoices.void_invoice_async(external_id, {}, options),
@@ -139,7 +139,7 @@ class StripeProvider:
         return await read_receipt(self._api, void)
 
     async def refund_invoice(self, external_id: str, refund_id: UUID, amount: Decimal, currency: str) -> str:
-        """Pays back to the card that paid. Raises BillingProviderError if no card paid."""
+        """Pay back to the card that paid. Raises BillingProviderError if no card paid."""
         intents = await list_intents(self._api, external_id)
         if not intents:
             raise BillingProviderError("no card paid this invoice")
@@ -161,7 +161,7 @@ class StripeProvider:
         return made.id
 
     async def create_setup(self, customer_id: str) -> SetupSecret:
-        """Creates a SetupIntent, with which a browser adds a card for charges without the cardholder."""
+        """Create a SetupIntent, with which a browser adds a card for charges without the cardholder."""
         made = await call_stripe(
             lambda: self._v1.setup_intents.create_async(
                 {"customer": customer_id, "usage": "off_session", "automatic_payment_methods": {"enabled": True}}
@@ -191,7 +191,7 @@ class StripeProvider:
         return _card(method)
 
     async def get_payment_method(self, customer_id: str) -> PaymentCard | None:
-        """Returns the default payment method."""
+        """Return the default payment method."""
         customer = (await call_stripe(lambda: self._v1.customers.retrieve_async(customer_id))).to_dict()
         method_id = None if customer.get("deleted") else customer["invoice_settings"]["default_payment_method"]
         if method_id is None:
@@ -306,7 +306,7 @@ async def _find_nothing() -> None:
 
 
 def _card(method: StripePaymentMethod) -> PaymentCard:
-    """Returns the payment method as a card. Other kinds of payment methods have no last digits."""
+    """Return the payment method as a card. Other kinds of payment methods have no last digits."""
     return PaymentCard(
         method.id, method.card.last4 if method.card else "", method.card.brand if method.card else method.type
     )
@@ -327,7 +327,7 @@ class StripeMeter:
         self._api, self._event_name = api, event_name
 
     async def record_usage(self, reading: UsageReading) -> None:
-        """Sends the reading. Stripe answers a known identifier with 400: the reading has already arrived."""
+        """Send the reading. Stripe answers a known identifier with 400: the reading has already arrived."""
         identifier = f"{reading.workspace_id}-{reading.day}-{reading.revision}"
         # Each revision is a second later, so that it is the newest event of the day.
         at = datetime.combine(reading.day, time(), UTC) + timedelta(seconds=reading.revision)

@@ -19,7 +19,7 @@ _FAILED: Final = ("failed", "canceled")
 
 
 async def read_receipt(api: StripeApi, invoice: StripeInvoice, *, has_refunds: bool = False) -> InvoiceReceipt:
-    """Raises BillingProviderError for a draft, BillingProviderUnavailable.
+    """Raise BillingProviderError for a draft, BillingProviderUnavailable.
 
     Args:
         has_refunds: Asks what was paid back, too.
@@ -41,7 +41,7 @@ async def read_receipt(api: StripeApi, invoice: StripeInvoice, *, has_refunds: b
 
 
 async def list_intents(api: StripeApi, invoice_id: str) -> list[str]:
-    """Returns the ids of the charges that paid an invoice."""
+    """Return the ids of the charges that paid an invoice."""
     page = await call_stripe(
         lambda: api.v1.invoice_payments.list_async({"invoice": invoice_id, "status": "paid", "limit": 100})
     )
@@ -49,7 +49,7 @@ async def list_intents(api: StripeApi, invoice_id: str) -> list[str]:
 
 
 async def find_invoice_of(api: StripeApi, payment_intent: str) -> str | None:
-    """Returns the id of the invoice that a charge paid."""
+    """Return the id of the invoice that a charge paid."""
     page = await call_stripe(
         lambda: api.v1.invoice_payments.list_async(
             {"payment": {"type": "payment_intent", "payment_intent": payment_intent}, "limit": 1}
@@ -64,7 +64,7 @@ async def _list_notes(api: StripeApi, invoice_id: str) -> list[Any]:
 
 
 async def _list_refunds(api: StripeApi, invoice: StripeInvoice, notes: list[Any]) -> list[ProviderAmount]:
-    """Returns refunds, disputes that the customer won, and other repayments by credit notes."""
+    """Return refunds, disputes that the customer won, and other repayments by credit notes."""
     found = [amount for note in notes if (amount := _make_other_refund(note)).amount > 0]
     for intent in await list_intents(api, invoice.id):
         found += await _list_refunds_of(api, intent)
@@ -83,12 +83,12 @@ async def _list_refunds_of(api: StripeApi, intent: str) -> list[ProviderAmount]:
 
 
 def _make_credit(note: Any) -> ProviderAmount:
-    """Returns what a credit note deducted from the amount due."""
+    """Return what a credit note deducted from the amount due."""
     return ProviderAmount(note.id, to_major(note.pre_payment_amount, note.currency), f"Credit note {note.number}")
 
 
 def _make_other_refund(note: Any) -> ProviderAmount:
-    """Returns what a credit note of a paid invoice credited to the balance at Stripe, or paid back elsewhere."""
+    """Return what a credit note of a paid invoice credited to the balance at Stripe, or paid back elsewhere."""
     by_card = sum(refund.amount_refunded or 0 for refund in note.refunds)
     amount = to_major(note.post_payment_amount - by_card, note.currency)
     return ProviderAmount(note.id, amount, f"Credit note {note.number}")

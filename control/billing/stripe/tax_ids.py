@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 
 async def sync_tax_id(api: StripeApi, customer: BillingCustomer, customer_id: str) -> None:
-    """Adds the customer's tax id and removes an earlier id of the same kind.
+    """Add the customer's tax id and removes an earlier id of the same kind.
 
     If Stripe refuses the tax id, it is left out with a warning, because it must not prevent invoices. Raises
     BillingProviderUnavailable.
@@ -90,5 +90,5 @@ def _same(known: str, other: str) -> bool:
 
 
 def _plain(value: str) -> str:
-    """Returns the value without spaces and dots."""
+    """Return the value without spaces and dots."""
     return re.sub(r"[^0-9A-Z]", "", value.upper())

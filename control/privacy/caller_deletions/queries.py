@@ -25,7 +25,7 @@ class OpenDeletion:
 
 
 async def lock_list(db: Connection, workspace_id: UUID) -> None:
-    """Serialises transactions that count a workspace's deletions in order to add one."""
+    """Serialise transactions that count a workspace's deletions in order to add one."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('deletions ' || $1::text, 0))", str(workspace_id))
 
 
@@ -66,7 +66,7 @@ async def add_counts(db: Connection, deletion_id: UUID, counts: Mapping[str, int
 
 
 async def finish(db: Connection, deletion_id: UUID, now: datetime) -> CallerDeletion | None:
-    """Marks it as done and deletes its number; None when it was done already."""
+    """Mark it as done and deletes its number; None when it was done already."""
     row = await db.fetchrow(
         f"""
         UPDATE caller_deletions SET status = 'done', finished_at = $2, sealed_number = NULL
@@ -88,7 +88,7 @@ async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> 
 
 
 async def count_all(db: Connection, workspace_id: UUID, *, is_open: bool = False) -> int:
-    """Counts a workspace's deletions.
+    """Count a workspace's deletions.
 
     Args:
         is_open: Only those that are not done.

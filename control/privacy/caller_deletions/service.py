@@ -73,7 +73,7 @@ class CallerDeletions:
         return deletion
 
     def open_number(self, sealed: bytes) -> str:
-        """Returns the number of a deletion that is not done. Raises UnsealError."""
+        """Return the number of a deletion that is not done. Raises UnsealError."""
         return self._sealer.open(sealed, PURPOSE).decode()
 
 

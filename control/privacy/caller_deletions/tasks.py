@@ -53,7 +53,7 @@ def make_caller_deletion_job(
     storage: Storage,
     clear_payloads: ClearPayloads,
 ) -> JobHandler:
-    """Returns the job that deletes a caller's data.
+    """Return the job that deletes a caller's data.
 
     Args:
         clear_payloads: Clears the payloads of inbound webhooks.
@@ -124,7 +124,7 @@ async def _delete_calls(pool: Pool, media_assignment: MediaAssignment, found: _D
 
 
 async def _find_calls(db: Connection, found: _Deletion) -> tuple[list[UUID], bool]:
-    """Returns the next calls that are over, and whether others are still open."""
+    """Return the next calls that are over, and whether others are still open."""
     caller, until = found.caller, found.deletion.requested_at
     of_number = await calls.find_calls_of_number(db, caller, until, BATCH)
     called_back = await find_calls_of_number(db, caller.workspace_id, caller.number, until, BATCH)

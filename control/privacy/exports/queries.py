@@ -18,12 +18,12 @@ _ORDER: Final = Keyset(
 
 
 async def lock_list(db: Connection, workspace_id: UUID) -> None:
-    """Serialises transactions that count a workspace's exports in order to add one."""
+    """Serialise transactions that count a workspace's exports in order to add one."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('exports ' || $1::text, 0))", str(workspace_id))
 
 
 async def insert(db: Connection, export: WorkspaceExport) -> None:
-    """Inserts one that runs."""
+    """Insert one that runs."""
     await db.execute(
         """
         INSERT INTO workspace_exports (id, workspace_id, status, requested_by, requested_at, expires_at)
@@ -34,7 +34,7 @@ async def insert(db: Connection, export: WorkspaceExport) -> None:
 
 
 async def select_one(db: Connection, workspace_id: UUID | None, export_id: UUID) -> WorkspaceExport | None:
-    """Returns an export.
+    """Return an export.
 
     Args:
         workspace_id: None in the platform's scope.
@@ -48,7 +48,7 @@ async def select_one(db: Connection, workspace_id: UUID | None, export_id: UUID)
 
 
 async def finish(db: Connection, export_id: UUID, status: str, now: datetime, size_bytes: int | None) -> bool:
-    """Returns False if it was withdrawn meanwhile, or finished."""
+    """Return False if it was withdrawn meanwhile, or finished."""
     done = await db.execute(
         "UPDATE workspace_exports SET status = $2, finished_at = $3, size_bytes = $4 "
         "WHERE id = $1 AND status = 'running'",
@@ -61,7 +61,7 @@ async def finish(db: Connection, export_id: UUID, status: str, now: datetime, si
 
 
 async def select_until(db: Connection, workspace_id: UUID, until: datetime, most: int) -> list[WorkspaceExport]:
-    """Returns up to `most` that were requested until then and are not deleted."""
+    """Return up to `most` that were requested until then and are not deleted."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM workspace_exports WHERE workspace_id = $1 AND requested_at <= $2 "
         "AND status <> 'deleted' ORDER BY requested_at DESC, id DESC LIMIT $3",
@@ -73,7 +73,7 @@ async def select_until(db: Connection, workspace_id: UUID, until: datetime, most
 
 
 async def select_expired(db: Connection, now: datetime, most: int) -> list[WorkspaceExport]:
-    """Returns up to `most` whose file is to be deleted, the earliest first."""
+    """Return up to `most` whose file is to be deleted, the earliest first."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM workspace_exports WHERE expires_at <= $1 AND status <> 'deleted' "
         "ORDER BY expires_at LIMIT $2",
@@ -98,13 +98,13 @@ async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> 
 
 
 async def count_all(db: Connection, workspace_id: UUID) -> int:
-    """Returns how many a workspace has."""
+    """Return how many a workspace has."""
     count: int = await db.fetchval("SELECT count(*) FROM workspace_exports WHERE workspace_id = $1", workspace_id)
     return count
 
 
 async def count_since(db: Connection, workspace_id: UUID, since: datetime) -> int:
-    """Returns how many a workspace requested since then."""
+    """Return how many a workspace requested since then."""
     count: int = await db.fetchval(
         "SELECT count(*) FROM workspace_exports WHERE workspace_id = $1 AND requested_at > $2", workspace_id, since
     )
@@ -112,7 +112,7 @@ async def count_since(db: Connection, workspace_id: UUID, since: datetime) -> in
 
 
 async def fail_abandoned(db: Connection, requested_before: datetime, now: datetime) -> int:
-    """Marks exports as failed whose job gave up; returns how many. In platform scope."""
+    """Mark exports as failed whose job gave up; returns how many. In platform scope."""
     status = await db.execute(
         "UPDATE workspace_exports SET status = 'failed', finished_at = $2 "
         "WHERE status = 'running' AND requested_at < $1",
@@ -258,7 +258,7 @@ class ExportedRow:
 async def select_rows(
     db: Connection, workspace_id: UUID, table: ExportedTable, after: Sequence[Any], most: int
 ) -> list[ExportedRow]:
-    """Returns the next rows in the order of the key.
+    """Return the next rows in the order of the key.
 
     Args:
         after: The key of the last row that was read; empty at the beginning.
@@ -278,12 +278,12 @@ async def select_rows(
 
 
 async def select_recordings(db: Connection, workspace_id: UUID, after: UUID, most: int) -> list[tuple[UUID, str]]:
-    """Returns the next calls with a recording, and its key in storage."""
+    """Return the next calls with a recording, and its key in storage."""
     rows = await db.fetch(_SELECT_RECORDINGS, workspace_id, after, most)
     return [(row["id"], row["recording_key"]) for row in rows]
 
 
 async def select_documents(db: Connection, workspace_id: UUID, after: UUID, most: int) -> list[tuple[UUID, str]]:
-    """Returns the next documents that agents search, and the keys of their files in storage."""
+    """Return the next documents that agents search, and the keys of their files in storage."""
     rows = await db.fetch(_SELECT_DOCUMENTS, workspace_id, after, most)
     return [(row["id"], document_key(workspace_id, row["id"])) for row in rows]

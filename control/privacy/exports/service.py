@@ -33,7 +33,7 @@ class ExportWorkspaceJob(msgspec.Struct, frozen=True):
 
 
 def exports_prefix(workspace_id: UUID) -> str:
-    """Returns the prefix of all keys of a workspace's exports."""
+    """Return the prefix of all keys of a workspace's exports."""
     return f"{FOLDER}/{workspace_id}/"
 
 

@@ -61,7 +61,7 @@ class _ExportWriter:
         self.size_bytes = 0
 
     async def write(self, now: datetime) -> AsyncIterator[bytes]:
-        """Yields the archive's bytes. Raises StorageUnavailable."""
+        """Yield the archive's bytes. Raises StorageUnavailable."""
         async for data in self._entries(ZipStream(now), now):
             self.size_bytes += len(data)
             yield data

@@ -39,7 +39,7 @@ class ZipStream:
         self._at = (at.year, at.month, at.day, at.hour, at.minute, at.second)
 
     async def add(self, name: str, chunks: AsyncIterator[bytes], *, is_compressed: bool = True) -> AsyncIterator[bytes]:
-        """Yields an entry.
+        """Yield an entry.
 
         Args:
             is_compressed: False for audio, which hardly gets smaller. Compression runs in a thread.
@@ -55,6 +55,6 @@ class ZipStream:
             yield data
 
     def finish(self) -> bytes:
-        """Returns the archive's directory, its last bytes."""
+        """Return the archive's directory, its last bytes."""
         self._archive.close()
         return self._sink.take()

@@ -53,7 +53,7 @@ _SELECT_ONE: Final = """
 
 
 async def select_workspaces(db: Connection, after: UUID | None, most: int) -> list[RetainedWorkspace]:
-    """Returns up to `most` in the order of their ids, deleted ones included."""
+    """Return up to `most` in the order of their ids, deleted ones included."""
     rows = await db.fetch(_SELECT_WORKSPACES, after or _FIRST, most)
     return [RetainedWorkspace(**row) for row in rows]
 
@@ -81,7 +81,7 @@ async def select_limits(db: Connection, workspace_ids: Collection[UUID]) -> Mapp
 
 
 async def upsert_limits(db: Connection, limits: Mapping[LimitKey, RetentionLimit]) -> None:
-    """Stores these. Needs platform scope."""
+    """Store these. Needs platform scope."""
     if not limits:
         return
     await db.execute(
@@ -127,7 +127,7 @@ async def select_due(db: Connection, tasks: Sequence[RetentionTask]) -> list[Ret
 
 
 async def select_calls(db: Connection, task: RetentionTask, most: int) -> list[CallPosition]:
-    """Returns the next `most` calls, the oldest first, up to the first one that is not over."""
+    """Return the next `most` calls, the oldest first, up to the first one that is not over."""
     found = []
     for row in await db.fetch(_SELECT_CALLS, task.workspace_id, task.kind, task.cutoff, most, _FIRST):
         if row["is_open"]:
@@ -144,5 +144,5 @@ _UPSERT: Final = """
 
 
 async def advance(db: Connection, workspace_id: UUID, kind: RetentionKind, reached: CallPosition) -> None:
-    """Stores that all calls up to this one are done; never goes back."""
+    """Store that all calls up to this one are done; never goes back."""
     await db.execute(_UPSERT, workspace_id, kind, reached.created_at, reached.id)

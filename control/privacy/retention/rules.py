@@ -13,7 +13,7 @@ LEAST_DAYS: Final = 1
 
 
 def days_name(kind: RetentionKind) -> str:
-    """Returns the name of a number of days: a setting of the platform and of a workspace, and a feature of a tier."""
+    """Return the name of a number of days: a setting of the platform and of a workspace, and a feature of a tier."""
     return f"{kind}_days"
 
 
@@ -35,7 +35,7 @@ class RetentionTerms:
         return min(days, self.days("transcript")) if kind == "event" else days
 
     def cutoff(self, kind: RetentionKind, now: datetime) -> datetime:
-        """Returns what calls hold that were created before is deleted."""
+        """Return what calls hold that were created before is deleted."""
         return now - timedelta(days=self.days(kind))
 
 
@@ -70,7 +70,7 @@ def apply_grace(before: RetentionLimit | None, longest: int, grace: timedelta, n
 def make_terms(
     platform: Mapping[RetentionKind, int], features: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> RetentionTerms:
-    """Returns the retention terms of a workspace.
+    """Return the retention terms of a workspace.
 
     Args:
         platform: The platform's settings.

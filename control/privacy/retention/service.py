@@ -23,7 +23,7 @@ class RetentionSettings:
         self._workspaces, self._platform = workspaces, platform
 
     async def get(self, db: Connection, workspace_id: UUID) -> RetentionTerms:
-        """Raises NotFound."""
+        """Raise NotFound."""
         found = await queries.select_workspace(db, workspace_id)
         if found is None:
             raise NotFound("There is no such workspace.", code="workspace_not_found")
@@ -37,7 +37,7 @@ class RetentionSettings:
         chosen: Mapping[RetentionKind, int | None],
         now: datetime,
     ) -> RetentionTerms:
-        """Chooses days for the kinds that are named; None: as long as the workspace may. Raises NotFound, Invalid (code
+        """Choose days for the kinds that are named; None: as long as the workspace may. Raises NotFound, Invalid (code
         retention_too_long, names the field), Conflict (code workspace_suspended)."""
         before = await self.get(db, workspace_id)
         for kind, days in chosen.items():

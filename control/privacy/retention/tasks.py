@@ -54,7 +54,7 @@ async def apply_retention(pool: Pool, platform: Platform, now: datetime) -> int:
 
 
 async def platform_days(db: Connection, platform: Platform) -> Mapping[RetentionKind, int]:
-    """Returns the platform's own days, by kind."""
+    """Return the platform's own days, by kind."""
     return {kind: await platform.setting(db, days_name(kind)) for kind in KINDS}
 
 
