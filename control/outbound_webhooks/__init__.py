@@ -1,1 +1,1 @@
-"""Webhooks to customers: endpoints, events, and signed deliveries by the worker."""
+"""Outbound webhooks to customers: endpoints, events, and signed deliveries that the worker sends."""

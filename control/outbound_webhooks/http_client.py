@@ -1,4 +1,4 @@
-"""Posts a webhook to an address that a customer gave, and reads a little of the answer."""
+"""HTTP client that posts webhooks to customers' addresses and reads the beginning of each answer."""
 
 import asyncio
 import ssl
@@ -12,10 +12,10 @@ import httpx
 from control.platform.guarded_http import GuardedTransport
 from shared.egress import EgressGuard
 
-# Most bytes and chunks of an answer that are read. The limit of chunks bounds answers with one byte per chunk.
+# Limits on the bytes and chunks that are read of an answer. The chunk limit stops answers that send one byte per chunk.
 MOST_BYTES: Final = 4_096
 MOST_CHUNKS: Final = 256
-# Characters of an answer that are stored.
+# Number of characters of an answer that are stored.
 MOST_KEPT: Final = 500
 CONNECT_S: Final = 3.0
 USER_AGENT: Final = "Vocalized-Webhooks/1"
@@ -23,11 +23,11 @@ USER_AGENT: Final = "Vocalized-Webhooks/1"
 
 @dataclass(frozen=True, slots=True)
 class WebhookAnswer:
-    """The answer of a receiver.
+    """A receiver's answer to a webhook request.
 
     Attributes:
-        status_code: None without an answer.
-        error: None for a status from 200 to 299.
+        status_code: HTTP status; None if the receiver did not answer.
+        error: Why the request failed; None for a status from 200 to 299.
     """
 
     status_code: int | None
@@ -37,10 +37,10 @@ class WebhookAnswer:
 
 
 class WebhookHttpClient:
-    """Posts webhooks.
+    """Posts webhooks over HTTPS to addresses that the guard allows.
 
     Args:
-        guard: Of the addresses, at each connection.
+        guard: Checks the receiver's IP address at each connection.
     """
 
     def __init__(self, guard: EgressGuard, timeout_s: float) -> None:
@@ -49,11 +49,13 @@ class WebhookHttpClient:
         self._tls_lock = asyncio.Lock()
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, owner: str) -> WebhookAnswer:
-        """Post it once, within the timeout in all, however slowly the answer comes. A redirect is not followed: it is
-        a failure like any other. Once there is a status, the answer counts, whether or not its body arrives.
+        """Post a webhook once and return the receiver's answer. Receiver errors never raise.
+
+        The timeout covers the whole request, however slowly the answer arrives. Redirects are not followed and count as
+        failures. Once the status arrives, the result is decided, whether or not the body arrives.
 
         Args:
-            owner: The workspace, whose name servers may be slow. Never raises for what a receiver does.
+            owner: The workspace whose name servers resolve the address and may be slow.
         """
         began = time.monotonic()
         status: int | None = None
@@ -83,15 +85,18 @@ class WebhookHttpClient:
         return WebhookAnswer(status, judge_status(status), text, took_ms)
 
     async def _make_tls(self) -> ssl.SSLContext:
-        """One for all requests, made in a thread, because it reads some hundred certificates."""
-        async with self._tls_lock:  # the first requests of a worker begin together
+        """Create the TLS context that all requests share.
+
+        A thread creates it, because loading the certificates takes time.
+        """
+        async with self._tls_lock:  # Several first requests of a worker may start at the same time.
             if self._tls is None:
                 self._tls = await asyncio.to_thread(httpx.create_ssl_context)
         return self._tls
 
 
 def judge_status(status: int) -> str | None:
-    """Return why an answer does not accept the event; None if it accepts it."""
+    """Return why this status rejects the event, or None if the status accepts it."""
     if 200 <= status < 300:
         return None
     if 300 <= status < 400:
@@ -109,12 +114,15 @@ async def _read_text(answer: httpx.Response) -> str:
             if size >= MOST_BYTES or len(parts) >= MOST_CHUNKS:
                 break
     except (httpx.HTTPError, httpx.StreamError):
-        pass  # closed in the middle: the status has come
+        pass  # The receiver closed the connection within the body; the status already arrived.
     text = b"".join(parts)[:MOST_BYTES].decode("utf-8", "replace")
     return "".join(mark if mark.isprintable() else " " for mark in text)[:MOST_KEPT]
 
 
 def _why(error: httpx.HTTPError) -> str:
-    """Return the guard's words; those of other failures may hold an address."""
+    """Return the reason of a failed connection.
+
+    Only the guard's messages are shown, because other errors may contain an address.
+    """
     words = str(error)
     return words if "public internet" in words else "there is no connection"

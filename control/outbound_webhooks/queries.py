@@ -47,12 +47,12 @@ _UPDATE_SECRETS: Final = """
     SET sealed_secret = $3, sealed_old_secret = $4, old_secret_until = $5, updated_at = $6
     WHERE workspace_id = $1 AND id = $2
 """
-# Writes only changes: the row of a working endpoint is not updated.
+# Updates the row only if the endpoint was failing, so that working endpoints cause no writes.
 _MARK_WORKING: Final = """
     UPDATE outbound_webhook_endpoints SET failing_since = NULL
     WHERE workspace_id = $1 AND id = $2 AND failing_since IS NOT NULL
 """
-# The time of failing restarts if the previous failure is older than $4, because nothing was sent meanwhile. Overlapping
+# Restart `failing_since` if the previous failure is older than $4, because nothing was sent in between. Overlapping
 # attempts may be recorded in either order.
 _MARK_FAILING: Final = """
     UPDATE outbound_webhook_endpoints
@@ -60,7 +60,8 @@ _MARK_FAILING: Final = """
         failed_at = greatest(failed_at, $3)
     WHERE workspace_id = $1 AND id = $2
 """
-# Only if the address is still the one that failed: a member may have changed it while the request ran.
+# Disable the endpoint only if its address is still the address that failed: a member may have changed it during the
+# request.
 _DISABLE_ENDPOINT: Final = """
     UPDATE outbound_webhook_endpoints SET is_enabled = false, disabled_reason = $4, updated_at = $5
     WHERE workspace_id = $1 AND id = $2 AND url = $6 AND is_enabled
@@ -77,13 +78,13 @@ _SELECT_OWNERS: Final = """
 
 
 async def lock_endpoints(db: Connection, workspace_id: UUID) -> None:
-    """Serialise transactions that count a workspace's endpoints in order to add one."""
+    """Serialize transactions that count a workspace's endpoints before they add an endpoint."""
     key = f"outbound_webhook_endpoints {workspace_id}"
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", key)
 
 
 async def select_endpoints(db: Connection, workspace_id: UUID, limit: int) -> list[WebhookEndpoint]:
-    """Return the oldest first."""
+    """Return up to `limit` endpoints of a workspace, oldest first."""
     rows = await db.fetch(
         f"{_SELECT_ENDPOINTS} WHERE workspace_id = $1 ORDER BY created_at, id LIMIT $2", workspace_id, limit
     )
@@ -93,10 +94,10 @@ async def select_endpoints(db: Connection, workspace_id: UUID, limit: int) -> li
 async def select_endpoint(
     db: Connection, workspace_id: UUID, endpoint_id: UUID, *, lock: bool = False
 ) -> WebhookEndpoint | None:
-    """Return an endpoint.
+    """Return an endpoint, or None if the workspace has no such endpoint.
 
     Args:
-        lock: Until the transaction ends; events can still be stored for it.
+        lock: Lock the row until the transaction ends. Events can still be stored for a locked endpoint.
     """
     locking = "FOR NO KEY UPDATE" if lock else ""
     row = await db.fetchrow(
@@ -122,7 +123,7 @@ async def insert_endpoint(db: Connection, endpoint: WebhookEndpoint) -> None:
 
 
 async def update_endpoint(db: Connection, endpoint: WebhookEndpoint) -> None:
-    """Everything but its secrets."""
+    """Update all columns of an endpoint except its secrets."""
     types = None if endpoint.event_types is None else list(endpoint.event_types)
     await db.execute(
         _UPDATE_ENDPOINT,
@@ -139,7 +140,7 @@ async def update_endpoint(db: Connection, endpoint: WebhookEndpoint) -> None:
 
 
 async def update_secrets(db: Connection, endpoint: WebhookEndpoint) -> None:
-    """Store new secrets of an endpoint."""
+    """Store an endpoint's new secrets."""
     new = endpoint.secrets
     await db.execute(
         _UPDATE_SECRETS, endpoint.workspace_id, endpoint.id, new.current, new.old, new.old_until, endpoint.updated_at
@@ -147,23 +148,27 @@ async def update_secrets(db: Connection, endpoint: WebhookEndpoint) -> None:
 
 
 async def delete_endpoint(db: Connection, workspace_id: UUID, endpoint_id: UUID) -> None:
-    """Delete an endpoint. Its deliveries are deleted later with their events, because a month of deliveries would
-    delay the request."""
+    """Delete an endpoint.
+
+    Its deliveries are deleted later, with their events, because deleting a month of deliveries would delay the request.
+    """
     await db.execute(
         "DELETE FROM outbound_webhook_endpoints WHERE workspace_id = $1 AND id = $2", workspace_id, endpoint_id
     )
 
 
 async def mark_working(db: Connection, workspace_id: UUID, endpoint_id: UUID) -> None:
-    """Store that the last attempt was delivered. Needs platform scope."""
+    """Record that the endpoint's last attempt was delivered. Needs platform scope."""
     await db.execute(_MARK_WORKING, workspace_id, endpoint_id)
 
 
 async def mark_failing(
     db: Connection, workspace_id: UUID, endpoint_id: UUID, at: datetime, longest_gap: timedelta
 ) -> None:
-    """Store that the last attempt failed. Needs platform scope. The time of the first failure stays, unless the
-    previous failure is older than `longest_gap`."""
+    """Record that the endpoint's last attempt failed. Needs platform scope.
+
+    The time of the first failure stays, unless the previous failure is older than `longest_gap`.
+    """
     await db.execute(_MARK_FAILING, workspace_id, endpoint_id, at, at - longest_gap)
 
 
@@ -176,14 +181,17 @@ async def disable_endpoint(
     reason: DisabledReason,
     now: datetime,
 ) -> bool:
-    """Disable it if it has failed since then, None: in any case, and has this address still. Returns whether it was
-    enabled until now. Needs platform scope."""
+    """Disable an endpoint that still has this address, and return whether it was enabled. Needs platform scope.
+
+    Args:
+        failing_before: Disable only if the endpoint has failed since this time or longer; None to disable regardless.
+    """
     status = await db.execute(_DISABLE_ENDPOINT, workspace_id, endpoint_id, failing_before, reason, now, url)
     return bool(status == "UPDATE 1")
 
 
 async def select_owners(db: Connection, workspace_id: UUID) -> list[WebhookOwner]:
-    """Return the owners who can sign in and have confirmed their address."""
+    """Return the workspace's owners who can sign in and have confirmed their address."""
     return [
         WebhookOwner(row["name"], row["email"]) for row in await db.fetch(_SELECT_OWNERS, workspace_id, MOST_OWNERS)
     ]
@@ -211,8 +219,8 @@ _SELECT_LISTENERS: Final = """
     SELECT id, workspace_id, event_types FROM outbound_webhook_endpoints
     WHERE workspace_id = ANY($1::uuid[]) AND is_enabled ORDER BY created_at, id
 """
-# Events with their deliveries. The sequence is the time in microseconds, which reveals nothing about events of other
-# workspaces. If the clock was set back, it is one more than the sequence of the object's previous event.
+# Stores events with their deliveries. The sequence is the time in microseconds, so it reveals nothing about events of
+# other workspaces. If the clock was set back, the sequence is the previous event's sequence of the object plus one.
 _INSERT_EVENTS: Final = """
     WITH given AS (
         SELECT * FROM jsonb_to_recordset($1) AS g (
@@ -256,10 +264,10 @@ _DELETE_OLD_EVENTS: Final = """
 
 @dataclass(frozen=True, slots=True)
 class EventListener:
-    """An enabled endpoint.
+    """An enabled endpoint and the event types that it chose.
 
     Attributes:
-        event_types: None for all.
+        event_types: None for all types.
     """
 
     id: UUID
@@ -271,8 +279,8 @@ class NewOutboundEvent:
     """An event to store.
 
     Attributes:
-        endpoint_ids: The endpoints that get it.
-        is_unique: See ReportedFact.
+        endpoint_ids: The endpoints that receive the event.
+        is_unique: See `ReportedFact`.
     """
 
     id: UUID
@@ -287,7 +295,7 @@ class NewOutboundEvent:
 
 
 async def select_listeners(db: Connection, workspace_ids: Collection[UUID]) -> dict[UUID, list[EventListener]]:
-    """Return endpoints by workspace. Leaves out workspaces without endpoints."""
+    """Return the enabled endpoints by workspace id. Workspaces without endpoints are left out."""
     found: dict[UUID, list[EventListener]] = {}
     for row in await db.fetch(_SELECT_LISTENERS, list(workspace_ids)):
         found.setdefault(row["workspace_id"], []).append(EventListener(row["id"], row["event_types"]))
@@ -317,23 +325,28 @@ async def insert_events(db: Connection, new: Sequence[NewOutboundEvent], now: da
 async def delete_events_of_calls(
     db: Connection, workspace_id: UUID, call_ids: Sequence[UUID], types: Sequence[EventType] | None = None
 ) -> int:
-    """Delete these calls' events, delivered or not, with deliveries and attempts; returns how many.
+    """Delete the events of these calls, delivered or not, with their deliveries and attempts.
+
+    Return the number of events.
 
     Args:
-        types: None for all.
+        types: Event types to delete; None for all types.
     """
     status = await db.execute(_DELETE_EVENTS_OF_CALLS, workspace_id, list(call_ids), types)
     return int(status.split()[-1])
 
 
 async def delete_events_of_workspace(db: Connection, workspace_id: UUID, most: int) -> int:
-    """Delete up to `most` events of a workspace with deliveries and attempts; returns how many."""
+    """Delete up to `most` events of a workspace with their deliveries and attempts. Return the number of events."""
     status = await db.execute(_DELETE_EVENTS_OF_WORKSPACE, workspace_id, most)
     return int(status.split()[-1])
 
 
 async def delete_old_events(db: Connection, now: datetime, kept: timedelta, most: int) -> int:
-    """Delete up to `most` events that were stored longer ago and wait for no one; returns how many."""
+    """Delete up to `most` events that are older than `kept` and have no pending delivery.
+
+    Return the number of events.
+    """
     status = await db.execute(_DELETE_OLD_EVENTS, now - kept, most)
     return int(status.split()[-1])
 
@@ -366,7 +379,7 @@ _REPLAY: Final = """
     SET status = 'pending', failures = 0, due_at = $4, expires_at = $5, finished_at = NULL
     WHERE workspace_id = $1 AND endpoint_id = $2 AND id = $3
 """
-# Skips deliveries that another replay or a worker has locked, because they are being sent.
+# Skips deliveries that another replay or a worker has locked, because they are already being sent.
 _REPLAY_SINCE: Final = """
     UPDATE outbound_webhook_deliveries d
     SET status = 'pending', failures = 0, due_at = $5, expires_at = $6, finished_at = NULL
@@ -380,7 +393,7 @@ _REPLAY_SINCE: Final = """
 async def select_deliveries(
     db: Connection, workspace_id: UUID, endpoint_id: UUID, status: DeliveryStatus | None, page: PageRequest
 ) -> ListPage[WebhookDelivery]:
-    """Return a page, newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of an endpoint's deliveries, newest first. Raises Invalid (code cursor_unknown)."""
     values = (workspace_id, endpoint_id, status)
     clause = await _DELIVERY_ORDER.make_clause(db, page, values, (workspace_id, endpoint_id))
     rows = await db.fetch(f"{_SELECT_DELIVERIES} {_DELIVERY_STATUS} {clause.tail}", *clause.values)
@@ -388,10 +401,10 @@ async def select_deliveries(
 
 
 async def count_deliveries(db: Connection, workspace_id: UUID, endpoint_id: UUID, status: DeliveryStatus | None) -> int:
-    """Count deliveries.
+    """Count an endpoint's deliveries.
 
     Args:
-        status: None for any.
+        status: Count only deliveries with this status; None for any status.
     """
     found: int = await db.fetchval(_COUNT_DELIVERIES, workspace_id, endpoint_id, status)
     return found
@@ -400,20 +413,20 @@ async def count_deliveries(db: Connection, workspace_id: UUID, endpoint_id: UUID
 async def select_delivery(
     db: Connection, workspace_id: UUID, endpoint_id: UUID, delivery_id: UUID
 ) -> WebhookDelivery | None:
-    """Return a delivery; None if the endpoint has no such delivery."""
+    """Return a delivery, or None if the endpoint has no such delivery."""
     row = await db.fetchrow(f"{_SELECT_DELIVERIES} AND d.id = $3", workspace_id, endpoint_id, delivery_id)
     return None if row is None else _make_delivery(row)
 
 
 async def select_attempts(db: Connection, workspace_id: UUID, delivery_id: UUID, limit: int) -> list[DeliveryAttempt]:
-    """Return the latest first."""
+    """Return up to `limit` attempts of a delivery, latest first."""
     return [DeliveryAttempt(*row) for row in await db.fetch(_SELECT_ATTEMPTS, workspace_id, delivery_id, limit)]
 
 
 async def replay(
     db: Connection, workspace_id: UUID, endpoint_id: UUID, delivery_id: UUID, now: datetime, expires_at: datetime
 ) -> None:
-    """Has it sent again, at once."""
+    """Make a delivery due now, with a new expiry."""
     await db.execute(_REPLAY, workspace_id, endpoint_id, delivery_id, now, expires_at)
 
 
@@ -428,13 +441,16 @@ async def replay_since(
     expires_at: datetime,
     most: int,
 ) -> int:
-    """Has up to `most` of those that were enqueued since then sent again, the oldest first; returns how many."""
+    """Make up to `most` deliveries due again that were enqueued at or after `since`, oldest first.
+
+    Return their number.
+    """
     status = await db.execute(_REPLAY_SINCE, workspace_id, endpoint_id, since, statuses, now, expires_at, most)
     return int(status.split()[-1])
 
 
 def _make_event(row: Any) -> OutboundEvent:
-    """Make an event from a row with the columns of `_DELIVERY`."""
+    """Convert a row with the columns of `_DELIVERY` to an event."""
     return OutboundEvent(
         id=row["event_id"],
         workspace_id=row["workspace_id"],
@@ -463,10 +479,10 @@ def _make_delivery(row: Any) -> WebhookDelivery:
 
 # -- The queue of deliveries, in platform scope --
 
-# Due deliveries of enabled endpoints whose workspace is not deleted, within the free requests of each endpoint and each
-# workspace. The first deliveries of all workspaces come before the second ones. Endpoints whose last attempt failed
-# share few slots, because each of their requests may take the whole timeout. The query takes one index search per
-# endpoint: 0.7 ms for 1,000 endpoints without due deliveries.
+# Selects due deliveries of enabled endpoints in workspaces that are not deleted, within the free requests of each
+# endpoint and workspace. The first deliveries of all workspaces come before any second delivery. Endpoints whose last
+# attempt failed share few slots, because each of their requests may take the whole timeout. The query takes one index
+# search per endpoint: 0.7 ms for 1,000 endpoints without due deliveries.
 _SELECT_DUE: Final = """
     WITH busy AS (
         SELECT workspace_id, endpoint_id, count(*) AS requests FROM outbound_webhook_deliveries
@@ -496,7 +512,7 @@ _SELECT_DUE: Final = """
     )
     SELECT id FROM placed WHERE NOT is_failing OR place <= $3 ORDER BY is_failing, share, due_at LIMIT $2
 """
-# Only working endpoints: deliveries to failing endpoints are late by the receivers' fault. One index search per
+# Considers only working endpoints, because a failing receiver causes its own delays. Takes one index search per
 # endpoint.
 _SELECT_OLDEST: Final = """
     SELECT min(d.due_at)
@@ -525,7 +541,7 @@ _SELECT_LEASED: Final = f"""
     JOIN outbound_webhook_endpoints w ON w.id = d.endpoint_id
     WHERE d.id = ANY($1::uuid[])
 """
-# Only for the caller's own attempt: another worker may have made an attempt after the lease ended.
+# Finishes only the caller's own attempt: another worker may have made an attempt after the lease ended.
 _FINISH_ATTEMPT: Final = """
     WITH finished AS (
         UPDATE outbound_webhook_deliveries
@@ -549,16 +565,16 @@ _EXPIRE_DELIVERIES: Final = """
 
 
 async def select_due(db: Connection, slots: FreeSlots, policy: DeliveryPolicy, now: datetime) -> list[UUID]:
-    """Return the deliveries whose turn it is, as many as there are slots, without locks.
+    """Return the ids of the deliveries to send next, at most one per free slot, without locking them.
 
-    Deliveries of a deleted workspace wait until it is restored or they expire.
+    Deliveries of a deleted workspace wait until the workspace is restored or the deliveries expire.
     """
     rows = await db.fetch(_SELECT_DUE, now, slots.all, slots.failing, policy.per_endpoint, policy.per_workspace)
     return [row["id"] for row in rows]
 
 
 async def select_oldest(db: Connection, now: datetime) -> datetime | None:
-    """Return since when the oldest delivery to a working endpoint is due; None if none is due."""
+    """Return when the oldest due delivery to a working endpoint became due, or None if no delivery is due."""
     oldest: datetime | None = await db.fetchval(_SELECT_OLDEST, now)
     return oldest
 
@@ -577,10 +593,10 @@ async def finish_attempt(
 ) -> bool:
     """Store an attempt and the new status of its delivery.
 
-    Returns False if the delivery is deleted, or another worker has made this attempt.
+    Returns False if the delivery was deleted or another worker recorded this attempt.
 
     Args:
-        at: Time of the next attempt if the delivery is pending, otherwise when it was finished.
+        at: When the next attempt is due if the delivery is pending; otherwise when the delivery finished.
     """
     result = await db.execute(
         _FINISH_ATTEMPT,
@@ -598,7 +614,7 @@ async def finish_attempt(
 
 
 async def expire_deliveries(db: Connection, now: datetime, most: int) -> int:
-    """Fail up to `most` deliveries whose time is over, such as those of disabled endpoints; returns how many."""
+    """Mark up to `most` expired deliveries as failed, such as deliveries to disabled endpoints. Return their number."""
     status = await db.execute(_EXPIRE_DELIVERIES, now, most)
     return int(status.split()[-1])
 

@@ -1,4 +1,4 @@
-"""Routes of webhook endpoints and deliveries, for the members of their workspace."""
+"""Routes for members to manage their workspace's webhook endpoints and deliveries."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ ENDPOINTS: Final = "/workspaces/{workspaceId}/webhook-endpoints"
 ENDPOINT: Final = f"{ENDPOINTS}/{{webhookEndpointId}}"
 DELIVERIES: Final = f"{ENDPOINT}/deliveries"
 DELIVERY: Final = f"{DELIVERIES}/{{webhookDeliveryId}}"
-# Limited, because each replay sends up to 1,000 requests to a host that a customer chose.
+# Rate-limited, because each replay sends up to 1,000 requests to a host that a customer chose.
 REPLAYS: Final = RateLimit("webhook-replays", 30, 600, per_user=True)
 WebhookEndpointId = Annotated[UUID, Field(description="Id of the webhook endpoint.")]
 WebhookDeliveryId = Annotated[UUID, Field(description="Id of the delivery.")]
@@ -35,82 +35,102 @@ WebhookUrl = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pa
 Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=ONE_LINE)]
 EventTypes = Annotated[list[ChosenType], Field(max_length=2 * len(ALL_TYPES))]
 _URL: Final = "https://example.com/hooks/vocalized"
-_URL_TEXT: Final = "Where events are posted: https, on the public internet."
-_TYPES_TEXT: Final = "Types to send; empty: all, those of later versions, too."
+_URL_TEXT: Final = "HTTPS address on the public internet that receives the events."
+_TYPES_TEXT: Final = "Event types to send. An empty list selects all types, including types added in later versions."
 
 
 # -- Endpoints --
 
 
 class NewWebhookEndpoint(Body):
-    """An endpoint to create."""
+    """A webhook endpoint to create."""
 
     url: WebhookUrl = Field(description=_URL_TEXT, examples=[_URL])
     description: Description = Field("", description="For people.", examples=["Help desk"])
     event_types: EventTypes = Field([], description=_TYPES_TEXT, examples=[["call.ended", "message.taken"]])
-    is_enabled: bool = Field(True, description="Whether events are sent, and stored for it.")
+    is_enabled: bool = Field(
+        True, description="Whether the endpoint is enabled. No events are stored for a disabled endpoint."
+    )
 
 
 class WebhookEndpointChange(ChangeBody):
-    """Changes; a field that is left out stays as it is."""
+    """Changes to a webhook endpoint. Omitted fields stay unchanged."""
 
     url: WebhookUrl | None = Field(
-        None, description=f"{_URL_TEXT} Deliveries that wait go there, too; null leaves it as it is.", examples=[_URL]
+        None,
+        description=f"{_URL_TEXT} Pending deliveries go to the new address. Null leaves it unchanged.",
+        examples=[_URL],
     )
     description: Description | None = Field(
-        None, description="For people; null leaves it as it is.", examples=["Help desk"]
+        None, description="Description for people; null leaves it unchanged.", examples=["Help desk"]
     )
     event_types: EventTypes | None = Field(
-        None, description=f"{_TYPES_TEXT} Null leaves them as they are.", examples=[["call.ended"]]
+        None, description=f"{_TYPES_TEXT} Null leaves them unchanged.", examples=[["call.ended"]]
     )
     is_enabled: bool | None = Field(
-        None, description="Whether events are sent, and stored for it; null leaves it as it is."
+        None,
+        description="Whether the endpoint is enabled. No events are stored for a disabled endpoint. Null "
+        "leaves it unchanged.",
     )
 
 
 class SecretRotation(Body):
-    """How a secret is replaced."""
+    """Options for replacing an endpoint's secret."""
 
     at_once: bool = Field(
-        False, description="The old secret signs no longer, as after a leak; else both sign for 24 hours."
+        False,
+        description="If true, the old secret stops signing immediately, for example after a leak. "
+        "Otherwise both secrets sign for 24 hours.",
     )
 
 
 class WebhookReplay(Body):
-    """Which deliveries are sent again."""
+    """The deliveries to send again."""
 
     since: UtcDatetime = Field(
-        description="Deliveries whose events were stored from then on.", examples=["2026-11-26T09:00:00Z"]
+        description="Replay deliveries whose events were stored at or after this time.",
+        examples=["2026-11-26T09:00:00Z"],
     )
-    with_delivered: bool = Field(False, description="Those that were accepted, too; else those that failed for good.")
+    with_delivered: bool = Field(
+        False,
+        description="Whether to replay accepted deliveries, too. Otherwise "
+        "only deliveries that failed for good are replayed.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookEndpointView:
-    """An address to which events are posted, without its secret."""
+    """A webhook endpoint, without its secret."""
 
     id: Id
-    url: Annotated[str, Field(description="Where events are posted.", examples=["https://example.com/hooks/vocalized"])]
+    url: Annotated[
+        str, Field(description="Address that receives the events.", examples=["https://example.com/hooks/vocalized"])
+    ]
     description: Annotated[str, Field(description="For people.", examples=["Help desk"])]
     event_types: Annotated[
         list[str] | None,
-        Field(description="Types that are sent; null: all.", examples=[["call.ended", "message.taken"]]),
+        Field(description="Event types that are sent; null for all types.", examples=[["call.ended", "message.taken"]]),
     ]
-    is_enabled: Annotated[bool, Field(description="Whether events are sent, and stored for it.")]
+    is_enabled: Annotated[
+        bool, Field(description="Whether the endpoint is enabled. No events are stored for a disabled endpoint.")
+    ]
     disabled_reason: Annotated[
         DisabledReason | None,
         Field(
-            description="Why the platform disabled it: failing (for five days) or gone (it answered 410); "
-            "null: it did not."
+            description="Why the platform disabled the endpoint: `failing` (for five days) or `gone` (it "
+            "answered 410); null if the platform did not disable it."
         ),
     ]
     failing_since: Annotated[
         datetime | None,
-        Field(description="When the first attempt failed after the last success; null: the last attempt was accepted."),
+        Field(
+            description="Time of the first failed attempt since the last success (UTC); null if the last "
+            "attempt was accepted."
+        ),
     ]
     old_secret_until: Annotated[
         datetime | None,
-        Field(description="Until when the secret before the current one signs, too; null: it does not."),
+        Field(description="Until when the previous secret also signs (UTC); null if only the current secret signs."),
     ]
     created_at: CreatedAt
     updated_at: UpdatedAt
@@ -125,13 +145,13 @@ class WebhookEndpointAnswer:
 
 @dataclass(frozen=True, slots=True)
 class WebhookEndpointSecretAnswer:
-    """A webhook endpoint with its new secret, which is shown only now."""
+    """A webhook endpoint with its new secret, which is shown only once."""
 
     webhook_endpoint: Annotated[WebhookEndpointView, Field(description="The endpoint, without its secret.")]
     webhook_secret: Annotated[
         str,
         Field(
-            description="The secret that signs, shown only now: whsec_ and a key in base64.",
+            description="The signing secret, shown only once: `whsec_` and a key in base64.",
             examples=["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"],
         ),
     ]
@@ -139,34 +159,34 @@ class WebhookEndpointSecretAnswer:
 
 @dataclass(frozen=True, slots=True)
 class WebhookEndpointList:
-    """The workspace's webhook endpoints, the oldest first."""
+    """The workspace's webhook endpoints, oldest first."""
 
-    webhook_endpoints: Annotated[list[WebhookEndpointView], Field(description="The endpoints, the oldest first.")]
+    webhook_endpoints: Annotated[list[WebhookEndpointView], Field(description="The endpoints, oldest first.")]
     has_more: HasMore
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookTestAnswer:
-    """A test that will be sent."""
+    """A test event that was enqueued."""
 
-    event_id: Annotated[UUID, Field(description="Id of the event, which is the header webhook-id.")]
+    event_id: Annotated[UUID, Field(description="Id of the event, sent as the header `webhook-id`.")]
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookReplayAnswer:
-    """Deliveries that will be sent again."""
+    """The number of deliveries that were enqueued again."""
 
     replayed: Annotated[int, Field(description="How many.", examples=[3])]
 
 
 async def list_webhook_endpoints(context: MemberContext) -> WebhookEndpointList:
-    """The workspace's webhook endpoints, the oldest first; it has 20 at most."""
+    """List the workspace's webhook endpoints, oldest first. A workspace has at most 20 endpoints."""
     found = await context.services[OutboundWebhooks].endpoints.list_all(context.db, context.workspace_id)
     return WebhookEndpointList([to_endpoint_view(endpoint) for endpoint in found], has_more=False)
 
 
 async def create_webhook_endpoint(context: MemberContext, body: NewWebhookEndpoint) -> WebhookEndpointSecretAnswer:
-    """Create an endpoint. Its secret is answered here only."""
+    """Create a webhook endpoint. Only this answer contains its secret."""
     edit = EndpointEdit(body.url, body.description, body.event_types, body.is_enabled)
     made, secret = await context.services[OutboundWebhooks].endpoints.create(
         context.db, context.workspace_id, context.actor, edit, context.now
@@ -175,7 +195,7 @@ async def create_webhook_endpoint(context: MemberContext, body: NewWebhookEndpoi
 
 
 async def get_webhook_endpoint(context: MemberContext, webhook_endpoint_id: WebhookEndpointId) -> WebhookEndpointAnswer:
-    """An endpoint, without its secret."""
+    """Return a webhook endpoint, without its secret."""
     found = await context.services[OutboundWebhooks].endpoints.get(
         context.db, context.workspace_id, webhook_endpoint_id
     )
@@ -185,7 +205,7 @@ async def get_webhook_endpoint(context: MemberContext, webhook_endpoint_id: Webh
 async def change_webhook_endpoint(
     context: MemberContext, webhook_endpoint_id: WebhookEndpointId, body: WebhookEndpointChange
 ) -> WebhookEndpointAnswer:
-    """Change an endpoint. Enabling it forgets that it failed; deliveries that wait are sent."""
+    """Change a webhook endpoint. Enabling an endpoint clears its failure and sends its pending deliveries."""
     edit = EndpointEdit(body.url, body.description, body.event_types, body.is_enabled)
     changed = await context.services[OutboundWebhooks].endpoints.update(
         context.db, context.workspace_id, context.actor, webhook_endpoint_id, edit, context.now
@@ -194,7 +214,7 @@ async def change_webhook_endpoint(
 
 
 async def delete_webhook_endpoint(context: MemberContext, webhook_endpoint_id: WebhookEndpointId) -> None:
-    """Delete an endpoint. Deliveries that wait are not sent; none can be seen any more."""
+    """Delete a webhook endpoint. Its pending deliveries are not sent, and its deliveries can no longer be read."""
     await context.services[OutboundWebhooks].endpoints.delete(
         context.db, context.workspace_id, context.actor, webhook_endpoint_id
     )
@@ -203,7 +223,7 @@ async def delete_webhook_endpoint(context: MemberContext, webhook_endpoint_id: W
 async def rotate_webhook_secret(
     context: MemberContext, webhook_endpoint_id: WebhookEndpointId, body: SecretRotation
 ) -> WebhookEndpointSecretAnswer:
-    """Replace an endpoint's secret. The new one is answered here only."""
+    """Replace a webhook endpoint's secret. Only this answer contains the new secret."""
     changed, secret = await context.services[OutboundWebhooks].endpoints.rotate_secret(
         context.db, context.workspace_id, context.actor, webhook_endpoint_id, context.now, at_once=body.at_once
     )
@@ -211,7 +231,7 @@ async def rotate_webhook_secret(
 
 
 async def test_webhook_endpoint(context: MemberContext, webhook_endpoint_id: WebhookEndpointId) -> WebhookTestAnswer:
-    """Has the event webhook.test sent to the endpoint, within seconds. What became of it is in its deliveries."""
+    """Send the event `webhook.test` to the endpoint within seconds. The endpoint's deliveries show the result."""
     event_id = await context.services[OutboundWebhooks].deliveries.send_test(
         context.db, context.workspace_id, context.actor, webhook_endpoint_id, context.now
     )
@@ -221,7 +241,10 @@ async def test_webhook_endpoint(context: MemberContext, webhook_endpoint_id: Web
 async def replay_webhook_deliveries(
     context: MemberContext, webhook_endpoint_id: WebhookEndpointId, body: WebhookReplay
 ) -> WebhookReplayAnswer:
-    """Has deliveries sent again, the oldest 1,000. Receivers know them by their webhook-id."""
+    """Send an endpoint's deliveries again, oldest first, up to 1,000.
+
+    Receivers recognize repeated events by `webhook-id`.
+    """
     replayed = await context.services[OutboundWebhooks].deliveries.replay_since(
         context.db,
         context.workspace_id,
@@ -243,33 +266,39 @@ def to_endpoint_view(endpoint: WebhookEndpoint) -> WebhookEndpointView:
 
 
 class DeliveriesQuery(ListQuery):
-    """Filters of the list."""
+    """Filters for the list of deliveries."""
 
     status: DeliveryStatus | None = Field(None, description="Only deliveries with this status.")
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookDeliveryRow:
-    """An event on its way to an endpoint."""
+    """The delivery of an event to an endpoint."""
 
     id: Id
-    event_id: Annotated[UUID, Field(description="Id of the event, which is the header webhook-id.")]
+    event_id: Annotated[UUID, Field(description="Id of the event, sent as the header `webhook-id`.")]
     event_type: Annotated[str, Field(description="Type of the event.", examples=["call.ended"])]
-    object_id: Annotated[UUID, Field(description="Id of what the event is about: its call, message, agent and so on.")]
+    object_id: Annotated[
+        UUID, Field(description="Id of the object that the event is about, such as a call, message or agent.")
+    ]
     sequence: Annotated[
         int,
         Field(
-            description="Higher than that of each earlier event of the same object.", examples=[1_795_683_600_123_456]
+            description="Higher than the sequence of every earlier event of the object.",
+            examples=[1_795_683_600_123_456],
         ),
     ]
-    status: Annotated[DeliveryStatus, Field(description="pending, delivered, or failed for good.")]
-    attempts: Annotated[int, Field(description="Requests so far.", examples=[1])]
-    due_at: Annotated[datetime, Field(description="When the next attempt is made, while it is pending.")]
-    expires_at: Annotated[datetime, Field(description="When it fails for good.")]
-    occurred_at: Annotated[datetime, Field(description="When it happened (UTC).")]
+    status: Annotated[
+        DeliveryStatus, Field(description="Status of the delivery: `pending`, `delivered` or `failed` (for good).")
+    ]
+    attempts: Annotated[int, Field(description="Number of requests so far.", examples=[1])]
+    due_at: Annotated[datetime, Field(description="When the next attempt is due (UTC), while the delivery is pending.")]
+    expires_at: Annotated[datetime, Field(description="When the delivery fails for good (UTC).")]
+    occurred_at: Annotated[datetime, Field(description="When the event happened (UTC).")]
     created_at: CreatedAt
     finished_at: Annotated[
-        datetime | None, Field(description="When it was delivered, or failed for good; null: it is pending.")
+        datetime | None,
+        Field(description="When the event was delivered or failed for good (UTC); null while the delivery is pending."),
     ]
 
 
@@ -282,16 +311,18 @@ class WebhookDeliveryList(ListAnswer):
 
 @dataclass(frozen=True, slots=True)
 class WebhookAttemptView:
-    """A request to a receiver."""
+    """One request to a receiver."""
 
-    number: Annotated[int, Field(description="Counted from 1.", examples=[1])]
-    started_at: Annotated[datetime, Field(description="When it began (UTC).")]
-    took_ms: Annotated[int, Field(description="Milliseconds until it was over.", examples=[84])]
-    status_code: Annotated[int | None, Field(description="HTTP status; null: there was no answer.", examples=[204])]
+    number: Annotated[int, Field(description="Number of the attempt, counted from 1.", examples=[1])]
+    started_at: Annotated[datetime, Field(description="When the attempt began (UTC).")]
+    took_ms: Annotated[int, Field(description="Duration of the attempt in milliseconds.", examples=[84])]
+    status_code: Annotated[
+        int | None, Field(description="HTTP status; null if the receiver did not answer.", examples=[204])
+    ]
     error: Annotated[
         str | None,
         Field(
-            description="Why the event does not count as delivered; null: it does.",
+            description="Why the attempt failed; null if the event was delivered.",
             examples=["there was no answer within 10 s"],
         ),
     ]
@@ -300,21 +331,21 @@ class WebhookAttemptView:
 
 @dataclass(frozen=True, slots=True)
 class WebhookDeliveryAnswer:
-    """A delivery with what is sent."""
+    """A delivery with its data and attempts."""
 
     webhook_delivery: Annotated[WebhookDeliveryRow, Field(description="The delivery.")]
-    api_version: Annotated[str, Field(description="Version of the data.", examples=["2026-11-26"])]
+    api_version: Annotated[str, Field(description="Version of the event data.", examples=["2026-11-26"])]
     data: Annotated[
         Mapping[str, Any],
         Field(description="The event's data.", examples=[{"call_id": "01936d2f-6c00-7a3e-9b1d-5f2c8e4a7b60"}]),
     ]
-    attempts: Annotated[Sequence[WebhookAttemptView], Field(description="The latest 100 attempts, the latest first.")]
+    attempts: Annotated[Sequence[WebhookAttemptView], Field(description="The latest 100 attempts, latest first.")]
 
 
 async def list_webhook_deliveries(
     context: MemberContext, webhook_endpoint_id: WebhookEndpointId, query: DeliveriesQuery
 ) -> WebhookDeliveryList:
-    """An endpoint's deliveries of the last 30 days, newest first."""
+    """List an endpoint's deliveries of the last 30 days, newest first."""
     found = await context.services[OutboundWebhooks].deliveries.list_page(
         context.db, context.workspace_id, webhook_endpoint_id, status=query.status, page=query.request()
     )
@@ -324,7 +355,7 @@ async def list_webhook_deliveries(
 async def get_webhook_delivery(
     context: MemberContext, webhook_endpoint_id: WebhookEndpointId, webhook_delivery_id: WebhookDeliveryId
 ) -> WebhookDeliveryAnswer:
-    """A delivery with its data and its attempts."""
+    """Return a delivery with its data and attempts."""
     found, attempts = await context.services[OutboundWebhooks].deliveries.get(
         context.db, context.workspace_id, webhook_endpoint_id, webhook_delivery_id
     )
@@ -335,7 +366,7 @@ async def get_webhook_delivery(
 async def replay_webhook_delivery(
     context: MemberContext, webhook_endpoint_id: WebhookEndpointId, webhook_delivery_id: WebhookDeliveryId
 ) -> WebhookReplayAnswer:
-    """Has a delivery sent again at once, whatever became of it, under the same webhook-id."""
+    """Send a delivery again immediately, whatever its status, with its original `webhook-id`."""
     await context.services[OutboundWebhooks].deliveries.replay(
         context.db, context.workspace_id, context.actor, webhook_endpoint_id, webhook_delivery_id, context.now
     )

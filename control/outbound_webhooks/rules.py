@@ -1,4 +1,4 @@
-"""Records of outbound webhooks, their body and signature, and when a failed delivery is repeated. Pure functions."""
+"""Pure functions for outbound webhooks: records, request body, signature, and retry schedule."""
 
 import hashlib
 import hmac
@@ -21,23 +21,23 @@ from shared.secrets import Sealer
 # -- Records --
 
 DeliveryStatus = Literal["pending", "delivered", "failed"]
-# Why we disabled an endpoint: it failed for days, or answered 410.
+# Why the platform disabled an endpoint: it failed for days, or it answered 410.
 DisabledReason = Literal["failing", "gone"]
-# Outcome of an attempt: accepted, not accepted, or not made by a fault of the platform.
+# Outcome of an attempt: the receiver accepted it, the receiver did not accept it, or the platform failed to make it.
 AttemptOutcome = Literal["delivered", "refused", "failed"]
-# Time in which a delivery is attempted, from its event or its replay on.
+# How long a delivery is attempted, counted from its event or its last replay.
 WINDOW: Final = timedelta(days=3)
-# Errors of attempts that do not count against the receiver.
+# Errors of attempts that do not count as failures of the receiver.
 UNSEALED: Final = "the secret is sealed with an unknown key"
 CRASHED: Final = "the platform could not make the request"
 
 
 @dataclass(frozen=True, slots=True)
 class SealedSecrets:
-    """The secrets that sign for an endpoint.
+    """The sealed secrets that sign for an endpoint.
 
     Attributes:
-        old: The one before, which signs as well until `old_until`.
+        old: The previous secret, which also signs until `old_until`.
     """
 
     current: bytes = field(repr=False)
@@ -47,11 +47,11 @@ class SealedSecrets:
 
 @dataclass(frozen=True, slots=True)
 class WebhookEndpoint:
-    """Where events of a workspace are sent.
+    """A customer's address that receives a workspace's events.
 
     Attributes:
-        event_types: None for all.
-        failing_since: The first failure since the last success.
+        event_types: None for all types.
+        failing_since: Time of the first failure since the last success.
     """
 
     id: UUID
@@ -69,12 +69,12 @@ class WebhookEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class OutboundEvent:
-    """An event.
+    """An event that is delivered to one or more endpoints.
 
     Attributes:
-        id: The same in each attempt and for each endpoint.
-        sequence: Higher than that of any earlier event of the same object.
-        data: As of `api_version`.
+        id: Identical in each attempt and for each endpoint.
+        sequence: Higher than the sequence of every earlier event of the object.
+        data: Event data in the format of `api_version`.
     """
 
     id: UUID
@@ -89,12 +89,12 @@ class OutboundEvent:
 
 @dataclass(frozen=True, slots=True)
 class WebhookDelivery:
-    """An event on its way to an endpoint.
+    """The delivery of an event to an endpoint.
 
     Attributes:
-        due_at: Of the next attempt, while it is pending.
-        expires_at: When it fails for good.
-        finished_at: When it was delivered, or failed.
+        due_at: Time of the next attempt, while the delivery is pending.
+        expires_at: When the delivery fails for good.
+        finished_at: When the event was delivered, or the delivery failed for good.
     """
 
     id: UUID
@@ -110,11 +110,11 @@ class WebhookDelivery:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """One request.
+    """One request to a receiver, with its result.
 
     Attributes:
-        status_code: None without an answer.
-        error: Why it does not count as delivered; None: it does.
+        status_code: HTTP status; None if the receiver did not answer.
+        error: Why the attempt failed; None if the event was delivered.
         answer: The beginning of the answer's body.
     """
 
@@ -127,29 +127,30 @@ class DeliveryAttempt:
 
     @property
     def is_delivered(self) -> bool:
-        """Whether the receiver has accepted the event."""
+        """Return whether the receiver accepted the event."""
         return self.error is None
 
     @property
     def outcome(self) -> AttemptOutcome:
-        """The outcome that metrics count: see AttemptOutcome."""
+        """Return the outcome that metrics count."""
         if self.error is None:
             return "delivered"
         return "refused" if self.is_receivers_failure else "failed"
 
     @property
     def is_receivers_failure(self) -> bool:
-        """Whether the attempt failed by a fault of the receiver."""
+        """Return whether the receiver caused the failure of this attempt."""
         return self.error is not None and self.error not in (UNSEALED, CRASHED)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
-    """A delivery that a worker sends.
+    """A delivery that a worker has leased and sends.
 
     Attributes:
-        attempts, failures: So far.
-        is_failing: The endpoint's last attempt failed.
+        attempts: Number of attempts before this attempt.
+        failures: Number of failed attempts before this attempt.
+        is_failing: Whether the endpoint's last attempt failed.
     """
 
     id: UUID
@@ -165,10 +166,10 @@ class ClaimedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class FreeSlots:
-    """Requests that a worker may begin.
+    """The number of requests that a worker may start now.
 
     Attributes:
-        failing: Of them to endpoints whose last attempt failed.
+        failing: How many of the requests may go to endpoints whose last attempt failed.
     """
 
     all: int
@@ -177,7 +178,7 @@ class FreeSlots:
 
 @dataclass(frozen=True, slots=True)
 class WebhookOwner:
-    """An owner who gets the e-mail about a disabled endpoint."""
+    """A workspace owner who receives the e-mail about a disabled endpoint."""
 
     workspace_name: str
     email: str
@@ -185,18 +186,19 @@ class WebhookOwner:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPolicy:
-    """The pace of deliveries.
+    """Limits and intervals for sending deliveries.
 
     Attributes:
-        slots: Concurrent requests of one worker.
-        failing_slots: How many of them may go to endpoints whose last attempt failed.
-        per_endpoint: Concurrent requests of all workers to one endpoint; a failing endpoint gets 1.
-        per_workspace: Concurrent requests of all workers for one workspace.
-        timeout_s: Longest request with its answer.
+        slots: Maximum concurrent requests of one worker.
+        failing_slots: How many of the slots may go to endpoints whose last attempt failed.
+        per_endpoint: Maximum concurrent requests of all workers to one endpoint. A failing endpoint gets 1.
+        per_workspace: Maximum concurrent requests of all workers for one workspace.
+        timeout_s: Maximum duration of a request with its answer, in seconds.
         lease: Time after which the delivery of a dead worker is sent again. Longer than `timeout_s`.
         poll_s: Seconds between two searches for due deliveries.
         disable_after: An endpoint that has failed for this long is disabled.
-        longest_gap: Longest time between two failures of this period. Longer than any wait between two attempts.
+        longest_gap: Longest time between two failures that count as one period of failing. Longer than any wait between
+            two attempts.
         kept: How long events and attempts can be read and replayed.
     """
 
@@ -216,19 +218,20 @@ class DeliveryPolicy:
 
 FIRST: Final = timedelta(seconds=10)
 LONGEST: Final = timedelta(hours=8)
-# 10 s, 30 s, 90 s, 4.5, 13.5 and 40.5 minutes, 2 and 6 hours, then 8 hours: 16 attempts in three days.
+# The waits are 10 s, 30 s, 90 s, 4.5 min, 13.5 min, 40.5 min, 2 h, 6 h, then 8 h each: 16 attempts in three days.
 _FACTOR: Final = 3
 _JITTER: Final = 0.2
 
 
 def next_wait(failures: int, chance: float) -> timedelta:
-    """Return the time from the `failures`-th failure (from 1 on) to the next attempt.
+    """Return the wait between a failure and the next attempt.
 
     Args:
-        chance: 0 to 1, which moves it by up to 20 % either way, so that what failed together is not tried again
-            together.
+        failures: Number of failures so far, from 1.
+        chance: A random number from 0 to 1. It changes the wait by up to 20 % in either direction, so that deliveries
+            that failed together are not retried together.
     """
-    steps = min(failures - 1, 10)  # beyond the longest wait; the power of a thousand would overflow
+    steps = min(failures - 1, 10)  # The longest wait is reached earlier; 3 to the power of 1,000 would overflow.
     usual: timedelta = min(FIRST * int(_FACTOR**steps), LONGEST)
     return usual * (1 + _JITTER * (2 * chance - 1))
 
@@ -239,7 +242,7 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 
 def make_body(event: OutboundEvent) -> bytes:
-    """JSON, the same bytes at each attempt."""
+    """Return the JSON body of an event. Each attempt sends identical bytes."""
     return _ENCODER.encode(
         {
             "id": event.id,
@@ -255,22 +258,22 @@ def make_body(event: OutboundEvent) -> bytes:
 
 
 PREFIX: Final = "whsec_"
-# The specification requires 24 to 64 bytes.
+# Standard Webhooks requires 24 to 64 bytes.
 KEY_BYTES: Final = 32
 
 
 def new_secret() -> str:
-    """Return a random secret as receivers configure it: whsec_ and the key in base64."""
+    """Return a random secret in the format that receivers configure: `whsec_` and the key in base64."""
     return PREFIX + b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
 
 def sign(webhook_id: str, at: datetime, body: bytes, keys: Sequence[str]) -> dict[str, str]:
-    """Return the headers of a request with this body, signed by Standard Webhooks (symmetric scheme).
+    """Return the signed headers of a webhook request (Standard Webhooks, symmetric scheme).
 
     Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 
     Args:
-        keys: Secrets. Each of them signs, and a receiver accepts the signature of any secret that it has.
+        keys: Secrets. Each secret adds a signature; a receiver accepts the signature of any secret that it has.
     """
     timestamp = str(int(at.timestamp()))
     content = b".".join((webhook_id.encode(), timestamp.encode(), body))
@@ -291,23 +294,23 @@ WEBHOOK_SECRET_PURPOSE: Final = "outbound webhook"
 
 
 class SecretSafe:
-    """Seals and opens secrets of endpoints."""
+    """Creates, seals and unseals the secrets of endpoints."""
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
 
     def create(self) -> tuple[str, SealedSecrets]:
-        """Return a new secret, to be shown once, and what is stored of it."""
+        """Create a secret. Return its plain text, which is shown once, and its sealed form, which is stored."""
         secret = new_secret()
         return secret, SealedSecrets(self._sealer.seal(secret.encode(), WEBHOOK_SECRET_PURPOSE))
 
     def rotate(self, before: SealedSecrets, now: datetime) -> tuple[str, SealedSecrets]:
-        """Return a new secret. The current secret also signs for 24 hours; an older one no longer signs."""
+        """Create a new secret. The current secret also signs for 24 hours; any older secret stops signing."""
         secret, new = self.create()
         return secret, SealedSecrets(new.current, before.current, now + OVERLAP)
 
     def open(self, sealed: SealedSecrets, now: datetime) -> list[str]:
-        """Return the secrets that sign now, the current one first. Raises shared.secrets.UnsealError."""
+        """Return the secrets that sign now, current secret first. Raises shared.secrets.UnsealError."""
         valid = [sealed.current]
         if sealed.old is not None and sealed.old_until is not None and now < sealed.old_until:
             valid.append(sealed.old)
@@ -323,17 +326,20 @@ _WHY: Final[Mapping[DisabledReason, str]] = {
 
 
 def disabled_email(owner: WebhookOwner, url: str, reason: DisabledReason, link: str) -> Email:
-    """Names the receiver's host only: the rest of an address may be secret."""
+    """Return the e-mail about a disabled endpoint.
+
+    It shows only the receiver's host, because the rest of the address may be secret.
+    """
     host, name = urlsplit(url).hostname or "", letter_name(owner.workspace_name)
     return Email(
         owner.email,
         f"{name}: a webhook endpoint was disabled",
         f"""Hello,
 
-the webhook endpoint of {name} at {host} was disabled. {_WHY[reason]}, so nothing is sent there any
-more, and events that happen now are not kept for it.
+the webhook endpoint of {name} at {host} was disabled. {_WHY[reason]}, so nothing is sent to it
+anymore, and new events are not kept for it.
 
-When it works again, enable it, and have the deliveries that failed sent again:
+When it works again, enable it and replay the failed deliveries:
 
 {link}
 """,

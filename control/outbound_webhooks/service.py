@@ -1,4 +1,4 @@
-"""Outbound webhooks: members manage endpoints and deliveries; other nouns report facts, which become events."""
+"""Outbound webhooks: members manage endpoints and deliveries, and other packages report facts that become events."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -35,16 +35,16 @@ from shared.secrets import Sealer
 
 @dataclass(frozen=True, slots=True)
 class ReportedFact:
-    """Something that happened.
+    """A fact that may become an event.
 
     Attributes:
-        workspace_id: The workspace whose endpoints get the event.
-        type: Type of the event.
-        object_id: What the fact is about. Events of one object are ordered if their transactions lock the object.
-        at: When it happened.
-        data: Data of the event.
-        call_id: A call. The deletion of its caller's data deletes the event.
-        is_unique: An object has one event of this type, so that a fact that is stored twice is reported once.
+        workspace_id: The workspace whose endpoints receive the event.
+        object_id: Id of the object that the fact is about. Events of one object are ordered if their transactions lock
+            the object.
+        at: When the fact happened.
+        call_id: The call that the fact belongs to. Deleting the caller's data deletes the event.
+        is_unique: Whether an object has at most one event of this type. A fact that is reported twice then creates one
+            event.
     """
 
     workspace_id: UUID
@@ -57,13 +57,13 @@ class ReportedFact:
 
 
 async def report_facts(db: Connection, facts: Sequence[ReportedFact], now: datetime | None = None) -> None:
-    """Store the facts that endpoints want as events, with a delivery to each endpoint. The worker sends them.
+    """Store reported facts as events, with a delivery to each endpoint that chose the type. The worker sends them.
 
-    Call it in the transaction of the facts, in the scope of their workspace or of the platform. It takes one indexed
-    query if no endpoint wants the facts, and it waits for no lock.
+    Call this in the transaction that stores the facts, in the scope of their workspace or of the platform. If no
+    endpoint chose the types, the call costs one indexed query. It never waits for a lock.
 
     Args:
-        now: For tests.
+        now: Overrides the current time in tests.
     """
     if not facts:
         return
@@ -79,7 +79,7 @@ async def report_facts(db: Connection, facts: Sequence[ReportedFact], now: datet
 
 
 def make_event(fact: ReportedFact, endpoint_ids: Iterable[UUID]) -> NewOutboundEvent:
-    """Return the event of a fact, for these endpoints."""
+    """Convert a fact to an event for these endpoints."""
     return NewOutboundEvent(
         id=UUID(new_id()),
         workspace_id=fact.workspace_id,
@@ -100,10 +100,10 @@ MOST_ENDPOINTS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class EndpointEdit:
-    """Changes; None leaves a part as it is.
+    """Changes to an endpoint. A field that is None stays unchanged.
 
     Attributes:
-        event_types: Empty for all.
+        event_types: An empty list selects all types.
     """
 
     url: str | None = None
@@ -113,13 +113,13 @@ class EndpointEdit:
 
 
 class WebhookEndpoints:
-    """Works within the current transaction, in the workspace's scope."""
+    """Manages a workspace's webhook endpoints, within the current transaction and in the workspace's scope."""
 
     def __init__(self, workspaces: Workspaces, safe: SecretSafe, guard: EgressGuard) -> None:
         self._workspaces, self.safe, self.guard = workspaces, safe, guard
 
     async def list_all(self, db: Connection, workspace_id: UUID) -> list[WebhookEndpoint]:
-        """Return all of the workspace, the oldest first."""
+        """Return the workspace's endpoints, oldest first."""
         return await queries.select_endpoints(db, workspace_id, MOST_ENDPOINTS)
 
     async def get(
@@ -128,24 +128,25 @@ class WebhookEndpoints:
         """Return an endpoint. Raises NotFound (code webhook_endpoint_not_found)."""
         found = await queries.select_endpoint(db, workspace_id, endpoint_id, lock=lock)
         if found is None:
-            raise NotFound("There is no such webhook endpoint.", code="webhook_endpoint_not_found")
+            raise NotFound("This webhook endpoint does not exist.", code="webhook_endpoint_not_found")
         return found
 
     async def create(
         self, db: Connection, workspace_id: UUID, actor: Actor, edit: EndpointEdit, now: datetime
     ) -> tuple[WebhookEndpoint, str]:
-        """Return the endpoint, and its secret, which is never shown again. Raises Conflict (codes
-        webhook_endpoint_limit, workspace_suspended), Invalid (code address_refused).
+        """Create an endpoint. Return the endpoint and its secret, which is never shown again.
+
+        Raises Conflict (codes webhook_endpoint_limit, workspace_suspended) and Invalid (code address_refused).
 
         Args:
-            edit: With an url.
+            edit: Must have a URL.
         """
         await self._workspaces.require_not_suspended(db, workspace_id)
         assert edit.url is not None
         self._require_public(edit.url)
         await queries.lock_endpoints(db, workspace_id)
         if len(await self.list_all(db, workspace_id)) >= MOST_ENDPOINTS:
-            message = f"A workspace has {MOST_ENDPOINTS} webhook endpoints at most."
+            message = f"A workspace can have at most {MOST_ENDPOINTS} webhook endpoints."
             raise Conflict(message, code="webhook_endpoint_limit")
         secret, secrets = self.safe.create()
         made = WebhookEndpoint(
@@ -168,8 +169,10 @@ class WebhookEndpoints:
     async def update(
         self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID, edit: EndpointEdit, now: datetime
     ) -> WebhookEndpoint:
-        """Deliveries that wait go to the new address. Enabling forgets past failures. Raises NotFound, Conflict (code
-        workspace_suspended), Invalid (code address_refused)."""
+        """Change an endpoint. Pending deliveries go to the new address, and enabling clears past failures.
+
+        Raises NotFound, Conflict (code workspace_suspended) and Invalid (code address_refused).
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         before = await self.get(db, workspace_id, endpoint_id, lock=True)
         after = replace(_apply(before, edit), updated_at=now)
@@ -179,7 +182,7 @@ class WebhookEndpoints:
         return after
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID) -> None:
-        """Delete an endpoint. Its waiting deliveries are not sent. Raises NotFound."""
+        """Delete an endpoint. Its pending deliveries are not sent. Raises NotFound."""
         before = await self.get(db, workspace_id, endpoint_id, lock=True)
         await queries.delete_endpoint(db, workspace_id, endpoint_id)
         await _audit_endpoint(db, actor, "webhook_endpoint.delete", before, None)
@@ -187,10 +190,13 @@ class WebhookEndpoints:
     async def rotate_secret(
         self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID, now: datetime, *, at_once: bool
     ) -> tuple[WebhookEndpoint, str]:
-        """Return the endpoint, and its new secret, which is never shown again. Raises NotFound.
+        """Replace an endpoint's secret.
+
+        Return the endpoint and its new secret, which is never shown again. Raises NotFound.
 
         Args:
-            at_once: The old secret signs no longer, as after a leak; else it signs as well for 24 hours.
+            at_once: Stop signing with the old secret immediately, for example after a leak. Otherwise it also signs for
+                24 hours.
         """
         before = await self.get(db, workspace_id, endpoint_id, lock=True)
         secret, secrets = self.safe.create() if at_once else self.safe.rotate(before.secrets, now)
@@ -201,15 +207,17 @@ class WebhookEndpoints:
         return after, secret
 
     def _require_public(self, url: str) -> None:
-        """Check an address. Names are resolved and checked again at each connection. Raises Invalid (code
-        address_refused)."""
+        """Check that an address may receive webhooks. Raises Invalid (code address_refused).
+
+        Names are resolved and checked again at each connection.
+        """
         try:
             self.guard.check_url(url)
         except EgressRefused as refused:
             message = f"{refused}."
             raise Invalid(message[0].upper() + message[1:], code="address_refused", param="url") from None
         if urlsplit(url).scheme not in ("http", "https"):
-            raise Invalid("The address begins with https://.", code="address_refused", param="url")
+            raise Invalid("The address must begin with https://.", code="address_refused", param="url")
 
 
 def _apply(before: WebhookEndpoint, edit: EndpointEdit) -> WebhookEndpoint:
@@ -235,7 +243,7 @@ async def _audit_endpoint(
 
 
 def _audited(endpoint: WebhookEndpoint) -> dict[str, Any]:
-    """Return what the audit log stores. Of the address only the host, because paths and queries may hold keys."""
+    """Return the audit log's data. It contains only the address's host, because paths and queries may contain keys."""
     types = "all" if endpoint.event_types is None else list(endpoint.event_types)
     return {"host": urlsplit(endpoint.url).hostname, "event_types": types, "is_enabled": endpoint.is_enabled}
 
@@ -247,7 +255,7 @@ MOST_ATTEMPTS: Final = 100
 
 
 class WebhookDeliveries:
-    """Works within the current transaction, in the workspace's scope."""
+    """Lists and replays the deliveries of endpoints, within the current transaction and in the workspace's scope."""
 
     def __init__(self, endpoints: WebhookEndpoints) -> None:
         self._endpoints = endpoints
@@ -261,10 +269,10 @@ class WebhookDeliveries:
         status: DeliveryStatus | None,
         page: PageRequest,
     ) -> ListPage[WebhookDelivery]:
-        """Return a page, newest first. Raises NotFound, Invalid (code cursor_unknown).
+        """Return a page of an endpoint's deliveries, newest first. Raises NotFound and Invalid (code cursor_unknown).
 
         Args:
-            status: None for all.
+            status: Return only deliveries with this status; None for all.
         """
         await self._endpoints.get(db, workspace_id, endpoint_id)
         found = await queries.select_deliveries(db, workspace_id, endpoint_id, status, page)
@@ -275,18 +283,20 @@ class WebhookDeliveries:
     async def get(
         self, db: Connection, workspace_id: UUID, endpoint_id: UUID, delivery_id: UUID
     ) -> tuple[WebhookDelivery, list[DeliveryAttempt]]:
-        """Return a delivery with its latest MOST_ATTEMPTS attempts, the latest first. Raises NotFound."""
+        """Return a delivery and its latest MOST_ATTEMPTS attempts, latest first. Raises NotFound."""
         await self._endpoints.get(db, workspace_id, endpoint_id)
         found = await queries.select_delivery(db, workspace_id, endpoint_id, delivery_id)
         if found is None:
-            raise NotFound("This endpoint has no such delivery.", code="webhook_delivery_not_found")
+            raise NotFound("This endpoint does not have this delivery.", code="webhook_delivery_not_found")
         return found, await queries.select_attempts(db, workspace_id, delivery_id, MOST_ATTEMPTS)
 
     async def replay(
         self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID, delivery_id: UUID, now: datetime
     ) -> None:
-        """Enqueue a delivery again under the same webhook-id, in any status. Raises NotFound, Conflict (code
-        webhook_endpoint_disabled)."""
+        """Enqueue a delivery again, in any status, with its original webhook-id.
+
+        Raises NotFound and Conflict (code webhook_endpoint_disabled).
+        """
         await self._require_enabled(db, workspace_id, endpoint_id)
         await self.get(db, workspace_id, endpoint_id, delivery_id)
         await queries.replay(db, workspace_id, endpoint_id, delivery_id, now, now + WINDOW)
@@ -303,11 +313,15 @@ class WebhookDeliveries:
         with_delivered: bool,
         now: datetime,
     ) -> int:
-        """Has the failed deliveries sent again whose events were stored since then, the oldest MOST_REPLAYED; returns
-        how many. Raises NotFound, Conflict (code webhook_endpoint_disabled).
+        """Enqueue failed deliveries again whose events were stored at or after `since`, oldest first, up to
+        MOST_REPLAYED.
+
+        Return their number.
+
+        Raises NotFound and Conflict (code webhook_endpoint_disabled).
 
         Args:
-            with_delivered: Those that were accepted, too.
+            with_delivered: Whether to replay accepted deliveries, too.
         """
         await self._require_enabled(db, workspace_id, endpoint_id)
         statuses: list[DeliveryStatus] = ["failed", "delivered"] if with_delivered else ["failed"]
@@ -327,9 +341,9 @@ class WebhookDeliveries:
     async def send_test(
         self, db: Connection, workspace_id: UUID, actor: Actor, endpoint_id: UUID, now: datetime
     ) -> UUID:
-        """Enqueue the event webhook.test for this endpoint, even if it does not want the type. Returns the event's id.
+        """Enqueue the event `webhook.test` for an endpoint, even if it did not choose the type. Return the event's id.
 
-        Raises NotFound, Conflict (code webhook_endpoint_disabled).
+        Raises NotFound and Conflict (code webhook_endpoint_disabled).
         """
         await self._require_enabled(db, workspace_id, endpoint_id)
         fact = ReportedFact(workspace_id, "webhook.test", endpoint_id, now, TestEventData(endpoint_id))
@@ -353,7 +367,7 @@ async def _audit_deliveries(db: Connection, actor: Actor, workspace_id: UUID, en
 
 @dataclass(frozen=True, slots=True)
 class OutboundWebhooks:
-    """The services of outbound webhooks, made once per program."""
+    """The services of outbound webhooks. A program creates one instance."""
 
     endpoints: WebhookEndpoints
     deliveries: WebhookDeliveries
@@ -368,27 +382,26 @@ def make_outbound_webhooks(
     email_queue: EmailQueue,
     policy: DeliveryPolicy,
 ) -> OutboundWebhooks:
-    """Make the services."""
     endpoints = WebhookEndpoints(workspaces, SecretSafe(sealer), guard)
     return OutboundWebhooks(endpoints, WebhookDeliveries(endpoints), email_queue, policy)
 
 
 # -- Deletion, for privacy --
 
-# Events whose data holds what was said.
+# Event types whose data contains words of the caller.
 _WORDS: Final[tuple[EventType, ...]] = ("message.taken",)
 
 
 async def delete_call_events(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Delete all events of these calls, also those that were not delivered yet; returns how many."""
+    """Delete all events of these calls, delivered or not. Return their number."""
     return await queries.delete_events_of_calls(db, workspace_id, call_ids)
 
 
 async def delete_spoken_events(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Delete those of these calls' events that hold what was said; returns how many."""
+    """Delete the events of these calls whose data contains words of the caller. Return their number."""
     return await queries.delete_events_of_calls(db, workspace_id, call_ids, _WORDS)
 
 
 async def delete_workspace_events(db: Connection, workspace_id: UUID, most: int) -> int:
-    """Delete up to `most` events of a workspace that is purged; returns how many."""
+    """Delete up to `most` events of a workspace that is being purged. Return their number."""
     return await queries.delete_events_of_workspace(db, workspace_id, most)

@@ -1,7 +1,7 @@
-"""The worker's tasks for outbound webhooks: sends due deliveries, gives up on old ones, deletes older ones.
+"""Worker tasks for outbound webhooks: send due deliveries, fail expired deliveries, and delete old events.
 
-Each step is a transaction of its own, and no transaction is open during a request. If a worker dies, the lease of its
-delivery ends, and the delivery is sent again under the same webhook-id.
+Each step is its own transaction, and no transaction is open during a request. If a worker dies, the lease of its
+delivery ends, and another worker sends the delivery again with its original webhook-id.
 """
 
 import asyncio
@@ -44,21 +44,22 @@ from shared.secrets import UnsealError
 
 log = structlog.get_logger()
 _BATCH: Final = 1_000
-# The receiver answers that the address is permanently gone (RFC 9110, section 15.5.11).
+# The receiver reports that the address is permanently gone (RFC 9110, section 15.5.11).
 GONE: Final = 410
-# Shortest pause between two searches for due deliveries. The pause also lasts as long as the last search, which takes
-# 80 ms if 1,000 endpoints have 120 due deliveries each.
+# Shortest pause between two searches for due deliveries. The pause lasts at least as long as the last search, which
+# takes 80 ms if 1,000 endpoints have 120 due deliveries each.
 SHORTEST_PAUSE_S: Final = 0.05
-# Called with the outcome of each attempt.
+# Callback that receives the outcome of each attempt.
 CountAttempt = Callable[[AttemptOutcome], None]
-# Called with the time since which the oldest sendable delivery waits; None if none waits.
+# Callback that receives the time since which the oldest sendable delivery has waited, or None if no delivery waits.
 ReportOldest = Callable[[datetime | None], None]
 
 
 def outbound_webhooks_tasks(
     pool: Pool, webhooks: OutboundWebhooks, count_attempt: CountAttempt, report_oldest: ReportOldest
 ) -> WorkerTasks:
-    """Service `outbound_webhooks`, duties `expired_deliveries`, `old_webhook_events` and `oldest_delivery`.
+    """Return the service `outbound_webhooks` and the duties `expired_deliveries`, `old_webhook_events` and
+    `oldest_delivery`.
 
     Args:
         count_attempt: Called with the outcome of each attempt.
@@ -89,7 +90,7 @@ def outbound_webhooks_tasks(
 
 
 class WebhookSender:
-    """One per worker. Other workers may run at the same time."""
+    """Sends due deliveries. Each worker has one sender, and several workers can run at the same time."""
 
     def __init__(
         self,
@@ -108,13 +109,14 @@ class WebhookSender:
         self._running: dict[asyncio.Task[None], ClaimedDelivery] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Send until `stop` is set, then waits for the running requests. The background service
-        `outbound_webhooks`."""
+        """Run the background service `outbound_webhooks`: send until `stop` is set, then wait for the running
+        requests.
+        """
         stopped = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
                 took_s = await self._begin_due()
-                # A request that ends frees a slot; other due deliveries must not wait for it.
+                # A request that ends frees a slot, so wake up for it: other due deliveries must not wait.
                 waits = {stopped, *self._running}
                 await asyncio.wait(waits, timeout=self._policy.poll_s, return_when=asyncio.FIRST_COMPLETED)
                 await asyncio.wait({stopped}, timeout=max(took_s, SHORTEST_PAUSE_S))
@@ -126,7 +128,7 @@ class WebhookSender:
                 task.cancel()
 
     async def _begin_due(self) -> float:
-        """Return how many seconds the look took."""
+        """Start due deliveries. Return the duration of the search in seconds."""
         began, claimed = time.monotonic(), []
         try:
             claimed = await self.claim()
@@ -145,17 +147,18 @@ class WebhookSender:
     async def _deliver(self, claimed: ClaimedDelivery) -> None:
         try:
             attempt = await self.attempt(claimed)
-        except Exception as error:  # otherwise the attempt would be repeated forever, unrecorded  # noqa: BLE001
+        # An unrecorded failure would make the worker repeat the attempt forever.
+        except Exception as error:  # noqa: BLE001
             log.error("outbound_webhook.crashed", delivery_id=str(claimed.id), **error_fields(error))
             attempt = DeliveryAttempt(claimed.attempts + 1, self._clock(), 0, None, CRASHED, "")
         self._count_attempt(attempt.outcome)
         try:
             await self.record(claimed, attempt)
-        except (Unavailable, *COLLISIONS):  # sent again when the lease is over
+        except (Unavailable, *COLLISIONS):  # The delivery is sent again when its lease ends.
             log.warning("outbound_webhook.not_recorded", delivery_id=str(claimed.id))
 
     async def claim(self) -> list[ClaimedDelivery]:
-        """Lease the deliveries that are due, as many as this worker has places for."""
+        """Lease due deliveries, at most as many as this worker has free slots."""
         failing = sum(delivery.is_failing for delivery in self._running.values())
         free = FreeSlots(
             all=self._policy.slots - len(self._running), failing=max(0, self._policy.failing_slots - failing)
@@ -170,7 +173,7 @@ class WebhookSender:
         return await in_transaction(self._pool, work)
 
     async def attempt(self, claimed: ClaimedDelivery) -> DeliveryAttempt:
-        """Post a delivery once."""
+        """Post a delivery once and return the attempt."""
         now = self._clock()
         number, event = claimed.attempts + 1, claimed.event
         try:
@@ -188,7 +191,7 @@ class WebhookSender:
         return DeliveryAttempt(number, now, answer.took_ms, answer.status_code, answer.error, answer.answer)
 
     async def record(self, claimed: ClaimedDelivery, attempt: DeliveryAttempt) -> None:
-        """Store an attempt and what follows from it: the next one, the end, a disabled endpoint."""
+        """Store an attempt and its consequence: the next attempt, the end of the delivery, or a disabled endpoint."""
 
         async def work(db: Connection) -> None:
             await enter_platform(db)
