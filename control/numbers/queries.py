@@ -18,7 +18,7 @@ _SELECT: Final = """
            p.created_at, p.updated_at, p.released_at, p.address_id, p.bundle_id
     FROM phone_numbers p LEFT JOIN agents a ON a.workspace_id = p.workspace_id AND a.id = p.agent_id
 """
-# Released numbers are listed only when asked for by status.
+# Released numbers are listed only if the status filter selects them.
 _MATCHES: Final = """
     p.workspace_id = $1 AND (CASE WHEN $2::text IS NULL THEN p.status <> 'released' ELSE p.status = $2 END)
 """
@@ -33,7 +33,8 @@ _SELECT_HOLDER: Final = """
     LEFT JOIN regulatory_bundles b ON b.workspace_id = p.workspace_id AND b.id = p.bundle_id
     WHERE p.workspace_id = $1 AND p.id = $2
 """
-# Numbers in service at carrier $1 that are not configured as $2 and were not tried since $3, the longest untried first.
+# Numbers in service at carrier $1 whose configuration differs from $2 and that were not tried since $3, least recently
+# tried first.
 _SELECT_UNCONFIGURED: Final = """
     SELECT id, phone_number, carrier_number_id FROM phone_numbers
     WHERE carrier = $1 AND status = 'active' AND carrier_number_id IS NOT NULL AND configured_for IS DISTINCT FROM $2
@@ -48,26 +49,26 @@ _SELECT_UNCONFIGURED: Final = """
 async def select_numbers(
     db: Connection, workspace_id: UUID, status: str | None, page: PageRequest
 ) -> ListPage[PhoneNumber]:
-    """Newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of a workspace's numbers, newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (workspace_id, status), (workspace_id,))
     rows = await db.fetch(f"{_SELECT} WHERE {_MATCHES} {clause.tail}", *clause.values)
     return cut_page([PhoneNumber(**row) for row in rows], page)
 
 
 async def count_numbers(db: Connection, workspace_id: UUID, status: str | None) -> int:
-    """Return the total of `select_numbers`."""
+    """Return the total for `select_numbers`."""
     total: int = await db.fetchval(f"SELECT count(*) FROM phone_numbers p WHERE {_MATCHES}", workspace_id, status)
     return total
 
 
 async def select_number(db: Connection, workspace_id: UUID, number_id: UUID) -> PhoneNumber | None:
-    """One number of the workspace."""
+    """Return a number of the workspace, or None."""
     row = await db.fetchrow(f"{_SELECT} WHERE p.workspace_id = $1 AND p.id = $2", workspace_id, number_id)
     return None if row is None else PhoneNumber(**row)
 
 
 async def lock_number(db: Connection, workspace_id: UUID, number_id: UUID) -> PhoneNumber | None:
-    """One number of the workspace, locked until this transaction ends."""
+    """Return a number of the workspace, locked until this transaction ends, or None."""
     locked = await db.fetchval(
         "SELECT true FROM phone_numbers WHERE workspace_id = $1 AND id = $2 FOR UPDATE", workspace_id, number_id
     )
@@ -75,18 +76,20 @@ async def lock_number(db: Connection, workspace_id: UUID, number_id: UUID) -> Ph
 
 
 async def lock_numbers(db: Connection, workspace_id: UUID) -> None:
-    """Serialise transactions that count this workspace's numbers in order to add one."""
+    """Serialize transactions that count a workspace's numbers before they add a number."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('numbers ' || $1::text, 0))", str(workspace_id))
 
 
 async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
-    """Lock an agent (FOR SHARE): it neither goes live nor changes its number until this transaction ends. To be called
-    before its number is locked: the agents' room locks in this order."""
+    """Lock an agent (FOR SHARE), so that it neither goes live nor changes its number until this transaction ends.
+
+    Call this before locking the agent's number, because `control/agents` locks in this order.
+    """
     await db.execute("SELECT FROM agents WHERE workspace_id = $1 AND id = $2 FOR SHARE", workspace_id, agent_id)
 
 
 async def count_held(db: Connection, workspace_id: UUID) -> int:
-    """Count the numbers that count against the tier."""
+    """Count the numbers that count against the workspace's tier."""
     total: int = await db.fetchval(
         "SELECT count(*) FROM phone_numbers WHERE workspace_id = $1 AND status IN ('buying', 'active', 'releasing')",
         workspace_id,
@@ -95,7 +98,7 @@ async def count_held(db: Connection, workspace_id: UUID) -> int:
 
 
 async def insert_number(db: Connection, number: PhoneNumber) -> bool:
-    """Insert a number that is being bought. False: a workspace has it already."""
+    """Insert a number that is being bought. Return False if a workspace already has it."""
     status = await db.execute(
         """
         INSERT INTO phone_numbers (id, workspace_id, phone_number, friendly_name, carrier, status, country,
@@ -117,9 +120,11 @@ async def insert_number(db: Connection, number: PhoneNumber) -> bool:
 
 
 async def insert_imported(db: Connection, number: PhoneNumber) -> bool:
-    """Insert a number that the carrier's account had already. False: a workspace has it already. It does not count as
-    configured: another import of the same number, which comes to nothing, may configure it at the same time, and the
-    carrier would keep that one's reference."""
+    """Insert a number that the carrier's account already has. Return False if a workspace already has it.
+
+    The row does not count as configured: another import of this number, which then fails, may configure the number at
+    the same time, and the carrier would keep the reference of the failed import.
+    """
     status = await db.execute(
         """
         INSERT INTO phone_numbers (id, workspace_id, phone_number, friendly_name, carrier, status, country,
@@ -143,7 +148,7 @@ async def insert_imported(db: Connection, number: PhoneNumber) -> bool:
 
 
 async def update_name(db: Connection, workspace_id: UUID, number_id: UUID, friendly_name: str, now: datetime) -> None:
-    """Set the name that the workspace gave it."""
+    """Set the name that the workspace gave to a number."""
     await db.execute(
         "UPDATE phone_numbers SET friendly_name = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2",
         workspace_id,
@@ -154,7 +159,7 @@ async def update_name(db: Connection, workspace_id: UUID, number_id: UUID, frien
 
 
 async def update_releasing(db: Connection, workspace_id: UUID, number_id: UUID, now: datetime) -> None:
-    """Set status releasing and takes the number from its agent."""
+    """Set the status to releasing and take the number from its agent."""
     await db.execute(
         "UPDATE phone_numbers SET status = 'releasing', agent_id = NULL, updated_at = $3 "
         "WHERE workspace_id = $1 AND id = $2",
@@ -165,7 +170,7 @@ async def update_releasing(db: Connection, workspace_id: UUID, number_id: UUID, 
 
 
 async def update_released(db: Connection, workspace_id: UUID, number_id: UUID, now: datetime) -> None:
-    """Set status released."""
+    """Set the status to released."""
     await db.execute(
         "UPDATE phone_numbers SET status = 'released', agent_id = NULL, released_at = $3, updated_at = $3 "
         "WHERE workspace_id = $1 AND id = $2",
@@ -193,7 +198,7 @@ async def update_bought(
     capabilities: Mapping[str, bool],
     now: datetime,
 ) -> bool:
-    """Set status active. False: the number is no longer being bought."""
+    """Set the status to active. Return False if the number is no longer being bought."""
     status = await db.execute(
         """
         UPDATE phone_numbers
@@ -211,7 +216,7 @@ async def update_bought(
 
 
 async def update_waiting(db: Connection, workspace_id: UUID, number_id: UUID, why: str) -> None:
-    """Set what a number that is being bought waits for."""
+    """Set the reason why the purchase of a number waits."""
     await db.execute(
         "UPDATE phone_numbers SET status_detail = $3 WHERE workspace_id = $1 AND id = $2 AND status = 'buying'",
         workspace_id,
@@ -221,7 +226,7 @@ async def update_waiting(db: Connection, workspace_id: UUID, number_id: UUID, wh
 
 
 async def update_failed(db: Connection, workspace_id: UUID, number_id: UUID, why: str, now: datetime) -> None:
-    """Set status failed and takes the number from its agent."""
+    """Set the status to failed and take the number from its agent."""
     await db.execute(
         """
         UPDATE phone_numbers SET status = 'failed', status_detail = $3, agent_id = NULL, updated_at = $4
@@ -245,7 +250,7 @@ async def assign_agent(db: Connection, workspace_id: UUID, number_id: UUID, agen
 
 
 async def unassign_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
-    """Take its number from an agent; the workspace keeps the number."""
+    """Take a number from its agent; the workspace keeps the number."""
     await db.execute(
         "UPDATE phone_numbers SET agent_id = NULL, updated_at = now() WHERE workspace_id = $1 AND agent_id = $2",
         workspace_id,
@@ -254,9 +259,9 @@ async def unassign_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> 
 
 
 async def select_holder(db: Connection, number: PhoneNumber) -> NumberHolder:
-    """Return the carrier's ids of the address and the documents that a number is to be bought under.
+    """Return the carrier's ids of the address and the documents under which a number is bought.
 
-    Without an address of the workspace, that of the documents.
+    Without an address of the workspace, the address of the documents is used.
     """
     row = await db.fetchrow(_SELECT_HOLDER, number.workspace_id, number.id)
     if row is None:
@@ -265,7 +270,7 @@ async def select_holder(db: Connection, number: PhoneNumber) -> NumberHolder:
 
 
 async def lock_held_ids(db: Connection, workspace_id: UUID) -> list[UUID]:
-    """Lock the numbers of a workspace that cost money, or soon will; returns their ids."""
+    """Lock the numbers of a workspace that cost money or soon will. Return their ids."""
     rows = await db.fetch(
         "SELECT id FROM phone_numbers WHERE workspace_id = $1 AND status IN ('buying', 'active') "
         "ORDER BY id FOR UPDATE",
@@ -287,7 +292,7 @@ async def select_held_among(db: Connection, numbers: Sequence[str]) -> set[str]:
     """Return which of these numbers a workspace has or is buying.
 
     Args:
-        numbers: Of a search.
+        numbers: The numbers that a search found.
     """
     rows = await db.fetch(
         "SELECT phone_number FROM phone_numbers "
@@ -301,11 +306,12 @@ async def select_held_among(db: Connection, numbers: Sequence[str]) -> set[str]:
 async def count_purchases(
     db: Connection, workspace_ids: Sequence[UUID], since: datetime, *, trials: bool = False
 ) -> int:
-    """Count purchases begun since then for these workspaces, without those that failed, and without numbers that were
-    imported. Needs platform scope.
+    """Count the purchases of these workspaces since a time. Needs platform scope.
+
+    Failed purchases and imported numbers do not count.
 
     Args:
-        trials: Only for workspaces that are on trial, or were until they were suspended.
+        trials: Count only workspaces that are on trial, or were on trial until they were suspended.
     """
     total: int = await db.fetchval(
         """
@@ -322,8 +328,10 @@ async def count_purchases(
 
 
 async def select_doomed_workspaces(db: Connection, now: datetime, most: int) -> list[UUID]:
-    """Deleted workspaces whose numbers are to be released, and that still have some, the longest overdue first: those
-    past their grace period, and those that were on trial."""
+    """Return deleted workspaces that still have numbers to release, longest overdue first.
+
+    These are workspaces past their grace period and workspaces that were on trial.
+    """
     rows = await db.fetch(
         """
         SELECT w.id FROM workspaces w
@@ -338,7 +346,10 @@ async def select_doomed_workspaces(db: Connection, now: datetime, most: int) -> 
 
 
 async def lock_stuck(db: Connection, before: datetime, most: int) -> list[tuple[UUID, str]]:
-    """Lock numbers whose purchase or release has not moved since; returns their ids and status, the longest first."""
+    """Lock numbers whose purchase or release has not progressed since `before`.
+
+    Return their ids and status, oldest first.
+    """
     rows = await db.fetch(
         """
         SELECT id, status FROM phone_numbers WHERE status IN ('buying', 'releasing') AND updated_at < $1
@@ -351,13 +362,13 @@ async def lock_stuck(db: Connection, before: datetime, most: int) -> list[tuple[
 
 
 async def touch(db: Connection, number_ids: list[UUID], now: datetime) -> None:
-    """Set updated_at, so that they are not checked again soon."""
+    """Set `updated_at`, so that these numbers are not checked again soon."""
     await db.execute("UPDATE phone_numbers SET updated_at = $2 WHERE id = ANY($1)", number_ids, now)
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigurableNumber:
-    """A number in service, as its carrier knows it."""
+    """A number in service, with the data that its carrier needs to configure it."""
 
     id: UUID
     phone_number: str
@@ -367,20 +378,20 @@ class ConfigurableNumber:
 async def select_unconfigured(
     db: Connection, carrier: str, configuration: str, before: datetime, most: int
 ) -> list[ConfigurableNumber]:
-    """Numbers that have to be configured.
+    """Return numbers that must be configured at a carrier, least recently tried first.
 
     Args:
-        configuration: See Carrier.configuration.
+        configuration: See `Carrier.configuration`.
     """
     rows = await db.fetch(_SELECT_UNCONFIGURED, carrier, configuration, before, most)
     return [ConfigurableNumber(**row) for row in rows]
 
 
 async def update_configured(db: Connection, number_id: UUID, configured_for: str | None, now: datetime) -> None:
-    """Store a try.
+    """Store an attempt to configure a number.
 
     Args:
-        configured_for: None when it failed.
+        configured_for: The new configuration; None if the attempt failed.
     """
     await db.execute(
         "UPDATE phone_numbers SET configured_for = coalesce($2, configured_for), configure_tried_at = $3 WHERE id = $1",

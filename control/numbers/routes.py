@@ -1,4 +1,4 @@
-"""Routes of phone numbers, for members of their workspace; and for the staff: numbers of the accounts at carriers."""
+"""Routes of phone numbers for members, and of the numbers in the platform's carrier accounts for staff."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,53 +45,57 @@ NUMBERS = "/workspaces/{workspaceId}/phone-numbers"
 NUMBER = f"{NUMBERS}/{{numberId}}"
 NumberId = Annotated[UUID, Field(description="Id of the phone number.")]
 FriendlyName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
-_CARRIER: Final = "The carrier; by default the platform's."
+_CARRIER: Final = "Name of the carrier; default: the platform's carrier."
 
 
 class NumbersQuery(ListQuery):
-    """Filters of the list."""
+    """Filters for the list of numbers."""
 
     status: Status | None = Field(
-        None, description="Only those with this status; released numbers are listed only by this filter."
+        None, description="Return only numbers with this status. Released numbers are listed only with this filter."
     )
 
 
 class AvailableQuery(Query):
-    """Filters of the search."""
+    """Filters for the search for available numbers."""
 
     area_code: str | None = Field(None, pattern=r"^[0-9]{2,5}$", description="Area code, without a leading 0.")
     country: str = Field("US", pattern=r"^[A-Z]{2}$", description="ISO 3166 code of the country.")
     carrier: CarrierName | None = Field(None, description=_CARRIER)
-    limit: int = Field(20, ge=1, le=50, description="The most that are returned.")
+    limit: int = Field(20, ge=1, le=50, description="Maximum number of results.")
 
 
 class NewNumber(Body):
-    """A number to buy."""
+    """A phone number to buy."""
 
     phone_number: str = Field(
         pattern=E164, description="A number as returned by `GET …/phone-numbers/available`.", examples=["+12025550123"]
     )
     carrier: CarrierName | None = Field(None, description=_CARRIER)
     friendly_name: Annotated[
-        FriendlyName, Field(description="The workspace's own name for the number.", examples=["Main line"])
+        FriendlyName, Field(description="The workspace's name for the number.", examples=["Main line"])
     ] = ""
     address_id: UUID | None = Field(
-        None, description="The address that it is bought under, if it needs one; by default the only one that fits."
+        None,
+        description="The address to buy the number under, if the number requires an address; default: "
+        "the only address that fits.",
     )
     bundle_id: UUID | None = Field(
-        None, description="The regulatory bundle that it is bought under, if it needs one; by default the only one."
+        None,
+        description="The regulatory bundle to buy the number under, if the number requires a bundle; "
+        "default: the only bundle that fits.",
     )
 
 
 class NumberChange(Body):
-    """Changes of a number."""
+    """Changes to a phone number."""
 
     friendly_name: FriendlyName = Field(description="The workspace's name for the number.", examples=["Main line"])
 
 
 @dataclass(frozen=True, slots=True)
 class NumberView:
-    """A number."""
+    """A phone number of the workspace."""
 
     id: Id
     phone_number: Annotated[str, Field(description="Phone number in E.164.", examples=["+12025550123"])]
@@ -101,87 +105,88 @@ class NumberView:
     status_detail: Annotated[
         str | None,
         Field(
-            description="Why a purchase failed, or what it waits for; null otherwise.",
+            description="Why the purchase failed or what it waits for; null otherwise.",
             examples=["The number is no longer available."],
         ),
     ]
-    agent_id: Annotated[UUID | None, Field(description="Id of the agent that answers the number; null for none.")]
+    agent_id: Annotated[UUID | None, Field(description="Id of the agent that answers the number; null if none.")]
     agent_name: Annotated[
         str | None,
-        Field(description="Name of the agent that answers the number; null for none.", examples=["Front desk"]),
+        Field(description="Name of the agent that answers the number; null if none.", examples=["Front desk"]),
     ]
-    address_id: Annotated[
-        UUID | None, Field(description="The address and the regulatory bundle that it was bought under; null for none.")
-    ]
+    address_id: Annotated[UUID | None, Field(description="The address that the number was bought under; null if none.")]
     bundle_id: Annotated[
-        UUID | None, Field(description="The address and the regulatory bundle that it was bought under; null for none.")
+        UUID | None, Field(description="The regulatory bundle that the number was bought under; null if none.")
     ]
     country: Annotated[str | None, Field(description="Country of the number: ISO 3166, two letters.", examples=["US"])]
     capabilities: Annotated[
         Mapping[str, bool],
         Field(
-            description="What the number can do, as the carrier reports it.", examples=[{"voice": True, "sms": False}]
+            description="The number's capabilities, as the carrier reports them.",
+            examples=[{"voice": True, "sms": False}],
         ),
     ]
     monthly_price: Annotated[
         Money | None,
         Field(
-            description="Price a month, in US dollars; null until the carrier was asked, 0 if it does not "
-            "report the price.",
+            description="Monthly price in US dollars; null until the carrier reports it, 0 if the carrier "
+            "reports no price.",
             examples=[1.15],
         ),
     ]
     currency: Currency
     created_at: CreatedAt
     updated_at: UpdatedAt
-    released_at: Annotated[datetime | None, Field(description="When it was released (UTC); null while it is held.")]
+    released_at: Annotated[
+        datetime | None, Field(description="When the number was released (UTC); null while the workspace holds it.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class NumberAnswer:
-    """A number."""
+    """A phone number of the workspace."""
 
     phone_number: Annotated[NumberView, Field(description="The phone number.")]
 
 
 @dataclass(frozen=True, slots=True)
 class NumberList(ListAnswer):
-    """A page of numbers."""
+    """A page of phone numbers."""
 
     phone_numbers: Annotated[list[NumberView], Field(description="The phone numbers.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AvailableView:
-    """A number that can be bought."""
+    """A phone number that can be bought."""
 
     phone_number: Annotated[str, Field(description="Phone number in E.164.", examples=["+12025550123"])]
-    locality: Annotated[str, Field(description="Town, where the carrier tells it.", examples=["Washington"])]
-    region: Annotated[str, Field(description="State or region, where the carrier tells it.", examples=["DC"])]
+    locality: Annotated[str, Field(description="Town, if the carrier reports it.", examples=["Washington"])]
+    region: Annotated[str, Field(description="State or region, if the carrier reports it.", examples=["DC"])]
     price: Annotated[
         Money | None,
-        Field(description="Price a month, in US dollars; null if the carrier does not report it.", examples=[1.15]),
+        Field(description="Monthly price in US dollars; null if the carrier does not report it.", examples=[1.15]),
     ]
     currency: Currency
     address_requirements: Annotated[
         AddressRequirement | None,
         Field(
-            description="Whether the number's holder needs an address that is registered with the carrier: "
-            "`none`, `any`, `local` (in the number's country) or `foreign` (outside of it); null "
-            "if the carrier does not report it."
+            description="Which address, registered with the carrier, the number's holder needs: `none`, `any`, "
+            "`local` (in the number's country) or `foreign` (outside of it); null if the carrier "
+            "does not report it."
         ),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class AvailableList:
-    """Numbers that can be bought at the moment; they are not reserved."""
+    """Numbers that can be bought at the moment. They are not reserved."""
 
     available: Annotated[list[AvailableView], Field(description="Numbers that can be bought.")]
 
 
 async def list_numbers(context: MemberContext, query: NumbersQuery) -> NumberList:
-    """The workspace's numbers with the agents that answer them, newest first."""
+    """List the workspace's numbers with the agents that answer them, newest first."""
     found = await context.services[Numbers].list_page(
         context.db, context.workspace_id, status=query.status, page=query.request()
     )
@@ -189,7 +194,7 @@ async def list_numbers(context: MemberContext, query: NumbersQuery) -> NumberLis
 
 
 async def available_numbers(context: MemberContext, query: AvailableQuery) -> AfterCommit[AvailableList]:
-    """Numbers that can be bought: those that the carrier offers, without any that a workspace has already."""
+    """Search for numbers that the carrier offers. Numbers that a workspace already has are left out."""
     area_code = query.area_code or ""
     require_area(query.country, area_code)
     carrier, numbers = choose_carrier(context.services[Carriers], query.carrier), context.services[Numbers]
@@ -207,9 +212,12 @@ async def available_numbers(context: MemberContext, query: AvailableQuery) -> Af
 
 
 async def buy_number(context: MemberContext, body: NewNumber) -> CheckedChange[NumberAnswer]:
-    """Buy a number. Its status is buying, and a moment later active, or failed with the reason. Some numbers are sold
-    only with an address of their holder, or with documents: those that the body names, else the workspace's only
-    fitting ones. Where cards are taken, a workspace that is not on trial needs a payment method first."""
+    """Buy a number. Its status is `buying`, and shortly afterwards `active`, or `failed` with the reason.
+
+    Some numbers are sold only with an address of their holder or with documents. The order uses those in the body, or
+    else the workspace's only fitting ones. If the platform takes cards, a workspace that is not on trial needs a
+    payment method first.
+    """
     carrier = choose_carrier(context.services[Carriers], body.carrier)
     country_of(body.phone_number)
     requirements: list[NumberRequirements] = []
@@ -221,7 +229,7 @@ async def buy_number(context: MemberContext, body: NewNumber) -> CheckedChange[N
 
 
 async def get_number(context: MemberContext, number_id: NumberId) -> NumberAnswer:
-    """One number with the agent that answers it; a released one, too."""
+    """Return a number with the agent that answers it. Released numbers are returned, too."""
     return NumberAnswer(
         to_number_view(await context.services[Numbers].get(context.db, context.workspace_id, number_id))
     )
@@ -236,12 +244,14 @@ async def rename_number(context: MemberContext, number_id: NumberId, body: Numbe
 
 
 async def release_number(context: MemberContext, number_id: NumberId) -> None:
-    """Release a number to the carrier, which may sell it to others. Refused while a live agent answers it."""
+    """Release a number to the carrier, which may sell it to others. Refused while a live agent answers the number."""
     await context.services[Numbers].release(context.db, context.workspace_id, context.actor, number_id, context.now)
 
 
 async def _fetch_requirements(carrier: Carrier, phone_number: str) -> NumberRequirements:
-    """Return what the carrier requires; NOT_KNOWN if it does not answer, because the purchase checks it again."""
+    """Return the carrier's requirements, or NOT_KNOWN if the carrier does not answer: the purchase checks them
+    again.
+    """
     country = country_of(phone_number)
     if country is None:
         return NOT_KNOWN
@@ -286,12 +296,12 @@ def to_available(number: AvailableNumber) -> AvailableView:
     )
 
 
-# Errors that several operations can answer with.
+# Errors that several operations return.
 _CARRIER_ERRORS: Final = ("409 no_carrier", "422 carrier_not_set_up", "503 carrier_away", "503 carrier_refused")
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", NUMBERS, list_numbers, member("viewer", "numbers:read")),
-    # Limited, because each request calls the carrier, which has limits, too.
+    # Rate-limited, because each request calls the carrier, which has its own limits.
     Route(
         "GET",
         f"{NUMBERS}/available",
@@ -362,64 +372,71 @@ IMPORT = "/admin/phone-numbers/import"
 
 
 class AccountNumbersQuery(Query):
-    """Which numbers of the account."""
+    """Filters for the numbers of a carrier account."""
 
     carrier: CarrierName | None = Field(None, description=_CARRIER)
-    digits: str = Field("", pattern=r"^([0-9]{3,15})?$", description="Only numbers that contain these digits.")
-    limit: int = Field(50, ge=1, le=200, description="The most that are returned.")
+    digits: str = Field("", pattern=r"^([0-9]{3,15})?$", description="Return only numbers that contain these digits.")
+    limit: int = Field(50, ge=1, le=200, description="Maximum number of results.")
 
 
 class ImportBody(Body):
-    """A number of the platform's account that a workspace is to have."""
+    """Imports a number of the platform's carrier account into a workspace."""
 
-    workspace_id: UUID = Field(description="The workspace that is to have it.")
-    phone_number: str = Field(pattern=E164, description="As the account has it.", examples=["+14155550123"])
+    workspace_id: UUID = Field(description="The workspace that receives the number.")
+    phone_number: str = Field(
+        pattern=E164, description="The number as the account lists it.", examples=["+14155550123"]
+    )
     carrier: CarrierName | None = Field(None, description=_CARRIER)
     friendly_name: FriendlyName = Field("", description="The workspace's name for the number.", examples=["Main line"])
-    take_over: bool = Field(False, description="Whether to take it, too, when its calls or messages go elsewhere now.")
+    take_over: bool = Field(
+        False, description="Whether to import the number even if its calls or messages currently go elsewhere."
+    )
     monthly_price: Annotated[Decimal, Field(ge=0, le=10_000, decimal_places=4)] | None = Field(
         None,
-        description="What it costs a month, in US dollars; by default what the carrier tells. Telnyx tells none.",
+        description="Monthly price in US dollars; default: the price that the carrier reports. Telnyx reports none.",
         examples=[1.0],
     )
 
 
 @dataclass(frozen=True, slots=True)
 class AccountNumberView:
-    """A number of the platform's account at a carrier."""
+    """A number in the platform's account at a carrier."""
 
     phone_number: Annotated[str, Field(description="Phone number in E.164.", examples=["+12025550123"])]
     carrier: CarrierField
     carrier_number_id: Annotated[
         str, Field(description="The carrier's id of the number.", examples=["PN0123456789abcdef0123456789abcdef"])
     ]
-    target: Annotated[CallTarget, Field(description="Where its calls go: to `us`, `nowhere`, or `elsewhere`.")]
+    target: Annotated[CallTarget, Field(description="Where calls to the number go: `us`, `nowhere` or `elsewhere`.")]
     pending: Annotated[
-        str, Field(description="What it waits for before it takes calls; empty when it takes them.", examples=[""])
+        str,
+        Field(description="What the number waits for before it takes calls; empty if it takes calls.", examples=[""]),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class AccountNumberList:
-    """Numbers of the account that no workspace has."""
+    """Numbers of a carrier account that no workspace has."""
 
     numbers: Annotated[list[AccountNumberView], Field(description="The numbers.")]
-    has_more: Annotated[bool, Field(description="Whether there may be more: name some digits.", examples=[False])]
+    has_more: Annotated[
+        bool, Field(description="Whether there may be more numbers. Filter by digits to find them.", examples=[False])
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedNumberView:
-    """A number that was given to a workspace."""
+    """A number that was imported into a workspace."""
 
     id: Id
     workspace_id: WorkspaceId
     phone_number: Annotated[str, Field(description="Phone number in E.164.", examples=["+12025550123"])]
-    friendly_name: Annotated[str, Field(description="The workspace's own name for the number.", examples=["Main line"])]
+    friendly_name: Annotated[str, Field(description="The workspace's name for the number.", examples=["Main line"])]
     carrier: CarrierField
     status: Annotated[Status, Field(description="Status of the number.")]
     country: Annotated[str | None, Field(description="Country of the number: ISO 3166, two letters.", examples=["US"])]
     monthly_price: Annotated[
-        Money, Field(description="Price a month, in US dollars; 0 if the carrier does not report it.", examples=[1.15])
+        Money, Field(description="Monthly price in US dollars; 0 if the carrier does not report it.", examples=[1.15])
     ]
     currency: Currency
     created_at: CreatedAt
@@ -427,13 +444,13 @@ class ImportedNumberView:
 
 @dataclass(frozen=True, slots=True)
 class ImportedNumberAnswer:
-    """A number."""
+    """The imported number."""
 
     phone_number: Annotated[ImportedNumberView, Field(description="The phone number.")]
 
 
 async def list_account_numbers(context: AdminContext, query: AccountNumbersQuery) -> AfterCommit[AccountNumberList]:
-    """Numbers of the platform's account that no workspace has."""
+    """List the numbers of the platform's account that no workspace has."""
     carrier, numbers = choose_carrier(context.services[Carriers], query.carrier), context.services[Numbers]
 
     async def ask() -> AccountNumberList:
@@ -450,8 +467,10 @@ async def list_account_numbers(context: AdminContext, query: AccountNumbersQuery
 
 
 async def import_number(context: AdminContext, body: ImportBody) -> CheckedChange[ImportedNumberAnswer]:
-    """Give a number of the platform's account to a workspace, and sends its calls to us. Refused when its calls or
-    messages go elsewhere now, unless `take_over`."""
+    """Import a number of the platform's account into a workspace and route its calls to this platform.
+
+    Refused if the number's calls or messages currently go elsewhere, unless `take_over` is true.
+    """
     carrier = choose_carrier(context.services[Carriers], body.carrier)
     await context.services[Numbers].check_import(context.db, body.workspace_id, body.phone_number)
     wanted = NumberImport(body.phone_number, body.friendly_name, carrier.name, body.take_over, body.monthly_price)
@@ -481,7 +500,7 @@ def to_imported(number: PhoneNumber) -> ImportedNumberView:
 
 
 ADMIN_ROUTES: tuple[Route, ...] = (
-    # Limited, because each request calls the carrier, which has limits, too.
+    # Rate-limited, because each request calls the carrier, which has its own limits.
     Route(
         "GET",
         ACCOUNT_NUMBERS,

@@ -1,8 +1,8 @@
-"""Records of phone numbers, and under which address and documents a number is bought. Pure functions.
+"""Phone number records, and the choice of the address and documents under which a number is bought. Pure functions.
 
-What an order names has to fit. If the order names nothing and the carrier requires an address or documents (or does not
-say), the workspace's only fitting ones are taken. If none fits, or more than one, the order is refused, and the error
-says what is needed.
+An address or bundle that the order names must fit. If the order names none and the carrier requires an address or
+documents (or does not report its requirements), the workspace's only fitting ones are used. If none or several fit, the
+order is refused, and the error states what is needed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,15 +22,15 @@ Status = Literal["buying", "active", "releasing", "released", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class PhoneNumber:
-    """A stored number.
+    """A phone number of a workspace, as stored.
 
     Attributes:
         phone_number: E.164.
         carrier_number_id: None until the number is bought.
-        status_detail: Why a purchase failed, or what it waits for.
+        status_detail: Why the purchase failed, or what it waits for.
         monthly_price: In US dollars; 0 if the carrier does not report it.
-        address_id: The address that it was bought under.
-        bundle_id: The documents that it was bought under.
+        address_id: The address that the number was bought under.
+        bundle_id: The documents that the number was bought under.
     """
 
     id: UUID
@@ -55,12 +55,13 @@ class PhoneNumber:
 
 @dataclass(frozen=True, slots=True)
 class NumberOrder:
-    """A number that is to be bought at a carrier.
+    """An order for a number at a carrier.
 
     Attributes:
         phone_number: E.164.
-        address_id, bundle_id: As wanted; None for the only ones that fit.
-        requirements: Of the carrier.
+        address_id: The address to use; None to use the only address that fits.
+        bundle_id: The documents to use; None to use the only documents that fit.
+        requirements: The carrier's requirements for this number.
     """
 
     phone_number: str
@@ -73,11 +74,11 @@ class NumberOrder:
 
 @dataclass(frozen=True, slots=True)
 class NumberImport:
-    """A number of the platform's account at a carrier that a workspace is to have.
+    """An import of a number from the platform's carrier account into a workspace.
 
     Attributes:
-        take_over: Also when its calls go elsewhere now.
-        monthly_price: In US dollars; None for the carrier's.
+        take_over: Whether to import the number even if its calls currently go elsewhere.
+        monthly_price: In US dollars; None to use the carrier's price.
     """
 
     phone_number: str
@@ -89,11 +90,11 @@ class NumberImport:
 
 @dataclass(frozen=True, slots=True)
 class TakenNumber:
-    """A number that was configured for import.
+    """A number that was configured at its carrier for an import.
 
     Attributes:
-        number_id: Ours, which the carrier has as its reference.
-        owned: As it was before.
+        number_id: Our id, which the carrier stores as its reference.
+        owned: The number as it was before the configuration.
     """
 
     number_id: UUID
@@ -109,7 +110,7 @@ _BUNDLE: Final = "bundle_id"
 
 @dataclass(frozen=True, slots=True)
 class HolderChoice:
-    """The chosen address and bundle; None for none."""
+    """The address and the bundle that were chosen for an order; None where none is needed."""
 
     address_id: UUID | None = None
     bundle_id: UUID | None = None
@@ -117,7 +118,7 @@ class HolderChoice:
 
 @dataclass(frozen=True, slots=True)
 class WantedNumber:
-    """A number to buy.
+    """An order together with the number's country.
 
     Attributes:
         country: ISO 3166; None for a number without a country.
@@ -132,12 +133,16 @@ class WantedNumber:
 def choose_holder(
     wanted: WantedNumber, addresses: Sequence[BusinessAddress], bundles: Sequence[RegulatoryBundle]
 ) -> HolderChoice:
-    """Raise Invalid (codes address_ambiguous, address_not_in_bundle, address_rejected, address_required,
-    address_unfit, address_unknown, bundle_ambiguous, bundle_not_usable, bundle_required, bundle_unfit, bundle_unknown),
-    Conflict (address_pending).
+    """Choose the address and the bundle for an order.
 
     Args:
-        addresses, bundles: All of the workspace.
+        addresses: All addresses of the workspace.
+        bundles: All bundles of the workspace.
+
+    Raises:
+        Invalid: Codes address_ambiguous, address_not_in_bundle, address_rejected, address_required, address_unfit,
+            address_unknown, bundle_ambiguous, bundle_not_usable, bundle_required, bundle_unfit, bundle_unknown.
+        Conflict: Code address_pending.
     """
     bundle = _choose_bundle(wanted, bundles)
     address = _choose_address(wanted, addresses, bundle)
@@ -170,7 +175,7 @@ def _choose_bundle(wanted: WantedNumber, bundles: Sequence[RegulatoryBundle]) ->
     if not fitting:
         raise Invalid(
             f"{order.carrier} sells {numbers} only under a regulatory bundle that it has approved for them, and this "
-            "workspace has none. Ask the platform's staff for one: it tells who holds the number, with proof.",
+            "workspace has none. Ask the platform's staff for a bundle, which proves who holds the number.",
             code="bundle_required",
             param=_BUNDLE,
         )
@@ -192,13 +197,13 @@ def _choose_address(
         if _is_fit(address, wanted, required or "local") and _is_in(address, bundle, order)
     ]
     if required is None:
-        # An order at Telnyx waits for an address, and gets one that is registered later.
+        # Telnyx accepts an order without an address and receives the address when it is registered.
         fitting = fitting or [address for address in _pending_at(addresses, order) if _is_fit(address, wanted, "local")]
         return fitting[0] if len(fitting) == 1 else None
     if fitting:
         return _only(fitting, "address_ambiguous", _ADDRESS, "addresses of this workspace fit")
     if bundle is not None and bundle.carrier_address_ids:
-        return None  # that of the bundle is used
+        return None  # The bundle's own address is used.
     if any(_is_fit(address, wanted, required) for address in _pending_at(addresses, order)):
         raise _pending()
     raise Invalid(
@@ -210,7 +215,7 @@ def _choose_address(
 
 
 def _check_address(wanted: WantedNumber, address: BusinessAddress, bundle: RegulatoryBundle | None) -> BusinessAddress:
-    """Return an address that the order names."""
+    """Check the address that an order names, and return it."""
     order, required = wanted.order, wanted.order.requirements.address or "any"
     state = _state(address, order.carrier)
     if state == "pending":
@@ -242,7 +247,7 @@ def _is_fit(address: BusinessAddress, wanted: WantedNumber, required: AddressReq
 
 
 def _is_in(address: BusinessAddress, bundle: RegulatoryBundle | None, order: NumberOrder) -> bool:
-    """Return whether the bundle holds the address, or names no addresses."""
+    """Return whether the bundle contains the address or contains no addresses."""
     registration = address.registration_at(order.carrier)
     if bundle is None or not bundle.carrier_address_ids or registration is None:
         return True
@@ -274,7 +279,7 @@ def _find(rows: Sequence[T], wanted: UUID, param: str, noun: str) -> T:
     found = next((row for row in rows if getattr(row, "id", None) == wanted), None)
     if found is None:
         code = f"{param.removesuffix('_id')}_unknown"
-        raise Invalid(f"This workspace has no such {noun}.", code=code, param=param)
+        raise Invalid(f"This workspace does not have this {noun}.", code=code, param=param)
     return found
 
 

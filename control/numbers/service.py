@@ -1,4 +1,4 @@
-"""Phone numbers: members search, order and release them; the staff imports numbers of the accounts at carriers.
+"""Phone numbers: members search, order and release numbers; staff import numbers from the platform's carrier accounts.
 
 Jobs buy and release the numbers (`control/numbers/tasks.py`). Each number counts against the tier of its workspace.
 """
@@ -51,17 +51,19 @@ from shared.ids import new_id
 log = structlog.get_logger()
 BUY: Final = "numbers.buy"
 RELEASE: Final = "numbers.release"
-# A purchase or release that has not moved for this long has lost its job.
+# A purchase or release without progress for this long has lost its job.
 STUCK: Final = timedelta(minutes=5)
 DAY: Final = timedelta(days=1)
-# Period in which a trial's purchases are counted. A carrier charges a month for each.
+# Period over which a trial's purchases are counted. A carrier charges at least a month for each number.
 MONTH: Final = timedelta(days=30)
 _SYSTEM: Final = Actor("system")
 
 
 class Numbers:
-    """Every method works within the current transaction: the first ones in a workspace's scope, from `load` on in the
-    platform's."""
+    """Manages phone numbers within the current transaction.
+
+    The methods before `load` need the workspace's scope; `load` and later methods need the platform's scope.
+    """
 
     def __init__(self, *, workspaces: Workspaces, agents: Agents, platform: Platform, payments: Payments) -> None:
         self._workspaces, self._agents, self._platform, self._payments = workspaces, agents, platform, payments
@@ -70,24 +72,28 @@ class Numbers:
     async def list_page(
         self, db: Connection, workspace_id: UUID, *, status: str | None, page: PageRequest
     ) -> ListPage[PhoneNumber]:
-        """Newest first. Released numbers only when asked for by status. Raises Invalid (code cursor_unknown)."""
+        """Return a page of numbers, newest first. Raises Invalid (code cursor_unknown).
+
+        Released numbers are listed only if `status` selects them.
+        """
         found = await queries.select_numbers(db, workspace_id, status, page)
         if page.cursor is not None:
             return found
         return found.with_total(await queries.count_numbers(db, workspace_id, status))
 
     async def get(self, db: Connection, workspace_id: UUID, number_id: UUID) -> PhoneNumber:
-        """Return a number. Raises NotFound."""
+        """Return a number of the workspace. Raises NotFound."""
         return _require_number(await queries.select_number(db, workspace_id, number_id))
 
     async def buy(
         self, db: Connection, workspace_id: UUID, actor: Actor, wanted: NumberOrder, now: datetime
     ) -> PhoneNumber:
-        """Insert a number with status buying; a job does the rest.
+        """Insert a number with status buying; a job completes the purchase.
 
-        Raises Invalid (code phone_number_invalid, and those of `choose_holder`), Conflict (codes number_taken,
+        Raises Invalid (code phone_number_invalid and the codes of `choose_holder`), Conflict (codes number_taken,
         number_limit, trial_number_limit, workspace_suspended, owner_unverified, payment_method_required,
-        address_pending) and TooManyRequests (code number_daily_limit)."""
+        address_pending) and TooManyRequests (code number_daily_limit).
+        """
         country = country_of(wanted.phone_number)
         await self._workspaces.require_running(db, workspace_id)
         await self._require_payment_method(db, workspace_id)
@@ -105,8 +111,10 @@ class Numbers:
         return number
 
     async def check_import(self, db: Connection, workspace_id: UUID, phone_number: str) -> None:
-        """Check whether a number may be imported, before its carrier is asked. Needs platform scope. Raises NotFound,
-        Invalid (code phone_number_invalid) and Conflict (codes number_taken, number_limit)."""
+        """Check whether a workspace may import a number, before the carrier is queried. Needs platform scope.
+
+        Raises NotFound, Invalid (code phone_number_invalid) and Conflict (codes number_taken, number_limit).
+        """
         country_of(phone_number)
         await self._workspaces.get(db, workspace_id)
         if await queries.select_held_among(db, [phone_number]):
@@ -122,7 +130,10 @@ class Numbers:
         taken: TakenNumber,
         now: datetime,
     ) -> PhoneNumber:
-        """Insert a number that was configured at its carrier, as active. Raises like `check_import`."""
+        """Insert a number that was configured at its carrier, with status active.
+
+        Raises the errors of `check_import`.
+        """
         await self.check_import(db, workspace_id, wanted.phone_number)
         order = NumberOrder(wanted.phone_number, wanted.friendly_name, wanted.carrier)
         number = replace(
@@ -145,9 +156,9 @@ class Numbers:
         return number
 
     async def find_held(self, db: Connection, numbers: Sequence[str]) -> set[str]:
-        """Return which of a search's numbers any workspace has. Enters the platform's scope.
+        """Return which of a search's numbers a workspace already has. Enters the platform's scope.
 
-        The search may be older than a purchase, and two carriers may offer the same number.
+        The search result may be older than a purchase, and two carriers may offer one number.
         """
         await enter_platform(db)
         return await queries.select_held_among(db, numbers)
@@ -155,7 +166,7 @@ class Numbers:
     async def rename(
         self, db: Connection, workspace_id: UUID, actor: Actor, number_id: UUID, friendly_name: str, now: datetime
     ) -> PhoneNumber:
-        """Change the workspace's name of a number. Raises NotFound."""
+        """Change the workspace's name for a number. Raises NotFound."""
         before = _require_held(await queries.lock_number(db, workspace_id, number_id))
         if before.friendly_name == friendly_name:
             return before
@@ -172,11 +183,12 @@ class Numbers:
         return await self.get(db, workspace_id, number_id)
 
     async def release(self, db: Connection, workspace_id: UUID, actor: Actor, number_id: UUID, now: datetime) -> None:
-        """Enqueue the release of a number, which no agent answers from now on.
+        """Take a number from its agent and enqueue its release.
 
-        A number whose purchase failed is released at once. A stuck purchase may be given up.
+        A number whose purchase failed is released immediately. A stuck purchase can be given up.
 
-        Raises NotFound and Conflict (codes number_in_use, number_buying)."""
+        Raises NotFound and Conflict (codes number_in_use, number_buying).
+        """
         agent_id = (await self.get(db, workspace_id, number_id)).agent_id
         if agent_id is not None:
             await queries.lock_agent(db, workspace_id, agent_id)
@@ -193,9 +205,11 @@ class Numbers:
         await self._start_release(db, actor, number, now)
 
     async def release_all(self, db: Connection, workspace_id: UUID, now: datetime) -> int:
-        """Has all numbers of a workspace released, also those that are being bought or have an agent; returns how many.
+        """Enqueue the release of all numbers of a workspace, and return how many there are.
 
-        In the workspace's scope or the platform's."""
+        This includes numbers that are being bought or have an agent. Works in the workspace's scope or the platform's
+        scope.
+        """
         numbers = [
             _require_number(await queries.select_number(db, workspace_id, number_id))
             for number_id in await queries.lock_held_ids(db, workspace_id)
@@ -213,8 +227,10 @@ class Numbers:
         return await self.release_all(db, workspace_id, now) if workspace.was_on_trial else 0
 
     async def release_expired(self, db: Connection, now: datetime, most: int) -> int:
-        """Call `release_all` for up to `most` deleted workspaces that are past their grace period, which can be purged
-        afterwards, or were on trial."""
+        """Call `release_all` for up to `most` deleted workspaces that are past their grace period or were on trial.
+
+        Workspaces past their grace period can be purged afterwards.
+        """
         return sum(
             [
                 await self.release_all(db, workspace_id, now)
@@ -223,8 +239,10 @@ class Numbers:
         )
 
     async def requeue_stuck(self, db: Connection, now: datetime, most: int) -> int:
-        """Enqueue the jobs of up to `most` numbers that are stuck in buying or releasing; returns how many were
-        checked."""
+        """Enqueue the jobs of up to `most` numbers that are stuck in buying or releasing.
+
+        Return how many were checked.
+        """
         stuck = await queries.lock_stuck(db, now - STUCK, most)
         for number_id, status in stuck:
             job, payload = BUY if status == "buying" else RELEASE, make_payload(number_id)
@@ -234,12 +252,12 @@ class Numbers:
         return len(stuck)
 
     async def load(self, db: Connection, number_id: UUID) -> PhoneNumber | None:
-        """Return a job's number; None if it was deleted with its workspace."""
+        """Return the number of a job, or None if it was deleted with its workspace."""
         workspace_id = await queries.select_workspace_of(db, number_id)
         return None if workspace_id is None else await queries.select_number(db, workspace_id, number_id)
 
     async def max_price(self, db: Connection) -> int:
-        """Highest price in US dollars a month that is paid for a number."""
+        """Return the highest monthly price, in US dollars, that the platform pays for a number."""
         return int(await self._platform.setting(db, "number_highest_monthly_price"))
 
     async def _require_payment_method(self, db: Connection, workspace_id: UUID) -> None:
@@ -248,21 +266,25 @@ class Numbers:
             await self._payments.require_payment_method(db, workspace_id)
 
     async def _require_capacity(self, db: Connection, workspace_id: UUID) -> None:
-        """Lock the tier before the numbers, as everywhere: otherwise a change of tier in between could deadlock. A
-        number that is being released still counts."""
+        """Check that the workspace's tier allows another number. A number that is being released still counts.
+
+        Locks the tier before the numbers, as all code does: otherwise a concurrent change of tier could deadlock.
+        """
         tier = await self._workspaces.limits(db, workspace_id, hold=True)
         await queries.lock_numbers(db, workspace_id)
         if await queries.count_held(db, workspace_id) >= tier.max_phone_numbers:
             raise Conflict(f"This workspace's tier allows {tier.max_phone_numbers} phone numbers.", code="number_limit")
 
     async def _require_purchases_left(self, db: Connection, workspace_id: UUID, now: datetime) -> None:
-        """Purchases are limited per person, because each costs a month's price, however soon the number is released and
-        the workspace deleted."""
+        """Check the limit of purchases per person.
+
+        Each purchase costs a month's price, even if the number is released or the workspace is deleted right away.
+        """
         of_person = await self._workspaces.lock_person(db, workspace_id)
         most = await self._platform.setting(db, "number_purchases_per_day")
         if await self._count_purchases(db, of_person, now - DAY) >= most:
             raise TooManyRequests(
-                f"One person buys no more than {most} phone numbers within a day.",
+                f"One person can buy at most {most} phone numbers within a day.",
                 code="number_daily_limit",
                 retry_after_s=int(DAY.total_seconds()),
             )
@@ -270,7 +292,7 @@ class Numbers:
             return
         most = await self._platform.setting(db, "trial_number_purchases")
         if await self._count_purchases(db, of_person, now - MONTH, trials=True) >= most:
-            raise Conflict(f"On trial, one person buys no more than {most} phone numbers.", code="trial_number_limit")
+            raise Conflict(f"On trial, one person can buy at most {most} phone numbers.", code="trial_number_limit")
 
     async def _count_purchases(
         self, db: Connection, workspace_ids: Sequence[UUID], since: datetime, *, trials: bool = False
@@ -280,7 +302,7 @@ class Numbers:
     async def _choose_holder(
         self, db: Connection, workspace_id: UUID, wanted: NumberOrder, country: str | None, now: datetime
     ) -> HolderChoice:
-        """Choose address and bundle, and locks all candidates until the number is inserted."""
+        """Choose the address and bundle, and lock all candidates until the number is inserted."""
         addresses = await hold_addresses(db, workspace_id)
         bundles = await hold_bundles(db, workspace_id)
         number = WantedNumber(wanted, country, number_kind(wanted.phone_number), now)
@@ -290,7 +312,7 @@ class Numbers:
         if number.agent_id is None:
             return
         if number.agent_id != locked_agent:
-            raise Conflict("Another agent was given this number just now.", code="number_in_use")
+            raise Conflict("Another agent has just been assigned this number.", code="number_in_use")
         agent = await self._agents.get(db, number.workspace_id, number.agent_id)
         if agent.status == "live":
             raise Conflict("A live agent answers this number: pause it first.", code="number_in_use")
@@ -302,7 +324,10 @@ class Numbers:
 
 
 def make_payload(number_id: UUID) -> bytes:
-    """Payload of both jobs. It is the same for the same number, so that the job is found in the queue."""
+    """Return the payload of a number's jobs.
+
+    Equal numbers have equal payloads, so that the job is found in the queue.
+    """
     return json.dumps({"number_id": str(number_id)}).encode()
 
 
@@ -340,12 +365,12 @@ def _taken() -> Conflict:
 
 def _require_number(number: PhoneNumber | None) -> PhoneNumber:
     if number is None:
-        raise NotFound("There is no such phone number.", code="number_not_found")
+        raise NotFound("This phone number does not exist.", code="number_not_found")
     return number
 
 
 def _require_held(number: PhoneNumber | None) -> PhoneNumber:
-    """Return a number that is held. Raises NotFound also for a released number, which is only shown in lists."""
+    """Return a number that the workspace holds. Raises NotFound for released numbers, too, which only lists show."""
     number = _require_number(number)
     if number.status == "released":
         raise NotFound("This phone number was released.", code="number_not_found")
@@ -353,31 +378,31 @@ def _require_held(number: PhoneNumber | None) -> PhoneNumber:
 
 
 class NumberAssignment:
-    """Implements `NumberAssigner` of control/agents/service.py."""
+    """Assigns numbers to agents. Implements `NumberAssigner` of control/agents/service.py."""
 
     async def assign(self, db: Connection, workspace_id: UUID, number_id: UUID, agent_id: UUID) -> None:
         """Assign a number, whose row must be locked, to an agent."""
         await queries.assign_agent(db, workspace_id, number_id, agent_id)
 
     async def unassign(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
-        """Take its number from an agent, if it has one."""
+        """Take the number from an agent, if the agent has a number."""
         await queries.unassign_agent(db, workspace_id, agent_id)
 
 
 # -- The search of numbers that can be bought --
 
-# Seconds for which an answer is cached: available numbers change quickly.
+# How long search results are cached, in seconds. Available numbers change quickly.
 _HOLDS_S: Final = 5.0
-# Concurrent requests to carriers; further searches are refused.
+# Maximum concurrent requests to carriers; further searches are refused.
 _AT_ONCE: Final = 4
 _LARGEST: Final = 50
 _Key = tuple[str, str, str]
 
 
 class NumberSearch:
-    """Searches for numbers that can be bought. Equal searches at about the same time share one request to the carrier.
+    """Searches for numbers that can be bought. Equal concurrent searches share one request to the carrier.
 
-    Answers are cached for `holds_s` seconds, failures are not.
+    Results are cached for `holds_s` seconds; failures are not cached.
     """
 
     def __init__(self, *, holds_s: float = _HOLDS_S, at_once: int = _AT_ONCE) -> None:
@@ -386,13 +411,13 @@ class NumberSearch:
         self._searches: dict[_Key, asyncio.Task[list[AvailableNumber]]] = {}
 
     async def find_available(self, carrier: Carrier, country: str, area_code: str) -> list[AvailableNumber]:
-        """Return up to 50 numbers that the carrier offers.
+        """Return up to 50 numbers that the carrier offers for sale.
 
         Raises Unavailable (codes carrier_away, carrier_refused, market_busy).
 
         Args:
-            country: ISO 3166.
-            area_code: Digits, or empty.
+            country: ISO 3166 code.
+            area_code: Digits; empty for any area.
         """
         key = (carrier.name, country, area_code)
         found = self._fresh(key)
@@ -402,7 +427,7 @@ class NumberSearch:
 
     def _fresh(self, key: _Key) -> list[AvailableNumber] | None:
         now = asyncio.get_running_loop().time()
-        # The dictionary is in the order of the answers' times.
+        # The dictionary is ordered by the time of the results, oldest first.
         while self._answers and next(iter(self._answers.values()))[0] + self._holds_s <= now:
             del self._answers[next(iter(self._answers))]
         answer = self._answers.get(key)
@@ -412,10 +437,10 @@ class NumberSearch:
         task = self._searches.get(key)
         if task is None:
             if len(self._searches) >= self._at_once:
-                raise Unavailable("Too many such searches at the moment. Try again.", code="market_busy")
+                raise Unavailable("Too many searches are running at the moment. Try again.", code="market_busy")
             task = self._searches[key] = asyncio.create_task(self._search(carrier, key))
         try:
-            # A caller that stops waiting must not cancel the search for the others.
+            # A caller that stops waiting must not cancel the search for the other callers.
             return await asyncio.shield(task)
         except CarrierUnavailable:
             raise Unavailable("The phone carrier is unavailable. Try again in a moment.", code="carrier_away") from None
@@ -434,13 +459,15 @@ class NumberSearch:
 
 # -- Numbers of the platform's accounts at carriers --
 
-# Numbers of an account that one request reads.
+# Maximum number of an account's numbers that one request reads.
 MOST_LISTED: Final = 1_000
 
 
 async def find_account_numbers(carrier: Carrier, digits: str) -> list[OwnedNumber]:
-    """Numbers of the account that contain these digits, up to MOST_LISTED. Raises Unavailable (codes carrier_away,
-    carrier_refused)."""
+    """Return up to MOST_LISTED numbers of the account that contain these digits.
+
+    Raises Unavailable (codes carrier_away, carrier_refused).
+    """
     try:
         return list(await carrier.list_numbers(digits, MOST_LISTED))
     except CarrierUnavailable:
@@ -450,13 +477,13 @@ async def find_account_numbers(carrier: Carrier, digits: str) -> list[OwnedNumbe
 
 
 async def take_number(carrier: Carrier, wanted: NumberImport, number_id: UUID) -> TakenNumber:
-    """Send the number's calls to us.
+    """Configure a number at its carrier so that its calls come to this platform.
 
-    Raises Invalid (codes number_not_owned, price_required), Conflict (number_elsewhere, number_pending), Unavailable
-    (codes carrier_away, carrier_refused).
+    Raises Invalid (codes number_not_owned, price_required), Conflict (codes number_elsewhere, number_pending) and
+    Unavailable (codes carrier_away, carrier_refused).
 
     Args:
-        number_id: Ours. May be repeated: a number whose calls go to us is taken again.
+        number_id: Our id of the number. The call can be repeated: a number that already routes to us is accepted.
     """
     try:
         owned = await carrier.find_owned(wanted.phone_number)
@@ -467,7 +494,7 @@ async def take_number(carrier: Carrier, wanted: NumberImport, number_id: UUID) -
                 param="phone_number",
             )
         _require_free(owned, wanted)
-        # The price is read before the number is configured: a failed import leaves the number's calls as they are.
+        # Read the price before configuring the number, so that a failed import leaves the routing unchanged.
         price = await _require_price(carrier, wanted)
         await carrier.configure(replace(owned, reference=str(number_id)))
     except CarrierUnavailable:
@@ -484,17 +511,17 @@ def _require_free(owned: OwnedNumber, wanted: NumberImport) -> None:
         raise Conflict(f"The number takes no calls yet. {owned.pending}", code="number_pending", param="phone_number")
     if owned.target == "elsewhere" and not wanted.take_over:
         raise Conflict(
-            "The number's calls or messages go elsewhere: take_over sends its calls to this platform instead.",
+            "The number's calls or messages go elsewhere. Set take_over to route its calls to this platform.",
             code="number_elsewhere",
             param="take_over",
         )
 
 
 async def _require_price(carrier: Carrier, wanted: NumberImport) -> Decimal:
-    """Return US dollars a month.
+    """Return the monthly price of an import in US dollars.
 
-    Some carriers report no price for numbers that are no longer for sale. At 0 the workspace would never pay for the
-    number, so the staff must state that price.
+    Some carriers report no price for numbers that are no longer for sale. The staff must then state the price: at 0,
+    the workspace would never pay for the number.
     """
     if wanted.monthly_price is not None:
         return wanted.monthly_price
@@ -503,7 +530,7 @@ async def _require_price(carrier: Carrier, wanted: NumberImport) -> Decimal:
         price = await carrier.monthly_price(wanted.phone_number, country)
     if price is None:
         raise Invalid(
-            f"{carrier.name} does not tell what this number costs: name its price a month in US dollars.",
+            f"{carrier.name} does not report what this number costs. State its monthly price in US dollars.",
             code="price_required",
             param="monthly_price",
         )

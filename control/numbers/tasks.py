@@ -1,8 +1,8 @@
-"""The worker's tasks for phone numbers: buys and releases them, and keeps them pointed at our webhooks.
+"""Worker tasks for phone numbers: buy numbers, release numbers, and keep their webhooks pointed at the platform.
 
-The carrier is asked between two transactions, never within one. A number's row states the intent, and its id is the
-reference that the carrier stores. So a repeated job finds what a worker did before it died: a number that the carrier
-has under our reference is adopted and not bought again.
+The carrier is called between two transactions, never within a transaction. A number's row states the intent, and its id
+is the reference that the carrier stores. A repeated job therefore finds the work of a worker that died: a number that
+the carrier holds under our reference is adopted instead of bought again.
 
 A number keeps the webhook address that it was configured with. When VOCALIZED_WEBHOOK_URL changes, a duty configures
 the numbers again; otherwise their calls would go to the old address.
@@ -38,15 +38,18 @@ from control.numbers.rules import PhoneNumber
 from control.numbers.service import BUY, RELEASE, STUCK, Numbers
 
 log = structlog.get_logger()
-# The carrier of demonstration numbers, which exist at no carrier.
+# The carrier of demonstration numbers, which no real carrier has.
 _SIMULATED = "simulated"
-# Wait before a number is configured again that its carrier did not configure.
+# Wait before retrying a number that its carrier did not configure.
 RETRY_AFTER: Final = timedelta(minutes=10)
 
 
 def numbers_tasks(pool: Pool, numbers: Numbers, carriers: Carriers) -> WorkerTasks:
-    """Jobs of purchase and release; duties `numbers` (stuck ones), `doomed_numbers` (of deleted workspaces) and
-    `number_webhooks` (numbers whose configuration differs from the settings)."""
+    """Return the purchase and release jobs and the duties of phone numbers.
+
+    The duty `numbers` requeues stuck numbers, `doomed_numbers` releases the numbers of deleted workspaces, and
+    `number_webhooks` configures numbers whose configuration differs from the settings.
+    """
 
     async def stuck(db: Connection, now: datetime) -> int:
         return await numbers.requeue_stuck(db, now, 50)
@@ -71,17 +74,20 @@ def numbers_tasks(pool: Pool, numbers: Numbers, carriers: Carriers) -> WorkerTas
 
 
 def make_buy_job(pool: Pool, numbers: Numbers, carriers: Carriers) -> JobHandler:
-    """Buy a number, or finishes what another worker began. Payload: JSON with number_id."""
+    """Return the job that buys a number or finishes a purchase that another worker began.
+
+    Payload: JSON with `number_id`.
+    """
     return _make_job(_NumberJobs(pool, numbers, carriers).buy)
 
 
 def make_release_job(pool: Pool, numbers: Numbers, carriers: Carriers) -> JobHandler:
-    """Release a number at its carrier. Payload: JSON with number_id."""
+    """Return the job that releases a number at its carrier. Payload: JSON with `number_id`."""
     return _make_job(_NumberJobs(pool, numbers, carriers).release)
 
 
 class NumberJob(msgspec.Struct, frozen=True):
-    """Payload of both jobs."""
+    """Payload of the purchase and release jobs."""
 
     number_id: UUID
 
@@ -97,7 +103,7 @@ def _make_job(act: Callable[[UUID], Awaitable[None]]) -> JobHandler:
 
 
 class _NumberJobs:
-    """Both jobs. They raise CarrierError if another try may succeed."""
+    """The handlers of the purchase and release jobs. They raise CarrierError if a retry may succeed."""
 
     def __init__(self, pool: Pool, numbers: Numbers, carriers: Carriers) -> None:
         self._pool, self._numbers, self._carriers = pool, numbers, carriers
@@ -130,7 +136,7 @@ class _NumberJobs:
             carrier = self._carriers.get(number.carrier)
             if number.carrier_number_id is not None:
                 await carrier.release(number.carrier_number_id)
-            else:  # its purchase was not finished, or not even begun
+            else:  # The purchase did not finish, or did not begin.
                 await self._release_at_carrier(carrier, await _find_ours_or_wait(carrier, number))
         async with self._pool.transaction() as db:
             await enter_platform(db)
@@ -142,9 +148,9 @@ class _NumberJobs:
             return await self._numbers.load(db, number_id)
 
     async def _get_price(self, carrier: Carrier, number: PhoneNumber) -> Decimal:
-        """Return US dollars a month; 0 if the carrier does not report a price.
+        """Return the monthly price in US dollars, or 0 if the carrier does not report a price.
 
-        The price is stored before the purchase, because the carrier's price list does not hold numbers that are sold.
+        The price is stored before the purchase, because the carrier's price list omits numbers that are sold.
         """
         if number.monthly_price or number.country is None or not isinstance(carrier, NumberPricing):
             return number.monthly_price
@@ -157,21 +163,22 @@ class _NumberJobs:
         return price
 
     async def _reject_price(self, number: PhoneNumber, price: Decimal) -> bool:
-        """Fail the purchase if the price is too high. Returns whether it is."""
+        """Fail the purchase if the price is too high. Return whether it is too high."""
         async with self._pool.transaction() as db:
             await enter_platform(db)
             highest = await self._numbers.max_price(db)
             if price <= highest:
                 return False
-            why = f"It costs {price:.2f} US dollars a month; up to {highest} are paid."
+            why = f"It costs {price:.2f} US dollars a month; the platform pays up to {highest}."
             await queries.update_failed(db, number.workspace_id, number.id, why, _now())
         log.info("number.purchase_failed", carrier=number.carrier, code="price_too_high")
         return True
 
     async def _order(self, carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:
-        """Buy the number. If the carrier refuses, the purchase fails, and the result is None.
+        """Buy the number. If the carrier refuses, fail the purchase and return None.
 
-        The purchase does not fail while an order is open: the number would be paid for without our knowledge.
+        The purchase stays open while the carrier's order is open; otherwise we could pay for a number without a record
+        of it.
         """
         try:
             return await carrier.buy(number.phone_number, str(number.id), await self._find_holder(number))
@@ -179,7 +186,8 @@ class _NumberJobs:
             await self._record_waiting(number, pending.message)
             raise
         except CarrierRefused as refused:
-            # A number is also unavailable after a purchase of ours whose answer was lost, or another worker's.
+            # The number is also unavailable if our own earlier purchase, whose answer was lost, or another worker
+            # bought it.
             ours = await _find_ours(carrier, number)
             if ours is None:
                 if await _is_order_open(carrier, number):
@@ -188,7 +196,7 @@ class _NumberJobs:
             return ours
 
     async def _submit_documents(self, carrier: Carrier, number: PhoneNumber) -> str:
-        """Submit what the order of a pending number lacks. Returns what the order waits for; empty if unknown."""
+        """Submit the documents that a pending order lacks. Return what the order waits for; empty if unknown."""
         if not isinstance(carrier, NumberOrders):
             return ""
         return await carrier.submit_documents(str(number.id), await self._find_holder(number))
@@ -199,7 +207,9 @@ class _NumberJobs:
             return await queries.select_holder(db, number)
 
     async def _configure(self, carrier: Carrier, number: PhoneNumber, ours: OwnedNumber) -> bool:
-        """Routes the number's calls to us. False: the carrier refused, and the number is released there.
+        """Route the number's calls to this platform.
+
+        Return False if the carrier refused; the number is then released there.
 
         The failure is stored before the release, so that a repeated job finishes the release.
         """
@@ -235,7 +245,8 @@ class _NumberJobs:
             ):
                 return
             after = await self._numbers.load(db, number.id)
-        # The purchase was given up meanwhile. The number costs money: release it unless another worker activated it.
+        # The purchase was given up in the meantime. The number costs money, so release it unless another worker
+        # activated it.
         if after is None or after.status != "active":
             await self._release_at_carrier(carrier, ours)
 
@@ -247,7 +258,7 @@ class _NumberJobs:
 async def _find_ours(carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:
     """Return the carrier's number if it was bought for this row.
 
-    A number without a reference may have been ordered under ours.
+    A number without a reference may come from an order that has our reference.
     """
     found, reference = await carrier.find_owned(number.phone_number), str(number.id)
     if found is None or found.reference == reference:
@@ -262,16 +273,16 @@ async def _is_order_open(carrier: Carrier, number: PhoneNumber) -> bool:
 
 
 async def _find_ours_or_wait(carrier: Carrier, number: PhoneNumber) -> OwnedNumber | None:
-    """Like `_find_ours`, but first cancels the order, which may wait for documents that never come.
+    """Cancel the open order, which may wait for documents that never arrive, then act like `_find_ours`.
 
     Raises:
-        CarrierUnavailable: The order may still succeed; the number would be paid for without our knowledge.
+        CarrierUnavailable: The order may still succeed; we could pay for the number without a record of it.
     """
     if isinstance(carrier, NumberOrders):
         await carrier.cancel_order(str(number.id))
     order = await carrier.order_status(str(number.id)) if isinstance(carrier, NumberOrders) else None
     ours = await _find_ours(carrier, number)
-    # A number appears a moment after its order succeeded. If it is missing later, it was released since.
+    # A number appears shortly after its order succeeds. A number that is missing later was released in between.
     is_due = order == "success" and _now() - number.created_at < STUCK
     if ours is None and (order == "pending" or is_due):
         raise CarrierUnavailable(carrier.name, "order_pending", "the order is still being worked on")
@@ -286,10 +297,10 @@ def _now() -> datetime:
 
 
 async def configure_numbers(pool: Pool, carriers: Carriers, now: datetime, most: int) -> int:
-    """Configures up to `most` numbers in service at each carrier whose configuration differs from the settings.
+    """Configure up to `most` numbers in service at each carrier whose configuration differs from the settings.
 
-    If a carrier is unavailable, the rest of its numbers waits for the next run. A number that someone has routed to
-    another program on purpose stays as it is, and is checked again after RETRY_AFTER.
+    If a carrier is unavailable, its remaining numbers wait for the next run. A number that someone has deliberately
+    routed to another program stays unchanged, and is checked again after RETRY_AFTER.
 
     Returns:
         How many numbers were tried.

@@ -148,7 +148,7 @@ async def test_a_number_that_costs_too_much_is_not_bought(
     await buy(make_payload(number.id))
     after = await workspace.get(number)
     price = {"twilio": "1.10", "telnyx": "1.05"}[name]
-    detail = f"It costs {price} US dollars a month; up to 1 are paid."
+    detail = f"It costs {price} US dollars a month; the platform pays up to 1."
     assert (after.status, after.status_detail) == ("failed", detail)
     assert not peers[name].requests_to(PURCHASE[name])
 
