@@ -1,4 +1,4 @@
-"""What a room has the worker do: jobs by name, duties by the clock, and services that run beside them."""
+"""The tasks that a package gives to the worker: jobs by name, periodic duties, and background services."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
@@ -13,11 +13,11 @@ from control.db.scope import enter_platform
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Periodic work, every `every_s` seconds.
+    """Periodic work that runs every `every_s` seconds.
 
     Attributes:
-        run: Gets a transaction of its own with platform scope and returns how many rows it did.
-        batch: The most that one run does; after a full batch the duty runs again at once.
+        run: Gets its own transaction with platform scope, and returns the number of rows that it processed.
+        batch: Maximum number of rows per run. After a full batch, the duty runs again immediately.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Duty:
     batch: int
 
     async def run_once(self, pool: Pool, now: datetime) -> int:
-        """Return how many rows were done."""
+        """Run the duty in a transaction. Return the number of rows that it processed."""
         async with pool.transaction() as db:
             await enter_platform(db)
             return await self.run(db, now)
@@ -37,7 +37,7 @@ class OutsideDuty:
     """A duty that also calls the bus or a carrier.
 
     Attributes:
-        run: Opens its own transactions, so that none is open meanwhile.
+        run: Opens its own transactions, so that no transaction is open during outside calls.
     """
 
     name: str
@@ -46,23 +46,23 @@ class OutsideDuty:
     batch: int
 
     async def run_once(self, pool: Pool, now: datetime) -> int:
-        """Return how many rows were done."""
+        """Run the duty. Return the number of rows that it processed."""
         return await self.run(pool, now)
 
 
 AnyDuty = Duty | OutsideDuty
-# Runs beside jobs and duties until the event is set. Should it end earlier, it is started again.
+# Runs beside jobs and duties until the event is set. If it returns earlier, the worker starts it again.
 BackgroundService = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerTasks:
-    """What the worker runs.
+    """Jobs, duties and services that the worker runs.
 
     Attributes:
-        handlers: Job handlers by the job's name.
-        services: Long-lived tasks by their name in the health report and in the metric of deaths.
-        limits: Limits of heavy jobs by the job's name.
+        handlers: Job handlers by job name.
+        services: Long-lived tasks by the name that the health report and the restart metric use.
+        limits: Limits of heavy jobs by job name.
     """
 
     handlers: Mapping[str, JobHandler] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class WorkerTasks:
 def join_tasks(parts: Iterable[WorkerTasks]) -> WorkerTasks:
     """Return the tasks of all parts.
 
-    Raises ValueError when two parts handle the same job or name the same duty or service.
+    Raises ValueError if two parts handle one job or use one name for a duty or service.
     """
     parts = list(parts)
     joined = WorkerTasks(
@@ -84,7 +84,7 @@ def join_tasks(parts: Iterable[WorkerTasks]) -> WorkerTasks:
         limits={name: limit for part in parts for name, limit in part.limits.items()},
     )
     if len(joined.handlers) < sum(len(part.handlers) for part in parts):
-        raise ValueError("two rooms handle a job of the same name")
+        raise ValueError("two packages handle a job with the same name")
     if len({duty.name for duty in joined.duties}) < len(joined.duties):
         raise ValueError("two duties have the same name")
     if len(joined.services) < sum(len(part.services) for part in parts):

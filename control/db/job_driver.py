@@ -1,7 +1,7 @@
-"""pgqueuer's connections, with fewer looks for jobs.
+"""pgqueuer's database connections, with fewer searches for jobs.
 
-pgqueuer looks for jobs once for each change of its table, at the start and at the end of each job, and each look takes
-three statements. Its driver here announces changes that follow each other as one.
+pgqueuer searches for jobs after each change of its table and at the start and end of each job; each search takes three
+statements. This driver merges changes in quick succession into one notification.
 """
 
 import asyncio
@@ -10,23 +10,25 @@ from typing import Final
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from pgqueuer.ports.driver import NotifyCallback
 
-# Seconds in which changes are announced once. A job that is enqueued in a quiet moment starts at once.
+# Changes within this many seconds are announced once. A job that is enqueued in a quiet moment starts immediately.
 GATHER_S: Final = 0.1
-# The kind of notification that says that the queue's table changed.
+# The type of the notification that the queue's table changed.
 CHANGE: Final = "table_changed_event"
 
 
 class JobDriver(AsyncpgPoolDriver):
-    """A driver on a pool, which the caller closes."""
+    """A pgqueuer driver on a connection pool, which the caller closes."""
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
-        """Has `callback` called as ChangeAnnouncer does."""
+        """Listen on a channel and pass its notifications to `callback` through a ChangeAnnouncer."""
         await super().add_listener(channel, ChangeAnnouncer(callback))
 
 
 class ChangeAnnouncer:
-    """Passes notifications on. Of changes within GATHER_S after a change, it passes on the last one, at the end of that
-    time."""
+    """Forwards notifications, but merges changes in quick succession.
+
+    Of the changes within GATHER_S after a change, it forwards only the last one, at the end of that time.
+    """
 
     def __init__(self, callback: NotifyCallback) -> None:
         self._callback = callback

@@ -1,8 +1,8 @@
-"""Background jobs in PostgreSQL (pgqueuer), enqueued in the transaction that needs them.
+"""Background jobs in PostgreSQL (pgqueuer). Callers enqueue a job in the transaction that needs it.
 
-A job runs at least once: another worker takes the job of a dead one when that one's heartbeat is
-`JobRetries.heartbeat_timeout_s` old. A failed job is retried with growing waits; one that failed permanently stays in
-the queue's table as `failed`, where it is counted until `retry_failed` or `delete_history`.
+A job runs at least once: if a worker dies, another worker takes its job after `JobRetries.heartbeat_timeout_s` without
+a heartbeat. A failed job is retried with growing waits. A job that failed permanently stays in the queue's table as
+`failed` and is counted until `retry_failed` or `delete_history` removes it.
 """
 
 import asyncio
@@ -29,7 +29,8 @@ JobHandler = Callable[[bytes], Awaitable[None]]
 T = TypeVar("T")
 
 _STATEMENTS: Final = QueryQueueBuilder()
-# pgqueuer's statement without its client, which passes JSON as text: our codec would encode that twice.
+# pgqueuer's own statement, called without its client: the client passes JSON as text, which our codec would encode
+# twice.
 _ENQUEUE: Final = _STATEMENTS.build_enqueue_query("raise")
 _REQUEUE: Final = _STATEMENTS.build_requeue_jobs_query()
 _COUNT_PICKED: Final = """
@@ -44,16 +45,16 @@ _HIGHEST: Final = """
     ) due
 """
 _DEFAULT_PRIORITY: Final = 0
-_CONNECTIONS: Final = 4  # one of them listens
+_CONNECTIONS: Final = 4  # One of the connections listens for notifications.
 _BATCH: Final = 10
 
 
 class JobFailed(Exception):
-    """Raised by a handler when the job failed.
+    """A handler raises this error if its job failed.
 
     Args:
-        reason: Logged and stored, so without personal data.
-        is_permanent: The job is not retried.
+        reason: Logged and stored, so it must not contain personal data.
+        is_permanent: Whether retrying is pointless. The job is then not retried.
     """
 
     def __init__(self, reason: str, *, is_permanent: bool = False) -> None:
@@ -62,10 +63,10 @@ class JobFailed(Exception):
 
 
 def decode_payload(payload: bytes, kind: type[T]) -> T:
-    """Return a job's payload.
+    """Decode a job's payload.
 
     Raises:
-        JobFailed: It is not of this kind. That is permanent, because another try reads the same bytes.
+        JobFailed: The payload does not have this type. The failure is permanent, because a retry reads the same bytes.
     """
     try:
         return msgspec.json.decode(payload, type=kind)
@@ -74,15 +75,16 @@ def decode_payload(payload: bytes, kind: type[T]) -> T:
 
 
 class JobQueueUnavailable(Exception):
-    """The database is unreachable or the listener failed: call `run_jobs` again."""
+    """The database is unreachable or the listener failed. The caller runs `run_jobs` again."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobRetries:
-    """Retries of a job, in seconds. The wait doubles from `first_wait_s` to `max_wait_s`.
+    """Retry settings of jobs, in seconds. The wait doubles from `first_wait_s` to `max_wait_s`.
 
     Attributes:
-        poll_every_s: Pgqueuer announces new jobs but not retries, which may wait so much longer.
+        poll_every_s: Interval between searches for retries. pgqueuer announces new jobs but not retries, so a retry may
+            start this much later.
     """
 
     attempts: int = 10
@@ -93,18 +95,18 @@ class JobRetries:
     poll_every_s: float = 5.0
 
     def wait_s(self, failures: int) -> float:
-        """Return the wait after so many failures, at least one."""
+        """Return the wait in seconds after this many failures (at least one)."""
         return float(min(self.first_wait_s * 2 ** min(failures - 1, 30), self.max_wait_s))
 
 
 @dataclass(frozen=True, slots=True)
 class JobLimits:
-    """Limits of heavy jobs of one name.
+    """Limits of a heavy job.
 
     Attributes:
-        timeout_s: Replaces the usual one.
-        concurrency: In all workers together.
-        max_worker_deaths: After so many consecutive workers died while running it, the job has failed permanently.
+        timeout_s: Replaces the default timeout.
+        concurrency: Maximum concurrent jobs in all workers together.
+        max_worker_deaths: After this many consecutive workers died while running the job, it fails permanently.
     """
 
     timeout_s: float
@@ -114,11 +116,11 @@ class JobLimits:
 
 @dataclass(frozen=True, slots=True)
 class JobCount:
-    """Count of jobs in the queue.
+    """Number of queued jobs with a name and status.
 
     Attributes:
         status: Queued, picked or failed.
-        oldest: When the first was enqueued.
+        oldest: When the oldest of these jobs was enqueued.
     """
 
     job: str
@@ -127,7 +129,7 @@ class JobCount:
     oldest: datetime
 
 
-# asyncpg raises InternalClientError, too, for a connection that was cut during a query.
+# asyncpg also raises InternalClientError for a connection that was cut during a query.
 _UNAVAILABLE: Final = (
     OSError,
     asyncpg.PostgresError,
@@ -140,13 +142,14 @@ _UNAVAILABLE: Final = (
 async def enqueue(
     db: Connection, job: str, payload: bytes, *, delay_s: float = 0, priority: int = _DEFAULT_PRIORITY
 ) -> None:
-    """Enqueue a job in the current transaction: workers see it once that commits.
+    """Enqueue a job in the current transaction. Workers see the job after the commit.
 
     Args:
-        job: Name of a handler (`worker_tasks.py` of the rooms).
-        payload: Sealed if it holds personal data.
-        delay_s: The job does not run earlier.
-        priority: Jobs with a higher one run first; of equals, those that were enqueued first.
+        job: Name of the job's handler.
+        payload: Must be sealed if it contains personal data.
+        delay_s: Seconds to wait before the job may run.
+        priority: Jobs with a higher priority run first. Jobs of equal priority run in the order in which they were
+            enqueued.
     """
     await db.execute(_ENQUEUE, [priority], [job], [payload], [timedelta(seconds=delay_s)], [None], [None])
 
@@ -158,13 +161,15 @@ async def run_jobs(
     stop: asyncio.Event,
     limits: Mapping[str, JobLimits] | None = None,
 ) -> None:
-    """Run jobs by the handler of their name until `stop` is set; running jobs are finished first.
+    """Run jobs with the handler of their name until `stop` is set, then finish the running jobs.
 
-    Raises JobQueueUnavailable.
+    Several processes may run jobs concurrently. A handler raises JobFailed to report a failure.
 
     Args:
-        limits: Of heavy jobs by name, the same in all processes. A handler raises JobFailed. Several processes may run
-            jobs at once.
+        limits: Limits of heavy jobs by job name. All processes must use equal limits.
+
+    Raises:
+        JobQueueUnavailable: The database is unreachable or the listener failed.
     """
     try:
         async with _open_driver(url) as driver:
@@ -183,7 +188,7 @@ async def count_jobs(db: Connection) -> list[JobCount]:
 
 
 async def is_queued(db: Connection, job: str, payload: bytes) -> bool:
-    """Return whether such a job is queued or running."""
+    """Return whether a job with this payload is queued or running."""
     queued: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM pgqueuer WHERE entrypoint = $1 AND payload = $2 "
         "AND status IN ('queued', 'picked'))",
@@ -194,7 +199,7 @@ async def is_queued(db: Connection, job: str, payload: bytes) -> bool:
 
 
 async def has_unfinished(db: Connection, job: str, payloads: Sequence[bytes]) -> bool:
-    """Return whether one of these jobs is queued or running, or failed permanently and was not retried yet."""
+    """Return whether one of these jobs is queued, running, or permanently failed without a retry."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM pgqueuer WHERE entrypoint = $1 AND payload = ANY($2) "
         "AND status IN ('queued', 'picked', 'failed'))",
@@ -205,7 +210,10 @@ async def has_unfinished(db: Connection, job: str, payloads: Sequence[bytes]) ->
 
 
 async def is_waiting(db: Connection, job: str, payload: bytes) -> bool:
-    """Return whether such a job is queued and not running yet: what it is to find must not be older than now."""
+    """Return whether a job with this payload is queued but not running yet.
+
+    The caller needs a job that reads data no older than now.
+    """
     waiting: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM pgqueuer WHERE entrypoint = $1 AND payload = $2 AND status = 'queued')",
         job,
@@ -215,7 +223,7 @@ async def is_waiting(db: Connection, job: str, payload: bytes) -> bool:
 
 
 async def select_highest_priority(db: Connection, job: str) -> int | None:
-    """Return the highest priority among the jobs of this name that run, or may run now; None: there are none."""
+    """Return the highest priority among the jobs of this name that run or are due now, or None."""
     highest: int | None = await db.fetchval(_HIGHEST, job)
     return highest
 
@@ -229,14 +237,18 @@ async def list_queued(db: Connection, job: str) -> set[bytes]:
 
 
 async def retry_failed(db: Connection, job: str) -> int:
-    """Requeues all permanently failed jobs of this name; returns how many."""
+    """Requeue all permanently failed jobs of this name. Return how many there were."""
     rows = await db.fetch("SELECT id FROM pgqueuer WHERE status = 'failed' AND entrypoint = $1", job)
     await db.execute(_REQUEUE, [row["id"] for row in rows])
     return len(rows)
 
 
 async def delete_history(db: Connection, before: datetime, most: int) -> int:
-    """Delete up to `most` older rows of each table: the queue's log, its statistics, failed jobs; returns how many."""
+    """Delete up to `most` rows that are older than `before` from each table: the queue's log, its statistics and failed
+    jobs.
+
+    Returns how many rows were deleted.
+    """
     gone = 0
     for table, condition in (
         ("pgqueuer_log", "created < $1"),
@@ -253,7 +265,9 @@ async def delete_history(db: Connection, before: datetime, most: int) -> int:
 
 
 class _Attempt(EntrypointExecutor):
-    """One attempt of a job with a timeout. pgqueuer stores and logs what it raises: only our reason."""
+    """One attempt of a job, with a timeout. pgqueuer stores and logs what this executor raises, so it raises only our
+    reason.
+    """
 
     def __init__(
         self,
@@ -284,8 +298,10 @@ class _Attempt(EntrypointExecutor):
         raise RetryRequested(timedelta(seconds=self._retries.wait_s(failures)), failure.reason)
 
     async def _worker_deaths(self, job: Job) -> int:
-        """Count how often the job was taken before, since it was last enqueued: each of these workers died. pgqueuer
-        keeps no such count."""
+        """Count how often the job was taken since it was last enqueued: each of these workers died.
+
+        pgqueuer does not keep this count.
+        """
         row: Any
         (row,) = await self._driver.fetch(_COUNT_PICKED, job.id)
         return int(row["taken"]) - 1
@@ -308,7 +324,7 @@ async def _run_jobs(
             on_failure="hold",
             executor_factory=partial(_Attempt, retries=retries, driver=driver, limits=limit),
         )(_payload_handler(handler))
-    # The manager sets its own event, too, when its listener fails.
+    # pgqueuer's manager also sets its own event when its listener fails.
     stopping = asyncio.create_task(_forward_stop(stop, manager.shutdown))
     try:
         await manager.run(
@@ -336,8 +352,10 @@ async def _forward_stop(source: asyncio.Event, target: asyncio.Event) -> None:
 
 @asynccontextmanager
 async def _open_driver(url: str) -> AsyncIterator[JobDriver]:
-    """Yield connections for pgqueuer: without our codecs, because it passes JSON as text, and closed afterwards,
-    because the listening one would keep listening."""
+    """Yield connections for pgqueuer, without our codecs, because it passes JSON as text.
+
+    The connections are closed afterwards, because the listening connection would continue to listen.
+    """
     pool = await asyncpg.create_pool(
         url,
         min_size=1,

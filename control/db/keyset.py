@@ -1,7 +1,7 @@
-"""Pages of lists: counted from the list's beginning, or next to a row that the caller names (keyset pagination).
+"""Pages of lists: counted from the beginning of the list, or next to a given row (keyset pagination).
 
-A counted page reads all rows before it, and shifts when a row is inserted before it. A page next to a row does neither:
-the row's values are looked up, and the index is entered there.
+A counted page reads all rows before it and shifts when a row is inserted before it. A page next to a row does neither:
+the query looks up the row's values and enters the index there.
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ _BEFORE: Final = "ending_before"
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which rows of a list.
+    """The requested part of a list. At most one of `starting_after` and `ending_before` is set.
 
     Attributes:
-        offset: Rows before them.
-        starting_after, ending_before: The row that the page follows or precedes, in place of an offset; at most one of
-            them. It is named by its id, a version by its number.
+        offset: Number of rows to skip.
+        starting_after: The row that the page follows, by its id or version number; replaces the offset.
+        ending_before: The row that the page precedes, by its id or version number; replaces the offset.
     """
 
     limit: int
@@ -39,22 +39,23 @@ class PageRequest:
 
     @property
     def is_backwards(self) -> bool:
-        """Whether the rows are read from the cursor to the list's beginning."""
+        """Whether rows are read backwards, from the cursor to the beginning of the list."""
         return self.ending_before is not None
 
     @property
     def param(self) -> str:
-        """The parameter that names the cursor."""
+        """The name of the request parameter that holds the cursor."""
         return _BEFORE if self.is_backwards else _AFTER
 
 
 @dataclass(frozen=True, slots=True)
 class ListPage(Generic[T]):
-    """Rows in the list's order.
+    """A page of rows, in the order of the list.
 
     Attributes:
-        has_more: Whether there are more in the direction that was read.
-        total: Rows of the whole list; None on a page next to a row, because counting takes longer than reading it.
+        has_more: Whether the list has more rows in the direction of reading.
+        total: Number of rows in the whole list; None on a page next to a row, because counting takes longer than
+            reading.
     """
 
     rows: list[T]
@@ -62,16 +63,16 @@ class ListPage(Generic[T]):
     total: int | None = None
 
     def with_total(self, total: int | None) -> "ListPage[T]":
-        """Return the same rows."""
+        """Return a copy of the page with this total."""
         return replace(self, total=total)
 
 
 @dataclass(frozen=True, slots=True)
 class PageClause:
-    """The end of a query that reads a page.
+    """The SQL that ends a query for one page.
 
     Attributes:
-        tail: What follows its conditions: "AND … ORDER BY … LIMIT …".
+        tail: The SQL after the query's conditions: "AND … ORDER BY … LIMIT …".
         order: The columns of ORDER BY, for an outer query.
         values: All parameters of the query.
     """
@@ -83,11 +84,11 @@ class PageClause:
 
 @dataclass(frozen=True, slots=True)
 class Keyset:
-    """The order of a list.
+    """The sort order of a list.
 
     Attributes:
-        columns: As its query names them, the last one unique.
-        find: A query that returns the values of these columns for the row $1 of the scope $2, …
+        columns: Sort columns as the query names them. The last column must be unique.
+        find: A query that returns the values of these columns for the row $1 within the scope $2, …
     """
 
     columns: tuple[str, ...]
@@ -97,11 +98,11 @@ class Keyset:
     async def make_clause(
         self, db: Connection, page: PageRequest, values: Sequence[Any], scope: Sequence[Any] = ()
     ) -> PageClause:
-        """Raise Invalid (code cursor_unknown) when there is no such row within the scope.
+        """Return the SQL that reads a page. Raises Invalid (code cursor_unknown) if the scope has no cursor row.
 
         Args:
             values: Parameters of the query's conditions.
-            scope: Those of `find` after the first.
+            scope: The parameters of `find` after the first parameter.
         """
         if page.cursor is None:
             places = f"LIMIT ${len(values) + 1} OFFSET ${len(values) + 2}"
@@ -119,22 +120,22 @@ class Keyset:
         return PageClause(f"{after} ORDER BY {order} {limit}", order, values)
 
     def _after(self, first: int, page: PageRequest) -> str:
-        """Return a comparison of rows, which an index on the columns answers."""
+        """Return the row comparison that selects rows behind the cursor. An index on the columns can answer it."""
         sign = "<" if self.descending != page.is_backwards else ">"
         places = ", ".join(f"${first + index}" for index in range(len(self.columns)))
         return f"AND ({', '.join(self.columns)}) {sign} ({places})"
 
 
 def cut_page(rows: Sequence[T], page: PageRequest) -> ListPage[T]:
-    """Return the page, and whether there are more rows.
+    """Return the page and whether the list has more rows.
 
     Args:
-        rows: Rows read with a PageClause: one more than the page's limit if there are more.
+        rows: Rows read with a PageClause. If the list has more rows, there is one row more than the page's limit.
     """
     kept = list(rows[: page.limit])
     return ListPage(kept[::-1] if page.is_backwards else kept, len(rows) > page.limit)
 
 
 def unknown_cursor(page: PageRequest) -> Invalid:
-    """Return the row that the page should be next to is not in the list."""
+    """Return the error for a cursor row that is not in the list."""
     return Invalid(f"{page.param}: no row of this list has this id.", param=page.param, code="cursor_unknown")

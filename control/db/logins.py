@@ -1,4 +1,7 @@
-"""The roles that programs sign in as. They own nothing: what a program may do ends where their rights end."""
+"""The PostgreSQL roles that programs sign in as.
+
+They own no tables, so a program can do only what their grants allow.
+"""
 
 import base64
 import hashlib
@@ -15,10 +18,10 @@ from control.db.pool import Pool
 API: Final = "vocalized_api"
 WORKER: Final = "vocalized_worker"
 BACKUP: Final = "vocalized_backup"
-# Its members enter each scope without a proof; it has no other right.
+# Members of this role enter any scope without a proof. The role has no other right.
 PLATFORM: Final = "vocalized_platform"
 
-_ITERATIONS: Final = 4_096  # PostgreSQL's default
+_ITERATIONS: Final = 4_096  # PostgreSQL's default.
 
 _OWNS: Final = """
     SELECT r.rolsuper OR r.rolbypassrls OR pg_has_role(session_user, c.relowner, 'MEMBER')
@@ -27,7 +30,7 @@ _OWNS: Final = """
 
 
 class LoginRefused(Exception):
-    """A program's user of PostgreSQL may do more than a program needs."""
+    """The program's PostgreSQL user has more rights than the program needs."""
 
 
 def with_login(url: str, role: str) -> str:
@@ -38,11 +41,12 @@ def with_login(url: str, role: str) -> str:
 
 
 async def require_plain_login(pool: Pool, login: str) -> None:
-    """Raise LoginRefused for a superuser, an owner of the tables and whoever bypasses row-level security, and what a
-    query raises.
+    """Raise LoginRefused for a superuser, an owner of the tables, or a user that bypasses row-level security.
+
+    Errors of the query are raised, too.
 
     Args:
-        login: The role that the program should sign in as.
+        login: The role that the program is supposed to sign in as.
     """
     async with pool.acquire() as db:
         if await db.fetchval(_OWNS):
@@ -54,10 +58,10 @@ async def require_plain_login(pool: Pool, login: str) -> None:
 
 
 async def set_passwords(url: str, passwords: Mapping[str, str]) -> None:
-    """Give roles their passwords. Raises OSError, TimeoutError and asyncpg.PostgresError.
+    """Set the passwords of roles. Raises OSError, TimeoutError and asyncpg.PostgresError.
 
     Args:
-        url: As the owner.
+        url: Database URL of the tables' owner.
     """
     if not passwords:
         return
@@ -70,12 +74,13 @@ async def set_passwords(url: str, passwords: Mapping[str, str]) -> None:
 
 
 def make_verifier(password: str, salt: bytes | None = None) -> str:
-    """Return what PostgreSQL stores of a password (RFC 5803, SCRAM-SHA-256), so that the password itself is in no log
-    of the server.
+    """Return the verifier that PostgreSQL stores for a password, so that the server's logs never contain the password.
+
+    Source: RFC 5803 (SCRAM-SHA-256).
 
     Args:
-        password: ASCII, which needs no SASLprep.
-        salt: Random without one.
+        password: ASCII only, which needs no SASLprep.
+        salt: Default: a random salt.
     """
     salt = salt or secrets.token_bytes(16)
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, _ITERATIONS)

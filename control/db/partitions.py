@@ -1,4 +1,4 @@
-"""SQL of the monthly partitions."""
+"""SQL for the monthly partitions of large tables."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -8,10 +8,10 @@ from control.db.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class PartitionState:
-    """Of one partitioned table.
+    """The state of a partitioned table.
 
     Attributes:
-        made_until: The first time from now on without a partition.
+        made_until: The earliest future time that has no partition.
         default_rows: Rows in the default partition, counted up to 1,000.
     """
 
@@ -21,14 +21,18 @@ class PartitionState:
 
 
 async def ensure_partitions(db: Connection) -> int:
-    """Create the partitions of the coming months; returns how many were missing. One whose month has rows in the
-    default partition cannot be made, and is left out."""
+    """Create the partitions of the coming months. Return how many were missing.
+
+    A month that already has rows in the default partition is skipped, because its partition cannot be created.
+    """
     return int(await db.fetchval("SELECT ensure_partitions()"))
 
 
 async def drop_empty_partitions(db: Connection, ended_before: date) -> int:
-    """Drops the months of events that ended before then and hold no row any more; returns how many. Waits half a second
-    for its lock at most; a partition in use is left for the next run."""
+    """Drop the event partitions of months that ended before a date and are empty. Return how many were dropped.
+
+    Waits up to half a second for its lock. A partition in use is left for the next run.
+    """
     return int(await db.fetchval("SELECT drop_empty_partitions($1)", ended_before))
 
 

@@ -1,8 +1,8 @@
-"""Patterns for ILIKE."""
+"""Patterns for SQL's ILIKE."""
 
 
 def contains_pattern(text: str) -> str:
-    """Return the pattern for a part of a text, with the wildcards of `text` escaped."""
+    """Return the ILIKE pattern that matches any text containing `text`, with the wildcards of `text` escaped."""
     for special in "\\%_":
         text = text.replace(special, f"\\{special}")
     return f"%{text}%"

@@ -1,4 +1,7 @@
-"""Pool of connections to PostgreSQL. All use the role that row-level security applies to; each wait is bounded."""
+"""Connection pool for PostgreSQL.
+
+All connections use the role that row-level security applies to; each wait is bounded.
+"""
 
 import asyncio
 import secrets
@@ -13,21 +16,21 @@ import msgspec
 
 ROLE = "vocalized_app"
 
-# The ids below are those that PostgreSQL's own types have on each server (transam.h, FirstGenbkiObjectId).
+# Object ids below this value belong to PostgreSQL's built-in types, on each server (transam.h, FirstGenbkiObjectId).
 _OWN_TYPES: Final = 10_000
-# The rows of the catalog that describe arrays of PostgreSQL's own types, by id: read once by this process.
+# Catalog rows of the arrays of built-in types, by type id. This process reads them once.
 _ARRAYS: Final[dict[int, Any]] = {}
 
-# Writes a Decimal (money) as a JSON number; msgspec's default is text.
+# Encodes a Decimal (money) as a JSON number; msgspec's default is a string.
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DECODER = msgspec.json.Decoder()
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Timeouts in seconds. The server enforces `statement` and `idle_in_transaction`, this process the others.
+    """Timeouts in seconds. The server enforces `statement` and `idle_in_transaction`, this process enforces the others.
 
-    `command` is for a server that does not answer at all: it must be above `statement`.
+    `command` limits the wait for a server that does not answer at all; it must be longer than `statement`.
     """
 
     connect: float = 5.0
@@ -38,7 +41,7 @@ class Timeouts:
 
 
 class PoolExhausted(Exception):
-    """No connection was free in time: the database is slow or unreachable, or the pool is too small."""
+    """No connection became free in time: the database is slow or unreachable, or the pool is too small."""
 
     def __init__(self, size: int, waited_s: float) -> None:
         self.size, self.waited_s = size, waited_s
@@ -46,8 +49,12 @@ class PoolExhausted(Exception):
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]
-    """A connection that is not reset on release: only its role outlives a transaction. proof: a secret of this
-    connection, which enters scopes (`control/db/scope.py`); it goes to the server as a parameter only."""
+    """A connection that is not reset on release, because only its role outlives a transaction.
+
+    Attributes:
+        proof: A secret of this connection that enters scopes (`control/db/scope.py`). It is sent to the server only as
+            a parameter.
+    """
 
     __slots__ = ("proof",)
 
@@ -56,12 +63,15 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
         self.proof = secrets.token_urlsafe(32)
 
     def get_reset_query(self) -> str:
-        """Return no query, which saves a round trip per use."""
+        """Return an empty reset query, which saves a round trip per use."""
         return ""
 
     async def _introspect_types(self, typeoids: Collection[int], timeout: float) -> tuple[list[Any], Any]:
-        """Replace asyncpg's method, by which each connection reads each type of array from the catalog before its
-        first use: about five queries that take PostgreSQL 15 to 30 ms, while a call waits for the connection."""
+        """Return the description of types, with arrays of built-in types from the process-wide cache.
+
+        asyncpg's own method reads each array type from the catalog on each connection before its first use. These
+        queries, about five, take PostgreSQL 15 to 30 ms while a call waits for the connection.
+        """
         if all(oid in _ARRAYS for oid in typeoids):
             return [_ARRAYS[oid] for oid in typeoids], _NO_STATEMENT
         rows, statement = await super()._introspect_types(typeoids, timeout)
@@ -70,7 +80,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
 
 
 class _NoStatement:
-    """In place of the statement that read the catalog. A name says that it has not displaced an unnamed one."""
+    """Replaces the statement that read the catalog. Its name tells asyncpg that no unnamed statement was displaced."""
 
     name = "none"
 
@@ -82,8 +92,8 @@ class Pool:
     """A bounded set of connections.
 
     Args:
-        driver: Asyncpg's pool, for libraries that need one.
-        size: The most connections.
+        driver: asyncpg's pool, for libraries that need it.
+        size: Maximum number of connections.
     """
 
     def __init__(self, driver: asyncpg.Pool, size: int, timeouts: Timeouts) -> None:
@@ -104,12 +114,12 @@ class Pool:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """Yield a connection in a transaction, which is committed unless the block raises."""
+        """Yield a connection in a transaction, which commits unless the block raises."""
         async with self.acquire() as connection, connection.transaction():
             yield connection
 
     async def ping(self) -> None:
-        """One round trip to the server. Raises PoolExhausted and what a query raises."""
+        """Make one round trip to the server. Raises PoolExhausted and the errors of a query."""
         async with self.acquire() as connection:
             await connection.fetchval("SELECT true")
 
@@ -118,11 +128,21 @@ class Pool:
 async def open_pool(
     url: str, *, size: int, timeouts: Timeouts = Timeouts(), name: str = "vocalized", role: str | None = ROLE
 ) -> AsyncIterator[Pool]:
-    """Yield a pool of at most `size` connections. Opens the first at once, so that a wrong `url` fails here.
+    """Yield a pool of connections. Opens the first connection immediately, so that a wrong `url` fails here.
 
-    `url`: postgresql://user:password@host:port/database, or for a Unix socket postgresql://user@/database?host=/folder.
-    `name`: application_name of the sessions. `role`: None stays the user of `url`. Raises OSError, TimeoutError or
-    asyncpg.PostgresError. At the end of the block connections in use have `timeouts.command` to be released.
+    At the end of the block, connections in use have `timeouts.command` seconds to be released.
+
+    Args:
+        url: postgresql://user:password@host:port/database, or for a Unix socket
+            postgresql://user@/database?host=/folder.
+        size: Maximum number of connections.
+        name: The application_name of the sessions.
+        role: Role to switch to; None keeps the user of `url`.
+
+    Raises:
+        OSError: The server is unreachable.
+        TimeoutError: The server did not answer in time.
+        asyncpg.PostgresError: The server refused the connection.
     """
 
     async def prepare(connection: Connection) -> None:
@@ -145,8 +165,11 @@ async def open_pool(
 
 
 async def _prepare(connection: Connection, role: str | None, timeouts: Timeouts) -> None:
-    """Set role and timeouts in one round trip, as statements: a connection pooler drops startup parameters. With the
-    programs' role, also registers the proof, before anything that comes from outside can run on this connection."""
+    """Set the role and the timeouts in one round trip.
+
+    They are set with statements, because a connection pooler drops startup parameters. With the programs' role, this
+    also registers the connection's proof before any outside input can run on this connection.
+    """
     statements = [
         f"SET statement_timeout = {_milliseconds(timeouts.statement)}",
         f"SET idle_in_transaction_session_timeout = {_milliseconds(timeouts.idle_in_transaction)}",

@@ -1,8 +1,8 @@
-"""Seals sealed columns anew with the first key, in small batches beside the running platform.
+"""Reseals sealed columns with the first key, in small batches while the platform runs.
 
-Which rows are left to do stands in the values themselves (the mark of their key, shared/secrets.py), so a run that was
-interrupted continues where it ended. A value that changed meanwhile is left alone: whoever changed it sealed it by the
-first key, or by an old one, and then it is found again.
+Each value carries the mark of its key (shared/secrets.py), so an interrupted run continues where it ended. A value that
+changed during the run is skipped: the writer sealed it with the first key, or with an old key, and then a later batch
+finds it.
 """
 
 import asyncio
@@ -16,17 +16,17 @@ from shared.secrets import Sealer, UnsealError
 
 BATCH: Final = 100
 PAUSE_S: Final = 0.05
-# Values that no listed key opens are passed over, and reported; so many of them are a wrong list of keys.
+# Values that no listed key opens are skipped and reported. This many of them indicate a wrong list of keys.
 MOST_LOST: Final = 1_000
 
 
 class TooManyLost(Exception):
-    """No listed key opens so many values that the list is likely to be wrong."""
+    """The listed keys cannot open so many values that the list is probably wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class SealedColumn:
-    """A column of sealed values, by the purpose they are sealed for."""
+    """A column of sealed values, with the purpose that they are sealed for."""
 
     table: str
     column: str
@@ -35,11 +35,12 @@ class SealedColumn:
 
 @dataclass(frozen=True, slots=True)
 class ResealProgress:
-    """Of one column.
+    """Progress of resealing one column.
 
     Attributes:
-        resealed, lost: So far.
-        left: Values that may still have to be sealed anew.
+        resealed: Values resealed so far.
+        lost: Values so far that no listed key opens.
+        left: Values that may still have to be resealed.
     """
 
     column: SealedColumn
@@ -51,8 +52,10 @@ class ResealProgress:
 async def reseal_column(
     pool: Pool, sealer: Sealer, column: SealedColumn, *, batch: int = BATCH, pause_s: float = PAUSE_S
 ) -> AsyncIterator[ResealProgress]:
-    """Seal a column's values anew; yields after each batch, and once at least. Raises TooManyLost, and what the
-    database raises."""
+    """Reseal a column's values. Yields the progress after each batch, and at least once.
+
+    Raises TooManyLost and the database's errors.
+    """
     lost: list[bytes] = []
     resealed = 0
     while True:
@@ -88,7 +91,10 @@ async def _select(db: Connection, column: SealedColumn, mark: bytes, lost: list[
 
 
 async def _update(db: Connection, column: SealedColumn, fresh: dict[bytes, bytes]) -> int:
-    """Sealed values differ all from each other, so the old one finds its row."""
+    """Replace old values with their resealed values. Return how many were replaced.
+
+    Sealed values are unique, so the old value identifies its row.
+    """
     if not fresh:
         return 0
     done: str = await db.execute(

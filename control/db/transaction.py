@@ -1,4 +1,4 @@
-"""Runs a function in a transaction, and once more when the transaction collided with another one."""
+"""Runs a function in a transaction, and runs it once more if the transaction collided with another transaction."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Transact(Protocol):
-    """Runs `work` in a transaction of its own, without a scope; raises what `in_transaction` raises."""
+    """Runs `work` in its own transaction, without a scope. Raises the errors of `in_transaction`."""
 
     async def __call__(self, work: Callable[[Connection], Awaitable[T]]) -> T: ...
 
@@ -32,26 +32,32 @@ log = structlog.get_logger()
 async def in_transaction(
     pool: Pool, work: Callable[[Connection], Awaitable[T]], on_retry: Callable[[], None] = lambda: None
 ) -> T:
-    """Commit and returns the result of `work`. Rolls back when `work` raises, except for a Problem that commits.
+    """Run `work` in a transaction, commit, and return its result.
 
-    Raises the COLLISIONS of the second attempt, and Unavailable when there is no connection or it was lost.
+    Rolls back if `work` raises, except for a Problem that commits.
+
+    After a collision, `work` runs again from the start. This is safe because everything that `work` changes is in the
+    database, including e-mail, which is a job.
 
     Args:
-        on_retry: Called before the second attempt. A deadlock's victim can run again from the start, because all that
-            `work` changes is in the database (email, too, is a job there).
+        on_retry: Called before the second attempt.
+
+    Raises:
+        COLLISIONS: The second attempt collided, too.
+        Unavailable: No connection was free, or the connection was lost.
     """
     try:
         return await _attempt(pool, work)
     except COLLISIONS:
         on_retry()
-        # After 50 ms: an immediate retry may take the row before the other transaction wakes up, and lose again.
+        # Wait 50 ms: an immediate retry may take the row before the other transaction wakes up, and lose again.
         await asyncio.sleep(RETRY_AFTER_S)
         return await _attempt(pool, work)
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformTransactions:
-    """Runs work about calls in the platform's scope, because carriers name a call and no workspace.
+    """Runs work about calls in the platform's scope, because carriers identify a call but not its workspace.
 
     Attributes:
         on_retry: Called before a transaction that collided runs again.
@@ -61,7 +67,10 @@ class PlatformTransactions:
     on_retry: Callable[[], None] = lambda: None
 
     async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Commit and returns what `work` returns. Raises Unavailable without a database."""
+        """Run `work` in a transaction, commit, and return its result.
+
+        Raises Unavailable if the database is unavailable.
+        """
 
         async def scoped(db: Connection) -> T:
             await enter_platform_for_calls(db)
@@ -88,7 +97,7 @@ async def _attempt(pool: Pool, work: Callable[[Connection], Awaitable[T]]) -> T:
 
 @asynccontextmanager
 async def _connection(pool: Pool) -> AsyncIterator[Connection]:
-    """Raise Unavailable when no connection is free, and when this one is lost during its use."""
+    """Yield a connection. Raises Unavailable if no connection is free or the connection is lost during use."""
     taken = False
     try:
         async with pool.acquire() as db:
@@ -111,7 +120,7 @@ async def _connection(pool: Pool) -> AsyncIterator[Connection]:
 
 
 async def _roll_back(db: Connection, transaction: asyncpg.transaction.Transaction) -> None:
-    """Terminates a connection that cannot roll back within 0.5 s: a phone call may be waiting for the answer."""
+    """Roll back, or terminate the connection after 0.5 s, because a phone call may be waiting for the answer."""
     if _is_lost(db):
         return
     try:
@@ -123,7 +132,10 @@ async def _roll_back(db: Connection, transaction: asyncpg.transaction.Transactio
 
 
 def _is_lost(db: Connection) -> bool:
-    """asyncpg detaches a connection that the server ended: then every method raises InterfaceError."""
+    """Return whether the connection is lost.
+
+    asyncpg detaches a connection that the server ended; every method then raises InterfaceError.
+    """
     try:
         return bool(db.is_closed())
     except asyncpg.InterfaceError:

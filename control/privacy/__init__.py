@@ -1,1 +1,1 @@
-"""Personal data: retention, deletion for one caller, export for a workspace."""
+"""Personal data: retention, deletion of a caller's data, and export of a workspace's data."""

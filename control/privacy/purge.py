@@ -1,4 +1,4 @@
-"""Deletes a workspace's objects in storage and its largest tables' rows, before a purge deletes the workspace."""
+"""Deletes a workspace's objects in storage and the rows of its largest tables, before a purge deletes the workspace."""
 
 from uuid import UUID
 
@@ -13,15 +13,19 @@ from shared.storage import Storage
 
 
 async def delete_workspace_objects(storage: Storage, workspace_id: UUID) -> int:
-    """Delete recordings, exports and documents, with those that no row names; returns how many. Raises
-    StorageUnavailable."""
+    """Delete a workspace's recordings, exports and documents, including objects without a row. Return how many.
+
+    Raises StorageUnavailable.
+    """
     folders = (recordings_prefix(workspace_id), exports_prefix(workspace_id), documents_prefix(workspace_id))
     return sum([await storage.delete_folder(folder.rstrip("/")) for folder in folders])
 
 
 async def delete_workspace_rows(db: Connection, workspace_id: UUID, most: int) -> int:
-    """Delete up to `most` calls, with their events and words, events for customers' systems, and recipients of
-    campaigns; returns how many. Needs platform scope."""
+    """Delete up to `most` rows of a workspace. Return how many were deleted. Needs platform scope.
+
+    The rows are calls with their events and words, events for customers' systems, and recipients of campaigns.
+    """
     done = await delete_workspace_calls(db, workspace_id, most)
     done += await delete_workspace_events(db, workspace_id, most - done)
     return done + await delete_workspace_recipients(db, workspace_id, most - done)

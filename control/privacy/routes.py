@@ -1,4 +1,4 @@
-"""Routes of personal data: retention, deletion of a caller, exports, and who read what."""
+"""Routes for personal data: retention, deletion of a caller's data, exports, and the log of content reads."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -34,65 +34,75 @@ Days = Annotated[int, Field(ge=LEAST_DAYS, le=3_650)]
 
 
 class RetentionChange(ChangeBody):
-    """Days to keep what calls hold; a field that is left out stays unchanged, null is as long as the tier allows."""
+    """Days to keep the contents of calls.
+
+    Omitted fields stay unchanged; null keeps contents as long as the tier allows.
+    """
 
     recording_days: Annotated[
         Days | None,
-        Field(description="Days that recordings are kept; null: as long as the tier allows.", examples=[30]),
+        Field(description="Days to keep recordings; null for as long as the tier allows.", examples=[30]),
     ] = None
     transcript_days: Annotated[
         Days | None,
         Field(
-            description="Days that transcripts, summaries and messages are kept; null: as the tier allows.",
+            description="Days to keep transcripts, summaries and messages; null for as long as the tier allows.",
             examples=[90],
         ),
     ] = None
     event_days: Annotated[
         Days | None,
         Field(
-            description="Days that events are kept, no longer than transcripts; null: as the tier allows.",
+            description="Days to keep events, no longer than transcripts; null for as long as the tier allows.",
             examples=[90],
         ),
     ] = None
 
 
 class NewCallerDeletion(Body):
-    """Whose data is to be deleted."""
+    """A request to delete a caller's data."""
 
-    phone_number: PhoneNumber = Field(description="The caller's number, E.164.", examples=["+12025550123"])
+    phone_number: PhoneNumber = Field(description="The caller's phone number (E.164).", examples=["+12025550123"])
 
 
 @dataclass(frozen=True, slots=True)
 class KeptDays:
-    """Days by what is kept."""
+    """Days by kind of content."""
 
-    recording: Annotated[int, Field(description="Days of recordings.", examples=[30])]
-    transcript: Annotated[int, Field(description="Days of transcripts, summaries and messages.", examples=[90])]
-    event: Annotated[int, Field(description="Days of events and turns.", examples=[90])]
+    recording: Annotated[int, Field(description="Days that recordings are kept.", examples=[30])]
+    transcript: Annotated[
+        int, Field(description="Days that transcripts, summaries and messages are kept.", examples=[90])
+    ]
+    event: Annotated[int, Field(description="Days that events and turns are kept.", examples=[90])]
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionView:
-    """How long what calls hold is kept."""
+    """How long the contents of calls are kept."""
 
     recording_days: Annotated[
-        int | None, Field(description="As the workspace chose; null: as long as it may.", examples=[30])
+        int | None,
+        Field(description="The workspace's choice for recordings; null for as long as the tier allows.", examples=[30]),
     ]
     transcript_days: Annotated[
-        int | None, Field(description="As the workspace chose; null: as long as it may.", examples=[90])
+        int | None,
+        Field(
+            description="The workspace's choice for transcripts; null for as long as the tier allows.", examples=[90]
+        ),
     ]
     event_days: Annotated[
-        int | None, Field(description="As the workspace chose; null: as long as it may.", examples=[90])
+        int | None,
+        Field(description="The workspace's choice for events; null for as long as the tier allows.", examples=[90]),
     ]
     days: Annotated[KeptDays, Field(description="In effect.")]
-    longest: Annotated[KeptDays, Field(description="The most that may be chosen in the workspace's tier.")]
+    longest: Annotated[KeptDays, Field(description="The longest times that the workspace's tier allows.")]
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionAnswer:
-    """How long what calls hold is kept."""
+    """The workspace's retention settings."""
 
-    retention: Annotated[RetentionView, Field(description="How long what calls hold is kept.")]
+    retention: Annotated[RetentionView, Field(description="The retention settings.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +112,26 @@ class CallerDeletionView:
     id: Id
     caller: Annotated[
         str,
-        Field(description="The pseudonym that stands in place of the number.", examples=["deleted-3f2a9c0b7d1e4865"]),
+        Field(description="The pseudonym that replaces the phone number.", examples=["deleted-3f2a9c0b7d1e4865"]),
     ]
-    status: Annotated[DeletionStatus, Field(description="Present status.")]
+    status: Annotated[DeletionStatus, Field(description="Status of the deletion.")]
     requested_by: Annotated[
         UUID | None, Field(description="Id of the member who requested it; null if that account is deleted.")
     ]
-    requested_at: Annotated[datetime, Field(description="When it was requested (UTC).")]
-    finished_at: Annotated[datetime | None, Field(description="Null while it runs.")]
+    requested_at: Annotated[datetime, Field(description="When the deletion was requested (UTC).")]
+    finished_at: Annotated[datetime | None, Field(description="When the deletion finished (UTC); null while it runs.")]
     counts: Annotated[
         Mapping[str, int],
-        Field(description="What was deleted so far, by name.", examples=[{"calls": 3, "events": 214, "recordings": 2}]),
+        Field(
+            description="Numbers of deleted items so far, by kind.",
+            examples=[{"calls": 3, "events": 214, "recordings": 2}],
+        ),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class CallerDeletionAnswer:
-    """The deletion."""
+    """A deletion of one caller's data."""
 
     deletion: Annotated[CallerDeletionView, Field(description="The deletion.")]
 
@@ -132,25 +145,25 @@ class CallerDeletionList(ListAnswer):
 
 @dataclass(frozen=True, slots=True)
 class ContentReadView:
-    """A read of calls' content by the platform's staff."""
+    """A read of call contents by the platform's staff."""
 
     id: Id
-    at: Annotated[datetime, Field(description="When it was read (UTC).")]
+    at: Annotated[datetime, Field(description="When the content was read (UTC).")]
     reader: Annotated[
-        str | None, Field(description="The address of the member of the staff.", examples=["grace@example.com"])
+        str | None, Field(description="E-mail address of the staff member.", examples=["grace@example.com"])
     ]
-    call_id: Annotated[UUID | None, Field(description="Null for a search.")]
+    call_id: Annotated[UUID | None, Field(description="Id of the call; null for a search.")]
     content: Annotated[
         ReadContent,
         Field(
-            description="What was read: the call's transcription, summary and turns, or its events, or, by a "
+            description="What was read: the call's transcription, summary and turns; its events; or, for a "
             "search, which calls have certain words in their transcripts."
         ),
     ]
     reason: Annotated[
         str,
         Field(
-            description="Why it was read, as the member of the staff wrote it.",
+            description="The reason that the staff member stated.",
             examples=["Ticket 1234: caller heard nothing"],
         ),
     ]
@@ -165,22 +178,26 @@ class ContentReadList(ListAnswer):
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceExportView:
-    """An export."""
+    """An export of the workspace's data."""
 
     id: Id
-    status: Annotated[ExportStatus, Field(description="Present status.")]
+    status: Annotated[ExportStatus, Field(description="Status of the export.")]
     requested_by: Annotated[
         UUID | None, Field(description="Id of the member who requested it; null if that account is deleted.")
     ]
-    requested_at: Annotated[datetime, Field(description="When it was requested (UTC).")]
-    finished_at: Annotated[datetime | None, Field(description="Null while it is written.")]
-    expires_at: Annotated[datetime, Field(description="When the file is deleted.")]
-    size_bytes: Annotated[int | None, Field(description="Of its file; null until it is ready.", examples=[1_048_576])]
+    requested_at: Annotated[datetime, Field(description="When the export was requested (UTC).")]
+    finished_at: Annotated[
+        datetime | None, Field(description="When the export finished (UTC); null while it is being written.")
+    ]
+    expires_at: Annotated[datetime, Field(description="When the file is deleted (UTC).")]
+    size_bytes: Annotated[
+        int | None, Field(description="Size of the file in bytes; null until the file is ready.", examples=[1_048_576])
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceExportAnswer:
-    """The export."""
+    """An export of the workspace's data."""
 
     export: Annotated[WorkspaceExportView, Field(description="The export.")]
 
@@ -193,13 +210,13 @@ class WorkspaceExportList(ListAnswer):
 
 
 async def get_retention(context: MemberContext) -> RetentionAnswer:
-    """How long recordings, transcripts and events of calls are kept."""
+    """Return how long recordings, transcripts and events of calls are kept."""
     terms = await context.services[Privacy].retention.get(context.db, context.workspace_id)
     return RetentionAnswer(to_retention(terms))
 
 
 async def change_retention(context: MemberContext, body: RetentionChange) -> RetentionAnswer:
-    """Keep what calls hold for fewer days. What is older is deleted within hours and cannot be restored."""
+    """Change how long the contents of calls are kept. Older content is deleted within hours and cannot be restored."""
     chosen = {kind: getattr(body, days_name(kind)) for kind in KINDS if days_name(kind) in body.model_fields_set}
     terms = await context.services[Privacy].retention.change(
         context.db, context.actor, context.workspace_id, chosen, context.now
@@ -208,14 +225,17 @@ async def change_retention(context: MemberContext, body: RetentionChange) -> Ret
 
 
 async def list_caller_deletions(context: MemberContext, query: ListQuery) -> CallerDeletionList:
-    """Deletions of callers' data, newest first."""
+    """List the deletions of callers' data, newest first."""
     found = await context.services[Privacy].deletions.list_page(context.db, context.workspace_id, page=query.request())
     return CallerDeletionList([to_deletion(deletion) for deletion in found.rows], **page_fields(query, found))
 
 
 async def delete_caller(context: MemberContext, body: NewCallerDeletion) -> CallerDeletionAnswer:
-    """Has all that the workspace holds of one caller until now deleted, everywhere. Calls stay, without content and
-    with a pseudonym in place of the number; a running call follows when it is over."""
+    """Delete everything that the workspace holds about a caller up to now.
+
+    Calls stay, without content and with a pseudonym that replaces the number. A running call is processed after it
+    ends.
+    """
     deletion = await context.services[Privacy].deletions.request(
         context.db, context.actor, context.workspace_id, body.phone_number, context.now
     )
@@ -223,19 +243,19 @@ async def delete_caller(context: MemberContext, body: NewCallerDeletion) -> Call
 
 
 async def list_content_reads(context: MemberContext, query: ListQuery) -> ContentReadList:
-    """Which calls the platform's staff read, newest first, and why."""
+    """List the calls whose content the platform's staff read, newest first, with the reasons."""
     found = await list_reads(context.db, context.workspace_id, page=query.request())
     return ContentReadList([to_read(read) for read in found.rows], **page_fields(query, found))
 
 
 async def list_exports(context: MemberContext, query: ListQuery) -> WorkspaceExportList:
-    """Exports of the workspace, newest first."""
+    """List the workspace's exports, newest first."""
     found = await context.services[Privacy].exports.list_page(context.db, context.workspace_id, page=query.request())
     return WorkspaceExportList([to_export(export) for export in found.rows], **page_fields(query, found))
 
 
 async def request_export(context: MemberContext) -> WorkspaceExportAnswer:
-    """Has everything that the workspace holds written to a ZIP archive, recordings included."""
+    """Export all data of the workspace, including recordings, to a ZIP archive."""
     export = await context.services[Privacy].exports.request(
         context.db, context.actor, context.workspace_id, context.now
     )
@@ -245,7 +265,7 @@ async def request_export(context: MemberContext) -> WorkspaceExportAnswer:
 async def download_export(
     context: MemberContext, export_id: Annotated[UUID, Field(description="Id of the export.")]
 ) -> AfterCommit[FileResponse]:
-    """The archive. Each download is written to the audit log."""
+    """Download the archive of an export. Each download is recorded in the audit log."""
     export = await context.services[Privacy].exports.open(context.db, context.actor, context.workspace_id, export_id)
     return AfterCommit(partial(_file, context.services[Storage], export_key(export), f"{export_id}.zip"))
 
@@ -273,7 +293,7 @@ def to_export(export: WorkspaceExport) -> WorkspaceExportView:
 
 
 async def _file(storage: Storage, key: str, name: str) -> FileResponse:
-    """Raise NotFound, Unavailable."""
+    """Return the file from storage. Raises NotFound and Unavailable."""
 
     def read(start: int, length: int) -> AsyncIterator[bytes]:
         return read_range(storage, key, start, length)
@@ -282,9 +302,9 @@ async def _file(storage: Storage, key: str, name: str) -> FileResponse:
         async with asyncio.timeout(STORAGE_TIMEOUT_S):
             return FileResponse(name, "application/zip", await storage.size(key), read)
     except ObjectNotFound:
-        raise NotFound("There is no such export, or its file is deleted.", code="export_not_found") from None
+        raise NotFound("This export does not exist, or its file is deleted.", code="export_not_found") from None
     except (StorageUnavailable, TimeoutError):
-        raise Unavailable("Exports cannot be reached. Try again in a moment.", code="storage_away") from None
+        raise Unavailable("Exports are unavailable at the moment. Try again shortly.", code="storage_away") from None
 
 
 ROUTES: tuple[Route, ...] = (

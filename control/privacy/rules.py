@@ -1,4 +1,4 @@
-"""Values of the tables of personal data."""
+"""Records of caller deletions and workspace exports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-# recording: audio. transcript: transcripts, summaries and messages. event: the events of calls.
+# recording: audio. transcript: transcripts, summaries and messages. event: call events.
 RetentionKind = Literal["recording", "transcript", "event"]
 DeletionStatus = Literal["running", "done"]
 ExportStatus = Literal["running", "ready", "failed", "deleted"]
@@ -17,8 +17,8 @@ class CallerDeletion:
     """A deletion of one caller's data.
 
     Attributes:
-        caller: The pseudonym that stands in place of the number.
-        counts: What was deleted so far, by name.
+        caller: The pseudonym that replaces the phone number.
+        counts: Numbers of deleted items so far, by kind.
     """
 
     id: UUID
@@ -36,7 +36,7 @@ class WorkspaceExport:
     """An export of all data of a workspace.
 
     Attributes:
-        expires_at: When its file is deleted.
+        expires_at: When the file is deleted.
     """
 
     id: UUID

@@ -1,4 +1,4 @@
-"""The services of the privacy room."""
+"""Composes the services of personal data."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from shared.secrets import Sealer
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """Retention, deletions of callers' data, and exports."""
+    """The services for retention, deletions of callers' data, and exports."""
 
     retention: RetentionSettings
     deletions: CallerDeletions

@@ -1,4 +1,4 @@
-"""The worker's tasks for personal data: retention, deletions of callers, exports."""
+"""The worker's tasks for personal data: retention, deletions of callers' data, and exports."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,13 +16,13 @@ from control.privacy.exports.tasks import make_export_job
 from control.privacy.retention.tasks import CALLS_PER_RUN, apply_retention
 from shared.storage import Storage
 
-# A workspace with 100,000 recordings of 2 MB is 200 GB: at 50 MB/s more than an hour.
+# A workspace with 100,000 recordings of 2 MB has 200 GB, which takes more than an hour at 50 MB/s.
 _EXPORT_TIMEOUT_S: Final = 4 * 3_600.0
-# Longer than all attempts of the job.
+# Longer than all attempts of the export job together.
 _ABANDONED: Final = timedelta(days=2)
 _LIMITS: Final = {
     EXPORT_WORKSPACE: JobLimits(timeout_s=_EXPORT_TIMEOUT_S, concurrency=2),
-    # Reads all stored webhooks.
+    # This job reads all stored webhooks.
     DELETE_CALLER: JobLimits(timeout_s=1_800.0, concurrency=2),
 }
 
@@ -36,8 +36,8 @@ def privacy_tasks(
     storage: Storage,
     clear_payloads: ClearPayloads,
 ) -> WorkerTasks:
-    """Duties `retention`, `expired_exports` and `abandoned_exports`, and the jobs that delete a caller and export a
-    workspace.
+    """Return the duties `retention`, `expired_exports` and `abandoned_exports`, and the jobs that delete and export
+    data.
 
     Args:
         clear_payloads: See `make_caller_deletion_job`.

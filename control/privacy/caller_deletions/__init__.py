@@ -1,1 +1,1 @@
-"""Deletion of one caller's data."""
+"""Deletion of one caller's data from a workspace."""

@@ -18,14 +18,14 @@ _ORDER: Final = Keyset(
 
 @dataclass(frozen=True, slots=True)
 class OpenDeletion:
-    """A deletion that still runs, with the sealed number."""
+    """A deletion that is still running, with the sealed phone number."""
 
     deletion: CallerDeletion
     sealed_number: bytes
 
 
 async def lock_list(db: Connection, workspace_id: UUID) -> None:
-    """Serialise transactions that count a workspace's deletions in order to add one."""
+    """Serialize transactions that count a workspace's deletions before they add a deletion."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('deletions ' || $1::text, 0))", str(workspace_id))
 
 
@@ -42,7 +42,7 @@ async def insert(db: Connection, deletion: CallerDeletion, sealed_number: bytes)
 
 
 async def select_open(db: Connection, deletion_id: UUID) -> OpenDeletion | None:
-    """Select a running deletion; None if it is done or its workspace is purged."""
+    """Return a running deletion, or None if it is finished or its workspace is purged."""
     row = await db.fetchrow(
         f"SELECT {_COLUMNS}, sealed_number FROM caller_deletions WHERE id = $1 AND status = 'running'", deletion_id
     )
@@ -66,7 +66,7 @@ async def add_counts(db: Connection, deletion_id: UUID, counts: Mapping[str, int
 
 
 async def finish(db: Connection, deletion_id: UUID, now: datetime) -> CallerDeletion | None:
-    """Mark it as done and deletes its number; None when it was done already."""
+    """Mark a deletion as finished and delete its phone number. Return None if it was already finished."""
     row = await db.fetchrow(
         f"""
         UPDATE caller_deletions SET status = 'done', finished_at = $2, sealed_number = NULL
@@ -79,7 +79,7 @@ async def finish(db: Connection, deletion_id: UUID, now: datetime) -> CallerDele
 
 
 async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[CallerDeletion]:
-    """Newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of a workspace's deletions, newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM caller_deletions WHERE workspace_id = $1 {clause.tail}", *clause.values
@@ -91,7 +91,7 @@ async def count_all(db: Connection, workspace_id: UUID, *, is_open: bool = False
     """Count a workspace's deletions.
 
     Args:
-        is_open: Only those that are not done.
+        is_open: Count only running deletions.
     """
     count: int = await db.fetchval(
         "SELECT count(*) FROM caller_deletions WHERE workspace_id = $1 AND (NOT $2 OR status = 'running')",
@@ -106,7 +106,7 @@ def _deletion(row: Any) -> CallerDeletion:
 
 
 async def is_own_number(db: Connection, workspace_id: UUID, number: str) -> bool:
-    """Also of a number that is being bought or released."""
+    """Return whether the workspace holds this number, is buying it or is releasing it."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM phone_numbers WHERE workspace_id = $1 AND phone_number = $2 "
         "AND status IN ('buying', 'active', 'releasing'))",

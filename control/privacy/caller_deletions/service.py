@@ -1,4 +1,4 @@
-"""Deletion of all that a workspace holds of one caller (GDPR, article 17)."""
+"""Deletion of all data that a workspace holds about a caller (GDPR, article 17)."""
 
 from datetime import datetime
 from typing import Final
@@ -19,26 +19,26 @@ from shared.ids import new_id
 from shared.secrets import Sealer
 
 DELETE_CALLER: Final = "privacy.delete_caller"
-# Of sealing the number until the deletion is done.
+# Purpose for which the phone number is sealed until the deletion finishes.
 PURPOSE: Final = "caller deletion"
-# Deletions of a workspace that run at once: each reads all stored webhooks.
+# Maximum concurrent deletions of a workspace. Each deletion reads all stored webhooks.
 MOST_RUNNING: Final = 20
 
 
 class DeleteCallerJob(msgspec.Struct, frozen=True):
-    """Payload of the job."""
+    """Payload of the job that deletes a caller's data."""
 
     deletion_id: UUID
 
 
 class CallerDeletions:
-    """Works within the current transaction, in the workspace's scope."""
+    """Lists and requests deletions, within the current transaction and in the workspace's scope."""
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer, self.pseudonyms = sealer, NumberPseudonyms(sealer)
 
     async def list_page(self, db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[CallerDeletion]:
-        """Newest first. Raises Invalid (code cursor_unknown)."""
+        """Return a page of the workspace's deletions, newest first. Raises Invalid (code cursor_unknown)."""
         found = await queries.select_page(db, workspace_id, page)
         if page.cursor is not None:
             return found
@@ -47,14 +47,16 @@ class CallerDeletions:
     async def request(
         self, db: Connection, actor: Actor, workspace_id: UUID, number: str, now: datetime
     ) -> CallerDeletion:
-        """Has a job delete what there is of the number (E.164) until now. Raises Invalid (code number_is_own), Conflict
-        (code deletion_limit)."""
+        """Enqueue the deletion of all data that the workspace holds now about a number (E.164).
+
+        Raises Invalid (code number_is_own) and Conflict (code deletion_limit).
+        """
         if await is_own_number(db, workspace_id, number):
-            raise Invalid("This is a number of the workspace itself.", param="phone_number", code="number_is_own")
+            raise Invalid("This number belongs to the workspace.", param="phone_number", code="number_is_own")
         await queries.lock_list(db, workspace_id)
         if await queries.count_all(db, workspace_id, is_open=True) >= MOST_RUNNING:
             raise Conflict(
-                f"{MOST_RUNNING} deletions of this workspace are running: wait until one is done.",
+                f"{MOST_RUNNING} deletions of this workspace are running. Wait until one finishes.",
                 code="deletion_limit",
             )
         deletion = CallerDeletion(
@@ -73,16 +75,16 @@ class CallerDeletions:
         return deletion
 
     def open_number(self, sealed: bytes) -> str:
-        """Return the number of a deletion that is not done. Raises UnsealError."""
+        """Unseal the number of a running deletion. Raises UnsealError."""
         return self._sealer.open(sealed, PURPOSE).decode()
 
 
 async def enqueue_deletion(db: Connection, deletion_id: UUID, *, delay_s: float = 0) -> None:
-    """Has the job run, or run again."""
+    """Enqueue the job that runs or continues a deletion."""
     await enqueue(db, DELETE_CALLER, msgspec.json.encode(DeleteCallerJob(deletion_id)), delay_s=delay_s)
 
 
 def make_change(action: str, deletion: CallerDeletion) -> Change:
-    """For the audit log, which never has the number itself."""
+    """Return the audit log entry for a deletion. It never contains the phone number."""
     after = {"caller": deletion.caller, **deletion.counts}
     return Change(action, "caller_deletion", str(deletion.id), deletion.workspace_id, after=after)

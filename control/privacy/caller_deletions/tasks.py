@@ -1,4 +1,4 @@
-"""The job that deletes all that a workspace holds of one caller. It may be killed and run again at any point."""
+"""The job that deletes all data that a workspace holds about a caller. It can be killed and repeated at any point."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -28,19 +28,19 @@ from shared.bus.client import BusUnavailable
 from shared.secrets import UnsealError
 from shared.storage import Storage, StorageUnavailable
 
-# Calls of one transaction.
+# Number of calls deleted in one transaction.
 BATCH: Final = 100
-# Seconds after which a deletion looks again at what is not over yet, such as a running call.
+# Seconds until a deletion checks again for items that have not ended, such as a running call.
 WAIT_S: Final = 30.0
 
-# Empties stored webhooks that name the number and one of these calls by the carrier's id; returns how many, and how
-# many more are not handled yet.
+# Clears stored webhooks that contain the number and one of these calls' carrier ids. Returns the number of cleared
+# webhooks and the number of webhooks that are still unprocessed.
 ClearPayloads = Callable[[Pool, str, Sequence[str]], Awaitable[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Deletion:
-    """The deletion that a job runs."""
+    """The deletion that a job runs, with the unsealed number."""
 
     deletion: CallerDeletion
     caller: CallerNumber
@@ -68,7 +68,7 @@ def make_caller_deletion_job(
             is_over = await _delete_calls(pool, media_assignment, found)
             is_over = await _delete_others(pool, storage, clear_payloads, found) and is_over
             if is_over:
-                # Exports requested during the deletion hold data that was deleted since.
+                # Exports that were requested during the deletion contain data that was deleted since.
                 counts = {
                     "exports": await withdraw_exports(pool, storage, found.caller.workspace_id, datetime.now(UTC))
                 }
@@ -90,7 +90,7 @@ def make_caller_deletion_job(
 
 
 async def _load(pool: Pool, deletions: CallerDeletions, deletion_id: UUID) -> _Deletion | None:
-    """Load the deletion; None if it is done."""
+    """Load the deletion, or return None if it is finished."""
     async with pool.transaction() as db:
         await enter_platform(db)
         found = await queries.select_open(db, deletion_id)
@@ -99,20 +99,20 @@ async def _load(pool: Pool, deletions: CallerDeletions, deletion_id: UUID) -> _D
     try:
         number = deletions.open_number(found.sealed_number)
     except UnsealError:
-        raise JobFailed("number sealed with an unknown key", is_permanent=True) from None
+        raise JobFailed("the number is sealed with an unknown key", is_permanent=True) from None
     deletion = found.deletion
     return _Deletion(deletion, CallerNumber(deletion.workspace_id, number, deletion.caller))
 
 
 async def _delete_calls(pool: Pool, media_assignment: MediaAssignment, found: _Deletion) -> bool:
-    """Delete the calls in batches; return whether no open call is left."""
+    """Delete the caller's calls in batches. Return whether no open call is left."""
     while True:
         async with pool.transaction() as db:
             await enter_platform(db)
             closed, is_any_open = await _find_calls(db, found)
         if not closed:
             return not is_any_open
-        # Before the rows of the calls: if this fails, the rows still name the conversations.
+        # Forget the conversations before deleting the rows: if this step fails, the rows still name the conversations.
         await media_assignment.forget_conversations(closed)
         async with pool.transaction() as db:
             await enter_platform(db)
@@ -124,7 +124,7 @@ async def _delete_calls(pool: Pool, media_assignment: MediaAssignment, found: _D
 
 
 async def _find_calls(db: Connection, found: _Deletion) -> tuple[list[UUID], bool]:
-    """Return the next calls that are over, and whether others are still open."""
+    """Return the ids of the next ended calls, and whether other calls are still open."""
     caller, until = found.caller, found.deletion.requested_at
     of_number = await calls.find_calls_of_number(db, caller, until, BATCH)
     called_back = await find_calls_of_number(db, caller.workspace_id, caller.number, until, BATCH)
@@ -135,7 +135,7 @@ async def _find_calls(db: Connection, found: _Deletion) -> tuple[list[UUID], boo
 
 
 async def _delete_others(pool: Pool, storage: Storage, clear_payloads: ClearPayloads, found: _Deletion) -> bool:
-    """Delete what is not part of a call; return False if the deletion has to wait for something."""
+    """Delete data that does not belong to a call. Return False if the deletion has to wait."""
     caller = found.caller
     async with pool.transaction() as db:
         await enter_platform(db)

@@ -1,1 +1,1 @@
-"""Exports of a workspace's data."""
+"""Exports of all data of a workspace."""

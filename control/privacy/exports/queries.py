@@ -1,4 +1,4 @@
-"""SQL for exports of workspaces, and of the rows that an export contains."""
+"""SQL for workspace exports and for the rows that an export contains."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -18,12 +18,12 @@ _ORDER: Final = Keyset(
 
 
 async def lock_list(db: Connection, workspace_id: UUID) -> None:
-    """Serialise transactions that count a workspace's exports in order to add one."""
+    """Serialize transactions that count a workspace's exports before they add an export."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('exports ' || $1::text, 0))", str(workspace_id))
 
 
 async def insert(db: Connection, export: WorkspaceExport) -> None:
-    """Insert one that runs."""
+    """Insert a running export."""
     await db.execute(
         """
         INSERT INTO workspace_exports (id, workspace_id, status, requested_by, requested_at, expires_at)
@@ -34,10 +34,10 @@ async def insert(db: Connection, export: WorkspaceExport) -> None:
 
 
 async def select_one(db: Connection, workspace_id: UUID | None, export_id: UUID) -> WorkspaceExport | None:
-    """Return an export.
+    """Return an export, or None if it does not exist.
 
     Args:
-        workspace_id: None in the platform's scope.
+        workspace_id: The export's workspace; None to search in the platform's scope.
     """
     row = await db.fetchrow(
         f"SELECT {_COLUMNS} FROM workspace_exports WHERE id = $1 AND ($2::uuid IS NULL OR workspace_id = $2)",
@@ -48,7 +48,7 @@ async def select_one(db: Connection, workspace_id: UUID | None, export_id: UUID)
 
 
 async def finish(db: Connection, export_id: UUID, status: str, now: datetime, size_bytes: int | None) -> bool:
-    """Return False if it was withdrawn meanwhile, or finished."""
+    """Finish a running export. Return False if the export was withdrawn or already finished."""
     done = await db.execute(
         "UPDATE workspace_exports SET status = $2, finished_at = $3, size_bytes = $4 "
         "WHERE id = $1 AND status = 'running'",
@@ -61,7 +61,7 @@ async def finish(db: Connection, export_id: UUID, status: str, now: datetime, si
 
 
 async def select_until(db: Connection, workspace_id: UUID, until: datetime, most: int) -> list[WorkspaceExport]:
-    """Return up to `most` that were requested until then and are not deleted."""
+    """Return up to `most` exports that were requested until a time and are not deleted."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM workspace_exports WHERE workspace_id = $1 AND requested_at <= $2 "
         "AND status <> 'deleted' ORDER BY requested_at DESC, id DESC LIMIT $3",
@@ -73,7 +73,7 @@ async def select_until(db: Connection, workspace_id: UUID, until: datetime, most
 
 
 async def select_expired(db: Connection, now: datetime, most: int) -> list[WorkspaceExport]:
-    """Return up to `most` whose file is to be deleted, the earliest first."""
+    """Return up to `most` exports whose file has expired, earliest first."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM workspace_exports WHERE expires_at <= $1 AND status <> 'deleted' "
         "ORDER BY expires_at LIMIT $2",
@@ -84,12 +84,12 @@ async def select_expired(db: Connection, now: datetime, most: int) -> list[Works
 
 
 async def set_deleted(db: Connection, export_id: UUID) -> None:
-    """Its file is deleted, or will be by the job that is still writing it."""
+    """Mark an export as deleted. Its file is deleted, or the job that is still writing the file will delete it."""
     await db.execute("UPDATE workspace_exports SET status = 'deleted' WHERE id = $1", export_id)
 
 
 async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[WorkspaceExport]:
-    """Newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of a workspace's exports, newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
     rows: list[Any] = await db.fetch(
         f"SELECT {_COLUMNS} FROM workspace_exports WHERE workspace_id = $1 {clause.tail}", *clause.values
@@ -98,13 +98,13 @@ async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> 
 
 
 async def count_all(db: Connection, workspace_id: UUID) -> int:
-    """Return how many a workspace has."""
+    """Count the exports of a workspace."""
     count: int = await db.fetchval("SELECT count(*) FROM workspace_exports WHERE workspace_id = $1", workspace_id)
     return count
 
 
 async def count_since(db: Connection, workspace_id: UUID, since: datetime) -> int:
-    """Return how many a workspace requested since then."""
+    """Count the exports that a workspace requested since a time."""
     count: int = await db.fetchval(
         "SELECT count(*) FROM workspace_exports WHERE workspace_id = $1 AND requested_at > $2", workspace_id, since
     )
@@ -112,7 +112,7 @@ async def count_since(db: Connection, workspace_id: UUID, since: datetime) -> in
 
 
 async def fail_abandoned(db: Connection, requested_before: datetime, now: datetime) -> int:
-    """Mark exports as failed whose job gave up; returns how many. In platform scope."""
+    """Mark exports as failed whose job gave up. Return how many were marked. Needs platform scope."""
     status = await db.execute(
         "UPDATE workspace_exports SET status = 'failed', finished_at = $2 "
         "WHERE status = 'running' AND requested_at < $1",
@@ -127,11 +127,11 @@ class ExportedTable:
     """One file of the export.
 
     Attributes:
-        name: Of the file.
-        source: The table, or what stands in its place.
-        key: Columns that order its rows, unique within a workspace.
-        without: Columns that are not the customer's: secrets, our costs, names of our machines, and what the staff
-            noted.
+        name: Name of the file.
+        source: The table, or the SQL that replaces it.
+        key: Columns that order the rows, unique within a workspace.
+        without: Columns to omit because they do not belong to the customer: secrets, our costs, names of our machines,
+            and notes by staff.
     """
 
     name: str
@@ -232,7 +232,7 @@ EXPORTED: Final = (
     ),
 )  # fmt: skip
 
-# Calls of workspace $1 with a recording, behind call $2.
+# Calls of workspace $1 that have a recording, after call $2.
 _SELECT_RECORDINGS: Final = """
     SELECT id, recording_key FROM calls
     WHERE workspace_id = $1 AND recording_key IS NOT NULL AND id > $2 ORDER BY id LIMIT $3
@@ -247,8 +247,8 @@ class ExportedRow:
     """A row of an export.
 
     Attributes:
-        key: The row's key.
-        values: By column.
+        key: Values of the key columns.
+        values: Values by column name.
     """
 
     key: tuple[Any, ...]
@@ -258,7 +258,7 @@ class ExportedRow:
 async def select_rows(
     db: Connection, workspace_id: UUID, table: ExportedTable, after: Sequence[Any], most: int
 ) -> list[ExportedRow]:
-    """Return the next rows in the order of the key.
+    """Return up to `most` rows of a table, in the order of the key.
 
     Args:
         after: The key of the last row that was read; empty at the beginning.
@@ -278,12 +278,12 @@ async def select_rows(
 
 
 async def select_recordings(db: Connection, workspace_id: UUID, after: UUID, most: int) -> list[tuple[UUID, str]]:
-    """Return the next calls with a recording, and its key in storage."""
+    """Return the next calls that have a recording, with the recording's storage key."""
     rows = await db.fetch(_SELECT_RECORDINGS, workspace_id, after, most)
     return [(row["id"], row["recording_key"]) for row in rows]
 
 
 async def select_documents(db: Connection, workspace_id: UUID, after: UUID, most: int) -> list[tuple[UUID, str]]:
-    """Return the next documents that agents search, and the keys of their files in storage."""
+    """Return the next documents that agents search, with the storage keys of their files."""
     rows = await db.fetch(_SELECT_DOCUMENTS, workspace_id, after, most)
     return [(row["id"], document_key(workspace_id, row["id"])) for row in rows]

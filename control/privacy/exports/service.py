@@ -1,4 +1,4 @@
-"""Exports of all data of a workspace: requested and downloaded by its owner, deleted after some days."""
+"""Exports of all data of a workspace. Its owner requests and downloads them, and they are deleted after some days."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,47 +20,47 @@ from shared.storage import Storage
 
 EXPORT_WORKSPACE: Final = "privacy.export_workspace"
 FOLDER: Final = "exports"
-# Exports that a workspace requests within 24 hours.
+# Maximum number of exports that a workspace can request within 24 hours.
 MOST_PER_DAY: Final = 5
 _BATCH: Final = 100
 _DAY_S: Final = 86_400
 
 
 class ExportWorkspaceJob(msgspec.Struct, frozen=True):
-    """Payload of the job."""
+    """Payload of the export job."""
 
     export_id: UUID
 
 
 def exports_prefix(workspace_id: UUID) -> str:
-    """Return the prefix of all keys of a workspace's exports."""
+    """Return the prefix of the storage keys of a workspace's exports."""
     return f"{FOLDER}/{workspace_id}/"
 
 
 def export_key(export: WorkspaceExport) -> str:
-    """Of the export's file in object storage."""
+    """Return the storage key of an export's file."""
     return f"{exports_prefix(export.workspace_id)}{export.id}.zip"
 
 
 class WorkspaceExports:
-    """Works within the current transaction, in the workspace's scope."""
+    """Lists, requests and opens exports, within the current transaction and in the workspace's scope."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
 
     async def list_page(self, db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[WorkspaceExport]:
-        """Newest first. Raises Invalid (code cursor_unknown)."""
+        """Return a page of the workspace's exports, newest first. Raises Invalid (code cursor_unknown)."""
         found = await queries.select_page(db, workspace_id, page)
         if page.cursor is not None:
             return found
         return found.with_total(await queries.count_all(db, workspace_id))
 
     async def request(self, db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> WorkspaceExport:
-        """Has a job write the file. Raises TooManyRequests (code export_limit)."""
+        """Enqueue a job that writes an export. Raises TooManyRequests (code export_limit)."""
         await queries.lock_list(db, workspace_id)
         if await queries.count_since(db, workspace_id, now - timedelta(days=1)) >= MOST_PER_DAY:
             raise TooManyRequests(
-                f"A workspace is exported {MOST_PER_DAY} times a day at most.",
+                f"A workspace can be exported at most {MOST_PER_DAY} times a day.",
                 code="export_limit",
                 retry_after_s=_DAY_S,
             )
@@ -81,20 +81,25 @@ class WorkspaceExports:
         return export
 
     async def open(self, db: Connection, actor: Actor, workspace_id: UUID, export_id: UUID) -> WorkspaceExport:
-        """For a download, which is written to the audit log. Raises NotFound, Conflict (code export_not_ready)."""
+        """Return an export for a download, and record the download in the audit log.
+
+        Raises NotFound and Conflict (code export_not_ready).
+        """
         export = await queries.select_one(db, workspace_id, export_id)
         if export is None or export.status == "deleted":
-            raise NotFound("There is no such export, or its file is deleted.", code="export_not_found")
+            raise NotFound("This export does not exist, or its file is deleted.", code="export_not_found")
         if export.status != "ready":
-            raise Conflict(f"This export is not ready: it is {export.status}.", code="export_not_ready")
+            raise Conflict(f"This export is not ready. Its status is {export.status}.", code="export_not_ready")
         await record_change(db, actor, _change("workspace.download_export", export))
         return export
 
 
 async def withdraw_exports(pool: Pool, storage: Storage, workspace_id: UUID, until: datetime) -> int:
-    """Delete exports requested before `until`, because they hold data that was deleted since; return how many.
+    """Delete exports that were requested before `until`, because they contain data that was deleted since.
 
-    If an export is being written, its job deletes it. Raises StorageUnavailable.
+    Return how many.
+
+    If a job is still writing an export, the job deletes it. Raises StorageUnavailable.
     """
     total = 0
     while True:
@@ -107,7 +112,7 @@ async def withdraw_exports(pool: Pool, storage: Storage, workspace_id: UUID, unt
 
 
 async def delete_expired(pool: Pool, storage: Storage, now: datetime) -> int:
-    """Delete up to a batch of expired files; return how many. Raises StorageUnavailable."""
+    """Delete up to a batch of expired files. Return how many were deleted. Raises StorageUnavailable."""
     async with pool.transaction() as db:
         await enter_platform(db)
         exports = await queries.select_expired(db, now, _BATCH)
@@ -115,7 +120,7 @@ async def delete_expired(pool: Pool, storage: Storage, now: datetime) -> int:
 
 
 async def _delete_files(pool: Pool, storage: Storage, exports: list[WorkspaceExport]) -> int:
-    """Delete each file before its row is marked: if the process ends in between, the row still names the file."""
+    """Delete each file before marking its row. If the process ends in between, the row still names the file."""
     for export in exports:
         await storage.delete(export_key(export))
         async with pool.transaction() as db:

@@ -1,4 +1,4 @@
-"""The job that writes the export of a workspace: a ZIP archive with one file of JSON lines a noun, and recordings."""
+"""The job that exports a workspace to a ZIP archive, with a JSON Lines file per table, recordings and documents."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
@@ -17,15 +17,15 @@ from control.privacy.exports.zip_stream import ZipStream
 from control.privacy.rules import WorkspaceExport
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
-# Rows of one page.
+# Number of rows read in one query.
 PAGE: Final = 500
-# The next rows of a workspace after an id: their ids, and the keys of their objects.
+# Returns the ids of a workspace's next rows after an id, with the storage keys of their objects.
 _SelectFiles = Callable[[Connection, UUID, UUID, int], Awaitable[list[tuple[UUID, str]]]]
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 
 def make_export_job(pool: Pool, storage: Storage) -> JobHandler:
-    """Make the job. It deletes an export that was withdrawn while the job wrote it."""
+    """Return the export job. It deletes an export that was withdrawn while the job wrote it."""
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, ExportWorkspaceJob)
@@ -37,7 +37,7 @@ def make_export_job(pool: Pool, storage: Storage) -> JobHandler:
         key = export_key(export)
         try:
             if export.status == "deleted":
-                # A worker that was killed may have written the file after it was withdrawn.
+                # A killed worker may have written the file after the export was withdrawn.
                 return await storage.delete(key)
             writer = _ExportWriter(pool, storage, export)
             await storage.put_stream(key, writer.write(datetime.now(UTC)))
@@ -53,7 +53,7 @@ def make_export_job(pool: Pool, storage: Storage) -> JobHandler:
 
 
 class _ExportWriter:
-    """Writes an export, and counts its size in bytes."""
+    """Writes an export and counts its size in bytes."""
 
     def __init__(self, pool: Pool, storage: Storage, export: WorkspaceExport) -> None:
         self._pool, self._storage, self._workspace_id = pool, storage, export.workspace_id
@@ -95,7 +95,7 @@ class _ExportWriter:
                 return
 
     async def _files(self, select: _SelectFiles) -> AsyncIterator[tuple[UUID, str]]:
-        """Id and key of those whose object exists: it may be deleted meanwhile."""
+        """Yield the id and storage key of each row whose object exists. Objects may be deleted during the export."""
         after = UUID(int=0)
         while True:
             async with self._pool.transaction() as db:
@@ -114,8 +114,9 @@ class _ExportWriter:
     async def _readme(self, now: datetime) -> AsyncIterator[bytes]:
         lines = [
             f"Export of workspace {self._workspace_id}, made {now:%Y-%m-%d %H:%M} UTC.",
-            "Each file has one JSON object a line; times are UTC, ids are those of the API.",
-            "recordings/ has the recording of each call that has one, under the call's id; documents/ has the files of",
+            "Each file contains one JSON object per line; times are UTC, ids are the ids of the API.",
+            "recordings/ contains the recording of each recorded call, named by the call's id; documents/ "
+            "contains the files of",
             "documents that agents search, as they were uploaded.",
             "",
         ]

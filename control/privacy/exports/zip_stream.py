@@ -1,4 +1,4 @@
-"""A ZIP archive that is made piece by piece, so that neither memory nor disk ever holds the whole of it."""
+"""A ZIP archive that is produced piece by piece, so that neither memory nor disk holds the whole archive."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,8 +7,10 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 
 class _Sink:
-    """Takes what the archive writes, until it is passed on. It cannot seek, so the archive writes sizes behind the
-    entries."""
+    """Buffers the archive's output until it is yielded.
+
+    It cannot seek, so the archive writes sizes after the entries.
+    """
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -27,10 +29,10 @@ class _Sink:
 
 
 class ZipStream:
-    """An archive whose entries are added one after the other. Each method yields the bytes that are ready.
+    """A ZIP archive to which entries are added one after the other. Each method returns the bytes that are ready.
 
     Args:
-        at: The time that the entries have.
+        at: The modification time of the entries.
     """
 
     def __init__(self, at: datetime) -> None:
@@ -39,10 +41,10 @@ class ZipStream:
         self._at = (at.year, at.month, at.day, at.hour, at.minute, at.second)
 
     async def add(self, name: str, chunks: AsyncIterator[bytes], *, is_compressed: bool = True) -> AsyncIterator[bytes]:
-        """Yield an entry.
+        """Add an entry, and yield the archive's bytes.
 
         Args:
-            is_compressed: False for audio, which hardly gets smaller. Compression runs in a thread.
+            is_compressed: False for audio, which hardly shrinks. Compression runs in a thread.
         """
         info = ZipInfo(name, self._at)
         info.compress_type = ZIP_DEFLATED if is_compressed else ZIP_STORED
@@ -55,6 +57,6 @@ class ZipStream:
             yield data
 
     def finish(self) -> bytes:
-        """Return the archive's directory, its last bytes."""
+        """Return the archive's central directory, which are its last bytes."""
         self._archive.close()
         return self._sink.take()

@@ -1,1 +1,1 @@
-"""How long the contents of calls are kept."""
+"""Retention: how long the contents of calls are kept."""

@@ -1,4 +1,4 @@
-"""SQL for retention: its limits, its progress, and the calls that are due."""
+"""SQL for retention: limits, progress, and the calls that are due."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from control.privacy.rules import RetentionKind
 
 @dataclass(frozen=True, slots=True)
 class RetainedWorkspace:
-    """A workspace, its settings, and the features of its tier."""
+    """A workspace with its settings and the features of its tier."""
 
     id: UUID
     settings: Mapping[str, Any]
@@ -22,7 +22,7 @@ class RetainedWorkspace:
 
 @dataclass(frozen=True, slots=True)
 class RetentionTask:
-    """What of a workspace's calls, created before the cutoff, is to be deleted."""
+    """A deletion task: one kind of content in a workspace's calls that were created before the cutoff."""
 
     workspace_id: UUID
     kind: RetentionKind
@@ -31,7 +31,7 @@ class RetentionTask:
 
 @dataclass(frozen=True, slots=True)
 class CallPosition:
-    """A call's place in the order of creation."""
+    """The position of a call in the order of creation."""
 
     created_at: datetime
     id: UUID
@@ -53,7 +53,7 @@ _SELECT_ONE: Final = """
 
 
 async def select_workspaces(db: Connection, after: UUID | None, most: int) -> list[RetainedWorkspace]:
-    """Return up to `most` in the order of their ids, deleted ones included."""
+    """Return up to `most` workspaces in the order of their ids, including deleted workspaces."""
     rows = await db.fetch(_SELECT_WORKSPACES, after or _FIRST, most)
     return [RetainedWorkspace(**row) for row in rows]
 
@@ -72,7 +72,10 @@ _UPSERT_LIMITS: Final = """
 
 
 async def select_limits(db: Connection, workspace_ids: Collection[UUID]) -> Mapping[LimitKey, RetentionLimit]:
-    """By workspace and kind; those that were never taken are left out. Needs platform scope."""
+    """Return the stored limits by workspace and kind.
+
+    Limits that were never applied are left out. Needs platform scope.
+    """
     rows = await db.fetch(
         "SELECT workspace_id, kind, days, lowered_at FROM retention_limits WHERE workspace_id = ANY($1::uuid[])",
         sorted(workspace_ids),
@@ -81,7 +84,7 @@ async def select_limits(db: Connection, workspace_ids: Collection[UUID]) -> Mapp
 
 
 async def upsert_limits(db: Connection, limits: Mapping[LimitKey, RetentionLimit]) -> None:
-    """Store these. Needs platform scope."""
+    """Store limits. Needs platform scope."""
     if not limits:
         return
     await db.execute(
@@ -95,7 +98,7 @@ async def upsert_limits(db: Connection, limits: Mapping[LimitKey, RetentionLimit
 
 # --- Calls to delete from, and how far deletion has come -------------------------------------------------------------
 
-# Those of workspaces $1 with a call of kind $2 behind its progress and before the moment $3.
+# Tasks of the workspaces $1 that have a call of kind $2 after their progress and before the time $3.
 _SELECT_DUE: Final = """
     SELECT asked.place FROM unnest($1::uuid[], $2::text[], $3::timestamptz[])
         WITH ORDINALITY AS asked (workspace_id, kind, cutoff, place)
@@ -115,7 +118,7 @@ _SELECT_CALLS: Final = """
 
 
 async def select_due(db: Connection, tasks: Sequence[RetentionTask]) -> list[RetentionTask]:
-    """Select the tasks that have calls to delete."""
+    """Return the tasks that have calls to delete."""
     rows = await db.fetch(
         _SELECT_DUE,
         [task.workspace_id for task in tasks],
@@ -127,7 +130,7 @@ async def select_due(db: Connection, tasks: Sequence[RetentionTask]) -> list[Ret
 
 
 async def select_calls(db: Connection, task: RetentionTask, most: int) -> list[CallPosition]:
-    """Return the next `most` calls, the oldest first, up to the first one that is not over."""
+    """Return up to `most` next calls, oldest first, up to the first call that has not ended."""
     found = []
     for row in await db.fetch(_SELECT_CALLS, task.workspace_id, task.kind, task.cutoff, most, _FIRST):
         if row["is_open"]:
@@ -144,5 +147,5 @@ _UPSERT: Final = """
 
 
 async def advance(db: Connection, workspace_id: UUID, kind: RetentionKind, reached: CallPosition) -> None:
-    """Store that all calls up to this one are done; never goes back."""
+    """Store that all calls up to this position are done. The position never moves back."""
     await db.execute(_UPSERT, workspace_id, kind, reached.created_at, reached.id)

@@ -1,4 +1,4 @@
-"""How long recordings, transcripts and events are kept: by the platform, the tier and the workspace. Pure functions."""
+"""How long recordings, transcripts and events are kept, by platform, tier and workspace. Pure functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,38 +13,40 @@ LEAST_DAYS: Final = 1
 
 
 def days_name(kind: RetentionKind) -> str:
-    """Return the name of a number of days: a setting of the platform and of a workspace, and a feature of a tier."""
+    """Return the name under which the days of a kind are stored in platform settings, workspace settings and tier
+    features.
+    """
     return f"{kind}_days"
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionTerms:
-    """Days by kind.
+    """A workspace's retention terms, in days by kind.
 
     Attributes:
-        chosen: By the workspace; None: as long as it may.
-        longest: What it may choose at most.
+        chosen: The workspace's choice; None keeps the content for the longest time.
+        longest: The most days that the workspace may choose.
     """
 
     chosen: Mapping[RetentionKind, int | None]
     longest: Mapping[RetentionKind, int]
 
     def days(self, kind: RetentionKind) -> int:
-        """Days that it is kept. Events hold what was said, so they are kept no longer than transcripts."""
+        """Return the days that a kind is kept. Events contain speech, so they are kept no longer than transcripts."""
         days = min(self.chosen[kind] or self.longest[kind], self.longest[kind])
         return min(days, self.days("transcript")) if kind == "event" else days
 
     def cutoff(self, kind: RetentionKind, now: datetime) -> datetime:
-        """Return what calls hold that were created before is deleted."""
+        """Return the cutoff. Content of calls that were created earlier is deleted."""
         return now - timedelta(days=self.days(kind))
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionLimit:
-    """The longest that a workspace may keep a kind, as retention takes it.
+    """The longest time that a workspace may keep a kind, as retention applies it.
 
     Attributes:
-        lowered_at: Since when tier and platform allow fewer days; None: they do not.
+        lowered_at: When the tier or the platform lowered the limit; None if the limit was not lowered.
     """
 
     days: int
@@ -52,14 +54,14 @@ class RetentionLimit:
 
 
 def apply_grace(before: RetentionLimit | None, longest: int, grace: timedelta, now: datetime) -> RetentionLimit:
-    """Return the limit at present.
+    """Return the limit that applies now.
 
-    Fewer days take effect only after the grace. Otherwise a tier that was changed by accident, or a workspace that was
-    moved to another tier, would lose data that cannot be restored.
+    A lower limit takes effect only after a grace period. Otherwise an accidental change of a tier, or a move of the
+    workspace to another tier, would delete data that cannot be restored.
 
     Args:
-        before: The limit of the last run; None if there was none.
-        longest: Days that tier and platform allow.
+        before: The limit of the last run; None for the first run.
+        longest: Days that the tier and the platform allow.
     """
     if before is None or longest >= before.days:
         return RetentionLimit(longest)
@@ -74,7 +76,7 @@ def make_terms(
 
     Args:
         platform: The platform's settings.
-        features: The tier's features, which may set fewer or more days than the platform.
+        features: The tier's features, which may allow fewer or more days than the platform.
         settings: The workspace's settings.
     """
     chosen = RETENTION.read(settings)
@@ -85,7 +87,7 @@ def make_terms(
 
 
 def _days(values: Mapping[str, Any], kind: RetentionKind) -> int | None:
-    """Read a number of days; None for any other value, because the staff may write anything into features."""
+    """Read a number of days. Returns None for any other value, because staff can write any value into features."""
     value = values.get(days_name(kind))
     is_days = isinstance(value, int) and not isinstance(value, bool) and value >= LEAST_DAYS
     return value if is_days else None

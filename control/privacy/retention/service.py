@@ -1,4 +1,4 @@
-"""What a workspace chooses for the retention of its calls."""
+"""The retention settings of a workspace."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,16 +17,16 @@ from shared.errors import Invalid, NotFound
 
 
 class RetentionSettings:
-    """Works within the current transaction, in the workspace's scope."""
+    """Reads and changes retention settings, within the current transaction and in the workspace's scope."""
 
     def __init__(self, workspaces: Workspaces, platform: Platform) -> None:
         self._workspaces, self._platform = workspaces, platform
 
     async def get(self, db: Connection, workspace_id: UUID) -> RetentionTerms:
-        """Raise NotFound."""
+        """Return the workspace's retention terms. Raises NotFound."""
         found = await queries.select_workspace(db, workspace_id)
         if found is None:
-            raise NotFound("There is no such workspace.", code="workspace_not_found")
+            raise NotFound("This workspace does not exist.", code="workspace_not_found")
         return make_terms(await platform_days(db, self._platform), found.features, found.settings)
 
     async def change(
@@ -37,13 +37,15 @@ class RetentionSettings:
         chosen: Mapping[RetentionKind, int | None],
         now: datetime,
     ) -> RetentionTerms:
-        """Choose days for the kinds that are named; None: as long as the workspace may. Raises NotFound, Invalid (code
-        retention_too_long, names the field), Conflict (code workspace_suspended)."""
+        """Change the days of the given kinds. None keeps the content for the longest time that the tier allows.
+
+        Raises NotFound, Invalid (code retention_too_long, names the field) and Conflict (code workspace_suspended).
+        """
         before = await self.get(db, workspace_id)
         for kind, days in chosen.items():
             if days is not None and days > before.longest[kind]:
                 raise Invalid(
-                    f"{days_name(kind)} is {before.longest[kind]} at most in this workspace's tier.",
+                    f"{days_name(kind)} can be at most {before.longest[kind]} in this workspace's tier.",
                     param=days_name(kind),
                     code="retention_too_long",
                 )

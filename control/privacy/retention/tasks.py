@@ -1,4 +1,4 @@
-"""The duty that deletes recordings, transcripts and events of calls once their days of retention are over."""
+"""The duty that deletes recordings, transcripts and events of calls when their retention ends."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
@@ -17,7 +17,7 @@ from control.privacy.retention.queries import RetainedWorkspace, RetentionTask
 from control.privacy.retention.rules import KINDS, RetentionTerms, apply_grace, days_name, make_terms
 from control.privacy.rules import RetentionKind
 
-# Calls of one transaction, and of one run of the duty.
+# Maximum number of calls per transaction, and per run of the duty.
 BATCH: Final = 200
 CALLS_PER_RUN: Final = 5_000
 _WORKSPACES_AT_ONCE: Final = 200
@@ -25,8 +25,10 @@ Delete = Callable[[Connection, UUID, list[UUID], datetime], Awaitable[None]]
 
 
 async def apply_retention(pool: Pool, platform: Platform, now: datetime) -> int:
-    """Goes through all workspaces and deletes what is due of up to CALLS_PER_RUN calls; returns of how many. A run that
-    is killed has stored how far it came with each batch: the next one continues there."""
+    """Delete the due content of up to CALLS_PER_RUN calls in all workspaces. Return the number of calls.
+
+    Each batch stores its progress, so that the next run continues where a killed run ended.
+    """
     left, after = CALLS_PER_RUN, None
     async with pool.transaction() as db:
         await enter_platform(db)
@@ -54,7 +56,7 @@ async def apply_retention(pool: Pool, platform: Platform, now: datetime) -> int:
 
 
 async def platform_days(db: Connection, platform: Platform) -> Mapping[RetentionKind, int]:
-    """Return the platform's own days, by kind."""
+    """Return the platform's default days, by kind."""
     return {kind: await platform.setting(db, days_name(kind)) for kind in KINDS}
 
 
@@ -65,10 +67,10 @@ async def _take_terms(
     grace: timedelta,
     now: datetime,
 ) -> Mapping[UUID, RetentionTerms]:
-    """By workspace, what counts now; stores what has changed of the limits.
+    """Return the terms that apply now, by workspace id, and store changed limits.
 
     Args:
-        days: The platform's own.
+        days: The platform's default days.
     """
     allowed = {workspace.id: make_terms(days, workspace.features, workspace.settings) for workspace in workspaces}
     before = await queries.select_limits(db, allowed)
@@ -86,7 +88,7 @@ async def _take_terms(
 
 
 async def _run_task(pool: Pool, task: RetentionTask, now: datetime, most: int) -> int:
-    """Delete in batches; return the number of calls."""
+    """Delete a task's content in batches. Return the number of calls."""
     done = 0
     while done < most:
         async with pool.transaction() as db:
