@@ -1,1 +1,1 @@
-"""The MCP endpoint: our API as tools for other programs' language models."""
+"""The MCP endpoint, which offers the API as tools to the language models of other programs."""

@@ -1,40 +1,44 @@
-"""Which operations of the API are tools, and what each does to the world. Their schemas and texts come from the
-OpenAPI document. They are few, because all of them fill a model's context, and because the person who connects a
-program has to see what it can do."""
+"""The API operations that are MCP tools, with the effect of each tool.
+
+Schemas and descriptions come from the OpenAPI document. The tools are few, because all of them fill a model's context,
+and because the person who connects a program must be able to see what it can do.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-# Characters of one text in a result.
+# Maximum number of characters of a text in a result.
 LONGEST_TEXT: Final = 2_000
-# Of an agent's prompt, which is not an use without its end.
+# Maximum number of characters of an agent's prompt, which is useless without its end.
 LONGEST_PROMPT: Final = 30_000
 
 
 class ToolEffect(StrEnum):
-    """The effect of a tool. Each connection has the tools that read; it requests tools of other effects by these
-    names."""
+    """The effect of a tool.
+
+    Every connection has the reading tools; it requests tools with other effects by these names.
+    """
 
     READ = "read"
-    WRITE = "write"  # changes what can be changed back
-    CALLS = "calls"  # dials a phone, or ends a call
+    WRITE = "write"  # Changes data reversibly.
+    CALLS = "calls"  # Dials a phone number or ends a call.
     DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True)
 class ToolDeclaration:
-    """A tool.
+    """The declaration of an MCP tool.
 
     Attributes:
-        operation: Id of the operation.
-        hint: What a model should know in addition to the operation's own text.
-        summary: Replaces that text, for a tool that returns a part of the answer.
-        has_outside_words: Results hold words of callers, or texts of documents.
-        omitted: Properties that results leave out, dotted.
-        sliced: The list, dotted, that alone is the result, in parts, by `offset`.
-        longest_text: Most characters of one text.
-        is_repeatable: A second call with the same arguments changes nothing more.
+        operation: Id of the API operation.
+        hint: Added to the operation's description for the model.
+        summary: Replaces the operation's description, for a tool that returns a part of the answer.
+        has_outside_words: Whether results contain words of callers or texts of documents.
+        omitted: Dotted paths of properties that results leave out.
+        sliced: Dotted path of the list that is the whole result. It is returned in parts, by `offset`.
+        longest_text: Maximum number of characters of a text in the result.
+        is_repeatable: Whether a second call with equal arguments changes nothing.
     """
 
     name: str
@@ -50,7 +54,7 @@ class ToolDeclaration:
 
     @property
     def sliced_path(self) -> list[str]:
-        """The names that lead to the sliced list; empty without one."""
+        """The path to the sliced list as names; empty if the tool has no sliced list."""
         return self.sliced.split(".") if self.sliced else []
 
 

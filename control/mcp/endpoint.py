@@ -1,6 +1,8 @@
-"""The MCP endpoint: checks where a request comes from and its API key, then lets the protocol's library answer it. Each
-tool's call becomes a request to the API's own route, with the same key, in this process.
-https://modelcontextprotocol.io/specification/2026-07-28/basic/transports#security-warning
+"""The MCP endpoint: checks a request's origin and API key, then lets the protocol library answer it.
+
+Each tool call becomes a request to the API's own route, with the key of the connection, within this process.
+
+Source: https://modelcontextprotocol.io/specification/2026-07-28/basic/transports#security-warning
 """
 
 import asyncio
@@ -33,17 +35,17 @@ log = structlog.get_logger()
 
 PATH: Final = "/mcp"
 MOST_BODY_BYTES: Final = 262_144
-# Concurrent requests: in all, of one workspace, waiting, and the longest wait.
+# Limits on concurrent requests: in total, per workspace, waiting, and the longest wait in seconds.
 CONCURRENCY: Final = 16
 EACH: Final = 12
 WAITING: Final = 64
 WAIT_S: Final = 10.0
-# A request of the API takes at most 10 s, mostly waiting.
+# An API request takes at most 10 s, mostly waiting.
 ANSWER_S: Final = 30.0
-# Codes of JSON-RPC.
+# Error codes of JSON-RPC.
 INVALID_REQUEST: Final = -32_600
 INTERNAL_ERROR: Final = -32_603
-# Of the client's request, for that to the API's route.
+# Headers of the client's request that are passed on to the API's route.
 _PASSED: Final = ("Authorization", "User-Agent", "X-Forwarded-For", "X-Request-Id")
 
 
@@ -51,8 +53,8 @@ class McpEndpoint:
     """Serves the platform's MCP server.
 
     Args:
-        make_document: Makes the OpenAPI document with at least the operations that are tools.
-        origins: Web pages that may call. A request without an Origin does not come from a page.
+        make_document: Makes the OpenAPI document, with at least the operations that are tools.
+        origins: Web origins that may send requests. A request without an Origin header does not come from a web page.
     """
 
     def __init__(
@@ -70,11 +72,14 @@ class McpEndpoint:
         self._protocol = ProtocolTask(version, MOST_BODY_BYTES)
 
     def prepare(self) -> dict[str, ApiTool]:
-        """Make the tools, which takes 0.1 s: callers would wait for it at the first request."""
+        """Create the tools at startup. This takes 0.1 s, which the first request would otherwise wait for."""
         return self._make_tools()
 
     def add_to(self, app: web.Application) -> None:
-        """Register the route. There is no GET: the stateless protocol has no stream besides the requests."""
+        """Register the route.
+
+        There is no GET route, because the stateless protocol has no stream besides its requests.
+        """
         app.router.add_post(PATH, self._answer)
         app.on_cleanup.append(self._close)
 
@@ -98,7 +103,7 @@ class McpEndpoint:
         key = await self._find_key(request, claim)
         await self._dependencies.limits.check_key(request, key.identity.key_id)
         tools = KeyTools(self.prepare(), key, effects, partial(send_within, request))
-        # Before a place is taken: bodies that come slowly must not keep all others waiting.
+        # Read the body before taking a slot: slow bodies must not block other requests.
         body = await read_json_body(request, self._dependencies.body_timeout_s, MOST_BODY_BYTES)
         async with self._limit.acquired_by(str(key.identity.workspace_id)):
             return await self._exchange(AsgiExchange(request, body, tools))
@@ -112,13 +117,13 @@ class McpEndpoint:
         return exchange.response()
 
     def _check_origin(self, request: web.Request) -> None:
-        """Against pages that reach this server by a name of their own (DNS rebinding)."""
+        """Refuse web pages that reach this server through their own host name (DNS rebinding)."""
         origin = request.headers.get("Origin")
         if origin is not None and origin not in self._origins:
             raise Forbidden("Web pages of this origin may not call.", code="origin_refused")
 
     async def _read_claim(self, request: web.Request) -> KeyClaim:
-        """Return the key of a request. Raises Unauthorized, and TooManyRequests as at every route."""
+        """Return the API key of a request. Raises Unauthorized, and TooManyRequests like every route."""
         dependencies = self._dependencies
         claim = dependencies.authorizer.read_token(USER, request, dependencies.clock())
         if not isinstance(claim, KeyClaim):
@@ -128,7 +133,7 @@ class McpEndpoint:
         return claim
 
     async def _find_key(self, request: web.Request, claim: KeyClaim) -> ValidKey:
-        """Looked up for each request, so that a revocation holds at once."""
+        """Look up the key. This happens at each request, so that a revocation takes effect immediately."""
         dependencies = self._dependencies
 
         async def find(db: Connection) -> ValidKey:
@@ -142,11 +147,11 @@ class McpEndpoint:
 def read_effects(request: web.Request) -> frozenset[ToolEffect]:
     """Return the effects that the connection requests in addition to reading: `?allow=write,calls,delete`.
 
-    Raises Invalid for another parameter, and for another effect.
+    Raises Invalid for an unknown parameter or effect.
     """
     for name in request.query:
         if name != "allow":
-            raise Invalid(f"There is no parameter {name[:100]}; a key stands in the header only.", param=name[:100])
+            raise Invalid(f"There is no parameter {name[:100]}; send the API key only in the header.", param=name[:100])
     asked = [effect for text in request.query.getall("allow", ()) for effect in text.split(",") if effect]
     for effect in asked:
         if effect not in ASKABLE:
@@ -156,8 +161,10 @@ def read_effects(request: web.Request) -> frozenset[ToolEffect]:
 
 
 def error_response(problem: Problem, request_id: str) -> web.Response:
-    """Return a Problem with its status and headers, in the form of JSON-RPC, whose message clients show.
-    https://www.jsonrpc.org/specification#error_object"""
+    """Convert a Problem to a JSON-RPC error with the Problem's status and headers. Clients show its message.
+
+    Source: https://www.jsonrpc.org/specification#error_object
+    """
     response = problem_response(problem, request_id)
     error = {
         "code": INVALID_REQUEST if problem.status < 500 else INTERNAL_ERROR,
@@ -169,9 +176,11 @@ def error_response(problem: Problem, request_id: str) -> web.Response:
 
 
 async def send_within(outer: web.Request, wanted: ApiRequest) -> ApiReply:
-    """Has the application itself answer a request of the same client, without a second connection: route, limits,
-    authorization, transaction, metrics and log line are those of any request. It counts for the key's limit as one with
-    the request that it is part of."""
+    """Send a request of this client through the application itself, without a second connection.
+
+    Routing, limits, authorization, transaction, metrics and log line are those of any request. The request and the MCP
+    request that contains it count as one request for the key's rate limit.
+    """
     headers: CIMultiDict[str] = CIMultiDict({"Content-Type": "application/json"})
     for name in _PASSED:
         for value in outer.headers.getall(name, ()):
@@ -181,7 +190,7 @@ async def send_within(outer: web.Request, wanted: ApiRequest) -> ApiReply:
         headers["Idempotency-Key"] = wanted.idempotency_key
     inner = outer.clone(method=wanted.method, rel_url=wanted.url, headers=headers)
     inner[GIVEN_BODY] = wanted.body or b""
-    # aiohttp's way from a request to its response; it has no public name.
+    # aiohttp has no public method that returns the response to a request.
     response = await outer.app._handle(inner)
     body = response.body if isinstance(response, web.Response) else None
     return ApiReply(

@@ -1,6 +1,7 @@
-"""The protocol's server for as long as the API runs, and the exchanges that are handed to it.
+"""Runs the protocol's server while the API runs, and passes requests to it.
 
-The library is loaded for the first request: it takes 44 MB and a second, which a process without MCP clients is spared.
+The library is loaded at the first request, because it takes 44 MB and a second. A process without MCP clients saves
+both.
 """
 
 import asyncio
@@ -19,19 +20,19 @@ from shared.errors import Unavailable
 log = structlog.get_logger()
 LOAD_S: Final = 20.0
 CLOSE_S: Final = 5.0
-# Where the scope holds the tools of the request's key.
+# Key of the scope entry that contains the tools of the request's API key.
 KEY_TOOLS: Final = "vocalized.key_tools"
-# What the library reads. The key is not among it.
+# Headers that the library reads. The API key is not among them.
 _PASSED: Final = ("Accept", "Content-Type", "Content-Length", "Host", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name")
 
 
 class AsgiExchange:
-    """One request and its response in memory, in ASGI's form, which the library for MCP takes.
+    """A request and its response in memory, in the ASGI form that the MCP library takes.
 
     Source: https://asgi.readthedocs.io/en/latest/specs/www.html#http-connection-scope
 
     Args:
-        body: Of the request, whole.
+        body: The complete body of the request.
     """
 
     def __init__(self, request: web.Request, body: bytes, tools: KeyTools) -> None:
@@ -47,14 +48,14 @@ class AsgiExchange:
         self._answer = bytearray()
 
     async def receive(self) -> MutableMapping[str, Any]:
-        """Return the body, once. Then waits until it is cancelled, because aiohttp does not report a lost client."""
+        """Return the body once, then wait until cancelled, because aiohttp does not report a lost client."""
         if self._body is None:
             await asyncio.Event().wait()
         body, self._body = self._body, None
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
-        """Collects the response."""
+        """Collect the response."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
             for name, value in message.get("headers", ()):
@@ -63,14 +64,16 @@ class AsgiExchange:
             self._answer += message.get("body", b"")
 
     def response(self) -> web.Response:
-        """Return the whole response, once the application has returned."""
+        """The complete response, available after the application has returned."""
         self._headers.popall("Content-Length", None)
         return web.Response(status=self._status, headers=self._headers, body=bytes(self._answer))
 
 
 def _pass_headers(request: web.Request) -> list[tuple[bytes, bytes]]:
-    """Return headers in lower case, as ASGI has them. Keeps each value of a repeated name, because the library refuses
-    repeats."""
+    """Return headers with lower-case names, as ASGI requires.
+
+    Each value of a repeated header is kept, because the library refuses repeats.
+    """
     return [
         (name.lower().encode("latin-1"), value.encode("utf-8", "replace"))
         for name in _PASSED
@@ -82,7 +85,8 @@ class ProtocolTask:
     """Runs the library's server.
 
     Args:
-        version, max_body_bytes: As of McpProtocol.
+        version: See McpProtocol.
+        max_body_bytes: See McpProtocol.
     """
 
     def __init__(self, version: str, max_body_bytes: int) -> None:
@@ -92,7 +96,7 @@ class ProtocolTask:
         self._task: asyncio.Task[None] | None = None
 
     async def answer(self, exchange: AsgiExchange) -> None:
-        """Answer one request. Raises Unavailable while the library does not load."""
+        """Answer an MCP request. Raises Unavailable if the library cannot be loaded."""
         if self._task is None or self._task.done():
             self._ready = asyncio.get_running_loop().create_future()
             self._task = asyncio.create_task(self._live(self._ready))
@@ -101,18 +105,18 @@ class ProtocolTask:
             async with asyncio.timeout(LOAD_S):
                 protocol = await asyncio.shield(self._ready)
         except TimeoutError:
-            raise Unavailable("The server for MCP is still starting; try again in a moment.") from None
+            raise Unavailable("The MCP server is still starting. Try again in a moment.") from None
         await protocol.answer(exchange)  # type: ignore[attr-defined]
 
     async def close(self) -> None:
-        """End what is still running."""
+        """Stop the server and the requests that are still running."""
         self._end.set()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=CLOSE_S)
             self._task.cancel()
 
     async def _live(self, ready: "asyncio.Future[object]") -> None:
-        """One task enters and leaves the library's context, as it demands."""
+        """Enter and leave the library's context in one task, as the library requires."""
         try:
             library = await asyncio.to_thread(_load_library)
             protocol = library.McpProtocol(self._version, self._max_body_bytes)
@@ -123,7 +127,7 @@ class ProtocolTask:
             log.error("mcp_library.load_failed", error=type(error).__name__)
         finally:
             if not ready.done():
-                ready.set_exception(Unavailable("There is no server for MCP here."))
+                ready.set_exception(Unavailable("There is no MCP server here."))
 
 
 def _load_library() -> ModuleType:

@@ -1,7 +1,7 @@
-"""A tool's call as a request to our API, and the API's answer as the tool's result.
+"""Converts a tool call to an API request, and the API's answer to the tool's result.
 
-The operation checks the values of the arguments, as it checks any request. A result is bounded, because a model's
-context holds all of it, and cleaned if it holds words of people outside.
+The operation checks the values of the arguments, as for any request. A result is limited in size, because a model's
+context holds all of it, and cleaned if it contains words of people outside.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ MOST_OFFSET: Final = 1_000_000
 
 
 class InvalidArgument(ValueError):
-    """An argument that a request cannot be made of; the message names it."""
+    """An argument that cannot be part of a request. The message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class ApiRequest:
     """A request to the API.
 
     Attributes:
-        body: JSON; None without a body.
-        idempotency_key: Empty without one.
+        body: JSON; None for a request without a body.
+        idempotency_key: Empty if none is sent.
     """
 
     method: str
@@ -48,12 +48,13 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApiReply:
-    """What the API answered.
+    """An answer of the API.
 
     Attributes:
-        body: JSON, empty for 204.
-        retry_after_s: Seconds to wait, if it says so.
-        is_replayed: The answer of an earlier request with the same Idempotency-Key; this one did nothing.
+        body: JSON; empty for status 204.
+        retry_after_s: Seconds to wait, if the answer contains them.
+        is_replayed: Whether the answer repeats an earlier request with this Idempotency-Key. The current request did
+            nothing then.
     """
 
     status: int
@@ -63,7 +64,7 @@ class ApiReply:
 
 
 def make_request(tool: ApiTool, workspace_id: UUID, arguments: Mapping[str, Any]) -> ApiRequest:
-    """Return the request of one call. Raises InvalidArgument for an unknown, missing or misplaced argument."""
+    """Convert a tool call to an API request. Raises InvalidArgument for an unknown, missing or misplaced argument."""
     _check_names(tool, arguments)
     arguments = _given(tool, arguments)
     places: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "header": {}, "body": {}, "": {}}
@@ -84,7 +85,7 @@ def make_request(tool: ApiTool, workspace_id: UUID, arguments: Mapping[str, Any]
 
 
 def read_offset(arguments: Mapping[str, Any]) -> int:
-    """Entries of a list to skip. Raises InvalidArgument."""
+    """Return the number of list entries to skip. Raises InvalidArgument."""
     offset = arguments.get(OFFSET)
     if offset is None:
         return 0
@@ -104,9 +105,9 @@ def _check_names(tool: ApiTool, arguments: Mapping[str, Any]) -> None:
 
 
 def _given(tool: ApiTool, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Leave out null arguments where the operation has no null.
+    """Leave out null arguments if the operation does not accept null.
 
-    Models write null for arguments that they leave out, because some programs require all arguments.
+    Models write null for arguments that they want to leave out, because some programs require all arguments.
     """
     schemas = tool.input_schema["properties"]
     return {
@@ -122,7 +123,7 @@ def _check_limit(limit: Any) -> None:
 
 
 def _fill_path(template: str, workspace_id: UUID, values: Mapping[str, Any]) -> str:
-    """Only ids, in their own form: no other text can become part of a path."""
+    """Fill the path with ids only, so that no other text can become part of a path."""
     path = template.replace("{workspaceId}", str(workspace_id))
     for name, value in values.items():
         try:
@@ -149,7 +150,7 @@ def _header_value(headers: Mapping[str, Any]) -> str:
 
 
 def _encode(body: Mapping[str, Any]) -> bytes:
-    """Encode a body. Raises InvalidArgument if JSON cannot hold it."""
+    """Encode a body as JSON. Raises InvalidArgument for a value that JSON cannot represent."""
     try:
         return msgspec.json.encode(body)
     except (ValueError, RecursionError):
@@ -158,10 +159,10 @@ def _encode(body: Mapping[str, Any]) -> bytes:
 
 # -- The result, from the API's answer --
 
-# Characters of JSON, some 10,000 tokens: clients warn of results of that size.
+# Maximum size of a result in characters of JSON, about 10,000 tokens. Clients warn about larger results.
 MOST_CHARS: Final = 40_000
 MOST_ERROR_CHARS: Final = 2_000
-# Texts of an answer that is too long are cut to these lengths, one after the other, then its lists.
+# Limits in characters that are tried in turn to shorten the texts of an answer that is too long; its lists follow.
 SHORTER_TEXTS: Final = (8_000, 2_000, 500, 100)
 SHORTER_LISTS: Final = (100, 30, 10)
 SHORTENED: Final = "The answer was too long: texts of over {texts} characters{lists} were cut off."
@@ -172,11 +173,11 @@ Change = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class McpResult:
-    """A tool's result.
+    """The result of a tool.
 
     Attributes:
-        text: For a model.
-        structured: The same as an object, by the tool's output schema; None for an error.
+        text: The result as text for a model.
+        structured: The result as an object that fits the tool's output schema; None for an error.
     """
 
     text: str
@@ -184,15 +185,15 @@ class McpResult:
 
     @property
     def is_error(self) -> bool:
-        """Whether the call failed."""
+        """Return whether the call failed."""
         return self.structured is None
 
 
 def make_result(tool: ApiTool, reply: ApiReply, offset: int = 0) -> McpResult:
-    """Return the result of one call.
+    """Convert the API's answer to the result of a tool call.
 
     Args:
-        offset: Entries of a sliced list to skip.
+        offset: Number of entries of a sliced list to skip.
     """
     if reply.status >= 400:
         return McpResult(describe_error(reply), None)
@@ -212,7 +213,7 @@ def make_result(tool: ApiTool, reply: ApiReply, offset: int = 0) -> McpResult:
 
 
 def describe_error(reply: ApiReply) -> str:
-    """Return the API's error in a few lines: code, message, and each field at fault."""
+    """Describe an API error in a few lines: code, message, and each invalid field."""
     try:
         error = msgspec.json.decode(reply.body)["error"]
         lines = [f"{error['code']}: {error['message']}"]
@@ -226,7 +227,10 @@ def describe_error(reply: ApiReply) -> str:
 
 
 def _write_result(tool: ApiTool, answer: Shaped) -> McpResult:
-    """Return an answer that is too long, and has no next page, is shortened and says so in `shortened`."""
+    """Convert an answer to a result.
+
+    An answer that is too long and has no next page is shortened, which `shortened` states.
+    """
     written, whole = _write(answer), answer
     for texts, lists in _shorter_sizes():
         if len(written) <= MOST_CHARS:
@@ -240,7 +244,7 @@ def _write_result(tool: ApiTool, answer: Shaped) -> McpResult:
 
 
 def _shorter_sizes() -> Iterable[tuple[int, int]]:
-    """Characters of a text and entries of a list; 0: whole lists."""
+    """Yield limits for the characters of a text and the entries of a list; 0 keeps whole lists."""
     yield from ((texts, 0) for texts in SHORTER_TEXTS)
     yield from ((SHORTER_TEXTS[-1], lists) for lists in SHORTER_LISTS)
 
@@ -256,8 +260,10 @@ def _shorten(value: Any, texts: int, lists: int) -> Any:
 
 
 def _text_change(tool: ApiTool) -> Change:
-    """Return the change of texts: words from outside are marked as in results for our own agents
-    (docs/evidence/untrusted-content.md)."""
+    """Return the function that changes texts. Words from outside are marked as in the results for our own agents.
+
+    See docs/evidence/untrusted-content.md.
+    """
     most = tool.declaration.longest_text
     if tool.declaration.has_outside_words:
         return lambda text: clean(text, most)
@@ -293,7 +299,7 @@ def _omit(answer: Any, path: Sequence[str]) -> None:
 
 
 def _fit_page(answer: Shaped, name: str, change: Change) -> Shaped:
-    """Return as many rows as fit. The cursor leads to the next rows."""
+    """Shorten a page to the rows that fit. The cursor leads to the next rows."""
     rows = answer[name]
     kept = _fitting(rows, change)
     goes_on = bool(kept) and (len(kept) < len(rows) or answer["has_more"])
@@ -311,12 +317,13 @@ def _fit_slice(answer: Shaped, path: Sequence[str], offset: int, change: Change)
 
 
 def _fitting(rows: Sequence[Any], change: Change) -> list[Any]:
-    """Return the first rows that fit into MOST_CHARS, at least one, with their texts changed.
+    """Return the first rows that fit into MOST_CHARS, at least one row, with their texts changed.
 
-    The other rows are not cleaned: cleaning all 3,000 turns of a long call for each part held the event loop for 60 ms.
+    The other rows are not cleaned: cleaning all 3,000 turns of a long call for each part blocked the event loop for 60
+    ms.
     """
     kept: list[Any] = []
-    room = MOST_CHARS - 200  # 200 characters for the rest of the answer
+    room = MOST_CHARS - 200  # 200 characters are reserved for the rest of the answer.
     for row in rows:
         changed = _map_texts(row, change)
         room -= len(_write(changed)) + 1
@@ -331,7 +338,10 @@ def _write(value: Any) -> str:
 
 
 def _marked(tool: ApiTool, text: str) -> str:
-    """Between the marks of outside data, which the text cannot hold; its brackets were replaced."""
+    """Put the text between the marks of outside data.
+
+    The text cannot contain the marks, because its brackets are replaced.
+    """
     if not tool.declaration.has_outside_words:
         return text
     return f"[Begin of outside data from {tool.name}]\n{text}\n[End of outside data]"
@@ -344,16 +354,16 @@ SendRequest = Callable[[ApiRequest], Awaitable[ApiReply]]
 
 
 class UnknownTool(LookupError):
-    """There is no tool of this name, for any key."""
+    """No tool has this name, for any key."""
 
 
 class KeyTools:
-    """The tools of one connection: those of its key's scopes and role that read, or whose effects it requested.
+    """The tools of a connection: tools that its key's scopes and role allow, and that read or have a requested effect.
 
     Args:
         tools: All tools by name.
-        effects: Requested by the connection.
-        send: Sends a request to the API with the key of the connection, so that the API authorizes each call again.
+        effects: The effects that the connection requested.
+        send: Sends a request to the API with the connection's key, so that the API authorizes each call again.
     """
 
     def __init__(
@@ -368,7 +378,7 @@ class KeyTools:
         return [tool for tool in self._tools.values() if not self._refusal(tool)]
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> McpResult:
-        """Return the result, or what is wrong with the call. Raises UnknownTool."""
+        """Call a tool. Returns its result, or a description of the error in the call. Raises UnknownTool."""
         tool = self._tools.get(name)
         if tool is None:
             raise UnknownTool(name)
@@ -384,7 +394,7 @@ class KeyTools:
         return make_result(tool, reply, offset)
 
     def _refusal(self, tool: ApiTool) -> str:
-        """Return why this connection does not have the tool; empty if it has."""
+        """Return why this connection cannot use the tool; empty if it can."""
         effect = tool.declaration.effect
         if tool.scope not in self._key.identity.scopes:
             return f"{tool.name} needs the scope {tool.scope}, which the API key does not have."

@@ -1,1 +1,1 @@
-"""Single sign-on at a workspace's own OpenID Connect provider."""
+"""Single sign-on through a workspace's own OpenID Connect provider."""

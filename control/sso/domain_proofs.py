@@ -1,4 +1,4 @@
-"""Proof by DNS that a workspace has a domain: a TXT record with a text of ours."""
+"""Proof by DNS that a workspace owns a domain: a TXT record with a text that we generate."""
 
 from typing import Final
 
@@ -11,27 +11,27 @@ from control.sso.rules import SsoPolicy
 
 LABEL: Final = "_vocalized-challenge"
 PREFIX: Final = "vocalized-domain-verification="
-# Records and characters that are looked at: a zone is its owner's, and may hold anything.
+# Limits on the records and characters that are read: a zone's owner can put anything there.
 _MOST_RECORDS: Final = 50
 
 
 class LookupFailed(Exception):
-    """No answer. The message is shown to the workspace's owners."""
+    """The name servers did not answer. The message is shown to the workspace's owners."""
 
 
 def record_name(domain: str) -> str:
-    """Return the name of the record."""
+    """Return the name of the domain's TXT record."""
     return f"{LABEL}.{domain}"
 
 
 class DomainProofs:
-    """Looks records up."""
+    """Looks up the TXT records of domains."""
 
     def __init__(self, policy: SsoPolicy) -> None:
         self._policy = policy
 
     async def has_record(self, domain: str, text: str) -> bool:
-        """Return whether the domain's record says `text`. Raises LookupFailed."""
+        """Return whether the domain's record contains `text`. Raises LookupFailed."""
         resolver = self._resolver()
         try:
             answer = await resolver.resolve(record_name(domain), dns.rdatatype.TXT, lifetime=self._policy.lookup_s)

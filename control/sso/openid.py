@@ -1,4 +1,4 @@
-"""OpenID Connect Core 1.0 as a client: discovery, the code flow with PKCE (RFC 7636) and nonce, keys, and ID tokens."""
+"""OpenID Connect Core 1.0 client: discovery, the code flow with PKCE (RFC 7636) and nonce, keys, and ID tokens."""
 
 import asyncio
 import secrets
@@ -19,36 +19,37 @@ from control.sso.rules import SsoPerson
 from shared.egress import EgressRefused
 
 Fetch = Callable[[str, str], Awaitable[dict[str, Any]]]
-# Signatures by keys that the provider publishes; never `none`, nor one by the client's secret, which we share.
+# Signatures by keys that the provider publishes. `none` and signatures by the client secret, which we also hold, are
+# refused.
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-# Tolerated difference of the provider's clock, in seconds.
+# Tolerated difference between our clock and the provider's clock, in seconds.
 LEEWAY_S: Final = 60
-LONGEST_SUBJECT: Final = 255  # OpenID Connect Core, 2
+LONGEST_SUBJECT: Final = 255  # OpenID Connect Core, section 2.
 _SCOPE: Final = "openid email profile"
 _LONGEST_TOKEN: Final = 16_384
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 KEPT_S: Final = 600.0
-# An unknown key, as after a rotation, fetches the set again at most this often: forged tokens must not flood the
-# provider.
+# An unknown key, for example after a rotation, fetches the key set again at most this often (seconds): forged tokens
+# must not flood the provider.
 REFETCH_S: Final = 30.0
 MOST_SETS: Final = 1_000
 MOST_KEYS: Final = 50
 
 
 class ProviderRefused(Exception):
-    """The provider's answers cannot be used. The message is shown to the workspace's owners: it holds no secret."""
+    """The provider's answers cannot be used. The message is shown to the workspace's owners and contains no secret."""
 
 
 class SignInRefused(Exception):
-    """This sign-in is not valid: its code, its token, or what the token says."""
+    """This sign-in is invalid: its code, its token, or the token's claims."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderMetadata:
-    """What a discovery document says.
+    """The contents of a discovery document.
 
     Attributes:
-        takes_basic: The token endpoint takes the client's secret in a header.
+        takes_basic: Whether the token endpoint accepts the client secret in a header.
     """
 
     issuer: str
@@ -61,7 +62,7 @@ class ProviderMetadata:
 
 @dataclass(frozen=True, slots=True)
 class ClientAccount:
-    """Our account at the provider."""
+    """Our client account at the provider."""
 
     client_id: str
     secret: str = field(repr=False)
@@ -70,7 +71,7 @@ class ClientAccount:
 
 @dataclass(frozen=True, slots=True)
 class NewSignIn:
-    """Secrets of a sign-in: state for the browser, nonce for the ID token, verifier for the code (PKCE)."""
+    """Secrets of a sign-in: state for the browser, nonce for the ID token, and verifier for the code (PKCE)."""
 
     state: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
@@ -81,7 +82,7 @@ def make_authorize_url(metadata: ProviderMetadata, client: ClientAccount, new: N
     """Return the address at which the person signs in.
 
     Args:
-        email: Which the provider may fill in.
+        email: Login hint, which the provider may fill in.
     """
     query = {
         "response_type": "code",
@@ -99,17 +100,25 @@ def make_authorize_url(metadata: ProviderMetadata, client: ClientAccount, new: N
 
 
 class OpenIdClient:
-    """The client's requests. owner: the workspace on whose behalf, whose share of look-ups of names is bounded."""
+    """Sends requests to OpenID providers.
+
+    Each method takes `owner`, the workspace that causes the request. The share of DNS look-ups per owner is limited.
+    """
 
     def __init__(self, http: VendorHttp) -> None:
         self._http = http
         self._keys = SigningKeys(self._fetch_keys)
 
     async def discover(self, issuer: str, owner: str) -> ProviderMetadata:
-        """Return the provider's metadata (OpenID Connect Discovery, 4). Raises ProviderRefused."""
+        """Return the provider's metadata. Raises ProviderRefused.
+
+        Source: OpenID Connect Discovery, section 4.
+        """
         document = await self._get(f"{issuer.rstrip('/')}/.well-known/openid-configuration", owner)
         if document.get("issuer") != issuer:
-            raise ProviderRefused("its discovery document names another issuer; copy the issuer exactly as it is there")
+            raise ProviderRefused(
+                "its discovery document names another issuer; copy the issuer exactly as written there"
+            )
         supported = document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
         userinfo = document.get("userinfo_endpoint")
         return ProviderMetadata(
@@ -124,10 +133,10 @@ class OpenIdClient:
     async def complete(
         self, metadata: ProviderMetadata, client: ClientAccount, code: str, sign_in: NewSignIn, owner: str
     ) -> SsoPerson:
-        """Return who signed in. Raises SignInRefused, ProviderRefused.
+        """Exchange a code for the person who signed in. Raises SignInRefused and ProviderRefused.
 
         Args:
-            sign_in: That the code belongs to.
+            sign_in: The sign-in that the code belongs to.
         """
         tokens = await self._exchange(metadata, client, code, sign_in.verifier, owner)
         claims = await self._check_id_token(metadata, client, tokens.get("id_token"), sign_in.nonce, owner)
@@ -145,7 +154,7 @@ class OpenIdClient:
             "code_verifier": verifier,
         }
         headers = dict(_FORM)
-        if metadata.takes_basic:  # encoded as forms are, before base64 (RFC 6749, 2.3.1)
+        if metadata.takes_basic:  # Form-encoded before base64 (RFC 6749, section 2.3.1).
             pair = f"{quote_plus(client.client_id)}:{quote_plus(client.secret)}"
             headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
         else:
@@ -160,7 +169,7 @@ class OpenIdClient:
     async def _check_id_token(
         self, metadata: ProviderMetadata, client: ClientAccount, token: object, nonce: str, owner: str
     ) -> dict[str, Any]:
-        """Return the claims of a valid ID token (OpenID Connect Core, 3.1.3.7)."""
+        """Validate an ID token and return its claims (OpenID Connect Core, section 3.1.3.7)."""
         if not isinstance(token, str) or len(token) > _LONGEST_TOKEN:
             raise SignInRefused("the provider sent no ID token")
         key, algorithm = await self._find_key(metadata, token, owner)
@@ -175,7 +184,7 @@ class OpenIdClient:
                 options={"require": ["iss", "sub", "aud", "exp", "iat"]},
             )
         except jwt.InvalidTokenError as error:
-            raise SignInRefused(f"its ID token is not valid ({type(error).__name__})") from None
+            raise SignInRefused(f"its ID token is invalid ({type(error).__name__})") from None
         audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
         if (len(audiences) > 1 or "azp" in claims) and claims.get("azp") != client.client_id:
             raise SignInRefused("its ID token was issued to another client")
@@ -200,7 +209,7 @@ class OpenIdClient:
         if not isinstance(token, str) or len(token) > _LONGEST_TOKEN or not token.isascii() or not token.isprintable():
             return {}
         document = await self._get(url, owner, {"Authorization": f"Bearer {token}"})
-        if document.get("sub") != subject:  # OpenID Connect Core, 5.3.4
+        if document.get("sub") != subject:  # OpenID Connect Core, section 5.3.4.
             raise SignInRefused("its user info is about somebody else")
         return document
 
@@ -236,8 +245,8 @@ def _read_person(claims: Mapping[str, Any]) -> SsoPerson:
     if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
         raise SignInRefused("its subject cannot be read")
     if not isinstance(email, str):
-        raise SignInRefused("the provider tells no e-mail address; allow the scope `email`")
-    if claims.get("email_verified", True) not in (True, "true"):  # some providers send text
+        raise SignInRefused("the provider sends no e-mail address; allow the scope `email`")
+    if claims.get("email_verified", True) not in (True, "true"):  # Some providers send text.
         raise SignInRefused("the provider has not verified the e-mail address")
     return SsoPerson(subject, email, name if isinstance(name, str) else "")
 
@@ -259,7 +268,7 @@ class _KeySet:
 
 
 class SigningKeys:
-    """Public keys of providers, kept for KEPT_S seconds."""
+    """The public keys of providers, cached for KEPT_S seconds."""
 
     def __init__(self, fetch: Fetch, clock: Callable[[], float] | None = None) -> None:
         """Create an empty cache.
@@ -269,13 +278,13 @@ class SigningKeys:
         """
         self._fetch = fetch
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
-        # By address and workspace, so that a workspace cannot observe the look-ups of another workspace.
+        # Keyed by address and workspace, so that a workspace cannot observe the look-ups of another workspace.
         self._sets: OrderedDict[tuple[str, str], _KeySet] = OrderedDict()
 
     async def find(self, url: str, owner: str, key_id: object, algorithm: str) -> Any:
-        """Return the public key with this id that signs by this algorithm, or None.
+        """Return the public key with this id that can sign with this algorithm, or None.
 
-        Without an id, the key is chosen only if one key fits. Raises what `fetch` raises.
+        Without an id, a key is chosen only if exactly one key fits. Raises the errors of `fetch`.
         """
         known = self._sets.setdefault((url, owner), _KeySet([], float("-inf")))
         self._sets.move_to_end((url, owner))
@@ -294,7 +303,7 @@ class SigningKeys:
 
 
 def _parse(document: dict[str, Any]) -> list[PyJWK]:
-    """Read a set of keys; empty for any other document. Keys that PyJWT cannot use are left out."""
+    """Parse a key set. Returns an empty list for any other document, and leaves out keys that PyJWT cannot use."""
     try:
         return list(PyJWKSet.from_dict(document).keys)[:MOST_KEYS]
     except (PyJWKError, PyJWKSetError, TypeError, ValueError, AttributeError):
@@ -309,6 +318,9 @@ def _choose(keys: list[PyJWK], key_id: object, algorithm: str) -> PyJWK | None:
 
 
 def _fits(key: PyJWK, algorithm: str) -> bool:
-    """Return an RSA key without `alg` counts as RS256 in PyJWT, and may sign by the others of its kind."""
+    """Return whether a key can sign with this algorithm.
+
+    PyJWT treats an RSA key without `alg` as RS256, although it may sign with the other RSA algorithms, too.
+    """
     family = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}[algorithm[:2]]
     return key.key_type == family

@@ -1,4 +1,4 @@
-"""SQL for single sign-on: connections, domains, begun sign-ins, and the users whom a provider means."""
+"""SQL for single sign-on: connections, domains, sign-ins in progress, and the users linked to a provider's subjects."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -15,13 +15,13 @@ MOST_DOMAINS: Final = 50
 
 
 async def find_connection(db: Connection, workspace_id: UUID) -> SsoConnection | None:
-    """Of a workspace."""
+    """Return a workspace's connection, or None."""
     row = await db.fetchrow(f"SELECT {_CONNECTION} FROM sso_connections WHERE workspace_id = $1", workspace_id)
     return None if row is None else SsoConnection(**row)
 
 
 async def find_by_domain(db: Connection, domain: str) -> SsoConnection | None:
-    """Of the workspace that has proven the domain. Needs platform scope."""
+    """Return the connection of the workspace that has proven the domain, or None. Needs platform scope."""
     row = await db.fetchrow(
         f"""
         SELECT {_CONNECTION} FROM sso_connections WHERE workspace_id = (
@@ -33,7 +33,7 @@ async def find_by_domain(db: Connection, domain: str) -> SsoConnection | None:
 
 
 async def upsert_connection(db: Connection, connection: SsoConnection) -> None:
-    """Store the workspace's connection."""
+    """Store or replace the workspace's connection."""
     await db.execute(
         f"""
         INSERT INTO sso_connections ({_CONNECTION}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -46,19 +46,22 @@ async def upsert_connection(db: Connection, connection: SsoConnection) -> None:
 
 
 async def delete_connection(db: Connection, workspace_id: UUID) -> bool:
-    """Delete the connection; False when there is none."""
+    """Delete the workspace's connection. Return False if there was no connection."""
     done = await db.execute("DELETE FROM sso_connections WHERE workspace_id = $1", workspace_id)
     return str(done) == "DELETE 1"
 
 
 async def delete_identities(db: Connection, workspace_id: UUID) -> list[UUID]:
-    """Forgets whom the provider's subjects mean: another provider has others. Returns the users."""
+    """Delete the links from the provider's subjects to users, because another provider has other subjects.
+
+    Returns the users that were linked.
+    """
     rows = await db.fetch("DELETE FROM sso_identities WHERE workspace_id = $1 RETURNING user_id", workspace_id)
     return [row["user_id"] for row in rows]
 
 
 async def select_domains(db: Connection, workspace_id: UUID) -> list[SsoDomain]:
-    """In alphabetical order."""
+    """Return the workspace's domains in alphabetical order."""
     rows = await db.fetch(
         f"SELECT {_DOMAIN} FROM sso_domains WHERE workspace_id = $1 ORDER BY domain LIMIT {MOST_DOMAINS}", workspace_id
     )
@@ -66,7 +69,7 @@ async def select_domains(db: Connection, workspace_id: UUID) -> list[SsoDomain]:
 
 
 async def find_domain(db: Connection, workspace_id: UUID, domain_id: UUID) -> SsoDomain | None:
-    """By id."""
+    """Return a domain of the workspace, or None."""
     row = await db.fetchrow(
         f"SELECT {_DOMAIN} FROM sso_domains WHERE workspace_id = $1 AND id = $2", workspace_id, domain_id
     )
@@ -74,7 +77,7 @@ async def find_domain(db: Connection, workspace_id: UUID, domain_id: UUID) -> Ss
 
 
 async def insert_domain(db: Connection, domain: SsoDomain) -> bool:
-    """Return False when the workspace has it already."""
+    """Insert a domain. Return False if the workspace already has it."""
     done = await db.execute(
         "INSERT INTO sso_domains (id, workspace_id, domain, proof, created_at) VALUES ($1, $2, $3, $4, $5) "
         "ON CONFLICT (workspace_id, domain) DO NOTHING",
@@ -84,7 +87,7 @@ async def insert_domain(db: Connection, domain: SsoDomain) -> bool:
 
 
 async def set_verified(db: Connection, workspace_id: UUID, domain_id: UUID, now: datetime) -> bool:
-    """Return False when another workspace has proven the domain; the transaction cannot go on then."""
+    """Mark a domain as proven. Return False if another workspace has proven it; the transaction must end then."""
     try:
         await db.execute(
             "UPDATE sso_domains SET verified_at = coalesce(verified_at, $3) WHERE workspace_id = $1 AND id = $2",
@@ -96,12 +99,12 @@ async def set_verified(db: Connection, workspace_id: UUID, domain_id: UUID, now:
 
 
 async def delete_domain(db: Connection, workspace_id: UUID, domain_id: UUID) -> None:
-    """By id."""
+    """Delete a domain of the workspace."""
     await db.execute("DELETE FROM sso_domains WHERE workspace_id = $1 AND id = $2", workspace_id, domain_id)
 
 
 async def has_verified(db: Connection, workspace_id: UUID) -> bool:
-    """Return whether the workspace has proven a domain."""
+    """Return whether the workspace has proven any domain."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM sso_domains WHERE workspace_id = $1 AND verified_at IS NOT NULL)", workspace_id
     )
@@ -109,7 +112,7 @@ async def has_verified(db: Connection, workspace_id: UUID) -> bool:
 
 
 async def lock_verified(db: Connection, workspace_id: UUID, domain: str) -> bool:
-    """Return whether the workspace has proven this domain; if so, it is not removed before the transaction ends."""
+    """Return whether the workspace has proven this domain. If so, lock the domain until the transaction ends."""
     found: bool | None = await db.fetchval(
         "SELECT true FROM sso_domains WHERE workspace_id = $1 AND domain = $2 AND verified_at IS NOT NULL FOR SHARE",
         workspace_id, domain,
@@ -118,7 +121,7 @@ async def lock_verified(db: Connection, workspace_id: UUID, domain: str) -> bool
 
 
 async def delete_expired_flows(db: Connection) -> None:
-    """Delete a few sign-ins that were begun and never completed, of any workspace. Needs platform scope."""
+    """Delete a few expired sign-ins of any workspace that were never completed. Needs platform scope."""
     await db.execute(
         """
         DELETE FROM sso_flows WHERE state_hash IN (
@@ -139,7 +142,10 @@ async def insert_flow(
 
 
 async def use_flow(db: Connection, state: bytes, client: bytes, now: datetime) -> tuple[UUID, bytes] | None:
-    """Delete and returns a flow that this client began: workspace and sealed secrets. Of two uses one succeeds."""
+    """Delete a sign-in that this client began, and return its workspace and sealed secrets.
+
+    If a sign-in is used twice, only one use succeeds.
+    """
     row: Any = await db.fetchrow(
         "DELETE FROM sso_flows WHERE state_hash = $1 AND client_hash = $2 AND expires_at > $3 "
         "RETURNING workspace_id, sealed",
@@ -149,7 +155,7 @@ async def use_flow(db: Connection, state: bytes, client: bytes, now: datetime) -
 
 
 async def find_identity(db: Connection, workspace_id: UUID, subject: str) -> UUID | None:
-    """Return the user whom the provider means."""
+    """Return the user linked to the provider's subject, or None."""
     found: UUID | None = await db.fetchval(
         "SELECT user_id FROM sso_identities WHERE workspace_id = $1 AND subject = $2", workspace_id, subject
     )
@@ -157,7 +163,7 @@ async def find_identity(db: Connection, workspace_id: UUID, subject: str) -> UUI
 
 
 async def has_identity(db: Connection, workspace_id: UUID, user_id: UUID) -> bool:
-    """Return whether the provider means a user by any subject."""
+    """Return whether any subject of the provider is linked to the user."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM sso_identities WHERE workspace_id = $1 AND user_id = $2)", workspace_id, user_id
     )
@@ -174,7 +180,7 @@ async def insert_identity(db: Connection, workspace_id: UUID, subject: str, user
 
 
 async def select_people(db: Connection, workspace_id: UUID, domain: str) -> list[UUID]:
-    """Return the users with an address of the domain."""
+    """Return the users whose e-mail address belongs to the domain."""
     rows = await db.fetch(
         "SELECT DISTINCT i.user_id FROM sso_identities i JOIN users u ON u.id = i.user_id "
         "WHERE i.workspace_id = $1 AND split_part(u.email, '@', 2) = $2",

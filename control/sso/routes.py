@@ -1,4 +1,4 @@
-"""Routes of single sign-on: a workspace's settings, and the sign-in."""
+"""Routes of single sign-on: a workspace's settings, and the sign-in itself."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,7 +35,7 @@ Visible = Annotated[str, StringConstraints(pattern=_VISIBLE, max_length=1_000)]
 
 
 class SsoBody(Body):
-    """A provider of OpenID Connect."""
+    """An OpenID Connect provider."""
 
     issuer: Annotated[
         Visible,
@@ -48,56 +48,64 @@ class SsoBody(Body):
     client_secret: Annotated[
         Visible | None,
         Field(
-            description="Our client secret at the provider; sealed, and never answered.", examples=["kq3V0mJb7cQh0mX2"]
+            description="Our client secret at the provider. It is stored sealed and never returned.",
+            examples=["kq3V0mJb7cQh0mX2"],
         ),
     ] = None
-    default_role: Annotated[DefaultRole, Field(description="Role of those who sign in for the first time.")] = "member"
+    default_role: Annotated[DefaultRole, Field(description="Role of people who sign in for the first time.")] = "member"
     is_enforced: Annotated[
         bool,
         Field(
-            description="Whether members with an address of a proven domain, owners excepted, use the "
-            "workspace by single sign-on only."
+            description="Whether members with an address of a proven domain can use the workspace only through "
+            "single sign-on. Owners are exempt."
         ),
     ] = False
 
 
 class NewSsoDomain(Body):
-    """A domain of mail addresses."""
+    """A domain of e-mail addresses."""
 
     domain: Annotated[
-        str, Field(min_length=3, max_length=253, description="Domain of mail addresses.", examples=["example.com"])
+        str,
+        Field(min_length=3, max_length=253, description="Domain of the e-mail addresses.", examples=["example.com"]),
     ]
 
 
 class SsoBeginning(Body):
-    """The address of the person who signs in."""
+    """The e-mail address of the person who signs in."""
 
     email: Annotated[Address, Field(description="E-mail address, in lower case.")]
 
 
 class SsoCompletion(Body):
-    """What the provider sent the browser back with, and the flow token of the beginning."""
+    """The parameters that the provider added to the browser's return address, and the flow token."""
 
-    callback_id: Annotated[UUID, Field(description="The end of the address that the browser came back to.")]
+    callback_id: Annotated[UUID, Field(description="The last part of the path that the browser returned to.")]
     state: Annotated[
         str,
         Field(
             min_length=1,
             max_length=200,
-            description="As the browser came back with it.",
+            description="The `code` parameter of the return address.",
             examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
         ),
     ]
     code: Annotated[
-        Visible, Field(description="As the browser came back with it.", examples=["SplxlOBeZQQYbYS6WxSbIA"])
+        Visible, Field(description="The `state` parameter of the return address.", examples=["SplxlOBeZQQYbYS6WxSbIA"])
     ]
-    iss: Annotated[Visible | None, Field(description="If it was sent.", examples=["https://login.example.com"])] = None
+    iss: Annotated[
+        Visible | None,
+        Field(
+            description="The `iss` parameter of the return address, if the provider sent it.",
+            examples=["https://login.example.com"],
+        ),
+    ] = None
     flow_token: Annotated[
         str,
         Field(
             min_length=1,
             max_length=200,
-            description="Kept by the client that began, and sent with the completion.",
+            description="The flow token that the client received when the sign-in began.",
             examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
         ),
     ]
@@ -105,7 +113,7 @@ class SsoCompletion(Body):
 
 @dataclass(frozen=True, slots=True)
 class SsoView:
-    """A workspace's provider."""
+    """A workspace's OpenID Connect provider."""
 
     issuer: Annotated[
         str,
@@ -115,12 +123,12 @@ class SsoView:
         ),
     ]
     client_id: Annotated[str, Field(description="Our client id at the provider.", examples=["vocalized"])]
-    default_role: Annotated[DefaultRole, Field(description="Of those who sign in for the first time.")]
+    default_role: Annotated[DefaultRole, Field(description="Role of people who sign in for the first time.")]
     is_enforced: Annotated[
         bool,
         Field(
-            description="Members with an address of a proven domain, owners excepted, use the workspace by "
-            "single sign-on only."
+            description="Whether members with an address of a proven domain can use the workspace only through "
+            "single sign-on. Owners are exempt."
         ),
     ]
     updated_at: UpdatedAt
@@ -128,13 +136,13 @@ class SsoView:
 
 @dataclass(frozen=True, slots=True)
 class SsoAnswer:
-    """The provider, and what has to be registered there."""
+    """The workspace's provider, and the address to register there."""
 
-    connection: Annotated[SsoView | None, Field(description="The provider; null without one.")]
+    connection: Annotated[SsoView | None, Field(description="The provider; null if none is set.")]
     redirect_uri: Annotated[
         str,
         Field(
-            description="To be registered at the provider; each workspace has its own.",
+            description="The redirect address to register at the provider. Each workspace has its own address.",
             examples=["https://app.example.com/sso/callback/0190f1c2-7c6b-7d0a-9e5f-3a1b2c4d5e6f"],
         ),
     ]
@@ -142,34 +150,37 @@ class SsoAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SsoDomainView:
-    """A domain."""
+    """A domain of e-mail addresses, and the TXT record that proves it."""
 
     id: Id
-    domain: Annotated[str, Field(description="Domain of mail addresses.", examples=["example.com"])]
+    domain: Annotated[str, Field(description="Domain of the e-mail addresses.", examples=["example.com"])]
     record_name: Annotated[
-        str, Field(description="Of the TXT record that proves it.", examples=["_vocalized-challenge.example.com"])
+        str,
+        Field(
+            description="Name of the TXT record that proves the domain.", examples=["_vocalized-challenge.example.com"]
+        ),
     ]
     record_value: Annotated[
         str,
         Field(
-            description="Of the TXT record that proves it.",
+            description="Text of the TXT record that proves the domain.",
             examples=["vocalized-domain-verification=kq3V0mJb7cQh0mX2t9yW"],
         ),
     ]
     created_at: CreatedAt
-    verified_at: Annotated[datetime | None, Field(description="When it was proven (UTC); null before.")]
+    verified_at: Annotated[datetime | None, Field(description="When the domain was proven (UTC); null before.")]
 
 
 @dataclass(frozen=True, slots=True)
 class SsoDomainAnswer:
-    """A domain."""
+    """A domain of e-mail addresses."""
 
     domain: Annotated[SsoDomainView, Field(description="The domain.")]
 
 
 @dataclass(frozen=True, slots=True)
 class SsoDomainList:
-    """All domains."""
+    """The workspace's domains."""
 
     domains: Annotated[list[SsoDomainView], Field(description="The domains.")]
     has_more: HasMore
@@ -182,26 +193,33 @@ class BegunSso:
     authorize_url: Annotated[
         str,
         Field(
-            description="Where the person signs in.",
+            description="Address at which the person signs in.",
             examples=["https://login.example.com/authorize?client_id=vocalized"],
         ),
     ]
     flow_token: Annotated[
-        str, Field(description="To be sent with the completion.", examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"])
+        str,
+        Field(
+            description="The flow token to send when the sign-in is completed.",
+            examples=["kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"],
+        ),
     ]
 
 
 async def get_sso(context: MemberContext) -> SsoAnswer:
-    """The workspace's provider for single sign-on, without its secret; null without one."""
+    """Return the workspace's provider for single sign-on, without its secret; null if none is set."""
     sso = context.services[SingleSignOn]
     found = await sso.settings.find(context.db, context.workspace_id)
     return SsoAnswer(to_connection(found), sso.sign_ins.redirect_uri(context.workspace_id))
 
 
 async def change_sso(context: MemberContext, body: SsoBody) -> CheckedChange[SsoAnswer]:
-    """Set the provider, which is asked for its metadata first. Another issuer or client signs out whom the old one
-    signed in. Enforced, members with an address of a proven domain, owners excepted, use the workspace by single
-    sign-on only, from the next request on."""
+    """Set the workspace's provider. Its metadata is fetched first.
+
+    A new issuer or client signs out everyone whom the previous provider signed in. If single sign-on is enforced,
+    members with an address of a proven domain can use the workspace only through single sign-on, from the next request
+    on. Owners are exempt.
+    """
     sso, workspace_id = context.services[SingleSignOn], context.workspace_id
     change = SsoChange(body.issuer, body.client_id, body.client_secret, body.default_role, body.is_enforced)
 
@@ -216,12 +234,12 @@ async def change_sso(context: MemberContext, body: SsoBody) -> CheckedChange[Sso
 
 
 async def remove_sso(context: MemberContext) -> None:
-    """Remove the provider, and signs out whom it signed in."""
+    """Remove the provider and sign out everyone whom it signed in."""
     await context.services[SingleSignOn].settings.remove(context.db, context.actor, context.workspace_id, context.now)
 
 
 async def list_sso_domains(context: MemberContext) -> SsoDomainList:
-    """The domains whose addresses the provider may speak for, and the DNS records that prove them."""
+    """List the domains whose addresses the provider may sign in, and the DNS records that prove them."""
     found = await context.services[SingleSignOn].settings.list_domains(context.db, context.workspace_id)
     return SsoDomainList([to_domain(domain) for domain in found], False)
 
@@ -234,7 +252,7 @@ async def add_sso_domain(context: MemberContext, body: NewSsoDomain) -> SsoDomai
 
 
 async def prove_sso_domain(context: MemberContext, sso_domain_id: SsoDomainId) -> CheckedChange[SsoDomainAnswer]:
-    """Look the TXT record up."""
+    """Look up the TXT record, and mark the domain as proven if the record exists."""
     settings = context.services[SingleSignOn].settings
     domain = await settings.get_domain(context.db, context.workspace_id, sso_domain_id)
 
@@ -248,14 +266,19 @@ async def prove_sso_domain(context: MemberContext, sso_domain_id: SsoDomainId) -
 
 
 async def remove_sso_domain(context: MemberContext, sso_domain_id: SsoDomainId) -> None:
-    """Remove a domain. Whom single sign-on has signed in with its addresses is signed out; they sign in by password
-    again."""
+    """Remove a domain.
+
+    People whom single sign-on signed in with its addresses are signed out and use their password again.
+    """
     settings = context.services[SingleSignOn].settings
     await settings.remove_domain(context.db, context.actor, context.workspace_id, sso_domain_id, context.now)
 
 
 async def begin_sso(context: Context, body: SsoBeginning) -> AfterCommit[BegunSso]:
-    """Answer the address at which the person signs in. Keep the flow token in the client that completes."""
+    """Begin a sign-in and return the address at which the person signs in.
+
+    The client that completes the sign-in must keep the flow token.
+    """
     sign_ins = context.services[SingleSignOn].sign_ins
     connection = await sign_ins.find(context.db, body.email)
 
@@ -267,8 +290,10 @@ async def begin_sso(context: Context, body: SsoBeginning) -> AfterCommit[BegunSs
 
 
 async def complete_sso(context: Context, body: SsoCompletion) -> AfterCommit[SignedIn]:
-    """Sign in with what the provider sent the browser back with. Whoever signs in for the first time becomes a member.
-    The session is good in this workspace only."""
+    """Complete a sign-in with the parameters that the provider sent the browser back with.
+
+    A person who signs in for the first time becomes a member. The session is valid only in this workspace.
+    """
     sign_ins = context.services[SingleSignOn].sign_ins
     browser = ReturnedBrowser(body.callback_id, body.state, body.code, body.iss)
     returned = await sign_ins.use(context.db, browser, body.flow_token, context.now)

@@ -5,22 +5,22 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
-# An owner is made by an owner only.
+# The default role cannot be `owner`: only an owner can make another owner.
 DefaultRole = Literal["admin", "member", "viewer"]
 
-# Purposes that values are sealed with.
+# Purposes that values are sealed for.
 SECRET_PURPOSE: Final = "sso client secret"
 FLOW_PURPOSE: Final = "sso flow"
 
 
 @dataclass(frozen=True, slots=True)
 class SsoConnection:
-    """A workspace's provider.
+    """A workspace's connection to its OpenID Connect provider.
 
     Attributes:
-        default_role: Of those who sign in for the first time.
-        is_enforced: Members with an address of a proven domain, owners excepted, use the workspace by single sign-on
-            only.
+        default_role: Role of people who sign in for the first time.
+        is_enforced: Whether members with an address of a proven domain can use the workspace only through single
+            sign-on. Owners are exempt.
     """
 
     workspace_id: UUID
@@ -35,11 +35,11 @@ class SsoConnection:
 
 @dataclass(frozen=True, slots=True)
 class SsoDomain:
-    """A domain of mail addresses.
+    """A domain of e-mail addresses.
 
     Attributes:
-        proof: What its TXT record must say.
-        verified_at: When it did; None before.
+        proof: The text that the domain's TXT record must contain.
+        verified_at: When the record was found; None before.
     """
 
     id: UUID
@@ -52,10 +52,10 @@ class SsoDomain:
 
 @dataclass(frozen=True, slots=True)
 class SsoPerson:
-    """Who signed in at the provider.
+    """The person who signed in at the provider.
 
     Attributes:
-        subject: The provider's name for the person, which never changes.
+        subject: The provider's id of the person, which never changes.
     """
 
     subject: str
@@ -70,8 +70,8 @@ class SsoPolicy:
     Attributes:
         request_s: Timeout of an exchange with a provider, in seconds.
         flow_s: Seconds within which a sign-in must be completed.
-        name_servers: Name servers (host:port) that are asked for proofs; empty: the system's name servers.
-        lookup_s: Timeout of a question to a name server, in seconds.
+        name_servers: Name servers (host:port) that are queried for domain proofs; empty for the system's name servers.
+        lookup_s: Timeout of a query to a name server, in seconds.
     """
 
     request_s: float = 8.0

@@ -1,4 +1,4 @@
-"""Single sign-on: owners set a workspace's provider and domains, and members sign in at the provider."""
+"""Single sign-on: owners configure a workspace's provider and domains, and members sign in at the provider."""
 
 import secrets
 from dataclasses import dataclass, field, replace
@@ -41,10 +41,10 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class SsoChange:
-    """A connection as its owner wants it.
+    """The settings of a connection that an owner submits.
 
     Attributes:
-        client_secret: None leaves it as it is.
+        client_secret: None keeps the current secret.
     """
 
     issuer: str
@@ -55,7 +55,7 @@ class SsoChange:
 
 
 class SsoSettings:
-    """A workspace's provider and domains, as owners set them. The audit log gets each change, without secrets."""
+    """Manages a workspace's provider and domains for its owners. The audit log records each change, without secrets."""
 
     def __init__(
         self,
@@ -73,11 +73,14 @@ class SsoSettings:
         self._proofs = proofs
 
     async def find(self, db: Connection, workspace_id: UUID) -> SsoConnection | None:
-        """Return the workspace's connection."""
+        """Return the workspace's connection, or None."""
         return await queries.find_connection(db, workspace_id)
 
     async def check_issuer(self, issuer: str, workspace_id: UUID) -> None:
-        """Ask the provider, without a connection to the database. Raises Invalid (issuer_refused)."""
+        """Check that the provider's metadata can be used.
+
+        Holds no database connection. Raises Invalid (issuer_refused).
+        """
         try:
             await self._openid.discover(issuer, str(workspace_id))
         except ProviderRefused as refused:
@@ -86,14 +89,19 @@ class SsoSettings:
     async def save(
         self, db: Connection, actor: Actor, workspace_id: UUID, change: SsoChange, now: datetime
     ) -> SsoConnection:
-        """Store the connection. Another issuer or client means other people: whom the old one signed in is signed out
-        and forgotten. Raises Conflict (workspace_suspended, domain_unproven: nothing can be enforced yet), Invalid
-        (client_secret_missing)."""
+        """Store the connection.
+
+        A new issuer or client identifies other people, so everyone whom the previous connection signed in is signed out
+        and unlinked.
+
+        Raises Conflict (workspace_suspended; domain_unproven if single sign-on is to be enforced without a proven
+        domain) and Invalid (client_secret_missing).
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         before = await queries.find_connection(db, workspace_id)
         is_other = before is None or (before.issuer, before.client_id) != (change.issuer, change.client_id)
         if change.client_secret is None and is_other:
-            raise Invalid("The client's secret is needed.", param="client_secret", code="client_secret_missing")
+            raise Invalid("The client secret is required.", param="client_secret", code="client_secret_missing")
         if change.is_enforced and not await queries.has_verified(db, workspace_id):
             raise Conflict("Prove a domain first: nobody could sign in.", code="domain_unproven")
         if before is not None and is_other:
@@ -104,7 +112,7 @@ class SsoSettings:
         return connection
 
     async def remove(self, db: Connection, actor: Actor, workspace_id: UUID, now: datetime) -> None:
-        """Remove the connection, and signs out whom it signed in; domains stay. Raises NotFound."""
+        """Remove the connection and sign out everyone whom it signed in. Domains stay. Raises NotFound."""
         before = await queries.find_connection(db, workspace_id)
         if before is None or not await queries.delete_connection(db, workspace_id):
             raise NotFound("This workspace has no single sign-on.", code="sso_not_found")
@@ -112,14 +120,16 @@ class SsoSettings:
         await _record(db, actor, "sso.remove", workspace_id, before, None)
 
     async def list_domains(self, db: Connection, workspace_id: UUID) -> list[SsoDomain]:
-        """In alphabetical order."""
+        """Return the workspace's domains in alphabetical order."""
         return await queries.select_domains(db, workspace_id)
 
     async def add_domain(
         self, db: Connection, actor: Actor, workspace_id: UUID, domain: str, now: datetime
     ) -> SsoDomain:
-        """Add a domain that is to be proven. Raises Invalid (domain_invalid), Conflict (domain_exists, domain_limit,
-        workspace_suspended)."""
+        """Add a domain that must still be proven.
+
+        Raises Invalid (domain_invalid) and Conflict (domain_exists, domain_limit, workspace_suspended).
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         new = SsoDomain(
             id=UUID(new_id()),
@@ -130,30 +140,36 @@ class SsoSettings:
             verified_at=None,
         )
         if len(await queries.select_domains(db, workspace_id)) >= queries.MOST_DOMAINS:
-            raise Conflict(f"A workspace may have {queries.MOST_DOMAINS} domains.", code="domain_limit")
+            raise Conflict(f"A workspace can have at most {queries.MOST_DOMAINS} domains.", code="domain_limit")
         if not await queries.insert_domain(db, new):
-            raise Conflict("The workspace has this domain.", param="domain", code="domain_exists")
+            raise Conflict("The workspace already has this domain.", param="domain", code="domain_exists")
         await _record_domain(db, actor, "sso.domain_add", new)
         return new
 
     async def get_domain(self, db: Connection, workspace_id: UUID, domain_id: UUID) -> SsoDomain:
-        """Raise NotFound."""
+        """Return a domain of the workspace. Raises NotFound."""
         found = await queries.find_domain(db, workspace_id, domain_id)
         if found is None:
-            raise NotFound("This workspace has no such domain.", code="sso_domain_not_found")
+            raise NotFound("This workspace does not have this domain.", code="sso_domain_not_found")
         return found
 
     async def look_up_proof(self, domain: SsoDomain) -> None:
-        """Ask DNS, without a connection to the database. Raises Conflict (proof_missing, proof_unavailable)."""
+        """Query DNS for the domain's proof.
+
+        Holds no database connection. Raises Conflict (proof_missing, proof_unavailable).
+        """
         try:
             is_proven = await self._proofs.has_record(domain.domain, domain.proof)
         except LookupFailed as failed:
             raise Conflict(f"The record cannot be read: {failed}.", code="proof_unavailable") from None
         if not is_proven:
-            raise Conflict("There is no such TXT record yet; it may take a while to be seen.", code="proof_missing")
+            raise Conflict(
+                "The TXT record does not exist yet. A new record may take a while to become visible.",
+                code="proof_missing",
+            )
 
     async def save_proof(self, db: Connection, actor: Actor, domain: SsoDomain, now: datetime) -> SsoDomain:
-        """Store that the domain is proven. Raises NotFound, Conflict (domain_taken)."""
+        """Mark the domain as proven. Raises NotFound and Conflict (domain_taken)."""
         known = await self.get_domain(db, domain.workspace_id, domain.id)
         if known.verified_at is not None:
             return known
@@ -165,7 +181,7 @@ class SsoSettings:
     async def remove_domain(
         self, db: Connection, actor: Actor, workspace_id: UUID, domain_id: UUID, now: datetime
     ) -> None:
-        """Remove a domain: its addresses are signed out, and sign in by password again. Raises NotFound."""
+        """Remove a domain. Users with its addresses are signed out and use their password again. Raises NotFound."""
         known = await self.get_domain(db, workspace_id, domain_id)
         await queries.delete_domain(db, workspace_id, domain_id)
         people = await queries.select_people(db, workspace_id, known.domain)
@@ -178,7 +194,7 @@ class SsoSettings:
         if change.client_secret is not None:
             sealed = self._sealer.seal(change.client_secret.encode(), SECRET_PURPOSE)
         else:
-            assert before is not None  # checked by `save`
+            assert before is not None  # `save` checks this case.
             sealed = before.client_secret
         return SsoConnection(
             workspace_id=workspace_id,
@@ -197,13 +213,13 @@ class SsoSettings:
 
 
 def _normal_domain(text: str) -> str:
-    """In ASCII and lower case, as addresses are. Raises Invalid."""
+    """Return the domain in ASCII and lower case, like the domains of stored addresses. Raises Invalid."""
     try:
         host = parse_host(text.strip().rstrip(".").lower())
     except HostInvalid:
         host = None
     if not isinstance(host, str) or "." not in host:
-        raise Invalid("This is no domain like example.com.", param="domain", code="domain_invalid")
+        raise Invalid("This is not a domain name like example.com.", param="domain", code="domain_invalid")
     return host
 
 
@@ -234,8 +250,8 @@ class BegunSignIn:
     """A sign-in that has begun.
 
     Attributes:
-        authorize_url: Where the person signs in.
-        flow_token: For the client that completes the sign-in.
+        authorize_url: Address at which the person signs in.
+        flow_token: Token for the client that completes the sign-in.
     """
 
     connection: SsoConnection
@@ -246,11 +262,11 @@ class BegunSignIn:
 
 @dataclass(frozen=True, slots=True)
 class ReturnedBrowser:
-    """What a browser came back with.
+    """The parameters with which a browser returned from the provider.
 
     Attributes:
-        workspace_id: Of the page that it came to.
-        issuer: If it was sent (RFC 9207).
+        workspace_id: The workspace whose page the browser returned to.
+        issuer: The provider's issuer, if it was sent (RFC 9207).
     """
 
     workspace_id: UUID
@@ -261,10 +277,10 @@ class ReturnedBrowser:
 
 @dataclass(frozen=True, slots=True)
 class ReturnedSignIn:
-    """A sign-in whose browser came back, and which is used up.
+    """A sign-in that its browser returned for, and that cannot be used again.
 
     Attributes:
-        secrets: Of its beginning.
+        secrets: The secrets that were created when the sign-in began.
     """
 
     connection: SsoConnection
@@ -273,14 +289,15 @@ class ReturnedSignIn:
 
 
 class SsoSignIns:
-    """Sign-ins at a workspace's provider: begun with a mail address, completed with what the browser returns.
+    """Sign-ins at a workspace's provider. A sign-in begins with an e-mail address and ends with the browser's return.
 
-    `state` connects the browser to this sign-in, `nonce` the ID token, and the PKCE verifier the code. The flow token
-    connects all of them to the client that began, so that a link of another person signs no one in.
+    `state` binds the browser to this sign-in, `nonce` binds the ID token, and the PKCE verifier binds the code. The
+    flow token binds all of them to the client that began the sign-in, so that a link from another person signs nobody
+    in.
 
-    Providers send browsers to `callback`, below which each workspace has a path of its own. So a code never returns as
-    the code of another provider (mix-up, RFC 9700, 4.4): if a provider leads a person on to another workspace's
-    provider, the browser ends at the page of that workspace, which has no such sign-in.
+    Providers redirect browsers to `callback`, where each workspace has its own path. A code therefore never returns as
+    the code of another provider (mix-up attack, RFC 9700, section 4.4): if a provider redirects a person to the
+    provider of another workspace, the browser ends at the page of that workspace, which has no matching sign-in.
     """
 
     def __init__(
@@ -301,11 +318,11 @@ class SsoSignIns:
         self._callback = callback
 
     def redirect_uri(self, workspace_id: UUID) -> str:
-        """Return where the workspace's provider sends the browser."""
+        """Return the address to which the workspace's provider redirects the browser."""
         return f"{self._callback}/{workspace_id}"
 
     async def find(self, db: Connection, email: str) -> SsoConnection:
-        """Find the connection of the workspace that has proven the address's domain. Enters platform scope.
+        """Return the connection of the workspace that has proven the address's domain. Enters platform scope.
 
         Raises:
             NotFound: No workspace has proven the domain (sso_not_found).
@@ -313,12 +330,14 @@ class SsoSignIns:
         await enter_platform(db)
         connection = await queries.find_by_domain(db, email.rpartition("@")[2])
         if connection is None:
-            raise NotFound("Nobody signs in with such an address by single sign-on.", code="sso_not_found")
+            raise NotFound("No workspace uses single sign-on for this e-mail address.", code="sso_not_found")
         return connection
 
     async def begin(self, connection: SsoConnection, email: str) -> BegunSignIn:
-        """Ask the provider where to sign in, without a connection to the database. Raises Unavailable
-        (provider_away)."""
+        """Return the provider's sign-in address for a new sign-in. Holds no database connection.
+
+        Raises Unavailable (provider_away).
+        """
         try:
             metadata = await self._openid.discover(connection.issuer, str(connection.workspace_id))
         except ProviderRefused as refused:
@@ -328,7 +347,10 @@ class SsoSignIns:
         return BegunSignIn(connection, url, new_token().text, new)
 
     async def store(self, db: Connection, begun: BegunSignIn, now: datetime) -> None:
-        """Store what a browser's return is checked against, and deletes a few that expired; enters platform scope."""
+        """Store the data that a browser's return is checked against, and delete a few expired sign-ins.
+
+        Enters platform scope.
+        """
         await enter_platform(db)
         await queries.delete_expired_flows(db)
         sealed = self._sealer.seal(msgspec.json.encode([begun.new.nonce, begun.new.verifier]), FLOW_PURPOSE)
@@ -337,12 +359,15 @@ class SsoSignIns:
         await queries.insert_flow(db, state, begun.connection.workspace_id, client, sealed, expires_at)
 
     async def use(self, db: Connection, browser: ReturnedBrowser, flow_token: str, now: datetime) -> ReturnedSignIn:
-        """Use a begun sign-in up; enters platform scope. Raises Unauthorized (sso_over), Invalid (issuer_mismatch)."""
+        """Consume a sign-in, so that it cannot be used again. Enters platform scope.
+
+        Raises Unauthorized (sso_over) and Invalid (issuer_mismatch).
+        """
         await enter_platform(db)
         used = await queries.use_flow(db, token_hash(browser.state), token_hash(flow_token), now)
         connection = await queries.find_connection(db, used[0]) if used else None
         if used is None or connection is None:
-            raise Unauthorized("This sign-in was completed before, or began too long ago.", code="sso_over")
+            raise Unauthorized("This sign-in was already completed, or it began too long ago.", code="sso_over")
         if browser.workspace_id != connection.workspace_id:
             raise _mismatch("callback_id")
         if browser.issuer is not None and browser.issuer != connection.issuer:
@@ -354,8 +379,10 @@ class SsoSignIns:
         return ReturnedSignIn(connection, browser.code, NewSignIn(browser.state, nonce, verifier))
 
     async def identify(self, returned: ReturnedSignIn) -> SsoPerson:
-        """Ask the provider who signed in, without a connection to the database. Raises Unauthorized (sso_refused),
-        Unavailable (provider_away)."""
+        """Return the person who signed in at the provider. Holds no database connection.
+
+        Raises Unauthorized (sso_refused) and Unavailable (provider_away).
+        """
         connection = returned.connection
         owner = str(connection.workspace_id)
         try:
@@ -365,21 +392,25 @@ class SsoSignIns:
             return await self._openid.complete(metadata, account, returned.code, returned.secrets, owner)
         except SignInRefused as refused:
             log.warning("sso.sign_in_refused", workspace_id=owner, reason=str(refused))
-            raise Unauthorized(f"The sign-in is not valid: {refused}.", code="sso_refused") from None
+            raise Unauthorized(f"The sign-in is invalid: {refused}.", code="sso_refused") from None
         except (ProviderRefused, UnsealError) as refused:
             raise _provider_away(connection, refused) from None
 
     async def complete(
         self, db: Connection, connection: SsoConnection, person: SsoPerson, origin: RequestOrigin, now: datetime
     ) -> SignInResult:
-        """Find or makes the person's account, makes them a member, and starts a session; enters the user's scope.
-        Raises Forbidden (sso_domain, sso_other_person, account_deactivated), Conflict (member_limit), Unauthorized
-        (sso_over: the connection was changed meanwhile)."""
+        """Find or create the person's account, add the person to the workspace, and start a session.
+
+        Enters the user's scope.
+
+        Raises Forbidden (sso_domain, sso_other_person, account_deactivated), Conflict (member_limit) and Unauthorized
+        (sso_over, if the connection changed in the meantime).
+        """
         await enter_platform(db)
         workspace_id = connection.workspace_id
         known = await queries.find_connection(db, workspace_id)
         if known is None or (known.issuer, known.client_id) != (connection.issuer, connection.client_id):
-            raise Unauthorized("The workspace's single sign-on was changed at this moment.", code="sso_over")
+            raise Unauthorized("The workspace's single sign-on settings changed during this sign-in.", code="sso_over")
         user = await self._find_user(db, known, person, now)
         actor = Actor("user", user.id, user.email, origin.request_id, origin.address)
         await queries.insert_identity(db, workspace_id, person.subject, user.id, now)
@@ -388,9 +419,9 @@ class SsoSignIns:
         return await self._accounts.sign_in_by_sso(db, user.id, workspace_id, origin, now)
 
     async def _find_user(self, db: Connection, connection: SsoConnection, person: SsoPerson, now: datetime) -> User:
-        """Find the account by the provider's subject, else by the address, else make an account.
+        """Return the account that is linked to the subject, else the account with the address, else a new account.
 
-        In each case the address must be of a proven domain, because a provider may sign in no one else.
+        In each case, the address must belong to a proven domain, because a provider must not sign in anyone else.
         """
         linked = await queries.find_identity(db, connection.workspace_id, person.subject)
         user = await self._accounts.find(db, linked) if linked else None
@@ -400,17 +431,17 @@ class SsoSignIns:
         user = user or await self._accounts.find_by_email(db, email)
         if user is None:
             name = letter_name(person.name)[:_LONGEST_NAME].strip() or email.partition("@")[0]
-            password = secrets.token_urlsafe(32)  # a random password; "forgot password" sets another
+            password = secrets.token_urlsafe(32)  # A random password; "forgot password" can replace it.
             return await self._accounts.create_user(db, email, name, password, verified=True, now=now)
         if not linked:
             await self._require_unknown(db, connection, user)
-        if not user.is_verified:  # the account may be by another person, who did not own the address
+        if not user.is_verified:  # Another person, who does not own the address, may have created the account.
             await self._accounts.take_over(db, user.id, now)
         await self._accounts.email_links.mark_verified(db, user.id, email, now)
         return user
 
     async def _require_unknown(self, db: Connection, connection: SsoConnection, user: User) -> None:
-        """Raise Forbidden (sso_other_person) if the provider gave the address to another person.
+        """Raise Forbidden (sso_other_person) if the provider links the address to another person.
 
         The new person must not get the account of the previous person.
         """
@@ -418,8 +449,7 @@ class SsoSignIns:
         is_known = await queries.has_identity(db, workspace_id, user.id)
         if is_known and await self._workspaces.is_member(db, workspace_id, user.id):
             raise Forbidden(
-                "A member of the workspace with this address is known to its provider as somebody else; an owner "
-                "removes that member first.",
+                "The provider links this member's address to another person. An owner must remove that member first.",
                 code="sso_other_person",
             )
 
@@ -428,7 +458,7 @@ class SsoSignIns:
 
 
 def _mismatch(param: str) -> Invalid:
-    """Return the error. It commits, so that the sign-in stays used up."""
+    """Return the error for a wrong provider. It commits, so that the sign-in stays consumed."""
     return Invalid("The browser comes from another provider.", param=param, code="issuer_mismatch", commits=True)
 
 
@@ -436,12 +466,12 @@ def _address(text: str) -> str:
     try:
         return normal_address(text)
     except ValueError:
-        raise Forbidden("The provider tells an address that is none.", code="sso_domain") from None
+        raise Forbidden("The provider sent an invalid e-mail address.", code="sso_domain") from None
 
 
 def _provider_away(connection: SsoConnection, error: Exception) -> Unavailable:
     log.warning("sso.provider_refused", workspace_id=str(connection.workspace_id), error=type(error).__name__)
-    return Unavailable("The workspace's provider does not answer as it should; try again later.", code="provider_away")
+    return Unavailable("The workspace's provider does not respond correctly. Try again later.", code="provider_away")
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,8 +479,8 @@ class SingleSignOn:
     """The services of single sign-on.
 
     Attributes:
-        settings: What owners configure.
-        sign_ins: The sign-ins of their people.
+        settings: Configuration by owners.
+        sign_ins: Sign-ins of members.
     """
 
     settings: SsoSettings
