@@ -1,1 +1,1 @@
-"""The API's list of routes, error texts, documentation, health, metrics, and the console."""
+"""The API as a whole: list of routes, error texts, documentation, health, metrics, and the console."""

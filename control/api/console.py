@@ -1,7 +1,7 @@
-"""`/console`: the console's files, as they are in the folder `console/`.
+"""Serves the console at `/console`, with the files of the folder `console/`.
 
-The address of each file has the digest of all files, so browsers keep files forever. They request only the page again,
-which names the present digest.
+The address of each file contains the digest of all files, so browsers cache files forever. Browsers reload only the
+page, which contains the current digest.
 """
 
 import gzip
@@ -20,24 +20,24 @@ from control.http.responses.redirect import Redirect, make_redirect
 
 FOLDER: Final = Path(__file__).parents[2] / "console"
 PAGE: Final = "index.html"
-# By name, because the types that Python guesses depend on the machine.
+# Keyed by file extension, because the types that Python guesses depend on the machine.
 TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 _THIS_MACHINE: Final = ("ws://127.0.0.1:*", "ws://localhost:*")
 _DIGEST: Final = "DIGEST"
-# Pages of the release before, which letters still link to. Remove them in the next release.
+# Pages of the previous release, which old e-mails still link to. Remove them in the next release.
 _LETTER_PAGES: Final = ("verify-email", "reset-password", "invitation")
 _MAP_BEGIN, _MAP_END = '<script type="importmap">', "</script>"
-# aiohttp's compression would compress at each request.
+# aiohttp's own compression would compress at each request.
 _SHORTEST_TO_COMPRESS: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleFile:
-    """A file as it is sent.
+    """A console file with its headers.
 
     Attributes:
-        etag: Of its content.
+        etag: Digest of the content.
     """
 
     content_type: str
@@ -47,11 +47,14 @@ class ConsoleFile:
 
 
 class Console:
-    """Serves the page for each address of a view, and the files that it loads."""
+    """Serves the console page for each view's address, and the files that the page loads."""
 
     def __init__(self, public_url: str, media_urls: Sequence[str] = (), folder: Path = FOLDER) -> None:
-        """`media_urls`: of the media nodes that the page may connect to; empty: those of this machine.
-        A deployment without the folder has no console."""
+        """Read and compress the console's files. A deployment without the folder has no console.
+
+        Args:
+            media_urls: Media nodes that the page may connect to; empty for the nodes of this machine.
+        """
         self._files = {path.relative_to(folder).as_posix(): _read(path) for path in _find_files(folder)}
         page = folder / PAGE
         self._page: ConsoleFile | None = None
@@ -70,7 +73,7 @@ class Console:
             self._digest = digest
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        """Register the routes."""
+        """Register the routes of the page and its files."""
         if self._page is None:
             return
         router.add_get("/console", self._serve_page)
@@ -78,7 +81,7 @@ class Console:
         router.add_get("/console/{view:.*}", self._serve_page)
 
     def add_returns(self, router: web.UrlDispatcher) -> None:
-        """Register the addresses that other sites and letters lead browsers to if no portal is configured."""
+        """Register the addresses that other sites and e-mails link to, for installations without a portal."""
         if self._page is None:
             return
         router.add_get("/sso/callback/{workspaceId}", self._return_from_sso)
@@ -100,7 +103,8 @@ class Console:
         file = self._files.get(request.match_info["name"])
         if file is None:
             raise web.HTTPNotFound
-        # A page of the release before may ask for its files: it gets ours, which browsers must not keep as its own.
+        # A page of the previous release may request its files. It gets the current files, which browsers must not
+        # cache.
         is_present = request.match_info["digest"] == self._digest
         return _respond(request, file, {"Cache-Control": IMMUTABLE if is_present else "no-store"})
 
@@ -108,7 +112,7 @@ class Console:
 def make_policy(page: str, media_urls: Sequence[str]) -> str:
     """Return the page's Content-Security-Policy.
 
-    The map of imports, which must be in the page, is allowed by its hash.
+    The import map, which must be inline in the page, is allowed by its hash.
     """
     begin = page.index(_MAP_BEGIN) + len(_MAP_BEGIN)
     import_map = page[begin : page.index(_MAP_END, begin)]
@@ -129,7 +133,7 @@ def _read(path: Path) -> ConsoleFile:
     return _make_file(f"{TYPES[path.suffix]}; charset=utf-8", path.read_bytes())
 
 
-# Compressing all files takes 20 ms of a core, which each of many APIs in one test process would need.
+# Compressing all files takes 20 ms of CPU. The cache spares this time to test processes that create many APIs.
 @lru_cache(maxsize=256)
 def _make_file(content_type: str, body: bytes) -> ConsoleFile:
     compressed = gzip.compress(body, mtime=0) if len(body) >= _SHORTEST_TO_COMPRESS else b""

@@ -1,4 +1,4 @@
-"""`/docs`: shows the OpenAPI document with Swagger UI, which is served from the installed package."""
+"""Serves `/docs`, which shows the OpenAPI document with Swagger UI from the installed package."""
 
 from importlib.metadata import distribution
 from pathlib import Path
@@ -8,10 +8,10 @@ from aiohttp import web
 
 from control.api.docs_page import PAGE, POLICY, START, STYLE
 
-# The package is an extension for Flask; only its files are used, and Flask is not installed.
+# The package is a Flask extension. Only its files are used, and Flask is not installed.
 _PACKAGE: Final = "flask-swagger-ui"
 _FOLDER: Final = "flask_swagger_ui/dist"
-# By name, because the types that Python guesses depend on its version and on the machine.
+# Keyed by file name, because the types that Python guesses depend on its version and on the machine.
 FILES: Final = {
     "swagger-ui-bundle.js": "text/javascript",
     "swagger-ui.css": "text/css",
@@ -22,13 +22,13 @@ CACHE: Final = {"Cache-Control": "public, max-age=3600"}
 
 
 class Docs:
-    """Serves the page and its files."""
+    """Serves the Swagger UI page and its files."""
 
     def __init__(self) -> None:
         self._folder = Path(str(distribution(_PACKAGE).locate_file(_FOLDER)))
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        """Register the routes."""
+        """Register the routes of the page and its files."""
         router.add_get("/docs", self._page)
         router.add_get("/docs/", self._page)
         router.add_get("/docs/{file}", self._file)

@@ -1,7 +1,7 @@
-"""What `/docs` sends besides Swagger UI: the page, the script that starts it, and a style sheet.
+"""The page, start script and style sheet that `/docs` adds to Swagger UI.
 
-Swagger UI has faults for people who use a keyboard, a screen reader or a telephone, or who see little contrast. The
-script and the style sheet mend those that axe-core finds in it (WCAG 2.2, AA).
+Swagger UI has accessibility faults for people who use a keyboard, a screen reader or a phone, or who see little
+contrast. The script and the style sheet fix the faults that axe-core finds (WCAG 2.2, AA).
 """
 
 from typing import Final
@@ -68,7 +68,7 @@ SwaggerUIBundle({
   validatorUrl: null, plugins: [TextInsteadOfLink]
 });
 """
-# Text has a contrast of 4.5 to 1 at least; on a telephone nothing is squeezed into columns of a few letters.
+# Text has a contrast of at least 4.5:1. On a phone, no content is squeezed into columns of a few letters.
 STYLE: Final = """:root { color-scheme: light }
 body { margin: 0; background: #fff }
 .swagger-ui .info .title small pre { background: #55606e; color: #fff }
@@ -115,7 +115,7 @@ body { margin: 0; background: #fff }
   .swagger-ui .opblock-tag { flex-wrap: wrap }
 }
 """
-# Swagger UI sets inline styles. Scripts are loaded from this host only, and requests go to it only.
+# Swagger UI sets inline styles. Scripts load only from this host, and requests go only to this host.
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond routes and types: names of schemas, sections, texts of errors."""
+"""Parts of the OpenAPI document besides routes and types: schema names, sections, and error texts."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,8 +7,8 @@ from control.api.error_texts import ERROR_TEXTS
 from control.api.sections import SECTIONS
 from control.http.openapi.api_reference import ApiReference
 
-# Published names of schemas, where they differ from the name of the class. Clients are generated from these names, so
-# they stay when a class is renamed.
+# Published schema names that differ from the name of the class. Clients are generated from the published names, so the
+# names stay when a class is renamed.
 PUBLISHED_NAMES: Final[Mapping[str, str]] = {
     "AddedNumbers": "AddedNumbersAnswer",
     "AgentNumber": "Number",

@@ -1,4 +1,4 @@
-"""All routes, in the order of the OpenAPI document: those of customers, and those of the staff."""
+"""All routes of customers and staff, in the order of the OpenAPI document."""
 
 from control.accounts import routes as accounts
 from control.addresses import routes as addresses
@@ -52,7 +52,7 @@ CLIENT_ROUTES: tuple[Route, ...] = (
     *numbers.ROUTES,
     *addresses.ROUTES,
     *regulatory_bundles.ROUTES,
-    *feed.ROUTES,  # before the routes of one call, whose paths match this path, too
+    *feed.ROUTES,  # Must precede the routes of a call, whose paths also match this path.
     *calls.ROUTES,
     *supervision.ROUTES,
     *campaigns.ROUTES,
@@ -91,7 +91,7 @@ ADMIN_ROUTES: tuple[Route, ...] = (
     *providers.ADMIN_ROUTES,
     *templates.ADMIN_ROUTES,
     *integrations.ADMIN_ROUTES,
-    *feed.ADMIN_ROUTES,  # before the routes of one call, whose paths match this path, too
+    *feed.ADMIN_ROUTES,  # Must precede the routes of a call, whose paths also match this path.
     *calls.ADMIN_ROUTES,
     *supervision.ADMIN_ROUTES,
     *platform_figures.ADMIN_ROUTES,

@@ -1,4 +1,4 @@
-"""Health, metrics and documentation routes, which are not part of the API itself."""
+"""Routes for health, metrics and documentation, which are not part of the API itself."""
 
 import asyncio
 import gzip
@@ -25,7 +25,7 @@ class System:
 
     Args:
         make_openapi: Makes the OpenAPI document. Called once, by `prepare` or at the first request for the document.
-        dead_tasks: Returns the names of long-lived tasks that do not run.
+        dead_tasks: Returns the names of long-lived tasks that are not running.
     """
 
     def __init__(
@@ -46,7 +46,10 @@ class System:
         self._guide = Guide()
 
     def prepare(self) -> None:
-        """Make the OpenAPI document, which takes 0.3 s: callers would wait for it at the first request."""
+        """Create the OpenAPI document at startup.
+
+        This takes 0.3 s, which the first request would otherwise wait for.
+        """
         self._compressed()
 
     def add_to(self, router: web.UrlDispatcher) -> None:
@@ -60,7 +63,7 @@ class System:
         self._docs.add_to(router)
 
     async def _lead_on(self, request: web.Request) -> web.Response:
-        """People get the console, programs the documentation."""
+        """Redirect people to the console and programs to the documentation."""
         page = "console" if "text/html" in request.headers.get("Accept", "") else "docs"
         return web.Response(status=302, headers={"Location": page, "Vary": "Accept"})
 
@@ -68,9 +71,12 @@ class System:
         return web.json_response({"status": "ok"})
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        """503 without the database, and while a long-lived task is dead: others serve until it runs again. 200 with
-        status degraded without Redis, because only the rate limits need Redis: a 503 would take all nodes out of
-        service."""
+        """Answer the readiness probe.
+
+        Returns 503 without the database or while a long-lived task is dead: other processes serve until it runs again.
+        Without Redis it returns 200 with status degraded, because only the rate limits need Redis, and a 503 would take
+        all processes out of service.
+        """
         database, redis = await asyncio.gather(self._reaches_database(), self._reaches_redis())
         dead = self._dead_tasks()
         state = "ready" if database and redis else "degraded" if database else "unavailable"
@@ -95,7 +101,7 @@ class System:
             return False
 
     async def _render_metrics(self, request: web.Request) -> web.Response:
-        # In a thread: 13 ms for all routes, several times that where it adds up several processes.
+        # Render in a thread: it takes 13 ms for all routes, and several times as long if it sums up several processes.
         text = await asyncio.to_thread(self._metrics.render)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE})
 

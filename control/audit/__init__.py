@@ -1,1 +1,1 @@
-"""The audit log: who changed what, sealed against later changes."""
+"""The audit log: records who changed what, and seals the records against later changes."""

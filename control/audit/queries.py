@@ -44,7 +44,7 @@ async def insert_entry(
 
 
 async def select_entries(db: Connection, wanted: AuditFilter, page: PageRequest) -> ListPage[AuditEntry]:
-    """Newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of entries, newest first. Raises Invalid (code cursor_unknown)."""
     where, values = _where(wanted)
     clause = await _ORDER.make_clause(db, page, values)
     rows = await db.fetch(f"SELECT {_COLUMNS} FROM audit_log WHERE {where} {clause.tail}", *clause.values)
@@ -52,7 +52,7 @@ async def select_entries(db: Connection, wanted: AuditFilter, page: PageRequest)
 
 
 async def count_entries(db: Connection, wanted: AuditFilter, most: int) -> int:
-    """Return how many entries match; counts `most` at most."""
+    """Return how many entries match. Counts up to `most`."""
     where, values = _where(wanted)
     return int(
         await db.fetchval(
@@ -64,7 +64,7 @@ async def count_entries(db: Connection, wanted: AuditFilter, most: int) -> int:
 
 
 def _where(wanted: AuditFilter) -> tuple[str, list[Any]]:
-    """Return only the conditions asked for, so that each combination can use its index."""
+    """Return only the requested conditions, so that each combination can use its index."""
     asked = {
         "actor_id = ${}": wanted.admin_id,
         "action = ${}": wanted.action,
@@ -79,15 +79,17 @@ def _where(wanted: AuditFilter) -> tuple[str, list[Any]]:
 # --- Reads of calls' content by the staff ----------------------------------------------------------------------------
 
 READ_ACTION: Final = "call.read"
-# The action is no parameter, because the index is partial.
+# The action is a literal, not a parameter, because the index is partial.
 _READS_ORDER: Final = Keyset(
     ("at", "id"), "SELECT at, id FROM audit_log WHERE id = $1 AND workspace_id = $2 AND action = 'call.read'"
 )
 
 
 async def select_reads(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[Any]:
-    """Entries of a workspace, newest first: id, at, actor_email, resource_type, resource_id, details. Raises Invalid
-    (code cursor_unknown)."""
+    """Return a page of the reads of a workspace's content, newest first. Raises Invalid (code cursor_unknown).
+
+    A row has the columns id, at, actor_email, resource_type, resource_id and details.
+    """
     clause = await _READS_ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
     rows = await db.fetch(
         "SELECT id, at, actor_email, resource_type, resource_id, details FROM audit_log "
@@ -98,7 +100,7 @@ async def select_reads(db: Connection, workspace_id: UUID, page: PageRequest) ->
 
 
 async def count_reads(db: Connection, workspace_id: UUID, most: int) -> int:
-    """Return how many there are; counts `most` at most."""
+    """Count the reads of a workspace's content, up to `most`."""
     count: int = await db.fetchval(
         "SELECT count(*) FROM (SELECT FROM audit_log WHERE workspace_id = $1 AND action = 'call.read' LIMIT $2) found",
         workspace_id,
@@ -111,7 +113,7 @@ async def count_reads(db: Connection, workspace_id: UUID, most: int) -> int:
 
 _CHAIN: Final = "audit_seals"
 _SEAL: Final = "number, entries, root, previous, reached, sealed_at, mac"
-# The same text in every session: no time zone is in it, and jsonb orders its keys.
+# Equal in every session: the text contains no time zone, and jsonb orders its keys.
 _CONTENT: Final = """
     jsonb_build_array(a.id, extract(epoch FROM a.at), a.actor, a.actor_id, a.actor_email, a.action, a.resource_type,
                       a.resource_id, a.workspace_id, a.details, a.request_id, a.address::text)::text
@@ -119,18 +121,18 @@ _CONTENT: Final = """
 
 
 async def lock_chain(db: Connection) -> None:
-    """Until the transaction ends: two workers would seal the same entries."""
+    """Lock the chain until the transaction ends; otherwise two workers would seal the same entries."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtext($1))", _CHAIN)
 
 
 async def select_last(db: Connection) -> AuditSeal | None:
-    """Return the newest seal."""
+    """Return the newest seal, or None."""
     row = await db.fetchrow(f"SELECT {_SEAL} FROM audit_seals ORDER BY number DESC LIMIT 1")
     return AuditSeal(**row) if row else None
 
 
 async def select_seals(db: Connection, after: int, most: int) -> list[AuditSeal]:
-    """In their order, those after a number."""
+    """Return up to `most` seals after a number, in their order."""
     rows = await db.fetch(
         f"SELECT {_SEAL} FROM audit_seals WHERE number > $1 ORDER BY number LIMIT $2", after, most
     )  # fmt: skip
@@ -138,7 +140,7 @@ async def select_seals(db: Connection, after: int, most: int) -> list[AuditSeal]
 
 
 async def select_unsealed(db: Connection, since: datetime, most: int) -> list[AuditContent]:
-    """Entries from `since` on, oldest first."""
+    """Return up to `most` unsealed entries from `since` on, oldest first."""
     rows = await db.fetch(
         f"""
         SELECT a.id AS entry_id, a.at, {_CONTENT} AS content FROM audit_log a
@@ -151,7 +153,7 @@ async def select_unsealed(db: Connection, since: datetime, most: int) -> list[Au
 
 
 async def select_dated_back(db: Connection, before: datetime, most: int) -> list[Any]:
-    """Ids of entries of before that time which no seal has."""
+    """Return the ids of unsealed entries whose time is before `before`."""
     rows = await db.fetch(
         """
         SELECT a.id FROM audit_log a
@@ -164,7 +166,7 @@ async def select_dated_back(db: Connection, before: datetime, most: int) -> list
 
 
 async def insert_seal(db: Connection, seal: AuditSeal, mac: bytes, entries: Sequence[AuditContent]) -> None:
-    """Append a link and the hashes of its entries."""
+    """Append a seal to the chain, with the hashes of its entries."""
     await db.execute(
         f"INSERT INTO audit_seals ({_SEAL}) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         *(seal.number, seal.entries, seal.root, seal.previous, seal.reached, seal.sealed_at, mac),
@@ -180,7 +182,7 @@ async def insert_seal(db: Connection, seal: AuditSeal, mac: bytes, entries: Sequ
 
 
 async def select_sealed(db: Connection, first: int, last: int) -> list[SealedRow]:
-    """Select the entries of these seals in their order, with their present content in the log."""
+    """Return the entries of these seals in their order, with their current content in the log."""
     rows = await db.fetch(
         f"""
         SELECT s.entry_id, s.seal, s.hash, CASE WHEN a.id IS NOT NULL THEN {_CONTENT} END AS content
@@ -193,7 +195,7 @@ async def select_sealed(db: Connection, first: int, last: int) -> list[SealedRow
 
 
 async def select_contents(db: Connection, after: tuple[datetime, Any], most: int) -> list[AuditContent]:
-    """Entries after a time and id, oldest first."""
+    """Return up to `most` entries after a time and id, oldest first."""
     rows = await db.fetch(
         f"""
         SELECT a.id AS entry_id, a.at, {_CONTENT} AS content FROM audit_log a
@@ -205,5 +207,5 @@ async def select_contents(db: Connection, after: tuple[datetime, Any], most: int
 
 
 async def update_mac(db: Connection, number: int, mac: bytes) -> None:
-    """The code of a seal under another key."""
+    """Replace the code (`mac`) of a seal."""
     await db.execute("UPDATE audit_seals SET mac = $2 WHERE number = $1", number, mac)

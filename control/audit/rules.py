@@ -1,4 +1,4 @@
-"""The audit log's records, and the chain of hashes that seals it. Pure functions."""
+"""Records of the audit log, and the hash chain that seals it. Pure functions."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ class AuditEntry:
     """An entry of the audit log.
 
     Attributes:
-        actor: Admin, user, api_key or system.
-        actor_email: Of a key's holder for a key.
+        actor: Type of the actor: admin, user, api_key or system.
+        actor_email: For an API key, the address of its holder.
     """
 
     id: UUID
@@ -54,10 +54,10 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class AuditContent:
-    """An entry of the log.
+    """The content of a log entry, for hashing.
 
     Attributes:
-        content: All of its columns as JSON text, in a form that stays the same.
+        content: All columns as JSON text in a canonical form.
     """
 
     entry_id: UUID
@@ -66,13 +66,13 @@ class AuditContent:
 
     @property
     def hash(self) -> bytes:
-        """SHA-256 of the content."""
+        """Return the SHA-256 of the content."""
         return hashlib.sha256(self.content.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class SealedRow:
-    """An entry as it was sealed. `content` is its present content in the log, None if the entry is gone."""
+    """A sealed entry. `content` is its current content in the log, or None if the entry is gone."""
 
     entry_id: UUID
     seal: int
@@ -82,12 +82,12 @@ class SealedRow:
 
 @dataclass(frozen=True, slots=True)
 class AuditSeal:
-    """A link of the chain.
+    """A link of the hash chain.
 
     Attributes:
         root: SHA-256 of the entries' hashes.
-        previous: Digest of the seal before; empty for the first seal.
-        reached: The latest time of an entry up to here.
+        previous: Digest of the previous seal; empty for the first seal.
+        reached: The latest time of any entry sealed so far.
     """
 
     number: int
@@ -100,24 +100,24 @@ class AuditSeal:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of all fields except the code (`mac`)."""
+        """Return the SHA-256 of all fields except the code (`mac`)."""
         times = [str((at - EPOCH) // timedelta(microseconds=1)) for at in (self.reached, self.sealed_at)]
         parts = [str(self.number), str(self.entries), self.root.hex(), self.previous.hex(), *times]
         return hashlib.sha256("|".join(parts).encode()).digest()
 
 
 def make_root(hashes: Sequence[bytes]) -> bytes:
-    """Return the root of a seal: the SHA-256 of its entries' hashes in their order."""
+    """Return the root of a seal: the SHA-256 of its entries' hashes in order."""
     return hashlib.sha256(b"".join(hashes)).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class AuditBreak:
-    """A place at which the log differs from what was sealed.
+    """A difference between the log and its seals.
 
     Attributes:
-        kind: changed, removed or inserted for an entry; seal_missing, seal_changed or seal_forged for a link.
-        seal: 0 for an entry without a seal.
+        kind: changed, removed or inserted for an entry; seal_missing, seal_changed or seal_forged for a seal.
+        seal: Number of the seal; 0 for an unsealed entry.
     """
 
     kind: str
@@ -127,7 +127,9 @@ class AuditBreak:
 
 @dataclass(frozen=True, slots=True)
 class AuditVerdict:
-    """Result of a verification: how many seals and entries were read, the newest seal's digest, and the breaks."""
+    """The result of a verification: number of seals and entries read, the newest seal's digest, and the breaks
+    found.
+    """
 
     seals: int
     entries: int

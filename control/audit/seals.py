@@ -1,9 +1,9 @@
-"""Seals of the audit log: a chain of hashes over entries that are already stored, each link under a key of control's.
+"""Seals of the audit log: a hash chain over stored entries. Each link is authenticated with a key of control.
 
-Entries are written without a hash, because a chain at the time of writing would have all requests wait for each other.
-The worker seals new entries within a minute. Who changes, removes or inserts entries later, even as the owner of the
-tables, cannot make the seals again without the key. The newest seals can be cut off together with their entries: so the
-worker logs each seal's number and digest, which belong where the database's owner cannot write.
+Entries are written without a hash, because a chain at the time of writing would make all requests wait for each other.
+The worker seals new entries within a minute. Anyone who later changes, removes or inserts entries, even as the owner of
+the tables, cannot recreate the seals without the key. The newest seals could be cut off together with their entries.
+The worker therefore logs each seal's number and digest; store these logs where the database's owner cannot write.
 """
 
 import hashlib
@@ -22,13 +22,13 @@ from control.db.pool import Connection
 from shared.secrets import Sealer
 
 KEY_PURPOSE: Final = "audit log"
-# Entries of one seal.
+# Number of entries per seal.
 BATCH: Final = 1_000
-# An entry is stored with its transaction, which lasts seconds. An entry that appears later was dated back.
+# An entry is stored with its transaction, which lasts seconds. An entry that appears later than this was backdated.
 LATEST_ENTRY: Final = timedelta(days=1)
-# Seals that are read at once.
+# Number of seals read in one query.
 _SEALS: Final = 100
-# Breaks that are reported, and entries without a seal that are counted.
+# Maximum number of breaks that are reported, and of unsealed entries that are counted.
 MOST_BREAKS: Final = 100
 _PAGE: Final = 1_000
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ def make_mac(key: bytes, digest: bytes) -> bytes:
 
 
 async def seal_entries(db: Connection, keys: Sequence[bytes], now: datetime) -> int:
-    """Seal the oldest entries that are not sealed yet, up to `BATCH`; returns how many. Needs platform scope."""
+    """Seal the oldest unsealed entries, up to `BATCH`. Return how many were sealed. Needs platform scope."""
     await queries.lock_chain(db)
     last = await queries.select_last(db)
     entries = await queries.select_unsealed(db, last.reached - LATEST_ENTRY if last else EPOCH, BATCH)
@@ -73,9 +73,9 @@ def _make_seal(last: AuditSeal | None, entries: Sequence[AuditContent], now: dat
 
 
 async def renew_codes(db: Connection, keys: Sequence[bytes]) -> int:
-    """Replace codes under older keys by codes under the first key, so that older keys can be removed.
+    """Replace codes made with older keys by codes made with the first key, so that older keys can be removed.
 
-    Needs the owner of the tables. Seals that no key verifies are not changed. Returns how many codes were replaced.
+    Needs the owner of the tables. Seals that no key verifies stay unchanged. Returns how many codes were replaced.
     """
     renewed = last = 0
     while seals := await queries.select_seals(db, last, _SEALS):
@@ -91,7 +91,7 @@ async def renew_codes(db: Connection, keys: Sequence[bytes]) -> int:
 
 
 async def verify_log(db: Connection, keys: Sequence[bytes]) -> AuditVerdict:
-    """Read all entries once. Needs platform scope, or the owner of the tables."""
+    """Verify all entries and seals. Needs platform scope, or the owner of the tables."""
     last: AuditSeal | None = None
     seals = entries = 0
     breaks: list[AuditBreak] = []
@@ -106,7 +106,11 @@ async def verify_log(db: Connection, keys: Sequence[bytes]) -> AuditVerdict:
 async def verify_seals(
     db: Connection, keys: Sequence[bytes], before: AuditSeal | None, seals: Sequence[AuditSeal]
 ) -> list[AuditBreak]:
-    """Verify consecutive seals with their entries. `before` is the seal before them, None for the first."""
+    """Verify consecutive seals with their entries.
+
+    Args:
+        before: The previous seal; None for the first seal.
+    """
     rows = await queries.select_sealed(db, seals[0].number, seals[-1].number)
     by_seal = {number: list(group) for number, group in groupby(rows, key=lambda row: row.seal)}
     return [*_check_links(keys, before, seals), *_check_rows(seals, by_seal)]
@@ -136,7 +140,7 @@ def _check_rows(seals: Sequence[AuditSeal], by_seal: Mapping[int, Sequence[Seale
 
 
 async def find_dated_back(db: Connection, last: AuditSeal | None) -> list[AuditBreak]:
-    """Find entries that were inserted later than their time says, after the newest seal `last`."""
+    """Find entries after the newest seal `last` that were inserted later than their time indicates."""
     if last is None:
         return []
     inserted = await queries.select_dated_back(db, last.reached - LATEST_ENTRY, MOST_BREAKS)
@@ -144,7 +148,7 @@ async def find_dated_back(db: Connection, last: AuditSeal | None) -> list[AuditB
 
 
 async def has_digest(db: Connection, digest: str) -> bool:
-    """Return whether a seal has the digest, given as hexadecimal digits."""
+    """Return whether a seal has this digest, given as hexadecimal digits."""
     last = 0
     while seals := await queries.select_seals(db, last, _PAGE):
         if any(seal.digest.hex() == digest for seal in seals):

@@ -1,4 +1,4 @@
-"""The audit log: actor, action, resource, values before and after; written in the transaction of the change."""
+"""The audit log: actor, action, resource, and values before and after. Entries are part of the change's transaction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ SECRET_FIELD_WORDS: Final = ("password", "secret", "token", "api_key", "credenti
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who made a change.
+    """The author of a change.
 
     Attributes:
         request_id: Id of the HTTP request; empty if no request made the change.
         address: Address of the client; empty if no request made the change.
-        key_id: Id of the API key with which a system acts for the user. The log names it in place of the user's id.
+        key_id: Id of the API key with which a system acts for the user. The log contains it instead of the user's id.
     """
 
     kind: Literal["admin", "user", "system"]
@@ -44,7 +44,8 @@ class Change:
 
     Attributes:
         action: For example "workspace.suspend".
-        before, after: The changed fields.
+        before: The changed fields before the change.
+        after: The changed fields after the change.
     """
 
     action: str
@@ -57,7 +58,7 @@ class Change:
 
 
 async def record_change(db: Connection, actor: Actor, change: Change) -> None:
-    """Append to the log; part of the transaction that makes the change."""
+    """Append a change to the log, within the transaction that makes the change."""
     values = {"before": change.before, "after": change.after, "reason": change.reason}
     await queries.insert_entry(
         db,
@@ -76,15 +77,15 @@ async def record_change(db: Connection, actor: Actor, change: Change) -> None:
 
 
 def mask_number(number: str) -> str:
-    """Mask all but the first four characters and the last two of a phone number.
+    """Mask all but the first four and the last two characters of a phone number.
 
-    The log is never changed, so a caller's number in it could not be deleted.
+    The log is immutable, so a caller's number in it could not be deleted.
     """
     return number if len(number) < 8 or not number.startswith("+") else f"{number[:4]}{MASK}{number[-2:]}"
 
 
 def mask_secrets(value: Any, name: str = "") -> Any:
-    """Return a copy with MASK in place of each value whose name is that of a secret."""
+    """Return a copy in which MASK replaces each value whose name indicates a secret."""
     if value is not None and any(word in name.lower() for word in SECRET_FIELD_WORDS):
         return MASK
     if isinstance(value, Mapping):
@@ -94,16 +95,16 @@ def mask_secrets(value: Any, name: str = "") -> Any:
     return value
 
 
-# call: transcription, summary and turns. events: the call's events, which hold the same words. search: which calls
-# have certain words in their transcripts. The words are not stored, because they may be personal and the log is kept
-# forever.
+# call: transcription, summary and turns. events: the call's events, which contain the same words. search: which calls
+# have certain words in their transcripts. The searched words are not stored, because they may be personal data and the
+# log is kept forever.
 ReadContent = Literal["call", "events", "search"]
 MOST_COUNTED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class ContentRead:
-    """A read of calls' content by the staff. It is in the audit log with its reason, so that the owner can see it.
+    """A read of call contents by staff. The audit log records it with its reason, so that the owner can see it.
 
     Attributes:
         reader: E-mail address of the staff member; None if the entry has none.
@@ -121,7 +122,7 @@ class ContentRead:
 async def record_read(
     db: Connection, actor: Actor, workspace_id: UUID, call_id: UUID, content: ReadContent, reason: str
 ) -> None:
-    """Append a read to the audit log, in the transaction that reads."""
+    """Append a read of call contents to the audit log, within the transaction that reads."""
     after = {"content": content}
     await record_change(db, actor, Change(READ_ACTION, "call", str(call_id), workspace_id, after=after, reason=reason))
 
@@ -130,7 +131,7 @@ async def record_search(db: Connection, actor: Actor, workspace_id: UUID, calls:
     """Append a search in a workspace's transcripts to the audit log.
 
     Args:
-        calls: How many of them it answered.
+        calls: Number of calls that the search returned.
     """
     after = {"content": "search", "calls": calls}
     change = Change(READ_ACTION, "workspace", str(workspace_id), workspace_id, after=after, reason=reason)
@@ -138,7 +139,10 @@ async def record_search(db: Connection, actor: Actor, workspace_id: UUID, calls:
 
 
 async def list_reads(db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[ContentRead]:
-    """Newest first; the total is counted up to MOST_COUNTED. Raises Invalid (code cursor_unknown)."""
+    """Return a page of reads, newest first.
+
+    The total is counted up to MOST_COUNTED. Raises Invalid (code cursor_unknown).
+    """
     found = await queries.select_reads(db, workspace_id, page)
     rows = [
         ContentRead(
@@ -158,14 +162,16 @@ async def list_reads(db: Connection, workspace_id: UUID, *, page: PageRequest) -
 
 
 async def list_entries(db: Connection, wanted: AuditFilter, page: PageRequest) -> ListPage[AuditEntry]:
-    """Newest first; the total is counted up to AUDIT_LOG_DEPTH.
+    """Return a page of entries, newest first. The total is counted up to AUDIT_LOG_DEPTH.
 
-    The depth of counted pages is bounded because the log only grows: deeper entries are reached by a cursor or by
-    time. Raises Invalid (codes too_deep, cursor_unknown).
+    Counted pages have a maximum depth because the log only grows; older entries are reached by cursor or by time.
+    Raises Invalid (codes too_deep, cursor_unknown).
     """
     if page.offset + page.limit > AUDIT_LOG_DEPTH:
         raise Invalid(
-            f"Pages reach {AUDIT_LOG_DEPTH} lines deep: narrow the list by from and to.", param="page", code="too_deep"
+            f"Pages are limited to the first {AUDIT_LOG_DEPTH} entries: narrow the list by from and to.",
+            param="page",
+            code="too_deep",
         )
     found = await queries.select_entries(db, wanted, page)
     if page.cursor is not None:

@@ -1,4 +1,4 @@
-"""The worker's tasks for the audit log: seals new entries, and verifies the seals in turn."""
+"""The worker's tasks for the audit log: seal new entries, and continuously verify the seals."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,18 +14,17 @@ from control.db.duties import Duty, WorkerTasks
 from control.db.pool import Connection
 from shared.secrets import Sealer
 
-# Seals that one run verifies.
+# Number of seals that a run verifies.
 SEALS_A_RUN: Final = 100
 
 log = structlog.get_logger()
 
 
 def audit_tasks(sealer: Sealer, report: Callable[[int], None]) -> WorkerTasks:
-    """Duties `audit_seals` and `audit_check`.
+    """Return the duties `audit_seals` and `audit_check`.
 
     Args:
-        report: Takes the number of breaks that the newest pass over all seals, and what has been read of the next one,
-            found.
+        report: Receives the number of breaks found by the last complete pass over all seals and by the current pass.
     """
     keys = audit_keys(sealer)
     check = AuditCheck(keys, report)
@@ -38,10 +37,10 @@ def audit_tasks(sealer: Sealer, report: Callable[[int], None]) -> WorkerTasks:
 
 @dataclass(slots=True)
 class AuditCheck:
-    """Verifies SEALS_A_RUN seals a run, from the first seal to the newest and then again.
+    """Verifies SEALS_A_RUN seals per run, from the first seal to the newest, and then starts again.
 
-    The position is not stored: a started worker begins with the first seal. The next pass must find the newest seal of
-    the pass before; otherwise the end of the log was cut off.
+    The position is not stored, so a restarted worker begins with the first seal. Each pass must find the newest seal of
+    the previous pass; otherwise the end of the log was cut off.
     """
 
     keys: Sequence[bytes]
@@ -52,7 +51,7 @@ class AuditCheck:
     _found: dict[int, list[AuditBreak]] = field(default_factory=dict)
 
     async def run(self, db: Connection, _: datetime) -> int:
-        """Return how many seals were verified."""
+        """Verify the next seals. Return how many were verified."""
         seals = await queries.select_seals(db, self._reached.number if self._reached else 0, SEALS_A_RUN)
         if not seals:
             self._end_pass(await find_dated_back(db, self._reached))

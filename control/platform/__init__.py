@@ -1,1 +1,1 @@
-"""Settings and tiers of the platform, and partitions of tables."""
+"""The platform's settings and tiers, and the partitions of its tables."""

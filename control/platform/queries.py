@@ -17,7 +17,7 @@ def tier_values(tier: Tier) -> dict[str, Any]:
 
 
 async def select_setting(db: Connection, key: str) -> Setting | None:
-    """Return None when it was never stored."""
+    """Return a setting, or None if it was never stored."""
     row = await db.fetchrow("SELECT key, value, description, updated_at FROM settings WHERE key = $1", key)
     return None if row is None else Setting(**row)
 
@@ -29,12 +29,12 @@ async def select_settings(db: Connection) -> list[Setting]:
 
 
 async def lock_settings(db: Connection) -> None:
-    """Make concurrent changes of settings wait until the transaction ends; reads do not wait."""
+    """Make concurrent changes of settings wait until the transaction ends. Reads do not wait."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtext('settings'))")
 
 
 async def upsert_setting(db: Connection, key: str, value: Any, description: str, admin_id: UUID | None) -> None:
-    """Store a value."""
+    """Store a setting's value."""
     await db.execute(
         """
         INSERT INTO settings (key, value, description, updated_by) VALUES ($1, $2, $3, $4)
@@ -48,7 +48,7 @@ async def upsert_setting(db: Connection, key: str, value: Any, description: str,
 
 
 async def insert_setting(db: Connection, key: str, value: Any, description: str) -> None:
-    """Store an initial value; a stored value stays, its description is updated."""
+    """Store an initial value. If the setting is stored, its value stays and only the description is updated."""
     await db.execute(
         """
         INSERT INTO settings (key, value, description) VALUES ($1, $2, $3)
@@ -61,7 +61,7 @@ async def insert_setting(db: Connection, key: str, value: Any, description: str)
 
 
 async def select_tier(db: Connection, name: str, *, lock: Literal["", "SHARE", "UPDATE"] = "") -> Tier | None:
-    """Return a tier or None.
+    """Return a tier, or None.
 
     Args:
         lock: The row lock, held until the transaction ends.
@@ -78,7 +78,7 @@ async def select_tiers(db: Connection) -> list[Tier]:
 
 
 async def insert_tier(db: Connection, tier: Tier) -> bool:
-    """Return False if the name is taken."""
+    """Insert a tier. Return False if the name is taken."""
     values = tier_values(tier)
     places = ", ".join(f"${place}" for place in range(1, len(values) + 1))
     status = await db.execute(
@@ -88,16 +88,16 @@ async def insert_tier(db: Connection, tier: Tier) -> bool:
 
 
 async def update_tier(db: Connection, tier: Tier) -> None:
-    """Write all columns."""
+    """Write all columns of a tier."""
     values = tier_values(tier)
     sets = ", ".join(f"{name} = ${place}" for place, name in enumerate(values, 1))
     await db.execute(f"UPDATE tiers SET {sets}, updated_at = now() WHERE tier_name = $1", *values.values())
 
 
 async def is_priced(db: Connection, tier_name: str, currency: str) -> bool:
-    """Return whether the tier has prices in the currency, and the currency an exchange rate.
+    """Return whether the tier has prices in the currency and the currency has an exchange rate.
 
-    The platform's own has both.
+    The platform's own currency always has both.
     """
     if currency == CURRENCY:
         return True
@@ -119,7 +119,9 @@ async def select_account_currency(db: Connection, workspace_id: UUID) -> str:
 
 
 async def select_tier_use(db: Connection, tier: Tier) -> TierUse:
-    """For each limit: the highest use by a workspace of the tier, and how many use more than `tier` allows."""
+    """Return, for each limit, the highest use by a workspace of the tier, and how many workspaces exceed the tier's
+    limit.
+    """
     row = await db.fetchrow(
         """
         WITH used AS (

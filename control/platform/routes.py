@@ -1,4 +1,4 @@
-"""Routes of the platform's settings, for the staff."""
+"""The staff's routes for the platform's settings."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,39 +17,41 @@ SETTINGS = "/admin/config/settings"
 
 
 class SettingChange(Body):
-    """A setting's new value."""
+    """A new value of a setting."""
 
     key: str = Field(max_length=100, description="Name of the setting.", examples=["trial_days"])
-    value: Annotated[Any, Field(description="Value of the setting, of the type that the setting has.", examples=[14])]
+    value: Annotated[Any, Field(description="Value of the setting, in the setting's type.", examples=[14])]
 
 
 class SettingsChange(Body):
-    """Changes of settings, of which all or none take effect."""
+    """Changes of settings. Either all of them take effect, or none."""
 
     settings: list[SettingChange] = Field(min_length=1, max_length=100, description="The settings.")
 
 
 @dataclass(frozen=True, slots=True)
 class SettingView:
-    """A setting."""
+    """A setting of the platform."""
 
     key: Annotated[str, Field(description="Name of the setting.", examples=["trial_days"])]
-    value: Annotated[Any, Field(description="Value of the setting, of the type that the setting has.", examples=[14])]
+    value: Annotated[Any, Field(description="Value of the setting, in the setting's type.", examples=[14])]
     description: Annotated[
-        str, Field(description="What the setting does, with its unit.", examples=["Days of a new workspace's trial."])
+        str, Field(description="Meaning of the setting, with its unit.", examples=["Days of a new workspace's trial."])
     ]
-    updated_at: Annotated[datetime | None, Field(description="When it was last changed (UTC); null if it never was.")]
+    updated_at: Annotated[
+        datetime | None, Field(description="When the setting was last changed (UTC); null if it was never changed.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class SettingList:
-    """All settings."""
+    """All settings of the platform."""
 
     settings: Annotated[list[SettingView], Field(description="The settings.")]
 
 
 async def list_settings(context: AdminContext) -> SettingList:
-    """All settings with their descriptions."""
+    """List all settings with their descriptions."""
     settings = await context.services[Platform].settings(context.db)
     return SettingList(
         [SettingView(setting.key, setting.value, setting.description, setting.updated_at) for setting in settings]
@@ -57,10 +59,10 @@ async def list_settings(context: AdminContext) -> SettingList:
 
 
 async def change_settings(context: AdminContext, body: SettingsChange) -> SettingList:
-    """Change all of the given settings or none; returns all settings."""
+    """Change all given settings or none. Returns all settings."""
     values = {change.key: change.value for change in body.settings}
     if len(values) < len(body.settings):
-        raise Invalid("A setting is named twice.", param="settings", code="setting_repeated")
+        raise Invalid("A setting is listed twice.", param="settings", code="setting_repeated")
     await context.services[Platform].change_settings(context.db, context.actor, values)
     return await list_settings(context)
 

@@ -1,4 +1,4 @@
-"""Settings and tiers: their records, the registry of all settings, and checks of changes. Pure functions."""
+"""Records of settings and tiers, the registry of all settings, and checks of changes. Pure functions."""
 
 import re
 from collections.abc import Mapping
@@ -9,17 +9,18 @@ from typing import Any, Final, Literal
 
 from shared.errors import Conflict, Invalid
 
-# Of the platform: of all costs, tiers' own prices, and what sums over workspaces are converted into. ISO 4217, lower
-# case, as the API writes it.
+# The platform's currency (ISO 4217, lower case as in the API): for all costs and the tiers' base prices. Sums over
+# several workspaces are converted into it.
 CURRENCY: Final = "usd"
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Price and limits of a workspace.
+    """Prices and limits of the workspaces that have this tier.
 
     Attributes:
-        monthly_fee, price_per_minute: In major units.
+        monthly_fee: In major units.
+        price_per_minute: In major units.
     """
 
     tier_name: str
@@ -39,10 +40,10 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting.
+    """A setting of the platform.
 
     Attributes:
-        updated_at: None while it was never stored.
+        updated_at: None if the setting was never stored.
     """
 
     key: str
@@ -60,12 +61,13 @@ _CURRENCY: Final = r"[a-z]{3}"
 
 @dataclass(frozen=True, slots=True)
 class SettingSpec:
-    """One key.
+    """The specification of a setting.
 
     Attributes:
-        minimum, maximum: Of an integer.
-        choices: Of a choice. A tier is the name of an offered tier, a currency one in which the tier of new workspaces
-            has a price (ISO 4217, lower case).
+        minimum: Smallest value of an integer.
+        maximum: Largest value of an integer.
+        choices: Allowed values of a choice. A tier setting takes the name of an offered tier. A currency setting takes
+            a currency in which the tier of new workspaces has a price (ISO 4217, lower case).
     """
 
     key: str
@@ -293,7 +295,7 @@ _SPECS: Final = (
     _number("job_history_days", 14, 1, 365, "Days that the worker's log and its failed jobs are kept."),
 )  # fmt: skip
 
-# Not stored at first: what they are depends on the kind of the platform.
+# Not stored in a new database, because their default depends on the kind of the platform.
 UNSEEDED: Final = frozenset({"admin_totp_required"})
 
 REGISTRY: Final[Mapping[str, SettingSpec]] = {spec.key: spec for spec in _SPECS}
@@ -345,13 +347,13 @@ class NewTier:
     stripe_price_id: str | None = None
 
     def tier(self) -> Tier:
-        """Return the tier."""
+        """The tier to store."""
         return Tier(**{name: getattr(self, name) for name in self.__slots__})
 
 
 @dataclass(frozen=True, slots=True)
 class TierChange:
-    """The fields to change, by name."""
+    """The fields of a tier to change, by name."""
 
     fields: Mapping[str, Any]
 
@@ -362,11 +364,11 @@ class TierChange:
 
 @dataclass(frozen=True, slots=True)
 class TierUse:
-    """Use of a tier's limits.
+    """The use of a tier's limits.
 
     Attributes:
         most: Highest use by a workspace, by limit.
-        over: Workspaces that use more, by limit.
+        over: Number of workspaces that exceed the limit, by limit.
     """
 
     most: Mapping[str, int]
@@ -374,7 +376,7 @@ class TierUse:
 
 
 def require_limits_fit(before: Tier, after: Tier, use: TierUse) -> None:
-    """Raise Conflict when a lowered limit is below what a workspace uses."""
+    """Raise Conflict if a lowered limit is below the use of a workspace."""
     for name in TIER_LIMITS:
         new = getattr(after, name)
         if new < getattr(before, name) and use.over[name]:

@@ -1,4 +1,4 @@
-"""Settings and tiers of the platform, currencies of tiers, and the data that a new database gets."""
+"""Settings and tiers of the platform, currencies of tiers, and the initial data of a new database."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -21,18 +21,18 @@ from shared.errors import Conflict, Invalid, NotFound
 
 
 class Platform:
-    """Settings and tiers. Nothing is cached: a change takes effect with the next transaction."""
+    """Manages settings and tiers. It caches nothing: a change takes effect in the next transaction."""
 
     def __init__(self, defaults: Mapping[str, Any] | None = None) -> None:
         """Create the service.
 
         Args:
-            defaults: Defaults that depend on the kind of the platform, in place of the registry's defaults.
+            defaults: Defaults that depend on the kind of the platform. They replace the registry's defaults.
         """
         self._defaults = {spec.key: spec.default for spec in REGISTRY.values()} | dict(defaults or {})
 
     async def setting(self, db: Connection, key: str) -> Any:
-        """Return a setting's value; the default while it was never stored. Raises KeyError."""
+        """Return a setting's value, or its default if the setting was never stored. Raises KeyError."""
         default = self._defaults[key]
         found = await queries.select_setting(db, key)
         return default if found is None else found.value
@@ -46,8 +46,10 @@ class Platform:
         ]
 
     async def change_settings(self, db: Connection, actor: Actor, values: Mapping[str, Any]) -> None:
-        """Change all of these settings or none. Raises Invalid (names the key), Conflict (codes tier_unavailable,
-        tier_not_priced)."""
+        """Change all given settings or none.
+
+        Raises Invalid (names the key) and Conflict (codes tier_unavailable, tier_not_priced).
+        """
         unknown = sorted(values.keys() - REGISTRY.keys())
         if unknown:
             raise Invalid(f"There is no setting named {', '.join(unknown)}.", param=unknown[0], code="setting_unknown")
@@ -59,7 +61,10 @@ class Platform:
             await self._require_priced_default(db)
 
     async def _require_priced_default(self, db: Connection) -> None:
-        """Raise Conflict (tier_not_priced): with such defaults no workspace could be created."""
+        """Check the default tier and currency of new workspaces.
+
+        Raises Conflict (tier_not_priced), because otherwise no workspace could be created.
+        """
         tier, currency = await self.setting(db, "default_tier"), await self.setting(db, "default_currency")
         await require_priced(db, tier, currency, "default_currency")
 
@@ -67,7 +72,8 @@ class Platform:
         spec = REGISTRY[key]
         check_setting(spec, value)
         is_same = value == before and type(value) is type(before)
-        if is_same and key not in UNSEEDED:  # a choice is stored, so that it outlives a change of the default
+        # An explicit choice is stored, so that it survives a change of the default.
+        if is_same and key not in UNSEEDED:
             return
         if spec.kind == "tier":
             await self.lock_offered_tier(db, value, key)
@@ -77,9 +83,10 @@ class Platform:
         )
 
     async def lock_offered_tier(self, db: Connection, name: str, param: str) -> Tier:
-        """Return a tier that is offered; locks it until the transaction ends.
+        """Return an offered tier, locked until the transaction ends.
 
-        Raises Invalid (code tier_unknown) and Conflict (code tier_unavailable), which name `param`."""
+        Raises Invalid (code tier_unknown) and Conflict (code tier_unavailable), which name `param`.
+        """
         tier = await queries.select_tier(db, name, lock="SHARE")
         if tier is None:
             raise Invalid(f"There is no tier named {name!r}.", param=param, code="tier_unknown")
@@ -88,7 +95,7 @@ class Platform:
         return tier
 
     async def tier(self, db: Connection, name: str) -> Tier:
-        """Raise NotFound (code tier_not_found)."""
+        """Return a tier. Raises NotFound (code tier_not_found)."""
         tier = await queries.select_tier(db, name)
         if tier is None:
             raise _tier_not_found()
@@ -99,25 +106,25 @@ class Platform:
         return await queries.select_tiers(db)
 
     async def create_tier(self, db: Connection, actor: Actor, new: NewTier) -> Tier:
-        """Raise Conflict (code tier_exists)."""
+        """Create a tier. Raises Conflict (code tier_exists)."""
         tier = new.tier()
         if not await queries.insert_tier(db, tier):
-            raise Conflict(f"There is a tier named {tier.tier_name!r} already.", param="tier_name", code="tier_exists")
+            raise Conflict(f"A tier named {tier.tier_name!r} already exists.", param="tier_name", code="tier_exists")
         await record_change(db, actor, Change("tier.create", "tier", tier.tier_name, after=queries.tier_values(tier)))
         return tier
 
     async def update_tier(self, db: Connection, actor: Actor, name: str, change: TierChange) -> Tier:
-        """Change prices and limits of all workspaces of the tier; closed bills do not change.
+        """Change prices and limits for all workspaces of the tier. Closed bills do not change.
 
-        A limit may not fall below what a workspace of this tier uses (Conflict, code tier_in_use, names the limit), and
-        the tier of new workspaces must stay offered (Conflict, code default_tier). Raises NotFound too.
+        A limit must not fall below the use of any workspace of this tier, and the tier of new workspaces must stay
+        offered. Raises NotFound and Conflict (codes tier_in_use, which names the limit, and default_tier).
         """
         before = await queries.select_tier(db, name, lock="UPDATE")
         if before is None:
             raise _tier_not_found()
         after = change.applied(before)
         if not after.is_available and await self.setting(db, "default_tier") == name:
-            raise Conflict("New workspaces get this tier: choose another one for them first.", code="default_tier")
+            raise Conflict("New workspaces get this tier. Choose another tier for them first.", code="default_tier")
         if after != before:
             require_limits_fit(before, after, await queries.select_tier_use(db, after))
             await queries.update_tier(db, after)
@@ -138,7 +145,7 @@ def _tier_update(before: Tier, after: Tier) -> Change:
 
 
 def _tier_not_found() -> NotFound:
-    return NotFound("There is no such tier.", code="tier_not_found")
+    return NotFound("This tier does not exist.", code="tier_not_found")
 
 
 async def find_currency(db: Connection, workspace_id: UUID) -> str:
@@ -147,20 +154,22 @@ async def find_currency(db: Connection, workspace_id: UUID) -> str:
 
 
 async def require_priced(db: Connection, tier_name: str, currency: str, param: str) -> None:
-    """The tier must have prices in the currency, and the currency an exchange rate. Raises Conflict (code
-    tier_not_priced)."""
+    """Require that the tier has prices in the currency and the currency has an exchange rate.
+
+    Raises Conflict (code tier_not_priced).
+    """
     if not await queries.is_priced(db, tier_name, currency):
-        message = f"The tier {tier_name!r} has no price in {currency.upper()}, or the currency no exchange rate."
+        message = f"The tier {tier_name!r} has no price in {currency.upper()}, or the currency has no exchange rate."
         raise Conflict(message, param=param, code="tier_not_priced")
 
 
 async def seed_platform(db: Connection, tiers: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]) -> None:
-    """Store the shipped tiers and settings that are missing; stored ones keep what the staff set.
+    """Store shipped tiers and settings that are missing. Stored values keep the staff's changes.
 
-    Raises KeyError for an unknown key, and Invalid.
+    Raises Invalid, and KeyError for an unknown key.
 
     Args:
-        tiers: Each by the names of its columns.
+        tiers: Tiers as mappings of column names to values.
         settings: Values by key.
     """
     for tier in tiers:

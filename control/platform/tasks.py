@@ -1,4 +1,4 @@
-"""The worker's tasks for the platform: partitions, and deletion of old records that no other noun owns."""
+"""The worker's tasks for the platform: table partitions, and deletion of old records that no other package owns."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -17,18 +17,18 @@ from control.db.partitions import (
 from control.db.pool import Connection
 from control.platform.service import Platform
 
-# A month of events is dropped so long after its end. Late events are stored by their own time, which differs from the
-# creation of their call by 40 days at most (control/calls/events/).
+# How long after its end a month of events is dropped. Late events are stored by their own time, which differs from
+# their call's creation by at most 40 days (control/calls/events/).
 LATE_EVENTS: Final = timedelta(days=62)
 
 log = structlog.get_logger()
 
 
 def platform_tasks(platform: Platform, report: Callable[[Sequence[PartitionState]], None]) -> WorkerTasks:
-    """Duties `partitions`, `empty_partitions` and `jobs` (the job queue's history).
+    """Return the duties `partitions`, `empty_partitions` and `jobs` (the history of the job queue).
 
     Args:
-        report: Takes the partitions' states.
+        report: Receives the states of the partitions.
     """
 
     async def partitions(db: Connection, _: datetime) -> int:
@@ -37,7 +37,7 @@ def platform_tasks(platform: Platform, report: Callable[[Sequence[PartitionState
         report(states)
         for state in states:
             if state.default_rows:
-                # Events of a month that was dropped, or rows from a time when no one made partitions.
+                # The rows belong to a dropped month, or to a time when no partition was created.
                 log.warning("partition.default_used", table=state.table, rows=state.default_rows)
         return made
 
@@ -54,7 +54,7 @@ def platform_tasks(platform: Platform, report: Callable[[Sequence[PartitionState
     return WorkerTasks(
         duties=[
             Duty("partitions", 3_600, partitions, 1 << 30),
-            # In a transaction of its own, so that its lock on the table of events is held for milliseconds.
+            # Runs in its own transaction, so that its lock on the events table lasts only milliseconds.
             Duty("empty_partitions", 3_600, empty_partitions, 1 << 30),
             Duty("jobs", 3_600, jobs, 1_000),
         ]

@@ -1,1 +1,1 @@
-"""Finds card numbers, security codes, national ids and e-mail addresses in texts. Pure functions."""
+"""Pure functions that find card numbers, security codes, national ids and e-mail addresses in texts."""

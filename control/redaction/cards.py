@@ -1,4 +1,4 @@
-"""Card numbers and their security codes."""
+"""Detection of card numbers and their security codes."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -10,8 +10,9 @@ from control.redaction.number_words import DigitGroup
 
 SHORTEST: Final = 12
 LONGEST: Final = 19
-# First digits of the issuers (ISO/IEC 7812), and how many digits their cards have: Visa, Mastercard, American Express,
-# Discover, Diners Club, JCB, UnionPay, Maestro, RuPay, Mir. Others are found where the talk is of a card.
+# First digits of the issuers (ISO/IEC 7812) with the lengths of their card numbers: Visa, Mastercard, American Express,
+# Discover, Diners Club, JCB, UnionPay, Maestro, RuPay, Mir. Numbers of other issuers are found only where people talk
+# about a card.
 _ISSUERS: Final[Sequence[tuple[range, frozenset[int]]]] = (
     (range(4000, 5000), frozenset({13, 16, 18, 19})),
     (range(5100, 5600), frozenset({16})),
@@ -31,7 +32,7 @@ _ISSUERS: Final[Sequence[tuple[range, frozenset[int]]]] = (
 
 
 def is_card_number(digits: str) -> bool:
-    """Return whether these are a card number of a known issuer, with its length and check digit."""
+    """Return whether the digits are a card number of a known issuer, with a correct length and check digit."""
     if not SHORTEST <= len(digits) <= LONGEST:
         return False
     head, size = int(digits[:4]), len(digits)
@@ -39,8 +40,11 @@ def is_card_number(digits: str) -> bool:
 
 
 def find_card_numbers(run: DigitRun) -> Iterator[tuple[int, int]]:
-    """Yield the tokens (first, last) of each card number in a run: whole groups, or a part of one that was written
-    longer. Each group begins at most eight candidates."""
+    """Yield the tokens (first, last) of each card number in a run.
+
+    A card number consists of whole groups, or of a part of a longer group. At most eight candidates begin at each
+    group.
+    """
     for start, group in enumerate(run.groups):
         if len(group.digits) > SHORTEST and _holds_card_number(group.digits):
             yield group.first, group.last
@@ -55,20 +59,23 @@ def find_card_numbers(run: DigitRun) -> Iterator[tuple[int, int]]:
 
 
 def may_be_card_number(run: DigitRun) -> bool:
-    """Return whether a run has as many digits as a card number, although its check digit may be wrong: misheard,
-    or more was said. Only where the talk is of a card."""
+    """Return whether a run has as many digits as a card number, although its check digit may be wrong.
+
+    The number may be misheard, or contain further digits. Call this only where people talk about a card.
+    """
     return SHORTEST <= run.size <= LONGEST + 4
 
 
 def may_be_rest(run: DigitRun) -> bool:
-    """Return whether a run may be the end of a card number that was begun before; one digit alone may be any
-    number."""
+    """Return whether a run may be the end of a card number that began earlier. A single digit may be any number."""
     return 2 <= run.size <= LONGEST - SHORTEST
 
 
 def find_security_codes(groups: Sequence[DigitGroup]) -> Iterator[tuple[int, int]]:
-    """Yield the tokens (first, last) of a run that has exactly as many digits as a security code: three, or four
-    at American Express."""
+    """Yield the tokens (first, last) of a run that has exactly as many digits as a security code.
+
+    A code has three digits, or four at American Express.
+    """
     if sum(len(group.digits) for group in groups) in (3, 4):
         yield groups[0].first, groups[-1].last
 

@@ -1,4 +1,4 @@
-"""Words that say what kind of number follows, where the digits alone do not show it."""
+"""Keywords that reveal what kind of number follows, where the digits alone do not reveal it."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -29,20 +29,27 @@ NATIONAL_ID: Final = _phrases(
     " sociale,numéro de sécu,codice fiscale,bsn,burgerservicenummer,sofinummer,cpf,contribuinte,identity number,"
     "national id"
 )
-# So many turns of both speakers after the words, a number counts as theirs.
+# A number within this many turns (of both speakers) after the keywords belongs to them.
 REACH: Final = 3
 _LONGEST: Final = 4
 
 
 class KeywordContext:
-    """Where the words of one concept stand in a conversation, both speakers' turns. Looked for when first asked."""
+    """The positions of a concept's keywords in a conversation, in the turns of both speakers.
+
+    Computed at the first query.
+    """
 
     def __init__(self, tokens: Sequence[Token], phrases: frozenset[tuple[str, ...]]) -> None:
-        """`tokens` are those of all speakers, in order."""
+        """Store the conversation and the keywords.
+
+        Args:
+            tokens: The tokens of all speakers, in order.
+        """
         self._tokens, self._phrases = tokens, phrases
 
     def holds(self, token: Token) -> bool:
-        """Return whether the words stand in this token's turn ("123 is the security code") or shortly before it."""
+        """Return whether the keywords are in this token's turn ("123 is the security code") or shortly before it."""
         return not self._turns.isdisjoint(range(token.utterance - REACH, token.utterance + 1))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Runs of numbers that belong together although pauses, turns and other words lie between them."""
+"""Runs of numbers that belong together although pauses, turns and other words separate them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from typing import Final
 from control.redaction.number_words import DigitGroup
 from control.redaction.tokens import Token, word_set
 
-# So many other words may lie between two numbers of one run, in one text ("and then", "wait a moment"), and between the
-# end of one turn and the next of the same speaker ("yes, got it, the next ones are").
+# Maximum number of other words between two numbers of a run: within a text ("and then", "wait a moment"), and between
+# two turns of a speaker ("yes, got it, the next ones are").
 MOST_BETWEEN: Final = 6
 MOST_BETWEEN_TURNS: Final = 12
-# A correction names at most so many digits: "one two, no, one three".
+# Maximum number of digits in a correction, such as "one two, no, one three".
 LONGEST_CORRECTION: Final = 4
 _CORRECTIONS: Final = word_set(
     "no nope sorry correction mean rather actually scratch nein quatsch falsch sondern korrektur entschuldigung perdon"
@@ -23,13 +23,13 @@ _CORRECTIONS: Final = word_set(
 
 @dataclass(frozen=True, slots=True)
 class DigitRun:
-    """Numbers that belong together, in the order in which they were said."""
+    """Numbers that belong together, in the order in which they were spoken."""
 
     groups: Sequence[DigitGroup]
 
     @property
     def size(self) -> int:
-        """Number of digits."""
+        """Return the number of digits."""
         return sum(len(group.digits) for group in self.groups)
 
 
@@ -40,7 +40,8 @@ def split_runs(
 
     Args:
         groups: The numbers of the stream, in order.
-        most_between: Most words between two numbers of a run; None: MOST_BETWEEN in a turn, MOST_BETWEEN_TURNS in two.
+        most_between: Maximum number of words between two numbers of a run; None for MOST_BETWEEN within a turn and
+            MOST_BETWEEN_TURNS across two turns.
     """
     run: list[DigitGroup] = []
     words = _count_words(tokens)
@@ -59,10 +60,10 @@ def split_runs(
 
 
 def correct_run(tokens: Sequence[Token], run: DigitRun) -> Iterator[DigitRun]:
-    """Yield the run as it was said and, if it has words of correction, as it was meant.
+    """Yield the run as spoken and, if it contains words of correction, as corrected.
 
-    The digits after a correction replace as many digits before it: either the next number, or all numbers up to the
-    next pause. Both readings are yielded.
+    The digits after a correction replace as many digits before it. These are either the next number or all numbers up
+    to the next pause; both readings are yielded.
     """
     yield run
     marks = [place for place in range(1, len(run.groups)) if _is_corrected(tokens, run.groups, place)]
@@ -100,7 +101,7 @@ def _without_errors(groups: Sequence[DigitGroup], sizes: dict[int, int]) -> list
 
 
 def _count_words(tokens: Sequence[Token]) -> list[int]:
-    """Return how many words lie before each token; one more entry for the end."""
+    """Return the number of words before each token, with one more entry for the end."""
     counts = [0]
     for token in tokens:
         counts.append(counts[-1] + token.is_word)

@@ -1,4 +1,4 @@
-"""E-mail addresses, written and spoken ("john dot smith at gmail dot com")."""
+"""Detection of e-mail addresses, written and spoken ("john dot smith at gmail dot com")."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from control.redaction.number_words import may_be_number
 from control.redaction.tokens import Token, word_set
 
-# The sign as it is called, or as a recognizer writes that: "et" for the German "ät".
+# Spoken names of the @ sign, including misrecognized names such as "et" for the German "ät".
 _AT: Final = word_set(
     "at arroba arobase arobas chiocciola chiocciolina apenstaartje apestaartje aapstaartje klammeraffe et"
 )
@@ -19,7 +19,8 @@ _TLDS: Final = word_set(
     "com org net edu gov info biz io co me de es fr it nl pt uk us eu ch at be br mx ca au ie in app dev ai tv email"
     " online cloud"
 )
-# Words before the address: where it begins, if no joint continues it. Also verbs after which "at" names a web site.
+# Words before an address. The address begins after such a word unless a joint continues it. Also includes verbs after
+# which "at" precedes a web site.
 _BEFORE: Final = word_set(
     "is its it s that thats my your our the an a to and or so yes yeah okay ok um uh er hi hello well email mail e"
     " address adresse"
@@ -29,20 +30,20 @@ _BEFORE: Final = word_set(
     " website site page online was were are be store here there up out app account them him her you again"
     " we i met meet saw see seen registered signed"
 )
-# Further words of the name before "at": first name and last name that were said without "dot".
+# Maximum number of further words in the name before "at": first and last name spoken without "dot".
 _MOST_NAMES: Final = 1
 _MOST_PARTS: Final = 24
 
 
 def is_at(token: Token) -> bool:
-    """Return whether it is the sign, or one of the words for it."""
+    """Return whether the token is the @ sign or a word for it."""
     return token.text == "@" or token.text in _AT
 
 
 def find_email_addresses(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
     """Yield the tokens (first, last) of each address.
 
-    Each "at" is looked at once, with a bounded number of tokens around.
+    Each "at" is examined once, with a limited number of tokens around it.
     """
     for place, token in enumerate(tokens):
         if is_at(token):
@@ -53,7 +54,7 @@ def find_email_addresses(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
 
 
 def _domain_end(tokens: Sequence[Token], at: int, *, is_sign: bool) -> int:
-    """Place of the address's last token; 0 if no domain follows."""
+    """Return the position of the address's last token, or 0 if no domain follows."""
     end, place, is_dotted = 0, at, False
     for place in range(at, min(at + _MOST_PARTS, len(tokens))):
         token = tokens[place]
@@ -77,7 +78,7 @@ def _domain_end(tokens: Sequence[Token], at: int, *, is_sign: bool) -> int:
 
 
 def _local_start(tokens: Sequence[Token], at: int, *, is_sign: bool) -> int:
-    """Place of the address's first token; that of "at" if there is no name before it."""
+    """Return the position of the address's first token, or the position of "at" if no name precedes it."""
     start, names, needs_name = at, 0, True
     for place in range(at - 1, max(-1, at - _MOST_PARTS), -1):
         token = tokens[place]
@@ -103,7 +104,7 @@ def _local_start(tokens: Sequence[Token], at: int, *, is_sign: bool) -> int:
 
 
 def _touches(tokens: Sequence[Token], place: int) -> bool:
-    """Return whether nothing lies between a token and the one before it."""
+    """Return whether a token directly follows the previous token, without a space."""
     if place >= len(tokens):
         return False
     before, token = tokens[place - 1], tokens[place]

@@ -1,4 +1,4 @@
-"""Finds what must not be kept in a conversation, and puts placeholders in its place. Pure functions."""
+"""Finds content that must not be kept in a conversation, and replaces it with placeholders. Pure functions."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from control.redaction.tokens import Token, tokenize, word_set
 
 RedactionKind = Literal["card_number", "security_code", "national_id", "email"]
 KINDS: Final[tuple[RedactionKind, ...]] = get_args(RedactionKind)
-# All numbers that are looked for have at least so many digits.
+# Every number that is searched for has at least this many digits.
 _FEWEST_DIGITS: Final = 3
-# Turns before a new turn that are read with it. A number begun earlier is no longer continued.
+# Number of earlier turns that are read together with a new turn. A number that began earlier is not continued.
 WINDOW: Final = 24
-# Words that keep the digits of a security code together; others show that these are several numbers.
+# Hesitations, which may separate the digits of a security code. Other words separate several numbers.
 _HESITATIONS: Final = word_set("um uh er erm and ahm euh eh ehm y et e und en")
 _MARK: Final = "[redacted: "
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenText:
-    """What a speaker said in a turn, or any other text. The texts of one speaker are read as one stream."""
+    """A turn of a speaker, or any other text. The texts of a speaker are read as one stream."""
 
     speaker: str
     text: str
@@ -35,9 +35,9 @@ class SensitiveSpan:
     """A part of a text that must not be kept.
 
     Attributes:
-        place: Place of the text among the texts.
-        start: First character.
-        end: The character after the last.
+        place: Index of the text in the sequence of texts.
+        start: Index of the first character.
+        end: Index after the last character.
     """
 
     place: int
@@ -48,7 +48,7 @@ class SensitiveSpan:
 
 @dataclass(frozen=True, slots=True)
 class _Contexts:
-    """Where in the stream people talk about a kind of number."""
+    """The positions in the stream at which people talk about each kind of number."""
 
     card: KeywordContext
     security_code: KeywordContext
@@ -57,18 +57,18 @@ class _Contexts:
 
 _CARD_MARK: Final = f"{_MARK}card number]"
 _NOWHERE: Final = KeywordContext((), frozenset())
-# First and last place of the tokens of a finding in a stream.
+# Positions of the first and last token of a finding in a stream.
 _Span = tuple[int, int]
 
 
 def find_sensitive(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[SensitiveSpan]:
-    """Find what must not be kept, in the order of the texts, without overlaps.
+    """Find content that must not be kept. Findings are in the order of the texts and do not overlap.
 
-    The texts of each speaker are read as one stream, because people give a number in several turns. The time is linear
-    in the length of the texts.
+    The texts of each speaker are read as one stream, because people spread a number over several turns. The time is
+    linear in the length of the texts.
 
     Args:
-        kinds: Kinds of KINDS; other kinds are ignored.
+        kinds: Kinds of KINDS to find; other kinds are ignored.
     """
     everything = tokenize(enumerate(text.text for text in texts))
     known = _Contexts(
@@ -86,18 +86,18 @@ def find_sensitive(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[
 
 
 def redact(texts: Sequence[SpokenText], kinds: Collection[str]) -> list[str]:
-    """Replace each finding in the texts by a placeholder, such as "[redacted: card number]"."""
+    """Return the texts with each finding replaced by a placeholder, such as "[redacted: card number]"."""
     spans = find_by_text(texts, kinds)
     return [leave_out(text.text, spans.get(place, ())) for place, text in enumerate(texts)]
 
 
 def find_by_text(texts: Sequence[SpokenText], kinds: Collection[str]) -> Mapping[int, Sequence[SensitiveSpan]]:
-    """Return the findings of `find_sensitive` by the place of their text."""
+    """Return the findings of `find_sensitive`, grouped by the index of their text."""
     return {place: list(spans) for place, spans in groupby(find_sensitive(texts, kinds), lambda span: span.place)}
 
 
 def leave_out(text: str, spans: Iterable[SensitiveSpan]) -> str:
-    """Replace each of these spans, which are in order and do not overlap, by a placeholder."""
+    """Replace spans, which must be ordered and not overlap, with placeholders."""
     parts: list[str] = []
     at = 0
     for span in spans:
@@ -112,7 +112,7 @@ def redact_text(text: str, kinds: Collection[str]) -> str:
 
 
 def may_hold_any(text: str) -> bool:
-    """Return whether a text may hold a part of a finding: a number or an "at". Most turns hold none."""
+    """Return whether a text may contain a part of a finding: a number or an "at". Most turns contain neither."""
     return any(may_be_number(token) or email_addresses.is_at(token) for token in tokenize([(0, text)]))
 
 
@@ -122,7 +122,7 @@ def placeholder(kind: RedactionKind) -> str:
 
 
 def is_redacted(text: str) -> bool:
-    """Return whether something was left out of a text."""
+    """Return whether a text contains a placeholder."""
     return _MARK in text
 
 
@@ -150,12 +150,12 @@ def _find_in_stream(stream: Sequence[Token], known: _Contexts, kinds: Collection
 def _find_continuations(
     stream: Sequence[Token], places: Sequence[int], texts: Sequence[SpokenText]
 ) -> Iterator[SensitiveSpan]:
-    """Find the rest of a card number whose beginning was redacted before the caller said its end.
+    """Find the rest of a card number whose beginning was redacted before the caller finished it.
 
-    The rest is the digits at the beginning of a turn, if the speaker's turn before ended with a redacted card number.
+    The rest is the digits at the beginning of a turn, if the speaker's previous turn ended with a redacted card number.
 
     Args:
-        places: Places of the speaker's texts.
+        places: Indexes of the speaker's texts.
     """
     ended = {at for before, at in pairwise(places) if texts[before].text.rstrip(" .,;!?-").endswith(_CARD_MARK)}
     turns = {place: list(tokens) for place, tokens in groupby(stream, key=lambda token: token.utterance)}
@@ -204,10 +204,10 @@ def _card_spans(
 def _security_code_spans(
     stream: Sequence[Token], groups: Sequence[DigitGroup], taken: Sequence[_Span], context: KeywordContext
 ) -> Iterator[_Span]:
-    """Find security codes among all numbers, and again among the numbers that are part of no card number.
+    """Find security codes among all numbers, and again among the numbers outside card numbers.
 
-    The first search is needed because a code's first digit may happen to make a longer card number with the digits
-    before it. The second is needed because people say card number and code without a pause.
+    The first search is needed because a code's first digit may accidentally form a longer card number with the
+    preceding digits. The second is needed because people say card number and code without a pause.
     """
     covered = {place for first, last in taken for place in range(first, last + 1)}
     free = [group for group in groups if group.first not in covered]
@@ -220,7 +220,7 @@ def _security_code_spans(
 
 
 def _split_at_words(groups: Sequence[DigitGroup], stream: Sequence[Token]) -> Iterator[Sequence[DigitGroup]]:
-    """Split the numbers wherever words lie between them. A part may span several turns."""
+    """Split the numbers wherever words separate them. A part may span several turns."""
     part: list[DigitGroup] = []
     for group in groups:
         between = stream[part[-1].last + 1 : group.first] if part else ()
@@ -238,7 +238,7 @@ def _findings(
     """Yield a finding for each text that a span touches, from the span's first to its last token in that text.
 
     Args:
-        groups: If given, only tokens of these groups count, so that words before the second half of a number stay.
+        groups: Count only tokens of these groups, so that words before the second half of a number stay.
     """
     taken = None if groups is None else {at for group in groups for at in range(group.first, group.last + 1)}
     for first, last in spans:
@@ -252,9 +252,9 @@ def _findings(
 
 
 def _without_overlaps(found: Sequence[SensitiveSpan]) -> list[SensitiveSpan]:
-    """Join findings that overlap, because each would leave a part of the other.
+    """Join overlapping findings, because each would leave a part of the other.
 
-    The result has the kind that comes first in KINDS, because a card number's parts may look like an id.
+    A joined finding has the kind that comes first in KINDS, because parts of a card number may look like an id.
     """
     merged: list[SensitiveSpan] = []
     for span in sorted(set(found)):

@@ -1,4 +1,4 @@
-"""National identity and tax numbers of persons, by their check digits (python-stdnum)."""
+"""Detection of personal identity and tax numbers by their check digits (python-stdnum)."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -19,24 +19,24 @@ from control.redaction.contexts import KeywordContext
 from control.redaction.number_words import DigitGroup
 from control.redaction.tokens import Token
 
-# A piece of a number: letters or digits as written or said, with the places of its tokens.
+# A piece of a number: written or spoken letters or digits, with the positions of its tokens.
 Piece = DigitGroup
-# An id is at most so long (codice fiscale), and longer words are no part of one that is spelled.
+# Maximum length of an id (codice fiscale). Longer words cannot be part of a spelled id.
 LONGEST: Final = 16
 _LONGEST_LETTERS: Final = 3
-# Words between two pieces: "B as in Bravo" is not read, a pause is.
+# Maximum number of words between two pieces: a pause is accepted, "B as in Bravo" is not.
 _MOST_BETWEEN: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class IdKind:
-    """One kind of id.
+    """A kind of national id.
 
     Attributes:
-        shape: Of the whole id in lower case.
-        is_valid: Its check.
-        needs_context: So many other numbers pass the check that it counts only where the talk is of an id: a BSN's is
-            passed by one of eleven numbers.
+        shape: Pattern of the whole id in lower case.
+        is_valid: Verifies the check digits.
+        needs_context: Whether the id counts only where people talk about an id, because many other numbers pass its
+            check. For example, one number in eleven passes the check of a BSN.
     """
 
     shape: re.Pattern[str]
@@ -45,13 +45,13 @@ class IdKind:
 
 
 def _always(number: str) -> bool:
-    """Return the UK's National Insurance number has no check digit: its shape decides."""
+    """Accept any number, because a UK National Insurance number has no check digit and its shape decides."""
     return True
 
 
 KINDS: Final[Sequence[IdKind]] = (
     IdKind(re.compile(r"\d{9}"), ssn.is_valid, needs_context=True),
-    # https://www.gov.uk/hmrc-internal-manuals/national-insurance-manual/nim39110
+    # Source: https://www.gov.uk/hmrc-internal-manuals/national-insurance-manual/nim39110
     IdKind(re.compile(r"(?!bg|gb|kn|nk|nt|tn|zz)[abceghj-prstw-z][abceghj-nprstw-z]\d{6}[a-d]"), _always),
     IdKind(re.compile(r"[1-9]\d{10}"), idnr.is_valid),
     IdKind(re.compile(r"\d{8}[a-z]"), dni.is_valid),
@@ -72,7 +72,7 @@ def find_national_ids(
     """Yield the tokens (first, last) of each id.
 
     Args:
-        context: Where the talk is of an id.
+        context: The positions at which people talk about an id.
     """
     pieces = _pieces(tokens, groups)
     for start, piece in enumerate(pieces):
@@ -95,10 +95,10 @@ def _is_next(before: Piece, piece: Piece) -> bool:
 
 
 def _is_apart(pieces: Sequence[Piece], start: int, end: int) -> bool:
-    """Return whether these pieces have no digits before or after them.
+    """Return whether no digits directly precede or follow these pieces.
 
-    Otherwise they are a part of a longer number, such as a card number, and one stretch in a hundred of such a number
-    would pass for an id.
+    Otherwise the pieces are part of a longer number, such as a card number; one substring in a hundred would pass as an
+    id.
     """
     before = start > 0 and pieces[start - 1].digits.isdigit() and _is_next(pieces[start - 1], pieces[start])
     after = end + 1 < len(pieces) and pieces[end + 1].digits.isdigit() and _is_next(pieces[end], pieces[end + 1])
@@ -113,7 +113,10 @@ def _is_id(text: str, in_context: bool) -> bool:
 
 
 def _is_written_ssn(tokens: Sequence[Token], pieces: Sequence[Piece]) -> bool:
-    """Three, two and four digits with hyphens: written so, they are an SSN without further context."""
+    """Return whether the pieces are three, two and four digits with hyphens.
+
+    This form is an SSN without further context.
+    """
     if tuple(str(len(piece.digits)) for piece in pieces) != _SSN_WRITTEN:
         return False
     text = "".join(piece.digits for piece in pieces)
@@ -123,7 +126,7 @@ def _is_written_ssn(tokens: Sequence[Token], pieces: Sequence[Piece]) -> bool:
 
 
 def _pieces(tokens: Sequence[Token], groups: Sequence[DigitGroup]) -> list[Piece]:
-    """Numbers, short words that may be letters of an id, and words of letters and digits, in order."""
+    """Return the pieces of possible ids in order: numbers, short words of letters, and words of letters and digits."""
     spoken = {group.first: group for group in groups}
     pieces, at = [], 0
     while at < len(tokens):

@@ -1,13 +1,13 @@
-"""Cuts texts into words and the few signs that matter, in time linear in their length."""
+"""Splits texts into words and the few signs that matter, in time linear in their length."""
 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-# A word of letters and digits, or one sign of an e-mail address. Neither alternative can match the same text twice.
+# A word of letters and digits, or a sign of an e-mail address. The alternatives cannot match one text twice.
 _TOKEN: Final = re.compile(r"[^\W_]+|[@._+-]")
-# Placeholders of ours; what stands in one is read as nothing.
+# Placeholders that redaction inserted. Their text is ignored.
 _PLACEHOLDER: Final = re.compile(r"\[redacted: [a-z -]{1,20}\]")
 
 
@@ -15,9 +15,10 @@ class Token(NamedTuple):
     """A word or sign.
 
     Attributes:
-        utterance: Its place in the sequence of texts.
-        start, end: Characters in that text.
-        text: In lower case without accents; digits of all scripts as 0 to 9.
+        utterance: Index of its text in the sequence of texts.
+        start: Index of the first character in that text.
+        end: Index after the last character in that text.
+        text: Lower case, without accents; digits of all scripts as 0 to 9.
     """
 
     utterance: int
@@ -27,12 +28,12 @@ class Token(NamedTuple):
 
     @property
     def is_word(self) -> bool:
-        """Whether it is no sign."""
+        """Return whether the token is a word, not a sign."""
         return self.text[0] not in "@._+-"
 
 
 def tokenize(texts: Iterable[tuple[int, str]]) -> list[Token]:
-    """Return the tokens of several texts, each given with its place, in order."""
+    """Return the tokens of several texts in order. Each text is given with its index."""
     return [token for place, text in texts for token in _tokens(place, text)]
 
 
@@ -46,7 +47,7 @@ def _tokens(place: int, text: str) -> Iterator[Token]:
 
 
 def normalize(word: str) -> str:
-    """Lower case, without accents, digits of all scripts as 0 to 9."""
+    """Return the word in lower case, without accents, and with the digits of all scripts as 0 to 9."""
     if word.isascii():
         return word.lower()
     plain = (
@@ -58,5 +59,5 @@ def normalize(word: str) -> str:
 
 
 def word_set(text: str) -> frozenset[str]:
-    """Return the words of a text, normalized."""
+    """Return the normalized words of a text."""
     return frozenset(map(normalize, text.split()))
