@@ -1,1 +1,1 @@
-"""Business addresses under which phone numbers are bought, and their registration at carriers."""
+"""Business addresses under which phone numbers are bought, and their registrations at carriers."""

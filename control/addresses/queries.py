@@ -1,4 +1,4 @@
-"""SQL for addresses and of their registrations at carriers."""
+"""SQL for addresses and their registrations at carriers."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,7 +23,7 @@ _INSERT_REGISTRATIONS: Final = """
     INSERT INTO address_registrations (address_id, carrier, workspace_id, updated_at)
     SELECT $1, unnest($2::text[]), $3, $4
 """
-# Addresses that lack a registration at one of the carriers $1, which was set up after they were stored.
+# Addresses that lack a registration at one of the carriers $1, for example at a carrier that was set up later.
 _INSERT_MISSING: Final = """
     INSERT INTO address_registrations (address_id, carrier, workspace_id, updated_at)
     SELECT a.id, c.carrier, a.workspace_id, $2 FROM business_addresses a CROSS JOIN unnest($1::text[]) AS c (carrier)
@@ -31,7 +31,7 @@ _INSERT_MISSING: Final = """
         SELECT FROM address_registrations r WHERE r.address_id = a.id AND r.carrier = c.carrier)
     ORDER BY a.id LIMIT $3 ON CONFLICT DO NOTHING RETURNING address_id
 """
-# Work that has not moved since $1: deletions, and registrations at the carriers $3.
+# Work without progress since $1: deletions, and registrations at the carriers $3.
 _LOCK_STUCK: Final = """
     SELECT id, status FROM business_addresses a
     WHERE updated_at < $1 AND (status = 'deleting' OR EXISTS (
@@ -39,7 +39,7 @@ _LOCK_STUCK: Final = """
                                                       AND r.carrier = ANY($3)))
     ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED
 """
-# Bundles name addresses by the carrier's ids. A bundle that is no longer usable does not count.
+# Bundles contain addresses by the carrier's ids. A bundle that is no longer usable does not count.
 _IS_USED: Final = """
     SELECT EXISTS (SELECT FROM phone_numbers WHERE workspace_id = $1 AND address_id = $2
                    AND status IN ('buying', 'active', 'releasing'))
@@ -54,7 +54,7 @@ _IS_USED: Final = """
 
 
 async def lock_list(db: Connection, workspace_id: UUID) -> None:
-    """Serialise transactions that count a workspace's addresses in order to add one."""
+    """Serialize transactions that count a workspace's addresses before they add an address."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('addresses ' || $1::text, 0))", str(workspace_id))
 
 
@@ -73,8 +73,8 @@ async def select_active(
     Args:
         db: A connection in the workspace's scope, or the platform's.
         workspace_id: The workspace.
-        address_id: Only this address.
-        lock: SHARE or UPDATE, until this transaction ends.
+        address_id: Return only this address; None for all addresses.
+        lock: Row lock (SHARE or UPDATE) until this transaction ends; empty for no lock.
     """
     rows = await db.fetch(
         f"{_SELECT} WHERE workspace_id = $1 AND status = 'active' AND ($2::uuid IS NULL OR id = $2) ORDER BY id"
@@ -86,7 +86,7 @@ async def select_active(
 
 
 async def count_active(db: Connection, workspace_id: UUID) -> int:
-    """Count those that are not being deleted."""
+    """Count the addresses that are not being deleted."""
     count: int = await db.fetchval(
         "SELECT count(*) FROM business_addresses WHERE workspace_id = $1 AND status = 'active'", workspace_id
     )
@@ -94,20 +94,22 @@ async def count_active(db: Connection, workspace_id: UUID) -> int:
 
 
 async def count_all(db: Connection, workspace_id: UUID) -> int:
-    """Count all, those that are being deleted included."""
+    """Count all addresses, including addresses that are being deleted."""
     count: int = await db.fetchval("SELECT count(*) FROM business_addresses WHERE workspace_id = $1", workspace_id)
     return count
 
 
 async def is_used(db: Connection, workspace_id: UUID, address_id: UUID) -> bool:
-    """Return whether the workspace has, buys or releases a number under the address, or has a usable bundle that names
-    it."""
+    """Return whether a number or a usable bundle of the workspace uses the address.
+
+    Numbers count if the workspace has, buys or releases them.
+    """
     found: bool = await db.fetchval(_IS_USED, workspace_id, address_id)
     return found
 
 
 async def insert_address(db: Connection, new: BusinessAddress, carriers: Sequence[str]) -> None:
-    """Insert an address, whose registrations at these carriers are pending."""
+    """Insert an address with pending registrations at these carriers."""
     it = new.address
     await db.execute(
         _INSERT,
@@ -126,7 +128,7 @@ async def insert_address(db: Connection, new: BusinessAddress, carriers: Sequenc
 
 
 async def update_deleting(db: Connection, workspace_id: UUID, address_id: UUID, now: datetime) -> None:
-    """Set status deleting."""
+    """Set the status to deleting."""
     await db.execute(
         "UPDATE business_addresses SET status = 'deleting', updated_at = $3 WHERE workspace_id = $1 AND id = $2",
         workspace_id,
@@ -138,7 +140,7 @@ async def update_deleting(db: Connection, workspace_id: UUID, address_id: UUID, 
 async def update_registration(
     db: Connection, address: BusinessAddress, registration: AddressRegistration, now: datetime
 ) -> None:
-    """Store what became of a registration."""
+    """Store the new state of a registration."""
     await db.execute(
         """
         UPDATE address_registrations SET status = $4, status_detail = $5, carrier_address_id = $6, updated_at = $7
@@ -167,26 +169,28 @@ async def delete_address(db: Connection, address: BusinessAddress) -> None:
 
 
 async def select_address(db: Connection, address_id: UUID) -> BusinessAddress | None:
-    """One address of any workspace, in any status. Needs platform scope."""
+    """Return an address of any workspace, in any status. Needs platform scope."""
     rows = await db.fetch(f"{_SELECT} WHERE id = $1", address_id)
     return next(iter(await _with_registrations(db, rows[0]["workspace_id"], rows)), None) if rows else None
 
 
 async def insert_missing_registrations(db: Connection, carriers: Sequence[str], now: datetime, most: int) -> list[UUID]:
-    """Insert registrations that are missing at these carriers; returns their addresses. Needs platform scope."""
+    """Insert missing registrations at these carriers. Return the ids of their addresses. Needs platform scope."""
     rows = await db.fetch(_INSERT_MISSING, carriers, now, most)
     return [row["address_id"] for row in rows]
 
 
 async def lock_stuck(db: Connection, carriers: Sequence[str], before: datetime, most: int) -> list[tuple[UUID, str]]:
-    """Lock addresses that are to be registered at these carriers, or deleted, and have not moved since; returns ids
-    and status. Needs platform scope."""
+    """Lock addresses that are to be registered at these carriers or deleted and have made no progress since `before`.
+
+    Returns their ids and statuses. Needs platform scope.
+    """
     rows = await db.fetch(_LOCK_STUCK, before, most, carriers)
     return [(row["id"], row["status"]) for row in rows]
 
 
 async def touch(db: Connection, address_ids: Sequence[UUID], now: datetime) -> None:
-    """Set updated_at, so that they are not checked again soon. Needs platform scope."""
+    """Set `updated_at`, so that the addresses are not checked again soon. Needs platform scope."""
     await db.execute("UPDATE business_addresses SET updated_at = $2 WHERE id = ANY($1)", address_ids, now)
 
 

@@ -1,4 +1,4 @@
-"""Routes of addresses, for the members of their workspace."""
+"""Routes for members to manage their workspace's addresses."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -39,17 +39,20 @@ CustomerName = Annotated[
 
 
 class NewAddress(Body):
-    """An address to register with the carriers. It has to be that of whoever uses the numbers."""
+    """An address to register with the carriers.
+
+    It must be the address of the business or person that uses the numbers.
+    """
 
     customer_name: CustomerName = Field(
         description="Name of the business or person, up to 64 bytes.", examples=["Acme"]
     )
     street: Line = Field(description="Street and number.", examples=["600 Congress Avenue"])
     street_secondary: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100, pattern=ONE_LINE)] = (
-        Field("", description="Floor, unit and the like.", examples=["14th Floor"])
+        Field("", description="Floor, unit or similar.", examples=["14th Floor"])
     )
     city: Line = Field(description="Town.", examples=["Austin"])
-    region: Line = Field(description="State or region; in the US its two letters.", examples=["TX"])
+    region: Line = Field(description="State or region; in the US, its two-letter code.", examples=["TX"])
     postal_code: Annotated[
         str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20, pattern=ONE_LINE)
     ] = Field(description="Postal code.", examples=["78701"])
@@ -58,10 +61,10 @@ class NewAddress(Body):
 
 @dataclass(frozen=True, slots=True)
 class AddressRegistrationView:
-    """How an address stands at a carrier."""
+    """The state of an address at a carrier."""
 
     carrier: Carrier
-    status: Annotated[RegistrationStatus, Field(description="How the address stands at the carrier.")]
+    status: Annotated[RegistrationStatus, Field(description="Status of the registration.")]
     status_detail: Annotated[
         str | None,
         Field(
@@ -76,24 +79,24 @@ class AddressView:
     """An address of the business or person who uses the workspace's numbers."""
 
     id: Id
-    customer_name: Annotated[str, Field(description="Of the business or person.", examples=["Acme"])]
+    customer_name: Annotated[str, Field(description="Name of the business or person.", examples=["Acme"])]
     street: Annotated[str, Field(description="Street and number.", examples=["600 Congress Avenue"])]
     street_secondary: Annotated[
-        str, Field(description="Floor, unit and the like; empty for none.", examples=["14th Floor"])
+        str, Field(description="Floor, unit or similar; empty if there is none.", examples=["14th Floor"])
     ]
     city: Annotated[str, Field(description="Town.", examples=["Austin"])]
     region: Annotated[str, Field(description="State or region.", examples=["TX"])]
     postal_code: Annotated[str, Field(description="Postal code.", examples=["78701"])]
     country: Annotated[str, Field(description="ISO 3166 code.", examples=["US"])]
     registrations: Annotated[
-        list[AddressRegistrationView], Field(description="How the address stands at each carrier.")
+        list[AddressRegistrationView], Field(description="The state of the address at each carrier.")
     ]
     created_at: CreatedAt
 
 
 @dataclass(frozen=True, slots=True)
 class AddressAnswer:
-    """An address."""
+    """An address of the business or person who uses the workspace's numbers."""
 
     address: Annotated[AddressView, Field(description="The address.")]
 
@@ -106,13 +109,13 @@ class AddressList(ListAnswer):
 
 
 async def list_addresses(context: MemberContext, query: ListQuery) -> AddressList:
-    """The workspace's addresses, newest first."""
+    """List the workspace's addresses, newest first."""
     found = await context.services[BusinessAddresses].list_page(context.db, context.workspace_id, page=query.request())
     return AddressList([to_address_view(address) for address in found.rows], **page_fields(query, found))
 
 
 async def create_address(context: MemberContext, body: NewAddress) -> AddressAnswer:
-    """Store an address, which is registered with each carrier a moment later: see its registrations."""
+    """Create an address. It is registered with each carrier shortly afterwards; see its `registrations`."""
     services = context.services
     carriers = [carrier.name for carrier in services[Carriers]]
     parts = PostalAddress(**body.model_dump())
@@ -123,15 +126,17 @@ async def create_address(context: MemberContext, body: NewAddress) -> AddressAns
 
 
 async def get_address(context: MemberContext, address_id: AddressId) -> AddressAnswer:
-    """One address with its registrations."""
+    """Return an address with its registrations."""
     return AddressAnswer(
         to_address_view(await context.services[BusinessAddresses].get(context.db, context.workspace_id, address_id))
     )
 
 
 async def delete_address(context: MemberContext, address_id: AddressId) -> None:
-    """Delete an address, at the carriers, too. Refused while a number is held under it, or a bundle names
-    it."""
+    """Delete an address, also at the carriers.
+
+    Refused while a number is held under the address or a bundle contains it.
+    """
     await context.services[BusinessAddresses].delete(
         context.db, context.workspace_id, context.actor, address_id, context.now
     )
@@ -144,7 +149,7 @@ def to_address_view(address: BusinessAddress) -> AddressView:
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", ADDRESSES, list_addresses, member("viewer", "numbers:read"), beyond_spec=True),
-    # Limited, because each is registered with the carriers, which have limits, too.
+    # Rate-limited, because each address is registered with the carriers, which have their own limits.
     Route(
         "POST",
         ADDRESSES,

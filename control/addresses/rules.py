@@ -15,10 +15,10 @@ RegistrationStatus = Literal["pending", "registered", "rejected"]
 
 @dataclass(frozen=True, slots=True)
 class AddressRegistration:
-    """An address at one carrier.
+    """The registration of an address at a carrier.
 
     Attributes:
-        status_detail: Why it was rejected.
+        status_detail: Why the carrier rejected the address.
     """
 
     carrier: str
@@ -39,5 +39,5 @@ class BusinessAddress:
     registrations: tuple[AddressRegistration, ...] = ()
 
     def registration_at(self, carrier: str) -> AddressRegistration | None:
-        """Return the registration at this carrier."""
+        """Return the registration at this carrier, or None."""
         return next((registration for registration in self.registrations if registration.carrier == carrier), None)

@@ -1,4 +1,4 @@
-"""Addresses of workspaces, under which numbers are bought. Jobs register them at every carrier, and delete them."""
+"""Addresses under which a workspace buys numbers. Jobs register them at every carrier and delete them there."""
 
 import json
 from collections.abc import Sequence
@@ -19,23 +19,25 @@ from shared.ids import new_id
 
 REGISTER_ADDRESS: Final = "numbers.register_address"
 DELETE_ADDRESS: Final = "numbers.delete_address"
-# Addresses that one workspace may have.
+# Maximum number of addresses of a workspace.
 MOST_ADDRESSES: Final = 50
-# A registration or deletion that has not moved for this long has lost its job.
+# A registration or deletion without progress for this long has lost its job.
 STUCK: Final = timedelta(minutes=5)
 _SYSTEM: Final = Actor("system")
 
 
 class BusinessAddresses:
-    """Every method works within the current transaction: the first ones in a workspace's scope, from
-    `record_registration` on in the platform's. The audit log holds only the country of an address, because the rest is
-    deleted with the address."""
+    """Manages addresses within the current transaction.
+
+    The methods before `record_registration` need the workspace's scope; it and later methods need the platform's scope.
+    The audit log contains only the country of an address, because the rest is deleted with the address.
+    """
 
     def __init__(self, workspaces: Workspaces) -> None:
         self._workspaces = workspaces
 
     async def list_page(self, db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[BusinessAddress]:
-        """Newest first. Raises Invalid (code cursor_unknown)."""
+        """Return a page of the workspace's addresses, newest first. Raises Invalid (code cursor_unknown)."""
         found = await queries.select_addresses(db, workspace_id, page)
         if page.cursor is not None:
             return found
@@ -54,14 +56,16 @@ class BusinessAddresses:
         carriers: Sequence[str],
         now: datetime,
     ) -> BusinessAddress:
-        """Store an address, which a job registers at these carriers. Raises Invalid (code country_unknown),
-        Conflict (codes address_limit, workspace_suspended)."""
+        """Store an address, which a job registers at these carriers.
+
+        Raises Invalid (code country_unknown) and Conflict (codes address_limit, workspace_suspended).
+        """
         require_area(parts.country, "")
         await self._workspaces.require_not_suspended(db, workspace_id)
         await queries.lock_list(db, workspace_id)
         if await queries.count_all(db, workspace_id) >= MOST_ADDRESSES:
             raise Conflict(
-                f"A workspace has {MOST_ADDRESSES} addresses at most; one that is being deleted counts.",
+                f"A workspace can have at most {MOST_ADDRESSES} addresses, including addresses that are being deleted.",
                 code="address_limit",
             )
         registrations = tuple(AddressRegistration(carrier, "pending", None, None) for carrier in carriers)
@@ -72,11 +76,14 @@ class BusinessAddresses:
         return address
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, address_id: UUID, now: datetime) -> None:
-        """Has a job delete it at the carriers, then here. Raises NotFound and Conflict (code address_in_use)."""
+        """Mark an address as deleting. A job deletes it at the carriers, then here.
+
+        Raises NotFound and Conflict (code address_in_use).
+        """
         address = _require(await queries.select_active(db, workspace_id, address_id, lock="UPDATE"))
         if await queries.is_used(db, workspace_id, address_id):
             raise Conflict(
-                "A phone number of this workspace is held under this address, or a regulatory bundle names it.",
+                "A phone number of this workspace is held under this address, or a regulatory bundle contains it.",
                 code="address_in_use",
             )
         await self._start_deletion(db, actor, address, now)
@@ -84,15 +91,18 @@ class BusinessAddresses:
     async def record_registration(
         self, db: Connection, address: BusinessAddress, registration: AddressRegistration, now: datetime
     ) -> bool:
-        """Store what became of a registration. False: the address is being deleted, or is gone."""
+        """Store the new state of a registration. Return False if the address is being deleted or gone."""
         if not await queries.select_active(db, address.workspace_id, address.id, lock="SHARE"):
             return False
         await queries.update_registration(db, address, registration, now)
         return True
 
     async def delete_expired(self, db: Connection, now: datetime, most: int) -> int:
-        """Has the addresses of up to `most` deleted workspaces deleted, once their numbers are released and their grace
-        period is over; these can be purged afterwards."""
+        """Mark the addresses of up to `most` deleted workspaces as deleting, and return how many workspaces.
+
+        Only workspaces whose numbers are released and whose grace period is over qualify. They can be purged
+        afterwards.
+        """
         workspaces = await queries.select_workspaces_with_addresses(db, now, most)
         for workspace_id in workspaces:
             for address in await queries.select_active(db, workspace_id, lock="UPDATE"):
@@ -100,8 +110,12 @@ class BusinessAddresses:
         return len(workspaces)
 
     async def requeue_stuck(self, db: Connection, carriers: Sequence[str], now: datetime, most: int) -> int:
-        """Enqueue the jobs of up to `most` addresses whose registration or deletion is stuck, and of as many that lack
-        a registration at a carrier that was set up later; returns the greater number."""
+        """Enqueue the jobs of up to `most` addresses whose registration or deletion is stuck.
+
+        Return the greater number.
+
+        Also enqueues up to `most` addresses that lack a registration at a carrier that was set up later.
+        """
         missing = await queries.insert_missing_registrations(db, carriers, now, most)
         for address_id in dict.fromkeys(missing):
             await enqueue(db, REGISTER_ADDRESS, make_address_payload(address_id))
@@ -120,12 +134,15 @@ class BusinessAddresses:
 
 
 async def hold_addresses(db: Connection, workspace_id: UUID) -> list[BusinessAddress]:
-    """Return the addresses of a workspace. None of them is deleted before this transaction ends."""
+    """Return the addresses of a workspace, locked against deletion until this transaction ends."""
     return await queries.select_active(db, workspace_id, lock="SHARE")
 
 
 def make_address_payload(address_id: UUID) -> bytes:
-    """Payload of both jobs. It is the same for the same address, so that the job is found in the queue."""
+    """Return the payload of an address's jobs.
+
+    Equal addresses have equal payloads, so that the job is found in the queue.
+    """
     return json.dumps({"address_id": str(address_id)}).encode()
 
 
@@ -143,5 +160,5 @@ def _change(action: str, address: BusinessAddress, *, after: bool) -> Change:
 
 def _require(found: Sequence[BusinessAddress]) -> BusinessAddress:
     if not found:
-        raise NotFound("There is no such address.", code="address_not_found")
+        raise NotFound("This address does not exist.", code="address_not_found")
     return found[0]

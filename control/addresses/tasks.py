@@ -1,7 +1,7 @@
-"""The worker's tasks for addresses: registers them at the carriers, and deletes them there.
+"""Worker tasks for addresses: register addresses at the carriers, and delete them there.
 
-A carrier is asked between two transactions, never within one. An address's id is the reference that the carriers store,
-so a repeated job finds what a worker did before it died.
+Carriers are called between two transactions, never within a transaction. An address's id is the reference that the
+carriers store, so a repeated job finds the work of a worker that died.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,8 +26,10 @@ log = structlog.get_logger()
 
 
 def addresses_tasks(pool: Pool, addresses: BusinessAddresses, carriers: Carriers) -> WorkerTasks:
-    """Jobs of registration and deletion; duties `addresses` (stuck ones) and `doomed_addresses` (of deleted
-    workspaces)."""
+    """Return the registration and deletion jobs and the duties of addresses.
+
+    The duty `addresses` requeues stuck addresses, and `doomed_addresses` deletes the addresses of deleted workspaces.
+    """
 
     async def stuck(db: Connection, now: datetime) -> int:
         return await addresses.requeue_stuck(db, [carrier.name for carrier in carriers], now, 50)
@@ -45,17 +47,17 @@ def addresses_tasks(pool: Pool, addresses: BusinessAddresses, carriers: Carriers
 
 
 def make_register_address_job(pool: Pool, addresses: BusinessAddresses, carriers: Carriers) -> JobHandler:
-    """Register an address where it is pending. Payload: JSON with address_id."""
+    """Return the job that registers an address at the carriers where it is pending. Payload: JSON with `address_id`."""
     return _make_job(_AddressJobs(pool, addresses, carriers).register)
 
 
 def make_delete_address_job(pool: Pool, addresses: BusinessAddresses, carriers: Carriers) -> JobHandler:
-    """Delete an address at the carriers, then here. Payload: JSON with address_id."""
+    """Return the job that deletes an address at the carriers, then here. Payload: JSON with `address_id`."""
     return _make_job(_AddressJobs(pool, addresses, carriers).delete)
 
 
 class AddressJob(msgspec.Struct, frozen=True):
-    """Payload of both jobs."""
+    """Payload of the registration and deletion jobs."""
 
     address_id: UUID
 
@@ -71,13 +73,13 @@ def _make_job(act: Callable[[UUID], Awaitable[None]]) -> JobHandler:
 
 
 class _AddressJobs:
-    """Both jobs. They raise CarrierError if another try may succeed."""
+    """The handlers of the registration and deletion jobs. They raise CarrierError if a retry may succeed."""
 
     def __init__(self, pool: Pool, addresses: BusinessAddresses, carriers: Carriers) -> None:
         self._pool, self._addresses, self._carriers = pool, addresses, carriers
 
     async def register(self, address_id: UUID) -> None:
-        """Register an address at each carrier where it is pending, also if another carrier is unavailable."""
+        """Register an address at each carrier where it is pending, even if another carrier is unavailable."""
         address = await self._load(address_id)
         if address is None:
             await self._delete_remains(address_id)
@@ -114,7 +116,7 @@ class _AddressJobs:
             await queries.delete_address(db, address)
 
     async def _delete_remains(self, address_id: UUID) -> None:
-        """Delete at the carriers what an earlier try registered there while the address was deleted here."""
+        """Delete registrations at the carriers that an earlier attempt made while the address was deleted here."""
         for carrier in self._carriers:
             await _delete_at(carrier.documents, address_id, None)
 
@@ -124,14 +126,14 @@ class _AddressJobs:
         try:
             found = await documents.create_address(address.address, str(address.id))
         except CarrierRefused as refused:
-            if refused.account_refused:  # the carrier refused the account and not the address
+            if refused.account_refused:  # The carrier refused the account, not the address.
                 raise
             log.info("address.rejected", carrier=pending.carrier, code=refused.code)
             why = f"The carrier refused: {refused.message}."
             await self._record(address, replace(pending, status="rejected", status_detail=why))
             return
         if not await self._record(address, replace(pending, status="registered", carrier_address_id=found)):
-            # It was deleted meanwhile, perhaps before the carrier had it.
+            # The address was deleted in the meantime, perhaps before the carrier registered it.
             await documents.delete_address(found)
 
     async def _record(self, address: BusinessAddress, registration: AddressRegistration) -> bool:
@@ -148,7 +150,7 @@ class _AddressJobs:
 async def _delete_at(documents: CarrierDocuments, address_id: UUID, carrier_address_id: str | None) -> None:
     """Delete an address at a carrier.
 
-    The address is also searched by our reference: a worker may have died before it stored the carrier's id, or have
+    Also search the address by our reference: a worker may have died before it stored the carrier's id, or have
     registered the address twice.
     """
     found = await documents.find_addresses(str(address_id))

@@ -12,7 +12,7 @@ _COLUMNS: Final = "id, workspace_id, name, scopes, expires_at, created_at"
 
 
 async def select_all(db: Connection, workspace_id: UUID, limit: int) -> list[ApiKey]:
-    """Newest first, without their secrets."""
+    """Return up to `limit` keys of a workspace without their secrets, newest first."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM api_keys WHERE workspace_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2",
         workspace_id, limit,
@@ -21,10 +21,10 @@ async def select_all(db: Connection, workspace_id: UUID, limit: int) -> list[Api
 
 
 async def select_one(db: Connection, workspace_id: UUID, key_id: UUID, *, lock: bool = False) -> ApiKey | None:
-    """Without its secrets.
+    """Return a key without its secrets, or None.
 
     Args:
-        lock: Until the transaction ends.
+        lock: Lock the row until the transaction ends.
     """
     locking = "FOR UPDATE" if lock else ""
     row = await db.fetchrow(
@@ -34,7 +34,10 @@ async def select_one(db: Connection, workspace_id: UUID, key_id: UUID, *, lock: 
 
 
 async def select_secrets(db: Connection, workspace_id: UUID, keys: Sequence[UUID], now: datetime) -> list[KeySecret]:
-    """Select the valid secrets of these keys, newest first. A key has few: all but the newest end within a week."""
+    """Return the valid secrets of these keys, newest first.
+
+    A key has few secrets, because all except the newest end within a week.
+    """
     rows = await db.fetch(
         """
         SELECT s.key_id, s.prefix, u.email AS holder_email, s.created_at, s.expires_at, s.last_used_at,
@@ -83,7 +86,7 @@ async def insert_secret(db: Connection, workspace_id: UUID, key_id: UUID, secret
 
 
 async def end_secrets(db: Connection, workspace_id: UUID, key_id: UUID, at: datetime, now: datetime) -> None:
-    """End all secrets of a key at `at`, those that end sooner excepted, and deletes those that have ended."""
+    """End all secrets of a key at `at`, except secrets that end sooner, and delete secrets that have already ended."""
     await db.execute(
         """
         UPDATE api_key_secrets SET expires_at = least(expires_at, $3) WHERE workspace_id = $1 AND key_id = $2
@@ -97,10 +100,10 @@ async def end_secrets(db: Connection, workspace_id: UUID, key_id: UUID, at: date
 
 
 async def update_last_use(db: Connection, secret: bytes) -> None:
-    """Record the use of a secret, at most once a minute, unless another transaction has locked the row.
+    """Record the use of a secret at most once a minute, unless another transaction has locked the row.
 
-    Works in the scope in which the request ends, the workspace's or the platform's. Uses the database's clock, as
-    `authorise_api_key` does, which reports that the record is due.
+    Works in the scope in which the request ends, either the workspace's or the platform's. Uses the database's clock,
+    like `authorise_api_key`, which reports that the record is due.
     """
     await db.execute(
         """
@@ -114,7 +117,7 @@ async def update_last_use(db: Connection, secret: bytes) -> None:
 
 
 async def lock_list(db: Connection, workspace_id: UUID) -> None:
-    """Serialise transactions that count a workspace's keys in order to add one."""
+    """Serialize transactions that count a workspace's keys before they add a key."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('api_keys ' || $1::text, 0))", str(workspace_id))
 
 

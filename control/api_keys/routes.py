@@ -1,4 +1,4 @@
-"""Routes of a workspace's API keys."""
+"""Routes for members to manage their workspace's API keys."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from control.http.route import RateLimit, Route
 
 API_KEYS: Final = "/workspaces/{workspaceId}/api-keys"
 API_KEY: Final = f"{API_KEYS}/{{apiKeyId}}"
-# Secrets made by a user. A system that rotates makes a few a day.
+# Limit of secrets that a user can create. A system that rotates its key creates a few a day.
 SECRETS_LIMIT: Final = RateLimit("api-key-secrets", 60, 3600, per_user=True)
 DAY_S: Final = 86_400
 LONGEST_OVERLAP_S: Final = 7 * DAY_S
@@ -28,36 +28,42 @@ Scopes = Annotated[list[Scope], Field(min_length=1, max_length=len(SCOPES))]
 
 
 class NewApiKey(Body):
-    """A key to create. Neither scopes nor expiry have a default, so that nobody gets more than was meant."""
+    """An API key to create. Scopes and expiry have no default, so that no key gets more rights than intended."""
 
-    name: Annotated[Name, Field(description="What uses the key, for people.", examples=["CRM"])]
-    scopes: Annotated[Scopes, Field(description="What the key may read and change: as few as its system needs.")]
-    expires_at: Annotated[UtcDatetime | None, Field(description="When all secrets end (UTC); null: never.")]
+    name: Annotated[Name, Field(description="Description of the system that uses the key.", examples=["CRM"])]
+    scopes: Annotated[
+        Scopes, Field(description="What the key may read and change. Choose as few scopes as the system needs.")
+    ]
+    expires_at: Annotated[
+        UtcDatetime | None, Field(description="When all secrets of the key expire (UTC); null for never.")
+    ]
 
 
 class ApiKeyChange(ChangeBody):
-    """Changes; a field that is left out stays as it is."""
+    """Changes to an API key. Omitted fields stay unchanged."""
 
     name: Annotated[
-        Name | None, Field(description="What uses the key, for people; null leaves it as it is.", examples=["CRM"])
+        Name | None,
+        Field(description="Description of the system that uses the key; null leaves it unchanged.", examples=["CRM"]),
     ] = None
     scopes: Annotated[
         Scopes | None,
-        Field(description="What the key may read and change, nothing that it may not now; null leaves it as it is."),
+        Field(description="The new scopes, which must be a subset of the current scopes; null leaves them unchanged."),
     ] = None
     expires_at: Annotated[
-        UtcDatetime | None, Field(description="When all secrets end (UTC); null: never. Left out, it stays.")
+        UtcDatetime | None,
+        Field(description="When all secrets of the key expire (UTC); null for never. If omitted, it stays unchanged."),
     ] = None
 
 
 class KeyRotation(Body):
-    """How long the secrets before the new one stay valid."""
+    """Options for rotating an API key."""
 
     overlap_s: int = Field(
         DAY_S,
         ge=0,
         le=LONGEST_OVERLAP_S,
-        description="Seconds for which the secrets before stay valid: 0 to 604,800.",
+        description="Seconds for which the previous secrets stay valid: 0 to 604,800.",
         examples=[86_400],
     )
 
@@ -70,49 +76,57 @@ class ApiKeySecretView:
     holder_email: Annotated[
         str,
         Field(
-            description="Address of the member who made the secret. It acts with this member's role, admin at most.",
+            description="E-mail address of the member who created the secret. The secret acts with this "
+            "member's role, admin at most.",
             examples=["ada@example.com"],
         ),
     ]
     holder_is_member: Annotated[
-        bool, Field(description="Whether the holder still is a member; if not, requests with this secret are refused.")
+        bool, Field(description="Whether the holder is still a member. If not, requests with this secret are refused.")
     ]
     created_at: CreatedAt
     expires_at: Annotated[
         datetime | None,
-        Field(description="When a secret that was replaced ends (UTC); null for the newest, which ends with the key."),
+        Field(
+            description="When a replaced secret expires (UTC); null for the newest secret, which expires with the key."
+        ),
     ]
     last_used_at: Annotated[
         datetime | None,
-        Field(description="When a request with this secret succeeded last (UTC), to the minute; null: never."),
+        Field(
+            description="Time of the last successful request with this secret (UTC), to the minute; null if "
+            "there was none."
+        ),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyView:
-    """An API key."""
+    """An API key of the workspace."""
 
     id: Id
-    name: Annotated[str, Field(description="What uses the key, for people.", examples=["CRM"])]
+    name: Annotated[str, Field(description="Description of the system that uses the key.", examples=["CRM"])]
     scopes: Annotated[list[Scope], Field(description="What the key may read and change.")]
     created_at: CreatedAt
-    expires_at: Annotated[datetime | None, Field(description="When all secrets end (UTC); null: never.")]
-    is_expired: Annotated[bool, Field(description="Whether `expires_at` is over.")]
+    expires_at: Annotated[
+        datetime | None, Field(description="When all secrets of the key expire (UTC); null for never.")
+    ]
+    is_expired: Annotated[bool, Field(description="Whether `expires_at` has passed.")]
     last_used_at: Annotated[
         datetime | None,
         Field(
-            description="When a request with the key succeeded last (UTC), to the minute; null: with none of "
-            "these secrets."
+            description="Time of the last successful request with any of these secrets (UTC), to the minute; "
+            "null if there was none."
         ),
     ]
     secrets: Annotated[
-        list[ApiKeySecretView], Field(description="Its valid secrets, newest first, without their texts.")
+        list[ApiKeySecretView], Field(description="The valid secrets, newest first, without their text.")
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyAnswer:
-    """An API key."""
+    """An API key of the workspace."""
 
     api_key: Annotated[ApiKeyView, Field(description="The key.")]
 
@@ -125,7 +139,7 @@ class IssuedApiKey:
     secret: Annotated[
         str,
         Field(
-            description="Send it as `Authorization: Bearer …`. It is never shown again.",
+            description="The secret. Send it as `Authorization: Bearer …`. It is never shown again.",
             examples=["vk_live_0000000000000000000000000000000000000000000000000"],
         ),
     ]
@@ -140,14 +154,17 @@ class ApiKeyList:
 
 
 async def list_api_keys(context: MemberContext) -> ApiKeyList:
-    """The workspace's API keys, newest first, expired ones included; it has 50 at most."""
+    """List the workspace's API keys, newest first, including expired keys. A workspace has at most 50 keys."""
     found = await context.services[ApiKeys].list_all(context.db, context.workspace_id, context.now)
     return ApiKeyList([to_key_view(key, context.now) for key in found], has_more=False)
 
 
 async def create_api_key(context: MemberContext, body: NewApiKey) -> IssuedApiKey:
-    """Create an API key. Its secret is in this answer only. It acts with your role, admin at most, while you are a
-    member. No Idempotency-Key is honored, because the answer would be stored with the secret."""
+    """Create an API key. Only this answer contains its secret.
+
+    The key acts with your role, admin at most, as long as you are a member. The `Idempotency-Key` header is ignored,
+    because the answer would be stored with the secret.
+    """
     issued = await context.services[ApiKeys].create(
         context.db,
         context.actor,
@@ -161,7 +178,7 @@ async def create_api_key(context: MemberContext, body: NewApiKey) -> IssuedApiKe
 
 
 async def change_api_key(context: MemberContext, api_key_id: ApiKeyId, body: ApiKeyChange) -> ApiKeyAnswer:
-    """Change an API key's name, scopes and expiry. Scopes can only be taken away."""
+    """Change an API key's name, scopes and expiry. Scopes can only be removed."""
     edit = ApiKeyEdit(
         name=body.name,
         scopes=None if body.scopes is None else tuple(body.scopes),
@@ -175,8 +192,10 @@ async def change_api_key(context: MemberContext, api_key_id: ApiKeyId, body: Api
 
 
 async def rotate_api_key(context: MemberContext, api_key_id: ApiKeyId, body: KeyRotation) -> IssuedApiKey:
-    """Make a new secret of an API key, which you hold. Those before it end after `overlap_s` seconds. The secret is in
-    this answer only."""
+    """Create a new secret of an API key, held by you. Previous secrets expire after `overlap_s` seconds.
+
+    Only this answer contains the secret.
+    """
     issued = await context.services[ApiKeys].rotate(
         context.db,
         context.actor,

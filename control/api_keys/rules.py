@@ -1,4 +1,4 @@
-"""API keys: their records, what they may do, and the text of their secrets. Pure functions."""
+"""API keys: their records and scopes, and the text of their secrets. Pure functions."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,12 +9,12 @@ from control.http.key_text import Scope
 
 @dataclass(frozen=True, slots=True)
 class KeySecret:
-    """What can be shown of a key's secret later.
+    """The data of a key's secret that can be shown later.
 
     Attributes:
         holder_email: E-mail address of the member to whom the secret was shown.
-        holder_is_member: Whether the holder still is a member; otherwise the secret is refused.
-        expires_at: End of a replaced secret; None if the secret ends with its key.
+        holder_is_member: Whether the holder is still a member; otherwise the secret is refused.
+        expires_at: When a replaced secret expires; None if the secret expires with its key.
     """
 
     key_id: UUID
@@ -28,11 +28,11 @@ class KeySecret:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key.
+    """An API key of a workspace.
 
     Attributes:
-        expires_at: None: never.
-        secrets: The valid one first, then those that a rotation left valid.
+        expires_at: None if the key never expires.
+        secrets: The newest secret first, then the secrets that a rotation left valid.
     """
 
     id: UUID
@@ -54,10 +54,10 @@ class IssuedKey:
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyEdit:
-    """Changes; None leaves a part as it is.
+    """Changes to a key. A field that is None stays unchanged.
 
     Attributes:
-        changes_expiry: Whether `expires_at` replaces the key's, also by None.
+        changes_expiry: Whether `expires_at` replaces the key's expiry, even by None.
     """
 
     name: str | None = None

@@ -1,4 +1,4 @@
-"""Service of a workspace's API keys: create, change, rotate, revoke."""
+"""Manages a workspace's API keys: create, change, rotate and revoke."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,18 +15,18 @@ from control.http.key_text import PREFIX_LENGTH, Scope, make_secret, order_scope
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 
-# With those that have expired.
+# Expired keys count, too.
 MOST_KEYS: Final = 50
-# Secrets of one key that are valid at once: the newest, and those that rotations left valid.
+# Maximum number of valid secrets of a key: the newest secret, and secrets that rotations left valid.
 MOST_SECRETS: Final = 3
 Values = Mapping[str, Any]
 
 
 class ApiKeys:
-    """Works within the current transaction, in the workspace's scope."""
+    """Manages API keys, within the current transaction and in the workspace's scope."""
 
     async def list_all(self, db: Connection, workspace_id: UUID, now: datetime) -> list[ApiKey]:
-        """Return all of the workspace, newest first."""
+        """Return the workspace's keys, newest first."""
         return await _with_secrets(db, workspace_id, await queries.select_all(db, workspace_id, MOST_KEYS), now)
 
     async def create(
@@ -40,12 +40,14 @@ class ApiKeys:
         expires_at: datetime | None,
         now: datetime,
     ) -> IssuedKey:
-        """Return the actor, a member, holds its secret. Raises Conflict (code api_key_limit), Invalid (code
-        expiry_in_the_past)."""
+        """Create a key. The actor, who must be a member, becomes the holder of its secret.
+
+        Raises Conflict (code api_key_limit) and Invalid (code expiry_in_the_past).
+        """
         _require_future(expires_at, now)
         await queries.lock_list(db, workspace_id)
         if len(await queries.select_all(db, workspace_id, MOST_KEYS)) >= MOST_KEYS:
-            raise Conflict(f"A workspace has {MOST_KEYS} API keys at most.", code="api_key_limit")
+            raise Conflict(f"A workspace can have at most {MOST_KEYS} API keys.", code="api_key_limit")
         key = ApiKey(UUID(new_id()), workspace_id, name, order_scopes(scopes), expires_at, now)
         await queries.insert_key(db, key)
         await _record(db, actor, "api_key.create", key, after=_audited(key))
@@ -54,7 +56,7 @@ class ApiKeys:
     async def update(
         self, db: Connection, actor: Actor, workspace_id: UUID, key_id: UUID, edit: ApiKeyEdit, now: datetime
     ) -> ApiKey:
-        """Raise NotFound, Invalid (codes scopes_widened, expiry_in_the_past)."""
+        """Change a key. Raises NotFound and Invalid (codes scopes_widened, expiry_in_the_past)."""
         before = await self._lock(db, workspace_id, key_id)
         if edit.changes_expiry:
             _require_future(edit.expires_at, now)
@@ -72,42 +74,42 @@ class ApiKeys:
     async def rotate(
         self, db: Connection, actor: Actor, workspace_id: UUID, key_id: UUID, overlap: timedelta, now: datetime
     ) -> IssuedKey:
-        """Return a new secret, which the actor holds; those before it end after `overlap`.
+        """Create a new secret, held by the actor. Previous secrets end after `overlap`.
 
-        Raises NotFound, Conflict (codes api_key_expired, secret_limit).
+        Raises NotFound and Conflict (codes api_key_expired, secret_limit).
         """
         key = await self._lock(db, workspace_id, key_id)
         if key.expires_at is not None and key.expires_at <= now:
-            raise Conflict("This key has expired; move its expiry first.", code="api_key_expired")
+            raise Conflict("This key has expired. Change its expiry first.", code="api_key_expired")
         await queries.end_secrets(db, workspace_id, key_id, now + overlap, now)
         (kept,) = await _with_secrets(db, workspace_id, [key], now)
         if len(kept.secrets) >= MOST_SECRETS:
             raise Conflict(
-                f"{len(kept.secrets)} secrets of this key are valid still, of {MOST_SECRETS} at most. Rotate without "
-                "an overlap, or wait until one ends.",
+                f"{len(kept.secrets)} secrets of this key are still valid, and at most {MOST_SECRETS} are "
+                "allowed. Rotate without an overlap, or wait until a secret expires.",
                 code="secret_limit",
             )
         await _record(db, actor, "api_key.rotate", key, after={"overlap_s": int(overlap.total_seconds())})
         return await self._issue(db, actor, key, now)
 
     async def revoke(self, db: Connection, actor: Actor, workspace_id: UUID, key_id: UUID) -> None:
-        """Every request that begins after the transaction is refused. Raises NotFound."""
+        """Delete a key. Every request that begins after the transaction is refused. Raises NotFound."""
         key = await self._lock(db, workspace_id, key_id)
         await queries.delete_key(db, workspace_id, key_id)
         await _record(db, actor, "api_key.revoke", key, before=_audited(key))
 
     async def record_use(self, db: Connection, secret: bytes) -> None:
-        """Write when a secret was last used, unless someone else writes it or it was deleted meanwhile.
+        """Record when a secret was last used, unless another transaction records it or the secret was deleted.
 
         Args:
-            secret: Its hash.
+            secret: Hash of the secret.
         """
         await queries.update_last_use(db, secret)
 
     async def _lock(self, db: Connection, workspace_id: UUID, key_id: UUID) -> ApiKey:
         found = await queries.select_one(db, workspace_id, key_id, lock=True)
         if found is None:
-            raise NotFound("There is no such API key.", code="api_key_not_found")
+            raise NotFound("This API key does not exist.", code="api_key_not_found")
         return found
 
     async def _issue(self, db: Connection, actor: Actor, key: ApiKey, now: datetime) -> IssuedKey:
@@ -130,7 +132,7 @@ def _narrow(before: tuple[Scope, ...], wanted: tuple[Scope, ...]) -> tuple[Scope
     wider = [scope for scope in wanted if scope not in before]
     if wider:
         raise Invalid(
-            f"The key does not have {', '.join(wider)}; scopes can only be taken away. Create another key.",
+            f"The key does not have {', '.join(wider)}. Scopes can only be removed; create another key.",
             code="scopes_widened",
             param="scopes",
         )
@@ -139,7 +141,7 @@ def _narrow(before: tuple[Scope, ...], wanted: tuple[Scope, ...]) -> tuple[Scope
 
 def _require_future(expires_at: datetime | None, now: datetime) -> None:
     if expires_at is not None and expires_at <= now:
-        raise Invalid("This time is over.", code="expiry_in_the_past", param="expires_at")
+        raise Invalid("This time is in the past.", code="expiry_in_the_past", param="expires_at")
 
 
 async def _record(

@@ -1,1 +1,1 @@
-"""Backups of PostgreSQL in object storage, and the check that one can be restored."""
+"""Backups of PostgreSQL in object storage, and the check that a backup can be restored."""

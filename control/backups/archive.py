@@ -1,4 +1,4 @@
-"""The backups in object storage: for each NAME a dump, `NAME.dump`, and its manifest, `NAME.json`."""
+"""The backups in object storage. Each backup NAME has a dump, `NAME.dump`, and a manifest, `NAME.json`."""
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
@@ -16,17 +16,18 @@ _NAME: Final = "vocalized-%Y%m%dT%H%M%SZ"
 
 
 class StoredDump(msgspec.Struct, frozen=True):
-    """What was written: size in bytes, SHA-256 as hexadecimal."""
+    """The stored dump: its size in bytes and its SHA-256 in hexadecimal."""
 
     size: int
     sha256: str
 
 
 class BackupArchive:
-    """Methods raise StorageUnavailable.
+    """Reads and writes backups in object storage. All methods raise StorageUnavailable.
 
     Args:
-        keys: Of 32 bytes each; the first one encrypts, all of them decrypt. Without keys, dumps are stored as they are.
+        keys: Keys of 32 bytes each. The first key encrypts, all keys decrypt. Without keys, dumps are stored
+            unencrypted.
     """
 
     def __init__(self, storage: Storage, keys: Sequence[bytes] = ()) -> None:
@@ -34,7 +35,7 @@ class BackupArchive:
 
     @property
     def encrypts(self) -> bool:
-        """Whether dumps are encrypted."""
+        """Return whether dumps are encrypted."""
         return bool(self._keys)
 
     async def write_dump(self, name: str, chunks: AsyncIterator[bytes]) -> StoredDump:
@@ -52,31 +53,34 @@ class BackupArchive:
         return StoredDump(size, digest.hexdigest())
 
     async def write_manifest(self, manifest: BackupManifest) -> None:
-        """Make the stored dump a backup."""
+        """Write the manifest, which turns the stored dump into a backup."""
         await self._storage.put(manifest.name + _MANIFEST, msgspec.json.encode(manifest))
 
     async def list_manifests(self) -> list[BackupManifest]:
-        """Return all backups, the oldest first. Raises BackupFailed."""
+        """Return the manifests of all backups, oldest first. Raises BackupFailed."""
         names = [key.removesuffix(_MANIFEST) for key in await self._storage.list_keys() if key.endswith(_MANIFEST)]
         return [await self.read_manifest(name) for name in names]
 
     async def read_manifest(self, name: str) -> BackupManifest:
-        """Raise BackupFailed."""
+        """Return the manifest of a backup. Raises BackupFailed."""
         try:
             return msgspec.json.decode(await self._storage.get(name + _MANIFEST), type=BackupManifest)
         except ObjectNotFound:
             raise BackupFailed(f"there is no backup {name}") from None
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise BackupFailed(f"{name}{_MANIFEST} is no manifest of a backup") from None
+            raise BackupFailed(f"{name}{_MANIFEST} is not a manifest of a backup") from None
 
     async def read_dump(self, manifest: BackupManifest) -> AsyncIterator[bytes]:
-        """Yield the dump as pg_dump wrote it. Raises BackupFailed, at its end also when it is not what was stored."""
+        """Yield the dump as pg_dump wrote it.
+
+        Raises BackupFailed, also at the end of the dump if its SHA-256 differs from the manifest.
+        """
         stored = self._read_stored(manifest)
         async for chunk in decrypt(self._required_keys(), stored) if manifest.is_encrypted else stored:
             yield chunk
 
     async def delete(self, name: str) -> None:
-        """Delete the manifest first, so that no backup without a dump is listed."""
+        """Delete a backup. The manifest is deleted first, so that no backup without a dump is listed."""
         await self._storage.delete(name + _MANIFEST)
         await self._storage.delete(name + _DUMP)
 
@@ -94,7 +98,7 @@ class BackupArchive:
         except ObjectNotFound:
             raise BackupFailed(f"{manifest.name}{_DUMP} is missing in storage") from None
         if digest.hexdigest() != manifest.sha256:
-            raise BackupFailed(f"{manifest.name}{_DUMP} was changed: its SHA-256 is not the manifest's")
+            raise BackupFailed(f"{manifest.name}{_DUMP} was changed: its SHA-256 differs from the manifest's")
 
 
 def name_backup(now: datetime) -> str:
@@ -108,7 +112,7 @@ def choose_expired(
     """Return the backups that are older than `keep_days` and not among the newest `keep_newest`.
 
     Args:
-        manifests: All backups, the oldest first.
+        manifests: All backups, oldest first.
         keep_days: 0 keeps all backups.
     """
     if not keep_days:

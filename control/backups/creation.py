@@ -1,4 +1,4 @@
-"""Makes a backup: counts and dumps the database in one snapshot, straight into storage."""
+"""Creates a backup: counts and dumps the database in one snapshot, directly into storage."""
 
 import asyncio
 import time
@@ -30,8 +30,8 @@ class BackupOptions:
 
     Attributes:
         database_url: Signs in as the owner of the tables, whom row-level security does not restrict.
-        keep_days: Older backups are deleted, except for the `keep_newest` newest; 0 deletes none.
-        timeout_s: Limit for the whole backup.
+        keep_days: Older backups are deleted, except for the `keep_newest` newest backups; 0 deletes no backup.
+        timeout_s: Limit for the whole backup, in seconds.
     """
 
     database_url: str = field(repr=False)
@@ -41,8 +41,10 @@ class BackupOptions:
 
 
 async def create_backup(archive: BackupArchive, options: BackupOptions) -> BackupManifest:
-    """Make a backup, records it, and deletes those that are too old. Raises BackupFailed, StorageUnavailable, and what
-    the database raises."""
+    """Create a backup, record it, and delete backups that are too old.
+
+    Raises BackupFailed, StorageUnavailable and the database's errors.
+    """
     started_at, began = datetime.now(UTC), time.monotonic()
     name = name_backup(started_at)
     try:
@@ -50,8 +52,8 @@ async def create_backup(archive: BackupArchive, options: BackupOptions) -> Backu
             facts, dump = await _dump(archive, name, options)
     except TimeoutError:
         if not limit.expired():
-            raise  # a connection was not opened in time
-        raise BackupFailed(f"the backup was not done within {options.timeout_s / 60:g} minutes") from None
+            raise  # The connection did not open in time.
+        raise BackupFailed(f"the backup did not finish within {options.timeout_s / 60:g} minutes") from None
     manifest = BackupManifest(
         name=name,
         started_at=started_at,
@@ -68,7 +70,7 @@ async def create_backup(archive: BackupArchive, options: BackupOptions) -> Backu
 
 
 async def record_run(database_url: str, kind: RunKind, manifest: BackupManifest, seconds: float) -> None:
-    """Record a successful run for the metric of its age. Raises what the database raises."""
+    """Record a successful run for the metric of its age. Raises the database's errors."""
     now = datetime.now(UTC)
     async with connected(database_url) as db, db.transaction():
         run = BackupRun(kind=kind, backup=manifest.name, finished_at=now, seconds=seconds, size=manifest.size)
@@ -78,7 +80,7 @@ async def record_run(database_url: str, kind: RunKind, manifest: BackupManifest,
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection as the user of the URL, with neither our role nor a statement timeout."""
+    """Yield a connection as the user of the URL, without our role and without a statement timeout."""
     db = await asyncpg.connect(url, timeout=_CONNECT_S, server_settings={"application_name": "vocalized-backups"})
     try:
         yield db
@@ -87,7 +89,7 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def _dump(archive: BackupArchive, name: str, options: BackupOptions) -> tuple[DatabaseFacts, StoredDump]:
-    """Counts, then dumps: the transaction stays open for both, because its snapshot ends with it."""
+    """Count the rows and dump the database. The transaction stays open for both, because its snapshot ends with it."""
     async with connected(options.database_url) as db, db.transaction(isolation="repeatable_read", readonly=True):
         await lift_time_limits(db)
         snapshot = await export_snapshot(db)

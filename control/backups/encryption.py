@@ -1,9 +1,10 @@
 """Encrypts and decrypts a stream of any length with AES-256-GCM, in pieces.
 
-A stream is `mark (8 bytes) | salt (16)`, then pieces: 1 MiB of plain text each, the last one shorter, each with its tag
-of 16 bytes. The key of a stream is derived (HKDF-SHA-256) from a backup key, the mark and the salt. A piece's nonce is
-its number (11 bytes, big-endian, from 0) and a byte that is 1 for the last piece. So pieces cannot be exchanged, left
-out or cut off unnoticed (Hoang, Reyhanitabar, Rogaway, Vizár 2015, *Online Authenticated-Encryption*, STREAM).
+A stream is `mark (8 bytes) | salt (16 bytes)`, followed by pieces of 1 MiB of plain text, each with its tag of 16
+bytes. The last piece is shorter. The stream's key is derived (HKDF-SHA-256) from a backup key, the mark and the salt. A
+piece's nonce is its number (11 bytes, big-endian, from 0) and a byte that is 1 for the last piece. Decryption therefore
+detects pieces that are exchanged, left out or cut off (STREAM in Hoang, Reyhanitabar, Rogaway, Vizár 2015, *Online
+Authenticated-Encryption*).
 """
 
 import os
@@ -40,11 +41,13 @@ async def encrypt(key: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[byt
 
 
 async def decrypt(keys: Sequence[bytes], chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield the plain stream. Raises BackupFailed when none fits, and at the piece that was changed; what was yielded
-    before is genuine, but may not be all.
+    """Yield the plain stream.
+
+    Raises BackupFailed if no key fits, and at a piece that was changed. The output before that piece is genuine but may
+    be incomplete.
 
     Args:
-        keys: Those that it may be encrypted with.
+        keys: The keys that the stream may be encrypted with.
     """
     cipher: AESGCM | None = None
     head = bytearray()
@@ -59,7 +62,10 @@ async def decrypt(keys: Sequence[bytes], chunks: AsyncIterator[bytes]) -> AsyncI
 
 
 async def _pieces(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[tuple[bytes, bool]]:
-    """Yield pieces of `size` bytes, and whether it is the last, which may be shorter, and is empty if nothing came."""
+    """Yield pieces of `size` bytes, each with a flag for the last piece.
+
+    The last piece may be shorter, and is empty if the input is empty.
+    """
     buffer = bytearray()
     async for chunk in chunks:
         buffer += chunk
@@ -70,14 +76,14 @@ async def _pieces(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[tupl
 
 
 async def _without_head(chunks: AsyncIterator[bytes], head: bytearray) -> AsyncIterator[bytes]:
-    """Move the stream's head into `head`, and yields what follows. Raises BackupFailed for another kind of stream."""
+    """Move the stream's head into `head`, and yield the rest. Raises BackupFailed for another kind of stream."""
     async for chunk in chunks:
         missing = _HEAD_BYTES - len(head)
         head += chunk[:missing]
         if len(chunk) > missing:
             yield chunk[missing:]
     if len(head) < _HEAD_BYTES or not head.startswith(MARK):
-        raise BackupFailed("the backup is not encrypted, or cut off in its first bytes")
+        raise BackupFailed("the backup is not encrypted, or its first bytes are cut off")
 
 
 def _find_cipher(keys: Sequence[bytes], head: bytes, piece: bytes, is_last: bool) -> AESGCM:

@@ -1,5 +1,7 @@
-"""Runs pg_dump and pg_restore as child processes, by streams. No password is in their arguments, which show in the list
-of processes; no row's values are in the errors."""
+"""Runs pg_dump and pg_restore as child processes with streams.
+
+Arguments contain no password, because the list of processes shows them. Errors contain no values of rows.
+"""
 
 import asyncio
 import hashlib
@@ -15,10 +17,10 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from control.backups.rules import BackupFailed
 from control.db.migrate import strip_volatile
 
-# pg_dump waits so long for a table that a migration holds, instead of keeping others waiting behind it.
+# Seconds that pg_dump waits for a table locked by a migration. It gives up then, because other queries wait behind it.
 _LOCK_WAIT_S: Final = 30
-# Vectors of documents are made again from the texts, and only a superuser could restore their extension. PostgreSQL 17
-# was the first whose pg_dump can leave out an extension; by another one's dump it is restored where it was there.
+# Document vectors are recreated from the texts, and only a superuser could restore their extension. pg_dump can leave
+# out an extension since PostgreSQL 17; with an older pg_dump, the extension is restored if the database had it.
 _NO_VECTORS: Final = "--exclude-schema=knowledge_vectors"
 _NO_EXTENSION: Final = "--exclude-extension=vector"
 _FIRST_THAT_EXCLUDES: Final = 17
@@ -29,11 +31,12 @@ _MAX_ERROR_CHARACTERS: Final = 300
 
 @asynccontextmanager
 async def open_dump(url: str, snapshot: str) -> AsyncIterator[AsyncIterator[bytes]]:
-    """A dump in pg_dump's custom format, with rights and without owners.
+    """Yield a dump in pg_dump's custom format, with rights and without owners.
+
+    The stream raises BackupFailed at its end if pg_dump failed.
 
     Args:
-        snapshot: An exported one, whose transaction lives at least until the first bytes. The stream raises
-            BackupFailed at its end when pg_dump failed.
+        snapshot: An exported snapshot, whose transaction lives at least until the first bytes.
     """
     arguments = ["--format=custom", "--no-owner", f"--snapshot={snapshot}", f"--lock-wait-timeout={_LOCK_WAIT_S}s"]
     arguments += await _omissions()
@@ -42,8 +45,10 @@ async def open_dump(url: str, snapshot: str) -> AsyncIterator[AsyncIterator[byte
 
 
 async def restore(url: str, chunks: AsyncIterator[bytes]) -> None:
-    """Restore a dump into an empty database; its objects belong to the user of `url`. Raises BackupFailed, and what
-    `chunks` raises."""
+    """Restore a dump into an empty database. The user of `url` owns the restored objects.
+
+    Raises BackupFailed and the errors of `chunks`.
+    """
     async with _running("pg_restore", ["--no-owner", "--exit-on-error"], url, reads_input=True) as (process, errors):
         await _write_input(process, chunks)
         await process.wait()
@@ -51,8 +56,10 @@ async def restore(url: str, chunks: AsyncIterator[bytes]) -> None:
 
 
 async def hash_schema(url: str, snapshot: str = "") -> str:
-    """SHA-256 of the schema as pg_dump writes it: rights, policies and functions, without owners. Comparable where the
-    same pg_dump wrote both. Raises BackupFailed."""
+    """Return the SHA-256 of the schema as pg_dump writes it: rights, policies and functions, without owners.
+
+    Hashes are comparable only if one version of pg_dump wrote both. Raises BackupFailed.
+    """
     arguments = ["--schema-only", "--no-owner", *await _omissions(), *([f"--snapshot={snapshot}"] if snapshot else [])]
     async with _running("pg_dump", arguments, url) as (process, errors):
         text = b"".join([chunk async for chunk in _read_output("pg_dump", process, errors)])
@@ -60,7 +67,7 @@ async def hash_schema(url: str, snapshot: str = "") -> str:
 
 
 async def _omissions() -> list[str]:
-    """Return the arguments that make pg_dump leave out vectors and their extension. Raises BackupFailed."""
+    """Return the arguments that make pg_dump omit vectors and their extension. Raises BackupFailed."""
     process = await asyncio.create_subprocess_exec(
         _find("pg_dump"), "--version", stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL
     )
@@ -68,8 +75,8 @@ async def _omissions() -> list[str]:
         output, _ = await asyncio.wait_for(process.communicate(), _VERSION_S)
     except TimeoutError:
         process.kill()
-        raise BackupFailed("pg_dump does not tell its version") from None
-    version = re.search(rb"\) (\d+)", output)  # pg_dump (PostgreSQL) 18.1 (Debian …)
+        raise BackupFailed("pg_dump does not report its version") from None
+    version = re.search(rb"\) (\d+)", output)  # Example: pg_dump (PostgreSQL) 18.1 (Debian …)
     excludes = version is not None and int(version[1]) >= _FIRST_THAT_EXCLUDES
     return [_NO_VECTORS, _NO_EXTENSION] if excludes else [_NO_VECTORS]
 
@@ -78,7 +85,10 @@ async def _omissions() -> list[str]:
 async def _running(
     program: str, arguments: Sequence[str], url: str, *, reads_input: bool = False
 ) -> AsyncIterator[tuple[Process, "asyncio.Task[bytes]"]]:
-    """The process, and what it writes to standard error. It is killed when the block ends before it."""
+    """Yield the process and a task that reads its standard error.
+
+    The process is killed if the block ends before it does.
+    """
     dbname, environment = _connection(url)
     process = await asyncio.create_subprocess_exec(
         _find(program), *arguments, "--no-password", f"--dbname={dbname}",
@@ -92,7 +102,7 @@ async def _running(
     finally:
         if process.returncode is None:
             process.kill()
-        # asyncio's wait() returns when the pipes are at their end, and a full buffer keeps the output from its end.
+        # asyncio's wait() returns when the pipes have ended, and a full buffer prevents the output from ending.
         while process.stdout is not None and await process.stdout.read(_READ_BYTES):
             pass
         await process.wait()
@@ -114,7 +124,7 @@ async def _write_input(process: Process, chunks: AsyncIterator[bytes]) -> None:
             process.stdin.write(chunk)
             await process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError):
-            return  # It has ended; its error says why.
+            return  # The process has ended; its error states the reason.
     process.stdin.close()
 
 
@@ -124,7 +134,7 @@ async def _require_success(program: str, process: Process, errors: "asyncio.Task
 
 
 def _first_error(text: str) -> str:
-    """Return the first line that names an error. The lines after it (DETAIL, CONTEXT) hold values of rows."""
+    """Return the first line that reports an error. Later lines (DETAIL, CONTEXT) contain values of rows."""
     lines = [line for line in text.splitlines() if line.strip()]
     found = next((line for line in lines if "error:" in line), lines[0] if lines else "it printed nothing")
     return re.sub(r"^\w+: (?:error: )?", "", found)[:_MAX_ERROR_CHARACTERS]
@@ -138,7 +148,10 @@ def _find(program: str) -> str:
 
 
 def _connection(url: str) -> tuple[str, dict[str, str]]:
-    """Return the URL without its password, and the environment with it; PostgreSQL's other variables are left out."""
+    """Return the URL without its password, and the environment with the password.
+
+    PostgreSQL's other variables are left out.
+    """
     parts = urlsplit(url)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
     user, at, host = parts.netloc.rpartition("@")

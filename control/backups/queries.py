@@ -1,4 +1,4 @@
-"""SQL for backups: the table of runs, and what describes a whole database for the comparison with it."""
+"""SQL for backups: the table of runs, and facts about a whole database for comparison."""
 
 from datetime import datetime
 from uuid import UUID
@@ -18,7 +18,7 @@ async def insert_run(db: asyncpg.Connection, run: BackupRun) -> None:
 
 
 async def delete_runs(db: asyncpg.Connection, before: datetime) -> None:
-    """Delete the records of runs that ended before this moment."""
+    """Delete the records of runs that ended before a time."""
     await db.execute("DELETE FROM backup_runs WHERE finished_at < $1", before)
 
 
@@ -50,17 +50,17 @@ _ROLES = """
 
 
 async def export_snapshot(db: asyncpg.Connection) -> str:
-    """Return the id under which pg_dump sees what this transaction sees, for as long as it lasts."""
+    """Export this transaction's snapshot for pg_dump. Return its id, which is valid until the transaction ends."""
     return str(await db.fetchval("SELECT pg_export_snapshot()"))
 
 
 async def lift_time_limits(db: asyncpg.Connection) -> None:
-    """For this transaction, which waits for pg_dump, and reads large tables as a whole."""
+    """Lift time limits for this transaction, which waits for pg_dump and reads entire large tables."""
     await db.execute("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 async def select_facts(db: asyncpg.Connection) -> DatabaseFacts:
-    """Return all facts but the schema's hash, in the transaction's snapshot. Reads every table once."""
+    """Return all facts except the schema's hash, in the transaction's snapshot. Reads every table once."""
     tables = await db.fetch(
         "SELECT relname, quote_ident(relname) AS quoted FROM pg_class "
         "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname LIMIT 10000"
@@ -79,13 +79,13 @@ async def select_facts(db: asyncpg.Connection) -> DatabaseFacts:
 
 
 async def find_newest_call(db: asyncpg.Connection) -> tuple[UUID, UUID] | None:
-    """Return the newest call and its workspace, if there is any call in this scope."""
+    """Return the ids of the newest call and its workspace, or None if this scope has no call."""
     row = await db.fetchrow("SELECT id, workspace_id FROM calls ORDER BY created_at DESC, id DESC LIMIT 1")
     return None if row is None else (row["id"], row["workspace_id"])
 
 
 async def select_sealed_keys(db: asyncpg.Connection) -> dict[str, bytes]:
-    """Return the platform's sealed keys of providers, by provider."""
+    """Return the platform's sealed provider keys, by provider."""
     rows = await db.fetch(
         "SELECT provider, api_key FROM providers WHERE api_key IS NOT NULL ORDER BY provider LIMIT 1000"
     )

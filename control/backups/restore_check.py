@@ -29,7 +29,7 @@ from shared.errors import Problem
 from shared.logs import error_fields
 from shared.secrets import Sealer
 
-# The restored database is read without load, but it may be large and cold.
+# The restored database has no load, but it may be large and not cached.
 _TIMEOUTS: Final = Timeouts(statement=300.0, command=305.0)
 
 log = structlog.get_logger()
@@ -40,11 +40,11 @@ class CheckOptions:
     """Options of a restore check.
 
     Attributes:
-        server_url: A database on the server where the check creates a new database, with a user who may create
-            databases and roles.
-        sealer: Opens values with the platform's vault keys; None leaves sealed values out.
-        timeout_s: Limit for the whole check.
-        keeps_database: Keeps the restored database.
+        server_url: A database on the server where the check creates a new database. Its user may create databases and
+            roles.
+        sealer: Opens values with the platform's vault keys; None skips the check of sealed values.
+        timeout_s: Limit for the whole check, in seconds.
+        keeps_database: Whether to keep the restored database.
     """
 
     server_url: str = field(repr=False)
@@ -54,7 +54,10 @@ class CheckOptions:
 
 
 async def check_backup(archive: BackupArchive, manifest: BackupManifest, options: CheckOptions) -> CheckReport:
-    """Raise BackupFailed when the backup cannot be restored, StorageUnavailable, and what the database raises."""
+    """Restore a backup into a new database, and report how it differs from the manifest.
+
+    Raises BackupFailed if the backup cannot be restored, StorageUnavailable, and the database's errors.
+    """
     began = time.monotonic()
     try:
         async with asyncio.timeout(options.timeout_s) as limit:
@@ -63,13 +66,13 @@ async def check_backup(archive: BackupArchive, manifest: BackupManifest, options
                 findings = await _compare(url, manifest, options.sealer)
     except TimeoutError:
         if not limit.expired():
-            raise  # a connection was not opened in time
-        raise BackupFailed(f"the check was not done within {options.timeout_s / 60:g} minutes") from None
+            raise  # The connection did not open in time.
+        raise BackupFailed(f"the check did not finish within {options.timeout_s / 60:g} minutes") from None
     return CheckReport(manifest, findings, time.monotonic() - began)
 
 
 def find_newest(manifests: list[BackupManifest], now: datetime, max_age_hours: float) -> BackupManifest:
-    """Return the newest backup. Raises BackupFailed when there is none, or when it is older than that."""
+    """Return the newest backup. Raises BackupFailed if there is none, or if it is older than `max_age_hours`."""
     if not manifests:
         raise BackupFailed("there is no backup")
     newest = manifests[-1]
@@ -118,7 +121,7 @@ def _compare_protection(recorded: DatabaseFacts, found: DatabaseFacts) -> Findin
 
 
 async def _read_as_programs(url: str) -> Finding:
-    """Read the newest call as the API does, in its workspace's scope, and as no one."""
+    """Read the newest call as the API does: in its workspace's scope, where it must succeed, and without a scope."""
     async with open_pool(url, size=1, timeouts=_TIMEOUTS, name="vocalized-backups") as pool:
         async with pool.transaction() as db:
             if await find_newest_call(db) is not None:
@@ -132,7 +135,7 @@ async def _read_as_programs(url: str) -> Finding:
             await enter_workspace(db, workspace_id)
             try:
                 call = await CallRecords().get(db, workspace_id, call_id)
-            except (Problem, LookupError, TypeError, ValueError) as error:  # not there, or not what we write
+            except (Problem, LookupError, TypeError, ValueError) as error:  # The row is missing or has another format.
                 return Finding(False, f"call {call_id} is not readable in its workspace: {type(error).__name__}")
     created = call.summary_line.created_at.astimezone(UTC).isoformat(timespec="seconds")
     return Finding(True, f"call {call_id} of {created} read as {ROLE}, in its workspace only, turns: {len(call.turns)}")
@@ -161,7 +164,7 @@ async def _verify_audit_log(url: str, sealer: Sealer | None) -> Finding:
 
 @asynccontextmanager
 async def _new_database(options: CheckOptions, manifest: BackupManifest) -> AsyncIterator[str]:
-    """The URL of an empty database with a new name, which is dropped after the block."""
+    """Yield the URL of an empty database with a new name. The database is dropped after the block."""
     name = f"vocalized_check_{uuid4().hex[:12]}"
     async with connected(options.server_url) as db:
         await _create_roles(db, manifest)
@@ -174,7 +177,10 @@ async def _new_database(options: CheckOptions, manifest: BackupManifest) -> Asyn
 
 
 async def _drop(server_url: str, name: str) -> None:
-    """Wait up to 5 s for backends that are ending (PostgreSQL, *DROP DATABASE*). FORCE fails where autovacuum runs."""
+    """Drop a database. PostgreSQL waits up to 5 s for backends that are ending; FORCE would fail while autovacuum runs.
+
+    Source: PostgreSQL documentation, *DROP DATABASE*.
+    """
     try:
         async with connected(server_url) as db:
             await db.execute(f'DROP DATABASE "{name}"')
@@ -183,7 +189,7 @@ async def _drop(server_url: str, name: str) -> None:
 
 
 async def _create_roles(db: asyncpg.Connection, manifest: BackupManifest) -> None:
-    """Create the roles that a restore needs, with this user as a member, because a dump holds no roles."""
+    """Create the roles that a restore needs, with this user as a member, because a dump contains no roles."""
     for role in sorted({ROLE, PLATFORM, *manifest.facts.roles}):
         quoted = '"' + role.replace('"', '""') + '"'
         if not await has_role(db, role):

@@ -1,4 +1,4 @@
-"""What a backup is, and what is recorded of it."""
+"""Records of backups: manifests, runs, and findings of restore checks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ RunKind = Literal["backup", "check"]
 
 
 class BackupFailed(Exception):
-    """A backup could not be made, read or restored. The message holds no row's values and no password."""
+    """A backup could not be created, read or restored. The message contains no values of rows and no password."""
 
 
 class DatabaseFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A database in one snapshot.
+    """Facts about a database in one snapshot.
 
     Attributes:
-        tables: Rows of each, partitions apart.
-        roles: Those that rights are granted to or by.
+        tables: Number of rows by table; each partition counts separately.
+        roles: The roles that grant or receive rights.
         unprotected: Tables of workspaces without row-level security.
-        schema_sha256: Of pg_dump's text.
+        schema_sha256: SHA-256 of the schema as pg_dump writes it.
     """
 
     server: str
@@ -35,15 +35,16 @@ class DatabaseFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def rows(self) -> int:
-        """The rows of all tables."""
+        """Return the number of rows in all tables."""
         return sum(self.tables.values())
 
 
 class BackupManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Describes a backup. It is written last: a dump without a manifest is no backup.
+    """Description of a backup. It is written last: a dump without a manifest does not count as a backup.
 
     Attributes:
-        size, sha256: Of the stored dump, in bytes and as hexadecimal.
+        size: Size of the stored dump, in bytes.
+        sha256: SHA-256 of the stored dump, in hexadecimal.
     """
 
     name: str
@@ -57,11 +58,11 @@ class BackupManifest(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class BackupRun:
-    """A successful run of a kind.
+    """A successful run of a backup or a restore check.
 
     Attributes:
-        backup: The backup's name.
-        size: Of its dump, in bytes.
+        backup: Name of the backup.
+        size: Size of the backup's dump, in bytes.
     """
 
     kind: RunKind
@@ -73,10 +74,10 @@ class BackupRun:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one part of a check found.
+    """The finding of one part of a check.
 
     Attributes:
-        passed: None when it was not checked.
+        passed: Whether this part passed; None if it was not checked.
     """
 
     passed: bool | None
@@ -85,10 +86,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What a check of a backup found.
+    """The result of checking a backup.
 
     Attributes:
-        seconds: From the first byte read to the last finding.
+        seconds: Duration from the first byte read to the last finding.
     """
 
     manifest: BackupManifest
@@ -97,5 +98,5 @@ class CheckReport:
 
     @property
     def passed(self) -> bool:
-        """No finding is bad."""
+        """Return whether no finding has failed."""
         return all(finding.passed is not False for finding in self.findings)

@@ -1,4 +1,7 @@
-"""The worker's task for backups: reports their age. A job of its own makes them, `python -m control backups create`."""
+"""The worker's task for backups: reports the age of the newest runs.
+
+A separate job, `python -m control backups create`, creates the backups.
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -10,10 +13,10 @@ from control.db.pool import Connection
 
 
 def backups_tasks(report: Callable[[Sequence[BackupRun]], None]) -> WorkerTasks:
-    """Duty `backups`.
+    """Return the duty `backups`.
 
     Args:
-        report: Takes the newest run of each kind.
+        report: Receives the newest run of each kind.
     """
 
     async def read_runs(db: Connection, now: datetime) -> int:

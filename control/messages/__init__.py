@@ -1,1 +1,1 @@
-"""Messages that callers leave with an agent, e-mailed when the call is over."""
+"""Messages that callers leave with an agent. They are e-mailed when the call is over."""

@@ -1,6 +1,6 @@
 """The e-mail about a caller's message.
 
-What the caller said stands in the body only, quoted line by line, so that it cannot pass for a line of ours.
+Only the body contains the caller's words, quoted line by line, so that they cannot look like a line of ours.
 """
 
 from typing import Final
@@ -12,10 +12,7 @@ from control.messages.rules import MessageCall
 from shared.local_time import find_zone
 
 WITHHELD: Final = "withheld"
-_LAST: Final = (
-    "\n\nThis is the last e-mail about a message today, because you have had so many of them. Messages that are left "
-    "until midnight (UTC) are in the workspace's list of messages only."
-)
+_LAST: Final = "\n\nThis is today's last e-mail about a message, because you have reached the daily limit. Until midnight (UTC), new messages appear only in the workspace's list of messages."
 
 
 def message_email(to: str, call: MessageCall, call_link: str, recording_link: str, *, is_last: bool = False) -> Email:
@@ -23,7 +20,7 @@ def message_email(to: str, call: MessageCall, call_link: str, recording_link: st
 
     Args:
         recording_link: Empty if there is no recording.
-        is_last: The recipient gets no more such e-mails today.
+        is_last: Whether this is the recipient's last e-mail about a message today.
     """
     message = call.message
     number = call.caller_number if is_valid(call.caller_number) else WITHHELD
@@ -69,6 +66,6 @@ def _quote(text: str) -> str:
 
 def _describe_recording(call: MessageCall, link: str) -> str:
     if link:
-        return f"The recording: {link}\nBoth ask you to sign in."
-    late = " Its recording is not there yet." if call.is_recorded else ""
-    return f"The link asks you to sign in.{late}"
+        return f"The recording: {link}\nBoth links require you to sign in."
+    late = " The recording is not available yet." if call.is_recorded else ""
+    return f"The link requires you to sign in.{late}"

@@ -10,7 +10,7 @@ from control.db.keyset import Keyset, ListPage, PageRequest, cut_page
 from control.db.pool import Connection
 from control.messages.rules import MOST_RECIPIENTS, CallerMessage, MessageCall, NewMessage, Recipient
 
-# One row for each run of the tool, however often the run is repeated.
+# Inserts one row for each run of the tool, however often the run is repeated.
 _INSERT: Final = """
     INSERT INTO messages (id, workspace_id, call_id, run_id, agent_id, taken_at, caller_name, callback_number, reason,
                           text, is_urgent)
@@ -18,8 +18,8 @@ _INSERT: Final = """
     ON CONFLICT (call_id, run_id) DO NOTHING
 """
 _COUNT_OF_CALL: Final = "SELECT count(*) FROM messages WHERE workspace_id = $1 AND call_id = $2 AND run_id <> $3"
-# One more e-mail of day $3 for each of members $2; no row for one who has had $4 on that day. In the order of the ids,
-# so that two transactions cannot deadlock.
+# Counts one more e-mail on day $3 for each of the members $2, and returns no row for a member who has already had $4 on
+# that day. Rows are locked in the order of the ids, so that two transactions cannot deadlock.
 _COUNT_EMAILS: Final = """
     INSERT INTO message_emails AS e (workspace_id, user_id, day, sent)
     SELECT $1, user_id, $3, 1 FROM unnest($2::uuid[]) AS u (user_id) ORDER BY user_id
@@ -36,7 +36,8 @@ _MESSAGE: Final = (
 _COLUMNS: Final = f"{', '.join(f'm.{name}' for name in _MESSAGE)}, a.name AS agent_name"
 _PAGE: Final = f"SELECT {_COLUMNS} FROM messages m LEFT JOIN agents a ON a.id = m.agent_id WHERE m.workspace_id = $1"
 _ORDER: Final = Keyset(("m.taken_at", "m.id"), "SELECT taken_at, id FROM messages WHERE id = $1 AND workspace_id = $2")
-# A message that was not sent, locked. Whether a call is recorded is told by the version that answered it.
+# Selects and locks a message that was not sent. The agent version that answered the call determines whether it is
+# recorded.
 _LOCK_UNSENT: Final = f"""
     SELECT {_COLUMNS}, m.workspace_id, w.name AS workspace_name, w.timezone,
            coalesce(c.caller_number, '') AS caller_number,
@@ -51,8 +52,8 @@ _LOCK_UNSENT: Final = f"""
     WHERE m.id = $1 AND m.emailed_at IS NULL
     FOR UPDATE OF m
 """
-# The members whom the agent names as it is now, before the owners. No one else gets mail, and no member who cannot sign
-# in or has not confirmed the address: a workspace could have any number of messages sent to a stranger.
+# Selects the members whom the agent currently names, or else the owners. Members who cannot sign in or have not
+# confirmed their address get no e-mail; otherwise a workspace could have any number of messages sent to a stranger.
 _RECIPIENTS: Final = """
     WITH named AS (
         SELECT v.config->'messages'->'email_to' AS emails
@@ -65,7 +66,7 @@ _RECIPIENTS: Final = """
       AND (m.role = 'owner' OR (SELECT emails FROM named) ? u.email)
     ORDER BY is_named DESC, m.joined_at, m.user_id LIMIT $3 FOR KEY SHARE OF m
 """
-# Callers say their number in many forms: only its digits are compared.
+# Callers say their number in many forms, so only its digits are compared.
 _SELECT_CALLS: Final = """
     SELECT DISTINCT call_id FROM messages
     WHERE workspace_id = $1 AND taken_at <= $3
@@ -74,12 +75,12 @@ _SELECT_CALLS: Final = """
 
 
 async def insert_message(db: Connection, new: NewMessage) -> bool:
-    """Return False if a message of this run is stored already."""
+    """Insert a message. Return False if a message of this run is already stored."""
     return bool(await db.execute(_INSERT, *astuple(new)) == "INSERT 0 1")
 
 
 async def count_of_call(db: Connection, workspace_id: UUID, call_id: UUID, *, but: str) -> int:
-    """Count a call's messages, without the one of run `but`."""
+    """Count the messages of a call, excluding the message of the run `but`."""
     count: int = await db.fetchval(_COUNT_OF_CALL, workspace_id, call_id, but)
     return count
 
@@ -88,7 +89,7 @@ async def count_messages(db: Connection, workspace_id: UUID, call_id: UUID | Non
     """Count a workspace's messages.
 
     Args:
-        call_id: Only of this call.
+        call_id: Count only messages of this call; None for all calls.
     """
     count: int = await db.fetchval(_COUNT, workspace_id, call_id)
     return count
@@ -97,14 +98,16 @@ async def count_messages(db: Connection, workspace_id: UUID, call_id: UUID | Non
 async def count_emails(
     db: Connection, workspace_id: UUID, user_ids: Iterable[UUID], day: date, most: int
 ) -> dict[UUID, int]:
-    """Count one more e-mail for each of these members; returns how many each has had on this day, this one included.
-    Those who have had `most` already are left out."""
+    """Count one more e-mail for each of these members. Return each member's count for the day, including this e-mail.
+
+    Members who have already had `most` e-mails are left out.
+    """
     rows = await db.fetch(_COUNT_EMAILS, workspace_id, list(user_ids), day, most)
     return {row["user_id"]: row["sent"] for row in rows}
 
 
 async def set_emailed(db: Connection, message_id: UUID, now: datetime) -> None:
-    """Store that a message's e-mails are enqueued."""
+    """Record that a message's e-mails are enqueued."""
     await db.execute("UPDATE messages SET emailed_at = $2 WHERE id = $1", message_id, now)
 
 
@@ -114,7 +117,7 @@ async def select_messages(
     """Return a page, newest first. Raises Invalid (code cursor_unknown).
 
     Args:
-        call_id: Only of this call.
+        call_id: Return only messages of this call; None for all calls.
     """
     of_call, values = ("", [workspace_id]) if call_id is None else ("AND m.call_id = $2", [workspace_id, call_id])
     clause = await _ORDER.make_clause(db, page, values, (workspace_id,))
@@ -123,7 +126,7 @@ async def select_messages(
 
 
 async def lock_unsent(db: Connection, message_id: UUID) -> MessageCall | None:
-    """Return the message with its call; None when it was sent, or is deleted. In platform scope."""
+    """Return an unsent message with its call, locked, or None if it was sent or deleted. Needs platform scope."""
     row = await db.fetchrow(_LOCK_UNSENT, message_id)
     if row is None:
         return None
@@ -141,9 +144,9 @@ async def lock_unsent(db: Connection, message_id: UUID) -> MessageCall | None:
 
 
 async def select_recipients(db: Connection, workspace_id: UUID, agent_id: UUID) -> list[Recipient]:
-    """Return who gets the agent's messages: the members whom it names, else the owners; up to MOST_RECIPIENTS.
+    """Return the recipients of the agent's messages: the members whom the agent names, else the owners.
 
-    They stay members until the transaction ends. In platform scope.
+    Returns up to MOST_RECIPIENTS, whose membership is locked until the transaction ends. Needs platform scope.
     """
     rows = await db.fetch(_RECIPIENTS, workspace_id, agent_id, MOST_RECIPIENTS)
     named = [row for row in rows if row["is_named"]]
@@ -153,12 +156,12 @@ async def select_recipients(db: Connection, workspace_id: UUID, agent_id: UUID) 
 async def select_calls_of_number(
     db: Connection, workspace_id: UUID, number: str, until: datetime, most: int
 ) -> list[UUID]:
-    """Call with a message that asks to be called back at the number."""
+    """Return calls with a message that requests a callback to this number."""
     return [row["call_id"] for row in await db.fetch(_SELECT_CALLS, workspace_id, number, until, most)]
 
 
 async def delete_messages(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Delete the messages of these calls; returns how many."""
+    """Delete the messages of these calls. Return how many were deleted."""
     status = await db.execute(
         "DELETE FROM messages WHERE workspace_id = $1 AND call_id = ANY($2::uuid[])", workspace_id, call_ids
     )

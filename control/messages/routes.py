@@ -1,4 +1,4 @@
-"""Routes of messages that callers left, for the members of their workspace."""
+"""Routes for members to read the messages that callers left."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,9 +17,9 @@ MESSAGES = "/workspaces/{workspaceId}/messages"
 
 
 class MessagesQuery(ListQuery):
-    """Filters of the list."""
+    """Filters for the list of messages."""
 
-    call_id: UUID | None = Field(None, description="Only messages left in this call.")
+    call_id: UUID | None = Field(None, description="Return only messages left in this call.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class MessageList(ListAnswer):
 
 
 async def list_messages(context: MemberContext, query: MessagesQuery) -> MessageList:
-    """Messages that callers left with the workspace's agents, newest first."""
+    """List the messages that callers left with the workspace's agents, newest first."""
     found = await context.services[CallerMessages].list_page(
         context.db, context.workspace_id, call_id=query.call_id, page=query.request()
     )

@@ -1,4 +1,4 @@
-"""Messages that callers leave: what they hold, how one is made of a tool's arguments, and when it is sent.
+"""Callers' messages: their content, their creation from a tool's arguments, and when they are sent.
 
 Pure functions.
 """
@@ -24,18 +24,20 @@ LONGEST_NAME: Final = 200
 LONGEST_NUMBER: Final = 60
 LONGEST_REASON: Final = 300
 MOST_RECIPIENTS: Final = 10
-# Control characters other than line breaks. They could format or end a line of an e-mail's header.
+# Control characters except line breaks. They could add formatting to an e-mail or end a line of its header.
 _CONTROL: Final = re.compile(r"[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 @dataclass(frozen=True, slots=True)
 class CallerMessage:
-    """A message that a caller left."""
+    """A message that a caller left with an agent."""
 
     id: Id
     call_id: CallId
-    agent_id: Annotated[UUID, Field(description="Id of the agent that took it.")]
-    agent_name: Annotated[str | None, Field(description="Name of the agent; null for none.", examples=["Front desk"])]
+    agent_id: Annotated[UUID, Field(description="Id of the agent that took the message.")]
+    agent_name: Annotated[
+        str | None, Field(description="Name of the agent; null if it has none.", examples=["Front desk"])
+    ]
     taken_at: Annotated[datetime, Field(description="When the message was taken (UTC).")]
     caller_name: Annotated[
         str, Field(description="Name of the caller, as given; empty if unknown.", examples=["Ada Lovelace"])
@@ -43,17 +45,18 @@ class CallerMessage:
     callback_number: Annotated[
         str,
         Field(
-            description="As the caller gave it, else the number of the call; empty if both are unknown.",
+            description="The number that the caller gave, or else the number of the call; empty if both are unknown.",
             examples=["+12025550123"],
         ),
     ]
     reason: Annotated[str, Field(description="What the message is about.", examples=["Appointment"])]
-    text: Annotated[str, Field(description="The message.", examples=["Please call me back before noon."])]
-    is_urgent: Annotated[bool, Field(description="Whether the caller said that it is urgent.")]
+    text: Annotated[str, Field(description="The text of the message.", examples=["Please call me back before noon."])]
+    is_urgent: Annotated[bool, Field(description="Whether the caller said that the message is urgent.")]
     emailed_at: Annotated[
         datetime | None,
         Field(
-            description="When its e-mails were handed over for delivery (UTC); null before, or if nobody may get one."
+            description="When the message's e-mails were handed over for delivery (UTC); null before, or if "
+            "nobody can receive them."
         ),
     ]
 
@@ -63,7 +66,7 @@ class NewMessage:
     """A message to insert.
 
     Attributes:
-        run_id: The run of the tool, within the call.
+        run_id: Id of the tool's run, unique within the call.
     """
 
     id: UUID
@@ -80,7 +83,7 @@ class NewMessage:
 
 
 class MessageArguments(Struct, frozen=True):
-    """What the model passes to the tool; null counts as left out."""
+    """The arguments that the model passes to the tool. Null counts as omitted."""
 
     message: Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)]
     caller_name: Annotated[str, Meta(max_length=LONGEST_NAME)] | None = None
@@ -91,13 +94,13 @@ class MessageArguments(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class MessageCall:
-    """A message that was not sent yet, and its call.
+    """An unsent message with its call.
 
     Attributes:
-        caller_number: As the carrier sent it.
+        caller_number: The number as the carrier sent it.
         is_over: Whether the call has ended.
         ended_at: None if the time is unknown.
-        is_recorded: Whether the call's agent records.
+        is_recorded: Whether the call's agent records calls.
         has_recording: Whether the recording is in our storage.
     """
 
@@ -114,7 +117,7 @@ class MessageCall:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A member of the workspace who gets a message: with a confirmed address, and able to sign in."""
+    """A member of the workspace who receives a message. The member has a confirmed address and can sign in."""
 
     user_id: UUID
     email: str
@@ -122,13 +125,14 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class MessagePolicy:
-    """Intervals of the delivery, in seconds. `poll_s` and `slow_poll_s` are the shortest and the longest time between
-    two checks of a running call; the shortest also applies to its recording.
+    """Intervals and limits of message delivery.
 
     Attributes:
-        call_s: The longest wait for the call's end.
-        recording_s: For its recording after that. Then the message is sent as it is.
-        daily_emails: E-mails about messages that a member gets from one workspace in a day (UTC).
+        poll_s: Shortest time between two checks of a running call or its recording, in seconds.
+        slow_poll_s: Longest time between two checks of a running call, in seconds.
+        call_s: Longest wait for the end of the call, in seconds.
+        recording_s: Longest wait for the recording after the call, in seconds. The message is then sent without it.
+        daily_emails: Maximum number of e-mails about messages that a member gets from a workspace in a day (UTC).
     """
 
     poll_s: float = 5.0
@@ -139,14 +143,14 @@ class MessagePolicy:
 
 
 def make_message(arguments: MessageArguments, call: RunningCall, run_id: str, now: datetime) -> NewMessage:
-    """Make the message to store: plain text without control characters, the names on one line.
+    """Create the message to store: plain text without control characters, with the names on one line.
 
     Raises:
-        Invalid: Nothing is left of the text (code arguments_invalid).
+        Invalid: The text is empty after cleaning (code arguments_invalid).
     """
     text = "\n".join(filter(None, (_one_line(line) for line in arguments.message.splitlines())))
     if not text:
-        raise Invalid("message: there is nothing in it.", code="arguments_invalid", param="message")
+        raise Invalid("message: it has no text.", code="arguments_invalid", param="message")
     known = call.called if call.direction == "outbound" else call.caller
     return NewMessage(
         id=UUID(new_id()),
@@ -164,16 +168,18 @@ def make_message(arguments: MessageArguments, call: RunningCall, run_id: str, no
 
 
 def next_look_s(call: MessageCall, policy: MessagePolicy, now: datetime) -> float:
-    """Seconds until the next look: while the call continues, a tenth of the time since the message was taken, because a
-    call of an hour would cost 720 looks of 5 s."""
+    """Return the seconds until the next check of a message's call.
+
+    While the call continues, this is a tenth of the time since the message was taken; checks every 5 s would total 720
+    for a call of an hour.
+    """
     if call.is_over:
         return policy.poll_s
     return min(max(policy.poll_s, (now - call.message.taken_at).total_seconds() / 10), policy.slow_poll_s)
 
 
 def is_due(call: MessageCall, policy: MessagePolicy, now: datetime) -> bool:
-    """Return whether a message is sent now: its call is over and its recording stored, or the wait has been long
-    enough."""
+    """Return whether a message is due: its call is over and the recording is stored, or the wait has timed out."""
     if not call.is_over:
         return now - call.message.taken_at >= timedelta(seconds=policy.call_s)
     if call.has_recording or not call.is_recorded:

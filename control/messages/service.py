@@ -1,4 +1,4 @@
-"""Callers' messages: their list, and their delivery by e-mail once the call is over."""
+"""Callers' messages: the list of messages, and delivery by e-mail when the call is over."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -42,7 +42,7 @@ class SendMessageJob(msgspec.Struct, frozen=True):
 
 
 class CallerMessages:
-    """Works within the current transaction."""
+    """Lists and sends messages, within the current transaction."""
 
     def __init__(self, policy: MessagePolicy, email_queue: EmailQueue) -> None:
         self._policy, self._email_queue = policy, email_queue
@@ -53,7 +53,7 @@ class CallerMessages:
         """Return a page, newest first. Raises Invalid (code cursor_unknown).
 
         Args:
-            call_id: Only of this call.
+            call_id: Return only messages of this call; None for all calls.
         """
         found = await queries.select_messages(db, workspace_id, call_id, page)
         if page.cursor is not None:
@@ -61,8 +61,10 @@ class CallerMessages:
         return found.with_total(await queries.count_messages(db, workspace_id, call_id))
 
     async def send(self, db: Connection, message_id: UUID, now: datetime) -> None:
-        """Enqueue a message's e-mails, once, or another look at its call. In platform scope. Nothing for a message
-        that was sent or is deleted."""
+        """Enqueue a message's e-mails once, or another check of its call. Needs platform scope.
+
+        Does nothing if the message was sent or deleted.
+        """
         call = await queries.lock_unsent(db, message_id)
         if call is None:
             return
@@ -73,7 +75,7 @@ class CallerMessages:
             await queries.set_emailed(db, message_id, now)
 
     async def _enqueue_emails(self, db: Connection, call: MessageCall, now: datetime) -> int:
-        """Return how many e-mails; none for members who have had the day's e-mails already."""
+        """Enqueue the e-mails and return how many. Members who have reached the daily limit get no e-mail."""
         page = self._email_queue.page(f"/workspaces/{call.workspace_id}/calls/{call.message.call_id}")
         recording = f"{page}/recording" if call.has_recording else ""
         recipients = await queries.select_recipients(db, call.workspace_id, call.message.agent_id)
@@ -92,10 +94,12 @@ class CallerMessages:
 
 
 async def store_message(db: Connection, new: NewMessage) -> None:
-    """Store it and has it sent, in one transaction; nothing when this run stored it before. Raises Conflict
-    (message_limit) for more than MOST_PER_CALL in one call."""
+    """Store a message and enqueue its delivery, in one transaction. Does nothing if this run already stored a message.
+
+    Raises Conflict (message_limit) if a call has more than MOST_PER_CALL messages.
+    """
     if await queries.count_of_call(db, new.workspace_id, new.call_id, but=new.run_id) >= MOST_PER_CALL:
-        raise Conflict(f"A call takes {MOST_PER_CALL} messages at most.", code="message_limit")
+        raise Conflict(f"A call can have at most {MOST_PER_CALL} messages.", code="message_limit")
     kept = await _redact(db, new)
     if await queries.insert_message(db, kept):
         await report_facts(db, [_make_fact(kept)])
@@ -118,7 +122,7 @@ def _make_fact(new: NewMessage) -> ReportedFact:
 
 
 async def _redact(db: Connection, new: NewMessage) -> NewMessage:
-    """Return the message without what its workspace does not keep; the e-mail is made of it."""
+    """Return the message without content that its workspace does not keep. The e-mail uses the result."""
     kinds = (await find_redaction(db, [new.workspace_id])).get(new.workspace_id, ())
     texts = (new.caller_name, new.callback_number, new.reason, new.text)
     name, number, reason, text = (redact_text(part, kinds) for part in texts)
@@ -128,10 +132,12 @@ async def _redact(db: Connection, new: NewMessage) -> NewMessage:
 async def find_calls_of_number(
     db: Connection, workspace_id: UUID, number: str, until: datetime, most: int
 ) -> list[UUID]:
-    """Find up to `most` calls with a message, taken until then, that asks to be called back at this number (E.164)."""
+    """Return up to `most` calls with a message, taken before `until`, that requests a callback to this number
+    (E.164).
+    """
     return await queries.select_calls_of_number(db, workspace_id, number, until, most)
 
 
 async def delete_messages(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Delete the messages of these calls; returns how many. Needs platform scope."""
+    """Delete the messages of these calls. Return how many were deleted. Needs platform scope."""
     return await queries.delete_messages(db, workspace_id, call_ids)

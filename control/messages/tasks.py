@@ -1,4 +1,4 @@
-"""The worker's tasks for callers' messages: sends them."""
+"""The worker's task for callers' messages: sends them by e-mail."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from shared.errors import Unavailable
 
 
 def messages_tasks(pool: Pool, messages: CallerMessages) -> WorkerTasks:
-    """Job `messages.send`; it is retried while the database is unavailable."""
+    """Return the job `messages.send`. It is retried while the database is unavailable."""
 
     async def send(payload: bytes) -> None:
         job = decode_payload(payload, SendMessageJob)

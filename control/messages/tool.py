@@ -1,4 +1,4 @@
-"""The tool `take_message`: stores what a caller wants to be passed on, once for each run, and has it sent."""
+"""The tool `take_message`: stores a caller's message, once for each run, and enqueues its delivery."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ from shared.errors import Invalid
 
 
 async def _take(context: HandlerContext) -> str:
-    """Raise Invalid (arguments_invalid), Conflict (message_limit)."""
+    """Store the message. Raises Invalid (arguments_invalid) and Conflict (message_limit)."""
     arguments = _parse(context.arguments)
     new = make_message(arguments, context.call, context.run_id, context.now)
     await context.in_transaction(lambda db: store_message(db, new))
@@ -27,7 +27,7 @@ async def _take(context: HandlerContext) -> str:
 
 def _parse(text: str) -> MessageArguments:
     try:
-        return msgspec.json.decode(text, type=MessageArguments, strict=False)  # models write true as a text, too
+        return msgspec.json.decode(text, type=MessageArguments, strict=False)  # Models also write true as a text.
     except msgspec.DecodeError as error:
         raise Invalid(f"The arguments are invalid: {error}.", code="arguments_invalid") from None
 
@@ -55,7 +55,7 @@ TAKE_MESSAGE: Final = RemoteTool(
         },
         "required": ["message"],
     },
-    # The same run stores one row, so it may be run again when it is unknown whether it was.
+    # Repeating a run stores only one row, so a run with an unknown result can be repeated.
     handler=MediaRequestHandler(_take, effect="repeatable"),
     timeout_s=10.0,
 )

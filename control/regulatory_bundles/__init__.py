@@ -1,1 +1,1 @@
-"""Regulatory bundles: a business's documents at a carrier, under which phone numbers are bought."""
+"""Regulatory bundles: documents of a business at a carrier, under which phone numbers are bought."""

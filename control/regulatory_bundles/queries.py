@@ -23,7 +23,7 @@ _INSERT: Final = """
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     ON CONFLICT (carrier, carrier_bundle_id) DO NOTHING
 """
-# Those that were not checked since $2, or, while they are not approved, since $3.
+# Bundles that were last checked before $2, or before $3 if they are not approved.
 _SELECT_UNCHECKED: Final = f"""
     {_SELECT} WHERE carrier = $1 AND (checked_at < $2 OR (status <> 'approved' AND checked_at < $3))
     ORDER BY checked_at LIMIT $4
@@ -31,7 +31,7 @@ _SELECT_UNCHECKED: Final = f"""
 
 
 async def insert_bundle(db: Connection, new: RegulatoryBundle) -> bool:
-    """Insert a bundle. False: a workspace has it already."""
+    """Insert a bundle. Return False if a workspace already has it."""
     status = await db.execute(
         _INSERT,
         new.id,
@@ -51,7 +51,7 @@ async def insert_bundle(db: Connection, new: RegulatoryBundle) -> bool:
 
 
 async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> ListPage[RegulatoryBundle]:
-    """Newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of a workspace's bundles, newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (workspace_id,), (workspace_id,))
     rows = await db.fetch(f"{_SELECT} WHERE workspace_id = $1 {clause.tail}", *clause.values)
     return cut_page([_make_bundle(row) for row in rows], page)
@@ -66,10 +66,10 @@ async def count_bundles(db: Connection, workspace_id: UUID) -> int:
 async def select_bundles(
     db: Connection, workspace_id: UUID, bundle_id: UUID | None = None, *, lock: str = ""
 ) -> list[RegulatoryBundle]:
-    """Return a workspace's bundles, with an id that one only.
+    """Return a workspace's bundles, or only the bundle with this id.
 
     Args:
-        lock: SHARE or UPDATE, until this transaction ends; none by default.
+        lock: Row lock (SHARE or UPDATE) until this transaction ends; empty for no lock.
     """
     rows = await db.fetch(
         f"{_SELECT} WHERE workspace_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id"
@@ -92,20 +92,23 @@ async def is_used(db: Connection, workspace_id: UUID, bundle_id: UUID) -> bool:
 
 
 async def delete_bundle(db: Connection, workspace_id: UUID, bundle_id: UUID) -> None:
-    """Unlinks a bundle; the carrier keeps it."""
+    """Unlink a bundle from the workspace. The carrier keeps it."""
     await db.execute("DELETE FROM regulatory_bundles WHERE workspace_id = $1 AND id = $2", workspace_id, bundle_id)
 
 
 async def select_unchecked(
     db: Connection, carrier: str, approved_before: datetime, others_before: datetime, most: int
 ) -> list[RegulatoryBundle]:
-    """Return the bundles whose status must be read again at the carrier. Needs platform scope."""
+    """Return the bundles whose status must be read again from the carrier. Needs platform scope."""
     rows = await db.fetch(_SELECT_UNCHECKED, carrier, approved_before, others_before, most)
     return [_make_bundle(row) for row in rows]
 
 
 async def update_checked(db: Connection, bundle: RegulatoryBundle, found: CarrierBundle | None, now: datetime) -> None:
-    """Store what the carrier has now; expired when it has it no more. Needs platform scope."""
+    """Store the carrier's current state of a bundle, or expired if the carrier no longer has it.
+
+    Needs platform scope.
+    """
     status: BundleStatus = "expired" if found is None else found.status
     await db.execute(
         """
@@ -122,7 +125,7 @@ async def update_checked(db: Connection, bundle: RegulatoryBundle, found: Carrie
 
 
 async def touch(db: Connection, bundle: RegulatoryBundle, now: datetime) -> None:
-    """Set checked_at of a bundle that the carrier did not show. Needs platform scope."""
+    """Set `checked_at` of a bundle that the carrier did not return. Needs platform scope."""
     await db.execute(
         "UPDATE regulatory_bundles SET checked_at = $3 WHERE workspace_id = $1 AND id = $2",
         bundle.workspace_id,

@@ -1,4 +1,4 @@
-"""Routes of regulatory bundles, for the members of their workspace, and for the staff, who link them."""
+"""Routes of regulatory bundles: members list them, and staff link them to workspaces."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,8 +22,8 @@ from control.regulatory_bundles.service import BundleLink, RegulatoryBundles
 from shared.errors import Unavailable
 
 ShortName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
-_CARRIER: Final = "The carrier; by default the platform's."
-# Of requests of the staff that ask a carrier, which has limits, too.
+_CARRIER: Final = "Name of the carrier; default: the platform's carrier."
+# Limits the staff's requests that call a carrier, which has its own limits.
 CARRIER_CHECKS: Final = RateLimit("carrier-checks", 60, 60)
 
 
@@ -34,23 +34,29 @@ BUNDLES = "/workspaces/{workspaceId}/regulatory-bundles"
 
 @dataclass(frozen=True, slots=True)
 class BundleView:
-    """Documents about the business that a carrier has, for numbers of one country and kind."""
+    """Documents about the business that a carrier holds, for numbers of one country and kind."""
 
     id: Id
-    name: Annotated[str, Field(description="Name that the workspace's members know it by.", examples=["Berlin office"])]
+    name: Annotated[
+        str, Field(description="Name of the bundle, for the workspace's members.", examples=["Berlin office"])
+    ]
     carrier: Carrier
     country: Annotated[str, Field(description="Country of the number: ISO 3166, two letters.", examples=["US"])]
-    number_kind: Annotated[str, Field(description="`local`, `mobile`, `national`, `toll_free`.", examples=["local"])]
+    number_kind: Annotated[
+        str, Field(description="Kind of number: `local`, `mobile`, `national` or `toll_free`.", examples=["local"])
+    ]
     status: Annotated[BundleStatus, Field(description="Status at the carrier.")]
-    is_usable: Annotated[bool, Field(description="Whether numbers can be bought under it.")]
-    valid_until: Annotated[datetime | None, Field(description="When the carrier's approval ends; null without an end.")]
-    checked_at: Annotated[datetime, Field(description="When its status was read at the carrier (UTC).")]
+    is_usable: Annotated[bool, Field(description="Whether numbers can be bought under the bundle.")]
+    valid_until: Annotated[
+        datetime | None, Field(description="When the carrier's approval ends (UTC); null if it does not end.")
+    ]
+    checked_at: Annotated[datetime, Field(description="When the status was last read from the carrier (UTC).")]
     created_at: CreatedAt
 
 
 @dataclass(frozen=True, slots=True)
 class BundleAnswer:
-    """A regulatory bundle."""
+    """A regulatory bundle of the workspace."""
 
     bundle: Annotated[BundleView, Field(description="The regulatory bundle.")]
 
@@ -63,13 +69,13 @@ class BundleList(ListAnswer):
 
 
 async def list_bundles(context: MemberContext, query: ListQuery) -> BundleList:
-    """The workspace's regulatory bundles, newest first."""
+    """List the workspace's regulatory bundles, newest first."""
     found = await context.services[RegulatoryBundles].list_page(context.db, context.workspace_id, page=query.request())
     return BundleList([to_bundle_view(bundle, context.now) for bundle in found.rows], **page_fields(query, found))
 
 
 async def get_bundle(context: MemberContext, bundle_id: BundleId) -> BundleAnswer:
-    """One regulatory bundle with its status at the carrier."""
+    """Return a regulatory bundle with its status at the carrier."""
     bundle = await context.services[RegulatoryBundles].get(context.db, context.workspace_id, bundle_id)
     return BundleAnswer(to_bundle_view(bundle, context.now))
 
@@ -97,7 +103,7 @@ ADMIN_BUNDLES = "/admin/workspaces/{workspaceId}/regulatory-bundles"
 
 
 class BundleLinkBody(Body):
-    """A bundle that the carrier has about this workspace's business."""
+    """Links a bundle that the carrier holds about this workspace's business."""
 
     carrier: CarrierName | None = Field(None, description=_CARRIER)
     carrier_bundle_id: str = Field(
@@ -106,7 +112,7 @@ class BundleLinkBody(Body):
         examples=["BU0123456789abcdef0123456789abcdef"],
     )
     name: ShortName = Field(
-        "", description="A name that members of the workspace know it by.", examples=["Riverside Dental"]
+        "", description="Name of the bundle, for the workspace's members.", examples=["Riverside Dental"]
     )
 
 
@@ -115,30 +121,33 @@ class AdminBundleView:
     """A regulatory bundle of a workspace."""
 
     id: Id
-    name: Annotated[str, Field(description="Name that the workspace's members know it by.", examples=["Berlin office"])]
+    name: Annotated[
+        str, Field(description="Name of the bundle, for the workspace's members.", examples=["Berlin office"])
+    ]
     carrier: Carrier
     carrier_bundle_id: Annotated[
-        str, Field(description="The carrier's id of it.", examples=["BU0123456789abcdef0123456789abcdef"])
+        str, Field(description="The carrier's id of the bundle.", examples=["BU0123456789abcdef0123456789abcdef"])
     ]
     country: Annotated[str, Field(description="Country of the number: ISO 3166, two letters.", examples=["US"])]
-    number_kind: Annotated[str, Field(description="Kind of the numbers that it is for.", examples=["local"])]
+    number_kind: Annotated[str, Field(description="Kind of number that the bundle covers.", examples=["local"])]
     status: Annotated[BundleStatus, Field(description="Status at the carrier.")]
     valid_until: Annotated[
-        datetime | None, Field(description="When the carrier's approval ends (UTC); null without an end.")
+        datetime | None, Field(description="When the carrier's approval ends (UTC); null if it does not end.")
     ]
     carrier_address_ids: Annotated[
         list[str],
         Field(
-            description="The addresses in it, by the carrier's ids.", examples=[["AD0123456789abcdef0123456789abcdef"]]
+            description="The carrier's ids of the addresses in the bundle.",
+            examples=[["AD0123456789abcdef0123456789abcdef"]],
         ),
     ]
-    checked_at: Annotated[datetime, Field(description="When its status was read at the carrier (UTC).")]
+    checked_at: Annotated[datetime, Field(description="When the status was last read from the carrier (UTC).")]
     created_at: CreatedAt
 
 
 @dataclass(frozen=True, slots=True)
 class AdminBundleAnswer:
-    """A regulatory bundle."""
+    """A regulatory bundle of a workspace."""
 
     bundle: Annotated[AdminBundleView, Field(description="The regulatory bundle.")]
 
@@ -151,7 +160,7 @@ class AdminBundleList(ListAnswer):
 
 
 async def admin_list_bundles(context: AdminContext, workspace_id: WorkspaceId, query: ListQuery) -> AdminBundleList:
-    """A workspace's regulatory bundles, newest first."""
+    """List a workspace's regulatory bundles, newest first."""
     found = await context.services[RegulatoryBundles].list_page(context.db, workspace_id, page=query.request())
     return AdminBundleList([to_admin_bundle_view(bundle) for bundle in found.rows], **page_fields(query, found))
 
@@ -159,8 +168,10 @@ async def admin_list_bundles(context: AdminContext, workspace_id: WorkspaceId, q
 async def link_bundle(
     context: AdminContext, workspace_id: WorkspaceId, body: BundleLinkBody
 ) -> CheckedChange[AdminBundleAnswer]:
-    """Link a bundle that the carrier has to the workspace of its business, which can buy numbers under it then. A
-    bundle is of one workspace."""
+    """Link a bundle at the carrier to the workspace of its business, which can then buy numbers under it.
+
+    A bundle can belong to only one workspace.
+    """
     carrier = choose_carrier(context.services[Carriers], body.carrier)
     await context.services[RegulatoryBundles].require_workspace(context.db, workspace_id)
     wanted = BundleLink(carrier.name, body.carrier_bundle_id, body.name)
@@ -187,7 +198,7 @@ async def _link(
 
 
 async def unlink_bundle(context: AdminContext, workspace_id: WorkspaceId, bundle_id: BundleId) -> None:
-    """Take a bundle from a workspace; the carrier keeps it. Refused while a number is held under it."""
+    """Unlink a bundle from a workspace. The carrier keeps it. Refused while a number is held under the bundle."""
     await context.services[RegulatoryBundles].unlink(context.db, workspace_id, context.actor, bundle_id)
 
 

@@ -10,10 +10,10 @@ from control.carriers.rules import BundleStatus
 
 @dataclass(frozen=True, slots=True)
 class RegulatoryBundle:
-    """Documents about a business that a carrier has, linked to a workspace.
+    """Documents about a business at a carrier, linked to a workspace.
 
     Attributes:
-        checked_at: When the carrier was asked last.
+        checked_at: When the status was last read from the carrier.
     """
 
     id: UUID
@@ -30,8 +30,8 @@ class RegulatoryBundle:
     checked_at: datetime
 
 
-# Telnyx reviews the documents of each order, whether their group was approved before or not (docs: numbers/
-# phone-numbers/requirement-groups).
+# Telnyx reviews the documents of each order, whether or not their group was approved before (docs:
+# numbers/phone-numbers/requirement-groups).
 _USABLE: Final = {"twilio": ("approved",), "telnyx": ("approved", "in_review", "draft")}
 
 

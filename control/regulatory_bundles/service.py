@@ -1,7 +1,7 @@
-"""Regulatory bundles: documents about a business that a carrier has.
+"""Regulatory bundles: documents about a business that a carrier holds.
 
-The staff links them to the business's workspace: the carriers' accounts are the platform's, so that whoever may link a
-bundle may buy in the name of its business.
+Only staff link bundles to the business's workspace. The carrier accounts belong to the platform, so a person who can
+link a bundle can buy numbers in the name of its business.
 """
 
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 
-# Bundles that one workspace may have.
+# Maximum number of bundles of a workspace.
 MOST_BUNDLES: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class BundleLink:
-    """A carrier's bundle that is to be linked."""
+    """A bundle at a carrier that is to be linked."""
 
     carrier: str
     carrier_bundle_id: str
@@ -33,13 +33,13 @@ class BundleLink:
 
 
 class RegulatoryBundles:
-    """Every method works within the current transaction; `link` and `unlink` in the platform's scope."""
+    """Manages bundles within the current transaction. `link` and `unlink` need the platform's scope."""
 
     def __init__(self, workspaces: Workspaces) -> None:
         self._workspaces = workspaces
 
     async def list_page(self, db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[RegulatoryBundle]:
-        """Newest first. Raises Invalid (code cursor_unknown)."""
+        """Return a page of the workspace's bundles, newest first. Raises Invalid (code cursor_unknown)."""
         found = await queries.select_page(db, workspace_id, page)
         if page.cursor is not None:
             return found
@@ -50,7 +50,7 @@ class RegulatoryBundles:
         return _require(await queries.select_bundles(db, workspace_id, bundle_id))
 
     async def require_workspace(self, db: Connection, workspace_id: UUID) -> None:
-        """Require the workspace. Raises NotFound, also for a deleted workspace."""
+        """Raise NotFound if the workspace does not exist or is deleted."""
         await self._workspaces.get(db, workspace_id)
 
     async def link(
@@ -62,14 +62,16 @@ class RegulatoryBundles:
         found: CarrierBundle | None,
         now: datetime,
     ) -> RegulatoryBundle:
-        """Link a bundle. Raises Invalid (bundle_unknown), Conflict (bundle_limit, bundle_linked), NotFound.
+        """Link a bundle to a workspace.
+
+        Raises Invalid (bundle_unknown), Conflict (bundle_limit, bundle_linked) and NotFound.
 
         Args:
-            found: What the carrier has; None for nothing.
+            found: The bundle at the carrier; None if the carrier does not have it.
         """
         await self.require_workspace(db, workspace_id)
         if await queries.count_bundles(db, workspace_id) >= MOST_BUNDLES:
-            raise Conflict(f"A workspace has {MOST_BUNDLES} regulatory bundles at most.", code="bundle_limit")
+            raise Conflict(f"A workspace can have at most {MOST_BUNDLES} regulatory bundles.", code="bundle_limit")
         if found is None:
             raise Invalid(
                 f"{wanted.carrier} has no bundle with this id.", code="bundle_unknown", param="carrier_bundle_id"
@@ -89,13 +91,13 @@ class RegulatoryBundles:
             checked_at=now,
         )
         if not await queries.insert_bundle(db, bundle):
-            raise Conflict("A workspace has this bundle.", code="bundle_linked", param="carrier_bundle_id")
+            raise Conflict("A workspace already has this bundle.", code="bundle_linked", param="carrier_bundle_id")
         after = {"carrier": bundle.carrier, "carrier_bundle_id": bundle.carrier_bundle_id}
         await record_change(db, actor, Change("bundle.link", "bundle", str(bundle.id), workspace_id, after=after))
         return bundle
 
     async def unlink(self, db: Connection, workspace_id: UUID, actor: Actor, bundle_id: UUID) -> None:
-        """The carrier keeps it. Raises NotFound and Conflict (code bundle_in_use)."""
+        """Unlink a bundle. The carrier keeps it. Raises NotFound and Conflict (code bundle_in_use)."""
         bundle = _require(await queries.select_bundles(db, workspace_id, bundle_id, lock="UPDATE"))
         if await queries.is_used(db, workspace_id, bundle_id):
             raise Conflict("A phone number of this workspace is held under this bundle.", code="bundle_in_use")
@@ -105,11 +107,11 @@ class RegulatoryBundles:
 
 
 async def hold_bundles(db: Connection, workspace_id: UUID) -> list[RegulatoryBundle]:
-    """Return the bundles of a workspace. None of them is unlinked before this transaction ends."""
+    """Return the bundles of a workspace, locked against unlinking until this transaction ends."""
     return await queries.select_bundles(db, workspace_id, lock="SHARE")
 
 
 def _require(found: list[RegulatoryBundle]) -> RegulatoryBundle:
     if not found:
-        raise NotFound("There is no such regulatory bundle.", code="bundle_not_found")
+        raise NotFound("This regulatory bundle does not exist.", code="bundle_not_found")
     return found[0]

@@ -1,4 +1,4 @@
-"""The worker's tasks for regulatory bundles: reads their statuses at the carriers again."""
+"""The worker's task for regulatory bundles: reads their statuses from the carriers again."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,7 +19,7 @@ OTHERS_FOR: Final = timedelta(minutes=10)
 
 
 def regulatory_bundles_tasks(pool: Pool, carriers: Carriers) -> WorkerTasks:
-    """Duty `bundles`: reads the statuses of bundles at the carriers."""
+    """Return the duty `bundles`, which reads the statuses of bundles from the carriers."""
 
     async def bundles(pool: Pool, now: datetime) -> int:
         return await check_bundles(pool, carriers, now, 20)
@@ -28,9 +28,9 @@ def regulatory_bundles_tasks(pool: Pool, carriers: Carriers) -> WorkerTasks:
 
 
 async def check_bundles(pool: Pool, carriers: Carriers, now: datetime, most: int) -> int:
-    """Read the statuses of up to `most` bundles at each carrier again; returns how many were tried.
+    """Read the statuses of up to `most` bundles at each carrier again. Return how many were tried.
 
-    If a carrier is unavailable, the rest of its bundles waits for the next run.
+    If a carrier is unavailable, its remaining bundles wait for the next run.
     """
     return sum([await _check_at(pool, carrier, now, most) for carrier in carriers])
 
