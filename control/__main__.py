@@ -18,7 +18,7 @@ from shared.storage import StorageUnavailable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Return the exit code: 0 after a clean stop, 2 for invalid arguments or settings, 1 for what fails then."""
+    """Run a command. Return 0 after a clean stop, 2 for invalid arguments or settings, and 1 for a later failure."""
     command, arguments = parse_arguments(sys.argv[1:] if argv is None else argv)
     try:
         settings = command.read_settings()

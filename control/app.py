@@ -84,18 +84,18 @@ log = structlog.get_logger()
 
 VERSION = "0.9.0"
 ROUTES: tuple[Route, ...] = (*CLIENT, *ADMIN)
-# Requests of the API that wait for a connection at once.
+# Maximum number of API requests that wait for a connection.
 MOST_WAITING: Final = 1_000
-# Heavy requests that run at once, that wait (with a body of 1 MB each), and for how many seconds.
+# Limits of heavy requests: how many run at once, how many wait (with a body of 1 MB each), and for how many seconds.
 HEAVY_CONCURRENCY: Final = 2
 HEAVY_WAITING: Final = 64
 HEAVY_WAIT_S: Final = 10.0
-# Files that are received or worked on at once (20 MB each, twice that for a moment), of which a user has some, and
-# requests that wait before theirs is read.
+# Limits of file uploads: how many files are received or processed at once (20 MB each, briefly twice that), how many
+# per user, and how many requests wait before their file is read.
 UPLOAD_CONCURRENCY: Final = 8
 UPLOADS_EACH: Final = 2
 UPLOAD_WAITING: Final = 16
-# A read of requests waits no longer than this, nor than half the timeout of the bus.
+# Maximum wait of a read of requests, in seconds. The read also never takes more than half the timeout of the bus.
 LONGEST_READ_S: Final = 1.0
 _SYSTEM: Final = web.AppKey("system", System)
 _MCP: Final = web.AppKey("mcp", McpEndpoint)
@@ -129,8 +129,8 @@ class ApiOptions:
     """All settings of the API.
 
     Attributes:
-        request_concurrency: Requests of running calls that are answered at once.
-        accepts_unsigned: Nodes of the previous version are believed.
+        request_concurrency: Maximum number of concurrently answered requests of running calls.
+        accepts_unsigned: Whether unsigned entries of the previous release's nodes are accepted.
         allows_owner: Whether the API may sign in to PostgreSQL as the tables' owner.
     """
 
@@ -152,11 +152,12 @@ class ApiOptions:
 async def open_app(
     options: ApiOptions, routes: Sequence[Route] = ROUTES, handlers: RequestHandlers | None = None
 ) -> AsyncIterator[web.Application]:
-    """The application with its connections, closed after the block. Raises OSError, TimeoutError and
-    asyncpg.PostgresError without a database, and LoginRefused; Redis need not be reachable yet.
+    """Yield the application with its connections, which are closed after the block. Redis need not be reachable yet.
+
+    Raises LoginRefused, and OSError, TimeoutError or asyncpg.PostgresError without a database.
 
     Args:
-        handlers: Of requests of running calls; None: those of all rooms.
+        handlers: Handlers of running calls' requests; None for the handlers of all packages.
     """
     sealer, authority = Sealer(options.keys.vault), make_authority(options.keys, options.accepts_unsigned)
     async with _open_database(options) as pool:
@@ -238,9 +239,9 @@ def make_dependencies(
         record_key_use=services[ApiKeys].record_use,
         limits=RateLimiter(redis, metrics, timeout_s=http.redis_timeout_s, overrides=http.limits),
         metrics=metrics,
-        # Twice the hashing threads, because a request also does other work; at most half the pool.
+        # Twice the number of hashing threads, because a request also does other work, but at most half the pool.
         hashing_limit=HashingLimit(min(2 * hashing.workers, max(options.pool_size // 2, 1)), hashing.queue_size),
-        # The rest is webhooks' own: a caller waits for them.
+        # The remaining connections are reserved for webhooks, because a caller waits for them.
         connection_limit=ConcurrencyLimit(
             options.pool_size - options.pool_size // 4, waiting=MOST_WAITING, wait_s=options.timeouts.acquire
         ),
@@ -263,8 +264,10 @@ def make_request_reader(
     http_metrics: HttpMetrics,
     finder: HandlerFinder | None = None,
 ) -> RequestReader:
-    """Read and answers the requests of running calls. Its transactions take at most a quarter of the pool, and one
-    connection for leases and outcomes of runs."""
+    """Create the reader that answers requests of running calls.
+
+    Its transactions take at most a quarter of the pool, and one connection for leases and outcomes of runs.
+    """
     metrics = MediaRequestMetrics(http_metrics.registry)
     transactions = TenantTransactions(pool, max(options.pool_size // 4, 1))
     shares, bus, authority = make_request_shares(options.request_concurrency), outside.bus, outside.authority
@@ -280,7 +283,7 @@ def make_request_reader(
 
 
 def make_request_shares(places: int) -> RequestShares:
-    """Of so many requests at once. A handler gets three quarters of them, at least one."""
+    """Return the shares of this many concurrent requests. A handler gets up to three quarters, and at least one."""
     return RequestShares(places=places, per_handler=max(places * 3 // 4, 1))
 
 
@@ -296,7 +299,7 @@ def _dead_tasks(reader: RequestReader) -> list[str]:
 
 
 def all_request_handlers(services: Services, bookings: Bookings) -> RequestHandlers:
-    """Return the handlers of all rooms, by the request's name."""
+    """Return the handlers of all packages, by request name."""
     warm_transfers = WarmTransferRuns(services[OutboundCalls], services[Carriers], services[CallPacer])
     sent_digits = SentDigitRuns(services[Carriers])
     of_agents = agents_request_handlers(bookings, services[KnowledgeSearch])
@@ -317,7 +320,7 @@ def make_app(
     """Return the application. Raises InvalidRoute, and ValueError for an invalid proxy network.
 
     Args:
-        dead_tasks: Names of the long-lived tasks that do not run.
+        dead_tasks: Returns the names of long-lived tasks that are not running.
     """
     _check_limits(http.limits or {}, routes)
     middleware = EdgeMiddleware(
@@ -351,7 +354,7 @@ def make_app(
 
 
 def make_mcp_endpoint(dependencies: EndpointDependencies, http: HttpOptions, routes: Sequence[Route]) -> McpEndpoint:
-    """Return the MCP endpoint, with the tools whose operations are among the routes."""
+    """Return the MCP endpoint, with the tools whose operations are among these routes."""
     operations = {tool.operation for tool in TOOLS}
     used = [route for route in routes if operation_id(route) in operations]
     document = partial(make_document, used, version=VERSION, public_url=http.public_url, reference=REFERENCE)
@@ -359,7 +362,7 @@ def make_mcp_endpoint(dependencies: EndpointDependencies, http: HttpOptions, rou
 
 
 def prepare_app(app: web.Application) -> None:
-    """Does what takes the event loop's time and is needed once; to be called before the application is served."""
+    """Do all one-time work that blocks the event loop. Call this before serving the application."""
     began = time.perf_counter()
     app[_SYSTEM].prepare()
     app[_MCP].prepare()
@@ -367,7 +370,7 @@ def prepare_app(app: web.Application) -> None:
 
 
 def redis_client(url: str, timeout_s: float) -> BusClient:
-    """Return the client of rate limits, which are counted at every request."""
+    """Return the Redis client of the rate limits, which are counted at every request."""
     return bus_client(url, timeout_s, connections=100)
 
 

@@ -1,5 +1,8 @@
-"""The arguments of the control program. Each command is a module of `control/commands`, loaded when it is chosen: to
-load all of them takes 2 s of CPU, and `migrate` needs a third of that."""
+"""Parses the arguments of the control program.
+
+Each command is a module of `control/commands`, loaded only if it is chosen: loading all of them takes 2 s of CPU, and
+`migrate` needs a third of that.
+"""
 
 import argparse
 import gc
@@ -31,21 +34,21 @@ class Command(Protocol):
         """Declare the command's options."""
 
     def read_settings(self) -> Any:
-        """Its settings, with `log_level`. Raises SettingsError."""
+        """Read the command's settings, which include `log_level`. Raises SettingsError."""
 
     def run(self, arguments: argparse.Namespace, settings: Any) -> int:
-        """Return the exit code. Raises SettingsError, Problem, and what the stores raise."""
+        """Run the command and return the exit code. Raises SettingsError, Problem and the errors of the stores."""
 
 
 def parse_arguments(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
-    """Return the chosen command and its arguments. Raises SystemExit for invalid ones, and after help."""
+    """Return the chosen command and its arguments. Raises SystemExit for invalid arguments, and after printing help."""
     parser = argparse.ArgumentParser(
         prog="python -m control", description="The control program: settings by VOCALIZED_…."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     parsers = {name: commands.add_parser(name, help=text) for name, text in COMMANDS.items()}
     if not argv or argv[0] not in parsers:
-        parser.parse_args(argv)  # ends the program: the parser itself has no option but --help
+        parser.parse_args(argv)  # Exits the program: the parser itself has no option except --help.
         raise AssertionError("a command is required")
     command = load_command(argv[0])
     command.add_arguments(parsers[argv[0]])
@@ -53,8 +56,11 @@ def parse_arguments(argv: Sequence[str]) -> tuple[Command, argparse.Namespace]:
 
 
 def load_command(name: str) -> Command:
-    """Load the module of a command. Python's garbage collector looks at nothing of it, neither now, which would take
-    0.3 s, nor later: modules live as long as the process."""
+    """Load the module of a command, and exempt it from Python's garbage collector.
+
+    A collection during loading would take 0.3 s, and later ones are useless, because modules live as long as the
+    process.
+    """
     gc.disable()
     try:
         return cast(Command, import_module(f"control.commands.{name.replace('-', '_')}"))

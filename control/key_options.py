@@ -1,4 +1,4 @@
-"""Turns settings of keys into keys. Raises for what is wrong with one, at the start."""
+"""Parses keys from settings at startup, and reports invalid settings."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def parse_setting(name: str, parse: Callable[[], T]) -> T:
-    """Parse a setting at the start, so that an invalid one is not found at its first use. Raises SettingsError."""
+    """Parse a setting at startup, so that an invalid value is not found only at its first use. Raises SettingsError."""
     try:
         return parse()
     except ValueError as error:
@@ -24,7 +24,7 @@ def parse_setting(name: str, parse: Callable[[], T]) -> T:
 
 
 def key_sets(settings: ControlSettings | KeySettings) -> KeySets:
-    """Raise SettingsError."""
+    """Parse the key sets of the settings. Raises SettingsError."""
     try:
         return read_key_sets(settings)
     except KeySetError as error:
@@ -32,12 +32,12 @@ def key_sets(settings: ControlSettings | KeySettings) -> KeySets:
 
 
 def require_keys(name: str, keys: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """These keys of the set `name`. Raises SettingsError where there are none."""
+    """Return the keys of the set `name`. Raises SettingsError if the set is empty."""
     return parse_setting(name, lambda: require_set(name, keys))
 
 
 def warn_of_shared_keys(keys: KeySets) -> None:
-    """Log each set that is missing, for which the keys of all are used."""
+    """Log a warning for each missing key set. The common keys are used in place of a missing set."""
     for name in keys.missing if keys.shared else ():
         log.warning("settings.deprecated", setting=f"{PREFIX}SECRET_KEYS", instead=f"{PREFIX}{name}")
 

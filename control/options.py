@@ -1,4 +1,4 @@
-"""Turns the settings into options that the API and the worker share. Raises SettingsError for an invalid one."""
+"""Converts settings to the options that the API and the worker share. Raises SettingsError for invalid settings."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,19 +26,23 @@ from control.services import Policies
 from shared.key_sets import BUS_KEYS, VAULT_KEYS, KeySets
 from shared.storage import check_storage_url
 
-# A database command that gets no answer is given up so long after the server's own statement timeout.
+# Seconds after the server's statement timeout until a database command without an answer is canceled.
 COMMAND_GRACE_S = 5.0
 
 
 def _media_urls(settings: ControlSettings) -> Sequence[str]:
-    """Raise SettingsError: whoever can write to Redis must not lead callers to a host of theirs."""
+    """Return the allowed media URLs. Raises SettingsError.
+
+    The setting is required in public installations, so that nobody who can write to Redis can route callers to another
+    host.
+    """
     if not settings.media_urls and not is_this_machine(settings.public_url):
         raise SettingsError("settings: VOCALIZED_MEDIA_URLS: needed unless VOCALIZED_PUBLIC_URL is this machine")
     return settings.media_urls
 
 
 def are_unsigned_accepted(settings: ControlSettings, keys: KeySets) -> bool:
-    """Return whether entries of the bus without a signature are believed.
+    """Return whether unsigned bus entries are accepted.
 
     Raises SettingsError for keys that both programs need.
     """
@@ -52,7 +56,7 @@ def _fonts(folder: str) -> tuple[Path, ...]:
 
 
 def make_policies(settings: ControlSettings) -> Policies:
-    """Raise SettingsError."""
+    """Return the policies of all packages. Raises SettingsError."""
     return Policies(
         links=settings.portal_url or f"{settings.public_url.rstrip('/')}/console",
         public_url=settings.public_url,
@@ -103,12 +107,14 @@ def make_policies(settings: ControlSettings) -> Policies:
 
 
 def _is_mail_kept_here(settings: ControlSettings) -> bool:
-    """Whether only the operator of this machine can read the e-mails, so that a link in one proves nothing."""
+    """Return whether only the operator of this machine can read the e-mails, so that a link in an e-mail proves
+    nothing.
+    """
     return is_this_machine(settings.public_url) and settings.smtp_url.get_secret_value().startswith("file:")
 
 
 def _make_embedder_policy(settings: ControlSettings) -> EmbedderPolicy | None:
-    """Return None without a URL. Raises SettingsError."""
+    """Return the embedder's policy, or None if it has no URL. Raises SettingsError."""
     url, key = settings.embedder_url, settings.embedder_key.get_secret_value()
     if key and url is None:
         raise SettingsError("settings: VOCALIZED_EMBEDDER_URL: needed beside VOCALIZED_EMBEDDER_KEY")
@@ -120,7 +126,10 @@ def _make_embedder_policy(settings: ControlSettings) -> EmbedderPolicy | None:
 
 
 def make_outside_options(settings: ControlSettings) -> OutsideOptions:
-    """Raise SettingsError for an incomplete carrier and an invalid storage URL."""
+    """Return the options of outside clients.
+
+    Raises SettingsError for an incomplete carrier or an invalid storage URL.
+    """
     parse_setting("STORAGE_URL", lambda: check_storage_url(settings.storage_url))
     sid, tokens = settings.twilio_account_sid, dict(reversed(settings.twilio_auth_tokens))
     api_key = next(((name, secret.get_secret_value()) for name, secret in settings.twilio_api_key), None)
@@ -158,7 +167,7 @@ def make_outside_options(settings: ControlSettings) -> OutsideOptions:
 
 
 def _stripe(settings: ControlSettings) -> StripeOptions | None:
-    """Return None without a key. Raises SettingsError."""
+    """Return Stripe's options, or None if Stripe has no key. Raises SettingsError."""
     key = settings.stripe_api_key.get_secret_value()
     if key and not settings.stripe_webhook_secrets:
         raise SettingsError("settings: VOCALIZED_STRIPE_WEBHOOK_SECRETS: needed beside VOCALIZED_STRIPE_API_KEY")
@@ -168,7 +177,7 @@ def _stripe(settings: ControlSettings) -> StripeOptions | None:
 
 
 def make_timeouts(settings: ControlSettings) -> Timeouts:
-    """Of the database."""
+    """Return the timeouts of the database."""
     return Timeouts(
         connect=settings.database_connect_timeout_s,
         acquire=settings.database_acquire_timeout_s,

@@ -1,4 +1,4 @@
-"""Opens the clients of what lies outside the database: the bus to media, the carriers, the storage of recordings."""
+"""Opens the clients of services outside the database: the bus to media, the carriers, and the storage of recordings."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -36,7 +36,7 @@ class OutsideOptions:
 
 @dataclass(frozen=True, slots=True)
 class OutsideClients:
-    """The clients of services outside of the process.
+    """The clients of outside services.
 
     Attributes:
         bus: The Redis client, for readers of streams.
@@ -55,8 +55,10 @@ class OutsideClients:
 
 @asynccontextmanager
 async def open_outside(options: OutsideOptions, authority: BusAuthority) -> AsyncIterator[OutsideClients]:
-    """The clients, closed after the block. Connects to nothing yet: Redis, carriers and storage need not be reachable.
-    Raises ValueError for an invalid storage URL."""
+    """Yield the clients, which are closed after the block. Raises ValueError for an invalid storage URL.
+
+    No connection is opened yet: Redis, carriers and storage need not be reachable.
+    """
     bus = bus_client(options.redis_url, options.bus_timeout_s)
     try:
         async with open_carriers(options.carriers) as carriers:

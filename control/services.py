@@ -1,4 +1,4 @@
-"""Makes the services of all nouns, for the API and the worker alike."""
+"""Creates the services of all packages, for both the API and the worker."""
 
 import os
 from dataclasses import dataclass, field
@@ -72,18 +72,18 @@ from shared.secrets import KEY_BYTES, Sealer
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """Settings of the nouns.
+    """Settings of all packages.
 
     Attributes:
         links: Base URL of links in e-mails.
-        has_portal: The links lead to a client portal, not to the console.
-        access_token_s: Seconds.
-        egress_allow: Networks beside the public internet that customers' addresses may lead to.
-        public_url: Of this API, for vendors' redirects; empty: as `links`.
-        embedder: Of documents that agents search; None: they are searched by full text only.
+        has_portal: Whether the links lead to a client portal instead of the console.
+        access_token_s: Lifetime of access tokens, in seconds.
+        egress_allow: Networks besides the public internet that customers' addresses may refer to.
+        public_url: Public URL of this API, for vendors' redirects; empty to use `links`.
+        embedder: Embeds the documents that agents search; None for full-text search only.
         invoice_issuer: Lines of the platform's name and address on invoices.
-        invoice_fonts: Files of further fonts for them.
-        staff_totp_required: Until an admin sets it; true outside of an operator's own machine.
+        invoice_fonts: Files of additional fonts for invoices.
+        staff_totp_required: Default until an admin sets it; true except on an operator's own machine.
     """
 
     links: str
@@ -109,10 +109,10 @@ class Policies:
 
 
 def make_tokens(sealer: Sealer, policies: Policies) -> AccessTokens:
-    """Issue and reads access tokens.
+    """Create the service that issues and reads access tokens.
 
     Args:
-        sealer: Of the token keys, from which theirs are derived.
+        sealer: Holds the token keys, from which the keys of access tokens are derived.
     """
     return AccessTokens(sealer.derive(KEY_PURPOSE), policies.access_token_s)
 
@@ -125,14 +125,14 @@ def make_services(
     Args:
         sealer: Uses the vault keys.
         passwords: Owns threads; the caller closes it.
-        own: Access tokens; None in programs without sign-in, which get a random key.
+        own: Access tokens; None in programs without sign-in, which use a random key.
     """
     guard = EgressGuard(policies.egress_allow)
     email_queue = EmailQueue(sealer, policies.links)
-    # Workspaces have registered this address at their providers: without a portal it stays outside of the console.
+    # Workspaces have registered this address at their providers, so without a portal it must stay outside the console.
     sso_base = policies.links if policies.has_portal else policies.public_url
     key_checker = KeyChecker(guard)
-    # The nouns that others use, from the lowest.
+    # Packages that other packages use, lowest first.
     platform = Platform({"admin_totp_required": policies.staff_totp_required})
     accounts = Accounts(
         policy=policies.accounts,
@@ -154,7 +154,7 @@ def make_services(
     campaigns = Campaigns(workspaces, lookup, platform)
     rights = LastingRights(sealer)
     return Services(
-        # Outside
+        # Outside services
         outside.carriers,
         outside.call_pacer,
         outside.media_assignment,
@@ -168,7 +168,7 @@ def make_services(
         workspaces,
         ApiKeys(),
         make_privacy(workspaces, platform, sealer),
-        # Agents, and what they use
+        # Agents and their dependencies
         agents,
         lookup,
         Templates(),
@@ -206,7 +206,7 @@ def make_services(
         PhoneCodes(workspaces, platform, sealer, preconditions, policies.agents.dangerous_countries),
         campaigns,
         CampaignRecipients(campaigns),
-        # What follows from calls
+        # Services that process ended calls
         CallerMessages(policies.messages, email_queue),
         make_outbound_webhooks(workspaces, sealer, guard, email_queue, policies.outbound_webhooks),
         Invoices(platform, billing_mail, policies.invoice_issuer, policies.invoice_fonts),

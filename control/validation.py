@@ -1,7 +1,9 @@
-"""What is wrong with a value that a client sent: pydantic's errors in our own words, one for each field.
+"""Converts pydantic's validation errors to our own messages, one for each field.
 
-A message completes the field's name: "must be at most 200 characters, is 312". It never quotes the value, which may be
-a secret. pydantic's types of errors: https://docs.pydantic.dev/latest/errors/validation_errors/
+A message completes the field's name: "must be at most 200 characters, is 312". It never contains the value, which may
+be a secret.
+
+Source of the error types: https://docs.pydantic.dev/latest/errors/validation_errors/
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,22 +18,22 @@ from shared.errors import ErrorDetail, Invalid
 from shared.ipa import SIGNS
 
 FieldCode = Literal[
-    "missing",  # a required field is absent
-    "unknown_field",  # there is no field of this name
-    "wrong_type",  # not text, a number, true or false, a list, an object
-    "wrong_format",  # text of another form, such as no UUID
+    "missing",  # A required field is missing.
+    "unknown_field",  # The field does not exist.
+    "wrong_type",  # The value has another JSON type, such as a number instead of text.
+    "wrong_format",  # The text has another format, for example not that of a UUID.
     "too_short",
     "too_long",
     "too_small",
     "too_large",
-    "not_a_choice",  # none of the values that are allowed
-    "invalid",  # against a rule that the message tells
+    "not_a_choice",  # The value is not among the allowed values.
+    "invalid",  # The value violates a rule that the message states.
 ]
 Words = tuple[FieldCode, str]
 Context = Mapping[str, Any]
 
 FALLBACK: Final[Words] = ("invalid", "is not valid")
-NO_FORM: Final = "does not have the form that it must have"
+NO_FORM: Final = "does not have the required form"
 
 _TEXT: Final[Words] = ("wrong_type", "must be text")
 _WHOLE: Final[Words] = ("wrong_type", "must be a whole number")
@@ -44,7 +46,7 @@ _TIME: Final[Words] = ("wrong_format", "must be a date with a time in ISO 8601, 
 _DATE: Final[Words] = ("wrong_format", "must be a date, such as 2026-11-25")
 _CLOCK: Final[Words] = ("wrong_format", "must be a time of day, such as 09:30")
 
-# Types whose words need no figure.
+# Error types whose message contains no figure.
 WORDS: Final[Mapping[str, Words]] = {
     "missing": ("missing", "is required"),
     "extra_forbidden": ("unknown_field", "is not a known field"),
@@ -89,7 +91,7 @@ WORDS: Final[Mapping[str, Words]] = {
 _CAPITALS: Final = "must be the two capital letters of a country (ISO 3166), such as US"
 _E164: Final = "must be a phone number in E.164, such as +12025550123"
 _NAME: Final = "must begin with a lower-case letter and hold at most {} lower-case letters, digits{}"
-# What a text of each pattern is, because a regular expression tells a reader little.
+# Descriptions of patterns, because a regular expression is hard to read in a message.
 PATTERNS: Final[Mapping[str, str]] = {
     r"^[^\u0000]*$": "must not hold the character NUL",
     r"^[^\u0000-\u001f\u007f]*$": "must be one line without control characters",
@@ -135,12 +137,12 @@ PATTERNS: Final[Mapping[str, str]] = {
 
 
 def words_of(kind: str, context: Context, value: object) -> Words | None:
-    """Return the code and the message of a fault; None for a type that is not known here.
+    """Return the code and message of a fault, or None for an unknown type.
 
     Args:
-        kind: Pydantic's type.
-        context: Its limits.
-        value: What was sent; only its length is told.
+        kind: pydantic's error type.
+        context: The limits that the error contains.
+        value: The rejected value. Only its length appears in the message.
     """
     if kind in WORDS:
         return WORDS[kind]
@@ -149,7 +151,7 @@ def words_of(kind: str, context: Context, value: object) -> Words | None:
 
 
 def _number(limit: object) -> str:
-    """With separators of thousands: 1,400."""
+    """Format a number with thousands separators, such as 1,400."""
     if isinstance(limit, float | Decimal) and limit == int(limit):
         limit = int(limit)
     return f"{limit:,}" if isinstance(limit, int | Decimal) else str(limit)
@@ -168,8 +170,7 @@ def _entries(number: int) -> str:
 
 
 def _length(value: object) -> str:
-    """Return the length as a part of a message; empty where white space may have been cut off before it was
-    counted."""
+    """Return the length as part of a message; empty if white space may have been stripped before counting."""
     return f", is {len(value):,}" if isinstance(value, str) and value == value.strip() else ""
 
 
@@ -194,7 +195,7 @@ def _too_many(context: Context, value: object) -> Words:
 
 
 def _entry_count(context: Context) -> str:
-    """pydantic may stop counting at the limit."""
+    """Return the number of entries as part of a message. pydantic may stop counting at the limit."""
     actual = context.get("actual_length")
     return f", has {actual:,}" if isinstance(actual, int) else ""
 
@@ -214,7 +215,7 @@ def _tag(context: Context, value: object) -> Words:
 
 
 def _rule(context: Context, value: object) -> Words:
-    """Return the text of a ValueError that one of our own validators raised."""
+    """Return the text of a ValueError that one of our validators raised."""
     return "invalid", str(context["error"]).rstrip(".")
 
 
@@ -244,13 +245,13 @@ _MAKERS: Final[Mapping[str, Callable[[Context, object], Words]]] = {
 }
 
 
-# The type of these errors, beside pydantic's own.
+# The type of these errors, in addition to pydantic's types.
 UNION_ERROR: Final = "union"
 
 
 @dataclass(frozen=True, slots=True)
 class SingleUnionError:
-    """Annotates a union.
+    """Annotation that gives a union a single error message.
 
     Attributes:
         expected: Completes the message "must be …".
@@ -265,30 +266,32 @@ class SingleUnionError:
         return {**schema, "custom_error_type": UNION_ERROR, "custom_error_message": f"must be {self.expected}"}
 
 
-# Faults in one answer, so that it cannot be longer than the request by much.
+# Maximum number of faults in an answer, so that it cannot be much longer than the request.
 MAX_ERRORS: Final = 50
-# pydantic puts it behind the name of an entry whose name is invalid.
+# pydantic appends this to the name of an entry whose name is invalid.
 _KEY: Final = "[key]"
 
 
 def list_faults(error: ValidationError, at: str = "") -> list[ErrorDetail]:
-    """Return the first MAX_ERRORS faults.
+    """Return the first MAX_ERRORS faults of a validation error.
 
     Args:
-        at: The field that was validated, before the names of those in it.
+        at: The field that was validated, which prefixes the names of its parts.
     """
     faults = error.errors(include_url=False)[:MAX_ERRORS]
     return [_detail(fault["type"], fault, at) for fault in faults]
 
 
 def join_invalid(found: Sequence[Invalid]) -> Invalid:
-    """One Invalid of several: of a request's query and body."""
+    """Merge several Invalid errors into one, such as those of a request's query and body."""
     return found[0] if len(found) == 1 else make_invalid([detail for error in found for detail in error.errors])
 
 
 def make_invalid(errors: Sequence[ErrorDetail], code: str = "") -> Invalid:
-    """Its param and its message are the first fault's; the message says how many more the answer lists: the first
-    MAX_ERRORS."""
+    """Create an Invalid with the param and message of the first fault.
+
+    The message states how many more of the first MAX_ERRORS faults the answer lists.
+    """
     listed = errors[:MAX_ERRORS]
     first, more = listed[0], len(listed) - 1
     text = f"{element_path(first.param or 'body')}: {first.message}"
@@ -297,7 +300,7 @@ def make_invalid(errors: Sequence[ErrorDetail], code: str = "") -> Invalid:
 
 
 def element_path(param: str) -> str:
-    """Return a dotted name as the caller would write it: hours.2.opens becomes hours[2].opens."""
+    """Convert a dotted name to the caller's notation: hours.2.opens becomes hours[2].opens."""
     first, *rest = param.split(".")
     return first + "".join(f"[{part}]" if part.isascii() and part.isdecimal() else f".{part}" for part in rest)
 
@@ -311,15 +314,17 @@ def _detail(kind: str, fault: Any, at: str) -> ErrorDetail:
 
 
 def _words(kind: str, fault: Any) -> tuple[str, str]:
-    if kind == UNION_ERROR:  # the message is ours
+    if kind == UNION_ERROR:  # The message is ours.
         return "wrong_type", fault["msg"]
     return words_of(kind, fault.get("ctx", {}), fault["input"]) or FALLBACK
 
 
 def bounded_map(most: int, longest_name: int) -> BeforeValidator:
-    """Return a validator that refuses more than `most` entries, and names with more than `longest_name`
-    characters, before the types of the entries are checked: an error names each wrong entry, and would be as long
-    as what was sent."""
+    """Return a validator that refuses more than `most` entries, and names longer than `longest_name` characters.
+
+    It runs before the types of the entries are checked: an error names each wrong entry, so it would be as long as the
+    request.
+    """
 
     def check(value: Any) -> Any:
         if isinstance(value, dict) and len(value) > most:

@@ -1,5 +1,7 @@
-"""The worker program: runs the jobs and duties of all nouns. Any number of workers may run at once; each duty may run
-twice without harm."""
+"""The worker program: runs the jobs and duties of all packages.
+
+Any number of workers may run at once. Each duty may run twice without harm.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -84,7 +86,7 @@ from shared.key_sets import KeySets
 from shared.secrets import Sealer
 from shared.storage import Storage
 
-# Longer than the consumer's blocking read of events (control/calls/events/tasks.py).
+# Longer than the event consumer's blocking read (control/calls/events/tasks.py).
 EVENT_READ_TIMEOUT_S: Final = 10.0
 
 log = structlog.get_logger()
@@ -95,7 +97,8 @@ class BackgroundWorkerOptions:
     """Options of the worker.
 
     Attributes:
-        host, port: Where /healthz and /metrics are served; port 0 takes a free port.
+        host: Address where /healthz and /metrics are served.
+        port: Port where /healthz and /metrics are served; 0 for a free port.
         allows_owner: Whether the worker may sign in to PostgreSQL as the tables' owner.
     """
 
@@ -128,11 +131,12 @@ def make_worker_tasks(
     ends_unknown_calls: bool = False,
     billing_ahead: timedelta = timedelta(0),
 ) -> WorkerTasks:
-    """Return the tasks of all nouns.
+    """Return the tasks of all packages.
 
     Args:
-        metrics: Where events, retried webhooks, unpriced usage, refused keys and backups are counted.
-        delete_at_carrier, ends_unknown_calls: See `calls_tasks`.
+        metrics: Counts events, retried webhooks, unpriced usage, refused keys and backups.
+        delete_at_carrier: See `calls_tasks`.
+        ends_unknown_calls: See `calls_tasks`.
         billing_ahead: See `billing_tasks`.
     """
     storage, platform, carriers = services[Storage], services[Platform], services[Carriers]
@@ -142,7 +146,7 @@ def make_worker_tasks(
             accounts_tasks(pool, services[Accounts], sender),
             workspaces_tasks(
                 services[Workspaces],
-                # What follows when a workspace is purged.
+                # Runs when a workspace is purged.
                 delete_rows=delete_workspace_rows,
                 delete_marks=delete_workspace_marks,
                 keep_billing_facts=keep_billing_facts,
@@ -211,8 +215,11 @@ def make_worker_tasks(
 
 @asynccontextmanager
 async def open_worker(options: BackgroundWorkerOptions) -> AsyncIterator[BackgroundWorker]:
-    """A worker with its connections, closed after the block. Raises OSError, TimeoutError and asyncpg.PostgresError
-    without a database, LoginRefused, and ValueError for an invalid email URL."""
+    """Yield a worker with its connections, which are closed after the block.
+
+    Raises LoginRefused, ValueError for an invalid email URL, and OSError, TimeoutError or asyncpg.PostgresError without
+    a database.
+    """
     sealer, metrics = Sealer(options.keys.vault), WorkerMetrics()
     authority = make_authority(options.keys, options.accepts_unsigned)
     authority.report = metrics.bus.count_forged
@@ -250,7 +257,7 @@ async def open_worker(options: BackgroundWorkerOptions) -> AsyncIterator[Backgro
 
 
 async def run_worker(options: BackgroundWorkerOptions, stop: asyncio.Event) -> None:
-    """Return when `stop` is set and the tasks running then are finished. Raises as `open_worker` does."""
+    """Run the worker until `stop` is set and the running tasks are finished. Raises the errors of `open_worker`."""
     async with open_worker(options) as worker, serve_status(worker, options.host, options.port) as port:
         log.info("worker.started", host=options.host, port=port)
         await worker.run(stop)

@@ -1,4 +1,4 @@
-"""Runs a worker's tasks: jobs from the queue, duties by the clock, background services; with health and metrics."""
+"""Runs a worker's tasks: queued jobs, periodic duties and background services, with health and metrics."""
 
 import asyncio
 import random
@@ -32,7 +32,11 @@ log = structlog.get_logger()
 
 
 class WorkerMetrics:
-    """The worker's Prometheus metrics. events: counters that the event consumer increments."""
+    """The worker's Prometheus metrics.
+
+    Attributes:
+        events: Counters that the event consumer increments.
+    """
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
@@ -115,37 +119,37 @@ class WorkerMetrics:
         self.webhook_oldest.set(0 if since is None else since.timestamp())
 
     def report_backups(self, newest: Iterable[BackupRun]) -> None:
-        """Set the times and sizes of the newest backup and of the newest check of one."""
+        """Set the times and sizes of the newest backup and the newest restore check."""
         for run in newest:
             self.backup_last.labels(run.kind).set(run.finished_at.timestamp())
             self.backup_bytes.labels(run.kind).set(run.size)
 
     def report_partitions(self, states: Iterable[PartitionState]) -> None:
-        """Set how far ahead partitions exist, and how many rows have none of their month."""
+        """Set how far ahead partitions exist, and how many rows are in the default partition."""
         for state in states:
             self.partitions_until.labels(state.table).set(state.made_until.timestamp())
             self.default_rows.labels(state.table).set(state.default_rows)
 
     def report_unpriced(self, found: Iterable[UnpricedUsage]) -> None:
-        """Set the counts of usage without a price; those that are not named any more are gone."""
+        """Set the counts of usage without a price, and remove counts that are no longer reported."""
         self.unpriced.clear()
         for unpriced in found:
             self.unpriced.labels(unpriced.provider, unpriced.resource_type, unpriced.unit).set(unpriced.rows)
 
     def report_alarms(self, counts: Mapping[str, int]) -> None:
-        """Set how many alarms of each kind were raised within a day; kinds that are not named have none."""
+        """Set the number of alarms of each kind within a day. Kinds that are not listed have 0."""
         self.alarms.clear()
         for kind, raised in counts.items():
             self.alarms.labels(kind).set(raised)
 
     def report_refused_keys(self, providers: Iterable[str]) -> None:
-        """Set which providers' keys are refused; those that are not named any more are gone."""
+        """Set the providers whose keys are refused, and remove providers that are no longer listed."""
         self.refused_keys.clear()
         for provider in providers:
             self.refused_keys.labels(provider).set(1)
 
     def render(self) -> bytes:
-        """Return the text exposition."""
+        """Return the metrics in the Prometheus text format."""
         return generate_latest(self.registry)
 
 
@@ -153,8 +157,8 @@ class BackgroundWorker:
     """Runs tasks until it is stopped.
 
     Args:
-        pool: For the duties.
-        database_url: For the job queue's own connections.
+        pool: Connections for the duties.
+        database_url: URL for the job queue's own connections.
     """
 
     def __init__(
@@ -168,20 +172,27 @@ class BackgroundWorker:
         steady_clock: Callable[[], float] = time.monotonic,
         metrics: WorkerMetrics | None = None,
     ) -> None:
-        """`steady_clock` returns monotonic seconds: a change of the wall clock must not make all duties look late."""
+        """Create the worker.
+
+        Args:
+            steady_clock: Returns monotonic seconds, so that a change of the wall clock does not make all duties look
+                late.
+        """
         self.metrics = metrics if metrics is not None else WorkerMetrics()
         self.tasks = tasks
         self._pool, self._url, self._retries = pool, database_url, retries or JobRetries()
         self._clock, self._steady_clock = clock or _now, steady_clock
-        # At the start, and after an outage, all duties are due at once: without a limit they wait for one another's
-        # connections until they fail, and so do jobs and services, which share the pool.
+        # At startup and after an outage, all duties are due at once. Without a limit they would wait for each other's
+        # connections until they fail, and so would jobs and services, which share the pool.
         self._transactions = asyncio.Semaphore(max(1, pool.size // 2))
         self._last_runs: dict[str, float] = {}
         self._supervised: list[SupervisedTask] = []
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until `stop` is set, then finishes the running jobs and duties. Survives a loss of the database, and the
-        death of any of its tasks."""
+        """Run until `stop` is set, then finish the running jobs and duties.
+
+        Survives the loss of the database and the death of any of its tasks.
+        """
         with self.metrics.process.measured():
             self._supervised = [self._supervise("jobs", self._run_jobs, stop)]
             for name, service in self.tasks.services.items():
@@ -190,7 +201,7 @@ class BackgroundWorker:
                 self._supervised.append(self._supervise(f"duty.{duty.name}", partial(self._repeat, duty), stop))
             try:
                 await stop.wait()
-                # A dead one would be started again only to end at once.
+                # A restarted task would end immediately.
                 await asyncio.gather(*(task.stop() for task in self._supervised if task.is_dead))
                 await asyncio.gather(*(task.wait() for task in self._supervised))
             finally:
@@ -206,21 +217,24 @@ class BackgroundWorker:
         return SupervisedTask(name, partial(work, stop), self.metrics.process.count_death, until=stop)
 
     def overdue(self) -> list[str]:
-        """Names of the duties whose last run ended more than three intervals and a minute ago."""
+        """Return the names of the duties whose last run ended more than three intervals plus a minute ago."""
         now = self._steady_clock()
         return [
             duty.name for duty in self.tasks.duties if now - self._last_runs.get(duty.name, now) > 3 * duty.every_s + 60
         ]
 
     async def run_duty(self, duty: AnyDuty, stop: asyncio.Event | None = None) -> None:
-        """Run a duty again and again until a batch is not full or `stop` is set."""
+        """Run a duty repeatedly until a batch is not full or `stop` is set."""
         while await self._run_batch(duty) >= duty.batch:
             if stop is not None and stop.is_set():
                 return
 
     async def _run_batch(self, duty: AnyDuty) -> int:
-        """Return an outside duty takes no turn: it holds connections only now and then, and may wait long for
-        others."""
+        """Run a duty once and return the number of rows.
+
+        An outside duty does not take a slot of the limit: it holds connections only briefly and may wait long for other
+        services.
+        """
         turn = self._transactions if isinstance(duty, Duty) else nullcontext()
         async with turn:
             with self.metrics.seconds.labels(duty.name).time():
@@ -232,19 +246,23 @@ class BackgroundWorker:
         return done
 
     async def _repeat(self, duty: AnyDuty, stop: asyncio.Event) -> None:
-        """After a failure it runs again as soon as a failed job does: its next time may be an hour away."""
+        """Run a duty at its interval.
+
+        After a failure it runs again as soon as a failed job, because its interval may be an hour.
+        """
         self._last_runs.setdefault(duty.name, self._steady_clock())
         failures = 0
         while not stop.is_set():
             try:
                 await self.run_duty(duty, stop)
                 failures = 0
-            except Exception as error:  # must end neither the other duties nor this one's next run  # noqa: BLE001
+            # A failure must end neither the other duties nor the next run of this duty.
+            except Exception as error:  # noqa: BLE001
                 failures += 1
                 self.metrics.failed.labels(duty.name).inc()
                 log.error("duty.failed", duty=duty.name, **error_fields(error))
             wait_s = min(duty.every_s, self._retries.wait_s(failures)) if failures else duty.every_s
-            # Random, so that workers that were started together do not run a duty at the same moment.
+            # Random, so that workers that started together do not run a duty at the same moment.
             await _pause(wait_s * random.uniform(0.8, 1.2), stop)
 
     async def _run_jobs(self, stop: asyncio.Event) -> None:
@@ -257,7 +275,7 @@ class BackgroundWorker:
                 await _pause(self._retries.poll_every_s, stop)
 
     def _with_metrics(self, name: str, handler: JobHandler) -> JobHandler:
-        """Count the outcome, and turns every error into JobFailed."""
+        """Return a handler that counts the outcome and turns every error into JobFailed."""
 
         async def run(payload: bytes) -> None:
             try:
@@ -265,7 +283,7 @@ class BackgroundWorker:
             except JobFailed as failure:
                 self.metrics.jobs.labels(name, "refused" if failure.is_permanent else "failed").inc()
                 raise
-            except Exception as error:  # must end neither the worker nor the other jobs  # noqa: BLE001
+            except Exception as error:  # A failure must end neither the worker nor the other jobs.  # noqa: BLE001
                 self.metrics.jobs.labels(name, "failed").inc()
                 log.warning("job.failed", job=name, **error_fields(error))
                 raise JobFailed(type(error).__name__) from None
@@ -285,8 +303,10 @@ class BackgroundWorker:
 
 @asynccontextmanager
 async def serve_status(worker: BackgroundWorker, host: str, port: int) -> AsyncIterator[int]:
-    """Serve /healthz (503 with the names of overdue duties and of dead tasks) and /metrics until the block ends;
-    yields the port."""
+    """Serve /healthz and /metrics until the block ends. Yields the port.
+
+    /healthz returns 503 with the names of overdue duties and dead tasks.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
         late, dead = worker.overdue(), worker.dead_tasks()
@@ -306,7 +326,7 @@ async def serve_status(worker: BackgroundWorker, host: str, port: int) -> AsyncI
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:
-    """End early when `stop` is set."""
+    """Wait, but return early when `stop` is set."""
     try:
         async with asyncio.timeout(seconds):
             await stop.wait()

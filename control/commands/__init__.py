@@ -1,1 +1,1 @@
-"""The commands of the control program: options, settings and work of each. Only the chosen one is loaded."""
+"""The commands of the control program, with their options and settings. Only the chosen command is loaded."""

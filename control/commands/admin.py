@@ -1,4 +1,4 @@
-"""`python -m control admin`: staff accounts from their creation to their end."""
+"""`python -m control admin`: creates, changes and disables staff accounts."""
 
 import argparse
 import asyncio
@@ -38,10 +38,10 @@ _PASSWORD_BYTES: Final = 15
 
 @dataclass(frozen=True, slots=True)
 class CreatedAdmin:
-    """An admin whose password was set.
+    """An admin account whose password was set.
 
     Attributes:
-        generated: The password, if it was generated here; it is shown once.
+        generated: The password, if it was generated; shown once.
     """
 
     admin: Admin
@@ -49,7 +49,7 @@ class CreatedAdmin:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The actions and their options."""
+    """Declare the actions and their options."""
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     create = actions.add_parser("create", help="add a member of the staff; prints a generated password once")
     _add_email(create)
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
-    """Return the exit code. Raises Problem and what the database raises."""
+    """Run the action and return the exit code. Raises Problem and the database's errors."""
     database_url = settings.database_url.get_secret_value()
     email = _address(arguments.email)
     if arguments.action in ("create", "reset"):
@@ -94,11 +94,11 @@ def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
 async def create_account(
     database_url: str, email: str, role: AdminRole, name: str, password: str | None
 ) -> CreatedAdmin:
-    """Create an account. Raises what `create_admin` raises, and the driver's errors.
+    """Create an account. Raises the errors of `create_admin` and of the database driver.
 
     Args:
-        name: Empty for the address up to the @.
-        password: None to generate one.
+        name: Empty for the part of the address before the @.
+        password: None to generate a password.
     """
     generated = None if password is not None else secrets.token_urlsafe(_PASSWORD_BYTES)
     new = NewAdmin(email, name or email.partition("@")[0], role, password or generated or "")
@@ -106,14 +106,14 @@ async def create_account(
 
 
 async def add_admin(database_url: str, new: NewAdmin) -> Admin:
-    """Raise what `control.accounts.staff.service.create_admin` raises, and the driver's errors."""
+    """Add an admin. Raises the errors of `control.accounts.staff.service.create_admin` and of the database driver."""
     with closing(Passwords(HashPolicy(workers=1))) as passwords:
         async with _transaction(database_url) as db:
             return await create_admin(db, passwords, new, datetime.now(UTC))
 
 
 def format_created(created: CreatedAdmin, as_json: bool, *, is_new: bool = True) -> str:
-    """Lines for people, or one JSON object. The password is in it only if it was generated."""
+    """Format the result as lines for people, or as a JSON object. It contains the password only if it was generated."""
     admin = created.admin
     if as_json:
         fields = {"id": str(admin.id), "email": admin.email, "name": admin.name, "role": admin.role}
@@ -127,8 +127,10 @@ def format_created(created: CreatedAdmin, as_json: bool, *, is_new: bool = True)
 
 
 def read_password() -> str:
-    """Ask a person twice, or reads a line of standard input: arguments show in the list of processes. Raises
-    Invalid."""
+    """Read a password: typed twice by a person, or from a line of standard input. Raises Invalid.
+
+    Passwords are not arguments, because the list of processes shows arguments.
+    """
     if not sys.stdin.isatty():
         password = sys.stdin.readline().rstrip("\r\n")
         if not password:
@@ -153,7 +155,7 @@ async def _reset(database_url: str, email: str, password: str | None) -> Created
 
 
 async def _sessions(database_url: str, email: str, ended: UUID | None, ends_all: bool) -> str:
-    """Return what was done, or the list."""
+    """End sessions or list them. Return the text to print."""
     now = datetime.now(UTC)
     async with _transaction(database_url) as db:
         if ended is not None:
@@ -173,7 +175,7 @@ def _session_line(session: ListedSession) -> str:
 
 
 async def _change(database_url: str, action: str, email: str) -> str:
-    """Return what was done."""
+    """Run another action on an admin. Return the text to print."""
     now = datetime.now(UTC)
     async with _transaction(database_url) as db:
         if action == "reset-totp":
@@ -191,7 +193,7 @@ async def _change(database_url: str, action: str, email: str) -> str:
 
 @asynccontextmanager
 async def _transaction(database_url: str) -> AsyncIterator[Connection]:
-    """As the user of the URL, who must own the tables: the programs have no right to change the staff."""
+    """Open a transaction as the URL's user, who must own the tables: the programs cannot change the staff."""
     async with open_pool(database_url, size=1, name="vocalized-admin", role=None) as pool, pool.transaction() as db:
         yield db
 

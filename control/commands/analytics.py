@@ -1,4 +1,4 @@
-"""`python -m control analytics`: computes roll-ups again from calls and ledger."""
+"""`python -m control analytics`: recomputes roll-ups from calls and the ledger."""
 
 import argparse
 import asyncio
@@ -15,14 +15,14 @@ from control.db.scope import enter_platform
 
 read_settings = database_settings
 
-# Marking reads an index of all calls and records of the range.
+# Marking days reads an index of all calls and records in the range.
 _TIMEOUTS: Final = Timeouts(statement=600.0, command=605.0)
-# Days of one transaction: others that compute the same days wait for it.
+# Number of days per transaction. Other processes that compute one of these days wait for it.
 _DAYS_AT_ONCE: Final = 1_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The actions and their options."""
+    """Declare the actions and their options."""
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     rebuild = actions.add_parser(
         "rebuild", help="compute all roll-ups of the days again; what has neither calls nor ledger is left as it is"
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
-    """Return the exit code. Raises what the database raises."""
+    """Run the action and return the exit code. Raises the database's errors."""
     database_url = settings.database_url.get_secret_value()
     if arguments.last < arguments.first:
         print("control analytics rebuild: --to is before --from", file=sys.stderr)
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
 
 
 async def _rebuild(database_url: str, first: date, last: date) -> int:
-    """May be stopped at any time: what is marked is then computed by the workers."""
+    """Recompute the roll-ups. The command can be stopped at any time: workers then compute the marked days."""
     async with open_pool(database_url, size=1, timeouts=_TIMEOUTS, name="vocalized-analytics") as pool:
         async with pool.transaction() as db:
             await enter_platform(db)

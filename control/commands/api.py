@@ -1,4 +1,4 @@
-"""`api`: serves the admin and client API, in one process or in several on one port."""
+"""`python -m control api`: serves the admin and client API, in one process or in several processes on one port."""
 
 import argparse
 import sys
@@ -22,7 +22,7 @@ read_settings = control_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Address and processes."""
+    """Declare the options for address and processes."""
     parser.add_argument("--host", default="", help="address to listen on (VOCALIZED_CONTROL_HOST, 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8080, help="port to listen on")
     parser.add_argument("--workers", type=worker_count, default=1, help="processes, one event loop each")
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: ControlSettings) -> int:
-    """Serve until it is told to stop. Raises SettingsError, and as `serve_api` does."""
+    """Serve until stopped. Raises SettingsError and the errors of `serve_api`."""
     options = make_api_options(settings)
     warn_of_shared_keys(options.keys)
     if arguments.workers > 1:
@@ -80,7 +80,7 @@ def make_api_options(settings: ControlSettings) -> ApiOptions:
 
 
 def _make_webhook_options(settings: ControlSettings) -> WebhookOptions:
-    """Raise SettingsError."""
+    """Return the options of inbound webhooks. Raises SettingsError."""
     parse_setting("TELNYX_PUBLIC_KEYS", lambda: TelnyxKeys(settings.telnyx_public_keys))
     if settings.telnyx_api_key.get_secret_value() and not settings.telnyx_public_keys:
         raise SettingsError("settings: VOCALIZED_TELNYX_PUBLIC_KEYS: needed beside VOCALIZED_TELNYX_API_KEY")
@@ -96,7 +96,7 @@ def _make_webhook_options(settings: ControlSettings) -> WebhookOptions:
 
 
 async def serve_api(options: ApiOptions, listen: ListenOptions) -> None:
-    """Serve the API in this process until it is told to stop. Raises as `open_app` does, and OSError for the port."""
+    """Serve the API in this process until stopped. Raises the errors of `open_app`, and OSError for the port."""
     stop = stop_signal()
     async with open_app(options) as app:
         prepare_app(app)
@@ -105,10 +105,10 @@ async def serve_api(options: ApiOptions, listen: ListenOptions) -> None:
 
 
 def run_processes(port: int, host: str, count: int) -> int:
-    """Run processes that share the port until this one is told to stop; returns the exit code.
+    """Run processes that share the port until this process is stopped. Return the exit code.
 
     Args:
-        host: Empty for the setting's.
+        host: Empty for the host of the settings.
     """
     command = [sys.executable, "-m", "control", "api", "--port", str(port), "--shared-port"]
     command += ["--host", host] if host else []

@@ -26,7 +26,7 @@ class AuditCommandOptions:
     """Options of the audit commands.
 
     Attributes:
-        database_url: Signs in as any of our logins; `renew-keys` needs the tables' owner.
+        database_url: Can sign in as any of our logins; `renew-keys` needs the tables' owner.
         vault_keys: 32 bytes each.
     """
 
@@ -35,7 +35,7 @@ class AuditCommandOptions:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The actions and their options."""
+    """Declare the actions and their options."""
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     verify = actions.add_parser("verify", help="compare all entries with their seals")
     verify.add_argument("--digest", default="", help="of a seal, from a worker's log: it must be in the chain")
@@ -44,14 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: KeySettings) -> int:
-    """Raise SettingsError, Problem, and what the database raises."""
+    """Run the action and return the exit code. Raises SettingsError, Problem and the database's errors."""
     vault = require_keys(VAULT_KEYS, key_sets(settings).vault)
     options = AuditCommandOptions(settings.database_url.get_secret_value(), vault)
     return asyncio.run(_run(arguments, options))
 
 
 def format_verdict(verdict: AuditVerdict) -> str:
-    """Return a line for what was read, and one for each break."""
+    """Return a line for the entries read, and a line for each break."""
     lines = [f"{verdict.entries:,} entries in {verdict.seals:,} seals, {verdict.unsealed:,} not sealed yet"]
     lines += [f"newest digest {verdict.digest.hex()}"] if verdict.seals else []
     for fault in verdict.breaks:
@@ -60,9 +60,9 @@ def format_verdict(verdict: AuditVerdict) -> str:
 
 
 async def _run(arguments: argparse.Namespace, options: AuditCommandOptions) -> int:
-    """Return the exit code: 1 when the log is not as it was sealed."""
+    """Run the action. Return the exit code, which is 1 if the log differs from its seals."""
     keys = audit_keys(Sealer(options.vault_keys))
-    is_renewal = arguments.action == "renew-keys"  # which no program may do
+    is_renewal = arguments.action == "renew-keys"  # No program's login is allowed to renew keys.
     role = None if is_renewal else ROLE
     pool = open_pool(options.database_url, size=1, timeouts=_TIMEOUTS, name="vocalized-audit", role=role)
     async with pool as connections, connections.transaction() as db:

@@ -1,4 +1,4 @@
-"""`backup-check`: as `backups check`."""
+"""`python -m control backup-check`: an alias of `backups check`."""
 
 import argparse
 
@@ -9,6 +9,6 @@ read_settings, run = backup_settings, backups.run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Those of `backups check`."""
+    """Declare the options of `backups check`."""
     backups.add_check_arguments(parser)
     parser.set_defaults(action="check")

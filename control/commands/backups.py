@@ -1,4 +1,4 @@
-"""`python -m control backups`: backs PostgreSQL up into object storage, and checks that a backup can be restored."""
+"""`python -m control backups`: backs up PostgreSQL to object storage, and checks that a backup can be restored."""
 
 import argparse
 import asyncio
@@ -19,7 +19,7 @@ from shared.storage import Storage, check_storage_url
 
 read_settings = backup_settings
 
-# A part of 32 MiB takes that long where the network carries 1 Mbit/s.
+# A part of 32 MiB takes this long on a network with 1 Mbit/s.
 _STORAGE_TIMEOUT_S: Final = 300.0
 _MARKS: Final = {True: "ok", False: "BAD", None: "not checked"}
 
@@ -29,9 +29,10 @@ class BackupCommandOptions:
     """Options of the backup commands.
 
     Attributes:
-        backup_keys, vault_keys: 32 bytes each; may be empty.
+        backup_keys: 32 bytes each; may be empty.
+        vault_keys: 32 bytes each; may be empty.
         restore_url: Server for checks; may be empty.
-        database_url: May be empty except for `create`; without it, a check is not recorded.
+        database_url: May be empty except for `create`. Without it, a check is not recorded.
     """
 
     backup_url: str
@@ -42,7 +43,7 @@ class BackupCommandOptions:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The actions and their options."""
+    """Declare the actions and their options."""
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     create = actions.add_parser("create", help="back the database up, and delete backups that are too old")
     create.add_argument("--keep-days", type=_whole, default=35, help="delete older backups (35); 0 deletes none")
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_check_arguments(check: argparse.ArgumentParser) -> None:
-    """The options of a check."""
+    """Declare the options of a check."""
     check.add_argument("name", nargs="?", help="a backup of `list` (the newest)")
     check.add_argument("--max-age-hours", type=float, default=26.0, help="the newest may be so old (26)")
     check.add_argument("--keep-database", action="store_true", help="do not drop the restored database")
@@ -64,7 +65,7 @@ def add_check_arguments(check: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: BackupSettings) -> int:
-    """Raise SettingsError, Problem, and what the database raises."""
+    """Run the action and return the exit code. Raises SettingsError, Problem and the database's errors."""
     parse_setting("BACKUP_URL", lambda: check_storage_url(settings.backup_url))
     needed = {"create": "database_url", "check": "restore_url"}.get(arguments.action, "backup_url")
     if not getattr(settings, needed):
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace, settings: BackupSettings) -> int:
 
 
 def _run(arguments: argparse.Namespace, options: BackupCommandOptions) -> int:
-    """Return the exit code. Raises BackupFailed, StorageUnavailable and what the database raises."""
+    """Run the action and return the exit code. Raises BackupFailed, StorageUnavailable and the database's errors."""
     archive = BackupArchive(Storage(options.backup_url, timeout_s=_STORAGE_TIMEOUT_S), options.backup_keys)
     if arguments.action == "create":
         return asyncio.run(_create(archive, arguments, options))
@@ -95,7 +96,7 @@ def _run(arguments: argparse.Namespace, options: BackupCommandOptions) -> int:
 
 
 def format_manifest(manifest: BackupManifest) -> str:
-    """One line."""
+    """Format a backup as one line."""
     seconds = (manifest.finished_at - manifest.started_at).total_seconds()
     form = "encrypted" if manifest.is_encrypted else "not encrypted"
     return (
@@ -105,7 +106,7 @@ def format_manifest(manifest: BackupManifest) -> str:
 
 
 def format_report(report: CheckReport) -> str:
-    """Return a line for the backup, one for each finding, and the result."""
+    """Return a line for the backup, a line for each finding, and the result."""
     lines = [format_manifest(report.manifest)]
     lines += [f"{_MARKS[finding.passed]:<12} {finding.text}" for finding in report.findings]
     result = "restored and checked" if report.passed else "restored, but NOT as it was"
@@ -149,7 +150,7 @@ async def _list(archive: BackupArchive) -> int:
 
 
 def _download(archive: BackupArchive, name: str, file: Path) -> int:
-    """Write a file that only its owner may read; it is there only when it is whole."""
+    """Write the backup to a file that only its owner can read. The file appears only when it is complete."""
     if file.exists():
         raise BackupFailed(f"{file} exists")
     part = file.with_name(file.name + ".part")

@@ -1,4 +1,4 @@
-"""`python -m control doctor`: what this installation lacks, and what to do about it."""
+"""`python -m control doctor`: reports what this installation lacks and how to fix it."""
 
 import argparse
 import os
@@ -17,11 +17,11 @@ _REDIS_TIMEOUT_S = 2.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
+    """Declare no options."""
 
 
 def run(arguments: argparse.Namespace, settings: ControlSettings) -> int:
-    """Return 1 if something that is needed is missing. Raises SettingsError."""
+    """Run the checks. Return 1 if something required is missing. Raises SettingsError."""
     make_api_options(settings)
     return print_findings(list(_examine(settings)))
 

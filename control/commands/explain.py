@@ -1,4 +1,4 @@
-"""`python -m control explain`: the rows of the ledger behind a line of an invoice or a figure of the dashboard."""
+"""`python -m control explain`: shows the ledger rows behind an invoice line or a dashboard figure."""
 
 import argparse
 import asyncio
@@ -24,12 +24,12 @@ from control.db.scope import enter_platform
 
 read_settings = database_settings
 
-# A figure's parts are summed from all rows of a month.
+# The parts of a figure are summed over all rows of a month.
 _TIMEOUTS: Final = Timeouts(statement=600.0, command=605.0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What can be explained."""
+    """Declare what can be explained."""
     subjects = parser.add_subparsers(required=True, metavar="SUBJECT", dest="subject")
     line = subjects.add_parser("invoice-line", help="a line of an invoice")
     line.add_argument("line_id", type=UUID, metavar="ID", help="the line's id, as the invoice's JSON has it")
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
-    """Return the exit code. Raises Problem and what the database raises."""
+    """Run the action and return the exit code. Raises Problem and the database's errors."""
     database_url = settings.database_url.get_secret_value()
     if arguments.subject == "figure":
         return asyncio.run(_explain_figure(database_url, arguments.name))
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
 
 
 def format_line(found: LineExplanation) -> str:
-    """Return the line, the ledger's rows behind it, and whether they agree."""
+    """Format an invoice line, the ledger rows behind it, and whether they agree."""
     line, currency = found.line, found.invoice.currency.upper()
     number = found.invoice.number or "draft"
     head = f"{line.description}: {line.amount} {currency} (exact: {line.exact:f}), invoice {number}"
@@ -57,7 +57,7 @@ def format_line(found: LineExplanation) -> str:
 
 
 def format_figure(found: FigureExplanation) -> str:
-    """Return the figure, what it is the sum of, and whether they agree."""
+    """Format a figure, its parts, and whether they agree."""
     rows = [f"  {part.name}: {part.rows} rows, {part.amount:f} USD" for part in found.parts]
     return "\n".join([found.name, *rows, _conclusion("shown", found.shown, found.difference, "USD")])
 

@@ -1,4 +1,4 @@
-"""`python -m control keys`: makes keys and passes, seals the database anew, revokes media nodes."""
+"""`python -m control keys`: creates keys and node credentials, reseals the database, and revokes media nodes."""
 
 import argparse
 import asyncio
@@ -22,7 +22,7 @@ from shared.secrets import Sealer, new_key
 
 read_settings = key_command_settings
 
-# The actions that need the database.
+# Actions that need the database.
 ON_DATABASE: Final = frozenset({"rotate", "revoke"})
 
 
@@ -31,7 +31,7 @@ class KeyCommandOptions:
     """Options of the key commands.
 
     Attributes:
-        database_url: Signs in as the tables' owner; empty for actions that are not ON_DATABASE.
+        database_url: Signs in as the tables' owner; empty for actions that are not in ON_DATABASE.
     """
 
     database_url: str
@@ -39,7 +39,7 @@ class KeyCommandOptions:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The actions and their options."""
+    """Declare the actions and their options."""
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     actions.add_parser("new", help="print a new key, for any of the sets")
     action = actions.add_parser(
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: KeyCommandSettings) -> int:
-    """Raise SettingsError, Problem, and what the database raises."""
+    """Run the action and return the exit code. Raises SettingsError, Problem and the database's errors."""
     if arguments.action in ON_DATABASE and not settings.database_url:
         raise SettingsError(f"settings: {PREFIX}DATABASE_URL: needed by `keys {arguments.action}`")
     options = KeyCommandOptions(settings.database_url.get_secret_value(), key_sets(settings))
@@ -67,8 +67,10 @@ def run(arguments: argparse.Namespace, settings: KeyCommandSettings) -> int:
 
 
 def _run(arguments: argparse.Namespace, options: KeyCommandOptions) -> int:
-    """Return the exit code: 0, or 1 when values could not be opened. Raises KeySetError, TooManyLost, Problem and what
-    the database raises."""
+    """Run the action. Return the exit code, which is 1 if values could not be unsealed.
+
+    Raises KeySetError, TooManyLost, Problem and the database's errors.
+    """
     if arguments.action == "new":
         print(new_key())
         return 0
@@ -93,7 +95,7 @@ async def _rotate(options: KeyCommandOptions, batch: int, pause_s: float) -> int
 
 
 async def _renew_audit_seals(pool: Pool, sealer: Sealer) -> int:
-    """As the tables' owner: seals that no listed key verifies would count as forged."""
+    """Renew the audit log's seals. Needs the tables' owner. Seals that no listed key verifies would count as forged."""
     async with pool.transaction() as db:
         await db.execute("RESET ROLE")
         await enter_platform(db)

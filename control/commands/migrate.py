@@ -1,4 +1,4 @@
-"""`migrate`: brings the database up to date, and stores the records that the product ships with."""
+"""`python -m control migrate`: updates the database schema, and stores the records that the product ships with."""
 
 import argparse
 import asyncio
@@ -24,11 +24,14 @@ read_settings = migration_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
+    """Declare no options."""
 
 
 def run(arguments: argparse.Namespace, settings: MigrationSettings) -> int:
-    """Raise MigrationFailed, LoginRefused, and as `seed_database` does."""
+    """Run the migration and return the exit code.
+
+    Raises MigrationFailed, LoginRefused and the errors of `seed_database`.
+    """
     url = settings.database_url.get_secret_value()
     applied = migrate(url)
     passwords = {role: password.get_secret_value() for role, password in settings.database_passwords}
@@ -39,8 +42,10 @@ def run(arguments: argparse.Namespace, settings: MigrationSettings) -> int:
 
 
 async def seed_database(url: str, now: datetime) -> None:
-    """Create the partitions of the coming months and the records that the product ships with; what the staff changed
-    stays. Raises Invalid, OSError, TimeoutError and asyncpg.PostgresError."""
+    """Create the partitions of the coming months and the records that the product ships with.
+
+    Changes by the staff stay. Raises Invalid, OSError, TimeoutError and asyncpg.PostgresError.
+    """
     async with open_pool(url, size=1, name="vocalized-migrate") as pool, pool.transaction() as db:
         await enter_platform(db)
         await ensure_partitions(db)

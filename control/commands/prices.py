@@ -15,12 +15,12 @@ from control.db.scope import enter_platform
 
 read_settings = database_settings
 
-# What an operator sets here; the price of a tier's minutes is set with the tier.
+# Roles whose prices are set here. The price of a tier's minutes is set with the tier.
 ROLES: Final = ("stt", "llm", "tts", "telephony")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The actions and their options."""
+    """Declare the actions and their options."""
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     listing = actions.add_parser("list", help="the newest version of each price")
     listing.add_argument("provider", nargs="?", help="only of this provider, carrier or tier")
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
-    """Return the exit code. Raises Problem and what the database raises."""
+    """Run the action and return the exit code. Raises Problem and the database's errors."""
     database_url = settings.database_url.get_secret_value()
     if arguments.action == "set":
         key = PriceKey("cost", arguments.provider, arguments.role, arguments.model, arguments.unit)
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace, settings: DatabaseSettings) -> int:
 
 
 def format_prices(prices: Iterable[StoredPrice]) -> str:
-    """One line per price."""
+    """Format each price as one line."""
     rows = [("FOR", "PROVIDER", "ROLE", "MODEL", "UNIT", "PRICE", "HOLDS FROM", "SET BY")]
     for stored in prices:
         key, version = stored.version.key, stored.version

@@ -1,4 +1,4 @@
-"""`python -m control providers`: sets, lists and tests the platform's keys of providers."""
+"""`python -m control providers`: sets, lists and tests the platform's provider keys."""
 
 import argparse
 import asyncio
@@ -30,7 +30,7 @@ class ProviderCommandOptions:
     """Options of the provider commands.
 
     Attributes:
-        vault_keys: The first key seals, all keys open.
+        vault_keys: The first key seals, all keys unseal.
     """
 
     database_url: str = field(repr=False)
@@ -38,7 +38,7 @@ class ProviderCommandOptions:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The actions and their options."""
+    """Declare the actions and their options."""
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     key = actions.add_parser("set-key", help="seal a platform key (from standard input, or asked for)")
     key.add_argument("instance", help="the provider: openai, groq, or a new name of your own with --vendor")
@@ -56,14 +56,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: KeySettings) -> int:
-    """Raise SettingsError, Problem, and what the database raises."""
+    """Run the action and return the exit code. Raises SettingsError, Problem and the database's errors."""
     vault = require_keys(VAULT_KEYS, key_sets(settings).vault)
     options = ProviderCommandOptions(settings.database_url.get_secret_value(), vault)
     return _run(arguments, options)
 
 
 def _run(arguments: argparse.Namespace, options: ProviderCommandOptions) -> int:
-    """Return the exit code: 0, or 1 when the tested provider failed. Raises Problem and what the database raises."""
+    """Run the action. Return the exit code, which is 1 if the tested provider failed.
+
+    Raises Problem and the database's errors.
+    """
     if arguments.action == "set-key":
         change = KeyChange(
             provider=arguments.instance,
@@ -80,7 +83,10 @@ def _run(arguments: argparse.Namespace, options: ProviderCommandOptions) -> int:
 
 
 def read_key(instance: str) -> str:
-    """Ask a person, or reads a line of standard input: arguments show in the list of processes. Raises Invalid."""
+    """Read a key: typed by a person, or from a line of standard input. Raises Invalid.
+
+    Keys are not arguments, because the list of processes shows arguments.
+    """
     text = getpass.getpass(f"Key of {instance}: ") if sys.stdin.isatty() else sys.stdin.readline()
     key = text.strip()
     if not key:
@@ -89,7 +95,7 @@ def read_key(instance: str) -> str:
 
 
 def format_table(offers: Sequence[ProviderOffer]) -> str:
-    """One line per provider: name, vendor, kinds, state, model and address."""
+    """Format each provider as one line: name, vendor, kinds, state, model and address."""
     rows = [("PROVIDER", "VENDOR", "FOR", "STATE", "MODEL", "ADDRESS")]
     for offer in sorted(offers, key=lambda candidate: (candidate.priority, candidate.provider)):
         kind = offer.defaults("llm") if "llm" in offer.kinds else {}

@@ -1,4 +1,4 @@
-"""`worker`: runs background jobs and periodic duties."""
+"""`python -m control worker`: runs background jobs and periodic duties."""
 
 import argparse
 from datetime import timedelta
@@ -17,13 +17,13 @@ read_settings = control_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The address of its status."""
+    """Declare the options for the address of the status server."""
     parser.add_argument("--host", default="", help="address of /healthz and /metrics (VOCALIZED_CONTROL_HOST)")
     parser.add_argument("--port", type=int, default=8081, help="port of /healthz and /metrics")
 
 
 def run(arguments: argparse.Namespace, settings: ControlSettings) -> int:
-    """Works until it is told to stop. Raises SettingsError, and as `run_worker` does."""
+    """Run the worker until stopped. Raises SettingsError and the errors of `run_worker`."""
     options = make_worker_options(settings, arguments.host or settings.control_host, arguments.port)
     warn_of_shared_keys(options.keys)
     uvloop.run(_run(options))
@@ -57,7 +57,10 @@ def make_worker_options(settings: ControlSettings, host: str, port: int) -> Back
 
 
 def _billing_ahead(settings: ControlSettings) -> timedelta:
-    """Raise SettingsError on a platform that others reach: their cards would be charged too early."""
+    """Return how far ahead periods are billed.
+
+    Raises SettingsError on a platform that other machines can reach, because its cards would be charged too early.
+    """
     if settings.billing_days_ahead and not is_this_machine(settings.public_url):
         raise SettingsError("settings: VOCALIZED_BILLING_DAYS_AHEAD: only where VOCALIZED_PUBLIC_URL is this machine")
     return timedelta(days=settings.billing_days_ahead)

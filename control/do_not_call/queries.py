@@ -18,7 +18,7 @@ _INSERT: Final = f"""
     SELECT *, $8 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::timestamptz[])
     ON CONFLICT (workspace_id, number) DO NOTHING
 """
-# A withheld number cannot be listed. A number whose data was deleted meanwhile is listed by its pseudonym.
+# A withheld number cannot be listed. If a number's data was deleted in the meantime, its pseudonym is listed.
 _INSERT_OPTED_OUT: Final = r"""
     INSERT INTO do_not_call_numbers (id, workspace_id, number, source, call_id, created_at)
     SELECT new.id, workspace_id, person, new.source, call.id, now()
@@ -39,14 +39,14 @@ _DELETE_DOUBLE: Final = """
 
 
 async def lock_list(db: Connection, workspace_id: UUID) -> None:
-    """Serialize transactions that count a workspace's entries in order to add some."""
+    """Serialize transactions that count a workspace's entries before they add entries."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('do not call ' || $1::text, 0))", str(workspace_id))
 
 
 async def count_numbers(
     db: Connection, workspace_id: UUID, numbers: Sequence[str] | None = None, source: str | None = None
 ) -> int:
-    """Count the entries with one of these numbers and this source; None stands for any."""
+    """Count the entries with any of these numbers and this source; None matches any."""
     count: int = await db.fetchval(
         f"SELECT count(*) FROM do_not_call_numbers WHERE {_WHERE}", workspace_id, numbers, source
     )
@@ -56,7 +56,7 @@ async def count_numbers(
 async def select_numbers(
     db: Connection, workspace_id: UUID, numbers: Sequence[str] | None, source: str | None, page: PageRequest
 ) -> ListPage[DoNotCallNumber]:
-    """Select a page of the same entries, newest first.
+    """Return a page of the matching entries, newest first. None matches any number or source.
 
     Raises:
         Invalid: The cursor is unknown (code cursor_unknown).
@@ -67,7 +67,7 @@ async def select_numbers(
 
 
 async def is_listed(db: Connection, workspace_id: UUID, numbers: Sequence[str]) -> bool:
-    """Return whether one of these numbers is on the list."""
+    """Return whether any of these numbers is on the list."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM do_not_call_numbers WHERE workspace_id = $1 AND number = ANY($2))",
         workspace_id,
@@ -77,7 +77,7 @@ async def is_listed(db: Connection, workspace_id: UUID, numbers: Sequence[str]) 
 
 
 async def insert_numbers(db: Connection, workspace_id: UUID, new: Sequence[DoNotCallNumber]) -> int:
-    """Add the entries whose numbers are not on the list; returns how many."""
+    """Add the entries whose numbers are not on the list. Return how many were added."""
     columns = [[getattr(entry, name) for entry in new] for name in _COLUMNS.split(", ")]
     status = await db.execute(_INSERT, *columns, workspace_id)
     return int(status.split()[-1])
@@ -86,17 +86,17 @@ async def insert_numbers(db: Connection, workspace_id: UUID, new: Sequence[DoNot
 async def insert_opted_out(
     db: Connection, ids: Sequence[UUID], call_ids: Sequence[UUID], sources: Sequence[str]
 ) -> list[tuple[UUID, UUID]]:
-    """List the other party of each call under the new entry's id; needs platform scope.
+    """Add the other party of each call to the list, under the new entry's id. Needs platform scope.
 
     Returns:
-        Call and workspace of each number that was not listed before.
+        Call and workspace of each number that was not on the list before.
     """
     rows = await db.fetch(_INSERT_OPTED_OUT, ids, call_ids, sources)
     return [(row["call_id"], row["workspace_id"]) for row in rows]
 
 
 async def delete_entry(db: Connection, workspace_id: UUID, entry_id: UUID) -> str | None:
-    """Delete an entry; returns its number, None without such an entry."""
+    """Delete an entry. Return its number, or None if the entry does not exist."""
     number: str | None = await db.fetchval(
         "DELETE FROM do_not_call_numbers WHERE workspace_id = $1 AND id = $2 RETURNING number", workspace_id, entry_id
     )
@@ -111,7 +111,10 @@ async def delete_numbers(db: Connection, workspace_id: UUID, numbers: Sequence[s
 
 
 async def replace_number(db: Connection, workspace_id: UUID, number: str, pseudonym: str) -> int:
-    """Replace a number by its pseudonym and removes the note, which may name the person; returns how many."""
+    """Replace a number with its pseudonym and remove the note, which may contain a name.
+
+    Return how many entries changed.
+    """
     await db.execute(_DELETE_DOUBLE, workspace_id, number, pseudonym)
     status = await db.execute(_REPLACE, workspace_id, number, pseudonym)
     return int(status.split()[-1])

@@ -1,4 +1,4 @@
-"""Routes of do-not-call lists, for the members of their workspace."""
+"""Routes for members to manage their workspace's do-not-call list."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -23,56 +23,56 @@ from control.http.pagination import ListAnswer, ListQuery, Query, page_fields
 from control.http.route import Route
 
 DO_NOT_CALL: Final = "/workspaces/{workspaceId}/do-not-call-numbers"
-# Rows of one request.
+# Maximum number of rows in a request.
 MOST_ROWS: Final = 1_000
-# Longer than what is accepted: a row that is too long is answered among the errors.
+# Longer than the accepted length, so that a row that is too long is reported among the errors.
 Written = Annotated[str, StringConstraints(max_length=1_000, pattern=ONE_LINE)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=ONE_LINE)]
 
 
 class DoNotCallQuery(ListQuery):
-    """The filters of the list."""
+    """Filters for the list of do-not-call numbers."""
 
-    number: str | None = Field(None, pattern=E164, description="Only this number.", examples=["+14155550123"])
-    source: ListingSource | None = Field(None, description="Only numbers that came onto the list this way.")
+    number: str | None = Field(None, pattern=E164, description="Return only this number.", examples=["+14155550123"])
+    source: ListingSource | None = Field(None, description="Return only numbers that were listed in this way.")
 
 
 class RemovalQuery(Query):
-    """The reason of a removal."""
+    """The reason for a removal."""
 
     reason: Reason = Field(
-        description="Why the number may be phoned again, for the audit log.", examples=["Asked to be called on 2 March"]
+        description="Why the number may be called again, for the audit log.", examples=["Asked to be called on 2 March"]
     )
 
 
 class NewDoNotCallNumber(Body):
-    """A number to add. A bad number is answered among the errors and hinders no other."""
+    """A number to add. An invalid number is reported among the errors and does not affect other numbers."""
 
     number: Written = Field(
-        description="E.164; spaces, dots, dashes, slashes and parentheses are left out.", examples=["+14155550123"]
+        description="E.164. Spaces, dots, dashes, slashes and parentheses are removed.", examples=["+14155550123"]
     )
     note: Written = Field(
-        "", description="For the workspace's members; up to 200 characters.", examples=["Sales calls"]
+        "", description="Note for the workspace's members, up to 200 characters.", examples=["Sales calls"]
     )
 
 
 class NewDoNotCallNumbers(Body):
-    """Numbers to add."""
+    """Numbers to add to the do-not-call list."""
 
     numbers: list[NewDoNotCallNumber] = Field(
-        min_length=1, max_length=MOST_ROWS, description="Up to 1,000; larger lists are imported as a file."
+        min_length=1, max_length=MOST_ROWS, description="Up to 1,000 numbers. Import larger lists as a file."
     )
 
 
 @dataclass(frozen=True, slots=True)
 class DoNotCallNumberList(ListAnswer):
-    """A page of numbers that are not phoned, newest first."""
+    """A page of numbers that the workspace does not call, newest first."""
 
     do_not_call_numbers: Annotated[list[DoNotCallNumber], Field(description="The numbers.")]
 
 
 async def list_do_not_call_numbers(context: MemberContext, query: DoNotCallQuery) -> DoNotCallNumberList:
-    """The numbers that the workspace does not phone, newest first."""
+    """List the numbers that the workspace does not call, newest first."""
     found = await context.services[DoNotCallList].list_page(
         context.db, context.workspace_id, query.number, query.source, query.request()
     )
@@ -80,16 +80,21 @@ async def list_do_not_call_numbers(context: MemberContext, query: DoNotCallQuery
 
 
 async def add_do_not_call_numbers(context: MemberContext, body: NewDoNotCallNumbers) -> AddedNumbers:
-    """Add numbers. No agent phones them any more, and calls to them that wait are canceled. Good rows are added
-    although others are bad; `row` of an error counts from 1."""
+    """Add numbers to the do-not-call list. Agents no longer call them, and their waiting calls are canceled.
+
+    Valid rows are added even if others are invalid. The `row` of an error counts from 1.
+    """
     rows = [NewListing(row, new.number, new.note) for row, new in enumerate(body.numbers, 1)]
     source: ListingSource = "member" if context.actor.key_id is None else "api"
     return await _add(context, rows, source)
 
 
 async def import_do_not_call_numbers(context: MemberContext, upload: bytes) -> AddedNumbers:
-    """Add the numbers of a CSV file, which is the body. It is UTF-8 and has the column `number`, and `note` if there
-    is one; without a header, the first column counts. Up to 10,000 rows. `row` of an error is the file's line."""
+    """Add the numbers of a CSV file, which is the request's body.
+
+    The file is UTF-8 with a column `number` and an optional column `note`. Without a header, the first column is used.
+    The limit is 10,000 rows. The `row` of an error is the line of the file.
+    """
     return await _add(context, parse_number_file(upload), "import")
 
 
@@ -98,7 +103,10 @@ async def remove_do_not_call_number(
     query: RemovalQuery,
     do_not_call_number_id: Annotated[UUID, Field(description="Id of the entry.")],
 ) -> None:
-    """Let a number be phoned again. That is for its owner to decide: the reason is kept in the audit log."""
+    """Remove a number from the list, so that it may be called again.
+
+    Only the number's owner may decide this; the reason is kept in the audit log.
+    """
     await context.services[DoNotCallList].remove(
         context.db, context.workspace_id, context.actor, do_not_call_number_id, query.reason
     )

@@ -1,4 +1,4 @@
-"""Do-not-call lists: numbers are added, found and removed, and calls to them are refused."""
+"""Do-not-call lists: numbers are added, found and removed, and calls to listed numbers are refused."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -24,20 +24,23 @@ from shared.ids import new_id
 
 
 class DoNotCallList:
-    """The lists of all workspaces. Methods run in the scope of the current transaction: a workspace or the platform."""
+    """The do-not-call lists of all workspaces.
+
+    Methods run in the scope of the current transaction: a workspace or the platform.
+    """
 
     def __init__(self, pseudonyms_of: PseudonymsOf) -> None:
         """Create the service.
 
         Args:
-            pseudonyms_of: Returns the pseudonyms under which a number may be listed whose data was deleted.
+            pseudonyms_of: Returns the pseudonyms under which a number may be listed after its data was deleted.
         """
         self._pseudonyms_of = pseudonyms_of
 
     async def list_page(
         self, db: Connection, workspace_id: UUID, number: str | None, source: ListingSource | None, page: PageRequest
     ) -> ListPage[DoNotCallNumber]:
-        """Return a page of the entries with this number and source (None: any), newest first.
+        """Return a page of the entries with this number and source, newest first. None matches any.
 
         Raises:
             Invalid: The cursor is unknown (code cursor_unknown).
@@ -57,7 +60,7 @@ class DoNotCallList:
         source: ListingSource,
         now: datetime,
     ) -> AddedNumbers:
-        """Add all good rows; a bad row hinders no other.
+        """Add all valid rows. Invalid rows are reported and do not affect other rows.
 
         Raises:
             Conflict: The list would be too long (code do_not_call_limit).
@@ -67,7 +70,7 @@ class DoNotCallList:
         wanted = {plain_number(row.number): row.note for row in reversed(rows) if row.row not in bad}
         await queries.lock_list(db, workspace_id)
         if await queries.count_numbers(db, workspace_id) + len(wanted) > MOST_LISTED:
-            raise Conflict(f"A do-not-call list has {MOST_LISTED:,} numbers at most.", code="do_not_call_limit")
+            raise Conflict(f"A do-not-call list can have at most {MOST_LISTED:,} numbers.", code="do_not_call_limit")
         added_by = actor.key_id or actor.id
         entries = [
             DoNotCallNumber(UUID(new_id()), number, source, None, added_by, note, now)
@@ -81,18 +84,19 @@ class DoNotCallList:
         return AddedNumbers(added, len(rows) - len(errors) - added, errors)
 
     async def remove(self, db: Connection, workspace_id: UUID, actor: Actor, entry_id: UUID, reason: str) -> None:
-        """Let a number be phoned again.
+        """Remove an entry, so that its number may be called again.
 
         Args:
-            reason: Why that is allowed, for the audit log.
+            reason: Why the number may be called again, for the audit log.
 
         Raises:
-            NotFound: There is no such entry.
+            NotFound: The entry does not exist.
         """
         number = await queries.delete_entry(db, workspace_id, entry_id)
         if number is None:
-            raise NotFound("There is no such number on the do-not-call list.", code="do_not_call_number_not_found")
-        # An entry under a pseudonym, from before a deletion of this caller's data, would go on refusing calls.
+            raise NotFound("This number is not on the do-not-call list.", code="do_not_call_number_not_found")
+        # Also delete entries under the number's pseudonyms, from before a data deletion. They would continue to refuse
+        # calls.
         await queries.delete_numbers(db, workspace_id, self._pseudonyms_of(workspace_id, number))
         change = Change(
             action="do_not_call.remove",
@@ -105,7 +109,7 @@ class DoNotCallList:
         await record_change(db, actor, change)
 
     async def is_listed(self, db: Connection, workspace_id: UUID, number: str) -> bool:
-        """Return whether the workspace may not phone this number (E.164)."""
+        """Return whether this number (E.164) is on the workspace's list."""
         return await queries.is_listed(db, workspace_id, self._forms_of(workspace_id, number))
 
     async def require_unlisted(self, db: Connection, workspace_id: UUID, number: str, param: str) -> None:
@@ -123,12 +127,12 @@ class DoNotCallList:
 
 
 async def add_opted_out_callers(db: Connection, opted_out: Mapping[UUID, str]) -> None:
-    """Put the people who asked in a call not to be phoned again on their workspaces' lists. Needs platform scope.
+    """Add people who asked during a call not to be called again to their workspaces' lists. Needs platform scope.
 
-    Numbers that are listed already or were withheld are skipped.
+    Numbers that are already listed or were withheld are skipped.
 
     Args:
-        opted_out: By call, how the person asked: "words" or "key".
+        opted_out: How the person asked, "words" or "key", by call id.
     """
     ids = [UUID(new_id()) for _ in opted_out]
     sources = ["caller_keypad" if by == "key" else "caller_words" for by in opted_out.values()]
@@ -138,8 +142,8 @@ async def add_opted_out_callers(db: Connection, opted_out: Mapping[UUID, str]) -
 
 
 async def keep_pseudonym(db: Connection, workspace_id: UUID, number: str, pseudonym: str) -> int:
-    """Replace a caller's number by its pseudonym when the caller's data is deleted; returns how many entries.
+    """Replace a caller's number with its pseudonym when the caller's data is deleted. Return how many entries changed.
 
-    The entry itself stays, because it keeps the workspace from phoning the person again.
+    The entry itself stays, because it prevents the workspace from calling the person again.
     """
     return await queries.replace_number(db, workspace_id, number, pseudonym)

@@ -1,4 +1,4 @@
-"""The check of the settings that select a real carrier."""
+"""Checks the settings that select a real carrier."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 from shared.doctor import DoctorFinding
 
-# Addresses that a real carrier connects to, and the scheme of each.
+# Addresses that a real carrier connects to, with their URL schemes.
 ADDRESSES: Final[Mapping[str, str]] = {"VOCALIZED_WEBHOOK_URL": "https", "VOCALIZED_MEDIA_PUBLIC_URL": "wss"}
 
 
 @dataclass(frozen=True, slots=True)
 class RealCarrier:
-    """The settings that select a real carrier, and where their values are found."""
+    """The settings that select a real carrier, and where to find their values."""
 
     name: str
     variables: Sequence[str]
@@ -36,16 +36,16 @@ CARRIERS: Final = (
 
 
 def find_carriers(addresses: Mapping[str, str]) -> Iterator[DoctorFinding]:
-    """Check the settings of both carriers. Without any setting, a carrier is simulated or not used.
+    """Check the settings of both carriers. A carrier without any setting is simulated or not used.
 
     Args:
-        addresses: Values of `ADDRESSES` that this program knows, by the setting's name.
+        addresses: Values of the settings in `ADDRESSES`, by name, as far as this program has them.
     """
     address_faults = _address_faults(addresses)
     for carrier in CARRIERS:
         present = [name for name in carrier.variables if os.environ.get(name)]
         if not present:
-            yield DoctorFinding(carrier.name, True, "simulated: no setting of the real one")
+            yield DoctorFinding(carrier.name, True, "simulated: no setting of the real carrier")
             continue
         absent = [name for name in carrier.variables if name not in present]
         faults = [f"not set: {', '.join(absent)}"] if absent else []

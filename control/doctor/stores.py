@@ -1,4 +1,4 @@
-"""The checks of the database and of storage."""
+"""Checks the database and the storage."""
 
 import asyncio
 
@@ -29,14 +29,14 @@ def check_database(url: str) -> DoctorFinding:
 
 
 def check_storage(url: str) -> DoctorFinding:
-    """Ask storage for an object that does not exist."""
+    """Request an object that does not exist from the storage."""
     from shared.storage import ObjectNotFound, Storage, StorageUnavailable
 
     async def ask() -> None:
         try:
             await Storage(url, timeout_s=_TIMEOUT_S).size("doctor/no-object")
         finally:
-            # The client's own threads still let go of Python objects: an interpreter that ends meanwhile aborts.
+            # The client's threads may still release Python objects; an interpreter that exits meanwhile would abort.
             await asyncio.sleep(_RELEASE_S)
 
     try:

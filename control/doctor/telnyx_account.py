@@ -1,4 +1,4 @@
-"""The check of the Telnyx account: what its Call Control application must have set for calls to work.
+"""Checks the Telnyx account: the settings that its Call Control application needs for calls to work.
 
 Sources: the API reference's pages "Retrieve a call control application" and "Retrieve an outbound voice profile", and
 sip-trunking/configuration/concurrent-limits.
@@ -21,10 +21,10 @@ Answer = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class AccountFault(Exception):
-    """The account could not be asked.
+    """The account could not be queried.
 
     Attributes:
-        needed: Calls would fail, too.
+        needed: Whether calls would fail, too.
     """
 
     detail: str
@@ -33,10 +33,10 @@ class AccountFault(Exception):
 
 
 def account(root: Path, webhook_url: str = "") -> Iterator[DoctorFinding]:
-    """Ask Telnyx, if its key and application are set; no finding otherwise.
+    """Query Telnyx if its key and application are set. Otherwise yields no finding.
 
     Args:
-        webhook_url: By default the setting's.
+        webhook_url: Default: the URL of the settings.
     """
     key, application_id = (os.environ.get(f"VOCALIZED_TELNYX_{name}", "") for name in ("API_KEY", "CONNECTION_ID"))
     if not key or not application_id:
@@ -53,10 +53,10 @@ def account(root: Path, webhook_url: str = "") -> Iterator[DoctorFinding]:
 
 
 def findings(application: Answer, profile: Answer | None, webhook_url: str) -> Iterator[DoctorFinding]:
-    """What is wrong with an application and its outbound voice profile.
+    """Yield what is wrong with an application and its outbound voice profile.
 
     Args:
-        webhook_url: VOCALIZED_WEBHOOK_URL.
+        webhook_url: The value of VOCALIZED_WEBHOOK_URL.
     """
     wanted = f"{webhook_url.rstrip('/')}/webhooks/calls/inbound"
     found = str(application.get("webhook_event_url") or "")
@@ -94,8 +94,8 @@ def _outbound(application: Answer) -> Answer:
 
 
 def _read(base: str, path: str, key: str) -> Answer:
-    """Read one resource. Raises AccountFault, whose text holds no key."""
-    import httpx  # not at the top: the doctor runs where packages are missing
+    """Read a resource of the account. Raises AccountFault, whose text contains no key."""
+    import httpx  # Not imported at module level, because the doctor also runs where packages are missing.
 
     for attempt in range(1, _ATTEMPTS + 1):
         try:

@@ -1,1 +1,1 @@
-"""Responses to requests with an Idempotency-Key."""
+"""Stored responses to requests with an Idempotency-Key."""

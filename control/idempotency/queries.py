@@ -11,12 +11,12 @@ RETENTION: Final = timedelta(hours=24)
 
 
 async def lock_key(db: Connection, scope: str, key: str) -> bool:
-    """Lock the key until the transaction ends. False, without waiting, when another request holds it."""
+    """Lock the key until the transaction ends. Return False, without waiting, if another request holds the lock."""
     return bool(await db.fetchval("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))", f"{scope} {key}"))
 
 
 async def find_request(db: Connection, scope: str, key: str) -> StoredRequest | None:
-    """Return None when the key was not used yet."""
+    """Return the first request under the key, or None if the key is unused."""
     row = await db.fetchrow(
         "SELECT request_hash, request_id::text, status, answer FROM idempotency_keys WHERE scope = $1 AND key = $2",
         scope,
@@ -29,7 +29,7 @@ async def find_request(db: Connection, scope: str, key: str) -> StoredRequest | 
 
 
 async def insert_request(db: Connection, scope: str, key: str, request: StoredRequest) -> None:
-    """Raise asyncpg.UniqueViolationError when the key was used."""
+    """Store the first request under a key. Raises asyncpg.UniqueViolationError if the key is used."""
     await db.execute(
         """
         INSERT INTO idempotency_keys (scope, key, request_hash, request_id, status, answer)
@@ -45,7 +45,7 @@ async def insert_request(db: Connection, scope: str, key: str, request: StoredRe
 
 
 async def complete_request(db: Connection, scope: str, key: str, response: StoredResponse) -> None:
-    """Store the response of an open key; a key that has a response keeps it."""
+    """Store the response of an open key. A key that already has a response keeps it."""
     await db.execute(
         "UPDATE idempotency_keys SET status = $3, answer = $4 WHERE scope = $1 AND key = $2 AND status IS NULL",
         scope,
@@ -56,7 +56,7 @@ async def complete_request(db: Connection, scope: str, key: str, response: Store
 
 
 async def delete_old_responses(db: Connection, now: datetime, limit: int) -> int:
-    """Delete up to `limit` keys older than RETENTION, the oldest first; returns how many."""
+    """Delete up to `limit` keys older than RETENTION, oldest first. Return how many."""
     status = await db.execute(
         """
         DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
@@ -70,6 +70,6 @@ async def delete_old_responses(db: Connection, now: datetime, limit: int) -> int
 
 
 async def delete_responses_with(db: Connection, text: str) -> int:
-    """Delete keys whose response holds the text; returns how many. Reads all responses, which are of one day."""
+    """Delete keys whose response contains the text. Return how many. Reads all responses, which cover one day."""
     status = await db.execute("DELETE FROM idempotency_keys WHERE position(convert_to($1, 'UTF8') IN answer) > 0", text)
     return int(status.split()[-1])

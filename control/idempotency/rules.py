@@ -16,8 +16,8 @@ class StoredRequest:
     """The first request under an Idempotency-Key.
 
     Attributes:
-        request_hash: Of what must be the same in repeats.
-        request_id: Ours; empty for a row of the previous version.
+        request_hash: Hash of the parts that must be equal in repeated requests.
+        request_id: Our id of the request; empty for a row of the previous release.
         response: None while the key is open.
     """
 

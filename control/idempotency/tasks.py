@@ -8,7 +8,7 @@ from control.idempotency.queries import delete_old_responses
 
 
 def idempotency_tasks() -> WorkerTasks:
-    """Duty `answers`: the responses that are stored for an Idempotency-Key."""
+    """Return the duty `answers`, which deletes old stored responses."""
 
     async def answers(db: Connection, now: datetime) -> int:
         return await delete_old_responses(db, now, 1_000)

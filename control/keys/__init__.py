@@ -1,1 +1,1 @@
-"""The platform's keys: re-encryption of the database, and revocation of media nodes."""
+"""The platform's keys: resealing of the database, and revocation of media nodes."""

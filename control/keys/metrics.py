@@ -4,12 +4,12 @@ from prometheus_client import CollectorRegistry, Counter
 
 
 class BusMetrics:
-    """Counts by kind and reason; see `ReportForged`."""
+    """Counts forged bus entries by kind and reason. See `ReportForged`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._forged = Counter(
             "vocalized_control_bus_forged",
-            "Entries of the bus that were ignored, because nobody who may say so has written them",
+            "Bus entries that were ignored because their author is not authorized",
             ["kind", "reason"],
             registry=registry,
         )

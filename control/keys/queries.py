@@ -1,15 +1,15 @@
-"""SQL for revoked passes of media nodes. The owner of the tables writes it; the programs only read it."""
+"""SQL for revoked credentials of media nodes. The tables' owner writes them; the programs only read them."""
 
 from datetime import datetime
 
 from control.db.pool import Connection
 
-# More than the addresses of any platform.
+# More than the number of node addresses of any platform.
 _MOST = 10_000
 
 
 async def upsert_revocation(db: Connection, url: str, before: datetime) -> None:
-    """Revoke the node credentials for `url` that were made before this moment."""
+    """Revoke the node credentials for `url` that were created before a time."""
     await db.execute(
         "INSERT INTO revoked_media_passes (url, made_before) VALUES ($1, $2) "
         "ON CONFLICT (url) DO UPDATE SET made_before = greatest(revoked_media_passes.made_before, $2)",
@@ -18,6 +18,6 @@ async def upsert_revocation(db: Connection, url: str, before: datetime) -> None:
 
 
 async def select_revocations(db: Connection) -> dict[str, datetime]:
-    """By URL, the moment before which passes for it are worth nothing."""
+    """Return, by URL, the time before which created credentials are revoked."""
     rows = await db.fetch("SELECT url, made_before FROM revoked_media_passes ORDER BY url LIMIT $1", _MOST)
     return {row["url"]: row["made_before"] for row in rows}

@@ -1,4 +1,4 @@
-"""Revocation of media nodes' passes: each process reads the list every few seconds."""
+"""Revocation of media nodes' credentials. Each process reads the list every few seconds."""
 
 import asyncio
 import math
@@ -22,12 +22,12 @@ EVERY_S: Final = 5.0
 
 
 async def revoke_passes(db: Connection, url: str, before: datetime) -> None:
-    """Revoke the node credentials for `url` made before this moment. Only the owner of the tables may do this."""
+    """Revoke the node credentials for `url` that were created before a time. Only the tables' owner may do this."""
     await upsert_revocation(db, url, before)
 
 
 async def load_revocations(pool: Pool, authority: BusAuthority) -> None:
-    """Make the authority refuse all nodes with a revoked pass from now on. Raises what the database raises."""
+    """Make the authority refuse all nodes with a revoked credential. Raises the database's errors."""
     async with pool.transaction() as db:
         await enter_platform(db)
         found = await select_revocations(db)
@@ -36,9 +36,9 @@ async def load_revocations(pool: Pool, authority: BusAuthority) -> None:
 
 @asynccontextmanager
 async def watching_revocations(pool: Pool, authority: BusAuthority, every_s: float = EVERY_S) -> AsyncIterator[None]:
-    """Read the list at once and then every `every_s` seconds until the block ends.
+    """Read the list immediately and then every `every_s` seconds, until the block ends.
 
-    While the database is unavailable, the last list stays in force. Raises what the database raises at the first read.
+    While the database is unavailable, the last list stays in force. Raises the database's errors at the first read.
     """
     await load_revocations(pool, authority)
     task = asyncio.create_task(_watch(pool, authority, every_s))

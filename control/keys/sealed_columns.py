@@ -1,9 +1,9 @@
 """All columns that the vault keys seal for longer than a day.
 
-Not here, because they are gone before old keys are removed: e-mails and password resets that wait to be sent, codes
-that calls speak, sign-ins at vendors and by single sign-on that have begun, and outcomes of tools. Recovery codes,
-tokens of known devices and pseudonyms of numbers are no sealed values but HMACs, which cannot be made anew without what
-they hide. The audit log's seals are HMACs of digests that stand beside them: `audit renew-keys` makes them anew.
+Values that expire before old keys are removed are not listed: e-mails and password resets that wait to be sent, codes
+spoken in calls, sign-ins in progress (at vendors and by single sign-on), and outcomes of tools. Recovery codes, tokens
+of known devices and pseudonyms of numbers are HMACs, not sealed values; they cannot be recreated without the data that
+they hide. The audit log's seals are HMACs of stored digests, which `audit renew-keys` recreates.
 """
 
 from typing import Final

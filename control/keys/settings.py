@@ -1,4 +1,4 @@
-"""Makes the key sets, and the authority that verifies media nodes, from the settings."""
+"""Creates the key sets, and the authority that verifies media nodes, from the settings."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from shared.secrets import Sealer
 
 
 class GivenKeys(Protocol):
-    """The settings of keys."""
+    """Settings that contain the keys."""
 
     token_keys: SecretStr
     vault_keys: SecretStr
@@ -19,7 +19,7 @@ class GivenKeys(Protocol):
 
 
 def read_key_sets(settings: GivenKeys) -> KeySets:
-    """Raise KeySetError."""
+    """Parse the key sets. Raises KeySetError."""
     return make_key_sets(
         tokens=settings.token_keys.get_secret_value(),
         vault=settings.vault_keys.get_secret_value(),
@@ -29,20 +29,20 @@ def read_key_sets(settings: GivenKeys) -> KeySets:
 
 
 def require_set(name: str, keys: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """Return the keys. Raises KeySetError for a set without any."""
+    """Return the keys of a set. Raises KeySetError if the set is empty."""
     if not keys:
-        raise KeySetError(name, "at least one key is needed")
+        raise KeySetError(name, "at least one key is required")
     return keys
 
 
 def accepts_unsigned(keys: KeySets, choice: str) -> bool:
-    """Return whether unsigned entries of the previous release are accepted.
+    """Return whether unsigned bus entries of the previous release are accepted.
 
     Args:
-        choice: The setting; empty: they are accepted if there is no key of the bus.
+        choice: The setting; if empty, unsigned entries are accepted if the bus has no key.
 
     Raises:
-        KeySetError: They are accepted, but the key that the previous release seals with is missing.
+        KeySetError: Unsigned entries are accepted, but the key that the previous release seals with is missing.
     """
     accepts = choice == "accept" or (not choice and BUS_KEYS in keys.missing)
     if accepts and not keys.shared:
@@ -51,5 +51,5 @@ def accepts_unsigned(keys: KeySets, choice: str) -> bool:
 
 
 def make_authority(keys: KeySets, unsigned: bool) -> BusAuthority:
-    """Make the authority. If `unsigned`, it accepts unsigned entries of the previous release."""
+    """Create the authority. If `unsigned` is true, it accepts unsigned entries of the previous release."""
     return BusAuthority(keys.bus, unsigned=Sealer(keys.shared) if unsigned and keys.shared else None)

@@ -1,1 +1,1 @@
-"""Answers requests of running calls: verifies the call and runs the handler."""
+"""Answers requests that media nodes send during calls: verifies the call and runs the request's handler."""

@@ -1,4 +1,4 @@
-"""What a noun offers to running calls: handlers of requests by name, and tools for the language model."""
+"""Handlers that packages offer to running calls: request handlers by name, and tools for the language model."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -16,18 +16,19 @@ from shared.bus.requests import TOOL_REQUEST
 from shared.plan import ToolPlan
 
 T = TypeVar("T")
-# "none": reads only. "repeatable": changes something, and may do so again when it is unknown whether it did. "once": is
-# never run a second time. The outcomes of the last two are stored under the request's run id.
+# Effect of a request. "none": it only reads. "repeatable": it changes data, and may run again if its result is unknown.
+# "once": it never runs a second time. Outcomes of the last two are stored under the request's run id.
 Effect = Literal["none", "repeatable", "once"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunningCall:
-    """A call in progress as its row has it, with its workspace.
+    """A call in progress, with data of its row and its workspace.
 
     Attributes:
-        caller, called: E.164, or what the carrier sent.
-        timezone: A name of the IANA database.
+        caller: E.164, or the number as the carrier sent it.
+        called: E.164, or the number as the carrier sent it.
+        timezone: A name of the IANA time zone database.
     """
 
     id: UUID
@@ -54,13 +55,15 @@ class TenantTransactions:
         self._pool, self._gate, self._reserved = pool, FairGate(most), asyncio.Semaphore(1)
 
     async def run(self, workspace_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Commit and returns what `work` returns; a collision is retried once. Raises Unavailable."""
+        """Run `work` in a transaction, commit, and return its result.
+
+        A collision is retried once. Raises Unavailable.
+        """
         async with self._gate.entered(workspace_id):
             return await self._run(workspace_id, work)
 
     async def run_reserved(self, workspace_id: UUID, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """As `run`, but without waiting for transactions of handlers, which may take longer than a lease. For short
-        statements."""
+        """Run short statements without waiting for handlers' transactions, which may take longer than a lease."""
         async with self._reserved:
             return await self._run(workspace_id, work)
 
@@ -73,19 +76,19 @@ class TenantTransactions:
 
 
 class FairGate:
-    """Admits `most` at once. Waiting workspaces take turns (round robin), on one event loop.
+    """Admits at most `most` requests at once, on one event loop. Waiting workspaces take turns (round robin).
 
-    So a workspace with a hundred waiting requests delays the request of another workspace by one.
+    A workspace with a hundred waiting requests therefore delays another workspace's request by only one request.
     """
 
     def __init__(self, most: int) -> None:
         self._free = most
-        # Waiting requests by workspace, the next workspace first. Empty while a place is free.
+        # Waiting requests by workspace, with the next workspace first. Empty while a slot is free.
         self._waiting: OrderedDict[UUID, deque[asyncio.Future[None]]] = OrderedDict()
 
     @asynccontextmanager
     async def entered(self, workspace_id: UUID) -> AsyncIterator[None]:
-        """Wait for a place, and holds it until the block ends."""
+        """Wait for a slot, and hold it until the block ends."""
         if self._free:
             self._free -= 1
         else:
@@ -101,12 +104,12 @@ class FairGate:
         try:
             await turn
         except asyncio.CancelledError:
-            if not turn.cancelled():  # the place was given to it before the cancellation
+            if not turn.cancelled():  # The slot was passed on before the cancellation.
                 self._leave()
             raise
 
     def _leave(self) -> None:
-        """Give the place to the next request that still waits."""
+        """Pass the slot to the next request that is still waiting."""
         while self._waiting:
             workspace_id, turns = self._waiting.popitem(last=False)
             turn = turns.popleft()
@@ -123,11 +126,11 @@ class FairGate:
 
 @dataclass(frozen=True, slots=True)
 class HandlerContext:
-    """The input of a handler.
+    """The input of a request handler.
 
     Attributes:
         arguments: JSON text as the call sent it.
-        run_id: Idempotency key; empty if there is none.
+        run_id: Idempotency key; empty if the request has none.
         until: The deadline, on the event loop's clock.
     """
 
@@ -140,24 +143,24 @@ class HandlerContext:
 
     @property
     def left_s(self) -> float:
-        """Seconds until the deadline, for requests to the outside."""
+        """Return the seconds until the deadline, for outside requests."""
         return max(0.0, self.until - asyncio.get_running_loop().time())
 
     async def in_transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Run work in a transaction in the scope of the call's workspace. Raises Unavailable.
+        """Run `work` in a transaction, in the scope of the call's workspace. Raises Unavailable.
 
-        Work must not send requests to the outside, because it holds a connection.
+        `work` must not send outside requests, because it holds a connection.
         """
         return await self.transactions.run(self.call.workspace_id, work)
 
 
 @dataclass(frozen=True, slots=True)
 class MediaRequestHandler:
-    """A handler of one request.
+    """A handler of a request, with its effect.
 
-    `answer` returns what JSON can hold. It is canceled at the request's deadline. A Problem that it raises becomes a
-    refusal. For an effect "once", a Problem means that nothing was done, except Unavailable, after which the outcome is
-    unknown.
+    `answer` returns a value that JSON can represent. It is canceled at the request's deadline. A Problem that it raises
+    becomes a refusal. For the effect "once", a Problem means that nothing was done, except Unavailable, after which the
+    outcome is unknown.
     """
 
     answer: Callable[[HandlerContext], Awaitable[Any]]
@@ -168,20 +171,20 @@ RequestHandlers = Mapping[str, MediaRequestHandler]
 
 
 class HandlerFinder(Protocol):
-    """Finds handlers of requests whose names are data of a workspace, such as its own tools."""
+    """Finds handlers of requests whose names are data of a workspace, such as the workspace's own tools."""
 
     async def find(self, name: str, call: RunningCall, transactions: TenantTransactions) -> MediaRequestHandler | None:
-        """Return the handler of this request of this call; None if there is none. Raises Unavailable."""
+        """Return the handler of a call's request, or None. Raises Unavailable."""
 
 
 class JoinedFinders:
-    """Several HandlerFinders, which are asked in order."""
+    """Several HandlerFinders, which are queried in order."""
 
     def __init__(self, finders: Sequence[HandlerFinder]) -> None:
         self._finders = finders
 
     async def find(self, name: str, call: RunningCall, transactions: TenantTransactions) -> MediaRequestHandler | None:
-        """Return what the first finder with a result finds. Raises what the finders raise."""
+        """Return the first handler that a finder returns, or None. Raises the errors of the finders."""
         for finder in self._finders:
             if (found := await finder.find(name, call, transactions)) is not None:
                 return found
@@ -189,11 +192,11 @@ class JoinedFinders:
 
 
 def join_handlers(parts: Iterable[RequestHandlers]) -> RequestHandlers:
-    """Return the handlers of all nouns. Raises ValueError if two handlers have the same name."""
+    """Merge the handlers of all packages. Raises ValueError if two handlers have the same name."""
     parts = list(parts)
     joined = {name: handler for part in parts for name, handler in part.items()}
     if len(joined) < sum(map(len, parts)):
-        raise ValueError("two rooms handle a request of the same name")
+        raise ValueError("two packages handle a request with the same name")
     return joined
 
 
@@ -202,13 +205,13 @@ def join_handlers(parts: Iterable[RequestHandlers]) -> RequestHandlers:
 
 @dataclass(frozen=True, slots=True)
 class RemoteTool:
-    """A tool: what the model reads of it (name, description, parameters as JSON Schema), its traits, its handler.
+    """A tool for the language model: name, description, parameters (JSON Schema), properties and handler.
 
     Attributes:
-        timeout_s: Limit of a run.
-        filler: What the agent says while it runs; None: its usual words.
-        secret: The result is left out of events.
-        handler: Gets the model's arguments and returns text for the model.
+        timeout_s: Time limit of a run, in seconds.
+        filler: What the agent says while the tool runs; None for the agent's usual words.
+        secret: Whether the result is left out of events.
+        handler: Receives the model's arguments and returns text for the model.
     """
 
     name: str
@@ -221,7 +224,7 @@ class RemoteTool:
 
     @property
     def plan(self) -> ToolPlan:
-        """The tool in a call's plan."""
+        """Return the tool's entry in a call plan."""
         return ToolPlan(
             self.name,
             self.description,
@@ -235,8 +238,7 @@ class RemoteTool:
 
 
 def tool_handlers(tools: Iterable[RemoteTool]) -> RequestHandlers:
-    """Return the handlers of these tools by the names of their requests. Raises ValueError if two tools have the same
-    name."""
+    """Return the handlers of these tools by request name. Raises ValueError if two tools have the same name."""
     tools = list(tools)
     handlers = {TOOL_REQUEST + tool.name: tool.handler for tool in tools}
     if len(handlers) < len(tools):

@@ -6,10 +6,10 @@ BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 
 
 class MediaRequestMetrics:
-    """Metrics of media's requests.
+    """Metrics of media nodes' requests.
 
     Args:
-        registry: The program's registry; without one, the metrics are not published.
+        registry: The program's registry. Without a registry, the metrics are not published.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:

@@ -1,4 +1,7 @@
-"""Reads the requests of running calls in an API process: as many at once as its limit allows, each by one process."""
+"""Reads requests of running calls in an API process, up to its limit of concurrent requests.
+
+Each request is processed by one process.
+"""
 
 import asyncio
 import os
@@ -21,7 +24,7 @@ from shared.supervised_task import SupervisedTask
 log = structlog.get_logger()
 
 _CANCEL_AGAIN_S: Final = 0.05
-# A consumer that has not read for this long belongs to a process that was killed.
+# A consumer that has not read for this many seconds belongs to a killed process.
 _DEAD_S: Final = 600.0
 
 # Answers a request within this many seconds. Never raises.
@@ -30,14 +33,14 @@ Answer = Callable[[MediaRequest, float], Awaitable[MediaReply]]
 
 @dataclass(frozen=True, slots=True)
 class ReaderPace:
-    """Seconds.
+    """Intervals of the reader, in seconds.
 
     Attributes:
-        wait: Of one read; less than the Redis client's timeout.
-        keep: Between two signs that we work on our entries.
-        idle: Without such a sign, another process takes an entry over.
-        pause: After a failure of Redis.
-        drain: For running requests at the end.
+        wait: Duration of a blocking read; less than the Redis client's timeout.
+        keep: Interval at which the reader confirms that it is processing its entries.
+        idle: Without a confirmation for this long, another process takes over an entry.
+        pause: Wait after a failure of Redis.
+        drain: Time that running requests have at shutdown.
     """
 
     wait: float = 0.5
@@ -48,10 +51,10 @@ class ReaderPace:
 
 
 class RequestReader:
-    """Reads requests.
+    """Reads requests of running calls from Redis and answers them.
 
     Args:
-        concurrency: Requests that are answered at once; the others stay in Redis for other processes.
+        concurrency: Maximum concurrent requests. Other requests stay in Redis for other processes.
     """
 
     def __init__(
@@ -67,21 +70,21 @@ class RequestReader:
         """Create a reader.
 
         Args:
-            on_death: Called with the name of a task of the reader that died and is started again.
+            on_death: Called with the name of a reader task that died and restarts.
         """
         self._on_death = on_death
         self.tasks: tuple[SupervisedTask, ...] = ()
         self._stream, self._answer, self._metrics = stream, answer, metrics
         self._concurrency, self._pace = concurrency, pace
         self._name = f"{socket.gethostname()}-{os.getpid()}-{id(self):x}"
-        self._running: dict[str, asyncio.Task[None]] = {}  # by entry id
+        self._running: dict[str, asyncio.Task[None]] = {}  # Keyed by entry id.
         self._freed = asyncio.Event()
         self._reclaim_at = 0.0
         self._is_paused = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Read until the block ends; then running requests have `drain` seconds. Never raises for Redis."""
+        """Read until the block ends. Running requests then have `drain` seconds. Never raises because of Redis."""
         reading, keeping = self.tasks = (self._start_task("reader", self._read), self._start_task("keeper", self._keep))
         try:
             yield
@@ -89,7 +92,7 @@ class RequestReader:
             await reading.stop()
             try:
                 await self._drain()
-            finally:  # until then the entries are kept, or other processes would answer them too
+            finally:  # Entries are kept until then, because otherwise other processes would answer them, too.
                 await keeping.stop()
             with suppress(BusUnavailable):
                 await self._stream.leave(self._name)
@@ -98,7 +101,10 @@ class RequestReader:
         return SupervisedTask(f"media_requests.{name}", lambda: self._repeat(step), self._on_death)
 
     async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Wait while Redis is unavailable. Raises the step's internal errors: then the task counts as dead."""
+        """Run a step repeatedly, and wait while Redis is unavailable.
+
+        Internal errors of the step are raised, and the task then counts as dead.
+        """
         while True:
             try:
                 await step()
@@ -106,7 +112,7 @@ class RequestReader:
                 await self._pause(str(error))
 
     async def _read(self) -> None:
-        """Read until Redis fails. A Redis that was emptied has no group: it is created again."""
+        """Read until Redis fails. The consumer group is created again if Redis was emptied."""
         await self._stream.create_group()
         await self._stream.remove_dead_consumers(_DEAD_S)
         while True:
@@ -123,7 +129,7 @@ class RequestReader:
             await self._freed.wait()
 
     async def _reclaim(self) -> None:
-        """Take over what a process read that has died."""
+        """Take over entries that a dead process had read."""
         self._start(await self._stream.reclaim(self._name, self._free, self._pace.idle))
         self._reclaim_at = time.monotonic() + self._pace.idle / 2
 
@@ -156,7 +162,7 @@ class RequestReader:
     async def _reply_or_remove(self, entry: RequestEntry) -> None:
         try:
             await self._reply(entry)
-        except ValueError as error:  # a text that is not a Unicode: it would fail again every few seconds
+        except ValueError as error:  # The text is not valid Unicode. A retry would fail every few seconds.
             log.error("media_requests.failed", entry=entry.id, **error_fields(error))
             await self._stream.remove(entry.id)
 
@@ -186,8 +192,10 @@ class RequestReader:
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel until all have ended: once is not enough, because the Redis client swallows a cancellation while it
-    connects."""
+    """Cancel tasks until all have ended.
+
+    A single cancellation is not enough: the Redis client drops it while connecting.
+    """
     left = {task for task in tasks if not task.done()}
     while left:
         for task in left:

@@ -1,4 +1,4 @@
-"""Runs requests with an effect: each once under its idempotency key, in any number of processes."""
+"""Runs requests with an effect. Each request runs once under its idempotency key, across any number of processes."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -23,18 +23,18 @@ log = structlog.get_logger()
 PURPOSE: Final = "tool_run"
 UNKNOWN: Final = "outcome_unknown"
 UNKNOWN_MESSAGE: Final = "It is not known whether this was carried out."
-# After a run was cancelled, its outcome is stored within this time; else its lease expires.
+# After a run is canceled, its outcome must be stored within this many seconds; otherwise its lease expires.
 STORE_S: Final = 2.0
 _DATABASE_ERRORS: Final = (Problem, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
 class RunPace:
-    """Times in seconds.
+    """Intervals in seconds.
 
     Attributes:
         lease: A run whose lease is not renewed for this long counts as abandoned.
-        poll: Time between two checks of a run that another process has.
+        poll: Time between two checks of a run that another process executes.
     """
 
     lease: float = 5.0
@@ -42,11 +42,12 @@ class RunPace:
 
 
 class RunOutcome(Struct, frozen=True, omit_defaults=True):
-    """How a run ended.
+    """The outcome of a run.
 
     Attributes:
         result: JSON text.
-        code, message: Of a refusal.
+        code: Code of a refusal.
+        message: Message of a refusal.
     """
 
     result: str = "null"
@@ -54,7 +55,7 @@ class RunOutcome(Struct, frozen=True, omit_defaults=True):
     message: str = ""
 
     def open(self) -> str:
-        """Return the result. Raises the refusal as a Conflict."""
+        """Return the result. Raises a stored refusal as a Conflict."""
         if self.code:
             raise Conflict(self.message, code=self.code)
         return self.result
@@ -64,23 +65,26 @@ _UNKNOWN: Final = RunOutcome(code=UNKNOWN, message=UNKNOWN_MESSAGE)
 
 
 class OutcomeUnknown(Exception):
-    """A run that must not happen twice lost its connection, and may have had its effect."""
+    """A run that must not happen twice lost its connection, and may have taken effect."""
 
 
 class IdempotentRuns:
-    """If several processes get the same request, one of them runs it, and the others wait for its outcome."""
+    """Runs each request once.
+
+    If several processes get a request, one process runs it, and the others wait for the outcome.
+    """
 
     def __init__(self, sealer: Sealer, pace: RunPace = RunPace()) -> None:
         self._sealer, self._pace = sealer, pace
         self._lease = timedelta(seconds=pace.lease)
 
     async def run(self, context: HandlerContext, handler: MediaRequestHandler, name: str) -> str:
-        """Run a request, or returns the outcome of its run, as JSON text. The caller sets the deadline.
+        """Run a request, or return the outcome of its earlier run, as JSON text. The caller sets the deadline.
 
         Raises:
-            Invalid: There is no run id (code run_id_missing).
-            Conflict: The id belongs to another request (code run_id_reused); or the run began, its process is gone,
-                and it must not run twice (code outcome_unknown).
+            Invalid: The request has no run id (code run_id_missing).
+            Conflict: The id belongs to another request (code run_id_reused). Or the run began, its process is gone, and
+                it must not run twice (code outcome_unknown).
             OutcomeUnknown: A handler with the effect "once" raised Unavailable.
         """
         if not context.run_id:
@@ -97,7 +101,7 @@ class IdempotentRuns:
     async def _claim(
         self, context: HandlerContext, key: RunKey, name: str, *, takes_over: bool
     ) -> int | RunOutcome | None:
-        """Return the number of our attempt, or the outcome; None while another process runs the request."""
+        """Return the number of our attempt or the stored outcome; None while another process runs the request."""
         attempt = await context.in_transaction(
             lambda db: queries.claim_run(db, key, name, self._lease, takes_over=takes_over)
         )
@@ -113,7 +117,7 @@ class IdempotentRuns:
         return _UNKNOWN if stored.is_abandoned and not takes_over else None
 
     def _open(self, sealed: bytes | None) -> RunOutcome:
-        """Return an outcome. An outcome whose key is gone is unknown."""
+        """Unseal an outcome. If the key is gone, the outcome is unknown."""
         try:
             return msgspec.json.decode(self._sealer.open(sealed or b"", PURPOSE), type=RunOutcome)
         except (UnsealError, msgspec.DecodeError):
@@ -122,7 +126,7 @@ class IdempotentRuns:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """An attempt of this process."""
+    """An attempt of this process to run a request."""
 
     sealer: Sealer
     pace: RunPace
@@ -144,7 +148,7 @@ class _Run:
         try:
             result = await self.handler.answer(self.context)
         except Unavailable as error:
-            # No outcome: the connection may have been lost while a transaction was committed.
+            # Store no outcome: the connection may have been lost while a transaction committed.
             if self.handler.effect == "once":
                 raise OutcomeUnknown from error
             raise
@@ -161,7 +165,7 @@ class _Run:
         await self._finish(outcome)
 
     async def _renew(self) -> None:
-        """Renews the lease until it is cancelled. While the database is unavailable, the lease may expire."""
+        """Renew the lease until canceled. The lease may expire while the database is unavailable."""
         lease = timedelta(seconds=self.pace.lease)
         while True:
             await asyncio.sleep(self.pace.lease / 3)
@@ -169,8 +173,11 @@ class _Run:
                 await self._set_lease(lease)
 
     async def _finish(self, outcome: RunOutcome | None) -> None:
-        """Store the outcome if possible. None: the run was canceled at its deadline, or failed, so it may have had its
-        effect."""
+        """Store the outcome if possible.
+
+        Args:
+            outcome: None if the run failed or was canceled at its deadline, so that it may have taken effect.
+        """
         try:
             async with asyncio.timeout(STORE_S):
                 if outcome is None and self.handler.effect == "repeatable":
@@ -194,8 +201,7 @@ class _Run:
 
 
 async def _complete(work: Coroutine[Any, Any, None]) -> None:
-    """Run work to its end even if the caller is canceled meanwhile, any number of times. Then raises the
-    cancellation."""
+    """Run `work` to its end, even if the caller is canceled repeatedly. Then raise the cancellation."""
     task, cancelled = asyncio.create_task(work), None
     while not task.done():
         try:

@@ -1,4 +1,4 @@
-"""Answers one request of a running call: verifies the call by its row, runs the handler, maps errors to refusals."""
+"""Answers a request of a running call: verifies the call by its row, runs the handler, and maps errors to refusals."""
 
 import asyncio
 from collections import Counter
@@ -31,23 +31,26 @@ from shared.logs import error_fields
 
 log = structlog.get_logger()
 UNKNOWN_NAME: Final = "unknown"
-# Of all requests whose names are a workspace's data, in metrics and shares: there may be any number of names.
+# Label of all requests whose names are data of a workspace, in metrics and shares, because the number of names is
+# unlimited.
 WORKSPACE_NAME: Final = "workspace"
 TIMED_OUT: Final = "timed_out"
 FAILED: Final = "failed"
-# The code that media gives to its own refusals of this kind, too.
+# Media uses this code for its own refusals because of load, too.
 BUSY: Final = "busy"
 
 
 class RequestShares:
-    """Shares of the requests that an API process answers at once: no workspace and no handler takes all places.
+    """Shares of the concurrent requests of an API process. No workspace and no handler can take all slots.
 
-    `places`: concurrent requests in this process. `per_handler`: most of these for one handler.
+    A workspace may take as many slots as are free at that moment (dynamic thresholds: Choudhury, Hahne 1998, IEEE/ACM
+    Transactions on Networking 6(2)). A single workspace thus gets half of the slots, and each of N workspaces with
+    hanging requests gets 1/(N + 1), with as many slots left for others. A fixed share would be too small for a single
+    workspace, or so large that a few workspaces take all slots.
 
-    A workspace may hold as many places as are free at that moment (dynamic thresholds: Choudhury, Hahne 1998, IEEE/ACM
-    Transactions on Networking 6(2)). So one workspace alone gets half of the places, and each of N workspaces with
-    hanging requests gets 1/(N + 1), with as many places free for others. A fixed share is either too small for one
-    workspace alone, or so large that a few workspaces take all places.
+    Args:
+        places: Maximum concurrent requests in this process.
+        per_handler: Maximum concurrent requests for one handler.
     """
 
     def __init__(self, *, places: int, per_handler: int) -> None:
@@ -58,9 +61,9 @@ class RequestShares:
 
     @contextmanager
     def taken(self, workspace: str, handler: str) -> Iterator[None]:
-        """Hold a place until the block ends.
+        """Hold a slot until the block ends.
 
-        Raises TooManyRequests (code busy) at once if there is no place, because a waiting request would take a place
+        Raises TooManyRequests (code busy) immediately if no slot is free, because a waiting request would take a slot
         from others.
         """
         if self._workspaces[workspace] >= self._free(handler):
@@ -79,25 +82,25 @@ class RequestShares:
             _forget(self._handlers, handler)
 
     def _free(self, handler: str) -> int:
-        """Return the places that a request of this handler may take.
+        """Return how many slots a request for this handler may take.
 
-        The limit of the handler counts as if there were no other places. Otherwise workspaces with hanging tools could
-        fill it with their share of all places.
+        The handler's limit counts independently of other slots. Otherwise workspaces with hanging tools could fill it
+        with their share of all slots.
         """
         return min(self._places - self._taken, self._per_handler - self._handlers[handler])
 
 
 def _forget(counter: Counter[str], name: str) -> None:
-    """Remove a name without requests, because the number of names is unbounded."""
+    """Remove a name that has no requests, because the number of names is unlimited."""
     if not counter[name]:
         del counter[name]
 
 
 class MediaRequests:
-    """Answers the requests of one API process.
+    """Answers the requests that one API process reads.
 
     Args:
-        clock: Returns the time that handlers get.
+        clock: Returns the time that handlers receive.
     """
 
     def __init__(
@@ -117,9 +120,9 @@ class MediaRequests:
             transactions: Transactions of handlers.
             runs: Runs of handlers with an effect.
             metrics: Counts and times requests.
-            clock: Returns the time that handlers get.
+            clock: Returns the time that handlers receive.
             shares: Limits workspaces and handlers; None for no limit.
-            finder: Finds the handlers of all other names; None if there are none.
+            finder: Finds the handlers of all other names; None for no finder.
         """
         self._shares, self._finder = shares, finder
         self._handlers, self._transactions, self._runs = handlers, transactions, runs
@@ -136,13 +139,13 @@ class MediaRequests:
         return reply
 
     def _label(self, request: MediaRequest) -> str:
-        """Return the name of the request in metrics."""
+        """Return the request's name for metrics."""
         if request.name in self._handlers:
             return request.name
         return UNKNOWN_NAME if self._finder is None else WORKSPACE_NAME
 
     async def _try(self, attempt: "_Attempt", left_s: float) -> tuple[str, MediaReply]:
-        """Return the outcome for the metrics, and the reply."""
+        """Run the request. Return the outcome for metrics, and the reply."""
         request = attempt.request
         limit = asyncio.timeout(left_s)
         try:
@@ -151,7 +154,7 @@ class MediaRequests:
                     return "answered", MediaReply(request.id, await self._run(attempt, limit.when() or 0.0))
         except Problem as problem:
             return "refused", _refusal(request, problem.code, problem.message)
-        except Exception as error:  # an error of one request must not end the others  # noqa: BLE001
+        except Exception as error:  # An error of one request must not end the others.  # noqa: BLE001
             if limit.expired():
                 rest = f" {UNKNOWN_MESSAGE}" if attempt.is_once else ""
                 return TIMED_OUT, _refusal(request, TIMED_OUT, f"This took too long.{rest}")
@@ -163,7 +166,7 @@ class MediaRequests:
             return FAILED, _failure(request, error, FAILED, "This failed on our side.")
 
     def _taken(self, request: MediaRequest) -> AbstractContextManager[None]:
-        """Take a place. Raises TooManyRequests before anything was done."""
+        """Take a slot. Raises TooManyRequests before anything is done."""
         return nullcontext() if self._shares is None else self._shares.taken(request.workspace_id, self._label(request))
 
     async def _run(self, attempt: "_Attempt", until: float) -> str:
@@ -182,7 +185,10 @@ class MediaRequests:
         return await self._runs.run(context, handler, request.name)
 
     async def _find_call(self, request: MediaRequest) -> RunningCall:
-        """Return the call. Raises NotFound unless this call of this workspace and agent is in progress."""
+        """Return the request's call.
+
+        Raises NotFound unless it is in progress and belongs to this workspace and agent.
+        """
         try:
             call_id, workspace_id = UUID(request.call_id), UUID(request.workspace_id)
             agent_id = UUID(request.agent_id)
@@ -198,7 +204,11 @@ class MediaRequests:
 
 @dataclass(slots=True)
 class _Attempt:
-    """A request with its handler. is_once: after a failure it is unknown whether the request was carried out."""
+    """A request with its handler.
+
+    Attributes:
+        is_once: Whether the result of the request is unknown after a failure.
+    """
 
     request: MediaRequest
     handler: MediaRequestHandler | None
@@ -209,11 +219,11 @@ class _Attempt:
 
 
 def _unknown_request() -> NotFound:
-    return NotFound("There is no such request.", code="request_unknown")
+    return NotFound("This request does not exist.", code="request_unknown")
 
 
 def _not_running() -> NotFound:
-    return NotFound("No such call is in progress.", code="call_not_running")
+    return NotFound("This call is not in progress.", code="call_not_running")
 
 
 def _failure(request: MediaRequest, error: Exception, code: str, message: str) -> MediaReply:
@@ -226,5 +236,5 @@ def _refusal(request: MediaRequest, code: str, message: str) -> MediaReply:
 
 
 async def delete_call_runs(db: Connection, workspace_id: UUID, call_ids: Sequence[UUID]) -> int:
-    """Delete the outcomes of these calls' runs, which hold what callers said; returns how many."""
+    """Delete the outcomes of these calls' runs, which contain callers' words. Return how many."""
     return await queries.delete_runs_of_calls(db, workspace_id, call_ids)

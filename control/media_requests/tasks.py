@@ -1,4 +1,4 @@
-"""The worker's tasks for requests of running calls: deletion of old runs."""
+"""The worker's task for requests of running calls: deletes old runs."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from control.media_requests import queries
 
 
 def media_requests_tasks() -> WorkerTasks:
-    """Duty `tool_runs`."""
+    """Return the duty `tool_runs`."""
 
     async def tool_runs(db: Connection, now: datetime) -> int:
         return await queries.delete_old_runs(db, now, 1_000)

@@ -12,7 +12,10 @@ from control.messages.rules import MessageCall
 from shared.local_time import find_zone
 
 WITHHELD: Final = "withheld"
-_LAST: Final = "\n\nThis is today's last e-mail about a message, because you have reached the daily limit. Until midnight (UTC), new messages appear only in the workspace's list of messages."
+_LAST: Final = (
+    "\n\nThis is today's last e-mail about a message, because you have reached the daily limit. Until midnight (UTC), "
+    "new messages appear only in the workspace's list of messages."
+)
 
 
 def message_email(to: str, call: MessageCall, call_link: str, recording_link: str, *, is_last: bool = False) -> Email:

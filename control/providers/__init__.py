@@ -1,1 +1,1 @@
-"""Staff's routes of the provider catalog (`control/voice`), prices and costs (`control/billing`)."""
+"""The staff's routes for the provider catalog (`control/voice`), prices and costs (`control/billing`)."""

@@ -1,4 +1,4 @@
-"""Routes of voice providers, for the staff: the catalog with keys and prices, health, costs and routing."""
+"""The staff's routes for voice providers: the catalog with keys and prices, health, costs and routing."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,55 +39,66 @@ ProbeOutcome = Literal["never", "failed", "works"]
 
 @dataclass(frozen=True, slots=True)
 class UnitCostView:
-    """The price of a model in US dollars: `price` of a unit, or of a million tokens."""
+    """The cost of a model in US dollars: `price` per unit, or prices per million tokens."""
 
-    unit: Annotated[CostUnit, Field(description="What a price is of.")]
-    price: Annotated[Money | None, Field(description="Of a unit; null for tokens.", examples=[0.0048])]
+    unit: Annotated[CostUnit, Field(description="The unit of the price.")]
+    price: Annotated[Money | None, Field(description="Price per unit; null for tokens.", examples=[0.0048])]
     input: Annotated[
         Money | None,
-        Field(description="Of a million prompt tokens, in US dollars; null where there are none.", examples=[None]),
+        Field(
+            description="Price per million prompt tokens, in US dollars; null if the model has none.", examples=[None]
+        ),
     ]
     cached_input: Annotated[
-        Money | None, Field(description="Of a million cached tokens, in US dollars; null: as `input`.", examples=[None])
+        Money | None,
+        Field(description="Price per million cached tokens, in US dollars; null if equal to `input`.", examples=[None]),
     ]
     cache_write: Annotated[
         Money | None,
         Field(
-            description="Of a million tokens written to the vendor's cache, in US dollars; null: as `input`.",
+            description="Price per million tokens written to the vendor's cache, in US dollars; null if equal "
+            "to `input`.",
             examples=[None],
         ),
     ]
     output: Annotated[
         Money | None,
-        Field(description="Of a million completion tokens, in US dollars; null where there are none.", examples=[None]),
+        Field(
+            description="Price per million completion tokens, in US dollars; null if the model has none.",
+            examples=[None],
+        ),
     ]
     currency: Currency = CURRENCY
 
 
 @dataclass(frozen=True, slots=True)
 class AdminProvider:
-    """A provider of the catalog."""
+    """A provider in the catalog."""
 
     provider: ProviderName
-    display_name: Annotated[str, Field(description="Name for people.", examples=["Groq"])]
-    vendor: Annotated[str, Field(description="The adapter that calls are made with.", examples=["openai"])]
-    kinds: Annotated[list[str], Field(description="What the provider can be: `stt`, `llm`, `tts`.", examples=[["llm"]])]
-    is_enabled: Annotated[bool, Field(description="Whether it is in service.")]
-    is_shipped: Annotated[bool, Field(description="It came with the product.")]
-    priority: Annotated[int, Field(description="The lower, the earlier in a default chain.", examples=[100])]
-    needs_key: Annotated[bool, Field(description="Whether its server takes a key.")]
-    has_key: Annotated[bool, Field(description="The platform has a key of it, which is never shown.")]
+    display_name: Annotated[str, Field(description="Display name.", examples=["Groq"])]
+    vendor: Annotated[str, Field(description="The vendor adapter that calls use.", examples=["openai"])]
+    kinds: Annotated[
+        list[str], Field(description="The roles that the provider supports: `stt`, `llm`, `tts`.", examples=[["llm"]])
+    ]
+    is_enabled: Annotated[bool, Field(description="Whether the provider is in service.")]
+    is_shipped: Annotated[bool, Field(description="Whether the provider is part of the product.")]
+    priority: Annotated[int, Field(description="Position in a default chain; lower values come first.", examples=[100])]
+    needs_key: Annotated[bool, Field(description="Whether the provider's server requires a key.")]
+    has_key: Annotated[
+        bool, Field(description="Whether the platform has a key for the provider. The key is never shown.")
+    ]
     config: Annotated[
         Mapping[str, Any],
         Field(
             description="`vendor`, options by kind, `quality`.", examples=[{"vendor": "openai", "llm": {"model": "m"}}]
         ),
     ]
-    data_policy: Annotated[DataPolicy, Field(description="What the provider does with callers' data.")]
+    data_policy: Annotated[DataPolicy, Field(description="How the provider processes callers' data.")]
     cost_per_unit: Annotated[
         Mapping[str, Mapping[str, UnitCostView]],
         Field(
-            description="What it costs us in US dollars: unit and price by role and model.",
+            description="Cost in US dollars: unit and price by role and model.",
             examples=[
                 {
                     "llm": {
@@ -105,8 +116,8 @@ class AdminProvider:
         ),
     ]
     currency: Currency
-    health_status: Annotated[HealthStatus, Field(description="Of its worst role.")]
-    last_check: Annotated[datetime | None, Field(description="Of its worst role.")]
+    health_status: Annotated[HealthStatus, Field(description="Value of the provider's worst role.")]
+    last_check: Annotated[datetime | None, Field(description="Value of the provider's worst role.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,46 +130,58 @@ class ProviderList:
 
 @dataclass(frozen=True, slots=True)
 class ProviderAnswer:
-    """A provider."""
+    """A provider in the catalog."""
 
     provider: Annotated[AdminProvider, Field(description="The provider.")]
 
 
 @dataclass(frozen=True, slots=True)
 class RoleHealth:
-    """What was measured of one role of a provider."""
+    """Measurements of one role of a provider."""
 
     role: Annotated[str, Field(description="`stt`, `llm` or `tts`.", examples=["llm"])]
-    source: Annotated[Literal["calls", "probes"], Field(description="Where the figures come from.")]
-    status: Annotated[HealthStatus, Field(description="What the figures say.")]
-    requests: Annotated[int, Field(description="That the figures rest on; of calls: calls.", examples=[120])]
-    error_rate: Annotated[float | None, Field(description="Share of them that failed, 0 to 1.", examples=[0.01])]
-    p50_ms: Annotated[int | None, Field(description="To the first useful unit.", examples=[310])]
-    p95_ms: Annotated[int | None, Field(description="To the first useful unit.", examples=[620])]
+    source: Annotated[Literal["calls", "probes"], Field(description="Source of the figures: calls or probes.")]
+    status: Annotated[HealthStatus, Field(description="Status derived from the figures.")]
+    requests: Annotated[
+        int, Field(description="Number of measurements; for calls, the number of calls.", examples=[120])
+    ]
+    error_rate: Annotated[
+        float | None, Field(description="Share of failed measurements, from 0 to 1.", examples=[0.01])
+    ]
+    p50_ms: Annotated[int | None, Field(description="Time to the first useful unit.", examples=[310])]
+    p95_ms: Annotated[int | None, Field(description="Time to the first useful unit.", examples=[620])]
     since: Annotated[datetime, Field(description="When the status began (UTC).")]
-    last_check: Annotated[datetime, Field(description="When it was last measured (UTC).")]
+    last_check: Annotated[datetime, Field(description="When the role was last measured (UTC).")]
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderHealth:
-    """How a provider works."""
+    """The health of a provider."""
 
     provider: ProviderName
-    is_enabled: Annotated[bool, Field(description="Whether it is in service.")]
-    status: Annotated[HealthStatus, Field(description="Of its worst role.")]
+    is_enabled: Annotated[bool, Field(description="Whether the provider is in service.")]
+    status: Annotated[HealthStatus, Field(description="Status of the provider's worst role.")]
     latency: Annotated[
-        int | None, Field(description="p50 in milliseconds, of its worst role; null: not known.", examples=[310])
+        int | None,
+        Field(
+            description="Median latency (p50) of the provider's worst role, in milliseconds; null if unknown.",
+            examples=[310],
+        ),
     ]
-    error_rate: Annotated[float | None, Field(description="Of its worst role.", examples=[0.01])]
-    since: Annotated[datetime | None, Field(description="When the status began (UTC); null: never measured.")]
-    last_check: Annotated[datetime | None, Field(description="When it was last measured (UTC); null if never.")]
-    last_probe: Annotated[ProbeOutcome, Field(description="Under the current key and settings.")]
-    roles: Annotated[list[RoleHealth], Field(description="By role, from calls and probes apart.")]
+    error_rate: Annotated[float | None, Field(description="Value of the provider's worst role.", examples=[0.01])]
+    since: Annotated[
+        datetime | None, Field(description="When the status began (UTC); null if the provider was never measured.")
+    ]
+    last_check: Annotated[
+        datetime | None, Field(description="When the provider was last measured (UTC); null if never.")
+    ]
+    last_probe: Annotated[ProbeOutcome, Field(description="Measured with the current key and settings.")]
+    roles: Annotated[list[RoleHealth], Field(description="Health by role. Calls and probes are listed separately.")]
 
 
 @dataclass(frozen=True, slots=True)
 class HealthList:
-    """All providers, by priority."""
+    """The health of all providers, by priority."""
 
     providers: Annotated[list[ProviderHealth], Field(description="The providers, by priority.")]
     has_more: HasMore
@@ -166,26 +189,30 @@ class HealthList:
 
 @dataclass(frozen=True, slots=True)
 class ProviderCost:
-    """What a provider cost."""
+    """The cost of a provider."""
 
     provider: ProviderName
-    total_cost: Annotated[Money, Field(description="The sum, in major units.", examples=[12.5])]
-    unit: Annotated[str | None, Field(description="Of `total_usage`; null where units mix.", examples=["minute"])]
-    total_usage: Annotated[float | None, Field(description="In `unit`; null where units mix.", examples=[2604.2])]
-    avg_cost_per_unit: Annotated[Money | None, Field(description="In `unit`; null where units mix.", examples=[0.0048])]
+    total_cost: Annotated[Money, Field(description="Total cost, in major units.", examples=[12.5])]
+    unit: Annotated[str | None, Field(description="Unit of `total_usage`; null if units differ.", examples=["minute"])]
+    total_usage: Annotated[
+        float | None, Field(description="Total usage in `unit`; null if units differ.", examples=[2604.2])
+    ]
+    avg_cost_per_unit: Annotated[
+        Money | None, Field(description="Average cost per `unit`; null if units differ.", examples=[0.0048])
+    ]
     unpriced: Annotated[
-        int, Field(description="Entries of the ledger whose cost is not known, which the sum lacks.", examples=[0])
+        int, Field(description="Number of ledger entries with unknown cost, which the sum excludes.", examples=[0])
     ]
     currency: Currency = CURRENCY
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderCosts:
-    """Costs of the period, the highest first."""
+    """Costs of the period, highest first."""
 
-    total_cost: Annotated[Money, Field(description="The sum, in major units.", examples=[12.5])]
+    total_cost: Annotated[Money, Field(description="Total cost, in major units.", examples=[12.5])]
     currency: Currency
-    by_provider: Annotated[list[ProviderCost], Field(description="By provider, the highest cost first.")]
+    by_provider: Annotated[list[ProviderCost], Field(description="Costs by provider, highest first.")]
 
 
 def to_view(found: CatalogedProvider, prices: Iterable[StoredPrice]) -> AdminProvider:
@@ -298,7 +325,7 @@ def _provider_cost(provider: str, roles: Sequence[ProviderRoleCost]) -> Provider
 
 PROVIDERS = "/admin/providers"
 PROVIDER = f"{PROVIDERS}/{{provider}}"
-# Of both routes that try a key at a vendor.
+# Shared by both routes that try a key at a vendor.
 CHECK_LIMIT: Final = RateLimit("admin-key-checks", 60, 600)
 
 ApiKey = Annotated[
@@ -306,7 +333,7 @@ ApiKey = Annotated[
     StringConstraints(min_length=1, max_length=4_096),
     Field(json_schema_extra={"format": "password", "writeOnly": True}),
 ]
-Priority = Annotated[int, Field(ge=0, le=100_000, description="The lower, the earlier in a default chain.")]
+Priority = Annotated[int, Field(ge=0, le=100_000, description="Position in a default chain; lower values come first.")]
 Role = Literal["stt", "llm", "tts"]
 Model = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\u0000-\u001f\u007f]*$")]
 Amount = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)]
@@ -322,24 +349,24 @@ Config = Annotated[
 
 
 class UnitCostBody(Body):
-    """The price of a model in US dollars: of a minute or of a thousand characters, or of a million tokens."""
+    """The price of a model in US dollars: per minute, per thousand characters, or per million tokens."""
 
-    unit: Annotated[CostUnit, Field(description="What a price is of.")]
-    price: Amount | None = Field(None, description="Of a unit, in US dollars; not for tokens.", examples=[0.0048])
-    input: Amount | None = Field(None, description="Of a million prompt tokens.", examples=[None])
+    unit: Annotated[CostUnit, Field(description="The unit of the price.")]
+    price: Amount | None = Field(None, description="Price per unit, in US dollars; not for tokens.", examples=[0.0048])
+    input: Amount | None = Field(None, description="Price per million prompt tokens.", examples=[None])
     cached_input: Amount | None = Field(
-        None, description="Of a million cached tokens; null: as `input`.", examples=[None]
+        None, description="Price per million cached tokens; null if equal to `input`.", examples=[None]
     )
     cache_write: Amount | None = Field(
-        None, description="Of a million tokens written to the cache; null: as `input`.", examples=[None]
+        None, description="Price per million tokens written to the cache; null if equal to `input`.", examples=[None]
     )
-    output: Amount | None = Field(None, description="Of a million completion tokens.", examples=[None])
-    currency: Literal["usd"] = Field("usd", description="As answers have it.")
+    output: Amount | None = Field(None, description="Price per million completion tokens.", examples=[None])
+    currency: Literal["usd"] = Field("usd", description="Accepted because answers contain it.")
 
 
 Costs = Annotated[
     dict[Role, Annotated[dict[Model, UnitCostBody], Field(max_length=200)]],
-    Field(description="By role and model (`*`: all others). A price that differs opens a new version."),
+    Field(description="Prices by role and model (`*` for all other models). A changed price opens a new version."),
 ]
 
 
@@ -347,39 +374,43 @@ class NewProviderBody(Body):
     """A provider, which is an instance of a vendor."""
 
     provider: Annotated[
-        Provider, Field(description="A new name: lower-case letters, digits, - and _.", examples=["my-llama"])
+        Provider, Field(description="A new name of lower-case letters, digits, - and _.", examples=["my-llama"])
     ]
     api_key: ApiKey | None = Field(
-        None, description="null for a server that takes none. It is never shown again.", examples=["key-of-the-vendor"]
+        None,
+        description="The key; null for a server that requires none. It is never shown again.",
+        examples=["key-of-the-vendor"],
     )
     config: Config = Field(
         {},
-        description="`vendor`, options by kind, and marks of `quality` by kind.",
+        description="`vendor`, options by kind, and `quality` marks by kind.",
         examples=[{"vendor": "openai", "llm": {"base_url": "https://llm.example.com/v1", "model": "tiny"}}],
     )
     priority: Annotated[Priority, Field(examples=[100])] = 100
     cost_per_unit: Costs = Field({}, examples=[{"llm": {"*": {"unit": "million_tokens", "input": 0.4, "output": 1.6}}}])
-    is_enabled: bool = Field(True, description="Whether it is in service.")
-    data_policy: Annotated[DataPolicy, Field(description="What the provider does with callers' data.")] = DataPolicy()
+    is_enabled: bool = Field(True, description="Whether the provider is in service.")
+    data_policy: Annotated[DataPolicy, Field(description="How the provider processes callers' data.")] = DataPolicy()
 
 
 class ProviderChange(ChangeBody):
-    """Changes; fields that are left out stay unchanged."""
+    """Changes to a provider. Omitted fields stay unchanged."""
 
     api_key: ApiKey | None = Field(
-        None, description="Replaces the key; null: the server takes none.", examples=["key-of-the-vendor"]
+        None, description="Replaces the key; null for a server that requires none.", examples=["key-of-the-vendor"]
     )
     config: Config = Field(
-        {}, description="Options by kind; each kind as a whole.", examples=[{"llm": {"model": "gpt-5.4-mini"}}]
+        {},
+        description="Options by kind. Each kind is replaced as a whole.",
+        examples=[{"llm": {"model": "gpt-5.4-mini"}}],
     )
     priority: Annotated[Priority, Field(examples=[100])] = 0
-    is_enabled: bool = Field(False, description="Whether it is in service.")
+    is_enabled: bool = Field(False, description="Whether the provider is in service.")
     cost_per_unit: Costs = Field({}, examples=[{"llm": {"*": {"unit": "million_tokens", "input": 0.4, "output": 1.6}}}])
-    data_policy: Annotated[DataPolicy, Field(description="What the provider does with callers' data.")] = DataPolicy()
+    data_policy: Annotated[DataPolicy, Field(description="How the provider processes callers' data.")] = DataPolicy()
 
 
 class CostsQuery(Query):
-    """The period: a calendar period in UTC, up to now."""
+    """The period of the costs: a calendar period in UTC, up to now."""
 
     period: Literal["day", "week", "month", "quarter", "year"] = Field(
         "month", description="Today, this week, month, quarter or year."
@@ -387,28 +418,28 @@ class CostsQuery(Query):
 
 
 class RoutingBody(Body):
-    """The routing of workspaces without a strategy of their own."""
+    """The routing of workspaces that have no strategy of their own."""
 
     default_strategy: Annotated[
-        Strategy, Field(description="The strategy of workspaces that have none of their own.")
+        Strategy, Field(description="Strategy of workspaces that have no strategy of their own.")
     ] = FIRST_STRATEGY
     fallback_chain: list[Provider] = Field(
         [],
         max_length=20,
-        description="Tried in this order after the first choice of an agent or a strategy.",
+        description="Providers that are tried in this order after the first choice of an agent or strategy.",
         examples=[["groq", "openai"]],
     )
 
 
 async def list_providers(context: AdminContext) -> ProviderList:
-    """The catalog, by priority."""
+    """List the providers of the catalog, by priority."""
     found = await context.services[ProviderAdministration].list_all(context.db)
     prices = await list_prices(context.db)
     return ProviderList([to_view(provider, prices) for provider in found], has_more=False)
 
 
 async def create_provider(context: AdminContext, body: NewProviderBody) -> CheckedChange[ProviderAnswer]:
-    """Create a provider. Its vendor is asked whether it accepts key and settings before anything is saved."""
+    """Create a provider. The key and settings are tried at its vendor before they are saved."""
     edit = _edit(body, body.model_fields_set | {"priority", "is_enabled"})
     providers = context.services[ProviderAdministration]
     check = await providers.prepare_new(context.db, body.provider, edit)
@@ -420,8 +451,10 @@ async def update_provider(
     provider: Annotated[Provider, Field(description="Name of the provider in the catalog.", examples=["groq"])],
     body: ProviderChange,
 ) -> CheckedChange[ProviderAnswer]:
-    """Change a provider; new calls use it. A new key or new settings are tried at the vendor before they are saved. A
-    new price holds a minute later."""
+    """Change a provider. New calls use the changed provider.
+
+    A new key or new settings are tried at the vendor before they are saved. A new price takes effect a minute later.
+    """
     edit = _edit(body, body.model_fields_set)
     providers = context.services[ProviderAdministration]
     check = await providers.prepare_change(context.db, provider, edit)
@@ -433,12 +466,12 @@ async def delete_provider(
     context: AdminContext,
     provider: Annotated[Provider, Field(description="Name of the provider in the catalog.", examples=["groq"])],
 ) -> None:
-    """Delete a provider that the staff created, with the workspaces' keys of it."""
+    """Delete a provider that the staff created, with the workspaces' keys for it."""
     await context.services[ProviderAdministration].delete(context.db, context.actor, provider)
 
 
 async def provider_health(context: AdminContext) -> HealthList:
-    """How the providers work, by role, from calls and probes apart."""
+    """Return the health of all providers by role. Calls and probes are listed separately."""
     found = await context.services[ProviderAdministration].list_all(context.db)
     figures = await context.services[ProviderAdministration].list_figures(context.db)
     return to_health(
@@ -447,17 +480,17 @@ async def provider_health(context: AdminContext) -> HealthList:
 
 
 async def provider_costs(context: AdminContext, query: CostsQuery) -> ProviderCosts:
-    """What providers cost in the period, from the ledger; test calls are included."""
+    """Return the costs of providers in the period, from the ledger. Test calls are included."""
     return to_costs(await list_provider_costs(context.db, query.period, context.now))
 
 
 async def get_routing(context: AdminContext) -> PlatformRouting:
-    """The platform's routing."""
+    """Return the platform's routing."""
     return await context.services[ProviderAdministration].get_routing(context.db)
 
 
 async def change_routing(context: AdminContext, body: RoutingBody) -> PlatformRouting:
-    """Replace the platform's routing; new calls follow it."""
+    """Replace the platform's routing. New calls use it."""
     routing = await context.services[ProviderAdministration].set_routing(
         context.db, context.actor, body.default_strategy, body.fallback_chain, context.now
     )
@@ -494,7 +527,7 @@ def _costs(body: NewProviderBody | ProviderChange) -> dict[Any, dict[str, UnitCo
     }
 
 
-# Errors that several operations can answer with.
+# Errors that several operations return.
 _PROVIDER_SETTINGS_ERRORS: Final = (
     "422 address_invalid",
     "422 key_invalid",

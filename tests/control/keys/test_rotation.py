@@ -116,7 +116,7 @@ def test_rotate_says_how_much_is_left(
     assert all(f"{sealed_column.table}.{sealed_column.column}: " in out for sealed_column in SEALED_COLUMNS)
     monkeypatch.setenv("VOCALIZED_VAULT_KEYS", "")
     assert main(["keys", "rotate"]) == 2
-    assert "VOCALIZED_VAULT_KEYS: at least one key is needed" in capsys.readouterr().err
+    assert "VOCALIZED_VAULT_KEYS: at least one key is required" in capsys.readouterr().err
 
 
 async def test_a_revoked_pass_is_known_to_running_programs(keys: dict[str, str], database_url: str) -> None:

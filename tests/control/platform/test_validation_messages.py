@@ -125,7 +125,7 @@ def test_each_pattern_of_each_model_has_words() -> None:
         ("less_than_equal", {"le": 5_000}, 9_999, "must be at most 5,000"),
         ("greater_than_equal", {"ge": -1e15}, -1e16, "must be at least -1,000,000,000,000,000"),
         ("literal_error", {"expected": "'draft', 'live' or 'paused'"}, "x", 'must be "draft", "live" or "paused"'),
-        ("string_pattern_mismatch", {"pattern": "^new$"}, "x", "does not have the form that it must have"),
+        ("string_pattern_mismatch", {"pattern": "^new$"}, "x", "does not have the required form"),
         ("value_error", {"error": ValueError("must be even.")}, 1, "must be even"),
     ],
 )

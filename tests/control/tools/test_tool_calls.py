@@ -61,7 +61,7 @@ async def test_http_tool_runs_once_under_its_run_id_and_only_for_agents_that_nam
         answers = await asyncio.gather(*(ask(admitted, "run-1") for _ in range(3)))
         assert len(set(answers)) == 1 and '{\\"free\\":3}' in answers[0] and len(peer.requests) == 1
         assert "idempotency-key: run-1" in peer.requests[0].lower() and "Bearer s3cret-key" in peer.requests[0]
-        assert await ask(stranger, "run-2") == "request_unknown: There is no such request."
+        assert await ask(stranger, "run-2") == "request_unknown: This request does not exist."
         assert (await ask(admitted, "run-3", b"{}")).startswith("arguments_invalid: arguments: 'sku' is")
         assert (await ask(admitted, "run-4")).startswith("tool_call_limit: A call may use check_stock 2 times")
         assert len(peer.requests) == 1
@@ -108,7 +108,7 @@ async def test_allow_list_limits_and_traits_of_an_mcp_server(platform: CallPlatf
 
         booked = await asyncio.gather(*(ask("book", "run-1", b'{"hour": "8"}') for _ in range(3)))
         assert len(set(booked)) == 1 and "Booked at 8." in booked[0] and tools.booked == ["8"]
-        assert await ask("fail", "run-2") == "request_unknown: There is no such request."
+        assert await ask("fail", "run-2") == "request_unknown: This request does not exist."
         assert (await ask("wait", "run-3")).startswith("outcome_unknown") and tools.waits == 1
         assert (await ask("wait", "run-3")).startswith("outcome_unknown") and tools.waits == 1
         tools.text = "x" * 20_000_000
