@@ -153,7 +153,10 @@ class RequestReader:
         self._freed.set()
 
     async def _process(self, entry: RequestEntry) -> None:
-        """An entry whose reply Redis does not take stays there, and is answered again if its deadline allows."""
+        """Answer an entry.
+
+        If Redis does not accept the reply, the entry stays, and is answered again before its deadline.
+        """
         try:
             await self._reply_or_remove(entry)
         except BusUnavailable as error:
