@@ -1,4 +1,4 @@
-"""Paths, roles and fields that the routes of billing share."""
+"""Path parameters, roles and fields that the routes of billing share."""
 
 from decimal import Decimal
 from typing import Annotated, Final
@@ -12,12 +12,14 @@ BILLING: Final = "/workspaces/{workspaceId}/billing"
 ADMIN_BILLING: Final = "/admin/billing"
 READERS: Final = admin("finance", "read_only")
 WRITERS: Final = admin("finance")
-# Some currencies have units that are worth 0.00004 US dollars.
+# A unit of some currencies is worth 0.00004 US dollars.
 Amount = Annotated[Decimal, Field(gt=0, le=1_000_000_000, decimal_places=3)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
 
 
 class VoidReason(Body):
-    """Why it is void, for the staff and the audit log."""
+    """The reason for voiding."""
 
-    reason: Annotated[Reason, Field(description="Why, for the staff and the audit log.", examples=["Payment overdue"])]
+    reason: Annotated[
+        Reason, Field(description="The reason, for staff and the audit log.", examples=["Payment overdue"])
+    ]

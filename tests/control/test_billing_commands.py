@@ -52,7 +52,7 @@ async def test_every_line_is_explained_by_the_ledger(
 
 async def test_unknown_line_is_an_error(workspace: BillingWorkspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert await asyncio.to_thread(main, ["explain", "invoice-line", new_id()]) == 1
-    assert capsys.readouterr().err == "control: There is no such line of an invoice.\n"
+    assert capsys.readouterr().err == "control: This invoice line does not exist.\n"
 
 
 async def test_figures_are_explained(

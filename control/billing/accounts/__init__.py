@@ -1,1 +1,1 @@
-"""Billing accounts of workspaces."""
+"""Billing accounts of workspaces, their settings and their exemptions."""

@@ -1,4 +1,4 @@
-"""SQL for billing_accounts, billing_settings, exemptions and rented_numbers, and the facts of billed workspaces."""
+"""SQL for billing accounts, billing settings, exemptions and rented numbers, and facts about billed workspaces."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -24,10 +24,10 @@ _SETTINGS: Final = tuple(field.name for field in fields(BillingSettings))
 
 
 async def select_account(db: Connection, workspace_id: UUID, *, lock: bool = False) -> BillingAccount | None:
-    """Return the workspace's billing account; None if it has none.
+    """Return the workspace's billing account, or None.
 
     Args:
-        lock: Locks the row until the transaction ends.
+        lock: Lock the row until the transaction ends.
     """
     ending = " FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"SELECT {_ACCOUNT} FROM billing_accounts WHERE workspace_id = $1{ending}", workspace_id)
@@ -35,7 +35,7 @@ async def select_account(db: Connection, workspace_id: UUID, *, lock: bool = Fal
 
 
 async def insert_account(db: Connection, account: BillingAccount) -> None:
-    """Insert the account. Does nothing if the workspace has one."""
+    """Insert an account. Does nothing if the workspace already has an account."""
     await db.execute(
         "INSERT INTO billing_accounts (workspace_id, currency, anchor_day, opened_at) VALUES ($1, $2, $3, $4) "
         "ON CONFLICT DO NOTHING",
@@ -54,8 +54,9 @@ async def update_currency(db: Connection, workspace_id: UUID, currency: str) -> 
 
 
 async def update_account(db: Connection, account: BillingAccount) -> None:
-    """Store the invoices' customer data and taxes, whether the workspace pays in advance, and whether it needs a
-    payment method.
+    """Store the account's changeable fields.
+
+    These are the customer data and taxes of invoices, prepayment, and the payment method exemption.
     """
     await db.execute(
         "UPDATE billing_accounts SET legal_name = $2, country = $3, tax_id = $4, is_tax_exempt = $5, "
@@ -71,7 +72,7 @@ async def update_account(db: Connection, account: BillingAccount) -> None:
 
 
 async def select_settings(db: Connection, workspace_id: UUID) -> BillingSettings:
-    """Return the settings; the defaults if none were stored."""
+    """Return the workspace's settings, or the defaults if none are stored."""
     row = await db.fetchrow(
         f"SELECT {', '.join(_SETTINGS)} FROM billing_settings WHERE workspace_id = $1", workspace_id
     )
@@ -92,11 +93,11 @@ async def upsert_settings(db: Connection, workspace_id: UUID, values: Mapping[st
 
 
 async def select_without_account(db: Connection, most: int) -> list[tuple[UUID, datetime]]:
-    """Return workspaces without an account, and their creation time. Needs platform scope."""
+    """Return workspaces without an account, with their creation time. Needs platform scope."""
     return [(row["id"], row["created_at"]) for row in await db.fetch(_SELECT_NEW, most)]
 
 
-# Workspaces whose account is missing.
+# Selects workspaces that have no account.
 _SELECT_NEW: Final = """
     SELECT w.id, w.created_at FROM workspaces w
     WHERE NOT EXISTS (SELECT FROM billing_accounts a WHERE a.workspace_id = w.id) LIMIT $1
@@ -108,7 +109,7 @@ _UPSERT: Final = """
     ON CONFLICT (workspace_id, rule) DO UPDATE SET
         reason = excluded.reason, granted_by = excluded.granted_by, granted_at = excluded.granted_at
 """
-# Exemptions of workspace $1 and rule $2, or all exemptions, newest first.
+# Selects the exemptions of workspace $1 from rule $2, or all exemptions, newest first.
 _SELECT: Final = """
     SELECT e.id, e.workspace_id, e.rule, e.reason, e.granted_by, e.granted_at, w.name AS workspace_name
     FROM exemptions e JOIN workspaces w ON w.id = e.workspace_id
@@ -118,12 +119,15 @@ _SELECT: Final = """
 
 
 async def upsert_exemption(db: Connection, new: Exemption) -> None:
-    """Store the exemption. It replaces an exemption of the same workspace and rule, so the latest reason is kept."""
+    """Store an exemption.
+
+    It replaces an exemption of the workspace from the same rule, so that the latest reason is kept.
+    """
     await db.execute(_UPSERT, new.id, new.workspace_id, new.rule, new.reason, new.granted_by, new.granted_at)
 
 
 async def delete_exemption(db: Connection, workspace_id: UUID, rule: ExemptionRule) -> None:
-    """Delete the exemption. Does nothing if there is none."""
+    """Delete an exemption. Does nothing if it does not exist."""
     await db.execute("DELETE FROM exemptions WHERE workspace_id = $1 AND rule = $2", workspace_id, rule)
 
 
@@ -136,8 +140,9 @@ async def select_exemptions(
 
 
 # --- Billed workspaces ---------------------------------------------------------------------------------------------
-# States of workspace $1 from $2 to $3, and the one before; the present one where no change is recorded. A
-# workspace that was suspended or deleted after its trial, and never active, stays on trial: no one agreed to pay.
+# Selects the states of workspace $1 from $2 to $3 and the previous state, or the current state if no change is
+# recorded. A workspace that was suspended or deleted after its trial and was never active stays on trial, because
+# nobody agreed to pay.
 _SELECT_STATES: Final = """
     WITH known AS (
         SELECT at, seq, tier_name, CASE
@@ -173,20 +178,23 @@ _KEEP_NUMBERS: Final = """
 
 
 async def select_facts(db: Connection, workspace_id: UUID) -> WorkspaceFacts | None:
-    """Return facts of the workspace, even if it is deleted; None after it was purged."""
+    """Return facts about the workspace, even if it is deleted. Returns None after a purge."""
     row = await db.fetchrow("SELECT name, timezone, created_at FROM workspaces WHERE id = $1", workspace_id)
     return None if row is None else WorkspaceFacts(**row)
 
 
 async def select_states(db: Connection, workspace_id: UUID, start: datetime, end: datetime) -> list[WorkspaceState]:
-    """Return status and tier between two moments, and the last state before the first moment, in order of time."""
+    """Return the status and tier changes between two times in order, preceded by the last state before the
+    first time.
+    """
     rows = await db.fetch(_SELECT_STATES, workspace_id, start, end)
     return [WorkspaceState(row["at"], row["status"], row["tier_name"]) for row in rows]
 
 
 async def lock_tier(db: Connection, workspace_id: UUID) -> str | None:
-    """Return the tier of a workspace and locks it until the transaction ends; None if the workspace does not exist or
-    is deleted.
+    """Return the tier of a workspace and lock it until the transaction ends.
+
+    Returns None if the workspace does not exist or is deleted.
     """
     tier_name: str | None = await db.fetchval(
         "SELECT tier_name FROM workspaces WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE", workspace_id
@@ -195,8 +203,9 @@ async def lock_tier(db: Connection, workspace_id: UUID) -> str | None:
 
 
 async def has_amounts(db: Connection, workspace_id: UUID) -> bool:
-    """Return whether the workspace has amounts of money, or will have: calls, invoices, credits or a spending
-    limit.
+    """Return whether the workspace has, or will have, amounts of money.
+
+    These are calls, invoices, credits or a spending limit.
     """
     found: bool = await db.fetchval(
         """

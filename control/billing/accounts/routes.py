@@ -1,4 +1,4 @@
-"""Routes of billing settings, for the members of a workspace; of exemptions, for the staff."""
+"""Routes of billing settings for members of a workspace, and of exemptions for staff."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,71 +35,86 @@ from control.http.route import Route
 # --- For members ---------------------------------------------------------------------------------------------------
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
-# Units of some currencies are worth 0.00004 US dollars. Reservations count in micros, up to nine billion units.
+# A unit of some currencies is worth 0.00004 US dollars. Reservations are counted in micros, up to nine billion units.
 Limit = Annotated[Decimal, Field(ge=0, le=1_000_000_000, decimal_places=3)]
 
 
 @dataclass(frozen=True, slots=True)
 class BillingSettingsView:
-    """Limits and addresses."""
+    """Spending limit and invoice details of a workspace."""
 
     usage_limit_monthly: Annotated[
         Money | None,
-        Field(description="Most money of usage in a period, without the fee; null for no limit.", examples=[200.0]),
+        Field(
+            description="Maximum cost of usage in a period, without the fee, in major units; null for no limit.",
+            examples=[200.0],
+        ),
     ]
     currency: Currency
     alert_threshold_percentage: Annotated[
-        int, Field(description="Percent of the limit at which to warn.", examples=[80])
+        int, Field(description="Percentage of the limit at which the workspace is warned.", examples=[80])
     ]
     auto_pause_on_limit: Annotated[
-        bool, Field(description="Whether calls end at the limit; otherwise reaching it only warns.")
+        bool, Field(description="Whether calls end at the limit. Otherwise reaching the limit only sends a warning.")
     ]
-    payment_method_last4: Annotated[str | None, Field(description="Of the card, null without one.", examples=["4242"])]
+    payment_method_last4: Annotated[
+        str | None, Field(description="Last four digits of the card that pays; null without a card.", examples=["4242"])
+    ]
     billing_email: Annotated[
-        str | None, Field(description="Where invoices are sent; null for the owner.", examples=["billing@example.com"])
+        str | None,
+        Field(
+            description="E-mail address that receives invoices; null to send them to the owner.",
+            examples=["billing@example.com"],
+        ),
     ]
     legal_name: Annotated[
-        str, Field(description="The name on invoices; empty: the workspace's name.", examples=["Riverside Dental GmbH"])
+        str,
+        Field(
+            description="The name on invoices; empty to use the workspace's name.", examples=["Riverside Dental GmbH"]
+        ),
     ]
     country: Annotated[
-        str | None, Field(description="Country whose taxes are on invoices; null for none.", examples=["DE"])
+        str | None, Field(description="Country whose taxes apply to invoices; null for none.", examples=["DE"])
     ]
-    tax_id: Annotated[str, Field(description="The customer's tax number; empty if none.", examples=["DE123456789"])]
+    tax_id: Annotated[
+        str, Field(description="The customer's tax number; empty if there is none.", examples=["DE123456789"])
+    ]
 
 
 class BillingChange(ChangeBody):
-    """Changes; fields that are left out stay unchanged."""
+    """Changes to billing settings. Omitted fields stay unchanged."""
 
     usage_limit_monthly: Limit | None = Field(
         None,
-        description="Most money of usage in a period, without the fee, in major units; null removes the limit.",
+        description="Maximum cost of usage in a period, without the fee, in major units; null removes the limit.",
         examples=[200.0],
     )
     alert_threshold_percentage: int = Field(
-        80, ge=1, le=100, description="Percent of the limit at which to warn.", examples=[80]
+        80, ge=1, le=100, description="Percentage of the limit at which the workspace is warned.", examples=[80]
     )
     auto_pause_on_limit: bool = Field(
-        False, description="Whether calls end at the limit; otherwise reaching it only warns."
+        False, description="Whether calls end at the limit. Otherwise reaching the limit only sends a warning."
     )
     billing_email: Address | None = Field(
-        None, description="Where invoices are sent; null: to the owner with the oldest membership."
+        None,
+        description="E-mail address that receives invoices; null to send them to the owner with the oldest membership.",
     )
     legal_name: ShortText = Field(
-        "", description="The name on invoices; empty: the workspace's name.", examples=["Riverside Dental GmbH"]
+        "", description="The name on invoices; empty to use the workspace's name.", examples=["Riverside Dental GmbH"]
     )
     country: Country | None = Field(
-        None, description="Country whose taxes are on invoices; null removes it.", examples=["DE"]
+        None, description="Country whose taxes apply to invoices; null removes it.", examples=["DE"]
     )
-    tax_id: ShortText = Field("", description="The customer's tax number, for invoices.", examples=["DE123456789"])
+    tax_id: ShortText = Field("", description="The customer's tax number, shown on invoices.", examples=["DE123456789"])
 
 
 async def get_billing_settings(context: MemberContext) -> BillingSettingsView:
-    """The workspace's limit, and what invoices say about it."""
+    """Return the workspace's spending limit and invoice details."""
     return to_settings(*await get_settings(context.db, context.workspace_id))
 
 
 async def change_billing_settings(context: MemberContext, body: BillingChange) -> BillingSettingsView:
-    """Change the limit, or what invoices say about the workspace."""
+    """Change the workspace's spending limit or invoice details."""
     values = body.model_dump(exclude_unset=True)
     return to_settings(*await change_settings(context.db, context.actor, context.workspace_id, values))
 
@@ -113,51 +128,53 @@ WhyExempt = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2
 
 
 class TaxExemption(Body):
-    """Whether a workspace's invoices have no tax."""
+    """Exempts a workspace's invoices from tax, or ends the exemption."""
 
     is_tax_exempt: Annotated[bool, Field(description="Whether the workspace's invoices have no tax.")]
-    reason: WhyExempt = Field("", description="Why; needed to exempt the workspace.", examples=["Reverse charge"])
+    reason: WhyExempt = Field(
+        "", description="The reason; required to exempt the workspace.", examples=["Reverse charge"]
+    )
 
 
 class Prepayment(Body):
-    """Whether a workspace spends what it has paid before, and no more."""
+    """Sets whether a workspace can spend only what it has paid in advance."""
 
     is_prepaid: Annotated[bool, Field(description="Whether the workspace's calls end when its credits are used up.")]
 
 
 class PaymentMethodExemption(Body):
-    """Whether a workspace buys phone numbers without a payment method."""
+    """Exempts a workspace from the payment method that buying phone numbers requires, or ends the exemption."""
 
     is_payment_method_exempt: Annotated[
-        bool, Field(description="Whether the workspace buys phone numbers without a payment method.")
+        bool, Field(description="Whether the workspace can buy phone numbers without a payment method.")
     ]
     reason: WhyExempt = Field(
-        "", description="Why; needed to exempt the workspace.", examples=["Pays by bank transfer"]
+        "", description="The reason; required to exempt the workspace.", examples=["Pays by bank transfer"]
     )
 
 
 class ExemptionsQuery(Query):
-    """Filters of the list."""
+    """Filters for the list of exemptions."""
 
-    workspace_id: UUID | None = Field(None, description="Only exemptions of this workspace.")
-    rule: ExemptionRule | None = Field(None, description="Only exemptions from this rule.")
+    workspace_id: UUID | None = Field(None, description="Return only exemptions of this workspace.")
+    rule: ExemptionRule | None = Field(None, description="Return only exemptions from this rule.")
 
 
 @dataclass(frozen=True, slots=True)
 class ExemptionView:
-    """A workspace to which a rule does not apply."""
+    """An exemption of a workspace from a rule."""
 
     id: Annotated[UUID, Field(description="Id of the exemption.")]
     workspace_id: WorkspaceId
     workspace_name: Annotated[str, Field(description="Name of the workspace.", examples=["Riverside Dental"])]
-    rule: Annotated[ExemptionRule, Field(description="What does not apply to the workspace.")]
+    rule: Annotated[ExemptionRule, Field(description="The rule that does not apply to the workspace.")]
     reason: Annotated[
-        str, Field(description="Why; empty where it was not recorded.", examples=["Pays by bank transfer"])
+        str, Field(description="The reason; empty if it was not recorded.", examples=["Pays by bank transfer"])
     ]
     granted_by: Annotated[
         str | None,
         Field(
-            description="E-mail address of the administrator; null where it was not recorded.",
+            description="E-mail address of the administrator; null if it was not recorded.",
             examples=["ops@example.com"],
         ),
     ]
@@ -173,30 +190,32 @@ class ExemptionList:
 
 
 async def list_exemptions(context: AdminContext, query: ExemptionsQuery) -> ExemptionList:
-    """Workspaces to which a rule does not apply, who exempted them and why, newest first."""
+    """List the exemptions of workspaces with their authors and reasons, newest first."""
     found = await queries.select_exemptions(context.db, query.workspace_id, query.rule)
     return ExemptionList([to_exemption(exemption) for exemption in found], has_more=len(found) == MOST_EXEMPTIONS)
 
 
 def to_exemption(listed: ListedExemption) -> ExemptionView:
-    """Return an exemption as the API shows it."""
+    """Convert an exemption to its API representation."""
     return copy_fields(ExemptionView, listed.exemption, workspace_name=listed.workspace_name)
 
 
 async def set_tax_exemption(context: AdminContext, workspace_id: WorkspaceId, body: TaxExemption) -> None:
-    """Say whether a workspace's invoices have no tax, such as under reverse charge."""
+    """Set whether a workspace's invoices have no tax, for example because of reverse charge."""
     await set_tax_exempt(context.db, context.actor, workspace_id, body.is_tax_exempt, body.reason, context.now)
 
 
 async def set_prepayment(context: AdminContext, workspace_id: WorkspaceId, body: Prepayment) -> None:
-    """Say whether a workspace pays in advance: its calls end when its credits are used up."""
+    """Set whether a workspace pays in advance. Its calls then end when its credits are used up."""
     await set_prepaid(context.db, context.actor, workspace_id, body.is_prepaid)
 
 
 async def set_payment_method_exemption(
     context: AdminContext, workspace_id: WorkspaceId, body: PaymentMethodExemption
 ) -> None:
-    """Say whether a workspace buys phone numbers without a payment method, such as one that pays by bank transfer."""
+    """Set whether a workspace can buy phone numbers without a payment method, for example because it pays by bank
+    transfer.
+    """
     await set_payment_method_exempt(
         context.db, context.actor, workspace_id, body.is_payment_method_exempt, body.reason, context.now
     )

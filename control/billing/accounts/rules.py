@@ -1,4 +1,4 @@
-"""Types of billing accounts, settings and exemptions."""
+"""Records of billing accounts, settings and exemptions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,16 +9,16 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillingAccount:
-    """The customer that a workspace is.
+    """A workspace as a customer.
 
     Attributes:
         currency: ISO 4217, lower case.
-        anchor_day: The day of the month on which periods begin.
+        anchor_day: Day of the month on which periods begin.
         opened_at: When billing starts.
-        legal_name: The name on invoices; if it is empty, they have the workspace's name.
-        country: ISO 3166; its tax rates apply.
-        is_prepaid: Calls end when the credits are used up.
-        is_payment_method_exempt: The workspace buys numbers without a payment method.
+        legal_name: The name on invoices; empty to use the workspace's name.
+        country: ISO 3166 code of the country whose tax rates apply.
+        is_prepaid: Whether calls end when the credits are used up.
+        is_payment_method_exempt: Whether the workspace can buy numbers without a payment method.
     """
 
     workspace_id: UUID
@@ -35,13 +35,13 @@ class BillingAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillingSettings:
-    """What a workspace chooses.
+    """Billing settings that a workspace chooses.
 
     Attributes:
-        usage_limit_monthly: Of a period's usage, without the fee, in major units; None: no limit.
-        alert_threshold_percentage: The percentage of the limit at which the workspace is warned.
-        auto_pause_on_limit: Calls end at the limit; otherwise the workspace is only warned.
-        payment_method_last4: Of the card that pays.
+        usage_limit_monthly: Maximum cost of a period's usage, without the fee, in major units; None for no limit.
+        alert_threshold_percentage: Percentage of the limit at which the workspace is warned.
+        auto_pause_on_limit: Whether calls end at the limit. Otherwise the workspace is only warned.
+        payment_method_last4: Last four digits of the card that pays.
     """
 
     usage_limit_monthly: Decimal | None = None
@@ -58,7 +58,7 @@ MOST_EXEMPTIONS: Final = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exemption:
-    """Exempts a workspace from a rule.
+    """An exemption of a workspace from a billing rule.
 
     Attributes:
         granted_by: An administrator's e-mail address; None if it was not recorded.
@@ -74,7 +74,7 @@ class Exemption:
 
 @dataclass(frozen=True, slots=True)
 class ListedExemption:
-    """An exemption, and the name of its workspace."""
+    """An exemption with the name of its workspace."""
 
     exemption: Exemption
     workspace_name: str
@@ -82,10 +82,10 @@ class ListedExemption:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceFacts:
-    """Facts of a workspace that billing needs.
+    """Facts about a workspace that billing needs.
 
     Attributes:
-        name: Empty after the workspace was purged.
+        name: Empty after a purge of the workspace.
     """
 
     name: str

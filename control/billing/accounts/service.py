@@ -1,4 +1,4 @@
-"""Billing accounts: opened for new workspaces, changed by their owners and by the staff, kept after a purge."""
+"""Billing accounts: opened for new workspaces, changed by owners and staff, and kept after a purge."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -22,7 +22,7 @@ from shared.ids import new_id
 
 
 async def open_accounts(db: Connection, most: int) -> int:
-    """Open accounts for workspaces without one; returns their number. Needs platform scope."""
+    """Open accounts for workspaces without an account. Return how many were opened. Needs platform scope."""
     new = await queries.select_without_account(db, most)
     for workspace_id, created_at in new:
         await queries.insert_account(db, BillingAccount(workspace_id=workspace_id, opened_at=created_at))
@@ -30,16 +30,19 @@ async def open_accounts(db: Connection, most: int) -> int:
 
 
 async def open_account(db: Connection, workspace_id: UUID, tier_name: str, currency: str, now: datetime) -> None:
-    """Open the account of a new workspace in this currency. In any scope. Raises Conflict (code tier_not_priced)."""
+    """Open the account of a new workspace in this currency.
+
+    Works in any scope. Raises Conflict (code tier_not_priced).
+    """
     if currency == CURRENCY:
-        return  # the worker opens the account
+        return  # The worker opens the account.
     await require_priced(db, tier_name, currency, "currency")
     account = BillingAccount(workspace_id=workspace_id, currency=currency, opened_at=now)
     await queries.insert_account(db, account)
 
 
 async def load_account(db: Connection, workspace_id: UUID) -> BillingAccount:
-    """Return the account, or the account that the worker will open. The workspace must exist."""
+    """Return the workspace's account, or the account that the worker will open. The workspace must exist."""
     account = await queries.select_account(db, workspace_id)
     if account is not None:
         return account
@@ -49,7 +52,7 @@ async def load_account(db: Connection, workspace_id: UUID) -> BillingAccount:
 
 
 async def lock_account(db: Connection, workspace_id: UUID) -> BillingAccount:
-    """Return the account, locked until the transaction ends. Opens the account if there is none."""
+    """Return the account, locked until the transaction ends. Opens the account if it does not exist."""
     await queries.insert_account(db, await load_account(db, workspace_id))
     account = await queries.select_account(db, workspace_id, lock=True)
     assert account is not None, "it was just inserted"
@@ -57,18 +60,20 @@ async def lock_account(db: Connection, workspace_id: UUID) -> BillingAccount:
 
 
 async def keep_billing_facts(db: Connection, workspace_id: UUID) -> None:
-    """Copy the name and the numbers of a workspace that is about to be purged: later invoices need them. All numbers
-    must be released. Needs platform scope."""
+    """Copy the name and numbers of a workspace that is about to be purged, because later invoices need them.
+
+    All numbers must be released. Needs platform scope.
+    """
     await queries.insert_kept_facts(db, workspace_id)
 
 
 # --- Settings of a workspace ---------------------------------------------------------------------------------------
-# Fields of BillingAccount that its workspace changes with its settings.
+# Fields of BillingAccount that a workspace changes together with its settings.
 _WORKSPACE_FIELDS: Final = ("legal_name", "country", "tax_id")
 
 
 async def get_settings(db: Connection, workspace_id: UUID) -> tuple[BillingSettings, BillingAccount]:
-    """Return settings and account; the defaults if none were stored."""
+    """Return the workspace's settings, or the defaults if none are stored, and its account."""
     account = await load_account(db, workspace_id)
     return await queries.select_settings(db, workspace_id), account
 
@@ -76,7 +81,7 @@ async def get_settings(db: Connection, workspace_id: UUID) -> tuple[BillingSetti
 async def change_settings(
     db: Connection, actor: Actor, workspace_id: UUID, values: Mapping[str, Any]
 ) -> tuple[BillingSettings, BillingAccount]:
-    """Change these fields of settings and account. Raises Invalid (codes amount_invalid, country_unknown)."""
+    """Change these fields of the settings and the account. Raises Invalid (codes amount_invalid, country_unknown)."""
     if values.get("country") is not None:
         require_countries([values["country"]], "country")
     account = await lock_account(db, workspace_id)
@@ -111,15 +116,17 @@ def _plain(value: Any) -> Any:
 
 
 # --- Exemptions ----------------------------------------------------------------------------------------------------
-# Fields of BillingAccount that the staff sets; in the audit log.
+# Fields of BillingAccount that staff set. The audit log records their changes.
 _STAFF_FIELDS: Final = ("is_tax_exempt", "is_prepaid", "is_payment_method_exempt")
 
 
 async def set_tax_exempt(
     db: Connection, actor: Actor, workspace_id: UUID, exempt: bool, reason: str, now: datetime
 ) -> None:
-    """Set whether a workspace's invoices have no tax. Raises NotFound (code workspace_not_found), Invalid (code
-    reason_required)."""
+    """Set whether a workspace's invoices have no tax.
+
+    Raises NotFound (code workspace_not_found) and Invalid (code reason_required).
+    """
     await _set_exemption(db, actor, workspace_id, "tax", reason, now, is_granted=exempt)
     await _change_account(db, actor, workspace_id, "billing.tax_exempt", {"is_tax_exempt": exempt}, reason)
 
@@ -132,7 +139,7 @@ async def set_prepaid(db: Connection, actor: Actor, workspace_id: UUID, prepaid:
 async def set_payment_method_exempt(
     db: Connection, actor: Actor, workspace_id: UUID, exempt: bool, reason: str, now: datetime
 ) -> None:
-    """Set whether a workspace buys numbers without a payment method. Raises as `set_tax_exempt`."""
+    """Set whether a workspace can buy numbers without a payment method. Raises the errors of `set_tax_exempt`."""
     await _set_exemption(db, actor, workspace_id, "payment_method", reason, now, is_granted=exempt)
     changes = {"is_payment_method_exempt": exempt}
     await _change_account(db, actor, workspace_id, "billing.payment_method_exempt", changes, reason)
@@ -148,13 +155,13 @@ async def _set_exemption(
     *,
     is_granted: bool,
 ) -> None:
-    """Record who exempted the workspace and why."""
+    """Record who exempted the workspace and why, or delete the exemption."""
     if not is_granted:
         return await queries.delete_exemption(db, workspace_id, rule)
     if not reason:
-        raise Invalid("Say why the workspace is exempt.", param="reason", code="reason_required")
+        raise Invalid("State why the workspace is exempt.", param="reason", code="reason_required")
     if await queries.select_facts(db, workspace_id) is None:
-        raise NotFound("There is no such workspace.", code="workspace_not_found")
+        raise NotFound("This workspace does not exist.", code="workspace_not_found")
     new = Exemption(
         id=UUID(new_id()), workspace_id=workspace_id, rule=rule, reason=reason, granted_by=actor.email, granted_at=now
     )
@@ -164,14 +171,14 @@ async def _set_exemption(
 async def _change_account(
     db: Connection, actor: Actor, workspace_id: UUID, action: str, changes: Mapping[str, Any], reason: str = ""
 ) -> None:
-    """Store changed fields of the account and records them in the audit log.
+    """Store changed fields of the account and record them in the audit log.
 
     Args:
         changes: New values by field of BillingAccount.
         reason: For the audit log.
     """
     if await queries.select_facts(db, workspace_id) is None:
-        raise NotFound("There is no such workspace.", code="workspace_not_found")
+        raise NotFound("This workspace does not exist.", code="workspace_not_found")
     before = await lock_account(db, workspace_id)
     after = replace(before, **changes)
     await queries.update_account(db, after)
@@ -191,8 +198,8 @@ class BillingMail:
         """Send an e-mail if the current transaction commits.
 
         Args:
-            page: Of the workspace's billing pages in the portal.
-            write: Makes the e-mail from an address and a link to the page.
+            page: Name of a billing page in the workspace's portal.
+            write: Creates the e-mail from an address and a link to the page.
         """
         to = await self.find_recipient(db, workspace_id)
         if to is not None:
@@ -200,7 +207,7 @@ class BillingMail:
             await self._email_queue.enqueue(db, write(to, link))
 
     async def find_recipient(self, db: Connection, workspace_id: UUID) -> str | None:
-        """Return the address for invoices; if the workspace has none, that of the owner with the oldest membership."""
+        """Return the address for invoices, or else the address of the owner with the oldest membership."""
         chosen = await queries.select_settings(db, workspace_id)
         if chosen.billing_email:
             return chosen.billing_email

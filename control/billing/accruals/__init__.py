@@ -1,1 +1,1 @@
-"""What each day adds to the bill."""
+"""Accruals: the amounts that each day adds to the bill."""

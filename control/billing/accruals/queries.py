@@ -1,4 +1,4 @@
-"""SQL for accruals, and of how far billing_periods have accrued."""
+"""SQL for accruals, and for the time up to which periods have accrued."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -12,7 +12,7 @@ from control.db.pool import Connection
 
 # Maximum number of accruals of a period: 6 slices a day with 4 resources each, for 62 days.
 MOST_ACCRUALS: Final = 2_000
-# Periods that contain a part of the days $2 (UTC) of the workspaces $1.
+# Selects periods of the workspaces $1 that contain a part of the days $2 (UTC).
 _SELECT_PERIODS: Final = f"""
     SELECT DISTINCT {", ".join(f"p.{name}" for name in COLUMNS.split(", "))}
     FROM unnest($1::uuid[], $2::date[]) AS asked (workspace_id, day)
@@ -37,7 +37,7 @@ _MARK: Final = """
 """
 # A change counts as new for this long, because it may have been committed after the accruals were computed.
 _LATE: Final = "interval '1 minute'"
-# Periods that have never accrued, and open periods in which a day has begun or plan or numbers changed since.
+# Selects periods that have never accrued, and open periods in which a day began or the plan or numbers changed since.
 _SELECT_DUE: Final = f"""
     SELECT workspace_id, least(greatest($1, period_start), period_end - interval '1 microsecond') AS at
     FROM billing_periods WHERE accrued_until IS NULL AND period_start <= $1
@@ -77,7 +77,7 @@ async def select_accruals(db: Connection, workspace_id: UUID, period_id: UUID) -
 async def replace_accruals(
     db: Connection, workspace_id: UUID, period_id: UUID, old: Iterable[Accrual], new: Sequence[Accrual]
 ) -> None:
-    """Delete `old` and inserts `new`."""
+    """Delete the accruals `old` and insert the accruals `new`."""
     gone = list(old)
     await db.execute(
         _DELETE, workspace_id, [accrual.at for accrual in gone], [accrual.resource_type for accrual in gone]
@@ -97,10 +97,10 @@ async def replace_accruals(
 
 
 async def mark_accrued(db: Connection, workspace_id: UUID, period_id: UUID, until: datetime, now: datetime) -> bool:
-    """Store that a period has accrued. Returns whether this is the first time.
+    """Record that a period has accrued. Return whether this is the first time.
 
     Args:
-        until: Nothing accrues by time alone before this moment.
+        until: Before this time, nothing accrues unless plan or numbers change.
     """
     is_first: bool = await db.fetchval(
         "SELECT accrued_until IS NULL FROM billing_periods WHERE workspace_id = $1 AND id = $2", workspace_id, period_id
@@ -110,5 +110,5 @@ async def mark_accrued(db: Connection, workspace_id: UUID, period_id: UUID, unti
 
 
 async def select_due(db: Connection, now: datetime, most: int) -> list[tuple[UUID, datetime]]:
-    """Return workspaces whose accruals must be computed, with a moment in the period. Needs platform scope."""
+    """Return workspaces whose accruals must be computed, each with a time in the period. Needs platform scope."""
     return [(row["workspace_id"], row["at"]) for row in await db.fetch(_SELECT_DUE, now, most)]

@@ -1,4 +1,4 @@
-"""The route of the running period, for the members of a workspace."""
+"""Routes of the running billing period, for members of a workspace."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,10 +16,12 @@ from control.http.route import Route
 
 @dataclass(frozen=True, slots=True)
 class CurrentPeriodView:
-    """The period that goes on. subtotal, subscription_fee and total are what its invoice will have, without tax and
-    credits, if plan and numbers stay until its end and nothing else is used: usage so far with the numbers of the whole
-    period, the fee of the whole period, and both. usage_billed, fees_accrued and accrued_total are what these days have
-    cost until now."""
+    """The running billing period.
+
+    `subtotal`, `subscription_fee` and `total` forecast its invoice without tax and credits, assuming that plan and
+    numbers stay unchanged and nothing else is used: usage so far with the numbers of the whole period, the fee of the
+    whole period, and their sum. `usage_billed`, `fees_accrued` and `accrued_total` are the costs up to now.
+    """
 
     start: Annotated[datetime, Field(description="When the period began (UTC), inclusive.")]
     end: Annotated[datetime, Field(description="When the period ends (UTC), exclusive.")]
@@ -37,8 +39,8 @@ class CurrentPeriodView:
     total: Annotated[
         Money,
         Field(
-            description="What the invoice will have before credits and tax, if nothing else is used: subtotal "
-            "and subscription_fee.",
+            description="Forecast of the invoice before credits and tax, if nothing else is used: `subtotal` "
+            "plus `subscription_fee`.",
             examples=[150.5],
         ),
     ]
@@ -52,7 +54,7 @@ class CurrentPeriodView:
     usage_billed: Annotated[
         Money,
         Field(
-            description="Call minutes after included and trial minutes, and numbers, in major units.", examples=[101.5]
+            description="Call minutes after included and trial minutes, plus numbers, in major units.", examples=[101.5]
         ),
     ]
     fees_accrued: Annotated[
@@ -61,7 +63,7 @@ class CurrentPeriodView:
     accrued_total: Annotated[
         Money,
         Field(
-            description="usage_billed and fees_accrued: what was used and accrued until now, in major units.",
+            description="Costs up to now: `usage_billed` plus `fees_accrued`, in major units.",
             examples=[126.0],
         ),
     ]
@@ -73,28 +75,33 @@ class UsageLineView:
     """A part of the period's cost."""
 
     resource_type: Annotated[
-        str, Field(description="Such as call_minutes; included_minutes and trial are negative.", examples=["stt"])
+        str,
+        Field(
+            description="Kind of the cost, such as `call_minutes`. Amounts of `included_minutes` and "
+            "`trial` are negative.",
+            examples=["stt"],
+        ),
     ]
     quantity: Annotated[
         float,
         Field(
-            description="Seconds of calls, days of numbers, the share of the period of a subscription.",
+            description="Quantity: seconds of calls, days of numbers, or the share of the period for a subscription.",
             examples=[93_100],
         ),
     ]
-    cost: Annotated[Money, Field(description="Exact, in major units.", examples=[0.19])]
+    cost: Annotated[Money, Field(description="Exact amount, in major units.", examples=[0.19])]
     currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
 class BillingNow:
-    """The running period."""
+    """The running billing period with its costs."""
 
     current_period: Annotated[CurrentPeriodView, Field(description="The running period.")]
-    usage_breakdown: Annotated[list[UsageLineView], Field(description="Parts of the cost.")]
+    usage_breakdown: Annotated[list[UsageLineView], Field(description="The parts of the cost.")]
     percentage_of_limit: Annotated[
         float | None,
-        Field(description="Usage in percent of usage_limit_monthly; null without a limit.", examples=[42.5]),
+        Field(description="Usage as a percentage of `usage_limit_monthly`; null without a limit.", examples=[42.5]),
     ]
     included_minutes: Annotated[
         float | None,
@@ -106,7 +113,7 @@ class BillingNow:
 
 
 async def get_current_period(context: MemberContext) -> BillingNow:
-    """The running period: what was used so far, the fee, and how near the limit is."""
+    """Return the running billing period: usage so far, the fee, and the share of the spending limit."""
     return to_now(await load_running_period(context.db, context.workspace_id, context.now))
 
 

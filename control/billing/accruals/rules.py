@@ -1,9 +1,9 @@
 """Spreads a period's statement over its days: fee, included minutes, trial and daily charges.
 
-A period is cut into slices at the midnights of its time zone and of UTC, and where its plan changes, so that each slice
-lies within one day of the customer and one day of the platform. The amounts of a slice are the growth of a line of the
-statement, from the beginning of the line to the end of the slice. For this reason the amounts of a whole period add up
-to its statement to the last digit.
+A period is cut into slices at the midnights of its time zone and of UTC, and at changes of its plan, so that each slice
+lies within one day of the customer and one day of the platform. The amount of a slice is the growth of a statement line
+during the slice, counted from the beginning of the line. The amounts of a whole period therefore equal its statement to
+the last digit.
 
 - The fee and the daily charges of a day accrue when the day begins.
 - Included minutes are deducted in the slice of the call that uses them.
@@ -31,17 +31,17 @@ from control.billing.periods.rules import (
     to_places,
 )
 
-# The resource types of the ledger that accrue; the closing of a period writes their rows.
+# Resource types of the ledger that accrue. Closing a period writes their rows.
 ACCRUED: Final = tuple(charge.resource_type for charge in CHARGE_KINDS.values() if charge.accrues)
 _DAY: Final = timedelta(days=1)
 _ZERO: Final = Decimal(0)
-# Converts an amount of the workspace's currency into US dollars.
+# Converts an amount from the workspace's currency to US dollars.
 ToDollars = Callable[[Decimal], Decimal]
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A stretch of a period within one segment, one day (UTC) and one day of the period's time zone."""
+    """A part of a period within one plan segment, one UTC day and one day of the period's time zone."""
 
     since: datetime
     until: datetime
@@ -51,12 +51,12 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accrual:
-    """An amount that a slice adds to the bill, other than its minutes at list price.
+    """An amount that a slice adds to the bill, apart from its minutes at list price.
 
     Attributes:
-        price: Exact, negative for included and trial minutes.
-        cost: What we pay for it, in US dollars.
-        list_price: Of the slice's minutes, for included and trial minutes only.
+        price: Exact price; negative for included and trial minutes.
+        cost: Our cost, in US dollars.
+        list_price: List price of the slice's minutes, only for included and trial minutes.
     """
 
     at: datetime
@@ -70,7 +70,7 @@ class Accrual:
 
 @dataclass(frozen=True, slots=True)
 class _Growth:
-    """An amount of the slice with this number."""
+    """An amount of the slice at this index."""
 
     slice: int
     kind: StatementKind
@@ -80,7 +80,7 @@ class _Growth:
 
 
 def cut_slices(period: BillingPeriod, segments: Sequence[PlanSegment]) -> list[Slice]:
-    """Return the slices of a period, which touch one another. Empty without segments."""
+    """Return the consecutive slices of a period, or an empty list if there are no segments."""
     if not segments:
         return []
     cuts = {*period.day_starts(), *_midnights(period), *(segment.since for segment in segments), period.end}
@@ -102,10 +102,10 @@ def compute_accruals(
     to_dollars: ToDollars,
     now: datetime,
 ) -> list[Accrual]:
-    """Return the accruals of the slices that have begun, in the order of time.
+    """Return the accruals of the slices that have begun, in order of time.
 
     Args:
-        usage: Of each slice.
+        usage: Usage of each slice.
     """
     growth = [
         *_grow_fees(period, segments, slices),
@@ -155,7 +155,10 @@ def _grow_fees(period: BillingPeriod, segments: Sequence[PlanSegment], slices: S
 def _grow_minutes(
     period: BillingPeriod, segments: Sequence[PlanSegment], slices: Sequence[Slice], usage: Sequence[SegmentUsage]
 ) -> Iterable[_Growth]:
-    """As in the statement: the segments use the pool in the order of time, at the average price of each."""
+    """Yield the included and trial minutes of each slice.
+
+    As in the statement, the segments use up the pool in order of time, at the average price of each segment.
+    """
     left = sum((included_seconds(period, segment) for segment in segments), Fraction(0))
     for number, segment in enumerate(segments):
         places = [place for place, part in enumerate(slices) if part.segment == number]
@@ -170,14 +173,14 @@ def _grow_minutes(
 def _grow_included(
     groups: Sequence[tuple[int, Sequence[int]]], usage: Sequence[SegmentUsage], free: Fraction
 ) -> Iterable[_Growth]:
-    """Return the included minutes of a segment.
+    """Yield the included minutes of a segment.
 
-    Where prices differ within a segment, the worth of the minutes at the average price may grow by more than the
-    minutes of a slice cost. At most the cost of the slice is deducted there; the rest is deducted from other slices,
-    beginning with the last.
+    If prices differ within a segment, the value of the minutes at the average price may grow by more than the minutes
+    of a slice cost. At most the cost of the slice is deducted there; the rest is deducted from other slices, beginning
+    with the last slice.
 
     Args:
-        free: Seconds of the pool that it uses.
+        free: Seconds of the pool that the segment uses.
     """
     seconds = price = deducted = worth = quantity = _ZERO
     amounts, quantities = [], []
@@ -203,8 +206,11 @@ def _clamp(amount: Decimal, price: Decimal) -> Decimal:
 
 
 def _group_priced(places: Sequence[int], usage: Sequence[SegmentUsage]) -> Iterable[tuple[int, Sequence[int]]]:
-    """Slices with a price, each with those that follow without one: minutes of unknown price are deducted nowhere else,
-    so that a deduction always belongs to calls with a price."""
+    """Yield each slice with a price, grouped with the following slices without a price.
+
+    Minutes with an unknown price are deducted in no other group, so that a deduction always belongs to calls with a
+    price.
+    """
     priced = [place for place in places if usage[place].price] or list(places)
     for number, place in enumerate(priced):
         first = place if number else places[0]
@@ -213,9 +219,9 @@ def _group_priced(places: Sequence[int], usage: Sequence[SegmentUsage]) -> Itera
 
 
 def _grow_daily(slices: Sequence[Slice], daily: Iterable[DailyCharge], to_dollars: ToDollars) -> Iterable[_Growth]:
-    """Return the daily charges, each day of which accrues in the day's first slice.
+    """Yield the daily charges. Each day's charge accrues in the day's first slice.
 
-    A time zone may skip a date, as Samoa did in 2011. The charge of that date accrues in the slice before it.
+    A time zone may skip a date, as Samoa did in 2011. The charge of that date accrues in the previous slice.
     """
     first = {part.day: place for place, part in reversed(list(enumerate(slices)))}
     for charge in daily:

@@ -1,4 +1,4 @@
-"""Keeps the accruals of all billing periods: what each day adds to the bill, from the statement of its period."""
+"""Computes the accruals of all billing periods, which each day adds to the bill, from the statement of the period."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,13 +24,15 @@ _ZERO: Final = Decimal(0)
 
 # --- Accruals of periods -------------------------------------------------------------------------------------------
 def make_accrue(clock: Callable[[], datetime]) -> Callable[..., Awaitable[list[WorkspaceDay]]]:
-    """Make `accrue_days` for `roll_up_days`, with the present moment of a clock."""
+    """Return an `accrue_days` function for `roll_up_days` that uses the time of this clock."""
     return lambda db, days: accrue_days(db, days, clock())
 
 
 async def accrue_days(db: Connection, days: Sequence[WorkspaceDay], now: datetime) -> list[WorkspaceDay]:
-    """Compute the accruals of the periods that contain these days (UTC); returns the days whose accruals changed.
-    Their usage must be rolled up. Needs platform scope."""
+    """Compute the accruals of the periods that contain these UTC days. Return the days whose accruals changed.
+
+    The usage of the days must be rolled up. Needs platform scope.
+    """
     workspaces = [marked.workspace_id for marked in days]
     changed: dict[WorkspaceDay, None] = {}
     for stored in await queries.select_periods(db, workspaces, [marked.day for marked in days]):
@@ -40,7 +42,7 @@ async def accrue_days(db: Connection, days: Sequence[WorkspaceDay], now: datetim
 
 
 async def _accrue_period(db: Connection, stored: StoredPeriod, now: datetime) -> set[date]:
-    """Store the accruals of a period, up to `now` if it is open; returns the days whose accruals changed."""
+    """Store the accruals of a period, up to `now` if it is open. Return the days whose accruals changed."""
     moment = now if stored.status == "open" else stored.period.end
     slices, _, accruals = await _load(db, stored, moment)
     before = {
@@ -55,7 +57,7 @@ async def _accrue_period(db: Connection, stored: StoredPeriod, now: datetime) ->
     until = next((part.since for part in slices if part.since > moment), stored.period.end)
     first = await queries.mark_accrued(db, stored.workspace_id, stored.id, until, now)
     days = {accrual.at.astimezone(UTC).date() for accrual in (*gone, *new)}
-    if first and stored.status != "open":  # the rows that closed the period no longer count
+    if first and stored.status != "open":  # The rows that closed the period no longer count.
         days |= {part.since.astimezone(UTC).date() for part in slices}
     return days
 
@@ -80,10 +82,10 @@ async def _load(
 # --- The running period --------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class AccruedBill:
-    """The cost of a period until now, exact, without tax and credits.
+    """The exact cost of a period up to now, without tax and credits.
 
     Attributes:
-        list_price: Of the minutes, before included and trial minutes are deducted.
+        list_price: List price of the minutes, before included and trial minutes are deducted.
     """
 
     list_price: Decimal
@@ -92,17 +94,17 @@ class AccruedBill:
 
     @property
     def total(self) -> Decimal:
-        """Usage and fees."""
+        """Return the sum of usage and fees."""
         return self.usage + self.fees
 
 
 @dataclass(frozen=True, slots=True)
 class RunningPeriod:
-    """The running period, as if plan and numbers stayed until its end; without tax and credits.
+    """The running period without tax and credits, assuming that plan and numbers stay unchanged until its end.
 
     Attributes:
-        accrued: The cost until now.
-        is_trial: The workspace is on trial, or was on trial until it was suspended.
+        accrued: The cost up to now.
+        is_trial: Whether the workspace is on trial, or was on trial until it was suspended.
     """
 
     period: BillingPeriod
@@ -114,17 +116,17 @@ class RunningPeriod:
 
     @property
     def usage(self) -> Decimal:
-        """The price of usage so far, rounded to the smallest unit."""
+        """Return the price of usage so far, rounded to the currency's smallest unit."""
         return round_money(self.statement.usage, self.currency)
 
     @property
     def fee(self) -> Decimal:
-        """The fee of the whole period."""
+        """Return the fee of the whole period."""
         return round_money(self.statement.fee, self.currency)
 
     @property
     def percentage_of_limit(self) -> float | None:
-        """Usage in percent of the limit; None without one."""
+        """Return usage as a percentage of the limit, or None without a limit."""
         if self.usage_limit is None:
             return None
         if self.usage_limit == 0:
@@ -141,7 +143,7 @@ class RunningPeriod:
 
 
 async def load_running_period(db: Connection, workspace_id: UUID, now: datetime) -> RunningPeriod:
-    """Return the running period, by roll-ups that are seconds old."""
+    """Return the running period. Its roll-ups are seconds old."""
     stored = await find_period(db, workspace_id, now)
     statement = await load_running_statement(db, workspace_id, stored.period, stored.currency)
     chosen = await accounts_queries.select_settings(db, workspace_id)
@@ -152,7 +154,7 @@ async def load_running_period(db: Connection, workspace_id: UUID, now: datetime)
 
 
 async def load_accrued_bill(db: Connection, stored: StoredPeriod, now: datetime) -> AccruedBill:
-    """Return the figures of a running period, equal to those of the analytics."""
+    """Return the figures of a running period, which equal the figures of the analytics."""
     _, usage, accruals = await _load(db, stored, now)
     listed = sum((minutes.price for minutes in usage), _ZERO)
     fees = sum((accrual.price for accrual in accruals if accrual.resource_type == "subscription"), _ZERO)

@@ -15,8 +15,10 @@ BATCH: Final = 1_000
 
 
 def make_accruals_duty() -> Duty:
-    """Make the duty `accruals`. It marks the day of a workspace to be computed again if the fee of a new day is due,
-    or if plan or numbers changed."""
+    """Return the duty `accruals`, which marks days of workspaces for recomputation.
+
+    A day is marked if the fee of a new day is due, or if plan or numbers changed.
+    """
 
     async def run(db: Connection, now: datetime) -> int:
         due = await queries.select_due(db, now, BATCH)

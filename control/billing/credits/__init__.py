@@ -1,1 +1,1 @@
-"""Credits that invoices use up."""
+"""Credits, which invoices use up."""

@@ -1,4 +1,4 @@
-"""SQL for credit_grants. What invoices took from a grant is in their lines."""
+"""SQL for credit grants. The lines of invoices contain the amounts taken from a grant."""
 
 from datetime import datetime
 from typing import Final
@@ -7,7 +7,7 @@ from uuid import UUID
 from control.billing.credits.rules import CreditGrant
 from control.db.pool import Connection
 
-# Maximum number of grants of one workspace in a list.
+# Maximum number of a workspace's grants in a list.
 MOST_GRANTS: Final = 1_000
 _SELECT: Final = """
     SELECT g.id, g.workspace_id, g.amount, g.currency, g.category, g.applies_to, g.priority, g.effective_at,
@@ -32,7 +32,7 @@ async def insert_grant(db: Connection, grant: CreditGrant) -> None:
 
 
 async def select_grants(db: Connection, workspace_id: UUID) -> list[CreditGrant]:
-    """Return the grants of a workspace, the newest first."""
+    """Return the grants of a workspace, newest first."""
     rows = await db.fetch(
         f"{_SELECT} WHERE g.workspace_id = $1 ORDER BY g.created_at DESC, g.id DESC LIMIT $2", workspace_id, MOST_GRANTS
     )
@@ -40,18 +40,18 @@ async def select_grants(db: Connection, workspace_id: UUID) -> list[CreditGrant]
 
 
 async def lock_grants(db: Connection, workspace_id: UUID) -> list[CreditGrant]:
-    """Return the same as `select_grants`, and locks the grants until the transaction ends."""
+    """Return the grants of a workspace like `select_grants`, locked until the transaction ends."""
     await db.execute("SELECT FROM credit_grants WHERE workspace_id = $1 FOR UPDATE", workspace_id)
     return await select_grants(db, workspace_id)
 
 
 async def select_grant(db: Connection, grant_id: UUID) -> CreditGrant | None:
-    """Return a grant, and locks it until the transaction ends. Needs platform scope."""
+    """Return a grant, locked until the transaction ends, or None. Needs platform scope."""
     await db.execute("SELECT FROM credit_grants WHERE id = $1 FOR UPDATE", grant_id)
     row = await db.fetchrow(f"{_SELECT} WHERE g.id = $1", grant_id)
     return None if row is None else CreditGrant(**row)
 
 
 async def void_grant(db: Connection, grant_id: UUID, now: datetime) -> None:
-    """Void a grant: invoices take nothing more from it."""
+    """Void a grant, so that invoices take nothing more from it."""
     await db.execute("UPDATE credit_grants SET voided_at = $2 WHERE id = $1", grant_id, now)

@@ -1,4 +1,4 @@
-"""Routes of credits, for the members of a workspace and for the staff."""
+"""Routes of credits, for members of a workspace and for staff."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,20 +23,24 @@ from shared.ids import new_id
 # --- For members ---------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class CreditFacts:
-    """A credit. balance: what is left. priority: the lowest is used first."""
+    """A credit of a workspace."""
 
     id: Id
     category: Annotated[
         CreditCategory,
-        Field(description="Whether the credit was given away (promotional, goodwill) or paid for (prepaid)."),
+        Field(
+            description="Whether the credit was granted for free (`promotional`, `goodwill`) or paid for (`prepaid`)."
+        ),
     ]
-    applies_to: Annotated[CreditScope, Field(description="What it pays: usage only, or the fee, too.")]
-    amount: Annotated[Money, Field(description="At first, in major units.", examples=[50.0])]
-    balance: Annotated[Money, Field(description="What is left.", examples=[12.5])]
+    applies_to: Annotated[CreditScope, Field(description="What the credit pays for: only usage, or also the fee.")]
+    amount: Annotated[Money, Field(description="Original amount, in major units.", examples=[50.0])]
+    balance: Annotated[Money, Field(description="Remaining amount, in major units.", examples=[12.5])]
     currency: Currency
-    priority: Annotated[int, Field(description="0 to 100; the lowest is used first.", examples=[50])]
-    effective_at: Annotated[datetime, Field(description="From when on it holds (UTC).")]
-    expires_at: Annotated[datetime | None, Field(description="When the link becomes invalid (UTC).")]
+    priority: Annotated[
+        int, Field(description="Priority from 0 to 100. Credits with the lowest value are used first.", examples=[50])
+    ]
+    effective_at: Annotated[datetime, Field(description="When the credit becomes valid (UTC).")]
+    expires_at: Annotated[datetime | None, Field(description="When the credit expires (UTC).")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,14 @@ class CreditView(CreditFacts):
 
 @dataclass(frozen=True, slots=True)
 class CreditList:
-    """The workspace's credits, the newest first."""
+    """The workspace's credits, newest first."""
 
     credits: Annotated[list[CreditView], Field(description="The credits.")]
     has_more: Annotated[bool, Field(description="Whether more rows follow.")]
 
 
 async def list_credits(context: MemberContext) -> CreditList:
-    """Credits that invoices of the workspace use up."""
+    """List the credits that invoices of the workspace use up."""
     found = await queries.select_grants(context.db, context.workspace_id)
     return CreditList([to_credit(grant) for grant in found], has_more=False)
 
@@ -64,38 +68,50 @@ def to_credit(grant: CreditGrant) -> CreditView:
 
 # --- For the staff -------------------------------------------------------------------------------------------------
 class CreditBody(Body):
-    """A credit. Invoices use credits by priority, then those that expire first."""
+    """A credit to grant. Invoices use credits by priority, then by expiry."""
 
-    amount: Annotated[Amount, Field(description="In major units.", examples=[50.0])]
+    amount: Annotated[Amount, Field(description="Amount, in major units.", examples=[50.0])]
     category: Annotated[
         CreditCategory,
-        Field(description="Whether the credit was given away (promotional, goodwill) or paid for (prepaid)."),
+        Field(
+            description="Whether the credit is granted for free (`promotional`, `goodwill`) or paid for (`prepaid`)."
+        ),
     ] = "goodwill"
-    applies_to: Annotated[CreditScope, Field(description="What it pays: usage only, or the fee, too.")] = "all"
-    priority: int = Field(50, ge=0, le=100, description="0 to 100; the lowest is used first.", examples=[50])
-    effective_at: UtcDatetime | None = Field(None, description="From when on it holds; left out: from now on.")
-    expires_at: UtcDatetime | None = Field(None, description="Until when it holds; null: without end.")
-    reason: Annotated[Reason, Field(description="Why, for the staff and the audit log.", examples=["Payment overdue"])]
+    applies_to: Annotated[CreditScope, Field(description="What the credit pays for: only usage, or also the fee.")] = (
+        "all"
+    )
+    priority: int = Field(
+        50,
+        ge=0,
+        le=100,
+        description="Priority from 0 to 100. Credits with the lowest value are used first.",
+        examples=[50],
+    )
+    effective_at: UtcDatetime | None = Field(None, description="When the credit becomes valid (UTC); default: now.")
+    expires_at: UtcDatetime | None = Field(None, description="When the credit expires (UTC); null for never.")
+    reason: Annotated[
+        Reason, Field(description="The reason, for staff and the audit log.", examples=["Payment overdue"])
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminCreditView(CreditFacts):
-    """A credit."""
+    """A credit of a workspace, as staff see it."""
 
     workspace_id: WorkspaceId
-    voided_at: Annotated[datetime | None, Field(description="When it was declared void (UTC); null while it is not.")]
-    reason: Annotated[str, Field(description="For the staff.", examples=["Payment overdue"])]
+    voided_at: Annotated[datetime | None, Field(description="When the credit was voided (UTC); null if it was not.")]
+    reason: Annotated[str, Field(description="The reason, for staff.", examples=["Payment overdue"])]
 
 
 @dataclass(frozen=True, slots=True)
 class AdminCreditAnswer:
-    """A credit."""
+    """A credit of a workspace."""
 
     credit: Annotated[AdminCreditView, Field(description="The credit.")]
 
 
 async def grant_credit(context: AdminContext, workspace_id: WorkspaceId, body: CreditBody) -> AdminCreditAnswer:
-    """Grants a workspace a credit, which its next invoices use up."""
+    """Grant a workspace a credit, which its next invoices use up."""
     account = await load_account(context.db, workspace_id)
     grant = CreditGrant(
         id=UUID(new_id()),
@@ -117,7 +133,7 @@ async def grant_credit(context: AdminContext, workspace_id: WorkspaceId, body: C
 async def void_credit(
     context: AdminContext, credit_id: Annotated[UUID, Field(description="Id of the credit.")], body: VoidReason
 ) -> AdminCreditAnswer:
-    """End a credit; what invoices took from it stays."""
+    """Void a credit. Amounts that invoices already took stay."""
     return AdminCreditAnswer(
         to_admin_credit(await service.void_credit(context.db, context.actor, credit_id, body.reason, context.now))
     )

@@ -1,4 +1,4 @@
-"""Types of credits, and how much an invoice takes from each grant."""
+"""Records of credits, and the computation of the amounts that an invoice takes from each grant."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Final, Literal
 from uuid import UUID
 
-# promotional, goodwill: given away. prepaid: paid for before.
+# promotional and goodwill credits are granted for free; prepaid credits were paid for.
 CreditCategory = Literal["promotional", "goodwill", "prepaid"]
-# usage: minutes and numbers. all: the fee, too.
+# usage: the credit pays for minutes and numbers. all: the credit also pays for the fee.
 CreditScope = Literal["usage", "all"]
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _ZERO: Final = Decimal(0)
@@ -17,11 +17,11 @@ _ZERO: Final = Decimal(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditGrant:
-    """A grant of credit.
+    """A credit granted to a workspace.
 
     Attributes:
-        priority: 0 to 100; the lowest is used first.
-        used: What invoices took; void ones excluded.
+        priority: 0 to 100. Grants with the lowest value are used first.
+        used: Amount that invoices took, without void invoices.
     """
 
     id: UUID
@@ -41,12 +41,13 @@ class CreditGrant:
 
     @property
     def balance(self) -> Decimal:
-        """The amount that is left; 0 after the grant was voided."""
+        """Return the remaining amount; 0 after the grant was voided."""
         return _ZERO if self.voided_at else self.amount - self.used
 
     def is_usable(self, start: datetime, end: datetime) -> bool:
-        """Return whether something is left, and the grant was valid at some moment from start (inclusive) to end
-        (exclusive)."""
+        """Return whether the grant has a balance and was valid at any time from `start` (inclusive) to `end`
+        (exclusive).
+        """
         return self.balance > 0 and self.effective_at < end and (self.expires_at is None or self.expires_at > start)
 
 
@@ -65,11 +66,11 @@ class CreditUse:
 def use_credits(
     grants: Iterable[CreditGrant], usage: Decimal, total: Decimal, start: datetime, end: datetime
 ) -> list[CreditUse]:
-    """Return what a period's invoice takes from the grants, before tax.
+    """Return the amounts that a period's invoice takes from the grants, before tax.
 
-    Grants are used by priority, then by expiry, then by age. A grant is used up to its balance, and at most until the
-    sum that it applies to is zero. A grant that applies to all pays fees before usage, so that as much usage as
-    possible is left for grants that apply to usage only.
+    Grants are used by priority, then by expiry, then by age. Each grant is used up to its balance, and at most until
+    the sum that it applies to is zero. A grant that applies to all pays fees before usage, so that as much usage as
+    possible is left for grants that apply only to usage.
 
     Args:
         usage: The invoice's sum of usage.

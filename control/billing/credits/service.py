@@ -1,4 +1,4 @@
-"""Credits, as the staff grant and void them. Needs platform scope; each change is written to the audit log."""
+"""Grants and voids credits for staff. Needs platform scope. The audit log records each change."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,12 +15,12 @@ from shared.errors import Invalid, NotFound
 
 
 async def grant_credit(db: Connection, actor: Actor, grant: CreditGrant) -> CreditGrant:
-    """Store a grant. Raises NotFound (code workspace_not_found), Invalid (codes amount_invalid, expiry_invalid)."""
+    """Store a grant. Raises NotFound (code workspace_not_found) and Invalid (codes amount_invalid, expiry_invalid)."""
     if await accounts_queries.select_facts(db, grant.workspace_id) is None:
-        raise NotFound("There is no such workspace.", code="workspace_not_found")
+        raise NotFound("This workspace does not exist.", code="workspace_not_found")
     require_exact(grant.amount, grant.currency)
     if grant.expires_at is not None and grant.expires_at <= grant.effective_at:
-        raise Invalid("It would expire before it holds.", param="expires_at", code="expiry_invalid")
+        raise Invalid("The credit would expire before it takes effect.", param="expires_at", code="expiry_invalid")
     await queries.insert_grant(db, grant)
     after = {"amount": str(grant.amount), "category": grant.category}
     await record_change(db, actor, _grant_change("credit.grant", grant, after, grant.reason))
@@ -28,10 +28,10 @@ async def grant_credit(db: Connection, actor: Actor, grant: CreditGrant) -> Cred
 
 
 async def void_credit(db: Connection, actor: Actor, grant_id: UUID, reason: str, now: datetime) -> CreditGrant:
-    """End a grant; what invoices took from it stays. Raises NotFound (code credit_not_found)."""
+    """Void a grant. Amounts that invoices already took stay. Raises NotFound (code credit_not_found)."""
     grant = await queries.select_grant(db, grant_id)
     if grant is None:
-        raise NotFound("There is no such credit.", code="credit_not_found")
+        raise NotFound("This credit does not exist.", code="credit_not_found")
     if grant.voided_at is None:
         await queries.void_grant(db, grant_id, now)
         await record_change(db, actor, _grant_change("credit.void", grant, {"balance": "0"}, reason))

@@ -1,4 +1,4 @@
-"""SQL of the staff's figures of billing. Needs platform scope."""
+"""SQL for the staff's billing figures. Needs platform scope."""
 
 from datetime import date
 from decimal import Decimal
@@ -21,7 +21,7 @@ _SELECT_RESOURCES: Final = """
     SELECT key, sum(value::numeric) AS amount FROM platform_daily, jsonb_each(revenue_by_resource)
     WHERE day >= $1 GROUP BY 1
 """
-# By the tier that each workspace had when its day was last computed.
+# Grouped by the tier that each workspace had when its day was last computed.
 _SELECT_TIERS: Final = """
     WITH charged AS (
         SELECT key AS tier, sum(value::numeric) AS revenue FROM platform_daily, jsonb_each(price_by_tier)
@@ -33,7 +33,7 @@ _SELECT_TIERS: Final = """
     SELECT tier, coalesce(here.workspaces, 0) AS workspaces, coalesce(charged.revenue, 0) AS revenue
     FROM charged FULL JOIN here USING (tier) ORDER BY 3 DESC, 1 LIMIT 1000
 """
-# Payments by the exchange rate of their time, what is open by that of its period's begin.
+# Converts payments at the exchange rate of their time, and open amounts at the rate of their period's beginning.
 _SELECT_OPEN: Final = """
     SELECT (SELECT coalesce(sum(round(amount * usd_rate(currency, at), 3)), 0) FROM payments
             WHERE at >= $1::date::timestamp AT TIME ZONE 'UTC') AS paid,
@@ -43,7 +43,7 @@ _SELECT_OPEN: Final = """
           FROM invoices WHERE status IN ('pending', 'overdue')) AS open
 """
 _ORDER: Final = Keyset(("w.created_at", "w.id"), "SELECT created_at, id FROM workspaces WHERE id = $1")
-# Workspaces that owe something, by the worst state of their invoices; the others have paid.
+# Selects workspaces that owe money, with the worst state of their invoices. All other workspaces have paid.
 _OWING: Final = """
     SELECT workspace_id, sum(amount - amount_paid + amount_refunded) AS balance,
            CASE WHEN bool_or(status = 'overdue') THEN 'overdue' ELSE 'pending' END AS status
@@ -53,7 +53,7 @@ _WANTED: Final = "w.deleted_at IS NULL AND ($1::text IS NULL OR coalesce(o.statu
 
 
 async def select_overview(db: Connection, first: date) -> BillingOverview:
-    """Return the overview since a day (UTC), in the platform's currency."""
+    """Return the overview since a UTC day, in the platform's currency."""
     sums = await db.fetchrow(_SELECT_SUMS, first)
     resources = await db.fetch(_SELECT_RESOURCES, first)
     tiers = await db.fetch(_SELECT_TIERS, first)
@@ -73,7 +73,7 @@ async def select_overview(db: Connection, first: date) -> BillingOverview:
 async def select_balances(
     db: Connection, status: PaymentStatus | None, page: PageRequest
 ) -> ListPage[WorkspaceBalance]:
-    """Return workspaces, the newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of workspaces with their balances, newest first. Raises Invalid (code cursor_unknown)."""
     clause = await _ORDER.make_clause(db, page, (status,))
     currency = len(clause.values) + 1
     rows = await db.fetch(
@@ -95,7 +95,7 @@ async def select_balances(
 
 
 async def count_balances(db: Connection, status: PaymentStatus | None) -> int:
-    """Number of such workspaces."""
+    """Return the number of workspaces with this payment status."""
     total: int = await db.fetchval(
         f"WITH o AS ({_OWING}) SELECT count(*) FROM workspaces w LEFT JOIN o ON o.workspace_id = w.id WHERE {_WANTED}",
         status,
@@ -105,7 +105,7 @@ async def count_balances(db: Connection, status: PaymentStatus | None) -> int:
 
 # --- Figures that are explained ------------------------------------------------------------------------------------
 Column = Literal["price", "cost"]
-# The fee of each active workspace, by the exchange rate of now. $1: the platform's currency.
+# Selects the fee of each active workspace, converted at the current exchange rate. $1 is the platform's currency.
 _ACTIVE_FEES: Final = """
     SELECT w.tier_name, CASE WHEN coalesce(a.currency, $1) = $1 THEN t.monthly_fee
                         ELSE round(p.monthly_fee * usd_rate(a.currency, now()), 2) END AS fee
@@ -114,15 +114,15 @@ _ACTIVE_FEES: Final = """
     LEFT JOIN tier_prices p ON p.tier_name = w.tier_name AND p.currency = a.currency
     WHERE w.status = 'active' AND w.deleted_at IS NULL
 """
-# Rows that the closing of a period added for a line of its invoice, if the period has accruals, which hold the same
-# amounts by day. `u` is a row of the ledger.
+# Condition for ledger rows that closing a period added for an invoice line, if the period has accruals, which contain
+# the same amounts by day. `u` is a row of the ledger.
 _CLOSED: Final = """
     u.details ? 'line' AND u.resource_type <> 'credit' AND EXISTS (
         SELECT FROM billing_periods p WHERE p.workspace_id = u.workspace_id AND p.period_start <= u.at
         AND p.period_end > u.at AND p.accrued_until IS NOT NULL)
 """
-# The ledger's rows since the day $1, without those that closed a period whose accruals are counted instead; credits are
-# no revenue.
+# Selects ledger rows since the day $1, without rows that closed a period with accruals, because the accruals are
+# counted. Credits are not revenue.
 _ROWS: Final = f"""
     SELECT u.workspace_id, u.at, u.resource_type, u.cost,
            CASE WHEN u.resource_type <> 'credit' THEN u.price END AS price
@@ -131,12 +131,12 @@ _ROWS: Final = f"""
     SELECT workspace_id, at, resource_type, cost, price FROM accruals
     WHERE at >= $1::date::timestamp AT TIME ZONE 'UTC'
 """
-# Costs since the day $1; they are in the platform's currency.
+# Sums costs since the day $1. All costs are in the platform's currency.
 _SUM_COSTS: Final = f"""
     SELECT resource_type AS name, count(*) AS rows, coalesce(sum(cost), 0) AS amount FROM ({_ROWS}) found
     GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 100
 """
-# Prices since the day $1, by the day's rate where they are not in the platform's currency, $2.
+# Sums prices since the day $1. Prices in another currency than the platform's, $2, are converted at the day's rate.
 _SUM_PRICES: Final = f"""
     WITH days AS (
         SELECT u.resource_type AS name, a.currency, CASE WHEN a.currency IS NOT NULL
@@ -152,14 +152,16 @@ _SUM_PRICES: Final = f"""
 
 
 async def sum_platform_days(db: Connection, column: Column, first: date) -> Decimal:
-    """Return the roll-ups' sum since a day (UTC)."""
+    """Return the sum of the roll-ups since a UTC day."""
     total: Decimal = await db.fetchval(f"SELECT coalesce(sum({column}), 0) FROM platform_daily WHERE day >= $1", first)
     return total
 
 
 async def sum_ledger(db: Connection, column: Column, first: date) -> list[FigurePart]:
-    """Return the ledger's sums since a day (UTC), by resource; reads all rows. Prices in another currency are
-    converted by the rate at the begin of their day."""
+    """Return the ledger's sums since a UTC day, by resource. Reads all rows.
+
+    Prices in another currency are converted at the rate at the beginning of their day.
+    """
     rows = await (db.fetch(_SUM_COSTS, first) if column == "cost" else db.fetch(_SUM_PRICES, first, CURRENCY))
     return [FigurePart(**row) for row in rows]
 
@@ -183,13 +185,13 @@ async def select_fees(db: Connection) -> list[FigurePart]:
 
 
 # --- Providers -----------------------------------------------------------------------------------------------------
-# The size of a role's unit in the ledger's: minutes of audio, thousands of characters. Tokens of different prices add
-# up to nothing.
+# Size of each role's unit in units of the ledger: minutes of audio, thousands of characters. Tokens of different prices
+# have no meaningful sum.
 _UNITS: Final = {"stt": ("minute", 60_000), "tts": ("thousand_characters", 1_000)}
 
 
 async def select_provider_costs(db: Connection, first: date) -> list[ProviderRoleCost]:
-    """Return costs by provider and role since a day (UTC), with test calls. Needs platform scope."""
+    """Return costs by provider and role since a UTC day, including test calls. Needs platform scope."""
     rows = await db.fetch(
         """
         SELECT provider, resource_type AS role, coalesce(sum(cost), 0) AS cost, sum(quantity) AS quantity,

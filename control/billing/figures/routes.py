@@ -1,4 +1,4 @@
-"""Routes of the figures of billing, for the staff."""
+"""Routes of the staff's billing figures."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,36 +22,41 @@ from control.platform.rules import CURRENCY
 
 
 class OverviewQuery(Query):
-    """The period: a calendar period in UTC, up to now."""
+    """The period of the figures: a calendar period in UTC, up to now."""
 
     period: Literal["month", "quarter", "year"] = Field("month", description="This month, quarter or year.")
 
 
 @dataclass(frozen=True, slots=True)
 class TierRevenueView:
-    """What the workspaces of a tier were charged in the period."""
+    """Charges to the workspaces of a tier in the period."""
 
     tier: TierName
-    workspaces_count: Annotated[int, Field(description="Not deleted ones that have it now.", examples=[2])]
-    revenue: Annotated[Money, Field(description="usage_billed and fees_accrued, in major units.", examples=[980.0])]
+    workspaces_count: Annotated[
+        int,
+        Field(
+            description="Number of workspaces that currently have this tier, without deleted workspaces.", examples=[2]
+        ),
+    ]
+    revenue: Annotated[
+        Money, Field(description="Sum of `usage_billed` and `fees_accrued`, in major units.", examples=[980.0])
+    ]
     currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentStatusView:
-    """Money of invoices."""
+    """Paid and open amounts of invoices."""
 
-    paid: Annotated[
-        Money, Field(description="What came in, less what was paid back, in major units.", examples=[4100.0])
-    ]
-    pending: Annotated[Money, Field(description="What is to be paid and not late, in major units.", examples=[900.0])]
-    overdue: Annotated[Money, Field(description="What is late, in major units.", examples=[49.0])]
+    paid: Annotated[Money, Field(description="Payments less refunds, in major units.", examples=[4100.0])]
+    pending: Annotated[Money, Field(description="Open amounts that are not overdue, in major units.", examples=[900.0])]
+    overdue: Annotated[Money, Field(description="Overdue amounts, in major units.", examples=[49.0])]
     currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
 class BillingOverviewView:
-    """Money of the period."""
+    """Revenue, cost and profit of the period."""
 
     total_revenue: Annotated[
         Money, Field(description="Billed usage and accrued fees, without tax and before credits.", examples=[1520.4])
@@ -66,28 +71,30 @@ class BillingOverviewView:
     usage_billed: Annotated[
         Money,
         Field(
-            description="Call minutes after included and trial minutes, and numbers, in major units.", examples=[101.5]
+            description="Call minutes after included and trial minutes, plus numbers, in major units.", examples=[101.5]
         ),
     ]
     fees_accrued: Annotated[
         Money, Field(description="The fees of the days that have begun, in major units.", examples=[24.5])
     ]
     credits: Annotated[
-        Money, Field(description="What invoices took from credits, negative, in major units.", examples=[-20.0])
+        Money, Field(description="Amount that invoices took from credits, negative, in major units.", examples=[-20.0])
     ]
-    total_cost: Annotated[Money, Field(description="What it cost us, in major units.", examples=[812.4])]
-    profit: Annotated[Money, Field(description="The difference.", examples=[708.0])]
+    total_cost: Annotated[Money, Field(description="Our cost, in major units.", examples=[812.4])]
+    profit: Annotated[Money, Field(description="Revenue less cost.", examples=[708.0])]
     unpriced: Annotated[
-        int, Field(description="Entries of calls without a known cost, which count as 0.", examples=[0])
+        int, Field(description="Number of call entries with unknown cost, which count as 0.", examples=[0])
     ]
-    warning: Annotated[str | None, Field(description="It is too high, because costs are unknown.", examples=[None])]
+    warning: Annotated[
+        str | None, Field(description="Whether the profit is too high because costs are unknown.", examples=[None])
+    ]
     currency: Currency
     by_tier: list[TierRevenueView]
-    payment_status: Annotated[PaymentStatusView, Field(description="Money of invoices.")]
+    payment_status: Annotated[PaymentStatusView, Field(description="Paid and open amounts of invoices.")]
 
 
 async def get_billing_overview(context: AdminContext, query: OverviewQuery) -> BillingOverviewView:
-    """Revenue, cost and profit of the period by tier, and what is open of invoices."""
+    """Return the period's revenue, cost and profit by tier, and the open amounts of invoices."""
     first = first_day(query.period, context.now.astimezone(UTC).date())
     return to_overview(await queries.select_overview(context.db, first))
 
@@ -110,36 +117,40 @@ def to_overview(found: BillingOverview) -> BillingOverviewView:
 
 
 class BalancesQuery(ListQuery):
-    """Filters of the list."""
+    """Filters for the list of balances."""
 
     status: PaymentStatus | None = Field(
-        None, description="Only workspaces that owe nothing (paid), something (pending), or are late (overdue)."
+        None,
+        description="Return only workspaces that owe nothing (`paid`), owe money (`pending`) or are late (`overdue`).",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceBalanceView:
-    """What a workspace owes."""
+    """The balance of a workspace."""
 
     workspace_id: WorkspaceId
     name: Name
-    current_balance: Annotated[Money, Field(description="What is open of its invoices.", examples=[120.79])]
+    current_balance: Annotated[Money, Field(description="Open amount of the workspace's invoices.", examples=[120.79])]
     currency: Currency
     payment_status: Annotated[
-        PaymentStatus, Field(description="Whether it owes nothing (paid), something (pending), or is late (overdue).")
+        PaymentStatus,
+        Field(description="`paid` if the workspace owes nothing, `pending` if it owes money, `overdue` if it is late."),
     ]
-    last_payment_date: Annotated[datetime | None, Field(description="Null before the first one.")]
+    last_payment_date: Annotated[
+        datetime | None, Field(description="Time of the latest payment (UTC); null before the first payment.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class BalanceList(ListAnswer):
     """A page of workspaces, newest first."""
 
-    workspaces: Annotated[list[WorkspaceBalanceView], Field(description="The workspaces that the user is a member of.")]
+    workspaces: Annotated[list[WorkspaceBalanceView], Field(description="The workspaces with their balances.")]
 
 
 async def list_balances(context: AdminContext, query: BalancesQuery) -> BalanceList:
-    """Workspaces with what they owe, newest first."""
+    """List workspaces with their balances, newest first."""
     found = await list_workspace_balances(context.db, query.status, page=query.request())
     return BalanceList([to_balance(balance) for balance in found.rows], **page_fields(query, found))
 

@@ -1,4 +1,4 @@
-"""Types of the billing figures for the staff."""
+"""Records of the staff's billing figures."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +14,9 @@ class ProviderRoleCost:
     """The cost of a provider in one role.
 
     Attributes:
-        unit, usage: None for a language model, which has several units.
-        unpriced: Number of ledger rows with an unknown cost, which is not in `cost`.
+        unit: None for a language model, which has several units.
+        usage: None for a language model, which has several units.
+        unpriced: Number of ledger rows with unknown cost, which `cost` excludes.
     """
 
     provider: str
@@ -28,10 +29,10 @@ class ProviderRoleCost:
 
 @dataclass(frozen=True, slots=True)
 class TierRevenue:
-    """The revenue of a tier's workspaces.
+    """The revenue from a tier's workspaces.
 
     Attributes:
-        workspaces: Number, without deleted ones.
+        workspaces: Number of workspaces, without deleted workspaces.
     """
 
     tier: str
@@ -41,14 +42,15 @@ class TierRevenue:
 
 @dataclass(frozen=True, slots=True)
 class BillingOverview:
-    """Money of a period in the platform's currency.
+    """Revenue, cost and open amounts of a period, in the platform's currency.
 
     Attributes:
         revenue: Billed usage and accrued fees, without tax.
         cost: Our cost.
-        unpriced: Entries of calls without a known cost.
-        paid: Invoices that were paid since its first day.
-        pending, overdue: What is open now.
+        unpriced: Number of call entries with unknown cost.
+        paid: Payments of invoices since the first day of the period.
+        pending: Amount that is open now and not overdue.
+        overdue: Amount that is overdue now.
     """
 
     revenue: Decimal
@@ -63,7 +65,7 @@ class BillingOverview:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceBalance:
-    """What a workspace owes.
+    """The balance of a workspace.
 
     Attributes:
         balance: The open amount of its invoices.

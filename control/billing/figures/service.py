@@ -1,4 +1,4 @@
-"""Explains figures and lines of invoices by the rows behind them, and lists costs and balances.
+"""Explains figures and invoice lines by the rows behind them, and lists costs and balances.
 
 All functions need platform scope.
 """
@@ -29,11 +29,11 @@ _ZERO: Final = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class LineExplanation:
-    """The rows behind a line of an invoice.
+    """The ledger rows behind an invoice line.
 
     Attributes:
-        ledger: By price version; empty for a tax line.
-        billed: What all invoices billed of these rows; for a tax line, the sum of the invoice's other lines.
+        ledger: Sums by price version; empty for a tax line.
+        billed: The amount that all invoices billed of these rows; for a tax line, the sum of the invoice's other lines.
     """
 
     invoice: Invoice
@@ -43,17 +43,17 @@ class LineExplanation:
 
     @property
     def difference(self) -> Decimal:
-        """The amount in the ledger that no invoice has billed yet; 0 for a tax line."""
+        """Return the ledger's amount that no invoice has billed yet; 0 for a tax line."""
         return _ZERO if self.line.kind == "tax" else sum((row.price for row in self.ledger), _ZERO) - self.billed
 
 
 @dataclass(frozen=True, slots=True)
 class FigureExplanation:
-    """A figure of the dashboard.
+    """A figure of the dashboard with the records behind it.
 
     Attributes:
-        shown: As the dashboard has it, from roll-ups.
-        parts: Its parts, from the records.
+        shown: The figure on the dashboard, from roll-ups.
+        parts: The parts of the figure, from the records.
     """
 
     name: FigureName
@@ -62,16 +62,18 @@ class FigureExplanation:
 
     @property
     def difference(self) -> Decimal:
-        """What the records have more than the dashboard, until the next roll-up. It has six decimal places, because
-        roll-ups round each converted day of a workspace to nine."""
+        """Return how much the records exceed the dashboard, until the next roll-up.
+
+        Rounded to six decimal places, because roll-ups round each converted day of a workspace to nine.
+        """
         return round(sum((part.amount for part in self.parts), _ZERO) - self.shown, 6)
 
 
 async def explain_line(db: Connection, line_id: UUID) -> LineExplanation:
-    """Explain a line of an invoice. Raises NotFound (code line_not_found)."""
+    """Explain an invoice line. Raises NotFound (code line_not_found)."""
     found = await invoices_queries.select_line(db, line_id)
     if found is None:
-        raise NotFound("There is no such line of an invoice.", code="line_not_found")
+        raise NotFound("This invoice line does not exist.", code="line_not_found")
     line, invoice = found
     if line.kind == "tax" or line.billing_period_id is None or line.since is None or line.until is None:
         others = await invoices_queries.select_lines(db, invoice.id, invoice.workspace_id)
@@ -87,7 +89,7 @@ async def explain_line(db: Connection, line_id: UUID) -> LineExplanation:
 
 
 async def explain_figure(db: Connection, name: FigureName, now: datetime) -> FigureExplanation:
-    """Explain a figure of the dashboard, for the month (UTC) up to now."""
+    """Explain a figure of the dashboard for the current UTC month up to now."""
     if name == "mrr":
         parts = await queries.select_fees(db)
         return FigureExplanation(name, await queries.select_mrr(db), parts)
@@ -98,7 +100,7 @@ async def explain_figure(db: Connection, name: FigureName, now: datetime) -> Fig
 
 
 async def list_provider_costs(db: Connection, period: Period, now: datetime) -> list[ProviderRoleCost]:
-    """Return costs by provider and role in a calendar period (UTC) up to now, with test calls."""
+    """Return costs by provider and role in a calendar period (UTC) up to now, including test calls."""
     first = first_day(period, now.astimezone(UTC).date())
     return await queries.select_provider_costs(db, first)
 
@@ -106,7 +108,7 @@ async def list_provider_costs(db: Connection, period: Period, now: datetime) -> 
 async def list_workspace_balances(
     db: Connection, status: PaymentStatus | None, *, page: PageRequest
 ) -> ListPage[WorkspaceBalance]:
-    """Return workspaces with their balances, the newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of workspaces with their balances, newest first. Raises Invalid (code cursor_unknown)."""
     found = await queries.select_balances(db, status, page)
     if page.cursor is not None:
         return found

@@ -1,4 +1,4 @@
-"""The texts of the e-mails about invoices."""
+"""Texts of the e-mails about invoices."""
 
 from zoneinfo import ZoneInfo
 
@@ -8,7 +8,10 @@ from control.billing.money import format_money
 
 
 def invoice_email(to: str, invoice: Invoice, link: str) -> Email:
-    """Return the e-mail about an issued invoice. Its id is the invoice's id, so that a retry sends the same e-mail."""
+    """Return the e-mail about an issued invoice.
+
+    Its id is the invoice's id, so that a retry sends an identical e-mail.
+    """
     days = format_days(invoice.period_start, invoice.period_end, invoice.timezone)
     due = f"{invoice.due_at.astimezone(ZoneInfo(invoice.timezone)):%d %B %Y}" if invoice.due_at else ""
     return Email(
@@ -27,7 +30,7 @@ You can read it and save it as a PDF here:
 
 
 def declined_email(to: str, invoice: Invoice, link: str) -> Email:
-    """Return the e-mail after a declined charge."""
+    """Return the e-mail about a declined card charge."""
     return Email(
         to,
         f"Your card was declined for invoice {invoice.number}",
@@ -45,7 +48,7 @@ Please check it, or add another one. The invoice is here:
 def overdue_email(to: str, invoice: Invoice, link: str) -> Email:
     """Return the e-mail about an overdue invoice.
 
-    Its id is the invoice's id with a suffix, so that a retry sends the same e-mail.
+    Its id is the invoice's id with a suffix, so that a retry sends an identical e-mail.
     """
     return Email(
         to,

@@ -1,4 +1,4 @@
-"""Additional fonts for invoices, for characters that Roboto does not have."""
+"""Additional fonts for invoices, for characters that Roboto does not contain."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +9,7 @@ _SUFFIXES: Final = frozenset({".ttf", ".otf", ".ttc"})
 
 @lru_cache(maxsize=64)
 def read_letters(file: Path) -> frozenset[int]:
-    """Return the code points of a font (TrueType, OpenType, or the first font of a collection).
+    """Return the code points that a font supports (TrueType, OpenType, or the first font of a collection).
 
     A font with Chinese characters takes 0.1 s. Raises OSError, and ValueError if the file is not a font.
     """
@@ -20,7 +20,7 @@ def read_letters(file: Path) -> frozenset[int]:
         with file.open("rb") as data, TTFont(data, fontNumber=0, lazy=True) as font:
             return frozenset(font.getBestCmap() or ())
     except TTLibError as error:
-        raise ValueError(f"{file.name} is no font: {error}") from None
+        raise ValueError(f"{file.name} is not a font: {error}") from None
 
 
 def list_fonts(folder: Path) -> tuple[Path, ...]:

@@ -1,4 +1,4 @@
-"""Links to invoices' PDFs that need no sign-in. Anyone who has a link can read that invoice until it expires."""
+"""Links to invoice PDFs that require no sign-in. Anyone with a link can read the invoice until the link expires."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ import jwt
 from shared.errors import NotFound
 
 KEY_PURPOSE: Final = "invoice links"
-# A link is valid for one to two hours. It stays the same within each hour, so that responses can be compared.
+# A link is valid for one to two hours. It stays identical within each hour, so that responses can be compared.
 _HOUR_S: Final = 3_600
 _ALGORITHM: Final = "HS256"
 _AUDIENCE: Final = "invoice"
@@ -18,7 +18,7 @@ _OPTIONS: Final[Any] = {"require": ["exp", "aud", "workspace", "invoice"], "veri
 
 
 class InvoiceLinks:
-    """Sign links with the first key, and verify them with all keys."""
+    """Signs links with the first key and verifies them with all keys."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._keys = tuple(keys)
@@ -34,7 +34,7 @@ class InvoiceLinks:
         return jwt.encode(claims, self._keys[0], algorithm=_ALGORITHM)
 
     def read(self, token: str, now: datetime) -> tuple[UUID, UUID]:
-        """Return workspace and invoice. Raises NotFound (code invoice_not_found)."""
+        """Return the workspace and invoice of a token. Raises NotFound (code invoice_not_found)."""
         for key in self._keys:
             try:
                 claims = jwt.decode(token, key, algorithms=[_ALGORITHM], audience=_AUDIENCE, options=_OPTIONS)
@@ -42,4 +42,4 @@ class InvoiceLinks:
                     return UUID(claims["workspace"]), UUID(claims["invoice"])
             except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError):
                 continue
-        raise NotFound("This link is not valid, or it has expired.", code="invoice_not_found")
+        raise NotFound("This link is invalid or has expired.", code="invoice_not_found")

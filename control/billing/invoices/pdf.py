@@ -1,4 +1,4 @@
-"""An invoice as a PDF: the only module that imports fpdf, and loaded with the first invoice."""
+"""Renders an invoice as a PDF. Only this module imports fpdf, and it is loaded with the first invoice."""
 
 from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
@@ -16,21 +16,21 @@ from control.billing.invoices.fonts import read_letters
 from control.billing.invoices.rules import Invoice, InvoiceDocument, InvoiceLine, format_days
 from control.billing.money import format_money
 
-# Widths of the columns, mm: description, quantity, amount. A4 has 170 mm between its margins.
+# Column widths in mm: description, quantity, amount. A4 has 170 mm between its margins.
 _COLUMNS: Final = (105.0, 30.0, 35.0)
 _MARGIN_MM: Final = 20.0
 _LINE_MM: Final = 6.0
 _GRAY: Final = 110
 _FONT: Final = "Roboto"
 _MISSING: Final = "?"
-# fpdf replaces this text with the number of pages once it is known.
+# fpdf replaces this text with the number of pages at the end.
 _PAGES: Final = "{nb}"
 
 
 def make_pdf(document: InvoiceDocument) -> bytes:
-    """Return the invoice as a PDF. The same invoice produces the same bytes.
+    """Return the invoice as a PDF. Equal invoices give equal bytes.
 
-    It takes about 0.1 s of a core, so call it in a thread.
+    Rendering takes about 0.1 s of CPU, so call this in a thread.
     """
     page = _Page()
     page.add_fonts(document.letters, document.fonts)
@@ -44,9 +44,9 @@ def make_pdf(document: InvoiceDocument) -> bytes:
 
 
 class _Page(FPDF):
-    """An A4 page in Roboto, which has Latin, Greek and Cyrillic letters.
+    """An A4 page in Roboto, which contains Latin, Greek and Cyrillic letters.
 
-    Other characters come from the additional fonts. A character that all fonts lack becomes a question mark.
+    Other characters come from the additional fonts. Characters that no font contains become question marks.
     """
 
     def __init__(self) -> None:
@@ -63,9 +63,9 @@ class _Page(FPDF):
         self.known_letters = set(font.cmap)
 
     def add_fonts(self, letters: Set[str], files: Iterable[Path]) -> None:
-        """Add the fonts that have some of the characters still missing.
+        """Add the fonts that contain any of the missing characters.
 
-        Their scripts may join letters, or run from right to left, so all text is then shaped (HarfBuzz, the Unicode
+        Their scripts may join letters or run from right to left, so all text is then shaped (HarfBuzz, the Unicode
         Bidirectional Algorithm).
         """
         names: list[str] = []
@@ -93,10 +93,9 @@ class _Page(FPDF):
         self.set_text_color(_GRAY if gray else 0)
 
     def select_font(self) -> None:
-        """Make fpdf write the font again before the next text.
+        """Make fpdf select the font again before the next text.
 
-        After characters of an additional font, fpdf assumes that the font is still selected, although the page has
-        another font.
+        After characters of an additional font, fpdf assumes that the page's font is still selected, although it is not.
         """
         self.current_font_is_set_on_page = False
 
@@ -123,18 +122,18 @@ class _Page(FPDF):
         return height
 
     def write_line(self, text: str, *, align: str = "L") -> None:
-        """Write a line of text over the whole width, in the current font. A long line wraps."""
+        """Write a line of text across the page in the current font. A long line wraps."""
         self.select_font()
         self.multi_cell(0, _LINE_MM, self.known(text), align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def rule(self) -> None:
-        """Draws a thin line over the whole width."""
+        """Draw a thin line across the page."""
         self.set_draw_color(_GRAY)
         self.line(self.l_margin, self.get_y() + 1, self.w - self.r_margin, self.get_y() + 1)
         self.ln(3)
 
     def known(self, text: str) -> str:
-        """Replace characters that all fonts lack, and the placeholder for the number of pages."""
+        """Replace characters that no font contains, and the placeholder for the number of pages."""
         shown = text.replace(_PAGES, "(nb)")
         return "".join(letter if ord(letter) in self.known_letters else _MISSING for letter in shown)
 
@@ -181,7 +180,7 @@ def _write_totals(page: _Page, document: InvoiceDocument) -> None:
 
 
 def format_quantity(line: InvoiceLine) -> str:
-    """Return the quantity: minutes for seconds, or days. Empty for a share, a credit or a tax."""
+    """Return the quantity in minutes or days. Empty for a share, a credit or a tax."""
     match line.unit:
         case "second":
             return f"{round(line.quantity / 60, 1):,} min"

@@ -1,4 +1,4 @@
-"""SQL for invoices, their lines, numbers and payments, and of tax_rates."""
+"""SQL for invoices, their lines, numbers and payments, and for tax rates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -25,7 +25,7 @@ from control.db.pool import Connection
 # --- Invoices and their lines --------------------------------------------------------------------------------------
 _INVOICE: Final = tuple(field.name for field in fields(Invoice))
 _COLUMNS: Final = ", ".join(_INVOICE)
-# Columns that may change after the insert.
+# Columns that can change after the insert.
 _STATE: Final = (
     "number", "sink", "stripe_invoice_id", "status", "amount_paid", "amount_refunded", "invoice_pdf_url", "issued_at",
     "due_at", "paid_at", "voided_at", "voided_why",
@@ -35,7 +35,7 @@ _ISSUED_ORDER: Final = Keyset(
     ("created_at", "id"),
     "SELECT created_at, id FROM invoices WHERE id = $1 AND workspace_id = $2 AND status <> 'draft'",
 )
-# What was billed for period $1, by key. Void invoices are included, because their charges were given up.
+# Selects the billed amounts of period $1, by key. Void invoices are included, because their charges were given up.
 _SELECT_BILLED: Final = """
     SELECT key, kind, min(since) AS since, max(until) AS until, max(unit) AS unit, max(tier_name) AS tier_name,
            max(plan_version) AS plan_version, (array_agg(phone_number_id))[1] AS phone_number_id,
@@ -43,13 +43,15 @@ _SELECT_BILLED: Final = """
     FROM invoice_lines WHERE billing_period_id = $1 AND kind NOT IN ('credit', 'tax')
     GROUP BY key, kind ORDER BY key LIMIT 20000
 """
-# The charges that void invoices gave up for period $1, less what later lines (with key $2) took back.
+# Selects the charges of period $1 that void invoices gave up, less the amounts that later lines (with key $2) took
+# back.
 _SELECT_GIVEN_UP: Final = """
     SELECT coalesce(sum(l.exact) FILTER (WHERE i.status = 'void' AND l.kind NOT IN ('credit', 'tax')), 0)
            - coalesce(sum(l.exact) FILTER (WHERE i.status <> 'void' AND l.key = $2), 0)
     FROM invoice_lines l JOIN invoices i ON i.id = l.invoice_id WHERE l.billing_period_id = $1
 """
-# Takes the next number of the series $1. The row stays locked until the invoice is issued: numbers have no gaps.
+# Takes the next number of the series $1. The row stays locked until the invoice is issued, so that numbers have no
+# gaps.
 _TAKE_NUMBER: Final = """
     INSERT INTO invoice_numbers (series, last) VALUES ($1, 1)
     ON CONFLICT (series) DO UPDATE SET last = invoice_numbers.last + 1 RETURNING last
@@ -72,11 +74,11 @@ async def insert_invoice(db: Connection, invoice: Invoice, lines: Sequence[Invoi
 async def select_invoice(
     db: Connection, invoice_id: UUID, workspace_id: UUID | None = None, *, lock: bool = False
 ) -> Invoice | None:
-    """Return an invoice; None if it does not exist.
+    """Return an invoice, or None if it does not exist.
 
     Args:
-        workspace_id: None for the staff, who need platform scope.
-        lock: Locks the row until the transaction ends.
+        workspace_id: None for staff, who need platform scope.
+        lock: Lock the row until the transaction ends.
     """
     ending = " FOR UPDATE" if lock else ""
     row = await db.fetchrow(
@@ -98,7 +100,7 @@ async def update_state(db: Connection, invoice: Invoice) -> None:
 
 
 async def select_lines(db: Connection, invoice_id: UUID, workspace_id: UUID) -> list[InvoiceLine]:
-    """Return the lines in order."""
+    """Return the lines of an invoice in order."""
     rows = await db.fetch(
         f"SELECT {', '.join(_LINE)} FROM invoice_lines WHERE invoice_id = $1 AND workspace_id = $2 "
         "ORDER BY position LIMIT 20000",
@@ -109,7 +111,7 @@ async def select_lines(db: Connection, invoice_id: UUID, workspace_id: UUID) -> 
 
 
 async def select_line(db: Connection, line_id: UUID) -> tuple[InvoiceLine, Invoice] | None:
-    """Return a line with its invoice. Needs platform scope."""
+    """Return a line with its invoice, or None. Needs platform scope."""
     row = await db.fetchrow(f"SELECT {', '.join(_LINE)}, invoice_id FROM invoice_lines WHERE id = $1", line_id)
     if row is None:
         return None
@@ -119,7 +121,7 @@ async def select_line(db: Connection, line_id: UUID) -> tuple[InvoiceLine, Invoi
 
 
 async def select_billed(db: Connection, period_id: UUID) -> Mapping[str, BilledLine]:
-    """Return what invoices have billed for a period, by key."""
+    """Return the amounts that invoices have billed for a period, by key."""
     return {row["key"]: _billed(row) for row in await db.fetch(_SELECT_BILLED, period_id)}
 
 
@@ -155,9 +157,7 @@ async def take_number(db: Connection, series: str) -> int:
 
 
 async def select_drafts(db: Connection, most: int) -> list[UUID]:
-    """Return invoices to issue, the oldest first, except those that a billing provider refused. Needs platform
-    scope.
-    """
+    """Return invoices to issue, oldest first, except invoices that a billing provider refused. Needs platform scope."""
     rows = await db.fetch(
         """
         SELECT id FROM invoices i WHERE status = 'draft' AND NOT EXISTS (
@@ -170,7 +170,7 @@ async def select_drafts(db: Connection, most: int) -> list[UUID]:
 
 
 async def lock_overdue(db: Connection, now: datetime, most: int) -> list[Invoice]:
-    """Lock and returns pending invoices that were due before `now`, and skips rows that other transactions hold.
+    """Lock and return pending invoices that were due before `now`. Skips rows that other transactions have locked.
 
     Needs platform scope.
     """
@@ -193,7 +193,7 @@ async def select_page(db: Connection, workspace_id: UUID, page: PageRequest) -> 
 
 
 async def count_issued(db: Connection, workspace_id: UUID) -> int:
-    """Return the number of the workspace's invoices without drafts."""
+    """Return the number of the workspace's issued invoices."""
     total: int = await db.fetchval(
         "SELECT count(*) FROM invoices WHERE workspace_id = $1 AND status <> 'draft'", workspace_id
     )
@@ -228,7 +228,7 @@ async def count_listings(db: Connection, wanted: InvoiceFilter) -> int:
 
 
 def _where(wanted: InvoiceFilter) -> tuple[str, tuple[Any, ...]]:
-    """Return the condition and its parameters. Each filter has a separate condition, so that an index serves it."""
+    """Return the condition and its parameters. Each filter has its own condition, so that it can use an index."""
     conditions: list[str] = []
     values: list[Any] = []
     if wanted.workspace_id is not None:
@@ -264,7 +264,7 @@ async def insert_payment(db: Connection, payment: Payment) -> bool:
 
 
 async def select_amount(db: Connection, payment: Payment) -> Decimal | None:
-    """Return the amount of the invoice's payment or refund with this method and reference."""
+    """Return the amount of the invoice's payment or refund with this method and reference, or None."""
     amount: Decimal | None = await db.fetchval(
         "SELECT amount FROM payments WHERE invoice_id = $1 AND kind = $2 AND method = $3 AND reference = $4",
         payment.invoice_id,
@@ -276,7 +276,7 @@ async def select_amount(db: Connection, payment: Payment) -> Decimal | None:
 
 
 async def select_payments(db: Connection, invoice_id: UUID, workspace_id: UUID) -> list[Payment]:
-    """Return payments and refunds of an invoice, the oldest first."""
+    """Return payments and refunds of an invoice, oldest first."""
     rows = await db.fetch(
         f"SELECT {', '.join(_PAYMENT)} FROM payments WHERE invoice_id = $1 AND workspace_id = $2 "
         "ORDER BY at, id LIMIT 1000",
@@ -291,7 +291,7 @@ async def select_tax_rates(db: Connection, country: str | None = None) -> list[T
     """Return all versions of the tax rates.
 
     Args:
-        country: Only of this one.
+        country: Return only rates of this country.
     """
     rows = await db.fetch(
         "SELECT id, country, name, basis_points, is_inclusive, valid_from FROM tax_rates "
@@ -303,7 +303,7 @@ async def select_tax_rates(db: Connection, country: str | None = None) -> list[T
 
 
 async def insert_tax_rate(db: Connection, rate: TaxRate, now: datetime) -> TaxRate | None:
-    """Insert a tax rate and returns it with its id; None if the country already has a rate with this name and time."""
+    """Insert a tax rate. Return it with its id, or None if the country already has a rate with this name and time."""
     row = await db.fetchrow(
         "INSERT INTO tax_rates (country, name, basis_points, is_inclusive, valid_from, created_at) "
         "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING "
@@ -320,7 +320,9 @@ async def insert_tax_rate(db: Connection, rate: TaxRate, now: datetime) -> TaxRa
 
 # --- Workspaces that do not pay ------------------------------------------------------------------------------------
 async def select_late(db: Connection, before: datetime, answered_since: datetime, most: int) -> list[UUID]:
-    """Return workspaces, neither suspended nor deleted, with an invoice that was due before `before`.
+    """Return active workspaces with an invoice that was due before `before`.
+
+    Suspended and deleted workspaces are left out.
 
     An invoice of a billing provider counts only if the provider has reported since `answered_since` that it is open.
     Needs platform scope.
@@ -343,7 +345,7 @@ async def select_late(db: Connection, before: datetime, answered_since: datetime
 async def select_settled(db: Connection, reason: str, most: int) -> list[UUID]:
     """Return workspaces that are suspended for this reason and have no overdue invoice.
 
-    Workspaces with an uncollectible invoice are left out, because the staff decide about them. Needs platform scope.
+    Workspaces with an uncollectible invoice are left out, because staff decide about them. Needs platform scope.
     """
     rows = await db.fetch(
         """

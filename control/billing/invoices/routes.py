@@ -1,4 +1,4 @@
-"""Routes of invoices, for the members of a workspace; of invoices and tax rates, for the staff."""
+"""Routes of invoices for members of a workspace, and of invoices and tax rates for staff."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -46,37 +46,41 @@ LINK_LIMIT = RateLimit("invoice-links", 60, 60)
 
 @dataclass(frozen=True, slots=True)
 class InvoiceFacts:
-    """An invoice. amount: with tax."""
+    """An invoice. `amount` includes tax."""
 
     id: Id
     number: Annotated[
-        str | None, Field(description="Number of the invoice; null before it is issued.", examples=["2026-000001"])
+        str | None,
+        Field(description="Number of the invoice; null before the invoice is issued.", examples=["2026-000001"]),
     ]
-    amount: Annotated[Money, Field(description="The total with tax, in major units.", examples=[120.79])]
-    amount_paid: Annotated[Money, Field(description="What was paid, in major units.", examples=[20.0])]
-    amount_refunded: Annotated[Money, Field(description="What was paid back, in major units.", examples=[0.0])]
+    amount: Annotated[Money, Field(description="Total including tax, in major units.", examples=[120.79])]
+    amount_paid: Annotated[Money, Field(description="Amount paid, in major units.", examples=[20.0])]
+    amount_refunded: Annotated[Money, Field(description="Amount refunded, in major units.", examples=[0.0])]
     currency: Currency
-    status: Annotated[InvoiceStatus, Field(description="Present status.")]
+    status: Annotated[InvoiceStatus, Field(description="Status of the invoice.")]
     period_start: Annotated[datetime, Field(description="When the period began (UTC), inclusive.")]
     period_end: Annotated[datetime, Field(description="When the period ends (UTC), exclusive.")]
-    issued_at: Annotated[datetime | None, Field(description="When it was issued (UTC); null before.")]
-    due_at: Annotated[datetime | None, Field(description="When it is to be paid (UTC); null before it is issued.")]
-    paid_at: Annotated[datetime | None, Field(description="When all of it was paid (UTC); null before.")]
+    issued_at: Annotated[datetime | None, Field(description="When the invoice was issued (UTC); null before.")]
+    due_at: Annotated[
+        datetime | None, Field(description="When payment is due (UTC); null before the invoice is issued.")
+    ]
+    paid_at: Annotated[datetime | None, Field(description="When the invoice was fully paid (UTC); null before.")]
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceView(InvoiceFacts):
-    """An invoice."""
+    """An invoice of the workspace."""
 
-    subtotal: Annotated[Money, Field(description="Without tax, in major units.", examples=[101.5])]
+    subtotal: Annotated[Money, Field(description="Amount without tax, in major units.", examples=[101.5])]
     tax: Annotated[
-        Money, Field(description="Tax, in major units; of a tax line also where prices contain it.", examples=[19.29])
+        Money, Field(description="Tax, in major units, including tax that prices already contain.", examples=[19.29])
     ]
-    amount_due: Annotated[Money, Field(description="What is still to be paid, in major units.", examples=[100.79])]
+    amount_due: Annotated[Money, Field(description="Amount still to be paid, in major units.", examples=[100.79])]
     invoice_pdf_url: Annotated[
         str | None,
         Field(
-            description="Path of its PDF, for a browser; it needs no sign-in and is valid for one to two hours.",
+            description="Path of the invoice's PDF, for a browser. It requires no sign-in and is valid for one "
+            "to two hours.",
             examples=["/billing/invoices/eyJhbGci…"],
         ),
     ]
@@ -98,42 +102,46 @@ class InvoiceList(ListAnswer):
 
 @dataclass(frozen=True, slots=True)
 class InvoiceLineView:
-    """A line."""
+    """A line of an invoice."""
 
     id: Id
-    kind: Annotated[LineKind, Field(description="What the line is for.")]
+    kind: Annotated[LineKind, Field(description="Kind of the line.")]
     description: Annotated[
-        str, Field(description="For people.", examples=["Calls on plan Starter, 1 Nov 2026 to 30 Nov 2026"])
+        str, Field(description="Description for people.", examples=["Calls on plan Starter, 1 Nov 2026 to 30 Nov 2026"])
     ]
-    quantity: Annotated[float, Field(description="How much, in `unit`.", examples=[93_100])]
-    unit: Annotated[str, Field(description="Unit of the quantity; empty for a credit and a tax.", examples=["second"])]
-    since: Annotated[datetime | None, Field(description="Begin of what it is for (UTC); null for a tax.")]
-    until: Annotated[datetime | None, Field(description="End of what it is for (UTC); null for a tax.")]
-    exact_amount: Annotated[Money, Field(description="Before it was rounded to amount.", examples=[24.0035])]
+    quantity: Annotated[float, Field(description="Quantity in `unit`.", examples=[93_100])]
+    unit: Annotated[str, Field(description="Unit of the quantity; empty for a credit or a tax.", examples=["second"])]
+    since: Annotated[datetime | None, Field(description="Start of the billed time (UTC); null for a tax.")]
+    until: Annotated[datetime | None, Field(description="End of the billed time (UTC); null for a tax.")]
+    exact_amount: Annotated[Money, Field(description="Exact amount, before rounding to `amount`.", examples=[24.0035])]
     amount: Annotated[
-        Money, Field(description="Rounded, in major units; all lines add up to the invoice's.", examples=[24.0])
+        Money,
+        Field(
+            description="Rounded amount, in major units. The amounts of all lines add up to the invoice's amount.",
+            examples=[24.0],
+        ),
     ]
     tax: Annotated[
-        Money, Field(description="Tax, in major units; of a tax line also where prices contain it.", examples=[19.29])
+        Money, Field(description="Tax, in major units, including tax that prices already contain.", examples=[19.29])
     ]
     currency: Currency
-    is_adjustment: Annotated[bool, Field(description="Of a period that was billed before.")]
+    is_adjustment: Annotated[bool, Field(description="Whether the line corrects a period that was billed before.")]
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentView:
-    """Money that was paid, or paid back (negative)."""
+    """A payment, or a refund (negative)."""
 
-    kind: Annotated[PaymentKind, Field(description="Whether money was paid or paid back.")]
-    amount: Annotated[Money, Field(description="In major units; negative if it was paid back.", examples=[20.0])]
+    kind: Annotated[PaymentKind, Field(description="Whether this is a payment or a refund.")]
+    amount: Annotated[Money, Field(description="Amount in major units; negative for a refund.", examples=[20.0])]
     currency: Currency
-    method: Annotated[str, Field(description="How the money moved.", examples=["bank_transfer"])]
-    at: Annotated[datetime, Field(description="When (UTC).")]
+    method: Annotated[str, Field(description="Payment method.", examples=["bank_transfer"])]
+    at: Annotated[datetime, Field(description="Time of the payment or refund (UTC).")]
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDetails:
-    """An invoice with its lines, whose amounts add up to the invoice's."""
+    """An invoice with its lines, whose amounts add up to the invoice's amount."""
 
     invoice: Annotated[InvoiceView, Field(description="The invoice.")]
     lines: list[InvoiceLineView]
@@ -141,14 +149,14 @@ class InvoiceDetails:
 
 
 async def list_invoices(context: MemberContext, query: ListQuery) -> InvoiceList:
-    """Invoices, newest first."""
+    """List the workspace's invoices, newest first."""
     found = await service.list_invoices(context.db, context.workspace_id, page=query.request())
     invoices = [to_invoice(invoice, _url(context, invoice.id)) for invoice in found.rows]
     return InvoiceList(invoices, **page_fields(query, found))
 
 
 async def get_invoice(context: MemberContext, invoice_id: InvoiceId) -> JsonOrPdf[InvoiceDetails]:
-    """An invoice with its lines; as a PDF if the Accept header prefers application/pdf."""
+    """Return an invoice with its lines, or as a PDF if the `Accept` header prefers `application/pdf`."""
     record = await service.load_invoice(context.db, context.workspace_id, invoice_id)
     make = partial(_make_file, context.services[Invoices].make_document(record))
     return JsonOrPdf(to_details(record, _url(context, invoice_id)), make)
@@ -156,9 +164,11 @@ async def get_invoice(context: MemberContext, invoice_id: InvoiceId) -> JsonOrPd
 
 async def open_invoice_link(
     context: Context,
-    link: Annotated[str, Field(description="The token of an invoice_pdf_url.", examples=["eyJhbGci…"])],
+    link: Annotated[str, Field(description="The token of an `invoice_pdf_url`.", examples=["eyJhbGci…"])],
 ) -> AfterCommit[FileResponse]:
-    """The PDF of an invoice, by its invoice_pdf_url, which needs no sign-in and is valid for one to two hours."""
+    """Return the PDF of an invoice by its `invoice_pdf_url`, which requires no sign-in and is valid for one to two
+    hours.
+    """
     workspace_id, invoice_id = context.services[InvoiceLinks].read(link, context.now)
     await enter_workspace(context.db, workspace_id)
     record = await service.load_invoice(context.db, workspace_id, invoice_id)
@@ -166,7 +176,7 @@ async def open_invoice_link(
 
 
 def to_invoice(invoice: Invoice, url: str) -> InvoiceView:
-    """Return the view of an invoice.
+    """Convert an invoice to its API representation.
 
     Args:
         url: Path of the invoice's PDF.
@@ -175,7 +185,7 @@ def to_invoice(invoice: Invoice, url: str) -> InvoiceView:
 
 
 def to_details(record: InvoiceRecord, url: str) -> InvoiceDetails:
-    """Return the view of an invoice with its lines.
+    """Convert an invoice with its lines to its API representation.
 
     Args:
         url: Path of the invoice's PDF.
@@ -210,12 +220,12 @@ def _to_payment(payment: Payment) -> PaymentView:
 
 
 def _url(context: MemberContext, invoice_id: UUID) -> str:
-    """Return the path of the PDF at this API."""
+    """Return the path of the invoice's PDF at this API."""
     return f"/billing/invoices/{context.services[InvoiceLinks].sign(context.workspace_id, invoice_id, context.now)}"
 
 
 async def _make_file(document: InvoiceDocument) -> FileResponse:
-    """Make the PDF in a thread: it takes about 0.1 s of a core, and the first PDF loads the libraries."""
+    """Render the PDF in a thread: it takes about 0.1 s of CPU, and the first PDF loads the libraries."""
     content = await asyncio.to_thread(_make_pdf, document)
 
     async def read(start: int, length: int) -> AsyncIterator[bytes]:
@@ -225,7 +235,8 @@ async def _make_file(document: InvoiceDocument) -> FileResponse:
 
 
 def _make_pdf(document: InvoiceDocument) -> bytes:
-    # Imported with the first invoice: fpdf, fontTools and PIL are a fifth of the modules that control would load.
+    # Imported with the first invoice, because fpdf, fontTools and PIL are a fifth of the modules that control would
+    # load.
     from control.billing.invoices.pdf import make_pdf
 
     return make_pdf(document)
@@ -233,23 +244,26 @@ def _make_pdf(document: InvoiceDocument) -> bytes:
 
 # --- For the staff -------------------------------------------------------------------------------------------------
 class AdminInvoicesQuery(ListQuery):
-    """Filters of the list."""
+    """Filters for the list of invoices."""
 
-    workspace_id: UUID | None = Field(None, description="Only invoices of this workspace.")
+    workspace_id: UUID | None = Field(None, description="Return only invoices of this workspace.")
     status: InvoiceStatus | None = Field(
-        None, description="Only invoices with this status; drafts, which are not issued, are listed only by it."
+        None,
+        description="Return only invoices with this status. Drafts, which are not issued yet, are listed "
+        "only with this filter.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class AdminInvoiceView(InvoiceFacts):
-    """An invoice."""
+    """An invoice, as staff see it."""
 
     workspace_id: WorkspaceId
     workspace_name: Annotated[str, Field(description="Name of the workspace.", examples=["Riverside Dental"])]
-    voided_at: Annotated[datetime | None, Field(description="When it was declared void (UTC); null while it is not.")]
+    voided_at: Annotated[datetime | None, Field(description="When the invoice was voided (UTC); null if it was not.")]
     voided_why: Annotated[
-        str | None, Field(description="Why it is void; null while it is not.", examples=["Billed to the wrong company"])
+        str | None,
+        Field(description="Why the invoice was voided; null if it was not.", examples=["Billed to the wrong company"]),
     ]
 
 
@@ -262,13 +276,13 @@ class AdminInvoiceList(ListAnswer):
 
 @dataclass(frozen=True, slots=True)
 class AdminInvoiceAnswer:
-    """An invoice."""
+    """An invoice, as staff see it."""
 
     invoice: Annotated[AdminInvoiceView, Field(description="The invoice.")]
 
 
 async def admin_list_invoices(context: AdminContext, query: AdminInvoicesQuery) -> AdminInvoiceList:
-    """Invoices of all workspaces, newest first."""
+    """List the invoices of all workspaces, newest first."""
     wanted = InvoiceFilter(query.workspace_id, query.status)
     found = await service.list_all_invoices(context.db, wanted, page=query.request())
     return AdminInvoiceList([to_listing(listing) for listing in found.rows], **page_fields(query, found))
@@ -283,19 +297,23 @@ def to_admin_invoice(invoice: Invoice, workspace_name: str = "") -> AdminInvoice
 
 
 class TaxRateBody(Body):
-    """A rate from a moment on. 0 basis points end a tax."""
+    """A tax rate that takes effect at a given time. 0 basis points end a tax."""
 
     country: Annotated[
-        str, StringConstraints(pattern=r"^[A-Z]{2}$"), Field(description="Where it holds: ISO 3166.", examples=["DE"])
+        str,
+        StringConstraints(pattern=r"^[A-Z]{2}$"),
+        Field(description="Country where the tax applies: ISO 3166.", examples=["DE"]),
     ]
     name: Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=ONE_LINE),
-        Field(description="As invoices call it.", examples=["VAT"]),
+        Field(description="Name of the tax on invoices.", examples=["VAT"]),
     ]
-    basis_points: int = Field(ge=0, le=10_000, description="Hundredths of a percent: 1900 is 19 %.", examples=[1900])
+    basis_points: int = Field(
+        ge=0, le=10_000, description="Rate in hundredths of a percent: 1900 is 19 %.", examples=[1900]
+    )
     is_inclusive: bool = Field(False, description="Whether prices contain the tax.")
-    valid_from: Annotated[UtcDatetime, Field(description="From when on it holds (UTC).")]
+    valid_from: Annotated[UtcDatetime, Field(description="When the rate takes effect (UTC).")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,11 +321,11 @@ class TaxRateView:
     """A version of a tax rate."""
 
     id: Annotated[int, Field(description="Number of the version.", examples=[7])]
-    country: Annotated[str, Field(description="Where it holds: ISO 3166.", examples=["DE"])]
-    name: Annotated[str, Field(description="As invoices call it.", examples=["VAT"])]
-    basis_points: Annotated[int, Field(description="Hundredths of a percent.", examples=[1900])]
-    is_inclusive: Annotated[bool, Field(description="Prices contain the tax.")]
-    valid_from: Annotated[datetime, Field(description="From when on it holds (UTC).")]
+    country: Annotated[str, Field(description="Country where the tax applies: ISO 3166.", examples=["DE"])]
+    name: Annotated[str, Field(description="Name of the tax on invoices.", examples=["VAT"])]
+    basis_points: Annotated[int, Field(description="Rate in hundredths of a percent.", examples=[1900])]
+    is_inclusive: Annotated[bool, Field(description="Whether prices contain the tax.")]
+    valid_from: Annotated[datetime, Field(description="When the rate takes effect (UTC).")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,19 +338,19 @@ class TaxRateList:
 
 @dataclass(frozen=True, slots=True)
 class TaxRateAnswer:
-    """A tax rate."""
+    """A version of a tax rate."""
 
     tax_rate: Annotated[TaxRateView, Field(description="The tax rate.")]
 
 
 async def list_tax_rates(context: AdminContext) -> TaxRateList:
-    """All tax rates."""
+    """List all versions of tax rates."""
     rates = await queries.select_tax_rates(context.db)
     return TaxRateList([_to_tax_rate(rate) for rate in rates], has_more=False)
 
 
 async def add_tax_rate(context: AdminContext, body: TaxRateBody) -> TaxRateAnswer:
-    """Add a version of a tax rate; invoices of periods that end from then on have it."""
+    """Add a version of a tax rate. It applies to invoices of periods that end after it takes effect."""
     rate = TaxRate(0, body.country, body.name, body.basis_points, body.is_inclusive, body.valid_from)
     return TaxRateAnswer(_to_tax_rate(await service.add_tax_rate(context.db, context.actor, rate, context.now)))
 

@@ -1,7 +1,7 @@
-"""Types of invoices, their lines and payments, and the composition of a period's invoice.
+"""Records of invoices, lines and payments, and the composition of a period's invoice.
 
-An invoice contains a period's statement, corrections of periods billed before, credits and taxes. Every line is rounded
-once. The total is the sum of the lines' amounts.
+An invoice contains a period's statement, corrections of previously billed periods, credits and taxes. Every line is
+rounded once. The total is the sum of the lines' amounts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,13 +25,14 @@ from control.billing.periods.rules import (
 )
 
 # --- Stored invoices -----------------------------------------------------------------------------------------------
-# The value of `sink` for invoices that the platform issues itself. They are paid by bank transfer, and the staff record
+# Value of `sink` for invoices that the platform issues itself. Customers pay them by bank transfer, and staff record
 # the payments.
 OWN: Literal["own"] = "own"
-# draft: the period is closed, and the invoice is not issued yet. pending: issued. overdue: not paid by due_at.
+# draft: the period is closed, but the invoice is not issued yet. pending: issued. overdue: not paid by `due_at`.
 InvoiceStatus = Literal["draft", "pending", "paid", "overdue", "void", "uncollectible"]
 PaymentKind = Literal["payment", "refund"]
-# Of a workspace. pending: an invoice is open. overdue: an invoice is overdue. paid: all invoices are paid.
+# Payment status of a workspace. pending: an invoice is open. overdue: an invoice is overdue. paid: all invoices are
+# paid.
 PaymentStatus = Literal["paid", "pending", "overdue"]
 LineKind = Literal[StatementKind, "credit", "tax"]
 PDF_TYPE: Final = "application/pdf"
@@ -41,13 +42,13 @@ _INSTANT = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
-    """An invoice.
+    """An invoice of a workspace.
 
     Attributes:
-        number: None before it is issued.
-        sink: The payment company that issues it, or OWN.
-        amount: The total, of subtotal (without tax) and tax.
-        customer_…, timezone: As they were when the period was closed.
+        number: None before the invoice is issued.
+        sink: The payment company that issues the invoice, or OWN.
+        amount: The total: subtotal (without tax) plus tax.
+        customer_…, timezone: The values at the time when the period was closed.
     """
 
     id: UUID
@@ -79,17 +80,17 @@ class Invoice:
 
     @property
     def amount_due(self) -> Decimal:
-        """The amount that is still to be paid."""
+        """Return the amount that is still to be paid."""
         is_open = self.status in ("pending", "overdue")
         return self.amount - self.amount_paid + self.amount_refunded if is_open else self.amount * 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceLine:
-    """A stored line, with the fields of DraftLine.
+    """A stored invoice line, with the fields of DraftLine.
 
     Attributes:
-        tax_rate: Id of the rate; for a line of tax only.
+        tax_rate: Id of the rate, only for a tax line.
     """
 
     id: UUID
@@ -115,11 +116,11 @@ class InvoiceLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """A payment or refund.
+    """A payment or refund of an invoice.
 
     Attributes:
         amount: Negative for a refund.
-        reference: Of the bank or the payment company.
+        reference: Reference of the bank or the payment company.
     """
 
     id: UUID
@@ -146,11 +147,11 @@ class InvoiceRecord:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDocument:
-    """What a PDF shows.
+    """The content of an invoice's PDF.
 
     Attributes:
         issuer: Lines of the platform's name, address, tax id and bank account.
-        fonts: Files of further fonts, the first choice first.
+        fonts: Files of additional fonts, by preference.
     """
 
     issuer: Sequence[str]
@@ -161,7 +162,7 @@ class InvoiceDocument:
 
     @property
     def letters(self) -> set[str]:
-        """The letters of all texts that people chose."""
+        """Return the letters of all texts that people entered."""
         texts = (self.invoice.customer_name, self.invoice.customer_tax_id, *self.issuer)
         return set().union(*texts, *(line.description for line in self.lines))
 
@@ -171,7 +172,7 @@ class InvoiceListing:
     """An invoice in the staff's list.
 
     Attributes:
-        workspace_name: The present name; if the workspace is purged, that on the invoice.
+        workspace_name: The current name; after a purge of the workspace, the name on the invoice.
     """
 
     invoice: Invoice
@@ -180,10 +181,10 @@ class InvoiceListing:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceFilter:
-    """Selects invoices for the staff's list.
+    """Filters of the staff's list of invoices.
 
     Attributes:
-        status: None selects all except drafts.
+        status: None selects all invoices except drafts.
     """
 
     workspace_id: UUID | None = None
@@ -192,10 +193,10 @@ class InvoiceFilter:
 
 @dataclass(frozen=True, slots=True)
 class PaymentNotice:
-    """A payment or refund that the staff report.
+    """A payment or refund that staff report.
 
     Attributes:
-        amount: Positive also for a refund; None: all that is open.
+        amount: Positive, also for a refund; None for the whole open amount.
     """
 
     amount: Decimal | None
@@ -210,11 +211,11 @@ WHOLE: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class TaxRate:
-    """A version of a country's tax.
+    """A version of a country's tax rate.
 
     Attributes:
         basis_points: Hundredths of a percent.
-        is_inclusive: Prices contain the tax.
+        is_inclusive: Whether prices contain the tax.
     """
 
     id: int
@@ -230,8 +231,8 @@ class TaxAmount:
     """A tax on an invoice.
 
     Attributes:
-        tax: For the tax authority.
-        added: To the invoice's total; 0 if prices contain the tax.
+        tax: Amount owed to the tax authority.
+        added: Amount added to the invoice's total; 0 if prices contain the tax.
     """
 
     rate: TaxRate
@@ -240,8 +241,10 @@ class TaxAmount:
 
 
 def find_rates(rates: Iterable[TaxRate], country: str | None, at: datetime) -> list[TaxRate]:
-    """Return the rates of a country at a moment, ordered by name; none without a country. A rate of 0 basis points
-    ends a tax, and is left out."""
+    """Return the rates of a country at a time, ordered by name; none without a country.
+
+    A rate of 0 basis points ends a tax and is left out.
+    """
     newest: dict[str, TaxRate] = {}
     for rate in sorted(rates, key=lambda rate: rate.valid_from):
         if rate.country == country and rate.valid_from <= at:
@@ -267,22 +270,22 @@ def compute_taxes(taxable: Decimal, rates: Sequence[TaxRate], currency: str) -> 
 
 
 # --- The invoice of a period ---------------------------------------------------------------------------------------
-# Key of the line that carries a total below zero over into a credit grant.
+# Key of the line that moves a negative total to a credit grant.
 CARRIED_OVER: Final = "credit/carried-over"
-# Key of the line that takes back what late rows would credit, if a void invoice gave up these charges.
+# Key of the line that takes back credits from late rows, if a void invoice already gave up these charges.
 GIVEN_UP: Final = "credit/given-up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftLine:
-    """A line of an invoice.
+    """A line of an invoice before it is stored.
 
     Attributes:
-        period_id: The period whose rows of the ledger the line bills; None for taxes.
-        is_adjustment: The period was billed before.
-        exact: As in the ledger, nine decimal places.
-        amount: Rounded to the currency's smallest unit.
-        tax: Of a tax line, also if prices contain the tax and the amount is 0.
+        period_id: The period whose ledger rows the line bills; None for taxes.
+        is_adjustment: Whether the period was already billed.
+        exact: Exact amount as in the ledger, with nine decimal places.
+        amount: Amount rounded to the currency's smallest unit.
+        tax: Tax of a tax line, even if prices contain the tax and the amount is 0.
     """
 
     kind: LineKind
@@ -318,9 +321,9 @@ class BilledPeriod:
     """A period that earlier invoices billed.
 
     Attributes:
-        now: Its statement by the present ledger.
-        billed: By key.
-        given_up: Charges that void invoices gave up, without those that later lines took back.
+        now: The period's statement from the current ledger.
+        billed: Billed amounts by key.
+        given_up: Charges that void invoices gave up, less the charges that later lines took back.
     """
 
     id: UUID
@@ -335,9 +338,9 @@ class InvoiceDraft:
     """An invoice before it is stored.
 
     Attributes:
-        subtotal: Without tax.
-        total: The sum of all amounts.
-        carried_over: The credit to grant, because the other lines sum up to less than zero.
+        subtotal: Amount without tax.
+        total: Sum of all amounts.
+        carried_over: The credit to grant because the sum of the other lines is negative.
     """
 
     lines: tuple[DraftLine, ...]
@@ -358,10 +361,10 @@ def draft_invoice(
     rates: Sequence[TaxRate] = (),
     currency: str,
 ) -> InvoiceDraft:
-    """Drafts the invoice of a period that is over.
+    """Draft the invoice of a period that has ended.
 
     Args:
-        earlier: Periods that were billed before, for adjustments.
+        earlier: Periods that were already billed, for adjustments.
         grants: Credits of the workspace in this currency.
         rates: Tax rates that apply to the customer.
     """
@@ -407,8 +410,10 @@ def _charge(period_id: UUID, line: StatementLine, currency: str, *, is_adjustmen
 
 
 def _adjustments(period: BilledPeriod, currency: str) -> list[DraftLine]:
-    """Return the lines that correct a billed period. A void invoice gave its charges up: they are not credited
-    again."""
+    """Return the lines that correct a billed period.
+
+    A void invoice gave up its charges, so they are not credited again.
+    """
     lines = [_charge(period.id, line, currency, is_adjustment=True) for line in _differences(period)]
     taken_back = min(-sum((line.exact for line in lines), _ZERO), period.given_up)
     if taken_back > 0:
@@ -428,7 +433,7 @@ def _adjustments(period: BilledPeriod, currency: str) -> list[DraftLine]:
 
 
 def _differences(period: BilledPeriod) -> Iterator[StatementLine]:
-    """Return the statement less what was billed, by key; negative for what was billed and is no longer in it."""
+    """Yield the statement less the billed amounts, by key. Billed amounts that left the statement are negative."""
     now = {line.key: line for line in period.now.lines}
     for key in dict.fromkeys((*now, *period.billed)):
         billed = period.billed.get(key)
@@ -459,7 +464,7 @@ def _credit_lines(
 def _carry_over(
     period_id: UUID, period: BillingPeriod, lines: Sequence[DraftLine], currency: str
 ) -> tuple[list[DraftLine], Decimal]:
-    """Carry a sum below zero over into a credit for the next invoices. Returns all lines and the credit."""
+    """Move a negative sum to a credit for the next invoices. Return all lines and the credit."""
     missing = -_sum(lines)
     if missing <= 0:
         return list(lines), round_money(_ZERO, currency)
@@ -481,7 +486,7 @@ def _sum(lines: Iterable[DraftLine]) -> Decimal:
 
 # --- Descriptions of lines -----------------------------------------------------------------------------------------
 def describe_line(line: DraftLine, timezone: str) -> str:
-    """Describes a line in English, with the days of the period's time zone."""
+    """Describe a line in English, with dates in the period's time zone."""
     text = _subject(line)
     if line.since is not None and line.until is not None and line.kind != "credit":
         text += f", {format_days(line.since, line.until, timezone)}"
@@ -504,7 +509,7 @@ def _subject(line: DraftLine) -> str:
 
 
 def format_days(since: datetime, until: datetime, timezone: str) -> str:
-    """Write the first and the last day of a time span; a single day if they are equal."""
+    """Format the first and the last day of a time span, or a single day if they are equal."""
     zone = ZoneInfo(timezone)
     first, last = since.astimezone(zone), (until - _INSTANT).astimezone(zone)
     ends = f"{last.day} {last:%b %Y}"

@@ -1,9 +1,10 @@
-"""Closes periods that are over, and keeps their invoices: numbered without gaps, then paid, overdue or void.
+"""Closes periods that have ended and manages their invoices: issued without gaps in numbers, then paid, overdue or
+void.
 
-Closing is one transaction: the statement by the ledger, the invoice with its lines as a draft, and the ledger's rows
-of fee, numbers, included minutes and credits. It happens completely or not at all, and a repetition finds the period
-closed. Afterwards the sum of a period's rows in the ledger equals the sum of all invoice lines of the period, without
-taxes, to the last digit.
+Closing is one transaction: the statement from the ledger, the invoice with its lines as a draft, and the ledger's rows
+for the fee, numbers, included minutes and credits. It happens completely or not at all, and a repetition finds the
+period closed. Afterwards the sum of a period's ledger rows equals the sum of all its invoice lines, without taxes, to
+the last digit.
 
 Rows that reach the ledger later become adjusting lines of the next invoice, for up to `RECHECKED` periods.
 """
@@ -64,8 +65,8 @@ from control.platform.service import Platform
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
 
-# How many closed periods are computed again when the next one closes. The ledger takes no rows of calls that are older
-# than 40 days, so two periods are enough; the third one covers an outage of the workers.
+# Number of closed periods that are recomputed when the next period closes. The ledger refuses rows of calls older than
+# 40 days, so two periods are enough; the third covers an outage of the workers.
 RECHECKED: Final = 3
 _INSTANT: Final = timedelta(microseconds=1)
 log = structlog.get_logger()
@@ -76,7 +77,7 @@ _ZERO: Final = Decimal(0)
 # --- Closing a period ----------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class ClosedPeriod:
-    """The result of closing.
+    """The result of closing a period.
 
     Attributes:
         invoice_id: None if there was nothing to bill.
@@ -88,10 +89,10 @@ class ClosedPeriod:
 
 @dataclass(frozen=True, slots=True)
 class _Computation:
-    """What closing a period computes.
+    """The computed invoice of a period that is being closed.
 
     Attributes:
-        starts: The begin of each period that the lines bill, by its id.
+        starts: The beginning of each period that the lines bill, by period id.
     """
 
     draft: InvoiceDraft
@@ -100,8 +101,10 @@ class _Computation:
 
 
 async def close_period(db: Connection, period_id: UUID, now: datetime) -> ClosedPeriod | None:
-    """Close a period that is over. Returns None if it is closed already, or if an earlier period of the workspace is
-    open. Needs platform scope."""
+    """Close a period that has ended. Needs platform scope.
+
+    Returns None if the period is already closed, or if an earlier period of the workspace is open.
+    """
     stored = await periods_queries.lock_open(db, period_id)
     if stored is None or stored.period.end > now:
         return None
@@ -167,7 +170,7 @@ async def _rates(db: Connection, account: BillingAccount, at: datetime) -> list[
 async def _store(
     db: Connection, stored: StoredPeriod, account: BillingAccount, computed: _Computation, now: datetime
 ) -> UUID:
-    """Store the invoice, its lines, the ledger's rows and the credit that is carried over."""
+    """Store the invoice, its lines, the ledger's rows, and the credit that is carried over."""
     draft, rates = computed.draft, await prices_queries.load_rates(db, stored.currency)
     facts = await accounts_queries.select_facts(db, stored.workspace_id)
     name = account.legal_name or (facts.name if facts else "")
@@ -244,14 +247,14 @@ def _make_line(position: int, line: DraftLine, draft: InvoiceDraft, period: Bill
 
 
 def _cost_of(line: InvoiceLine, rates: RateHistory, starts: Mapping[UUID, datetime]) -> Decimal:
-    """Return our cost of a line in US dollars: what the customer pays, if it is passed on; else nothing."""
+    """Return our cost of a line in US dollars: the customer's price if the cost is passed on, otherwise 0."""
     if line.kind not in PASSED_ON_KINDS or line.billing_period_id is None:
         return Decimal(0)
     return rates.to_usd(line.exact, starts[line.billing_period_id])
 
 
 def _make_charge(line: InvoiceLine, period: BillingPeriod, cost: Decimal) -> PeriodCharge:
-    """Make the ledger's row of a line. Its time is the last moment of the line, which is in the billed period."""
+    """Create the ledger row of a line. Its time is the last moment of the line, which lies in the billed period."""
     return PeriodCharge(
         at=(line.until or period.end) - _INSTANT,
         resource_type=RESOURCE_TYPES[line.kind],
@@ -282,11 +285,10 @@ def _carried_over(stored: StoredPeriod, draft: InvoiceDraft, now: datetime) -> C
 
 # --- Issued invoices -----------------------------------------------------------------------------------------------
 async def issue_own(db: Connection, invoice_id: UUID, now: datetime, due_days: int) -> Invoice | None:
-    """Give a draft its number and makes it due. Returns None if it is issued already, or if a payment company issues
-    it. Needs platform scope.
+    """Give a draft its number and make it due. Needs platform scope.
 
-    The series of numbers is the year in the customer's time zone, as tax offices require. An invoice with the total 0
-    is paid at once.
+    Returns None if the invoice is already issued, or if a payment company issues it. The number series is the year in
+    the customer's time zone, as tax offices require. An invoice with a total of 0 is paid immediately.
     """
     draft = await queries.select_invoice(db, invoice_id, lock=True)
     if draft is None or draft.status != "draft" or draft.sink != OWN:
@@ -307,7 +309,7 @@ async def issue_own(db: Connection, invoice_id: UUID, now: datetime, due_days: i
 
 
 async def mark_overdue(db: Connection, now: datetime, most: int) -> list[Invoice]:
-    """Mark pending invoices as overdue whose time to pay is over; returns them. Needs platform scope."""
+    """Mark pending invoices as overdue whose due time has passed, and return them. Needs platform scope."""
     late = [replace(invoice, status="overdue") for invoice in await queries.lock_overdue(db, now, most)]
     for invoice in late:
         await save_state(db, invoice)
@@ -315,14 +317,16 @@ async def mark_overdue(db: Connection, now: datetime, most: int) -> list[Invoice
 
 
 async def void_invoice(db: Connection, actor: Actor, invoice_id: UUID, reason: str, now: datetime) -> Invoice:
-    """Declare an issued invoice void: its charges are given up and reversed in the ledger, and its credits can be used
-    again. Raises NotFound, Conflict (code invoice_not_open)."""
+    """Void an issued invoice: its charges are given up and reversed in the ledger, and its credits become usable again.
+
+    Raises NotFound and Conflict (code invoice_not_open).
+    """
     invoice = await lock_invoice(db, invoice_id)
     if invoice.status == "void":
         return invoice
     if invoice.status not in _OPEN or invoice.amount_paid > invoice.amount_refunded:
         raise Conflict(
-            "Only an invoice that is issued and not paid can be void; refund a paid one.", code="invoice_not_open"
+            "Only an invoice that is issued and unpaid can be voided. Refund a paid invoice.", code="invoice_not_open"
         )
     void = replace(invoice, status="void", voided_at=now, voided_why=reason)
     await save_state(db, void)
@@ -332,24 +336,28 @@ async def void_invoice(db: Connection, actor: Actor, invoice_id: UUID, reason: s
 
 
 async def lock_invoice(db: Connection, invoice_id: UUID) -> Invoice:
-    """Return an invoice, and locks it until the transaction ends. Raises NotFound (code invoice_not_found). Needs
-    platform scope."""
+    """Return an invoice, locked until the transaction ends.
+
+    Raises NotFound (code invoice_not_found). Needs platform scope.
+    """
     invoice = await queries.select_invoice(db, invoice_id, lock=True)
     if invoice is None:
-        raise NotFound("There is no such invoice.", code="invoice_not_found")
+        raise NotFound("This invoice does not exist.", code="invoice_not_found")
     return invoice
 
 
 async def save_state(db: Connection, invoice: Invoice) -> None:
-    """Store an invoice's state with its event, and gives its period the same state. The invoice must be locked."""
+    """Store an invoice's state with its event, and set its period to this state. The invoice must be locked."""
     await store_state(db, invoice)
     if invoice.billing_period_id is not None and invoice.status in ("pending", "paid", "overdue", "void"):
         await periods_queries.update_status(db, invoice.billing_period_id, invoice.status)
 
 
 async def store_state(db: Connection, invoice: Invoice) -> None:
-    """Store an invoice's state with its event for the customer's systems. Drafts have no event, because customers do
-    not see them. The invoice must be locked."""
+    """Store an invoice's state with its event for the customer's systems. The invoice must be locked.
+
+    Drafts have no event, because customers do not see them.
+    """
     await queries.update_state(db, invoice)
     if invoice.status == "draft":
         return
@@ -367,7 +375,7 @@ async def store_state(db: Connection, invoice: Invoice) -> None:
 
 
 async def _reverse(db: Connection, invoice: Invoice, share: Decimal) -> None:
-    """Reverses a share of each line in the ledger, in the period that the line billed."""
+    """Reverse a share of each line in the ledger, in the period that the line billed."""
     charges = [
         PeriodCharge(
             at=(line.until or invoice.period_end) - _INSTANT,
@@ -390,7 +398,7 @@ async def _reverse(db: Connection, invoice: Invoice, share: Decimal) -> None:
 def make_payment(
     invoice: Invoice, amount: Decimal, method: str, at: datetime, *, reference: str = "", by: UUID | None = None
 ) -> Payment:
-    """Make a payment for an invoice; a refund if the amount is negative."""
+    """Create a payment for an invoice, or a refund if the amount is negative."""
     return Payment(
         id=UUID(new_id()),
         workspace_id=invoice.workspace_id,
@@ -406,16 +414,20 @@ def make_payment(
 
 
 async def record_payment(db: Connection, actor: Actor, payment: Payment) -> Invoice:
-    """Record a payment; the invoice is paid if nothing is left to pay. A repetition with the same method and reference
-    changes nothing. Raises NotFound, Conflict (codes invoice_not_open, reference_used), Invalid (code
-    amount_too_high)."""
+    """Record a payment. The invoice is paid if nothing is left to pay.
+
+    A repetition with an equal method and reference changes nothing. Raises NotFound, Conflict (codes invoice_not_open,
+    reference_used) and Invalid (code amount_too_high).
+    """
     invoice = await lock_invoice(db, payment.invoice_id)
     if not await _insert(db, payment):
         return invoice
     if invoice.status not in _OPEN:
-        raise Conflict(f"This invoice is {invoice.status}: nothing is to be paid.", code="invoice_not_open")
+        raise Conflict(f"This invoice has nothing to pay: it is {invoice.status}.", code="invoice_not_open")
     if payment.amount > invoice.amount_due:
-        raise Invalid(f"At most {invoice.amount_due} is to be paid.", param="amount", code="amount_too_high")
+        raise Invalid(
+            f"The payment exceeds the open amount of {invoice.amount_due}.", param="amount", code="amount_too_high"
+        )
     paid = replace(invoice, amount_paid=invoice.amount_paid + payment.amount)
     if paid.amount_due == 0:
         paid = replace(paid, status="paid", paid_at=payment.at)
@@ -427,27 +439,32 @@ async def record_payment(db: Connection, actor: Actor, payment: Payment) -> Invo
 async def record_manual_payment(
     db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice, now: datetime
 ) -> Invoice:
-    """Record a payment that the staff report; without an amount, all that is open. Raises as `record_payment` does."""
+    """Record a payment that staff report. Without an amount, the whole open amount is paid.
+
+    Raises the errors of `record_payment`.
+    """
     invoice = await lock_invoice(db, invoice_id)
     amount = invoice.amount_due if notice.amount is None else require_exact(notice.amount, invoice.currency)
     if not amount:
-        raise Conflict(f"This invoice is {invoice.status}: nothing is to be paid.", code="invoice_not_open")
+        raise Conflict(f"This invoice has nothing to pay: it is {invoice.status}.", code="invoice_not_open")
     payment = make_payment(invoice, amount, notice.method, now, reference=notice.reference, by=actor.id)
     return await record_payment(db, actor, replace(payment, reason=notice.reason))
 
 
 async def refund_payment(db: Connection, actor: Actor, refund: Payment) -> Invoice:
-    """Record a refund, which is a payment with a negative amount. A paid invoice stays paid. If an invoice was paid in
-    part, the amount is due again. Raises NotFound, Conflict (codes invoice_not_paid, reference_used), Invalid (code
-    amount_too_high)."""
+    """Record a refund, which is a payment with a negative amount.
+
+    A paid invoice stays paid. If an invoice was partly paid, the amount is due again. Raises NotFound, Conflict (codes
+    invoice_not_paid, reference_used) and Invalid (code amount_too_high).
+    """
     invoice = await lock_invoice(db, refund.invoice_id)
     if not await _insert(db, refund):
         return invoice
     left = invoice.amount_paid - invoice.amount_refunded
     if left <= 0:
-        raise Conflict("Nothing was paid that could be paid back.", code="invoice_not_paid")
+        raise Conflict("This invoice has no payment that can be refunded.", code="invoice_not_paid")
     if -refund.amount > left:
-        raise Invalid(f"At most {left} can be paid back.", param="amount", code="amount_too_high")
+        raise Invalid(f"At most {left} can be refunded.", param="amount", code="amount_too_high")
     refunded = replace(invoice, amount_refunded=invoice.amount_refunded - refund.amount)
     await save_state(db, refunded)
     await _audit(db, actor, "invoice.refund", invoice, refunded, refund.reason)
@@ -457,19 +474,24 @@ async def refund_payment(db: Connection, actor: Actor, refund: Payment) -> Invoi
 async def record_manual_refund(
     db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice, now: datetime
 ) -> Invoice:
-    """Record a refund that the staff report; without an amount, all that was paid. Raises as `refund_payment` does."""
+    """Record a refund that staff report. Without an amount, everything that was paid is refunded.
+
+    Raises the errors of `refund_payment`.
+    """
     invoice = await lock_invoice(db, invoice_id)
     left = invoice.amount_paid - invoice.amount_refunded
     amount = left if notice.amount is None else require_exact(notice.amount, invoice.currency)
     if not amount:
-        raise Conflict("Nothing was paid that could be paid back.", code="invoice_not_paid")
+        raise Conflict("This invoice has no payment that can be refunded.", code="invoice_not_paid")
     refund = make_payment(invoice, -amount, notice.method, now, reference=notice.reference, by=actor.id)
     return await refund_payment(db, actor, replace(refund, reason=notice.reason))
 
 
 async def credit_invoice(db: Connection, actor: Actor, credit: Payment) -> Invoice:
-    """Record a credit note, which reduces what is to be paid of an open invoice. Its share of the charges is given up
-    and reversed in the ledger. Raises as `record_payment` does."""
+    """Record a credit note, which reduces the open amount of an invoice.
+
+    Its share of the charges is given up and reversed in the ledger. Raises the errors of `record_payment`.
+    """
     invoice = await lock_invoice(db, credit.invoice_id)
     credited = await record_payment(db, actor, credit)
     await _reverse(db, invoice, credit.amount / invoice.amount)
@@ -477,10 +499,10 @@ async def credit_invoice(db: Connection, actor: Actor, credit: Payment) -> Invoi
 
 
 async def cancel_credit(db: Connection, actor: Actor, cancelled: Payment) -> Invoice:
-    """Record that a credit note became void: its amount is due again. Raises as `refund_payment` does.
+    """Record that a credit note was voided, so that its amount is due again. Raises the errors of `refund_payment`.
 
     Args:
-        cancelled: Has the negative amount.
+        cancelled: The negative of the credit note.
     """
     invoice = await lock_invoice(db, cancelled.invoice_id)
     due = await refund_payment(db, actor, cancelled)
@@ -489,8 +511,10 @@ async def cancel_credit(db: Connection, actor: Actor, cancelled: Payment) -> Inv
 
 
 async def cancel_refund(db: Connection, actor: Actor, returned: Payment) -> Invoice:
-    """Record that a refund was returned, because the customer's bank did not accept it. A repetition with the same
-    method and reference changes nothing. Raises NotFound, Conflict (code reference_used)."""
+    """Record that a refund was returned, because the customer's bank did not accept it.
+
+    A repetition with an equal method and reference changes nothing. Raises NotFound and Conflict (code reference_used).
+    """
     invoice = await lock_invoice(db, returned.invoice_id)
     if not await _insert(db, returned):
         return invoice
@@ -501,15 +525,17 @@ async def cancel_refund(db: Connection, actor: Actor, returned: Payment) -> Invo
 
 
 async def _insert(db: Connection, payment: Payment) -> bool:
-    """Insert a payment. Returns False if it was recorded before. Raises Invalid, and Conflict if it was recorded with
-    another amount."""
+    """Insert a payment. Return False if it is already recorded.
+
+    Raises Invalid, and Conflict if it is recorded with another amount.
+    """
     if payment.amount == 0:
         raise Invalid("The amount is 0.", param="amount", code="amount_too_low")
     if await queries.insert_payment(db, payment):
         return True
     recorded = await queries.select_amount(db, payment)
     if recorded != payment.amount:
-        message = f"The reference {payment.reference!r} is that of {recorded} already: give this one another."
+        message = f"The reference {payment.reference!r} already belongs to {recorded}. Use another reference."
         raise Conflict(message, code="reference_used", param="reference")
     return False
 
@@ -534,13 +560,13 @@ async def load_invoice(db: Connection, workspace_id: UUID, invoice_id: UUID) -> 
     """Return an issued invoice with its lines and payments. Raises NotFound (code invoice_not_found)."""
     invoice = await queries.select_invoice(db, invoice_id, workspace_id)
     if invoice is None or invoice.status == "draft":
-        raise NotFound("There is no such invoice.", code="invoice_not_found")
+        raise NotFound("This invoice does not exist.", code="invoice_not_found")
     lines = await queries.select_lines(db, invoice_id, workspace_id)
     return InvoiceRecord(invoice, lines, await queries.select_payments(db, invoice_id, workspace_id))
 
 
 async def list_invoices(db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[Invoice]:
-    """Return issued invoices of a workspace, the newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of the workspace's issued invoices, newest first. Raises Invalid (code cursor_unknown)."""
     found = await queries.select_page(db, workspace_id, page)
     if page.cursor is not None:
         return found
@@ -548,7 +574,7 @@ async def list_invoices(db: Connection, workspace_id: UUID, *, page: PageRequest
 
 
 async def list_all_invoices(db: Connection, wanted: InvoiceFilter, *, page: PageRequest) -> ListPage[InvoiceListing]:
-    """Return invoices of all workspaces, the newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of the invoices of all workspaces, newest first. Raises Invalid (code cursor_unknown)."""
     found = await queries.select_listings(db, wanted, page)
     if page.cursor is not None:
         return found
@@ -560,7 +586,7 @@ async def add_tax_rate(db: Connection, actor: Actor, rate: TaxRate, now: datetim
     """Add a version of a tax rate. Raises Conflict (code tax_rate_exists)."""
     stored = await queries.insert_tax_rate(db, rate, now)
     if stored is None:
-        raise Conflict("There is a rate of this country, name and time.", code="tax_rate_exists")
+        raise Conflict("A rate for this country, name and time already exists.", code="tax_rate_exists")
     after = {"basis_points": rate.basis_points, "is_inclusive": rate.is_inclusive}
     await record_change(db, actor, Change("tax_rate.add", "tax_rate", f"{rate.country} {rate.name}", after=after))
     return stored
@@ -568,11 +594,11 @@ async def add_tax_rate(db: Connection, actor: Actor, rate: TaxRate, now: datetim
 
 # --- E-mails and documents -----------------------------------------------------------------------------------------
 class Invoices:
-    """Issues the platform's own invoices, and notifies who pays them.
+    """Issues the platform's own invoices, and notifies their payers.
 
     Args:
         issuer: Lines of the platform's name and address.
-        fonts: Files of further fonts for the PDF.
+        fonts: Files of additional fonts for the PDF.
     """
 
     def __init__(
@@ -582,8 +608,10 @@ class Invoices:
         self._issuer, self._fonts = issuer, fonts
 
     async def issue(self, db: Connection, invoice_id: UUID, now: datetime) -> Invoice | None:
-        """Issue a draft of the platform's own, and sends an e-mail if there is something to pay. Returns None if it is
-        issued already. Needs platform scope."""
+        """Issue a draft of the platform's own, and send an e-mail if it has something to pay. Needs platform scope.
+
+        Returns None if the invoice is already issued.
+        """
         due_days = await self.platform.setting(db, "invoice_due_days")
         invoice = await issue_own(db, invoice_id, now, due_days)
         if invoice is not None and invoice.status == "pending":
@@ -594,7 +622,7 @@ class Invoices:
         """Send an e-mail about an invoice.
 
         Args:
-            write: Makes it from address, invoice and link.
+            write: Creates the e-mail from the address, the invoice and a link.
         """
         page = f"invoices/{invoice.id}"
         await self.mail.send(db, invoice.workspace_id, page, lambda to, link: write(to, invoice, link))

@@ -1,6 +1,6 @@
-"""The jobs that close a period and issue its invoice, and the duties that find what is due.
+"""The jobs that close a period and issue its invoice, and the duties that find due periods and invoices.
 
-Each job is one transaction and may be repeated at any point.
+Each job is one transaction and can be repeated at any point.
 """
 
 from collections.abc import Callable
@@ -42,13 +42,13 @@ log = structlog.get_logger()
 
 
 class ClosePeriodJob(msgspec.Struct, frozen=True):
-    """Payload of the job."""
+    """Payload of the job that closes a period."""
 
     period_id: UUID
 
 
 class IssueInvoiceJob(msgspec.Struct, frozen=True):
-    """Payload of the job."""
+    """Payload of the job that issues an invoice."""
 
     invoice_id: UUID
 
@@ -61,13 +61,15 @@ def period_tasks(
     issue: JobHandler | None = None,
     report_unopened: Callable[[int], None] = ignore_count,
 ) -> WorkerTasks:
-    """Make the jobs `billing.close_period` and `billing.issue_invoice`, the duty `billing_periods`, which opens
-    periods and enqueues both jobs, and the duty `overdue_invoices`.
+    """Return the jobs and duties of periods and invoices.
+
+    The job `billing.close_period` closes a period, and `billing.issue_invoice` issues its invoice. The duty
+    `billing_periods` opens periods and enqueues both jobs, and `overdue_invoices` marks overdue invoices.
 
     Args:
         clock: The clock of the jobs.
-        issue: The job that issues invoices. None: the platform issues all invoices itself.
-        report_unopened: Takes how many periods the last run could not open.
+        issue: The job that issues invoices; None if the platform issues all invoices itself.
+        report_unopened: Receives the number of periods that the last run could not open.
     """
 
     async def billing_periods(db: Connection, now: datetime) -> int:
@@ -100,7 +102,7 @@ def period_tasks(
 
 
 def _make_closing(pool: Pool, clock: Clock) -> JobHandler:
-    """Make the job that closes a period, and enqueues the invoice's job in the same transaction."""
+    """Return the job that closes a period and enqueues the invoice's job in the same transaction."""
 
     async def work(db: Connection, job: ClosePeriodJob) -> None:
         closed = await close_period(db, job.period_id, clock())
@@ -118,7 +120,7 @@ def _make_closing(pool: Pool, clock: Clock) -> JobHandler:
 
 
 def _make_issuing(pool: Pool, invoices: Invoices, clock: Clock) -> JobHandler:
-    """Make the job that issues an invoice, and enqueues its e-mail in the same transaction."""
+    """Return the job that issues an invoice and enqueues its e-mail in the same transaction."""
 
     async def run(payload: bytes) -> None:
         job = decode_payload(payload, IssueInvoiceJob)
@@ -128,15 +130,17 @@ def _make_issuing(pool: Pool, invoices: Invoices, clock: Clock) -> JobHandler:
 
 
 _SYSTEM: Final = Actor("system")
-# A payment company is asked about open invoices every six hours. Without an answer in this time no workspace is
+# A payment company is queried about open invoices every six hours. Without an answer within this time, no workspace is
 # suspended, because it may have paid.
 _ANSWERED_WITHIN: Final = timedelta(days=1)
 
 
 async def suspend_overdue(db: Connection, platform: Platform, workspaces: Workspaces, now: datetime, most: int) -> int:
-    """Suspend workspaces with an invoice that has been overdue for the days of the setting `overdue_grace_days`, if
-    the setting `overdue_action` is `suspend`; returns their number. Invoices of a payment company that has not answered
-    for a day do not count. Needs platform scope."""
+    """Suspend workspaces that have not paid an overdue invoice. Return how many. Needs platform scope.
+
+    The invoice must have been overdue for the days of the setting `overdue_grace_days`, and the setting
+    `overdue_action` must be `suspend`. Invoices of a payment company that has not answered for a day do not count.
+    """
     if await platform.setting(db, "overdue_action") != "suspend":
         return 0
     grace = timedelta(days=await platform.setting(db, "overdue_grace_days"))
@@ -148,7 +152,7 @@ async def suspend_overdue(db: Connection, platform: Platform, workspaces: Worksp
 
 
 async def resume_paid(db: Connection, workspaces: Workspaces, now: datetime, most: int) -> int:
-    """End the suspension of workspaces without overdue invoices; returns their number. Needs platform scope."""
+    """End the suspension of workspaces without overdue invoices. Return how many. Needs platform scope."""
     found = await queries.select_settled(db, OVERDUE_REASON, most)
     for workspace_id in found:
         await workspaces.administration.activate(db, _SYSTEM, workspace_id, now)
