@@ -1,4 +1,4 @@
-"""Amounts of money: rounded to the smallest unit in which a currency is charged, and written for people."""
+"""Amounts of money: rounding to the smallest unit in which a currency is charged, and formatting."""
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
@@ -38,22 +38,26 @@ _TENS: Final = frozenset({"bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd"})
 
 
 def exponent_of(currency: str) -> int:
-    """Return the decimal places of the currency (ISO 4217, lower case)."""
+    """Return the decimal places of a currency (ISO 4217, lower case)."""
     return _EXPONENTS.get(currency, 2)
 
 
 def round_money(amount: Decimal, currency: str) -> Decimal:
-    """Round to the smallest amount that is charged, half away from zero, so that an amount and its reversal cancel
-    out. The result has the currency's decimal places."""
+    """Round to the smallest amount that can be charged, with the currency's decimal places.
+
+    Halves are rounded away from zero, so that an amount and its reversal cancel out.
+    """
     places = -exponent_of(currency)
     charged = places + 1 if currency in _TENS else places
     return amount.quantize(Decimal(1).scaleb(charged), ROUND_HALF_UP).quantize(Decimal(1).scaleb(places))
 
 
 def require_exact(amount: Decimal, currency: str, param: str = "amount") -> Decimal:
-    """Return the amount. Raises Invalid if the currency cannot charge it exactly."""
+    """Return the amount. Raises Invalid if the amount has a fraction of the currency's smallest unit."""
     if amount != round_money(amount, currency):
-        raise Invalid(f"{currency.upper()} has no amounts that small.", param=param, code="amount_invalid")
+        raise Invalid(
+            f"The amount is smaller than the smallest unit of {currency.upper()}.", param=param, code="amount_invalid"
+        )
     return amount
 
 

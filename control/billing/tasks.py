@@ -39,13 +39,15 @@ def billing_tasks(
     report_unopened: Callable[[int], None] = ignore_count,
     ahead: timedelta = timedelta(0),
 ) -> WorkerTasks:
-    """Make the job `billing.record_embedding`, the duties `unpriced_usage`, `cost_estimates`, `accruals`,
+    """Return all jobs and duties of billing.
+
+    These are the job `billing.record_embedding`, the duties `unpriced_usage`, `cost_estimates`, `accruals`,
     `overdue_workspaces` and `spend_limits`, and the tasks of `period_tasks` or `provider_tasks`.
 
     Args:
-        report: Takes the usage without a price of the last day.
+        report: Receives the usage without a price of the last day.
         end_transfer: Enqueues a job that ends a transferred call.
-        report_unopened: Takes how many periods could not be opened.
+        report_unopened: Receives the number of periods that could not be opened.
         ahead: For rehearsals: periods, charges and suspensions are due by a clock that is this much ahead.
     """
 
@@ -77,6 +79,6 @@ def billing_tasks(
 
 
 def _move(duty: AnyDuty, ahead: timedelta) -> AnyDuty:
-    """Return the duty with a clock that is ahead."""
+    """Return the duty with a clock that is `ahead`."""
     run: Callable[[Any, datetime], Awaitable[int]] = duty.run
     return replace(duty, run=lambda place, now: run(place, now + ahead))

@@ -1,1 +1,1 @@
-"""The ledger: what was used, at its cost and its price."""
+"""The ledger: usage with its cost and its price."""

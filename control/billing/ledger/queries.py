@@ -1,4 +1,4 @@
-"""SQL for usage_records, the ledger, and the sums of call minutes in its roll-ups, which are seconds old.
+"""SQL for usage_records, the ledger, and for the sums of call minutes in its roll-ups, which are seconds old.
 
 Rows are only inserted: the programs have no right to change them.
 """
@@ -25,8 +25,8 @@ from control.platform.rules import CURRENCY
 from shared.ids import new_id
 
 # --- Rows of calls -------------------------------------------------------------------------------------------------
-# An adjusting row whose cost and price are known was computed from the call's whole: it settles the rows of its kind
-# that were unknown before. To be used over rows of one call, resource, provider, model and unit.
+# True if an adjusting row has a known cost and price. It was computed from the whole call, so it settles earlier
+# unknown rows of its kind. Use it over rows of one call, resource, provider, model and unit.
 _SETTLED: Final = "bool_or(entry = 'adjustment' AND cost IS NOT NULL AND price IS NOT NULL)"
 _INSERT: Final = """
     INSERT INTO usage_records (id, workspace_id, call_id, agent_id, at, resource_type, provider, vendor, model,
@@ -45,8 +45,8 @@ _INSERT: Final = """
 _PLAIN: Final = (
     "workspace_id", "call_id", "agent_id", "at", "resource_type", "provider", "vendor", "model", "quantity", "unit",
 )  # fmt: skip
-# The tier of the workspaces $2 at the times $3, by call $1, and their currency. Without a recorded change before that
-# time, it is the present tier.
+# Selects the tier of the workspaces $2 at the times $3, by call $1, and their currency. Without a recorded change
+# before that time, it is the current tier.
 _SELECT_TIERS: Final = """
     SELECT asked.call_id, coalesce(
         (SELECT c.tier_name FROM workspace_changes c WHERE c.workspace_id = asked.workspace_id AND c.at <= asked.at
@@ -55,7 +55,7 @@ _SELECT_TIERS: Final = """
     LEFT JOIN workspaces w ON w.id = asked.workspace_id
     LEFT JOIN billing_accounts a ON a.workspace_id = asked.workspace_id
 """
-# The booked minutes and telephony of calls $1, whose rows have the times $2.
+# Selects the booked minutes and telephony of calls $1, whose rows have the times $2.
 _SELECT_BOOKED: Final = f"""
     SELECT call_id, resource_type, sum(quantity) AS quantity, coalesce(sum(cost), 0) AS cost,
            coalesce(sum(price), 0) AS price, count(*) AS rows,
@@ -64,11 +64,11 @@ _SELECT_BOOKED: Final = f"""
     WHERE call_id = ANY($1::uuid[]) AND at = ANY($2::timestamptz[]) AND resource_type IN ('call_minutes', 'telephony')
     GROUP BY 1, 2
 """
-# What calls $1 are charged.
+# Selects the charges of calls $1.
 _SELECT_CHARGED: Final = """
     SELECT call_id, coalesce(sum(price), 0) AS price FROM usage_records WHERE call_id = ANY($1::uuid[]) GROUP BY 1
 """
-# What call $1 consumed, by resource; $2: its workspace.
+# Selects the consumption of call $1 in workspace $2, by resource.
 _SELECT_COSTS: Final = f"""
     SELECT resource_type, provider, vendor, model, unit, sum(quantity) AS quantity,
            CASE WHEN {_SETTLED} OR NOT bool_or(cost IS NULL) THEN coalesce(sum(cost), 0) END AS cost,
@@ -77,8 +77,8 @@ _SELECT_COSTS: Final = f"""
     FROM usage_records WHERE call_id = $1 AND workspace_id = $2
     GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 4, 5, 3 LIMIT 1000
 """
-# Rows since $1 whose cost or price is unknown and was not settled by a later one, which has the same time. The inner
-# query's LIMIT has it looked up by the index, row by row: joined, it would read the whole ledger every minute.
+# Counts rows since $1 with an unknown cost or price that no later row, which has the same time, has settled. LIMIT in
+# the inner query makes it use the index row by row; a join would read the whole ledger every minute.
 _COUNT_UNPRICED: Final = """
     SELECT u.provider, u.resource_type, u.unit, count(*) AS rows FROM usage_records u
     WHERE u.at >= $1 AND (u.cost IS NULL OR u.price IS NULL) AND (
@@ -91,7 +91,7 @@ _COUNT_UNPRICED: Final = """
 
 
 async def insert_rows(db: Connection, rows: Sequence[LedgerRow]) -> None:
-    """Insert rows, except for those whose event, or whose id and time, have a row already."""
+    """Insert rows, except rows whose event, or whose id and time, already exist."""
     if not rows:
         return
     plain: list[list[Any]] = [[getattr(row, name) for row in rows] for name in _PLAIN]
@@ -111,7 +111,7 @@ async def insert_rows(db: Connection, rows: Sequence[LedgerRow]) -> None:
 
 
 async def select_call_tiers(db: Connection, calls: Iterable[FinishedCall]) -> dict[UUID, CallTier]:
-    """Return the tier of each call's workspace when the call was created."""
+    """Return the tier of each call's workspace at the time when the call was created."""
     wanted = list(calls)
     rows = await db.fetch(
         _SELECT_TIERS,
@@ -124,7 +124,7 @@ async def select_call_tiers(db: Connection, calls: Iterable[FinishedCall]) -> di
 
 
 async def select_booked(db: Connection, calls: Iterable[FinishedCall]) -> dict[tuple[UUID, str], BookedAmounts]:
-    """Return the booked minutes and telephony of calls, by call and kind. The calls must be locked."""
+    """Return the booked minutes and telephony of calls, by call id and kind. The calls must be locked."""
     wanted = list(calls)
     found = await db.fetch(_SELECT_BOOKED, [call.call_id for call in wanted], [call.at for call in wanted])
     return {
@@ -136,17 +136,17 @@ async def select_booked(db: Connection, calls: Iterable[FinishedCall]) -> dict[t
 
 
 async def select_charged(db: Connection, call_ids: Iterable[UUID]) -> dict[UUID, Decimal]:
-    """Return the known charges of these calls."""
+    """Return the known charges of these calls, by call id."""
     return {row["call_id"]: row["price"] for row in await db.fetch(_SELECT_CHARGED, list(call_ids))}
 
 
 async def select_costs(db: Connection, workspace_id: UUID, call_id: UUID) -> list[ResourceCost]:
-    """Return what a call consumed so far, by resource."""
+    """Return a call's consumption so far, by resource."""
     return [ResourceCost(**row) for row in await db.fetch(_SELECT_COSTS, call_id, workspace_id)]
 
 
 async def count_unpriced(db: Connection, since: datetime) -> list[UnpricedUsage]:
-    """Return usage since a moment with an unknown cost or price. Needs platform scope."""
+    """Return usage since a time with an unknown cost or price. Needs platform scope."""
     return [UnpricedUsage(**row) for row in await db.fetch(_COUNT_UNPRICED, since)]
 
 
@@ -156,7 +156,8 @@ _INSERT_CHARGES: Final = """
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::numeric[], $6::text[],
                          $7::numeric[], $8::numeric[], $9::text[], $10::jsonb[])
 """
-# Rows of workspace $1 from $2 to $3 of the resource $4 (null: all that customers pay), by price version.
+# Selects rows of workspace $1 from $2 to $3 of the resource $4 (null for all resources that customers pay), by price
+# version.
 _SUM_ROWS: Final = """
     SELECT resource_type, unit, price_version, entry, count(*) AS rows, sum(quantity) AS quantity,
            coalesce(sum(price), 0) AS price, count(*) FILTER (WHERE price IS NULL) AS unpriced
@@ -196,10 +197,11 @@ async def sum_rows(
     resource_type: str | None = None,
     line_id: UUID | None = None,
 ) -> list[LedgerSum]:
-    """Return what customers pay, from (inclusive) to (exclusive), by resource and price version.
+    """Return the amounts that customers pay from `since` (inclusive) to `until` (exclusive), by resource and price
+    version.
 
     Args:
-        line_id: Only rows that the closing of a period added for this line of an invoice.
+        line_id: Include only rows that the closing of a period added for this invoice line.
     """
     rows = await db.fetch(
         _SUM_ROWS, workspace_id, since, until, resource_type, None if line_id is None else str(line_id)
@@ -208,7 +210,8 @@ async def sum_rows(
 
 
 # --- Call minutes --------------------------------------------------------------------------------------------------
-# Call minutes of workspace $1 from $2 to $3, two arrays of moments. Test calls have no price version and the price 0.
+# Sums call minutes of workspace $1 from $2 to $3, two arrays of times. Test calls have no price version and the price
+# 0.
 _SUM_MINUTES: Final = """
     SELECT coalesce(sum(u.quantity) FILTER (WHERE u.price IS NULL OR u.price_version IS NOT NULL OR u.price <> 0), 0)
                AS seconds,
@@ -228,7 +231,7 @@ _SUM: Final = """
 """
 _QUARTER_US: Final = 900_000_000
 _EPOCH: Final = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
-# Workspace $1, from the days $2 to the days $3 (both inclusive), two arrays. Before charged_quantity was computed, all
+# Sums days of workspace $1, from $2 to $3 (both inclusive), two arrays. Before `charged_quantity` was computed, all
 # minutes counted.
 _SUM_DAYS: Final = """
     SELECT coalesce(sum(coalesce(d.charged_quantity, d.quantity)), 0) AS seconds, coalesce(sum(d.price), 0) AS price,
@@ -243,7 +246,7 @@ _SUM_DAYS: Final = """
 async def sum_minutes(
     db: Connection, workspace_id: UUID, parts: Sequence[tuple[datetime, datetime]]
 ) -> list[SegmentUsage]:
-    """Return the sums of the workspace's call minutes in each part: from (inclusive), to (exclusive)."""
+    """Return the sums of the workspace's call minutes in each part, from start (inclusive) to end (exclusive)."""
     rows = await db.fetch(_SUM_MINUTES, workspace_id, [since for since, _ in parts], [until for _, until in parts])
     return [SegmentUsage(**row) for row in rows]
 
@@ -251,8 +254,10 @@ async def sum_minutes(
 async def sum_slices(
     db: Connection, workspace_id: UUID, slices: Sequence[tuple[datetime, datetime]]
 ) -> list[SegmentUsage]:
-    """Return the workspace's call minutes in each slice: from (inclusive), to (exclusive). Slices that begin or end
-    within a quarter of an hour are read from the ledger."""
+    """Return the sums of the workspace's call minutes in each slice, from start (inclusive) to end (exclusive).
+
+    Slices that begin or end within a quarter of an hour are read from the ledger.
+    """
     whole = [part for part in slices if all(map(_is_aligned, part))]
     rows = await db.fetch(_SUM, workspace_id, [since for since, _ in whole], [until for _, until in whole])
     sums = {part: SegmentUsage(**row) for part, row in zip(whole, rows, strict=True)}
@@ -267,6 +272,6 @@ def _is_aligned(moment: datetime) -> bool:
 
 
 async def sum_days(db: Connection, workspace_id: UUID, spans: Sequence[tuple[date, date]]) -> list[SegmentUsage]:
-    """Return the workspace's call minutes in each span of days (UTC), both ends inclusive."""
+    """Return the sums of the workspace's call minutes in each span of UTC days, both ends inclusive."""
     rows = await db.fetch(_SUM_DAYS, workspace_id, [first for first, _ in spans], [last for _, last in spans])
     return [SegmentUsage(**row) for row in rows]

@@ -1,7 +1,7 @@
-"""The ledger's rows: one for each event of usage, and for each call that is over its minutes.
+"""Rows of the ledger: a row for each usage event, and rows for the minutes of each ended call.
 
-Rows are only ever added. When a call's duration or the carrier's cost changes later, an adjusting row carries the
-difference to what was booked, so that a call's sums are always those of its latest facts, in whatever order they came.
+Rows are only added. If a call's duration or the carrier's cost changes later, an adjusting row contains the difference
+from the booked amount. A call's sums therefore always reflect its latest facts, in whatever order they arrived.
 """
 
 from dataclasses import dataclass, replace
@@ -18,21 +18,21 @@ _ZERO: Final = Decimal(0)
 
 # --- Rows ----------------------------------------------------------------------------------------------------------
 Entry = Literal["usage", "adjustment"]
-# Carriers bill each begun minute as a whole minute (Twilio, "Programmable Voice pricing": rounded up to the next
+# Carriers bill each started minute as a whole minute (Twilio, "Programmable Voice pricing": rounded up to the next
 # minute).
 CARRIER_MINUTE_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
 class UsageEvent:
-    """An event of usage that is not stored yet.
+    """A usage event that is not stored yet.
 
     Attributes:
-        call_id: None for usage outside of calls.
-        at: The time of the event.
+        call_id: None for usage outside calls.
+        at: Time of the event.
         seq: None for usage that media did not report.
-        purpose: As in LedgerRow.
-        id: Of the row, if the event may be recorded twice; None: a new id.
+        purpose: See `LedgerRow`.
+        id: Id of the row, for an event that may be recorded twice; None for a new id.
     """
 
     call_id: UUID | None
@@ -47,13 +47,13 @@ class UsageEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedCall:
-    """A call that is over.
+    """A call that has ended.
 
     Attributes:
-        at: Its creation, which determines prices and day.
-        seconds: Connected.
-        carrier_cost: As the carrier reported it for the whole call, in US dollars; None before the report.
-        has_estimated_cost: A part of carrier_cost is our estimate.
+        at: Creation time, which determines prices and the day.
+        seconds: Connected seconds.
+        carrier_cost: Cost of the whole call as the carrier reported it, in US dollars; None before the report.
+        has_estimated_cost: Whether a part of `carrier_cost` is our estimate.
     """
 
     call_id: UUID
@@ -85,8 +85,8 @@ class LedgerRow:
     """A row of usage_records.
 
     Attributes:
-        seq: Of its event; None without an event.
-        price: For the customer, in the workspace's currency.
+        seq: Sequence number of its event; None without an event.
+        price: The customer's price, in the workspace's currency.
         purpose: `analysis` for usage after the call, `embedding` for vectors of documents and questions, empty for the
             conversation.
         id: None for a new id.
@@ -117,7 +117,7 @@ class BookedAmounts:
 
     Attributes:
         rows: Number of rows.
-        is_settled: Cost and price are known.
+        is_settled: Whether cost and price are known.
     """
 
     quantity: Decimal = Decimal(0)
@@ -131,8 +131,11 @@ NOTHING_BOOKED: Final = BookedAmounts()
 
 
 def make_usage_row(event: UsageEvent, prices: PriceList) -> LedgerRow:
-    """Make the row of an event. Its price is 0, because customers pay minutes. With a workspace's own key its cost is
-    0, too, because the vendor bills the workspace."""
+    """Create the row of a usage event.
+
+    Its price is 0, because customers pay for minutes. If the workspace uses its own key, its cost is also 0, because
+    the vendor bills the workspace.
+    """
     used = event.usage
     wanted = Consumption("cost", used.provider, used.resource_type, used.model, used.unit, used.quantity)
     return LedgerRow(
@@ -156,16 +159,20 @@ def make_usage_row(event: UsageEvent, prices: PriceList) -> LedgerRow:
 
 
 def make_minutes_row(call: FinishedCall, tier: CallTier, prices: PriceList, booked: BookedAmounts) -> LedgerRow | None:
-    """Make the row of what the customer pays for the call's time, by the workspace's tier; test calls are free.
-    Returns None if the booked rows are up to date."""
+    """Create the row of the customer's price for the call's time, by the workspace's tier. Test calls are free.
+
+    Returns None if the booked rows are up to date.
+    """
     used = Consumption("price", tier.name or "", "call_minutes", "", "second", call.seconds, tier.currency)
     price = ZERO if call.is_test else prices.calculate(used, call.at)
     return _adjust(_call_row(call, "call_minutes", cost=ZERO, price=price), booked)
 
 
 def make_telephony_row(call: FinishedCall, prices: PriceList, booked: BookedAmounts) -> LedgerRow | None:
-    """Make the row of the carrier's cost: as reported, else by its price for each begun minute. Returns None if the
-    booked rows are up to date."""
+    """Create the row of the carrier's cost: as reported, or else by the carrier's price for each started minute.
+
+    Returns None if the booked rows are up to date.
+    """
     billed_s = -(-call.seconds // CARRIER_MINUTE_S) * CARRIER_MINUTE_S
     used = Consumption("cost", call.carrier, "telephony", call.direction, "second", billed_s)
     cost = prices.calculate(used, call.at)
@@ -178,7 +185,7 @@ def make_telephony_row(call: FinishedCall, prices: PriceList, booked: BookedAmou
 def _call_row(
     call: FinishedCall, role: Role, *, cost: Amount, price: Amount, provider: str = "", model: str = ""
 ) -> LedgerRow:
-    """Make the row of the whole call, without regard to booked rows."""
+    """Create the row of the whole call, ignoring booked rows."""
     return LedgerRow(
         workspace_id=call.workspace_id,
         call_id=call.call_id,
@@ -195,7 +202,7 @@ def _call_row(
 
 
 def _adjust(whole: LedgerRow, booked: BookedAmounts) -> LedgerRow | None:
-    """Return the row that changes the call's sums into those of `whole`; None if they are equal.
+    """Return the row that changes the call's sums to the sums of `whole`, or None if they are equal.
 
     Its amounts are differences of rounded sums, so that rounding errors do not add up.
     """
@@ -220,12 +227,12 @@ def _subtract(whole: Amount, booked: Decimal) -> Amount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodCharge:
-    """A row that the closing of a period adds to the ledger.
+    """A row that closing a period adds to the ledger.
 
     Attributes:
-        at: Within the billed period.
-        line_id: Of the invoice's line.
-        price: Exact, nine decimal places.
+        at: A time within the billed period.
+        line_id: Id of the invoice line.
+        price: Exact price, with nine decimal places.
     """
 
     at: datetime
@@ -241,12 +248,12 @@ class PeriodCharge:
 # --- Sums ----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class ResourceCost:
-    """What a call consumed of one resource.
+    """A call's consumption of one resource.
 
     Attributes:
-        cost: For us.
-        price: For the customer, in the workspace's currency; None: unknown.
-        estimated: At least a part was counted by us instead of the provider.
+        cost: Our cost.
+        price: The customer's price, in the workspace's currency; None if unknown.
+        estimated: Whether we, not the provider, counted at least a part of the usage.
     """
 
     resource_type: Role
@@ -261,7 +268,7 @@ class ResourceCost:
 
     @property
     def currency(self) -> str:
-        """The currency of the cost."""
+        """Return the currency of the cost."""
         return CURRENCY
 
 
@@ -270,7 +277,7 @@ class SegmentUsage:
     """The sums of call minutes in a time span.
 
     Attributes:
-        unpriced: Number of rows with an unknown price, which is not in `price`.
+        unpriced: Number of rows with an unknown price, which `price` excludes.
     """
 
     seconds: Decimal = _ZERO

@@ -1,4 +1,4 @@
-"""Writes usage into the ledger, in the transaction that stored the usage, and reads it by call."""
+"""Writes usage to the ledger, in the transaction that stores the usage, and reads it by call."""
 
 from collections.abc import Sequence
 from datetime import UTC
@@ -23,8 +23,10 @@ from control.db.pool import Connection
 
 
 async def record_usage(db: Connection, events: Sequence[UsageEvent]) -> None:
-    """Add a priced row for each event. The events must be new, and their calls locked. The caller marks the days for
-    the roll-ups. Needs platform scope."""
+    """Add a priced row for each usage event. Needs platform scope.
+
+    The events must be new, and their calls must be locked. The caller marks the days for the roll-ups.
+    """
     if not events:
         return
     providers = (event.usage.provider for event in events)
@@ -33,9 +35,9 @@ async def record_usage(db: Connection, events: Sequence[UsageEvent]) -> None:
 
 
 async def record_minutes(db: Connection, calls: Sequence[FinishedCall]) -> dict[UUID, Decimal]:
-    """Bring the ledger's minutes and telephony of calls up to date; returns the whole charge of each call.
+    """Update the ledger's minutes and telephony of calls. Return the whole charge of each call. Needs platform scope.
 
-    The calls must be locked. A repetition with the same facts adds nothing. Needs platform scope.
+    The calls must be locked. A repetition with equal facts adds nothing.
     """
     tiers = await queries.select_call_tiers(db, calls)
     prices = PriceList(
@@ -54,7 +56,7 @@ async def record_minutes(db: Connection, calls: Sequence[FinishedCall]) -> dict[
 
 
 async def list_call_costs(db: Connection, workspace_id: UUID, call_id: UUID) -> list[ResourceCost]:
-    """Return what a call consumed so far, by resource."""
+    """Return a call's consumption so far, by resource."""
     return await queries.select_costs(db, workspace_id, call_id)
 
 

@@ -1,7 +1,6 @@
 """The job that writes the usage of embedders to the ledger.
 
-The usage has the role of language models, like the analysis of calls. Sums over providers would not include another
-role.
+The usage has the role of language models, like the analysis of calls. Sums over providers would exclude another role.
 """
 
 from datetime import UTC
@@ -17,13 +16,13 @@ from control.knowledge.embedder import EmbeddingUse
 from shared.events import UsageRecorded
 
 PURPOSE: Final = "embedding"
-# The provider in the ledger and in price lists: there is one embedder.
+# The provider's name in the ledger and in price lists. The platform has only one embedder.
 PROVIDER: Final = "embedder"
-VENDOR: Final = "openai"  # whose API it speaks
+VENDOR: Final = "openai"  # The vendor whose API the embedder uses.
 
 
 def make_record_embedding_job(pool: Pool) -> JobHandler:
-    """Make the job `billing.record_embedding`."""
+    """Return the job `billing.record_embedding`."""
 
     async def run(payload: bytes) -> None:
         use = decode_payload(payload, EmbeddingUse)

@@ -1,4 +1,4 @@
-"""SQL for spend_alerts and transfer_times, the workspaces with a spending limit, and their calls that go on."""
+"""SQL for spending limits: alerts, granted transfer times, and the running calls of workspaces with a limit."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
@@ -11,9 +11,9 @@ from control.db.pool import Connection
 from control.platform.rules import CURRENCY
 
 # --- Limits and calls ----------------------------------------------------------------------------------------------
-# Maximum number of a workspace's calls that are read at once. The largest tier has fewer.
+# Maximum number of a workspace's calls that are read at once. The largest tier allows fewer.
 MOST_CALLS: Final = 5_000
-# Workspaces on trial pay no usage.
+# Workspaces on trial do not pay for usage.
 _SELECT_LIMIT: Final = """
     SELECT s.usage_limit_monthly AS amount, coalesce(s.alert_threshold_percentage, 80) AS threshold,
            coalesce(s.auto_pause_on_limit, false) AS pauses, coalesce(a.is_prepaid, false) AS is_prepaid,
@@ -23,8 +23,8 @@ _SELECT_LIMIT: Final = """
     LEFT JOIN billing_accounts a ON a.workspace_id = w.id
     WHERE w.id = $1 AND w.status <> 'trial' AND (s.usage_limit_monthly IS NOT NULL OR a.is_prepaid)
 """
-# Workspaces with open calls or with calls that are transferred at $4, if they have a limit, or if their settings
-# changed after $3; by id, after $1.
+# Selects workspaces after id $1 that have open calls or calls transferred at $4, if they have a limit or their settings
+# changed after $3, ordered by id.
 _SELECT_LIMITED: Final = """
     SELECT w.id, coalesce(greatest(s.updated_at, a.updated_at) > $3, false) AS has_changed
     FROM workspaces w
@@ -40,9 +40,9 @@ _SELECT_LIMITED: Final = """
                         AND c.transfer_until::timestamptz > $4::timestamptz))
     ORDER BY w.id LIMIT $2
 """
-# Calls that workspace $1 is charged for and that go on at $2, the oldest first, each with the tier whose price applies.
-# If neither carrier nor media have reported an answer yet, a call counts as answered when its media stream is assigned.
-# A transferred call continues until transfer_until, unless the carrier reported its end before. Its seconds before the
+# Selects calls that workspace $1 pays for and that continue at $2, oldest first, with the tier whose price applies. If
+# neither carrier nor media have reported an answer yet, a call counts as answered when its media stream is assigned. A
+# transferred call continues until transfer_until, unless the carrier reported its end before. Its seconds before the
 # transfer are in the ledger.
 _SELECT_RUNNING: Final = """
     WITH running AS (
@@ -67,7 +67,7 @@ _SELECT_MARKED: Final = "SELECT DISTINCT day FROM rollup_dirty WHERE workspace_i
 
 
 async def select_limit(db: Connection, workspace_id: UUID) -> SpendLimit | None:
-    """Return the workspace's limit; None without a limit, and for workspaces on trial, which pay no usage."""
+    """Return the workspace's limit. Returns None without a limit and on trial, where usage is free."""
     row = await db.fetchrow(_SELECT_LIMIT, workspace_id, CURRENCY)
     return None if row is None else SpendLimit(**row)
 
@@ -75,25 +75,27 @@ async def select_limit(db: Connection, workspace_id: UUID) -> SpendLimit | None:
 async def select_limited(
     db: Connection, after: UUID | None, most: int, changed_after: datetime, now: datetime
 ) -> list[tuple[UUID, bool]]:
-    """Return workspaces with running calls that have a limit, or whose settings were changed later than
-    `changed_after`; by id, behind the id `after`. The second value is whether the settings were changed. Needs platform
-    scope."""
+    """Return workspaces with running calls that have a limit, or whose settings changed after `changed_after`.
+
+    They are ordered by id, starting after the id `after`. The second value states whether the settings changed. Needs
+    platform scope.
+    """
     rows = await db.fetch(_SELECT_LIMITED, after, most, changed_after, now)
     return [(row["id"], row["has_changed"]) for row in rows]
 
 
 async def select_running(db: Connection, workspace_id: UUID, now: datetime) -> list[ChargedCall]:
-    """Return the workspace's running calls, the oldest first; without test calls, which cost nothing."""
+    """Return the workspace's running calls, oldest first, without test calls, which are free."""
     return [ChargedCall(**row) for row in await db.fetch(_SELECT_RUNNING, workspace_id, now, MOST_CALLS)]
 
 
 async def select_open(db: Connection, call_ids: Collection[UUID]) -> set[UUID]:
-    """Return the calls among these that are not over."""
+    """Return which of these calls have not ended."""
     return {row["id"] for row in await db.fetch(_SELECT_OPEN, list(call_ids))} if call_ids else set()
 
 
 async def select_marked_days(db: Connection, workspace_id: UUID) -> set[date]:
-    """Return the days (UTC) whose roll-ups are not up to date."""
+    """Return the UTC days whose roll-ups are outdated."""
     return {row["day"] for row in await db.fetch(_SELECT_MARKED, workspace_id)}
 
 
@@ -102,7 +104,7 @@ _COLUMNS: Final = "id, workspace_id, period_start, usage_limit, kind, spent, at,
 
 
 async def select_alerts(db: Connection, workspace_id: UUID) -> list[SpendAlert]:
-    """Return up to MOST_ALERTS alerts, the newest first."""
+    """Return up to MOST_ALERTS alerts, newest first."""
     rows = await db.fetch(
         f"SELECT {_COLUMNS} FROM spend_alerts WHERE workspace_id = $1 ORDER BY at DESC, id DESC LIMIT $2",
         workspace_id,
@@ -123,7 +125,7 @@ async def select_kinds(db: Connection, workspace_id: UUID, period_start: datetim
 
 
 async def insert_alert(db: Connection, alert: SpendAlert) -> bool:
-    """Insert an alert. Returns False if this alert was sent before."""
+    """Insert an alert. Return False if this alert was already sent."""
     tag = await db.execute(
         f"INSERT INTO spend_alerts ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
         *(alert.id, alert.workspace_id, alert.period_start, alert.usage_limit, alert.kind, alert.spent, alert.at),
@@ -145,9 +147,9 @@ _INSERT_UNRESERVED: Final = """
     SELECT call_id, $1, $3, false FROM unnest($2::uuid[]) AS n (call_id)
     ON CONFLICT DO NOTHING
 """
-# Entries whose call is still transferred at $3, in a workspace whose limit still ends calls. Their last time is over by
-# $1, or a time that was not renewed is over by $2, and no job was enqueued since $4. The lock lets one of two workers
-# enqueue the job.
+# Selects entries whose call is still transferred at $3, in a workspace whose limit still ends calls. Either their last
+# time ended by $1, or a time that was not renewed ended by $2, and no job was enqueued since $4. The lock lets only one
+# of two workers enqueue the job.
 _LOCK_DUE: Final = """
     SELECT t.call_id
     FROM transfer_times t
@@ -166,7 +168,7 @@ _LOCK_DUE: Final = """
 
 
 async def upsert_times(db: Connection, workspace_id: UUID, times: Sequence[TransferTime]) -> None:
-    """Store how long these calls may continue, and replaces earlier entries."""
+    """Store how long these calls may continue. Replaces earlier entries."""
     if times:
         columns = zip(*((time.call_id, time.granted_until, time.is_last) for time in times), strict=True)
         await db.execute(_UPSERT, workspace_id, *map(list, columns))
@@ -180,11 +182,11 @@ async def insert_unreserved(db: Connection, workspace_id: UUID, call_ids: Collec
 async def lock_due(
     db: Connection, last_until: datetime, others_until: datetime, now: datetime, told_before: datetime, most: int
 ) -> list[UUID]:
-    """Return up to `most` calls that must end now, and locks their entries. Needs platform scope.
+    """Return up to `most` calls that must end now, and lock their entries. Needs platform scope.
 
     Args:
-        last_until: A call that was refused more time ends if its time is over by this moment.
-        others_until: A call whose time was not renewed ends if its time is over by this moment.
+        last_until: A call that was refused more time ends if its time ended by this moment.
+        others_until: A call whose time was not renewed ends if its time ended by this moment.
         told_before: Excludes calls for which a job was enqueued later than this.
     """
     rows = await db.fetch(_LOCK_DUE, last_until, others_until, now, told_before, most)
@@ -192,10 +194,10 @@ async def lock_due(
 
 
 async def mark_ended(db: Connection, call_ids: Collection[UUID], now: datetime) -> None:
-    """Store that jobs were enqueued to end these calls."""
+    """Record that jobs were enqueued to end these calls."""
     await db.execute("UPDATE transfer_times SET ended_at = $2 WHERE call_id = ANY($1::uuid[])", list(call_ids), now)
 
 
 async def delete_old(db: Connection, before: datetime) -> None:
-    """Delete entries whose granted time was over before this moment: their calls are over."""
+    """Delete entries whose granted time ended before this moment, because their calls have ended."""
     await db.execute("DELETE FROM transfer_times WHERE granted_until < $1", before)

@@ -1,14 +1,14 @@
-"""Reservations of running calls: one hash in Redis for each workspace, changed by scripts only.
+"""Reservations of running calls: a Redis hash for each workspace, changed only by scripts.
 
 | field | value |
 | --- | --- |
 | `budget`, `at` | micros that all reservations together may take; when the budget was read (ms) |
 | `money:<call>`, `time:<call>` | micros and seconds that a call has reserved |
-| `reader`, `reading` | the process that reads the budget now, and since when (ms) |
+| `reader`, `reading` | the process that currently reads the budget, and since when (ms) |
 | `since:<reader>` | when a reader began that has not written yet (ms) |
 
-All times are those of Redis. The hash expires if no process has read the budget for `TTL_S`. Then the budget is
-unknown, as after a loss of Redis, and nothing is granted before it is read again.
+All times are Redis times. The hash expires if no process has read the budget for `TTL_S`. The budget is then unknown,
+as after a loss of Redis, and nothing is granted until it is read again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,19 +22,19 @@ from shared.ids import new_id
 
 TTL_S: Final = 90
 # After this time another process may read a budget whose reader has not written yet. A slower reader may still write
-# unless one that began later has written: otherwise a slow database would keep all readers from writing.
+# unless a later reader has written; otherwise a slow database would keep all readers from writing.
 READER_MS: Final = 2_000
-# A reader that takes longer than this no longer may write.
+# A reader that takes longer than this may no longer write.
 LONGEST_READING_MS: Final = 60_000
-# A budget that is older than this grants nothing to new calls, so that a lower limit applies soon. While calls run, it
+# A budget older than this grants nothing to new calls, so that a lower limit applies soon. While calls run, the budget
 # is read every 10 s (control/billing/limits/tasks.py).
 OLDEST_MS: Final = 15_000
-# The ample time is granted while all reservations together are at most this part of the budget.
+# The ample time is granted while all reservations together take at most this fraction (1/n) of the budget.
 AMPLE_PART: Final = 10
 
-# `book_used` reserves what a call has used. It runs for all calls before one is granted more: otherwise, after a loss
-# of Redis, the first calls would get what the others have used. `grant` returns the seconds that a call then has
-# reserved. `forget_readers` takes the right to write from readers that began before this time.
+# `book_used` reserves the time that a call has used. It runs for all calls before any call is granted more: otherwise,
+# after a loss of Redis, the first calls would get time that other calls have already used. `grant` returns the seconds
+# that a call then has reserved. `forget_readers` revokes the right to write from readers that began before a time.
 _GRANT: Final = """
 local key, reserved = KEYS[1], 0
 local function money(call) return tonumber(redis.call('HGET', key, 'money:' .. call) or '0') end
@@ -70,7 +70,7 @@ end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 """
-# ARGV: AMPLE_PART, the request. Returns {seconds, age of the budget in ms}; {} if it is unknown or old.
+# ARGV: AMPLE_PART, the request. Returns {seconds, age of the budget in ms}, or {} if the budget is unknown or old.
 _RESERVE: Final = f"""{_GRANT}
 local budget, at = redis.call('HGET', key, 'budget'), tonumber(redis.call('HGET', key, 'at') or '0')
 if not budget or now - at > {OLDEST_MS} then return {{}} end
@@ -82,8 +82,8 @@ local seconds = grant(tonumber(budget), ARGV[2], n[5], n[6], n[7], n[8])
 if seconds < n[5] and had == 0 then redis.call('HDEL', key, 'money:' .. ARGV[2], 'time:' .. ARGV[2]) end
 return {{seconds, now - at}}
 """
-# ARGV: AMPLE_PART, the reader's name, READER_MS, TTL_S. Returns the calls with reservations; nil: another process
-# reads.
+# ARGV: AMPLE_PART, the reader's name, READER_MS, TTL_S. Returns the calls with reservations, or nil if another process
+# is reading.
 _BEGIN: Final = f"""{_GRANT}
 local since = tonumber(redis.call('HGET', key, 'reading') or '0')
 if redis.call('HEXISTS', key, 'reader') == 1 and now - since < tonumber(ARGV[3]) then return false end
@@ -97,8 +97,8 @@ for i = 1, #fields, 2 do
 end
 return calls
 """
-# ARGV: AMPLE_PART, the reader's name, TTL_S, the budget, the number of calls that are over, these, then 7 values for
-# each running one. Returns the running calls' seconds; nil if a reader that began later has written, or Redis was lost.
+# ARGV: AMPLE_PART, the reader's name, TTL_S, the budget, the number of ended calls, the ended calls, then 7 values for
+# each running call. Returns the running calls' seconds, or nil if a later reader has written or Redis was lost.
 _COMMIT: Final = f"""{_GRANT}
 local began = redis.call('HGET', key, 'since:' .. ARGV[2])
 if not began or tonumber(began) < tonumber(redis.call('HGET', key, 'at') or '0') then return false end
@@ -134,7 +134,7 @@ class Grant:
     """The seconds that a call has reserved.
 
     Attributes:
-        budget_age_ms: The time since the budget was read from the database.
+        budget_age_ms: Time since the budget was read from the database.
     """
 
     seconds: int
@@ -143,7 +143,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class BudgetReading:
-    """The right to write a workspace's budget, taken before the budget is read.
+    """The right to write a workspace's budget, acquired before the budget is read.
 
     Attributes:
         call_ids: Calls with reservations.
@@ -163,15 +163,20 @@ class Reservations:
         self._commit, self._give_up = redis.register_script(_COMMIT), redis.register_script(_GIVE_UP)
 
     async def reserve(self, workspace_id: UUID, wanted: ReservationRequest) -> Grant | None:
-        """Reserve the time if the budget allows it; atomically, so that no two calls take the same money. A call that
-        got less than `wanted.least` has reserved nothing more. Returns None if the budget is unknown or old."""
+        """Reserve time for a call if the budget allows it.
+
+        The script is atomic, so that no two calls take the same money. A call that gets less than `wanted.least`
+        reserves nothing more. Returns None if the budget is unknown or old.
+        """
         async with map_redis_error():
             found: Any = await self._reserve(keys=[_key(workspace_id)], args=[AMPLE_PART, *_arguments(wanted)])
         return Grant(*map(int, found)) if found else None
 
     async def begin_reading(self, workspace_id: UUID) -> BudgetReading | None:
-        """Take the right to write the budget, before it is read from the database. Returns None while another process
-        reads it."""
+        """Acquire the right to write the budget, before reading it from the database.
+
+        Returns None while another process reads the budget.
+        """
         name = new_id()
         async with map_redis_error():
             found: Any = await self._begin(keys=[_key(workspace_id)], args=[AMPLE_PART, name, READER_MS, TTL_S])
@@ -180,16 +185,18 @@ class Reservations:
         return BudgetReading(workspace_id, name, frozenset(UUID(call_id.decode()) for call_id in found))
 
     async def give_up_reading(self, reading: BudgetReading) -> None:
-        """Give up the right to write, so that another process can read at once."""
+        """Release the right to write, so that another process can read immediately."""
         async with map_redis_error():
             await self._give_up(keys=[_key(reading.workspace_id)], args=[reading.name])
 
     async def end_reading(
         self, reading: BudgetReading, micros: int, finished: Iterable[UUID], running: Sequence[ReservationRequest]
     ) -> list[int] | None:
-        """Write the budget, deletes the reservations of calls whose cost it contains (`finished`), and reserves time
-        for running calls in their order. Returns the seconds that each running call has reserved. Returns None, and
-        writes nothing, if another process took over or Redis was lost."""
+        """Write the budget, and return the seconds that each running call has reserved.
+
+        Deletes the reservations of `finished` calls, whose cost the budget contains, and reserves time for running
+        calls in their order. Returns None and writes nothing if another process took over or Redis was lost.
+        """
         over = [str(call_id) for call_id in finished]
         calls = [value for request in running for value in _arguments(request)]
         arguments = [AMPLE_PART, reading.name, TTL_S, micros, len(over), *over, *calls]

@@ -1,4 +1,4 @@
-"""Routes of spending limits, for the members of a workspace."""
+"""Routes of spending limits, for members of a workspace."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,33 +19,41 @@ from control.http.route import Route
 
 @dataclass(frozen=True, slots=True)
 class SpendAlertView:
-    """That the workspace was told of its spending limit."""
+    """An alert about the workspace's spending limit."""
 
     id: Id
-    kind: Annotated[AlertKind, Field(description="Whether the limit was near (threshold) or reached (limit).")]
-    at: Annotated[datetime, Field(description="When it was noticed (UTC).")]
+    kind: Annotated[AlertKind, Field(description="Whether the limit was near (`threshold`) or reached (`limit`).")]
+    at: Annotated[datetime, Field(description="When the alert was raised (UTC).")]
     usage_limit: Annotated[
-        Money, Field(description="The limit then, or what prepaid credits had left, in major units.", examples=[200.0])
+        Money,
+        Field(
+            description="The limit at that time, or the remaining prepaid credits, in major units.", examples=[200.0]
+        ),
     ]
-    spent: Annotated[Money, Field(description="What was used of it, in major units.", examples=[160.4])]
+    spent: Annotated[Money, Field(description="Amount spent of the limit, in major units.", examples=[160.4])]
     currency: Currency
     alert_threshold_percentage: Annotated[
-        int | None, Field(description="Percent of the limit at which to warn, as chosen then.", examples=[80])
+        int | None,
+        Field(
+            description="Percentage of the limit at which the workspace was to be warned, at that time.", examples=[80]
+        ),
     ]
-    ends_calls: Annotated[bool | None, Field(description="Whether calls ended at the limit, and were refused.")]
+    ends_calls: Annotated[
+        bool | None, Field(description="Whether the limit ended running calls and refused new calls.")
+    ]
     period_start: Annotated[datetime, Field(description="When the period began (UTC), inclusive.")]
 
 
 @dataclass(frozen=True, slots=True)
 class SpendAlertList:
-    """What the workspace was told of its spending limits, the newest first."""
+    """Alerts about the workspace's spending limits, newest first."""
 
     alerts: Annotated[list[SpendAlertView], Field(description="The alerts.")]
     has_more: Annotated[bool, Field(description="Whether more rows follow.")]
 
 
 async def list_spend_alerts(context: MemberContext) -> SpendAlertList:
-    """List when the workspace came near its spending limit and reached it. The same alerts are sent by e-mail."""
+    """List the alerts about the workspace's spending limit, newest first. Alerts are also sent by e-mail."""
     account = await load_account(context.db, context.workspace_id)
     found = await queries.select_alerts(context.db, context.workspace_id)
     return SpendAlertList([to_alert(alert, account.currency) for alert in found], has_more=len(found) == MOST_ALERTS)

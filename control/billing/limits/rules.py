@@ -1,8 +1,8 @@
-"""Budgets of workspaces, and how much of them is reserved for running calls.
+"""Budgets of workspaces, and the amounts that running calls reserve.
 
 A reservation covers a call from its beginning to a number of whole minutes. It is renewed `LEAD_S` before these minutes
-are over. Amounts are whole micros (10^-6 of a major unit): Redis computes with 53 bits, which are nine billion of the
-currency. Reservations are rounded up and budgets down, so that rounding never exceeds a budget.
+end. Amounts are whole micros (10^-6 of a major unit): Redis computes with 53 bits, which represent nine billion major
+units. Reservations are rounded up and budgets down, so that rounding never exceeds a budget.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,26 +17,27 @@ from control.billing.periods.rules import Statement, StoredPeriod
 # --- Budgets and reservations --------------------------------------------------------------------------------------
 
 MINUTE_S: Final = 60
-# How long before its end a reservation is renewed: two runs of the duty, which runs every ten seconds.
+# Seconds before its end at which a reservation is renewed: two runs of the duty, which runs every ten seconds.
 LEAD_S: Final = 20
-# How long a running call continues after its time: its node notices within 2 s that no more time is granted, and the
-# last words take some seconds.
+# Seconds that a running call continues after its time: its node notices within 2 s that no more time is granted, and
+# the last words take some seconds.
 ENDING_S: Final = 10
-# Minutes that are reserved ahead while money is ample, so that a short outage of the workers or of Redis ends no call.
+# Minutes that are reserved in advance while money is ample, so that a short outage of the workers or of Redis ends no
+# call.
 AMPLE_MINUTES: Final = 5
 _MICROS: Final = 1_000_000
-# Returns the customer's price of a call of this many seconds; None if the price is unknown.
+# Returns the customer's price of a call of this many seconds, or None if the price is unknown.
 CallPrice = Callable[[int], Decimal | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a workspace may spend, in major units.
+    """The amount that a workspace may spend, in major units.
 
     Attributes:
-        limit: For a period's usage without the fee, or what is left of prepaid credits.
-        spent: By the ledger; included minutes are free.
-        included: The price of the included minutes that are left.
+        limit: Limit for a period's usage without the fee, or the remaining prepaid credits.
+        spent: Amount spent according to the ledger; included minutes are free.
+        included: Price of the remaining included minutes.
     """
 
     limit: Decimal
@@ -45,18 +46,18 @@ class Budget:
 
     @property
     def micros(self) -> int:
-        """The amount that running calls may cost at their full price; negative beyond the limit."""
+        """Return the micros that running calls may cost at their full price; negative beyond the limit."""
         return _to_micros(self.limit - self.spent + self.included, ROUND_FLOOR)
 
     @property
     def percentage(self) -> Decimal:
-        """The spent amount in percent of the limit."""
+        """Return the spent amount as a percentage of the limit."""
         return self.spent * 100 / self.limit if self.limit else Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
 class PricedTime:
-    """Seconds of a call from its beginning, and their price in micros."""
+    """A number of seconds from the beginning of a call, and their price in micros."""
 
     seconds: int
     micros: int
@@ -64,11 +65,11 @@ class PricedTime:
 
 @dataclass(frozen=True, slots=True)
 class ReservationRequest:
-    """The times that a call asks for.
+    """The times that a call requests.
 
     Attributes:
-        used: What the call has used, with ENDING_S if it is answered.
-        least: Until the end of the current minute, or of the next minute if that begins within LEAD_S.
+        used: Time that the call has used, plus ENDING_S if it is answered.
+        least: Until the end of the current minute, or of the next minute if it begins within LEAD_S.
         ample: AMPLE_MINUTES, granted while money is ample.
     """
 
@@ -79,16 +80,16 @@ class ReservationRequest:
 
 
 def price_included(statement: Statement, minute: PricedTime | None) -> Decimal:
-    """Return the price of the included minutes that are left.
+    """Return the price of the remaining included minutes.
 
     Args:
-        minute: Of a call that begins now; None: no price.
+        minute: Price of a minute of a call that begins now; None if it has no price.
     """
     return statement.included_left * minute.micros / _MICROS / minute.seconds if minute else Decimal(0)
 
 
 def make_request(call_id: UUID, elapsed_s: float, price: CallPrice) -> ReservationRequest | None:
-    """Return the request of a call that was connected this long ago; None if its price is unknown."""
+    """Return the request of a call that has been connected this long, or None if its price is unknown."""
     used = int(-(-elapsed_s // 1)) + ENDING_S if elapsed_s > 0 else 0
     least = MINUTE_S * (int((elapsed_s + LEAD_S) // MINUTE_S) + 1)
     times = [price_time(seconds, price) for seconds in (used, least, least + MINUTE_S * (AMPLE_MINUTES - 1))]
@@ -98,7 +99,7 @@ def make_request(call_id: UUID, elapsed_s: float, price: CallPrice) -> Reservati
 
 
 def price_time(seconds: int, price: CallPrice) -> PricedTime | None:
-    """Return the time with its price; None if the price is unknown."""
+    """Return the time with its price, or None if the price is unknown."""
     amount = price(seconds)
     return None if amount is None else PricedTime(seconds, _to_micros(amount, ROUND_CEILING))
 
@@ -109,8 +110,8 @@ def _to_micros(amount: Decimal, rounding: str) -> int:
 
 # --- Alerts --------------------------------------------------------------------------------------------------------
 
-# threshold: the workspace's percentage of the limit is spent. limit: all is spent, or less than a call's minute is
-# left.
+# threshold: the workspace's percentage of the limit is spent. limit: everything is spent, or less than a call's minute
+# is left.
 AlertKind = Literal["threshold", "limit"]
 # Maximum number of alerts in a list. A limit has at most two alerts in a period.
 MOST_ALERTS: Final = 200
@@ -121,9 +122,9 @@ class SpendAlert:
     """An e-mail about a spending limit.
 
     Attributes:
-        spent: Of the period's usage, at that time.
-        threshold_percentage, ends_calls: The workspace's settings at that time; None if an earlier release sent the
-            e-mail.
+        spent: Cost of the period's usage at that time.
+        threshold_percentage: The workspace's setting at that time; None if an earlier release sent the e-mail.
+        ends_calls: The workspace's setting at that time; None if an earlier release sent the e-mail.
     """
 
     id: UUID
@@ -142,14 +143,14 @@ class SpendAlert:
 
 @dataclass(frozen=True, slots=True)
 class SpendLimit:
-    """A workspace's limit.
+    """A workspace's spending limit.
 
     Attributes:
-        amount: Of a period's usage, in major units; None: only credits are the limit.
-        threshold: The percentage at which the workspace is warned.
+        amount: Maximum cost of a period's usage, in major units; None if only credits are the limit.
+        threshold: Percentage at which the workspace is warned.
         pauses: Whether calls end at the amount.
-        is_prepaid: Calls end when the credits are used up.
-        currency: Of the amount and of the workspace's prices.
+        is_prepaid: Whether calls end when the credits are used up.
+        currency: Currency of the amount and of the workspace's prices.
     """
 
     amount: Decimal | None
@@ -162,18 +163,17 @@ class SpendLimit:
 
     @property
     def ends_calls(self) -> bool:
-        """Whether calls end at the limit; otherwise the workspace is only warned."""
+        """Return whether calls end at the limit. Otherwise the workspace is only warned."""
         return self.is_prepaid or self.pauses
 
 
 @dataclass(frozen=True, slots=True)
 class ChargedCall:
-    """A call that continues and is charged.
+    """A running call that the workspace pays for.
 
     Attributes:
         answered_at: None while it rings.
-        charged_s: Of a transferred call, the seconds before its transfer, which are in the ledger; None for other
-            calls.
+        charged_s: Seconds of a transferred call before its transfer, which are in the ledger; None for other calls.
         tier_name: The tier whose price applies.
     """
 
@@ -185,13 +185,15 @@ class ChargedCall:
 
     @property
     def is_transferred(self) -> bool:
-        """Whether the call has left its media node."""
+        """Return whether the call has left its media node."""
         return self.charged_s is not None
 
     @property
     def reservation_id(self) -> UUID:
-        """The id of the call's reservation. A transfer has its own reservation, because the ledger already has the cost
-        of the conversation before it."""
+        """Return the id of the call's reservation.
+
+        A transfer has its own reservation, because the ledger already contains the cost of the conversation before it.
+        """
         return uuid5(self.id, "transfer") if self.is_transferred else self.id
 
     def elapsed_s(self, now: datetime) -> float:
@@ -201,12 +203,12 @@ class ChargedCall:
 
 
 class NoSpendLimit(Exception):
-    """Raised for a workspace that has no limit at which its calls end."""
+    """The workspace has no limit at which its calls end."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpendTerms:
-    """A call that may begin only if its first minute can be reserved."""
+    """The terms of a call that may begin only if its first minute can be reserved."""
 
     workspace_id: UUID
     first: ReservationRequest
@@ -215,14 +217,14 @@ class SpendTerms:
 
 @dataclass(frozen=True, slots=True)
 class SpendSnapshot:
-    """A workspace's budget, and what its calls ask for.
+    """A workspace's budget, and the requests of its running calls.
 
     Attributes:
         minute_micros: Price of a minute of a call that begins now.
-        transfers: Running calls that were transferred and have a price, by the id of their reservation.
+        transfers: Transferred running calls that have a price, by the id of their reservation.
         finished: Calls whose cost is in the budget.
         unpriced: Number of running calls whose price is unknown.
-        told: Alerts that were sent for this period and limit.
+        told: Alerts that were already sent for this period and limit.
     """
 
     workspace_id: UUID
@@ -239,10 +241,10 @@ class SpendSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class TransferTime:
-    """Until when a transferred call may continue.
+    """The time until which a transferred call may continue.
 
     Attributes:
-        is_last: More was refused.
+        is_last: Whether more time was refused.
     """
 
     call_id: UUID
@@ -251,10 +253,10 @@ class TransferTime:
 
 
 def find_due(snapshot: SpendSnapshot, *, is_refusing: bool) -> AlertKind | None:
-    """Return the alert that is due and was not sent yet. After the alert of the limit, none of the threshold follows.
+    """Return the alert that is due and was not sent yet. After the limit's alert, no threshold alert follows.
 
     Args:
-        is_refusing: Running calls were granted no more time.
+        is_refusing: Whether running calls were refused more time.
     """
     limit, budget = snapshot.limit, snapshot.budget
     is_short = limit.ends_calls and budget.micros < snapshot.minute_micros

@@ -1,12 +1,12 @@
-"""Keeps running calls within their workspace's spending limit: reserves time for them in Redis, by the ledger's budget.
+"""Keeps running calls within their workspace's spending limit: reserves time in Redis, limited by the ledger's budget.
 
-A process refreshes a budget in three steps: it takes the right to write the budget, reads the database, and writes the
-budget with the requests of the running calls. A process that returns late, or after Redis lost its data, writes
+A process refreshes a budget in three steps: it acquires the right to write the budget, reads the database, and writes
+the budget with the requests of the running calls. A process that returns late, or after Redis lost its data, writes
 nothing. Redis may lose its data at any time: before more time is granted, the budget is read again from the ledger and
 the running calls.
 
-Transferred calls have no media node, so jobs end them at the carrier. Their times are in PostgreSQL and not in Redis,
-so that they end also when Redis is lost: `GRACE_S` after their time is over, as nodes do it
+Transferred calls have no media node, so jobs end them at the carrier. Their times are stored in PostgreSQL instead of
+Redis, so that they also end if Redis is lost: `GRACE_S` after their time has ended, as nodes do
 (shared/bus/granted_time.py).
 """
 
@@ -75,8 +75,9 @@ async def load_terms(
     *,
     elapsed_s: float = NEW_CALL_S,
 ) -> SpendTerms | None:
-    """Return what a call must reserve before it begins. None for a call without a limit: its workspace has no limit or
-    is only warned, or its minutes have no price. Needs platform scope.
+    """Return the amount that a call must reserve before it begins. Needs platform scope.
+
+    Returns None for a call without a limit: its workspace has no limit or is only warned, or its minutes have no price.
 
     Args:
         elapsed_s: Connected seconds so far, for a call that returns to its agent after a transfer.
@@ -94,13 +95,12 @@ async def load_snapshot(
 ) -> SpendSnapshot:
     """Load a workspace's budget and the requests of its running calls.
 
-    The order of the queries matters, because each query sees what was committed before it. A call that is over at the
-    first query is in the ledger at the last query. A call that ends in between is counted twice until the next
-    snapshot.
+    The order of the queries matters, because each query sees the commits before it. A call that has ended at the first
+    query is in the ledger at the last query. A call that ends in between is counted twice until the next snapshot.
 
     Args:
         reserved: Calls with reservations.
-        pausing: Only a limit at which calls end counts.
+        pausing: Whether only a limit at which calls end counts.
 
     Raises:
         NoSpendLimit: The workspace has no such limit.
@@ -135,15 +135,17 @@ async def load_snapshot(
 
 
 async def require_budget(db: Connection, workspace_id: UUID, now: datetime) -> None:
-    """Refuse an outbound call before it is placed. Raises Conflict (code spend_limit_reached)."""
+    """Raise Conflict (code spend_limit_reached) if the workspace cannot place another outbound call."""
     if not await has_budget(db, workspace_id, now):
-        raise Conflict("This workspace has reached its spending limit. Raise it first.", code="spend_limit_reached")
+        raise Conflict(
+            "This workspace has reached its spending limit. Raise the limit first.", code="spend_limit_reached"
+        )
 
 
 async def has_budget(db: Connection, workspace_id: UUID, now: datetime) -> bool:
-    """Return whether anything is left to spend, before an outbound call is dialed.
+    """Return whether the workspace has budget left, before an outbound call is dialed. Works in any scope.
 
-    Running calls do not count. The first minute is reserved when the call is answered. In any scope.
+    Running calls do not count. The first minute is reserved when the call is answered.
     """
     limit = await queries.select_limit(db, workspace_id)
     if limit is None or not limit.ends_calls:
@@ -164,7 +166,7 @@ async def _load_budget(
     included: Decimal,
     now: datetime,
 ) -> Budget:
-    """Return the workspace's budget; if both the amount and the credits end calls, the smaller one."""
+    """Return the workspace's budget. If both the amount and the credits end calls, the smaller budget counts."""
     budgets = []
     if limit.amount is not None and (limit.pauses or not limit.is_prepaid):
         budgets.append(Budget(limit.amount, statement.usage, included))
@@ -176,9 +178,11 @@ async def _load_budget(
 async def _load_prepaid(
     db: Connection, workspace_id: UUID, stored: StoredPeriod, statement: Statement, included: Decimal, now: datetime
 ) -> Budget:
-    """Return the credits as a budget. The next invoices take usage and fee of the running period, and of periods that
-    are over and not closed. Periods are read before credits, so that a period that is closed in between is counted
-    twice until the next time."""
+    """Return the credits as a budget.
+
+    The next invoices take usage and fee of the running period, and of periods that have ended but are not closed.
+    Periods are read before credits, so that a period that closes in between is counted twice until the next refresh.
+    """
     owed = statement.usage + statement.fee
     for open_period in await periods_queries.select_open(db, workspace_id):
         if open_period.period.end <= stored.period.start:
@@ -208,7 +212,9 @@ def _price_from(prices: PriceList, limit: SpendLimit, call: ChargedCall) -> Call
 
 
 def _price_of(prices: PriceList, limit: SpendLimit, tier_name: str, created_at: datetime) -> CallPrice:
-    """Return the price of a call, computed like the ledger's (control/billing/ledger/rules.py, make_minutes_row)."""
+    """Return the price of a call, computed like the ledger's price (control/billing/ledger/rules.py,
+    make_minutes_row).
+    """
     return lambda seconds: (
         prices.calculate(
             Consumption("price", tier_name, "call_minutes", "", "second", seconds, limit.currency), created_at
@@ -219,10 +225,11 @@ def _price_of(prices: PriceList, limit: SpendLimit, tier_name: str, created_at: 
 # --- Time of running calls -----------------------------------------------------------------------------------------
 # Calls `load_snapshot` for these calls in a transaction with platform scope. Raises NoSpendLimit.
 SnapshotReader = Callable[[frozenset[UUID]], Awaitable[SpendSnapshot]]
-# A refusal is final if the budget is at most this old. Otherwise the budget is read again before the call is refused.
+# A refusal is final if the budget is at most this old (ms). Otherwise the budget is read again before the call is
+# refused.
 FRESH_MS: Final = 1_000
 # How often a call tries again while another process reads the budget, and the pause between two attempts. Together they
-# are longer than a reader may take (READER_MS in control/billing/limits/reservations.py).
+# take longer than a reader may take (READER_MS in control/billing/limits/reservations.py).
 ATTEMPTS: Final = 60
 PAUSE_S: Final = 0.05
 
@@ -240,21 +247,32 @@ class SpendReport:
 
     @property
     def refused(self) -> list[UUID]:
-        """Ids of reservations that were granted no more time: their calls end within the time that they have."""
+        """Return the ids of reservations that were refused more time.
+
+        Their calls end within the time that they have.
+        """
         return [call_id for call_id, granted in self.granted.items() if granted.is_last]
 
 
 class SpendGuard:
-    """Reserves time for calls, by their workspaces' budgets. It holds no state. All methods raise BusUnavailable and
-    the exceptions of the reader."""
+    """Reserves time for calls within their workspaces' budgets. It is stateless.
+
+    All methods raise BusUnavailable and the errors of the reader.
+    """
 
     def __init__(self, redis: BusClient, keys: StreamCredentialKeys | None = None) -> None:
-        """`keys` sign granted times for media nodes."""
+        """Create the guard.
+
+        Args:
+            keys: Sign granted times for media nodes.
+        """
         self._reservations, self._granted = Reservations(redis), GrantedTimes(redis, keys)
 
     async def admit(self, terms: SpendTerms, read: SnapshotReader) -> bool:
-        """Reserve the first minute of a call that is about to begin. Returns False if the limit does not allow the
-        call, or if no process could read the budget. A repetition reserves nothing more."""
+        """Reserve the first minute of a call that is about to begin. A repetition reserves nothing more.
+
+        Returns False if the limit does not allow the call, or if no process could read the budget.
+        """
         for _ in range(ATTEMPTS):
             grant = await self._reservations.reserve(terms.workspace_id, terms.first)
             if grant is not None and grant.seconds >= terms.first.least.seconds:
@@ -271,8 +289,10 @@ class SpendGuard:
         return False
 
     async def renew(self, workspace_id: UUID, read: SnapshotReader) -> SpendReport | None:
-        """Read the budget and reserves time for the running calls. Returns None if another process does so now. If the
-        reader fails, no process reads the budget for READER_MS."""
+        """Read the budget and reserve time for the running calls.
+
+        Returns None if another process is doing so. If the reader fails, no process reads the budget for READER_MS.
+        """
         reading = await self._reservations.begin_reading(workspace_id)
         if reading is None:
             return None
@@ -296,7 +316,7 @@ class SpendGuard:
         return SpendReport(snapshot, granted)
 
     async def lift(self, call_ids: Iterable[UUID]) -> None:
-        """Remove the limit of running calls, because their workspace no longer has one."""
+        """Remove the limit of running calls, because their workspace no longer has a limit."""
         await self._granted.write({str(call_id): NO_LIMIT for call_id in call_ids})
 
 
@@ -306,10 +326,10 @@ def _granted_time(call: ReservationRequest, seconds: int) -> GrantedTime:
 
 # --- Time of transferred calls -------------------------------------------------------------------------------------
 GRACE: Final = timedelta(seconds=GRACE_S)
-# How long before the end of its last granted time a call is ended: the last words, and the time until the next run of
+# How long before the end of its last granted time a call is ended: the last words, plus the time until the next run of
 # the duty, which would be too late.
 LAST_RUN: Final = timedelta(seconds=LAST_WORDS_S + 10)
-# After this time another job ends a call that continues although a job should have ended it.
+# After this time another job ends a call that continues although an earlier job should have ended it.
 AGAIN: Final = timedelta(minutes=1)
 # How long entries are kept: longer than the longest transfer.
 KEPT: Final = timedelta(hours=6)
@@ -335,7 +355,7 @@ class TransferLimits:
                 await queries.upsert_times(db, report.snapshot.workspace_id, times)
 
     async def store_unreserved(self, pool: Pool, snapshot: SpendSnapshot, now: datetime) -> None:
-        """Limit transfers while Redis is unavailable and grants nothing: those without an entry end after GRACE."""
+        """Limit transfers while Redis is unavailable and grants no time: transfers without an entry end after GRACE."""
         if snapshot.transfers:
             calls = {call.id for call in snapshot.transfers.values()}
             async with pool.transaction() as db:
@@ -343,7 +363,7 @@ class TransferLimits:
                 await queries.insert_unreserved(db, snapshot.workspace_id, calls, now)
 
     async def end_due(self, pool: Pool, now: datetime) -> int:
-        """Enqueue jobs that end the calls whose time is over; returns their number. Works without Redis."""
+        """Enqueue jobs that end the calls whose time has ended. Return how many were enqueued. Works without Redis."""
         async with pool.transaction() as db:
             await enter_platform(db)
             due = await queries.lock_due(db, now + LAST_RUN, now - GRACE, now, now - AGAIN, BATCH)
@@ -364,7 +384,7 @@ def _time_of(call: ChargedCall, granted: GrantedTime, now: datetime) -> Transfer
 async def send_alert(
     db: Connection, mail: BillingMail, snapshot: SpendSnapshot, now: datetime, *, is_refusing: bool
 ) -> AlertKind | None:
-    """Store and e-mails the alert that is due; returns it. Needs platform scope."""
+    """Store and e-mail the alert that is due, and return it. Needs platform scope."""
     kind = find_due(snapshot, is_refusing=is_refusing)
     if kind is None or not await queries.insert_alert(db, _make_alert(snapshot, kind, now)):
         return None
@@ -375,21 +395,21 @@ async def send_alert(
 
 
 def alert_email(to: str, snapshot: SpendSnapshot, kind: AlertKind, link: str) -> Email:
-    """Write the e-mail of an alert."""
+    """Return the e-mail of an alert."""
     currency, limit = snapshot.period.currency, snapshot.limit
     spent = format_money(round_money(snapshot.budget.spent, currency), currency)
     most = format_money(round_money(snapshot.budget.limit, currency), currency)
     if kind == "threshold":
         subject = f"{limit.workspace_name}: {limit.threshold} % of the spending limit is used"
         what = f"{spent} of the {most} that {limit.workspace_name} may spend are used."
-        then = "Calls will end at the limit." if limit.ends_calls else "Calls will go on beyond the limit."
+        then = "Calls will end at the limit." if limit.ends_calls else "Calls will continue beyond the limit."
     else:
         subject = f"{limit.workspace_name}: the spending limit is reached"
         what = f"{limit.workspace_name} has used {spent}, and may spend {most}."
         then = (
-            "Calls end now, and no further ones are answered until there is more money to spend."
+            "Calls end now, and no further calls are answered until more money is available."
             if limit.ends_calls
-            else "Calls go on, as you chose."
+            else "Calls continue, as you chose."
         )
     text = f"Hello,\n\n{what} {then}\n\nYou can see and change it here:\n\n{link}\n"
     return Email(to, subject, text)
@@ -410,7 +430,7 @@ def _make_alert(snapshot: SpendSnapshot, kind: AlertKind, now: datetime) -> Spen
 
 
 async def report_limit(db: Connection, snapshot: SpendSnapshot, kind: AlertKind, now: datetime) -> None:
-    """Store the event of an alert, in its transaction."""
+    """Store the event of an alert, in the alert's transaction."""
     data = SpendingLimitEventData(
         period_start=snapshot.period.period.start,
         usage_limit=snapshot.budget.limit,

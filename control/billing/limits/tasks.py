@@ -29,19 +29,22 @@ from shared.logs import error_fields
 
 EVERY_S: Final = 10.0
 BATCH: Final = 200
-# How long after a change of its settings the limits of calls are removed in a workspace without a limit: longer than a
-# granted time lasts without renewal.
+# After a workspace's settings change so that it has no limit, its calls' limits are removed for this long: longer than
+# a granted time lasts without renewal.
 CHANGED: Final = timedelta(minutes=10)
-# How often a run tries to get the right to read a budget while admissions read it. Admissions neither send alerts nor
-# store how long transfers may continue.
+# How often a run tries to acquire the right to read a budget while admissions read it. Admissions neither send alerts
+# nor store how long transfers may continue.
 ATTEMPTS: Final = 5
 
 log = structlog.get_logger()
 
 
 class SpendLimitDuty:
-    """Renews reservations every EVERY_S. A workspace whose last call ended since the previous run is renewed once more,
-    because only then all its costs are in the ledger."""
+    """Renews reservations every EVERY_S.
+
+    A workspace whose last call ended since the previous run is renewed once more, because only then are all its costs
+    in the ledger.
+    """
 
     def __init__(self, mail: BillingMail, guard: SpendGuard, transfers: TransferLimits) -> None:
         self._mail, self._guard, self._transfers = mail, guard, transfers
@@ -52,8 +55,10 @@ class SpendLimitDuty:
         return OutsideDuty("spend_limits", EVERY_S, self.run, 1 << 30)
 
     async def run(self, pool: Pool, now: datetime) -> int:
-        """Return the number of workspaces. While Redis is unavailable, no workspace is renewed; the next run renews
-        all."""
+        """Renew the reservations of all workspaces with a limit. Return how many workspaces were renewed.
+
+        While Redis is unavailable, no workspace is renewed; the next run renews all of them.
+        """
         looked_at = await self._renew_all(pool, now)
         await self._transfers.end_due(pool, now)
         return looked_at
@@ -113,8 +118,10 @@ class SpendLimitDuty:
             await _isolate(workspace_id, store(workspace_id))
 
     async def _warn_only(self, pool: Pool, workspace_id: UUID, now: datetime, *, has_changed: bool) -> None:
-        """Send the alerts of a workspace whose calls continue at its limit, and lifts the limit of calls if it was
-        removed."""
+        """Send the alerts of a workspace whose calls continue at its limit.
+
+        If its limit was removed, lift it from the calls.
+        """
         async with pool.transaction() as db:
             await enter_platform(db)
             calls = await queries.select_running(db, workspace_id, now) if has_changed else []
@@ -133,7 +140,9 @@ class SpendLimitDuty:
 
 async def _isolate(workspace_id: UUID, work: Awaitable[None]) -> None:
     """Log a failure of one workspace, such as a slow statement or wrong data, so that other workspaces are renewed.
-    Raises BusUnavailable and the errors of a lost database connection."""
+
+    Raises BusUnavailable and the errors of a lost database connection.
+    """
     try:
         await work
     except (BusUnavailable, OSError, asyncpg.InterfaceError):
@@ -143,7 +152,7 @@ async def _isolate(workspace_id: UUID, work: Awaitable[None]) -> None:
 
 
 async def _select_limited(pool: Pool, now: datetime) -> dict[UUID, bool]:
-    """Return the workspaces to renew, and whether their settings have changed."""
+    """Return the workspaces to renew, with a flag for changed settings."""
     found: list[tuple[UUID, bool]] = []
     while True:
         async with pool.transaction() as db:

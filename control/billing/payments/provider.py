@@ -1,7 +1,7 @@
-"""The port to a billing provider: a payment company that issues invoices and takes money.
+"""The interface to a billing provider: a payment company that issues invoices and collects money.
 
 Without a billing provider, the platform issues its own invoices. Our records are authoritative: a provider receives
-finished invoices and reports their state. Each request carries our id, from which the provider derives its idempotency
+finished invoices and reports their state. Each request contains our id, from which the provider derives its idempotency
 key, so a repeated request has no second effect. No transaction is open during a request.
 """
 
@@ -16,11 +16,11 @@ ReceiptStatus = Literal["pending", "paid", "void", "uncollectible"]
 
 
 class BillingProviderError(Exception):
-    """The provider refused permanently, so a retry would be refused, too. The message is for the staff."""
+    """The provider refused permanently; a retry would be refused, too. The message is for staff."""
 
 
 class PaymentDeclined(BillingProviderError):
-    """The customer's bank refused.
+    """The customer's bank refused the charge.
 
     Attributes:
         reason: The company's code, such as insufficient_funds. It contains no personal data.
@@ -32,20 +32,20 @@ class PaymentDeclined(BillingProviderError):
 
 
 class PaymentMethodUnknown(BillingProviderError):
-    """There is no such payment method, or it belongs to another customer."""
+    """The payment method does not exist or belongs to another customer."""
 
 
 class BillingProviderUnavailable(Exception):
-    """The outcome is unknown. The same request may be repeated later."""
+    """The outcome of a request is unknown. The request can be repeated later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillingCustomer:
-    """The customer who pays.
+    """A customer at the billing provider.
 
     Attributes:
         customer_id: The provider's id; None before the first request.
-        email: Where invoices are sent.
+        email: Address that receives invoices.
     """
 
     workspace_id: UUID
@@ -58,7 +58,7 @@ class BillingCustomer:
 
 @dataclass(frozen=True, slots=True)
 class ProviderInvoiceLine:
-    """A line of an invoice.
+    """A line of an invoice at the billing provider.
 
     Attributes:
         amount: Major units, rounded to the currency's smallest unit. It may be negative.
@@ -73,10 +73,10 @@ class ProviderInvoiceLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderInvoice:
-    """A finished invoice.
+    """A finished invoice for the billing provider to issue.
 
     Attributes:
-        total: The sum of its lines, taxes included.
+        total: Sum of its lines, including taxes.
     """
 
     id: UUID
@@ -91,12 +91,12 @@ class ProviderInvoice:
 
 @dataclass(frozen=True, slots=True)
 class ProviderAmount:
-    """An amount of an invoice that the provider credited or paid back.
+    """An amount of an invoice that the provider credited or refunded.
 
     Attributes:
         reference: The provider's reference.
         amount: Positive.
-        order_id: Id of our refund order, if the refund was ours.
+        order_id: Id of our refund order, if we ordered the refund.
     """
 
     reference: str
@@ -110,9 +110,10 @@ class InvoiceReceipt:
     """The provider's state of an invoice.
 
     Attributes:
-        external_id, number: The provider's id and number.
-        credited: What credit notes deducted from the amount due.
-        refunded: All that was paid back; None if it was not requested.
+        external_id: The provider's id.
+        number: The provider's number.
+        credited: Amounts that credit notes deducted from the amount due.
+        refunded: All refunded amounts; None if they were not requested.
     """
 
     external_id: str
@@ -126,11 +127,11 @@ class InvoiceReceipt:
 
 @dataclass(frozen=True, slots=True)
 class PaymentCard:
-    """A payment method.
+    """A payment method of a customer.
 
     Attributes:
-        last4: Of its number; empty for what is no card.
-        brand: Or the kind of what is no card.
+        last4: Last four digits of the card's number; empty for other payment methods.
+        brand: Brand of the card, or the kind of another payment method.
     """
 
     id: str
@@ -140,10 +141,10 @@ class PaymentCard:
 
 @dataclass(frozen=True, slots=True)
 class SetupSecret:
-    """What a browser needs to add a payment method at the payment company.
+    """The data that a browser needs to add a payment method at the payment company.
 
     Attributes:
-        secret: For the workspace's owner only.
+        secret: Only for the workspace's owner.
     """
 
     id: str
@@ -152,10 +153,10 @@ class SetupSecret:
 
 @dataclass(frozen=True, slots=True)
 class UsageReading:
-    """The seconds of calls of a workspace's whole day (UTC).
+    """The seconds of calls of a workspace on a whole UTC day.
 
     Attributes:
-        revision: Counts how often the total changed.
+        revision: Counts the changes of the total.
     """
 
     workspace_id: UUID
@@ -171,27 +172,29 @@ class UsageReceiver(Protocol):
     async def record_usage(self, reading: UsageReading) -> None:
         """Replace the day's reading.
 
-        A repeated request is accepted. Raises BillingProviderError, BillingProviderUnavailable.
+        A repeated request is accepted. Raises BillingProviderError and BillingProviderUnavailable.
         """
         ...
 
 
 class BillingProvider(Protocol):
-    """A payment company. All methods raise BillingProviderError and BillingProviderUnavailable, and have timeouts.
+    """A payment company.
+
+    All methods have timeouts, and raise BillingProviderError and BillingProviderUnavailable.
 
     Attributes:
-        usage_receiver: None if the provider receives no usage.
+        usage_receiver: None if the provider does not receive usage.
     """
 
     name: str
     usage_receiver: UsageReceiver | None
 
     async def ensure_customer(self, customer: BillingCustomer) -> str:
-        """Create or updates the customer and returns the provider's id."""
+        """Create or update the customer. Return the provider's id."""
         ...
 
     async def issue_invoice(self, invoice: ProviderInvoice) -> InvoiceReceipt:
-        """Create the invoice with exactly these lines and finalizes it. Idempotent by the invoice's id."""
+        """Create the invoice with exactly these lines, and finalize it. Idempotent by the invoice's id."""
         ...
 
     async def get_invoice(self, external_id: str) -> InvoiceReceipt:
@@ -199,27 +202,28 @@ class BillingProvider(Protocol):
         ...
 
     async def find_paid_invoice(self, payment_id: str) -> str | None:
-        """Return the provider's id of the invoice that a charge paid."""
+        """Return the provider's id of the invoice that a charge paid, or None."""
         ...
 
     async def pay_invoice(self, external_id: str, method_id: str, attempt: int) -> InvoiceReceipt:
         """Charge this payment method. Does nothing if the invoice is paid. Raises PaymentDeclined.
 
         Args:
-            attempt: A repeated request with the same number and method charges once, and is declined once.
+            attempt: Number of the attempt. A repeated request with an equal number and method charges only once, and is
+                declined only once.
         """
         ...
 
     async def settle_invoice(self, external_id: str) -> InvoiceReceipt:
-        """Mark an invoice as paid outside of the provider, such as by bank transfer."""
+        """Mark an invoice as paid outside the provider, for example by bank transfer."""
         ...
 
     async def void_invoice(self, external_id: str, reason: str) -> InvoiceReceipt:
-        """Void an invoice. Does nothing if it is void already."""
+        """Void an invoice. Does nothing if it is already void."""
         ...
 
     async def refund_invoice(self, external_id: str, refund_id: UUID, amount: Decimal, currency: str) -> str:
-        """Pay back a part of a paid invoice and returns the provider's reference. Idempotent by our refund's id."""
+        """Refund a part of a paid invoice. Return the provider's reference. Idempotent by our refund's id."""
         ...
 
     async def create_setup(self, customer_id: str) -> SetupSecret:
@@ -231,9 +235,9 @@ class BillingProvider(Protocol):
         ...
 
     async def get_payment_method(self, customer_id: str) -> PaymentCard | None:
-        """Return the customer's default payment method."""
+        """Return the customer's default payment method, or None."""
         ...
 
     async def remove_payment_method(self, method_id: str) -> None:
-        """Remove a payment method, so that it is no longer charged. Does nothing if it was removed already."""
+        """Remove a payment method, so that it is no longer charged. Does nothing if it was already removed."""
         ...

@@ -1,4 +1,4 @@
-"""SQL for sink_customers, sink_invoices, refund_orders and meter_days."""
+"""SQL for customers and invoices at the billing provider, refund orders, and metered days."""
 
 from dataclasses import fields
 from datetime import date, datetime
@@ -15,10 +15,10 @@ _MAX_ERROR_LENGTH: Final = 200
 
 
 async def select_account(db: Connection, workspace_id: UUID, *, lock: bool = False) -> BillingProviderAccount | None:
-    """Return the workspace's customer at the provider.
+    """Return the workspace's customer at the provider, or None.
 
     Args:
-        lock: Locks the row until the transaction ends.
+        lock: Lock the row until the transaction ends.
     """
     ending = " FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"SELECT {_ACCOUNT} FROM sink_customers WHERE workspace_id = $1{ending}", workspace_id)
@@ -26,7 +26,7 @@ async def select_account(db: Connection, workspace_id: UUID, *, lock: bool = Fal
 
 
 async def select_account_of(db: Connection, customer_id: str) -> BillingProviderAccount | None:
-    """Return the account with the provider's customer id. Needs platform scope."""
+    """Return the account with the provider's customer id, or None. Needs platform scope."""
     row = await db.fetchrow(f"SELECT {_ACCOUNT} FROM sink_customers WHERE customer_id = $1", customer_id)
     return None if row is None else BillingProviderAccount(**row)
 
@@ -34,7 +34,7 @@ async def select_account_of(db: Connection, customer_id: str) -> BillingProvider
 async def insert_account(
     db: Connection, workspace_id: UUID, customer_id: str, replaced: str | None = None
 ) -> BillingProviderAccount:
-    """Store the provider's customer id and returns the stored account.
+    """Store the provider's customer id and return the stored account.
 
     An existing account stays, unless its id is `replaced`, which no longer exists at the provider.
     """
@@ -55,7 +55,7 @@ async def insert_account(
 
 
 async def update_method(db: Connection, workspace_id: UUID, method_id: str | None) -> bool:
-    """Store the payment method and returns whether it has changed.
+    """Store the payment method, and return whether it changed.
 
     The account's revision always increases, so that an older response of the provider is not stored afterwards.
     """
@@ -74,10 +74,10 @@ _COLLECTION: Final = tuple(field.name for field in fields(Collection))
 
 
 async def select_collection(db: Connection, invoice_id: UUID, *, lock: bool = False) -> Collection | None:
-    """Return how an invoice is collected.
+    """Return how an invoice is collected, or None.
 
     Args:
-        lock: Locks the row until the transaction ends.
+        lock: Lock the row until the transaction ends.
     """
     ending = " FOR UPDATE" if lock else ""
     row = await db.fetchrow(
@@ -103,7 +103,7 @@ async def mark_checked(db: Connection, invoice_id: UUID, now: datetime, *, is_ov
     """Record a response of the provider.
 
     Args:
-        is_over: No further charge is tried.
+        is_over: Whether no further charge is attempted.
     """
     await db.execute(
         "UPDATE sink_invoices SET checked_at = $2, answered_at = $2, "
@@ -115,14 +115,12 @@ async def mark_checked(db: Connection, invoice_id: UUID, now: datetime, *, is_ov
 
 
 async def defer_check(db: Connection, invoice_id: UUID, now: datetime) -> None:
-    """Postpones the check of an invoice after the provider refused to answer, so that other invoices are checked
-    first.
-    """
+    """Postpone the check of an invoice that the provider refused to answer for, so that other invoices come first."""
     await db.execute("UPDATE sink_invoices SET checked_at = $2 WHERE invoice_id = $1", invoice_id, now)
 
 
 async def resume_invoice(db: Connection, invoice_id: UUID, now: datetime) -> bool:
-    """Plan another attempt for an invoice that the provider refused. Returns whether the provider had refused it."""
+    """Plan another attempt for an invoice that the provider refused. Return whether the provider had refused it."""
     tag = await db.execute(
         "UPDATE sink_invoices SET next_attempt_at = $2, last_error = NULL "
         "WHERE invoice_id = $1 AND last_error IS NOT NULL",
@@ -133,7 +131,7 @@ async def resume_invoice(db: Connection, invoice_id: UUID, now: datetime) -> boo
 
 
 async def resume_collections(db: Connection, workspace_id: UUID, now: datetime) -> int:
-    """Plan charges of the workspace's open invoices. Returns the number of invoices."""
+    """Plan charges of the workspace's open invoices. Return the number of invoices."""
     tag = await db.execute(
         """
         UPDATE sink_invoices SET next_attempt_at = $2, last_error = NULL WHERE workspace_id = $1 AND invoice_id IN (
@@ -146,7 +144,7 @@ async def resume_collections(db: Connection, workspace_id: UUID, now: datetime) 
 
 
 async def select_due(db: Connection, now: datetime, most: int) -> list[UUID]:
-    """Return invoices whose charge is due, the longest overdue first. Needs platform scope."""
+    """Return invoices whose charge is due, longest overdue first. Needs platform scope."""
     rows = await db.fetch(
         "SELECT invoice_id FROM sink_invoices WHERE next_attempt_at <= $1 ORDER BY next_attempt_at LIMIT $2", now, most
     )
@@ -186,7 +184,7 @@ async def select_unchecked_paid(db: Connection, paid_after: datetime, before: da
 
 
 async def select_invoice_of(db: Connection, external_id: str) -> UUID | None:
-    """Return our id of the provider's invoice. Needs platform scope."""
+    """Return our id of the provider's invoice, or None. Needs platform scope."""
     found: UUID | None = await db.fetchval("SELECT id FROM invoices WHERE stripe_invoice_id = $1", external_id)
     return found
 
@@ -204,10 +202,10 @@ async def insert_order(db: Connection, order: RefundOrder) -> None:
 
 
 async def select_order(db: Connection, order_id: UUID, *, lock: bool = False) -> RefundOrder | None:
-    """Return an open refund order.
+    """Return an open refund order, or None. Needs platform scope.
 
     Args:
-        lock: Locks the row until the transaction ends. Needs platform scope.
+        lock: Lock the row until the transaction ends.
     """
     ending = " FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"SELECT {_ORDER} FROM refund_orders WHERE id = $1 AND status = 'open'{ending}", order_id)
@@ -224,7 +222,7 @@ async def select_open_orders(db: Connection, invoice_id: UUID) -> list[RefundOrd
 
 
 async def select_orders(db: Connection, most: int) -> list[UUID]:
-    """Return open refund orders, the oldest first. Needs platform scope."""
+    """Return open refund orders, oldest first. Needs platform scope."""
     rows = await db.fetch("SELECT id FROM refund_orders WHERE status = 'open' ORDER BY created_at LIMIT $1", most)
     return [row["id"] for row in rows]
 
@@ -233,7 +231,7 @@ async def close_order(db: Connection, order_id: UUID, error: str | None = None) 
     """Close a refund order.
 
     Args:
-        error: Why the refund failed; None if it was made.
+        error: Why the refund failed; None if it succeeded.
     """
     await db.execute(
         "UPDATE refund_orders SET status = CASE WHEN $2::text IS NULL THEN 'done' ELSE 'failed' END, last_error = $2 "
@@ -244,7 +242,7 @@ async def close_order(db: Connection, order_id: UUID, error: str | None = None) 
 
 
 # --- Metered usage -------------------------------------------------------------------------------------------------
-# Days from $1 on of workspaces that have a customer at the provider; UTC, as the roll-ups have them.
+# Selects UTC days from $1 on of workspaces that have a customer at the provider.
 _SELECT: Final = """
     SELECT c.workspace_id, c.customer_id, u.day, round(sum(coalesce(u.charged_quantity, u.quantity)))::bigint AS seconds
     FROM sink_customers c
@@ -254,7 +252,7 @@ _SELECT: Final = """
     HAVING m.delivered_at IS NULL OR m.seconds <> round(sum(coalesce(u.charged_quantity, u.quantity)))
     ORDER BY u.day, c.workspace_id LIMIT $2
 """
-# A changed total gets a new revision. A total that was not delivered keeps its number, because it may have arrived.
+# A changed total gets a new revision. An undelivered total keeps its number, because it may have arrived.
 _UPSERT: Final = """
     INSERT INTO meter_days (workspace_id, day, revision, seconds) VALUES ($1, $2, 1, $3)
     ON CONFLICT (workspace_id, day) DO UPDATE SET
@@ -265,12 +263,12 @@ _UPSERT: Final = """
 
 
 async def select_readings(db: Connection, since: date, most: int) -> list[UsageReading]:
-    """Return readings that are to be sent, the oldest first, with revision 0. Needs platform scope."""
+    """Return readings to send, oldest first, with revision 0. Needs platform scope."""
     return [UsageReading(**row, revision=0) for row in await db.fetch(_SELECT, since, most)]
 
 
 async def insert_reading(db: Connection, reading: UsageReading) -> int:
-    """Store a total before it is sent and returns its revision. Needs platform scope."""
+    """Store a total before it is sent, and return its revision. Needs platform scope."""
     revision: int = await db.fetchval(_UPSERT, reading.workspace_id, reading.day, reading.seconds)
     return revision
 
@@ -279,7 +277,7 @@ async def mark_delivered(db: Connection, reading: UsageReading, now: datetime, e
     """Record that a reading was delivered or refused. Needs platform scope.
 
     Args:
-        error: Why the provider refused it permanently. It is not sent again until the total changes.
+        error: Why the provider refused the reading permanently. It is not sent again until the total changes.
     """
     await db.execute(
         "UPDATE meter_days SET delivered_at = $4, last_error = $5 "

@@ -1,4 +1,4 @@
-"""Routes of payment methods, for the owners of a workspace; of payments and refunds, for the staff."""
+"""Routes of payment methods for workspace owners, and of payments and refunds for staff."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -33,19 +33,23 @@ from control.http.route import RateLimit, Route
 
 # --- For owners ----------------------------------------------------------------------------------------------------
 METHOD = f"{BILLING}/payment-method"
-# Each request calls Stripe, and thieves test stolen cards by the hundred.
+# Rate-limited, because each request calls Stripe, and criminals test stolen cards in large numbers.
 METHOD_LIMIT = RateLimit("payment-methods", 20, 3_600)
 
 
 @dataclass(frozen=True, slots=True)
 class SetupView:
-    """What a browser needs to give a card to Stripe."""
+    """The data that a browser needs to give a card to Stripe."""
 
     setup_intent_id: Annotated[
         str, Field(description="Id of the SetupIntent at Stripe.", examples=["seti_1Pq2Rs3Tu4Vw5Xy6"])
     ]
     client_secret: Annotated[
-        str, Field(description="For Stripe's JavaScript, once.", examples=["seti_1Pq2Rs3Tu4Vw5Xy6_secret_a1B2"])
+        str,
+        Field(
+            description="Client secret for Stripe's JavaScript, valid once.",
+            examples=["seti_1Pq2Rs3Tu4Vw5Xy6_secret_a1B2"],
+        ),
     ]
 
 
@@ -60,8 +64,10 @@ class PaymentMethodBody(Body):
 
 
 async def start_payment_setup(context: MemberContext) -> CheckedChange[SetupView]:
-    """Begin the addition of a card: the browser gives it to Stripe with this secret, then sends its id to
-    …/payment-method."""
+    """Start adding a card.
+
+    The browser gives the card to Stripe with this secret, then sends its id to `…/payment-method`.
+    """
     payments = context.services[Payments]
     provider, customer = payments.require_provider(), await payments.make_customer(context.db, context.workspace_id)
     started: list[StartedSetup] = []
@@ -77,7 +83,7 @@ async def start_payment_setup(context: MemberContext) -> CheckedChange[SetupView
 
 
 async def set_payment_method(context: MemberContext, body: PaymentMethodBody) -> CheckedChange[BillingSettingsView]:
-    """Has this payment method pay invoices from now on; what is open is charged to it."""
+    """Set the payment method that pays invoices from now on. Open invoices are charged to it."""
     payments, workspace_id = context.services[Payments], context.workspace_id
     provider, customer = payments.require_provider(), await payments.make_customer(context.db, workspace_id)
     added: list[AddedMethod] = []
@@ -93,7 +99,7 @@ async def set_payment_method(context: MemberContext, body: PaymentMethodBody) ->
 
 
 async def delete_payment_method(context: MemberContext) -> CheckedChange[None]:
-    """Remove the payment method; invoices then wait for another one, and become overdue."""
+    """Remove the payment method. Invoices then wait for another payment method and become overdue."""
     provider = context.services[Payments].require_provider()
     method_id = await find_payment_method(context.db, context.workspace_id)
 
@@ -106,26 +112,30 @@ async def delete_payment_method(context: MemberContext) -> CheckedChange[None]:
 
 # --- For the staff -------------------------------------------------------------------------------------------------
 INVOICE = f"{ADMIN_BILLING}/invoices/{{invoiceId}}"
-# Requests of one member of the staff to the payment company.
+# Limits a staff member's requests to the payment company.
 _PROVIDER_REQUESTS = RateLimit("sink-requests", 60, 60)
 Reference = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=ONE_LINE)]
 
 
 class PaymentBody(Body):
-    """Money that came in, or was paid back. A payment with the same method and reference is recorded once."""
+    """A payment or refund. A payment with an equal method and reference is recorded only once."""
 
-    amount: Amount | None = Field(None, description="In major units; left out: all that can be.", examples=[20.0])
-    method: Slug = Field("bank_transfer", description="Such as bank_transfer or cash.", examples=["bank_transfer"])
-    reference: Reference = Field("", description="What the bank calls it.", examples=["DE-2026-4711"])
+    amount: Amount | None = Field(
+        None, description="Amount in major units; default: the whole open or refundable amount.", examples=[20.0]
+    )
+    method: Slug = Field(
+        "bank_transfer", description="Payment method, such as `bank_transfer` or `cash`.", examples=["bank_transfer"]
+    )
+    reference: Reference = Field("", description="The bank's reference.", examples=["DE-2026-4711"])
     reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = Field(
-        "", description="For the audit log.", examples=["Payment overdue"]
+        "", description="The reason, for the audit log.", examples=["Payment overdue"]
     )
 
 
 async def void_invoice(
     context: AdminContext, invoice_id: InvoiceId, body: VoidReason
 ) -> CheckedChange[AdminInvoiceAnswer]:
-    """Declare an issued invoice that is not paid void. Its charges are given up, its credits are free again."""
+    """Void an issued, unpaid invoice. Its charges are given up, and its credits become usable again."""
     payments = context.services[Payments]
     external_id = await payments.find_open(context.db, invoice_id)
 
@@ -139,7 +149,10 @@ async def void_invoice(
 async def record_payment(
     context: AdminContext, invoice_id: InvoiceId, body: PaymentBody
 ) -> CheckedChange[AdminInvoiceAnswer]:
-    """Record a payment; an invoice is paid once all of it came in. One that Stripe has is paid as a whole."""
+    """Record a payment. The invoice is paid when its whole amount is received.
+
+    An invoice at Stripe can only be paid as a whole.
+    """
     payments = context.services[Payments]
     external_id = await payments.find_open(context.db, invoice_id)
     if external_id is not None:
@@ -155,7 +168,7 @@ async def record_payment(
 
 
 async def refund_payment(context: AdminContext, invoice_id: InvoiceId, body: PaymentBody) -> AdminInvoiceAnswer:
-    """Record that money was paid back. That of an invoice at Stripe is paid back to the card, and shown then."""
+    """Record a refund. For an invoice at Stripe, the money is refunded to the card; the refund is shown afterwards."""
     db, actor, notice = context.db, context.actor, _notice(body)
     found = await context.services[Payments].order_refund(db, actor, invoice_id, notice)
     if found is None:
@@ -164,7 +177,7 @@ async def refund_payment(context: AdminContext, invoice_id: InvoiceId, body: Pay
 
 
 async def resume_invoice(context: AdminContext, invoice_id: InvoiceId) -> AdminInvoiceAnswer:
-    """Has an invoice issued or charged again that Stripe refused, once the cause is removed."""
+    """Issue or charge an invoice again that Stripe refused, after the cause is fixed."""
     invoice = await context.services[Payments].resume(context.db, context.actor, invoice_id, context.now)
     return AdminInvoiceAnswer(to_admin_invoice(invoice))
 

@@ -1,4 +1,4 @@
-"""How invoices are collected by a payment company: customers, attempts to charge, ordered refunds, jobs."""
+"""Records of the collection of invoices by a payment company: customers, charge attempts, refund orders and jobs."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-# Waits after the first, second and third declined charge. After the fourth, the customer has to act. Card schemes allow
+# Waits after the first, second and third declined charge. After the fourth, the customer must act. Card schemes allow
 # at most 15 attempts in 30 days (docs.stripe.com/declines/network-decline-codes).
 RETRY_WAITS: Final = (timedelta(days=3), timedelta(days=3), timedelta(days=4))
 
@@ -18,7 +18,7 @@ class BillingProviderAccount:
     """A workspace's customer at the payment company.
 
     Attributes:
-        payment_method_id: Of the method that pays.
+        payment_method_id: Id of the payment method that pays.
         revision: Counts the changes of this row.
     """
 
@@ -30,12 +30,12 @@ class BillingProviderAccount:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """How an invoice is collected.
+    """The state of collecting an invoice.
 
     Attributes:
-        attempts: Declined charges.
+        attempts: Number of declined charges.
         next_attempt_at: None if no charge is planned.
-        last_error: Why the payment company refused the invoice for good; for the staff.
+        last_error: Why the payment company refused the invoice permanently, for staff.
     """
 
     invoice_id: UUID
@@ -52,7 +52,7 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class RefundOrder:
-    """A refund that the payment company has not paid back yet.
+    """A refund that the payment company has not made yet.
 
     Attributes:
         amount: Positive.
@@ -70,7 +70,7 @@ def after_decline(collection: Collection, now: datetime, *, is_replaced: bool = 
     """Return the collection after a declined charge.
 
     Args:
-        is_replaced: Another payment method was set and is charged next.
+        is_replaced: Whether another payment method was set, which is charged next.
     """
     waits = RETRY_WAITS[collection.attempts : collection.attempts + 1]
     next_at = now if is_replaced else now + waits[0] if waits else None
@@ -86,42 +86,42 @@ REFUND: Final = "billing.refund"
 
 
 class ChargeInvoiceJob(msgspec.Struct, frozen=True):
-    """Payload of the job."""
+    """Payload of the job that charges an invoice."""
 
     invoice_id: UUID
 
 
 class CheckInvoiceJob(msgspec.Struct, frozen=True):
-    """Payload of the job.
+    """Payload of the job that checks an invoice.
 
     Attributes:
-        external_id: The provider's.
+        external_id: The provider's id.
     """
 
     external_id: str
 
 
 class CheckPaymentJob(msgspec.Struct, frozen=True):
-    """Payload of the job.
+    """Payload of the job that checks a payment.
 
     Attributes:
-        payment_id: The provider's, of a charge.
+        payment_id: The provider's id of a charge.
     """
 
     payment_id: str
 
 
 class CheckCustomerJob(msgspec.Struct, frozen=True):
-    """Payload of the job.
+    """Payload of the job that checks a customer.
 
     Attributes:
-        customer_id: The provider's.
+        customer_id: The provider's id.
     """
 
     customer_id: str
 
 
 class RefundJob(msgspec.Struct, frozen=True):
-    """Payload of the job."""
+    """Payload of the job that makes an ordered refund."""
 
     order_id: UUID

@@ -1,6 +1,6 @@
-"""Payment methods and invoices at a payment company: what customers and the staff change there, and what it reports.
+"""Payment methods and invoices at a payment company: changes by customers and staff, and the company's reports.
 
-Card numbers never come here: a browser gives them to the payment company.
+The platform never receives card numbers: a browser gives them to the payment company.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ from shared.ids import new_id
 
 OPEN: Final = ("pending", "overdue")
 SYSTEM: Final = Actor("system")
-# The method of payments by a credit note: no money moved.
+# Payment method of credit notes, which move no money.
 CREDIT_NOTE: Final = "credit_note"
 log = structlog.get_logger()
 
@@ -50,27 +50,26 @@ log = structlog.get_logger()
 # --- The payment company -------------------------------------------------------------------------------------------
 @contextmanager
 def map_provider_errors(param: str | None = None) -> Iterator[None]:
-    """Map the provider's errors.
+    """Convert the provider's errors to API errors.
 
-    Raises Invalid (codes card_declined, payment_method_unknown), Conflict (code sink_refused), Unavailable.
+    Raises Invalid (codes card_declined, payment_method_unknown), Conflict (code sink_refused) and Unavailable.
     """
     try:
         yield
     except PaymentDeclined:
         raise Invalid("The card was declined.", code="card_declined", param=param) from None
     except PaymentMethodUnknown:
-        raise Invalid("There is no such payment method.", code="payment_method_unknown", param=param) from None
+        raise Invalid("This payment method does not exist.", code="payment_method_unknown", param=param) from None
     except BillingProviderError as error:
-        raise Conflict(f"The payment company refused this: {error}.", code="sink_refused") from None
+        raise Conflict(f"The payment company refused the request: {error}.", code="sink_refused") from None
     except BillingProviderUnavailable:
-        raise Unavailable("The payment company does not answer. Try again in a minute.") from None
+        raise Unavailable("The payment company is not responding. Try again in a minute.") from None
 
 
 class Payments:
-    """The payment company of the platform, for customers and for the staff.
+    """The payment company of the platform, for customers and staff.
 
-    A change of an invoice by the staff is made at the payment company first, outside of a transaction, and then in our
-    records.
+    Staff changes of an invoice are made at the payment company first, outside a transaction, and then in our records.
 
     Args:
         provider: None if the platform has no payment company.
@@ -82,14 +81,16 @@ class Payments:
     def require_provider(self) -> BillingProvider:
         """Return the payment company. Raises Conflict (code no_card_payments)."""
         if self.provider is None:
-            raise Conflict("This platform takes no cards: invoices are paid by bank transfer.", code="no_card_payments")
+            raise Conflict(
+                "This platform does not accept cards. Invoices are paid by bank transfer.", code="no_card_payments"
+            )
         return self.provider
 
     async def make_customer(self, db: Connection, workspace_id: UUID, name: str | None = None) -> BillingCustomer:
-        """Return the customer as the payment company must know it.
+        """Return the customer data that the payment company needs.
 
         Args:
-            name: Of a workspace that may be purged.
+            name: Name of a workspace that may be purged.
         """
         account = await load_account(db, workspace_id)
         known = await queries.select_account(db, workspace_id)
@@ -104,25 +105,27 @@ class Payments:
         )
 
     async def require_payment_method(self, db: Connection, workspace_id: UUID) -> None:
-        """Require a payment method of a workspace that orders something.
+        """Require that a workspace has a payment method before it orders something.
 
-        Nothing is required without a billing provider, or if the staff exempted the workspace. The rows are not locked,
-        because a payment method may be removed at any later time anyway. Raises Conflict (code
-        payment_method_required).
+        Nothing is required without a billing provider, or if staff exempted the workspace. The rows are not locked,
+        because a payment method can be removed later anyway. Raises Conflict (code payment_method_required).
         """
         if self.provider is None or await find_payment_method(db, workspace_id) is not None:
             return
         account = await accounts_queries.select_account(db, workspace_id)
         if account is None or not account.is_payment_method_exempt:
             raise Conflict(
-                "This workspace has no payment method. An owner adds one first: "
+                "This workspace has no payment method. An owner must add one first: "
                 f"POST /workspaces/{workspace_id}/billing/payment-method/setup.",
                 code="payment_method_required",
             )
 
     async def find_open(self, db: Connection, invoice_id: UUID) -> str | None:
-        """Return the payment company's id of an invoice that is open there; None if the invoice is in our records
-        only. Raises Conflict (code no_card_payments) if its payment company is not set up."""
+        """Return the payment company's id of an invoice that is open there, or None if only our records have the
+        invoice.
+
+        Raises Conflict (code no_card_payments) if its payment company is not set up.
+        """
         invoice = await invoices_queries.select_invoice(db, invoice_id)
         if invoice is None or invoice.stripe_invoice_id is None or invoice.status not in OPEN:
             return None
@@ -130,22 +133,24 @@ class Payments:
         return invoice.stripe_invoice_id
 
     async def void(self, external_id: str, reason: str) -> None:
-        """Declare an invoice void at the payment company. Raises as `map_provider_errors` does."""
+        """Void an invoice at the payment company. Raises the errors of `map_provider_errors`."""
         with map_provider_errors():
             await self._require_invoice_provider().void_invoice(external_id, reason)
 
     async def settle(self, external_id: str) -> None:
-        """Mark an invoice at the payment company as paid elsewhere. Raises as `map_provider_errors` does."""
+        """Mark an invoice at the payment company as paid elsewhere. Raises the errors of `map_provider_errors`."""
         with map_provider_errors():
             await self._require_invoice_provider().settle_invoice(external_id)
 
     async def require_whole(self, db: Connection, invoice_id: UUID, amount: Decimal | None) -> None:
-        """Require a payment of all that is due, because payment companies accept no part payments from elsewhere.
-        Raises Invalid (code amount_too_low)."""
+        """Require that a payment covers everything that is due.
+
+        Payment companies do not accept partial payments made elsewhere. Raises Invalid (code amount_too_low).
+        """
         invoice = await invoices_service.lock_invoice(db, invoice_id)
         if amount is not None and amount < invoice.amount_due:
             raise Invalid(
-                "The payment company has this invoice: only all of it can be recorded as paid elsewhere.",
+                "This invoice is at the payment company, so it can only be recorded as paid elsewhere in full.",
                 param="amount",
                 code="amount_too_low",
             )
@@ -153,9 +158,11 @@ class Payments:
     async def order_refund(
         self, db: Connection, actor: Actor, invoice_id: UUID, notice: PaymentNotice
     ) -> Invoice | None:
-        """Order a refund. A job makes it at the payment company, and then records it. Returns None if the invoice is
-        not at a payment company. Raises NotFound, Conflict (codes invoice_not_paid, no_card_payments), Invalid (codes
-        amount_too_high, amount_invalid)."""
+        """Order a refund. A job makes it at the payment company and then records it.
+
+        Returns None if the invoice is not at a payment company. Raises NotFound, Conflict (codes invoice_not_paid,
+        no_card_payments) and Invalid (codes amount_too_high, amount_invalid).
+        """
         invoice = await invoices_service.lock_invoice(db, invoice_id)
         if invoice.stripe_invoice_id is None:
             return None
@@ -164,9 +171,9 @@ class Payments:
         left = invoice.amount_paid - invoice.amount_refunded - sum((order.amount for order in orders), Decimal(0))
         amount = left if notice.amount is None else require_exact(notice.amount, invoice.currency)
         if left <= 0:
-            raise Conflict("Nothing was paid that could be paid back.", code="invoice_not_paid")
+            raise Conflict("This invoice has no payment that can be refunded.", code="invoice_not_paid")
         if amount > left:
-            raise Invalid(f"At most {left} can be paid back.", param="amount", code="amount_too_high")
+            raise Invalid(f"At most {left} can be refunded.", param="amount", code="amount_too_high")
         order = RefundOrder(UUID(new_id()), invoice.workspace_id, invoice.id, amount, notice.reason, actor.id)
         await queries.insert_order(db, order)
         await enqueue_once(db, REFUND, RefundJob(order.id))
@@ -175,8 +182,10 @@ class Payments:
         return invoice
 
     async def resume(self, db: Connection, actor: Actor, invoice_id: UUID, now: datetime) -> Invoice:
-        """Plan another attempt for an invoice that the payment company refused. Raises NotFound, Conflict (code
-        invoice_not_refused)."""
+        """Plan another attempt for an invoice that the payment company refused.
+
+        Raises NotFound and Conflict (code invoice_not_refused).
+        """
         invoice = await invoices_service.lock_invoice(db, invoice_id)
         if not await queries.resume_invoice(db, invoice_id, now):
             raise Conflict("The payment company has not refused this invoice.", code="invoice_not_refused")
@@ -192,7 +201,7 @@ class Payments:
 # --- Payment methods -----------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class AddedMethod:
-    """A payment method that was added at the payment company and is not stored yet."""
+    """A payment method that was added at the payment company but is not stored yet."""
 
     customer_id: str
     card: PaymentCard
@@ -200,29 +209,34 @@ class AddedMethod:
 
 @dataclass(frozen=True, slots=True)
 class StartedSetup:
-    """A begun addition of a payment method, whose customer is not stored yet."""
+    """A started addition of a payment method, whose customer is not stored yet."""
 
     customer_id: str
     secret: SetupSecret
 
 
 async def start_setup(provider: BillingProvider, customer: BillingCustomer) -> StartedSetup:
-    """Begin the addition of a payment method, outside of a transaction. Raises as `map_provider_errors` does."""
+    """Start adding a payment method, outside a transaction. Raises the errors of `map_provider_errors`."""
     with map_provider_errors():
         customer_id = await provider.ensure_customer(customer)
         return StartedSetup(customer_id, await provider.create_setup(customer_id))
 
 
 async def save_customer(db: Connection, customer: BillingCustomer, customer_id: str) -> None:
-    """Store the workspace's customer id, if it has none. Raises Conflict (code sink_refused) if another request stored
-    another id: a payment method of this customer would never pay."""
+    """Store the workspace's customer id if it has none.
+
+    Raises Conflict (code sink_refused) if another request stored another id, because a payment method of this customer
+    would never pay.
+    """
     account = await queries.insert_account(db, customer.workspace_id, customer_id, customer.customer_id)
     if account.customer_id != customer_id:
-        raise Conflict("Another request began the same meanwhile. Begin again.", code="sink_refused")
+        raise Conflict(
+            "Another request started adding a payment method at the same time. Start again.", code="sink_refused"
+        )
 
 
 async def add_payment_method(provider: BillingProvider, customer: BillingCustomer, method_id: str) -> AddedMethod:
-    """Add a payment method, outside of a transaction. Raises as `map_provider_errors` does."""
+    """Add a payment method, outside a transaction. Raises the errors of `map_provider_errors`."""
     with map_provider_errors("stripe_payment_method_id"):
         customer_id = await provider.ensure_customer(customer)
         return AddedMethod(customer_id, await provider.set_payment_method(customer_id, method_id))
@@ -231,7 +245,10 @@ async def add_payment_method(provider: BillingProvider, customer: BillingCustome
 async def save_added(
     db: Connection, actor: Actor, customer: BillingCustomer, added: AddedMethod, now: datetime
 ) -> None:
-    """Store what `add_payment_method` returned, and plans charges of open invoices. Raises as `save_customer` does."""
+    """Store the result of `add_payment_method`, and plan charges of open invoices.
+
+    Raises the errors of `save_customer`.
+    """
     workspace_id = customer.workspace_id
     await save_customer(db, customer, added.customer_id)
     await save_payment_method(db, workspace_id, added.card, now)
@@ -242,8 +259,10 @@ async def save_added(
 
 
 async def save_payment_method(db: Connection, workspace_id: UUID, card: PaymentCard | None, now: datetime) -> None:
-    """Store which payment method pays. If it is a new one, open invoices are charged again. The customer must be
-    stored. A purged workspace has no settings, so its card is not stored there."""
+    """Store which payment method pays. If it is new, open invoices are charged again.
+
+    The customer must be stored. A purged workspace has no settings, so its card is not stored there.
+    """
     changed = await queries.update_method(db, workspace_id, card.id if card else None)
     if await accounts_queries.select_facts(db, workspace_id) is not None:
         last4 = card.last4 or None if card else None
@@ -253,20 +272,20 @@ async def save_payment_method(db: Connection, workspace_id: UUID, card: PaymentC
 
 
 async def find_payment_method(db: Connection, workspace_id: UUID) -> str | None:
-    """Return the payment company's id of the payment method that pays."""
+    """Return the payment company's id of the payment method that pays, or None."""
     account = await queries.select_account(db, workspace_id)
     return account.payment_method_id if account else None
 
 
 async def remove_payment_method(provider: BillingProvider, method_id: str | None) -> None:
-    """Remove a payment method, outside of a transaction. Raises as `map_provider_errors` does."""
+    """Remove a payment method, outside a transaction. Raises the errors of `map_provider_errors`."""
     if method_id is not None:
         with map_provider_errors():
             await provider.remove_payment_method(method_id)
 
 
 async def save_removed(db: Connection, actor: Actor, workspace_id: UUID, method_id: str, now: datetime) -> None:
-    """Store that the workspace has no payment method, unless another one was set meanwhile."""
+    """Store that the workspace has no payment method, unless another one was set in the meantime."""
     if await find_payment_method(db, workspace_id) not in (None, method_id):
         return
     await save_payment_method(db, workspace_id, None, now)
@@ -275,13 +294,14 @@ async def save_removed(db: Connection, actor: Actor, workspace_id: UUID, method_
 
 # --- Reports of the payment company --------------------------------------------------------------------------------
 async def apply_receipt(db: Connection, invoice: Invoice, receipt: InvoiceReceipt, now: datetime) -> Invoice:
-    """Bring our record of an invoice to what the payment company reports. Needs platform scope.
+    """Update our record of an invoice to the state that the payment company reports. Needs platform scope.
 
-    Reports may come twice and in any order: a paid or void invoice stays so; an uncollectible one may still be paid.
-    Credit notes are applied first. Those of a void invoice do not count, because all its charges are given up.
+    Reports may arrive twice and in any order: a paid or void invoice stays so, and an uncollectible invoice can still
+    be paid. Credit notes are applied first. Credit notes of a void invoice do not count, because all its charges are
+    given up.
 
     Args:
-        invoice: Locked, and issued.
+        invoice: Must be locked and issued.
     """
     credited = () if receipt.status == "void" else receipt.credited
     invoice = await _apply_credits(db, invoice, credited, now)
@@ -303,7 +323,7 @@ async def apply_receipt(db: Connection, invoice: Invoice, receipt: InvoiceReceip
 
 
 async def _settle(db: Connection, invoice: Invoice, receipt: InvoiceReceipt, now: datetime) -> Invoice:
-    """Record that the payment company received all that was open."""
+    """Record that the payment company received the whole open amount."""
     invoice = await _reopen(db, invoice)
     payment = invoices_service.make_payment(
         invoice, invoice.amount_due, invoice.sink, now, reference=receipt.external_id
@@ -312,7 +332,7 @@ async def _settle(db: Connection, invoice: Invoice, receipt: InvoiceReceipt, now
 
 
 async def _reopen(db: Connection, invoice: Invoice) -> Invoice:
-    """Make an uncollectible invoice pending, so that it can become paid or void."""
+    """Make an uncollectible invoice pending, so that it can be paid or voided."""
     if invoice.status != "uncollectible":
         return invoice
     invoice = replace(invoice, status="pending")
@@ -327,7 +347,7 @@ def _is_unpaid(invoice: Invoice) -> bool:
 async def _apply_credits(
     db: Connection, invoice: Invoice, reported: Sequence[ProviderAmount], now: datetime
 ) -> Invoice:
-    """Record new credit notes, and credit notes that became void."""
+    """Record new credit notes, and credit notes that were voided."""
     payments = await invoices_queries.select_payments(db, invoice.id, invoice.workspace_id)
     recorded = _sum_by_reference([payment for payment in payments if payment.method == CREDIT_NOTE])
     for note in reported:
@@ -344,7 +364,7 @@ async def _apply_credits(
 async def _apply_refunds(
     db: Connection, invoice: Invoice, reported: Sequence[ProviderAmount], now: datetime
 ) -> Invoice:
-    """Record new refunds, made by the staff at the payment company or by our order, and refunds that were returned."""
+    """Record new refunds, made by staff at the payment company or by our orders, and refunds that were returned."""
     payments = await invoices_queries.select_payments(db, invoice.id, invoice.workspace_id)
     refunds = {payment.reference for payment in payments if payment.kind == "refund" and payment.method == invoice.sink}
     recorded = _sum_by_reference(
@@ -374,7 +394,7 @@ async def _record_refund(db: Connection, invoice: Invoice, reported: ProviderAmo
 
 
 def _sum_by_reference(payments: Sequence[Payment]) -> dict[str, Decimal]:
-    """Return the sum of each reference. A reference occurs twice if its payment was taken back."""
+    """Return the sum of payments by reference. A reference occurs twice if its payment was taken back."""
     sums: dict[str, Decimal] = {}
     for payment in payments:
         sums[payment.reference] = sums.get(payment.reference, Decimal(0)) + payment.amount

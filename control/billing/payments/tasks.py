@@ -1,7 +1,8 @@
-"""The jobs that issue and charge invoices at the payment company, and the duties that find what is due.
+"""The jobs that issue and charge invoices at the payment company, and the duties that find due work.
 
-A job asks the payment company outside of a transaction, and stores the result in a transaction. If a process dies in
-between, the repeated job finds what the payment company has and what we have: invoices are issued and charged once.
+A job calls the payment company outside a transaction, and stores the result in a transaction. If a process dies in
+between, the repeated job compares the payment company's state with ours, so that invoices are issued and charged only
+once.
 """
 
 from collections.abc import Awaitable, Callable
@@ -65,11 +66,11 @@ METER_EVERY_S: Final = 3_600.0
 MOST_READINGS: Final = 1_000
 # Age of the oldest reading. Stripe accepts events of the last 35 days.
 _KEPT: Final = timedelta(days=34)
-# After this number of failures the run ends: the payment company is unavailable.
+# The run ends after this many failures, because the payment company is unavailable.
 _MOST_FAILURES: Final = 3
-# How often open invoices are checked. Webhooks may be lost: Stripe stops trying after three days.
+# Interval at which open invoices are checked. Webhooks may be lost: Stripe stops retrying after three days.
 CHECK_AFTER: Final = timedelta(hours=6)
-# How often paid invoices are checked, because refunds and disputes follow up to 120 days later
+# Interval at which paid invoices are checked, because refunds and disputes follow up to 120 days later
 # (docs.stripe.com/disputes/how-disputes-work).
 CHECK_PAID_AFTER: Final = timedelta(days=7)
 CHECK_PAID_FOR: Final = timedelta(days=120)
@@ -78,14 +79,14 @@ CHECK_PAID_FOR: Final = timedelta(days=120)
 # --- Jobs ----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class IssueRequest:
-    """A draft to issue, and its customer."""
+    """A draft to issue, with its customer."""
 
     invoice: ProviderInvoice
     customer: BillingCustomer
 
 
 class ProviderJobs:
-    """Handlers of the jobs."""
+    """Handlers of the jobs that call the payment company."""
 
     def __init__(
         self, pool: Pool, invoices: Invoices, payments: Payments, provider: BillingProvider, clock: Clock
@@ -99,7 +100,7 @@ class ProviderJobs:
         )
 
     def handler(self, kind: type[T], run: Callable[[T], Awaitable[None]]) -> JobHandler:
-        """Make a job handler of a method. The job is retried while the payment company is unavailable."""
+        """Create a job handler from a method. The job is retried while the payment company is unavailable."""
 
         async def handle(payload: bytes) -> None:
             job = decode_payload(payload, kind)
@@ -111,7 +112,7 @@ class ProviderJobs:
         return handle
 
     async def issue(self, job: IssueInvoiceJob) -> None:
-        """Issue a draft. The platform itself issues drafts with the amount 0."""
+        """Issue a draft. Drafts with an amount of 0 are issued by the platform itself."""
         request = await transact(self._pool, lambda db: self._prepare(db, job.invoice_id))
         if request is None:
             return
@@ -146,8 +147,10 @@ class ProviderJobs:
         await transact(self._pool, lambda db: self._apply(db, job.invoice_id, receipt))
 
     async def check_invoice(self, job: CheckInvoiceJob) -> None:
-        """Ask the payment company for the state of an invoice. Invoices that are not ours, or not issued yet, are
-        ignored."""
+        """Query the payment company for the state of an invoice.
+
+        Invoices that are not ours, or not issued yet, are ignored.
+        """
         find = queries.select_invoice_of
         invoice_id = await transact(self._pool, lambda db: find(db, job.external_id))
         if invoice_id is None:
@@ -170,8 +173,10 @@ class ProviderJobs:
             await self.check_invoice(CheckInvoiceJob(external_id))
 
     async def check_customer(self, job: CheckCustomerJob) -> None:
-        """Ask the payment company for a customer's payment method. If another one was stored since the request, the
-        job is repeated."""
+        """Query the payment company for a customer's payment method.
+
+        If another method was stored during the request, the job is repeated.
+        """
         find = queries.select_account_of
         account = await transact(self._pool, lambda db: find(db, job.customer_id))
         if account is None:
@@ -185,18 +190,18 @@ class ProviderJobs:
         async def save(db: Connection) -> None:
             stored = await queries.select_account(db, account.workspace_id, lock=True)
             if stored != account:
-                raise JobFailed("the customer changed meanwhile")
+                raise JobFailed("the customer changed in the meantime")
             await save_payment_method(db, account.workspace_id, card, now)
 
         await transact(self._pool, save)
 
     async def refund(self, job: RefundJob) -> None:
-        """Make an ordered refund at the payment company, and records it."""
+        """Make an ordered refund at the payment company, and record it."""
         order = await transact(self._pool, lambda db: queries.select_order(db, job.order_id))
         if order is None:
             return
         invoice = await transact(self._pool, lambda db: invoices_queries.select_invoice(db, order.invoice_id))
-        assert invoice is not None and invoice.stripe_invoice_id is not None, "orders are of issued invoices"
+        assert invoice is not None and invoice.stripe_invoice_id is not None, "orders belong to issued invoices"
         external_id, currency = invoice.stripe_invoice_id, invoice.currency
         try:
             reference = await self._provider.refund_invoice(external_id, order.id, order.amount, currency)
@@ -208,7 +213,7 @@ class ProviderJobs:
         await transact(self._pool, lambda db: self._record_refund(db, order.id, reference))
 
     async def _prepare(self, db: Connection, invoice_id: UUID) -> IssueRequest | None:
-        """Assign a draft to the payment company, permanently. Returns None if the invoice needs no further step."""
+        """Assign a draft permanently to the payment company. Return None if the invoice needs no further step."""
         draft = await invoices_queries.select_invoice(db, invoice_id, lock=True)
         if draft is None or draft.status != "draft":
             return None
@@ -257,8 +262,10 @@ class ProviderJobs:
             await enqueue_once(db, CHARGE_INVOICE, ChargeInvoiceJob(issued.id))
 
     async def _find_charge(self, db: Connection, invoice_id: UUID) -> tuple[str, str, int] | None:
-        """Return the payment company's ids of invoice and payment method, and the number of the attempt; None if no
-        charge is due, or if there is no payment method."""
+        """Return the payment company's ids of invoice and payment method, and the number of the attempt.
+
+        Returns None if no charge is due, or if there is no payment method.
+        """
         collection = await queries.select_collection(db, invoice_id, lock=True)
         invoice = await invoices_queries.select_invoice(db, invoice_id)
         if collection is None or invoice is None or invoice.stripe_invoice_id is None:
@@ -276,8 +283,10 @@ class ProviderJobs:
         return invoice.stripe_invoice_id, account.payment_method_id, collection.attempts
 
     async def _record_decline(self, db: Connection, invoice_id: UUID, attempt: int, method_id: str) -> None:
-        """Count a decline once, even if its job is repeated. A payment method that was set meanwhile is charged at
-        once."""
+        """Count a decline once, even if its job is repeated.
+
+        If another payment method was set in the meantime, it is charged immediately.
+        """
         collection = await queries.select_collection(db, invoice_id, lock=True)
         invoice = await invoices_queries.select_invoice(db, invoice_id)
         if collection is None or collection.attempts != attempt or invoice is None:
@@ -308,12 +317,13 @@ class ProviderJobs:
         await queries.close_order(db, order.id)
 
     async def _refuse(self, invoice_id: UUID, error: BillingProviderError, method_id: str | None = None) -> None:
-        """Record that the payment company refused an invoice for good. The next attempt follows when the staff resume
-        the invoice or another payment method is set.
+        """Record that the payment company refused an invoice permanently.
+
+        The next attempt follows when staff resume the invoice or another payment method is set.
 
         Args:
-            method_id: Of the method that was charged. It may have been removed at the payment company, whose report may
-                be lost; for this reason the customer is checked.
+            method_id: Id of the method that was charged. It may have been removed at the payment company, whose report
+                may be lost; therefore the customer is checked.
         """
         now, reason = self._clock(), str(error)
         log.error("invoice.refused", invoice_id=str(invoice_id), reason=reason)
@@ -343,9 +353,12 @@ def provider_tasks(
     *,
     report_unopened: Callable[[int], None] = ignore_count,
 ) -> WorkerTasks:
-    """Make the tasks of `period_tasks`, whose invoices the payment company issues; the jobs `billing.charge_invoice`,
-    `.check_invoice`, `.check_payment`, `.check_customer` and `.refund`; the duties `invoice_charges`, `invoice_checks`,
-    `refund_orders`, and `usage_meter` if the payment company takes usage."""
+    """Return the tasks of `period_tasks`, with invoices issued by the payment company, and further jobs and duties.
+
+    The jobs are `billing.charge_invoice`, `.check_invoice`, `.check_payment`, `.check_customer` and `.refund`. The
+    duties are `invoice_charges`, `invoice_checks`, `refund_orders`, and `usage_meter` if the payment company receives
+    usage.
+    """
     jobs = ProviderJobs(pool, invoices, payments, provider, clock)
 
     async def invoice_charges(db: Connection, now: datetime) -> int:
@@ -381,8 +394,11 @@ def provider_tasks(
 
 
 class UsageMeterDuty:
-    """Sends how many seconds each workspace called on each day. A reading is stored with its revision before it is
-    sent, so that the run after a crash sends the same reading again."""
+    """Sends how many seconds each workspace called on each day.
+
+    A reading is stored with its revision before it is sent, so that the run after a crash sends the reading again
+    unchanged.
+    """
 
     def __init__(self, receiver: UsageReceiver) -> None:
         self._receiver = receiver
@@ -392,7 +408,7 @@ class UsageMeterDuty:
         return OutsideDuty("usage_meter", METER_EVERY_S, self.run, MOST_READINGS)
 
     async def run(self, pool: Pool, now: datetime) -> int:
-        """Send the readings. Returns the number of readings that were accepted or refused."""
+        """Send the readings. Return how many were accepted or refused."""
         since = (now.astimezone(UTC) - _KEPT).date()
         found = await transact(pool, lambda db: queries.select_readings(db, since, MOST_READINGS))
         done = failures = 0

@@ -1,4 +1,4 @@
-"""SQL for billing_periods, and the phone numbers that a workspace rented."""
+"""SQL for billing_periods, and for the phone numbers that a workspace rented."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -16,14 +16,14 @@ _ORDER: Final = Keyset(
     ("p.period_start", "p.id"),
     "SELECT period_start, id FROM billing_periods WHERE id = $1 AND workspace_id = $2 AND status <> 'open'",
 )
-# Accounts without a period, or whose latest period is over at $1, of workspaces that are not purged.
+# Selects accounts of workspaces that are not purged, if they have no period or their latest period has ended at $1.
 _SELECT_WITHOUT_PERIOD: Final = """
     SELECT a.workspace_id FROM billing_accounts a JOIN workspaces w ON w.id = a.workspace_id
     WHERE NOT EXISTS (SELECT FROM billing_periods p WHERE p.workspace_id = a.workspace_id AND p.period_end > $1)
     LIMIT $2
 """
-# Numbers that the carrier has delivered, without canceled and failed orders. Numbers of purged workspaces are in
-# rented_numbers only.
+# Selects numbers that the carrier has delivered, without canceled and failed orders. Numbers of purged workspaces are
+# only in rented_numbers.
 _SELECT_NUMBERS: Final = """
     SELECT id, phone_number, coalesce(bought_at, created_at) AS since, released_at AS until, monthly_price
     FROM phone_numbers
@@ -38,7 +38,7 @@ _SELECT_NUMBERS: Final = """
 
 
 async def insert_period(db: Connection, stored: StoredPeriod, tier_name: str) -> bool:
-    """Open a period; returns False if the workspace has one that begins then."""
+    """Open a period. Return False if the workspace already has a period that begins at that time."""
     period = stored.period
     tag = await db.execute(
         """
@@ -53,7 +53,7 @@ async def insert_period(db: Connection, stored: StoredPeriod, tier_name: str) ->
 
 
 async def select_last(db: Connection, workspace_id: UUID) -> StoredPeriod | None:
-    """Return the workspace's latest period."""
+    """Return the workspace's latest period, or None."""
     row = await db.fetchrow(
         f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 ORDER BY period_end DESC LIMIT 1", workspace_id
     )
@@ -61,7 +61,7 @@ async def select_last(db: Connection, workspace_id: UUID) -> StoredPeriod | None
 
 
 async def select_at(db: Connection, workspace_id: UUID, at: datetime) -> StoredPeriod | None:
-    """Return the period that contains this moment."""
+    """Return the workspace's period that contains this time, or None."""
     row = await db.fetchrow(
         f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND period_end > $2 AND period_start <= $2 "
         "ORDER BY period_end LIMIT 1",
@@ -72,7 +72,7 @@ async def select_at(db: Connection, workspace_id: UUID, at: datetime) -> StoredP
 
 
 async def select_open(db: Connection, workspace_id: UUID) -> list[StoredPeriod]:
-    """Return the workspace's open periods, the earliest first; at most 120, which are ten years."""
+    """Return the workspace's open periods, earliest first; at most 120, which cover ten years."""
     rows = await db.fetch(
         f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND status = 'open' "
         "ORDER BY period_end LIMIT 120",
@@ -82,7 +82,7 @@ async def select_open(db: Connection, workspace_id: UUID) -> list[StoredPeriod]:
 
 
 async def select_due(db: Connection, before: datetime, most: int) -> list[UUID]:
-    """Return open periods that ended before this moment, the earliest first. Needs platform scope."""
+    """Return open periods that ended before a time, earliest first. Needs platform scope."""
     rows = await db.fetch(
         "SELECT id FROM billing_periods WHERE status = 'open' AND period_end <= $1 ORDER BY period_end LIMIT $2",
         before,
@@ -92,7 +92,7 @@ async def select_due(db: Connection, before: datetime, most: int) -> list[UUID]:
 
 
 async def lock_open(db: Connection, period_id: UUID) -> StoredPeriod | None:
-    """Return an open period, and locks it until the transaction ends; None if it is closed."""
+    """Return an open period, locked until the transaction ends, or None if it is closed."""
     row = await db.fetchrow(
         f"SELECT {COLUMNS} FROM billing_periods WHERE id = $1 AND status = 'open' FOR UPDATE", period_id
     )
@@ -100,7 +100,7 @@ async def lock_open(db: Connection, period_id: UUID) -> StoredPeriod | None:
 
 
 async def has_open_before(db: Connection, workspace_id: UUID, start: datetime) -> bool:
-    """Return whether an earlier period of the workspace is open."""
+    """Return whether an earlier period of the workspace is still open."""
     found: bool = await db.fetchval(
         "SELECT EXISTS (SELECT FROM billing_periods WHERE workspace_id = $1 AND status = 'open' AND period_end <= $2)",
         workspace_id,
@@ -110,7 +110,7 @@ async def has_open_before(db: Connection, workspace_id: UUID, start: datetime) -
 
 
 async def select_closed_before(db: Connection, workspace_id: UUID, end: datetime, most: int) -> list[StoredPeriod]:
-    """Return the latest closed periods that ended at this moment or before."""
+    """Return the latest closed periods that ended at this time or earlier."""
     rows = await db.fetch(
         f"SELECT {COLUMNS} FROM billing_periods WHERE workspace_id = $1 AND period_end <= $2 AND status <> 'open' "
         "ORDER BY period_end DESC LIMIT $3",
@@ -175,16 +175,16 @@ async def count_closed(db: Connection, workspace_id: UUID) -> int:
 
 
 def make_period(row: Any) -> StoredPeriod:
-    """Return a period from a row with COLUMNS."""
+    """Convert a row with COLUMNS to a period."""
     period = BillingPeriod(row["period_start"], row["period_end"], row["full_start"], row["full_end"], row["timezone"])
     return StoredPeriod(row["id"], row["workspace_id"], period, row["currency"], row["status"], row["total_amount"])
 
 
 async def select_without_period(db: Connection, now: datetime, most: int) -> list[UUID]:
-    """Return workspaces with an account and no period that ends later than `now`. Needs platform scope."""
+    """Return workspaces with an account but without a period that ends after `now`. Needs platform scope."""
     return [row["workspace_id"] for row in await db.fetch(_SELECT_WITHOUT_PERIOD, now, most)]
 
 
 async def select_numbers(db: Connection, workspace_id: UUID, start: datetime, end: datetime) -> list[RentedNumber]:
-    """Return the phone numbers that the workspace rented at some moment between start and end."""
+    """Return the phone numbers that the workspace rented at any time between `start` and `end`."""
     return [RentedNumber(**row) for row in await db.fetch(_SELECT_NUMBERS, workspace_id, start, end)]

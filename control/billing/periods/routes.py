@@ -1,4 +1,4 @@
-"""Routes of closed billing periods, for the members of a workspace; of currencies, for the staff."""
+"""Routes of closed billing periods for members of a workspace, and of currencies for staff."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,19 +20,21 @@ from control.http.route import Route
 # --- For members ---------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class PeriodView:
-    """A closed period."""
+    """A closed billing period."""
 
     id: Id
     period_start: Annotated[datetime, Field(description="When the period began (UTC), inclusive.")]
     period_end: Annotated[datetime, Field(description="When the period ends (UTC), exclusive.")]
-    total_amount: Annotated[Money, Field(description="What was billed, with tax, in major units.", examples=[120.79])]
+    total_amount: Annotated[Money, Field(description="Billed amount including tax, in major units.", examples=[120.79])]
     currency: Currency
-    status: Annotated[PeriodStatus, Field(description="Of its invoice; paid where nothing was to be billed.")]
-    paid_at: Annotated[datetime | None, Field(description="When all of it was paid (UTC); null before.")]
+    status: Annotated[
+        PeriodStatus, Field(description="Status of the period's invoice; `paid` if there was nothing to bill.")
+    ]
+    paid_at: Annotated[datetime | None, Field(description="When the invoice was fully paid (UTC); null before.")]
     stripe_invoice_id: Annotated[
         str | None,
         Field(
-            description="Id of the invoice at Stripe; null for one of the platform's own.",
+            description="Id of the invoice at Stripe; null if the platform issued it.",
             examples=["in_1Pq2Rs3Tu4Vw5Xy6"],
         ),
     ]
@@ -46,7 +48,7 @@ class PeriodList(ListAnswer):
 
 
 async def list_billing_periods(context: MemberContext, query: ListQuery) -> PeriodList:
-    """Closed billing periods, newest first."""
+    """List the workspace's closed billing periods, newest first."""
     found = await list_periods(context.db, context.workspace_id, page=query.request())
     return PeriodList([to_period(period) for period in found.rows], **page_fields(query, found))
 
@@ -57,11 +59,9 @@ def to_period(period: PeriodSummary) -> PeriodView:
 
 # --- For the staff -------------------------------------------------------------------------------------------------
 class CurrencyChoice(Body):
-    """The currency of a workspace."""
+    """The currency to bill a workspace in."""
 
-    currency: Annotated[
-        CurrencyCode, Field(description="In which it is to be billed: ISO 4217, lower case.", examples=["eur"])
-    ]
+    currency: Annotated[CurrencyCode, Field(description="Billing currency: ISO 4217, lower case.", examples=["eur"])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class CurrencyAnswer:
 
 
 async def change_currency(context: AdminContext, workspace_id: WorkspaceId, body: CurrencyChoice) -> CurrencyAnswer:
-    """Change a workspace's billing currency, if nothing has been charged yet."""
+    """Change a workspace's billing currency. Refused if the workspace was already charged."""
     account = await set_currency(context.db, context.actor, workspace_id, body.currency)
     return CurrencyAnswer(account.currency)
 

@@ -1,4 +1,4 @@
-"""Billing periods, and the statement: what a period costs a workspace.
+"""Billing periods, and the statement: the cost of a period for a workspace.
 
 Periods are months in the workspace's time zone, as half-open intervals of UTC without gaps between them. A period
 begins at the start of the anchor day, or of the month's last day if the month is shorter. If daylight saving time skips
@@ -7,9 +7,9 @@ the start of a day, the day begins at the end of the gap.
 A statement is a pure function of a period's segments, usage and numbers. Its lines have the nine decimal places of the
 ledger, where each line is a row or a sum of rows. Invoices round each line once.
 
-Included minutes are one pool for the whole period. Each active segment adds its plan's minutes by its share of the
-period. Charged seconds use the pool in the order of segments, at the average price of their segment. For this reason a
-statement needs only the sums of each segment, which roll-ups have.
+Included minutes form one pool for the whole period. Each active segment adds its plan's minutes in proportion to its
+share of the period. Charged seconds use up the pool in the order of segments, at the average price of their segment.
+Therefore a statement needs only the sums of each segment, which roll-ups contain.
 """
 
 from calendar import monthrange
@@ -31,18 +31,19 @@ _DAY: Final = timedelta(days=1)
 _ZERO: Final = Decimal(0)
 
 # --- Periods -------------------------------------------------------------------------------------------------------
-# A change of the time zone moves the next anchor by up to 26 hours (UTC-12 to UTC+14). A rest of a month that is
-# shorter than this is part of the following period.
+# A change of the time zone moves the next anchor by up to 26 hours (UTC-12 to UTC+14). A remainder of a month that is
+# shorter than this becomes part of the following period.
 _SHORTEST: Final = timedelta(hours=36)
 
 
 @dataclass(frozen=True, slots=True)
 class BillingPeriod:
-    """A period from start (inclusive) to end (exclusive), UTC.
+    """A billing period from start (inclusive) to end (exclusive), in UTC.
 
     Attributes:
-        full_start, full_end: The whole month; only a workspace's first period begins later.
-        timezone: An IANA name.
+        full_start: Start of the whole month. Only a workspace's first period begins later.
+        full_end: End of the whole month.
+        timezone: An IANA time zone name.
     """
 
     start: datetime
@@ -52,16 +53,18 @@ class BillingPeriod:
     timezone: str
 
     def share(self, since: datetime, until: datetime) -> Fraction:
-        """Return the part of the whole period that is between two moments within the period."""
+        """Return the share of the whole period between two times within the period."""
         return _microseconds(until - since) / _microseconds(self.full_end - self.full_start)
 
     @property
     def full_days(self) -> int:
-        """Days of the whole period, by the calendar of its time zone."""
+        """Return the number of days of the whole period, by the calendar of its time zone."""
         return (self.date_of(self.full_end) - self.date_of(self.full_start)).days
 
     def days_between(self, since: datetime, until: datetime) -> set[date]:
-        """Return the days, in the period's time zone, that have a part between two moments within the period."""
+        """Return the days, in the period's time zone, that overlap the time span between two times within the
+        period.
+        """
         since, until = max(since, self.start), min(until, self.end)
         if since >= until:
             return set()
@@ -78,7 +81,7 @@ class BillingPeriod:
         return starts
 
     def date_of(self, moment: datetime) -> date:
-        """Return the date of a moment in the period's time zone."""
+        """Return the date of a time in the period's time zone."""
         return moment.astimezone(ZoneInfo(self.timezone)).date()
 
 
@@ -93,25 +96,28 @@ def first_period(opened_at: datetime, timezone: str, anchor_day: int) -> Billing
 
 
 def next_period(end: datetime, timezone: str, anchor_day: int) -> BillingPeriod:
-    """Return the period that follows on `end`.
+    """Return the period that begins at `end`.
 
     Args:
-        timezone: The present one of the workspace.
+        timezone: The workspace's current time zone.
     """
     until = _next_anchor(end + _SHORTEST, timezone, anchor_day)
     return BillingPeriod(end.astimezone(UTC), until, end.astimezone(UTC), until, timezone)
 
 
 def _next_anchor(after: datetime, timezone: str, anchor_day: int) -> datetime:
-    """Return the first anchor later than a moment."""
+    """Return the first anchor after a time."""
     local = after.astimezone(ZoneInfo(timezone)).date()
     anchor = _anchor(local.year, local.month, timezone, anchor_day)
     return anchor if anchor > after else _anchor(*_shift(local.year, local.month, 1), timezone, anchor_day)
 
 
 def _anchor(year: int, month: int, timezone: str, anchor_day: int) -> datetime:
-    """Return the beginning of the month's anchor day. A midnight that does not exist has the offset before the gap
-    (PEP 495, fold 0), which is the moment of the gap. If there are two midnights, the first one counts."""
+    """Return the beginning of the month's anchor day.
+
+    A midnight that does not exist has the offset before the gap (PEP 495, fold 0), which is the moment of the gap. If
+    there are two midnights, the first midnight counts.
+    """
     day = min(anchor_day, monthrange(year, month)[1])
     return datetime(year, month, day, tzinfo=ZoneInfo(timezone)).astimezone(UTC)
 
@@ -125,7 +131,7 @@ def _microseconds(duration: timedelta) -> Fraction:
     return Fraction(duration // timedelta(microseconds=1))
 
 
-# pending, paid, overdue, void: the status of its invoice. A period without an invoice is paid.
+# pending, paid, overdue, void: the status of the period's invoice. A period without an invoice is paid.
 PeriodStatus = Literal["open", "pending", "paid", "overdue", "void"]
 
 
@@ -134,7 +140,7 @@ class StoredPeriod:
     """A row of billing_periods.
 
     Attributes:
-        total: The invoice's; 0 while the period is open.
+        total: Total of the invoice; 0 while the period is open.
     """
 
     id: UUID
@@ -147,7 +153,7 @@ class StoredPeriod:
 
 @dataclass(frozen=True, slots=True)
 class PeriodSummary:
-    """A closed period in the list of its workspace."""
+    """A closed period in the workspace's list."""
 
     id: UUID
     period_start: datetime
@@ -160,8 +166,8 @@ class PeriodSummary:
 
 
 # --- Segments of a period ------------------------------------------------------------------------------------------
-# active: fee, minutes and numbers are charged. trial: all is free. suspended, also for deleted workspaces: numbers are
-# charged; there is no fee, and there are no included minutes.
+# active: fee, minutes and numbers are charged. trial: everything is free. suspended, also for deleted workspaces:
+# numbers are charged, but there is no fee and there are no included minutes.
 Charging = Literal["active", "trial", "suspended"]
 
 
@@ -183,10 +189,10 @@ class PlanSegment:
 def split_period(
     start: datetime, end: datetime, states: Sequence[WorkspaceState], plans: PlanHistory
 ) -> list[PlanSegment]:
-    """Split a period into segments without gaps; returns none without states.
+    """Split a period into segments without gaps. Returns an empty list without states.
 
     Args:
-        states: Within the period, and the last one before it, in the order of time.
+        states: States within the period and the last state before it, in order of time.
     """
     if not states:
         return []
@@ -212,7 +218,7 @@ def _charging(status: str) -> Charging:
 
 
 def _merge(segments: Sequence[PlanSegment]) -> list[PlanSegment]:
-    """Merge adjacent segments with the same plan and charging."""
+    """Merge adjacent segments that have an equal plan and charging."""
     merged: list[PlanSegment] = []
     for segment in segments:
         last = merged[-1] if merged else None
@@ -230,15 +236,15 @@ LineUnit = Literal["period", "second", "day"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeKind:
-    """A kind of lines.
+    """A kind of statement lines.
 
     Attributes:
         resource_type: Its name in the ledger and in the accruals.
-        name: What invoices call it, with the placeholders `tier` and `phone_number`.
-        unit: What its quantity counts; for a fee, the share of the period.
+        name: Its name on invoices, with the placeholders `tier` and `phone_number`.
+        unit: Unit of its quantity; for a fee, the share of the period.
         is_usage: Whether it counts as usage, against spending limits and credits for usage.
-        accrues: Whether it accrues by the day, and enters the ledger when the period is closed. Minutes do not: the
-            ledger has them by call.
+        accrues: Whether it accrues by the day and enters the ledger when the period is closed. Minutes do not accrue:
+            the ledger contains them by call.
         is_passed_on: Whether we pay to someone else what the customer pays.
     """
 
@@ -261,7 +267,7 @@ CHARGE_KINDS: Final[Mapping[StatementKind, ChargeKind]] = {
 }
 USAGE_KINDS: Final = tuple(kind for kind, charge in CHARGE_KINDS.items() if charge.is_usage)
 PASSED_ON_KINDS: Final = tuple(kind for kind, charge in CHARGE_KINDS.items() if charge.is_passed_on)
-# The ledger's resource type of each kind of invoice line. The ledger has no taxes.
+# The ledger's resource type of each kind of invoice line. The ledger contains no taxes.
 RESOURCE_TYPES: Final[Mapping[str, str]] = {
     **{kind: charge.resource_type for kind, charge in CHARGE_KINDS.items()},
     "credit": "credit",
@@ -270,10 +276,10 @@ RESOURCE_TYPES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class DayCharge:
-    """What a day adds to a daily charge.
+    """The amount that a day adds to a daily charge.
 
     Attributes:
-        price: Exact, nine decimal places.
+        price: Exact price, with nine decimal places.
     """
 
     day: date
@@ -283,7 +289,7 @@ class DayCharge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyCharge:
-    """Something that is charged by the day: a line of the statement, which accrues as its days begin.
+    """A charge by the day: a line of the statement that accrues as its days begin.
 
     Attributes:
         days: In order, in the period's time zone.
@@ -303,9 +309,9 @@ class RentedNumber:
     """A phone number that a workspace rented.
 
     Attributes:
-        until: None while it is rented.
-        monthly_price: In the workspace's currency, major units; as read from the database, in US dollars, which the
-            carrier charges.
+        until: None while the number is rented.
+        monthly_price: In the workspace's currency, in major units. As read from the database, it is the carrier's price
+            in US dollars.
     """
 
     id: UUID
@@ -321,7 +327,7 @@ class StatementLine:
 
     Attributes:
         key: Identifies the line within its period, in each computation of the period.
-        exact: In major units, nine decimal places; negative for what is not charged.
+        exact: In major units, with nine decimal places; negative for deductions.
         quantity: In `unit`.
     """
 
@@ -343,8 +349,8 @@ class Statement:
     """A period's lines, in the order of an invoice.
 
     Attributes:
-        included_seconds: The pool of included minutes.
-        unpriced: Number of ledger rows with an unknown price, which the lines do not contain.
+        included_seconds: The pool of included minutes, in seconds.
+        unpriced: Number of ledger rows with an unknown price, which the lines exclude.
     """
 
     lines: tuple[StatementLine, ...]
@@ -357,18 +363,18 @@ class Statement:
 
     @property
     def usage(self) -> Decimal:
-        """The price of usage, after included minutes and without the fee."""
+        """Return the price of usage, after included minutes and without the fee."""
         return self.sum_of(*USAGE_KINDS)
 
     @property
     def included_left(self) -> Decimal:
-        """The unused seconds of the included minutes."""
+        """Return the unused seconds of the included minutes."""
         used = sum((line.quantity for line in self.lines if line.kind == "included"), _ZERO)
         return max(_ZERO, self.included_seconds - used)
 
     @property
     def fee(self) -> Decimal:
-        """The subscription fee."""
+        """Return the subscription fee."""
         return self.sum_of("fee")
 
 
@@ -381,7 +387,7 @@ def compute_statement(
     """Compute the statement of a period.
 
     Args:
-        usage: Of each segment. Lines without amount and quantity are left out.
+        usage: Usage of each segment. Lines without amount and quantity are left out.
     """
     pool = sum((included_seconds(period, segment) for segment in segments), Fraction(0))
     left, lines = pool, list(_fee_lines(period, segments))
@@ -456,8 +462,10 @@ def _daily_line(charge: DailyCharge) -> StatementLine:
 def charge_numbers(
     period: BillingPeriod, segments: Sequence[PlanSegment], numbers: Iterable[RentedNumber]
 ) -> list[DailyCharge]:
-    """Return the rent of each number that costs something in the period. All days of a period cost the monthly price
-    together, to the last decimal place."""
+    """Return the rent of each number that costs something in the period.
+
+    All days of a period together cost exactly the monthly price, to the last decimal place.
+    """
     charges = []
     for number in numbers:
         days, price = [], _ZERO
@@ -481,7 +489,7 @@ def charge_numbers(
 
 
 def _rented_days(period: BillingPeriod, segments: Sequence[PlanSegment], number: RentedNumber) -> set[date]:
-    """Return the charged days of a number. A begun day counts as a whole day. Days of a trial are free."""
+    """Return the charged days of a number. A started day counts as a whole day. Days of a trial are free."""
     until = number.until or period.end
     charged = [segment for segment in segments if segment.charging != "trial"]
     spans = [(max(number.since, segment.since), min(until, segment.until)) for segment in charged]
@@ -489,7 +497,7 @@ def _rented_days(period: BillingPeriod, segments: Sequence[PlanSegment], number:
 
 
 def multiply(amount: Decimal, factor: Fraction) -> Decimal:
-    """Return amount * factor with nine decimal places."""
+    """Return amount * factor, rounded to nine decimal places."""
     return round_amount(amount * factor.numerator, factor.denominator)
 
 

@@ -43,16 +43,16 @@ log = structlog.get_logger()
 _DAY: Final = timedelta(days=1)
 
 # --- Opening periods -----------------------------------------------------------------------------------------------
-# Errors that the data of one workspace may cause. All other errors, such as a lost connection, end the whole run.
+# Errors that the data of a single workspace may cause. All other errors, such as a lost connection, end the whole run.
 _FAULTS: Final = (asyncpg.PostgresError, ArithmeticError, LookupError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedPeriods:
-    """Result of a run.
+    """The result of a run that opens periods.
 
     Attributes:
-        opened: Number of periods.
+        opened: Number of opened periods.
         failed: Number of accounts whose next period could not be opened.
     """
 
@@ -61,8 +61,9 @@ class OpenedPeriods:
 
 
 async def open_periods(db: Connection, now: datetime, most: int, *, looked_at: int = 0) -> OpenedPeriods:
-    """Open up to `most` periods, of accounts whose last period is over. A failure is logged and does not stop the
-    other periods: each is opened in a savepoint. Needs platform scope.
+    """Open up to `most` periods, for accounts whose last period has ended. Needs platform scope.
+
+    A failure is logged and does not stop the other periods, because each period is opened in a savepoint.
 
     Args:
         looked_at: Maximum number of accounts to try.
@@ -81,7 +82,7 @@ async def open_periods(db: Connection, now: datetime, most: int, *, looked_at: i
 
 
 async def _open_next(db: Connection, workspace_id: UUID) -> bool:
-    """Open the next period. Returns False if the workspace has no account, or if the period was opened meanwhile."""
+    """Open the next period. Return False if the workspace has no account, or if another process opened the period."""
     account = await accounts_queries.select_account(db, workspace_id, lock=True)
     if account is None:
         return False
@@ -99,7 +100,7 @@ async def _next(db: Connection, account: BillingAccount, last: StoredPeriod | No
 
 
 async def find_period(db: Connection, workspace_id: UUID, now: datetime) -> StoredPeriod:
-    """Return the running period; computes it if the worker has not opened it yet. The workspace must exist."""
+    """Return the running period, or compute it if the worker has not opened it yet. The workspace must exist."""
     stored = await queries.select_at(db, workspace_id, now)
     if stored is not None:
         return stored
@@ -112,7 +113,7 @@ async def find_period(db: Connection, workspace_id: UUID, now: datetime) -> Stor
 
 
 # --- Statements ----------------------------------------------------------------------------------------------------
-# A part is a time span from (inclusive) to (exclusive). A span is a number of days, both ends inclusive.
+# A part is a time span from start (inclusive) to end (exclusive). A span is a number of days, both ends inclusive.
 Part = tuple[datetime, datetime]
 Span = tuple[date, date]
 
@@ -126,7 +127,7 @@ class _Places:
 
 
 async def load_statement(db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str) -> Statement:
-    """Return the statement of a whole period by the ledger."""
+    """Return the statement of a whole period from the ledger."""
     segments = await load_segments(db, workspace_id, period, currency)
     usage = await ledger_queries.sum_minutes(db, workspace_id, [(segment.since, segment.until) for segment in segments])
     return await _compute(db, workspace_id, period, currency, segments, usage)
@@ -135,13 +136,13 @@ async def load_statement(db: Connection, workspace_id: UUID, period: BillingPeri
 async def load_running_statement(
     db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str, stale: Collection[date] = ()
 ) -> Statement:
-    """Return the statement of a period that is not over, as if plan and numbers stayed until its end.
+    """Return the statement of a running period, assuming that plan and numbers stay unchanged until its end.
 
-    Reads roll-ups for whole days (UTC), and the ledger only for the rest of the days in which a segment begins.
+    Reads roll-ups for whole UTC days, and the ledger only for the rest of the days in which a segment begins.
 
     Args:
-        stale: Days whose roll-ups are not up to date; they are read from the ledger. With the stale days that were read
-            before, the statement has each call that was over then.
+        stale: Days whose roll-ups are outdated and that are read from the ledger instead. If the stale days were read
+            before this call, the statement contains each call that had ended then.
     """
     segments = await load_segments(db, workspace_id, period, currency)
     parts, spans, places = split_days(segments, stale)
@@ -155,7 +156,7 @@ async def load_running_statement(
 
 
 async def load_segments(db: Connection, workspace_id: UUID, period: BillingPeriod, currency: str) -> list[PlanSegment]:
-    """Return the period's segments, as if the present plan and status stayed until its end."""
+    """Return the period's segments, assuming that the current plan and status stay unchanged until its end."""
     states = await accounts_queries.select_states(db, workspace_id, period.start, period.end)
     plans = PlanHistory(await prices_queries.select_plans(db, currency))
     return split_period(period.start, period.end, states, plans)
@@ -164,8 +165,10 @@ async def load_segments(db: Connection, workspace_id: UUID, period: BillingPerio
 async def load_daily_charges(
     db: Connection, workspace_id: UUID, period: BillingPeriod, segments: Sequence[PlanSegment], rates: RateHistory
 ) -> list[DailyCharge]:
-    """Return what is charged by the day, as if nothing changed until the period's end: the workspace's numbers, at the
-    carrier's price by the exchange rate at the period's begin."""
+    """Return the daily charges, assuming that nothing changes until the period's end.
+
+    These are the workspace's numbers, at the carrier's price converted at the exchange rate at the period's beginning.
+    """
     found = await queries.select_numbers(db, workspace_id, period.start, period.end)
     numbers = [replace(number, monthly_price=rates.from_usd(number.monthly_price, period.start)) for number in found]
     return charge_numbers(period, segments, numbers)
@@ -187,10 +190,10 @@ async def _compute(
 def split_days(
     segments: Sequence[PlanSegment], stale: Collection[date] = ()
 ) -> tuple[list[Part], list[Span], list[_Places]]:
-    """Cuts segments at midnight (UTC) into spans of whole days, and parts before and after them.
+    """Cut segments at UTC midnights into spans of whole days, and parts before and after them.
 
     Args:
-        stale: Days that become parts instead of being in a span.
+        stale: Days that become parts instead of belonging to a span.
     """
     parts: list[Part] = []
     spans: list[Span] = []
@@ -212,8 +215,7 @@ def split_days(
 
 
 def _cut_span(first: date, end: date, without: Sequence[date]) -> list[Span]:
-    """Return the days from `first` (inclusive) to `end` (exclusive), as spans without the given days, which are in
-    order."""
+    """Return the days from `first` (inclusive) to `end` (exclusive) as spans, without the given ordered days."""
     starts = [first, *(day + _DAY for day in without)]
     return [(start, stop - _DAY) for start, stop in zip(starts, (*without, end), strict=True) if start < stop]
 
@@ -236,14 +238,14 @@ def _begin(day: date) -> datetime:
 
 
 def _next_midnight(moment: datetime) -> datetime:
-    """Return the next midnight (UTC); the moment itself if it is midnight."""
+    """Return the next UTC midnight, or the time itself if it is midnight."""
     midnight = _midnight(moment)
     return midnight if midnight == moment else midnight + _DAY
 
 
 # --- For members and the staff -------------------------------------------------------------------------------------
 async def list_periods(db: Connection, workspace_id: UUID, *, page: PageRequest) -> ListPage[PeriodSummary]:
-    """Return closed periods, the newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of closed periods, newest first. Raises Invalid (code cursor_unknown)."""
     found = await queries.select_page(db, workspace_id, page)
     if page.cursor is not None:
         return found
@@ -251,19 +253,22 @@ async def list_periods(db: Connection, workspace_id: UUID, *, page: PageRequest)
 
 
 async def set_currency(db: Connection, actor: Actor, workspace_id: UUID, currency: str) -> BillingAccount:
-    """Change the currency of a workspace and of its open periods. Existing amounts cannot be converted: the change is
-    refused if the workspace has calls, invoices, credits or a limit. Raises NotFound (code workspace_not_found),
-    Conflict (codes currency_in_use, tier_not_priced)."""
+    """Change the currency of a workspace and of its open periods.
+
+    Existing amounts cannot be converted, so the change is refused if the workspace has calls, invoices, credits or a
+    limit. Raises NotFound (code workspace_not_found) and Conflict (codes currency_in_use, tier_not_priced).
+    """
     tier_name = await accounts_queries.lock_tier(db, workspace_id)
     if tier_name is None:
-        raise NotFound("There is no such workspace.", code="workspace_not_found")
+        raise NotFound("This workspace does not exist.", code="workspace_not_found")
     before = await lock_account(db, workspace_id)
     if before.currency == currency:
         return before
     await require_priced(db, tier_name, currency, "currency")
-    # This is the last query, because it sees what was committed before it: calls last longer than the rest of this.
+    # This must be the last query, because it sees the commits before it: calls last longer than the rest of this
+    # function.
     if await accounts_queries.has_amounts(db, workspace_id):
-        raise Conflict("This workspace has calls, invoices, credits or a limit already.", code="currency_in_use")
+        raise Conflict("This workspace already has calls, invoices, credits or a limit.", code="currency_in_use")
     await accounts_queries.update_currency(db, workspace_id, currency)
     await queries.update_currency(db, workspace_id, currency)
     change = Change(

@@ -1,4 +1,4 @@
-"""SQL for price_versions, plan_versions, tier_prices and exchange_rates, and the prices of tiers."""
+"""SQL for price_versions, plan_versions, tier_prices and exchange_rates, and for the prices of tiers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from control.platform.rules import CURRENCY
 # --- price_versions ------------------------------------------------------------------------------------------------
 _KEY: Final = "side, provider, role, model, unit, currency"
 _VERSION: Final = f"id, {_KEY}, price, valid_from"
-# The newest version of each key, also if it begins later. $1: only of this provider, if not null.
+# Selects the newest version of each key, even if it begins later. $1: return only prices of this provider, if not null.
 _SELECT_NEWEST: Final = f"""
     SELECT DISTINCT ON ({_KEY}) {_VERSION}, source FROM price_versions
     WHERE $1::text IS NULL OR provider = $1 ORDER BY {_KEY}, valid_from DESC
@@ -30,7 +30,7 @@ _SELECT_NEWEST: Final = f"""
 
 
 async def lock_prices(db: Connection) -> None:
-    """Block other changes of prices until the transaction ends; reads do not wait."""
+    """Block other changes of prices until the transaction ends. Reads do not wait."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtext('price_versions'))")
 
 
@@ -45,17 +45,17 @@ async def select_versions(db: Connection, side: Side, providers: Iterable[str]) 
 
 
 async def select_newest(db: Connection, provider: str | None = None) -> list[StoredPrice]:
-    """Return the newest version of each price, also if it begins later.
+    """Return the newest version of each price, even if it begins later.
 
     Args:
-        provider: Only prices of this provider.
+        provider: Return only prices of this provider; None for all.
     """
     rows = await db.fetch(_SELECT_NEWEST, provider)
     return [StoredPrice(_version(row), row["source"]) for row in rows]
 
 
 async def insert_versions(db: Connection, prices: Sequence[NewPrice], now: datetime) -> None:
-    """Insert versions. Prices must be locked."""
+    """Insert versions. The prices must be locked."""
     keys = [price.key for price in prices]
     await db.execute(
         f"""
@@ -73,7 +73,7 @@ async def insert_versions(db: Connection, prices: Sequence[NewPrice], now: datet
 
 
 def _version(row: Any) -> PriceVersion:
-    """Make a version of a row. The table has currencies in upper case."""
+    """Convert a row to a version. The table contains currencies in upper case."""
     key = PriceKey(**{**{name: row[name] for name in PriceKey.__slots__}, "currency": row["currency"].lower()})
     return PriceVersion(row["id"], key, row["price"], row["valid_from"])
 
@@ -95,7 +95,7 @@ async def select_plans(db: Connection, currency: str) -> list[PlanVersion]:
 
 
 async def insert_plans(db: Connection, plans: Iterable[PlanVersion], now: datetime) -> None:
-    """Insert plan versions; their ids are ignored."""
+    """Insert plan versions. Their ids are ignored."""
     await db.executemany(
         "INSERT INTO plan_versions (tier_name, monthly_fee, included_minutes, currency, valid_from, created_at) "
         "VALUES ($1, $2, $3, $4, $5, $6)",
@@ -137,7 +137,7 @@ async def select_tier_plans(db: Connection) -> list[TierPlan]:
 
 
 async def select_tier_prices(db: Connection) -> Sequence[TierPrice]:
-    """Return the prices of tiers in other currencies than the platform's, by tier and currency."""
+    """Return the tiers' prices in currencies other than the platform's, by tier and currency."""
     rows = await db.fetch(
         "SELECT tier_name, currency, monthly_fee, price_per_minute FROM tier_prices "
         "ORDER BY tier_name, currency LIMIT 10000"
@@ -146,7 +146,7 @@ async def select_tier_prices(db: Connection) -> Sequence[TierPrice]:
 
 
 async def upsert_tier_price(db: Connection, price: TierPrice, now: datetime) -> None:
-    """Insert or replaces a tier's price. The tier must exist."""
+    """Insert or replace a tier's price. The tier must exist."""
     await db.execute(
         "INSERT INTO tier_prices (tier_name, currency, monthly_fee, price_per_minute, updated_at) "
         "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tier_name, currency) DO UPDATE "
@@ -166,10 +166,10 @@ async def load_rates(db: Connection, currency: str) -> RateHistory:
 
 
 async def select_exchange_rates(db: Connection, currency: str | None = None) -> list[ExchangeRate]:
-    """Return the newest 10,000 exchange rates by currency, the newest first.
+    """Return the newest 10,000 exchange rates by currency, newest first.
 
     Args:
-        currency: Only rates of this currency.
+        currency: Return only rates of this currency; None for all.
     """
     rows = await db.fetch(
         "SELECT id, currency, usd, valid_from FROM exchange_rates WHERE $1::text IS NULL OR currency = $1 "
@@ -181,7 +181,7 @@ async def select_exchange_rates(db: Connection, currency: str | None = None) -> 
 
 
 async def insert_exchange_rate(db: Connection, rate: ExchangeRate, now: datetime) -> ExchangeRate | None:
-    """Insert a rate; returns it with its id, or None if there is a rate of this currency and time."""
+    """Insert a rate. Return it with its id, or None if a rate for this currency and time exists."""
     row = await db.fetchrow(
         "INSERT INTO exchange_rates (currency, usd, valid_from, created_at) VALUES ($1, $2, $3, $4) "
         "ON CONFLICT DO NOTHING RETURNING id, currency, usd, valid_from",

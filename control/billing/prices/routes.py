@@ -1,4 +1,4 @@
-"""Routes of tiers with their prices, and of exchange rates, for the staff."""
+"""The staff's routes of tiers with their prices, and of exchange rates."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -30,15 +30,15 @@ from control.validation import SingleUnionError
 # --- Tiers -----------------------------------------------------------------------------------------------------------
 
 TIERS = "/admin/config/tiers"
-# The largest integer that a JSON number holds exactly.
+# The largest integer that a JSON number represents exactly.
 _WHOLE: Final = 2**53
 _COUNT: Final = 1_000_000_000
 DisplayName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\u0000]*$")
 ]
-Fee = Annotated[Decimal, Field(ge=0, le=9_999_999_999, decimal_places=2, description="The price of a month.")]
+Fee = Annotated[Decimal, Field(ge=0, le=9_999_999_999, decimal_places=2, description="Monthly fee.")]
 Price = Annotated[
-    Decimal, Field(ge=0, le=999_999, decimal_places=6, description="The price of a minute beyond the included ones.")
+    Decimal, Field(ge=0, le=999_999, decimal_places=6, description="Price per minute beyond the included minutes.")
 ]
 Count = Annotated[int, Field(ge=0, le=_COUNT)]
 AtLeastOne = Annotated[int, Field(ge=1, le=_COUNT)]
@@ -57,63 +57,69 @@ Features = Annotated[
 
 
 class NewTierBody(Body):
-    """A tier."""
+    """A tier to create."""
 
-    tier_name: Annotated[Slug, Field(description="Name of the tier, for programs.", examples=["starter"])]
-    display_name: Annotated[DisplayName, Field(description="Name of the tier, for people.", examples=["Starter"])]
+    tier_name: Annotated[Slug, Field(description="Name of the tier for programs.", examples=["starter"])]
+    display_name: Annotated[DisplayName, Field(description="Display name of the tier.", examples=["Starter"])]
     monthly_fee: Annotated[Fee, Field(examples=[49.0])]
     included_minutes: Annotated[
-        Count, Field(description="Minutes a month that the monthly fee includes.", examples=[500])
+        Count, Field(description="Minutes per month that the monthly fee includes.", examples=[500])
     ]
     price_per_minute: Annotated[Price, Field(examples=[0.12])]
-    max_agents: Annotated[Count, Field(description="The most agents of a workspace.", examples=[5])]
+    max_agents: Annotated[Count, Field(description="Maximum number of agents of a workspace.", examples=[5])]
     features: Features = Field(default_factory=dict, examples=[{"outbound_calls": True}])
     max_members: Annotated[
-        AtLeastOne, Field(description="The most members of a workspace, open invitations included.", examples=[10])
+        AtLeastOne,
+        Field(description="Maximum number of members of a workspace, including open invitations.", examples=[10]),
     ] = 5
-    max_phone_numbers: Annotated[Count, Field(description="The most phone numbers of a workspace.", examples=[5])] = 5
+    max_phone_numbers: Annotated[
+        Count, Field(description="Maximum number of phone numbers of a workspace.", examples=[5])
+    ] = 5
     max_concurrent_calls: Annotated[
-        AtLeastOne, Field(description="The most calls of a workspace at the same time.", examples=[10])
+        AtLeastOne, Field(description="Maximum number of concurrent calls of a workspace.", examples=[10])
     ] = 5
-    is_available: bool = Field(True, description="Whether the tier may be chosen for a workspace.")
+    is_available: bool = Field(True, description="Whether the tier can be chosen for a workspace.")
     position: Annotated[Position, Field(examples=[1])] = 0
     stripe_price_id: Annotated[
         StripeId | None,
-        Field(description="Id of the price at Stripe; null for none.", examples=["price_1Pq2Rs3Tu4Vw5Xy6"]),
+        Field(description="Id of the price at Stripe; null if there is none.", examples=["price_1Pq2Rs3Tu4Vw5Xy6"]),
     ] = None
 
 
 class TierChangeBody(ChangeBody):
-    """Changes; fields that are left out stay unchanged."""
+    """Changes to a tier. Omitted fields stay unchanged."""
 
-    display_name: Annotated[DisplayName, Field(description="Name of the tier, for people.", examples=["Starter"])] = ""
+    display_name: Annotated[DisplayName, Field(description="Display name of the tier.", examples=["Starter"])] = ""
     monthly_fee: Annotated[Fee, Field(examples=[49.0])] = Decimal()
     included_minutes: Annotated[
-        Count, Field(description="Minutes a month that the monthly fee includes.", examples=[500])
+        Count, Field(description="Minutes per month that the monthly fee includes.", examples=[500])
     ] = 0
     price_per_minute: Annotated[Price, Field(examples=[0.12])] = Decimal()
-    max_agents: Annotated[Count, Field(description="The most agents of a workspace.", examples=[5])] = 0
+    max_agents: Annotated[Count, Field(description="Maximum number of agents of a workspace.", examples=[5])] = 0
     features: Features = Field(default_factory=dict, examples=[{"outbound_calls": True}])
     max_members: Annotated[
-        AtLeastOne, Field(description="The most members of a workspace, open invitations included.", examples=[10])
+        AtLeastOne,
+        Field(description="Maximum number of members of a workspace, including open invitations.", examples=[10]),
     ] = 1
-    max_phone_numbers: Annotated[Count, Field(description="The most phone numbers of a workspace.", examples=[5])] = 0
+    max_phone_numbers: Annotated[
+        Count, Field(description="Maximum number of phone numbers of a workspace.", examples=[5])
+    ] = 0
     max_concurrent_calls: Annotated[
-        AtLeastOne, Field(description="The most calls of a workspace at the same time.", examples=[10])
+        AtLeastOne, Field(description="Maximum number of concurrent calls of a workspace.", examples=[10])
     ] = 1
-    is_available: Annotated[bool, Field(description="Whether the tier may be chosen for a workspace.")] = True
+    is_available: Annotated[bool, Field(description="Whether the tier can be chosen for a workspace.")] = True
     position: Annotated[Position, Field(examples=[1])] = 0
     stripe_price_id: Annotated[
         StripeId | None,
-        Field(description="Id of the price at Stripe; null for none.", examples=["price_1Pq2Rs3Tu4Vw5Xy6"]),
+        Field(description="Id of the price at Stripe; null if there is none.", examples=["price_1Pq2Rs3Tu4Vw5Xy6"]),
     ] = None
 
 
 class TierPriceBody(Body):
-    """What a tier costs in one currency."""
+    """The prices of a tier in one currency."""
 
     monthly_fee: Annotated[
-        Decimal, Field(ge=0, le=999_999_999_999, decimal_places=3, description="The price of a month.", examples=[49.0])
+        Decimal, Field(ge=0, le=999_999_999_999, decimal_places=3, description="Monthly fee.", examples=[49.0])
     ]
     price_per_minute: Annotated[
         Decimal,
@@ -121,7 +127,7 @@ class TierPriceBody(Body):
             ge=0,
             le=999_999_999,
             decimal_places=6,
-            description="The price of a minute beyond the included ones.",
+            description="Price per minute beyond the included minutes.",
             examples=[0.12],
         ),
     ]
@@ -129,13 +135,13 @@ class TierPriceBody(Body):
 
 @dataclass(frozen=True, slots=True)
 class TierPriceView:
-    """What a tier costs in another currency than the platform's."""
+    """The prices of a tier in a currency other than the platform's."""
 
-    tier_name: Annotated[str, Field(description="Name of the tier, for programs.", examples=["starter"])]
+    tier_name: Annotated[str, Field(description="Name of the tier for programs.", examples=["starter"])]
     currency: Currency
-    monthly_fee: Annotated[Money, Field(description="Price of a month, in major units.", examples=[49.0])]
+    monthly_fee: Annotated[Money, Field(description="Monthly fee, in major units.", examples=[49.0])]
     price_per_minute: Annotated[
-        Money, Field(description="Price of a minute beyond the included ones, in major units.", examples=[0.12])
+        Money, Field(description="Price per minute beyond the included minutes, in major units.", examples=[0.12])
     ]
 
 
@@ -143,39 +149,42 @@ class TierPriceView:
 class TierView:
     """A tier with all its data."""
 
-    tier_name: Annotated[str, Field(description="Name of the tier, for programs.", examples=["starter"])]
-    display_name: Annotated[str, Field(description="Name of the tier, for people.", examples=["Starter"])]
-    monthly_fee: Annotated[Money, Field(description="Price of a month, in major units.", examples=[49.0])]
+    tier_name: Annotated[str, Field(description="Name of the tier for programs.", examples=["starter"])]
+    display_name: Annotated[str, Field(description="Display name of the tier.", examples=["Starter"])]
+    monthly_fee: Annotated[Money, Field(description="Monthly fee, in major units.", examples=[49.0])]
     included_minutes: Annotated[
-        int, Field(description="Minutes a month that the monthly fee includes.", examples=[500])
+        int, Field(description="Minutes per month that the monthly fee includes.", examples=[500])
     ]
     price_per_minute: Annotated[
-        Money, Field(description="Price of a minute beyond the included ones, in major units.", examples=[0.12])
+        Money, Field(description="Price per minute beyond the included minutes, in major units.", examples=[0.12])
     ]
     currency: Currency
-    other_prices: Annotated[list[TierPriceView], Field(description="What it costs in other currencies.")]
-    max_agents: Annotated[int, Field(description="The most agents of a workspace.", examples=[5])]
+    other_prices: Annotated[list[TierPriceView], Field(description="Prices in other currencies.")]
+    max_agents: Annotated[int, Field(description="Maximum number of agents of a workspace.", examples=[5])]
     max_members: Annotated[
-        int, Field(description="The most members of a workspace, open invitations included.", examples=[10])
+        int, Field(description="Maximum number of members of a workspace, including open invitations.", examples=[10])
     ]
-    max_phone_numbers: Annotated[int, Field(description="The most phone numbers of a workspace.", examples=[5])]
+    max_phone_numbers: Annotated[
+        int, Field(description="Maximum number of phone numbers of a workspace.", examples=[5])
+    ]
     max_concurrent_calls: Annotated[
-        int, Field(description="The most calls of a workspace at the same time.", examples=[10])
+        int, Field(description="Maximum number of concurrent calls of a workspace.", examples=[10])
     ]
     features: Annotated[
         Mapping[str, Any],
         Field(description="Features of the tier beyond its limits, by name.", examples=[{"outbound_calls": True}]),
     ]
-    is_available: Annotated[bool, Field(description="Whether the tier may be chosen for a workspace.")]
+    is_available: Annotated[bool, Field(description="Whether the tier can be chosen for a workspace.")]
     position: Annotated[int, Field(description="Position in the price list, ascending.", examples=[1])]
     stripe_price_id: Annotated[
-        str | None, Field(description="Id of the price at Stripe; null for none.", examples=["price_1Pq2Rs3Tu4Vw5Xy6"])
+        str | None,
+        Field(description="Id of the price at Stripe; null if there is none.", examples=["price_1Pq2Rs3Tu4Vw5Xy6"]),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class TierList:
-    """All tiers in the order of the price list, including those no longer offered."""
+    """All tiers in the order of the price list, including tiers that are no longer offered."""
 
     tiers: Annotated[list[TierView], Field(description="The tiers.")]
     has_more: HasMore
@@ -183,27 +192,27 @@ class TierList:
 
 @dataclass(frozen=True, slots=True)
 class OneTier:
-    """A tier."""
+    """A tier with its prices and limits."""
 
     tier: Annotated[TierView, Field(description="The tier.")]
 
 
 @dataclass(frozen=True, slots=True)
 class TierPriceAnswer:
-    """What a tier costs in one currency."""
+    """The prices of a tier in one currency."""
 
     price: Annotated[TierPriceView, Field(description="The price.")]
 
 
 async def list_tiers(context: AdminContext) -> TierList:
-    """All tiers, in the order of the price list."""
+    """List all tiers, in the order of the price list."""
     tiers = await context.services[Platform].tiers(context.db)
     prices = await list_tier_prices(context.db)
     return TierList([to_tier(tier, prices) for tier in tiers], has_more=False)
 
 
 async def create_tier(context: AdminContext, body: NewTierBody) -> OneTier:
-    """Create a tier."""
+    """Create a tier with its prices and limits."""
     new = NewTier(**{name: getattr(body, name) for name in NewTierBody.model_fields})
     tier = await context.services[Platform].create_tier(context.db, context.actor, new)
     await follow_tier_prices(context.db, context.now)
@@ -212,11 +221,14 @@ async def create_tier(context: AdminContext, body: NewTierBody) -> OneTier:
 
 async def update_tier(
     context: AdminContext,
-    tier_name: Annotated[Slug, Field(description="Name of the tier, for programs.", examples=["starter"])],
+    tier_name: Annotated[Slug, Field(description="Name of the tier for programs.", examples=["starter"])],
     body: TierChangeBody,
 ) -> OneTier:
-    """Change a tier. A new price of minutes holds for calls that begin a minute later. A limit cannot be lower than
-    what a workspace of this tier uses."""
+    """Change a tier.
+
+    A new price per minute applies to calls that begin a minute later. A limit cannot be lower than the use of any
+    workspace of this tier.
+    """
     change = TierChange({name: getattr(body, name) for name in body.model_fields_set})
     tier = await context.services[Platform].update_tier(context.db, context.actor, tier_name, change)
     await follow_tier_prices(context.db, context.now)
@@ -225,21 +237,23 @@ async def update_tier(
 
 async def put_tier_price(
     context: AdminContext,
-    tier_name: Annotated[Slug, Field(description="Name of the tier, for programs.", examples=["starter"])],
+    tier_name: Annotated[Slug, Field(description="Name of the tier for programs.", examples=["starter"])],
     currency: Annotated[
-        CurrencyCode, Field(description="Currency of the amounts beside it: ISO 4217, lower case.", examples=["usd"])
+        CurrencyCode, Field(description="Currency of the prices: ISO 4217, lower case.", examples=["usd"])
     ],
     body: TierPriceBody,
 ) -> TierPriceAnswer:
-    """Set what a tier costs in another currency than the platform's, in which it can be had then. A new price of
-    minutes holds for calls that begin a minute later."""
+    """Set the prices of a tier in a currency other than the platform's. The tier is then available in this currency.
+
+    A new price per minute applies to calls that begin a minute later.
+    """
     await context.services[Platform].tier(context.db, tier_name)
     price = TierPrice(tier_name, currency, body.monthly_fee, body.price_per_minute)
     return TierPriceAnswer(to_tier_price(await set_tier_price(context.db, context.actor, price, context.now)))
 
 
 def to_tier(tier: Tier, prices: Iterable[TierPrice]) -> TierView:
-    """Return a tier as the staff see it.
+    """Convert a tier to its API representation for staff.
 
     Args:
         prices: Prices of all tiers in other currencies.
@@ -271,35 +285,37 @@ def to_tier_price(price: TierPrice) -> TierPriceView:
 
 
 class ExchangeRateBody(Body):
-    """What a currency is worth from a moment on."""
+    """An exchange rate that takes effect at a given time."""
 
-    currency: Annotated[
-        CurrencyCode, Field(description="What is worth so much: ISO 4217, lower case.", examples=["eur"])
-    ]
+    currency: Annotated[CurrencyCode, Field(description="The currency: ISO 4217, lower case.", examples=["eur"])]
     usd: Annotated[
         Decimal,
-        Field(gt=0, le=HIGHEST_RATE, decimal_places=12, description="US dollars for one unit of it.", examples=[1.08]),
+        Field(
+            gt=0,
+            le=HIGHEST_RATE,
+            decimal_places=12,
+            description="US dollars per unit of the currency.",
+            examples=[1.08],
+        ),
     ]
     valid_from: UtcDatetime | None = Field(
-        None, description="From when on, at least a minute from now; left out: as soon as possible."
+        None, description="When the rate takes effect (UTC), at least a minute from now; default: as soon as possible."
     )
 
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRateView:
-    """A version of a rate."""
+    """A version of an exchange rate."""
 
     id: Annotated[int, Field(description="Number of the version.", examples=[7])]
-    currency: Annotated[
-        CurrencyCode, Field(description="What is worth so much: ISO 4217, lower case.", examples=["eur"])
-    ]
-    usd: Annotated[float, Field(description="US dollars for one unit of the currency.", examples=[1.08])]
-    valid_from: Annotated[datetime, Field(description="From when on it holds (UTC).")]
+    currency: Annotated[CurrencyCode, Field(description="The currency: ISO 4217, lower case.", examples=["eur"])]
+    usd: Annotated[float, Field(description="US dollars per unit of the currency.", examples=[1.08])]
+    valid_from: Annotated[datetime, Field(description="When the rate takes effect (UTC).")]
 
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRateList:
-    """Versions of rates by currency, the newest first."""
+    """Versions of exchange rates by currency, newest first."""
 
     exchange_rates: Annotated[list[ExchangeRateView], Field(description="The exchange rates.")]
     has_more: HasMore
@@ -307,20 +323,20 @@ class ExchangeRateList:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRateAnswer:
-    """A rate."""
+    """An exchange rate."""
 
     exchange_rate: Annotated[ExchangeRateView, Field(description="The exchange rate.")]
 
 
 async def list_exchange_rates(context: AdminContext) -> ExchangeRateList:
-    """What currencies are worth in US dollars, in which the platform's figures are."""
+    """List the exchange rates of currencies to US dollars, the currency of the platform's figures."""
     return ExchangeRateList(
         [to_exchange_rate(rate) for rate in await queries.select_exchange_rates(context.db)], has_more=False
     )
 
 
 async def create_exchange_rate(context: AdminContext, body: ExchangeRateBody) -> ExchangeRateAnswer:
-    """Add a version of a rate. Periods that begin from then on are converted by it."""
+    """Add a version of an exchange rate. Periods that begin after it takes effect are converted with it."""
     rate = await add_exchange_rate(context.db, context.actor, body.currency, body.usd, body.valid_from, context.now)
     return ExchangeRateAnswer(to_exchange_rate(rate))
 

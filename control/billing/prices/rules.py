@@ -1,7 +1,7 @@
-"""Prices: the version that applies at a moment, and the amount of a quantity.
+"""Prices: the version that applies at a time, and the amount for a quantity.
 
 An amount is price * quantity / the unit's size, computed exactly and rounded once, half to even, to the nine decimal
-places of the ledger's columns. What we pay is in the platform's currency, what customers pay in the workspace's.
+places of the ledger's columns. Our costs are in the platform's currency, customers' prices in the workspace's currency.
 """
 
 from bisect import bisect_right
@@ -20,7 +20,7 @@ from shared.events import UsageUnit
 _DIGITS: Final = 60
 
 # --- Versions of prices --------------------------------------------------------------------------------------------
-# cost: what we pay. price: what the customer pays.
+# cost: our cost. price: the customer's price.
 Side = Literal["cost", "price"]
 Role = Literal["stt", "llm", "tts", "telephony", "call_minutes"]
 PriceUnit = Literal[
@@ -44,10 +44,9 @@ PRICE_UNITS: Final[Mapping[Role, tuple[PriceUnit, ...]]] = {
     "telephony": ("minute",),
     "call_minutes": ("minute",),
 }
-# For each unit of the ledger: how many of it make a unit of the price, and the price units in the order of preference.
-# Tokens read from or written to a vendor's cache cost as much as other tokens if they have no price. For reads this is
-# the safe side, because a cost that is too high is noticed. Vendors without a price for writes bill them like other
-# tokens.
+# For each unit of the ledger: how many of the unit make a unit of the price, and the price units by preference. Tokens
+# read from or written to a vendor's cache cost as much as other tokens if they have no price. For reads this is the
+# safe side, because a cost that is too high is noticed. Vendors without a price for writes bill them like other tokens.
 _PRICED_BY: Final[Mapping[LedgerUnit, tuple[int, tuple[PriceUnit, ...]]]] = {
     "ms": (60_000, ("minute",)),
     "second": (60, ("minute",)),
@@ -62,11 +61,11 @@ _PLACES: Final = Decimal("1e-9")
 
 @dataclass(frozen=True, slots=True)
 class PriceKey:
-    """Identifies a price.
+    """The identity of a price.
 
     Attributes:
         provider: For a cost, the provider or carrier; for a price, the workspace's tier.
-        currency: ISO 4217, lower case; costs are in the platform's currency.
+        currency: ISO 4217, lower case. Costs are in the platform's currency.
     """
 
     side: Side
@@ -93,7 +92,7 @@ class Consumption:
 
     Attributes:
         model: Empty if there is no model.
-        currency: Of the price.
+        currency: Currency of the price.
     """
 
     side: Side
@@ -107,10 +106,10 @@ class Consumption:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Money in major units; None: unknown.
+    """Money in major units; None if unknown.
 
     Attributes:
-        version: The id of the price version that gave the amount.
+        version: Id of the price version that determined the amount.
     """
 
     value: Decimal | None
@@ -122,7 +121,7 @@ ZERO: Final = Amount(Decimal(0))
 
 
 class PriceList:
-    """Versions of prices."""
+    """Versions of prices, from which amounts are calculated."""
 
     def __init__(self, versions: Iterable[PriceVersion]) -> None:
         by_key: dict[PriceKey, list[PriceVersion]] = defaultdict(list)
@@ -131,7 +130,7 @@ class PriceList:
         self._by_key = dict(by_key)
 
     def calculate(self, used: Consumption, at: datetime) -> Amount:
-        """Return the amount by the version that applied at a moment; UNKNOWN without a version."""
+        """Return the amount by the version that applied at a time, or UNKNOWN without a version."""
         version = self._find(used, at)
         if version is None:
             return UNKNOWN
@@ -149,8 +148,10 @@ class PriceList:
 
 
 def candidate_keys(key: PriceKey) -> Iterator[PriceKey]:
-    """Yield the keys whose prices apply to the usage of a key, in the order of preference, beginning with the key
-    itself. Prices of a model come before prices of any model."""
+    """Yield the keys whose prices apply to the usage of a key, by preference, starting with the key itself.
+
+    Prices of a model precede prices of any model.
+    """
     units = next(units for _, units in _PRICED_BY.values() if units[0] == key.unit)
     for model in dict.fromkeys((key.model, ANY_MODEL)):
         for unit in units:
@@ -168,13 +169,13 @@ def round_amount(amount: Decimal, size: int = 1) -> Decimal:
         return (amount / size).quantize(_PLACES, ROUND_HALF_EVEN)
 
 
-# The origin of a price version: the data of the product, an operator, or a tier.
+# Origin of a price version: the product's data, an operator, or a tier.
 Source = Literal["shipped", "operator", "tier"]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPrice:
-    """A price version with its source."""
+    """A price version with its origin."""
 
     version: PriceVersion
     source: Source
@@ -196,7 +197,7 @@ class PlanVersion:
     """Fee and included minutes of a tier from `valid_from` until its next version.
 
     Attributes:
-        monthly_fee: Major units.
+        monthly_fee: In major units.
     """
 
     id: int
@@ -212,7 +213,7 @@ class TierPrice:
     """The prices of a tier in one currency, in major units.
 
     Attributes:
-        price_per_minute: Beyond the included minutes.
+        price_per_minute: Price per minute beyond the included minutes.
     """
 
     tier_name: str
@@ -230,13 +231,13 @@ class PlanHistory:
             self._by_tier[version.tier_name].append(version)
 
     def find(self, tier_name: str, at: datetime) -> PlanVersion | None:
-        """Return the version that applied at a moment; before the first version, the first."""
+        """Return the version that applied at a time, or the first version for an earlier time."""
         versions = self._by_tier.get(tier_name, [])
         place = bisect_right(versions, at, key=lambda version: version.valid_from)
         return versions[max(place - 1, 0)] if versions else None
 
     def changes(self, tier_name: str, since: datetime, until: datetime) -> list[datetime]:
-        """Return when versions of the tier begin, between two moments."""
+        """Return the times between two times at which versions of the tier begin."""
         return [
             version.valid_from for version in self._by_tier.get(tier_name, []) if since < version.valid_from < until
         ]
@@ -248,7 +249,7 @@ class ExchangeRate:
     """A version of an exchange rate.
 
     Attributes:
-        usd: US dollars for one unit of the currency (ISO 4217, lower case).
+        usd: US dollars per unit of the currency (ISO 4217, lower case).
     """
 
     id: int
@@ -258,15 +259,17 @@ class ExchangeRate:
 
 
 class RateHistory:
-    """The versions of one currency's exchange rate; the rate of the platform's currency is 1."""
+    """The versions of a currency's exchange rate. The rate of the platform's currency is 1."""
 
     def __init__(self, currency: str, versions: Iterable[ExchangeRate] = ()) -> None:
         self._currency = currency
         self._versions = sorted(versions, key=lambda version: version.valid_from)
 
     def find(self, at: datetime) -> Decimal:
-        """Return the rate that applied at a moment; before the first version, the first. Raises LookupError without
-        any version; accounts have only currencies with a rate."""
+        """Return the rate that applied at a time, or the first rate for an earlier time.
+
+        Raises LookupError if the currency has no rate; accounts only use currencies with a rate.
+        """
         if self._currency == CURRENCY:
             return Decimal(1)
         if not self._versions:
@@ -275,7 +278,7 @@ class RateHistory:
         return self._versions[max(place - 1, 0)].usd
 
     def from_usd(self, amount: Decimal, at: datetime) -> Decimal:
-        """Convert US dollars into the currency, with nine decimal places. Raises LookupError."""
+        """Convert US dollars to the currency, with nine decimal places. Raises LookupError."""
         rate = self.find(at)
         if rate == 1:
             return amount
@@ -283,7 +286,7 @@ class RateHistory:
             return round_amount(amount / rate)
 
     def to_usd(self, amount: Decimal, at: datetime) -> Decimal:
-        """Convert an amount of the currency into US dollars, with nine decimal places. Raises LookupError."""
+        """Convert an amount of the currency to US dollars, with nine decimal places. Raises LookupError."""
         return round_amount(amount * self.find(at))
 
 
@@ -300,10 +303,11 @@ TOKEN_UNITS: Final[Mapping[str, PriceUnit]] = {
 
 @dataclass(frozen=True, slots=True)
 class UnitCost:
-    """The price of one model in US dollars: `price` for a unit, or the others for a million tokens.
+    """The cost of a model in US dollars: `price` per unit, or the other prices per million tokens.
 
     Attributes:
-        cached_input, cache_write: As much as input where they are None.
+        cached_input: None if equal to `input`.
+        cache_write: None if equal to `input`.
     """
 
     unit: CostUnit
@@ -325,7 +329,7 @@ def make_prices(provider: str, costs: Mapping[Role, Mapping[str, UnitCost]]) -> 
 
 
 def make_costs(prices: Iterable[StoredPrice]) -> dict[str, dict[str, UnitCost]]:
-    """Return the unit costs by role and model, from the newest version of each price. The inverse of `make_prices`."""
+    """Return the unit costs by role and model, from the newest version of each price. Inverse of `make_prices`."""
     found: dict[str, dict[str, dict[str, Decimal]]] = {}
     for stored in prices:
         key = stored.version.key

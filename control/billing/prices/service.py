@@ -1,7 +1,7 @@
-"""Prices as operators and the staff change them.
+"""Prices and exchange rates, as operators and staff change them.
 
-No version is ever changed: a new one replaces it from a later moment on.
-Each function needs platform scope. Changes by people are written to the audit log.
+Versions are never changed: a new version replaces an old one from a later time on.
+All functions need platform scope. The audit log records changes by people.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,18 +37,18 @@ from control.voice.routing.rules import KINDS, Kind, ProviderOffer
 from shared.errors import Conflict, Invalid
 
 # --- Opening versions ----------------------------------------------------------------------------------------------
-# How long after a change a price replaces another one. The change is committed by then (a transaction may wait for 30 s
-# at most), so that no event after this moment has the old price.
+# How long after a change a new price takes effect. The change is committed by then (a transaction may wait for at most
+# 30 s), so that no event after this moment has the old price.
 LEAD: Final = timedelta(seconds=60)
 # Versions of one plan begin at different times.
 _TICK: Final = timedelta(microseconds=1)
 
 
 async def seed_prices(db: Connection, shipped: Iterable[Mapping[str, Any]], now: datetime) -> None:
-    """Open versions for changed prices of the product's data and of tiers; `migrate` calls this. Needs platform scope.
+    """Open versions for changed prices of the product's data and of tiers. `migrate` calls this. Needs platform scope.
 
     Args:
-        shipped: Each has provider, role, model, unit and price. They do not replace prices that an operator set.
+        shipped: Prices with provider, role, model, unit and price. They do not replace prices that an operator set.
     """
     await queries.lock_prices(db)
     prices = {_cost_key(price): Decimal(price["price"]) for price in shipped}
@@ -57,8 +57,11 @@ async def seed_prices(db: Connection, shipped: Iterable[Mapping[str, Any]], now:
 
 
 async def follow_tier_prices(db: Connection, now: datetime) -> None:
-    """Open a version for each changed price of a minute, and a plan version for each changed fee or number of included
-    minutes. Needs platform scope."""
+    """Open a version for each changed price per minute, and a plan version for each changed fee or number of included
+    minutes.
+
+    Needs platform scope.
+    """
     await queries.lock_prices(db)
     tiers = await queries.select_tier_plans(db)
     await _follow_tier_plans(db, tiers, now)
@@ -67,7 +70,7 @@ async def follow_tier_prices(db: Connection, now: datetime) -> None:
 
 
 async def _follow_tier_plans(db: Connection, tiers: Sequence[TierPlan], now: datetime) -> None:
-    """Open plan versions. They begin at once, because only later statements use them."""
+    """Open plan versions. They begin immediately, because only later statements use them."""
     currencies = sorted({tier.price.currency for tier in tiers})
     plans = [plan for currency in currencies for plan in await queries.select_plans(db, currency)]
     newest = {(plan.tier_name, plan.currency): plan for plan in plans}
@@ -103,7 +106,7 @@ async def _open_versions(db: Connection, prices: Mapping[PriceKey, Decimal], sou
 
 
 def _begin(key: PriceKey, newest: Mapping[PriceKey, StoredPrice], now: datetime) -> datetime:
-    """Return when a new version begins: at once, unless it replaces a price, also one of any model."""
+    """Return when a new version begins: immediately, unless it replaces a price, including a price for any model."""
     if key in newest:
         return max(now, newest[key].version.valid_from) + LEAD
     return now + LEAD if any(candidate in newest for candidate in candidate_keys(key)) else now
@@ -132,8 +135,10 @@ async def set_costs(
 
 
 async def set_cost(db: Connection, key: PriceKey, price: Decimal, now: datetime, actor: Actor = _SYSTEM) -> StoredPrice:
-    """Open a version of a cost of a provider or carrier, and records it in the audit log. Returns the newest version,
-    which is the previous one if the price is the same. Raises Invalid. Needs platform scope."""
+    """Open a version of a cost of a provider or carrier, and record it in the audit log. Needs platform scope.
+
+    Returns the newest version, which is the previous version if the price is unchanged. Raises Invalid.
+    """
     await _require_key(db, key)
     if not 0 <= price <= HIGHEST_PRICE or price != round(price, 9):
         raise Invalid(f"from 0 to {HIGHEST_PRICE} US dollars, with at most nine decimal places", param="price")
@@ -173,7 +178,7 @@ def _audited(before: StoredPrice | None, after: StoredPrice) -> Change:
 
 
 async def list_prices(db: Connection, provider: str | None = None) -> list[StoredPrice]:
-    """Return the newest version of each price, also if it begins later. Needs platform scope."""
+    """Return the newest version of each price, even if it begins later. Needs platform scope."""
     return await queries.select_newest(db, provider)
 
 
@@ -192,8 +197,8 @@ async def add_exchange_rate(
     """Open a version of an exchange rate.
 
     Args:
-        valid_from: At least a minute from now, because the present rate is in use, and not before the currency's first
-            rate. None: as soon as possible; at once for a currency without a rate.
+        valid_from: At least a minute from now, because the current rate is in use, and not before the currency's first
+            rate. None: as soon as possible, which is immediately for a currency without a rate.
 
     Raises:
         Invalid: Codes currency_fixed, valid_from_past.
@@ -202,34 +207,36 @@ async def add_exchange_rate(
     _require_other(currency)
     await queries.lock_prices(db)
     versions = await queries.select_exchange_rates(db, currency)
-    # The first rate also converts what is earlier, which must not change.
+    # The first rate also converts earlier amounts, which must not change.
     earliest = max(now + LEAD, versions[-1].valid_from) if versions else now
     if valid_from is not None and valid_from < earliest:
         raise Invalid(
-            "A rate holds from a minute after it was set at the earliest, and not from before the currency's first.",
+            "A rate takes effect at least a minute after it is set, and not before the currency's first rate.",
             param="valid_from",
             code="valid_from_past",
         )
     stored = await queries.insert_exchange_rate(db, ExchangeRate(0, currency, usd, valid_from or earliest), now)
     if stored is None:
-        raise Conflict("There is a rate of this currency and time.", code="exchange_rate_exists")
+        raise Conflict("A rate for this currency and time already exists.", code="exchange_rate_exists")
     after = {"usd": str(stored.usd), "valid_from": stored.valid_from.isoformat()}
     await record_change(db, actor, Change("exchange_rate.add", "exchange_rate", currency, after=after))
     return stored
 
 
 async def list_tier_prices(db: Connection) -> Sequence[TierPrice]:
-    """Return the prices of tiers in other currencies than the platform's, by tier and currency."""
+    """Return the tiers' prices in currencies other than the platform's, by tier and currency."""
     return await queries.select_tier_prices(db)
 
 
 async def set_tier_price(db: Connection, actor: Actor, price: TierPrice, now: datetime) -> TierPrice:
-    """Set a tier's price in another currency than the platform's. The price of a minute applies to calls that begin a
-    minute later; the fee applies to running periods from now on. The tier must exist. Raises Invalid (codes
-    currency_fixed, amount_invalid)."""
+    """Set a tier's price in a currency other than the platform's. The tier must exist.
+
+    The price per minute applies to calls that begin a minute later. The fee applies to running periods from now on.
+    Raises Invalid (codes currency_fixed, amount_invalid).
+    """
     _require_other(price.currency)
     if price.monthly_fee != round_money(price.monthly_fee, price.currency):
-        message = f"{price.currency.upper()} has no amounts that small."
+        message = f"The amount is smaller than the smallest unit of {price.currency.upper()}."
         raise Invalid(message, param="monthly_fee", code="amount_invalid")
     await queries.lock_prices(db)
     before = {(stored.tier_name, stored.currency): stored for stored in await queries.select_tier_prices(db)}
@@ -243,7 +250,7 @@ async def set_tier_price(db: Connection, actor: Actor, price: TierPrice, now: da
 
 def _require_other(currency: str) -> None:
     if currency == CURRENCY:
-        message = "This is the platform's own currency, whose prices are those of the tier."
+        message = "This is the platform's own currency. Its prices are set in the tier."
         raise Invalid(message, param="currency", code="currency_fixed")
 
 
@@ -258,8 +265,8 @@ def _price_change(before: TierPrice | None, after: TierPrice) -> Change:
 
 
 # --- Estimates -----------------------------------------------------------------------------------------------------
-# An ordinary minute: all of it is heard, the agent speaks half of it (450 characters), and the model is asked three
-# times, with 1,500 tokens of prompt and conversation each.
+# An ordinary minute: all of it is recognized, the agent speaks half of it (450 characters), and the model is called
+# three times, with 1,500 tokens of prompt and conversation each.
 ORDINARY_MINUTE: Final[Mapping[Kind, Mapping[LedgerUnit, int]]] = {
     "stt": {"ms": 60_000},
     "llm": {"prompt_tokens": 4_500, "completion_tokens": 150},
@@ -268,7 +275,7 @@ ORDINARY_MINUTE: Final[Mapping[Kind, Mapping[LedgerUnit, int]]] = {
 
 
 async def update_estimates(db: Connection, now: datetime) -> int:
-    """Compute the estimates by present prices. Returns the number of providers. Needs platform scope."""
+    """Compute the cost estimates from current prices. Return the number of providers. Needs platform scope."""
     offers = await list_catalog(db)
     versions = await queries.select_versions(db, "cost", (offer.provider for offer in offers))
     estimates = estimate_costs(offers, PriceList(versions), now)
@@ -277,8 +284,10 @@ async def update_estimates(db: Connection, now: datetime) -> int:
 
 
 def estimate_costs(offers: Iterable[ProviderOffer], prices: PriceList, at: datetime) -> dict[str, dict[str, float]]:
-    """Return US dollars a minute by provider and role, with the provider's default model; without roles that have no
-    price."""
+    """Return US dollars per minute by provider and role, with the provider's default model.
+
+    Roles without a price are left out.
+    """
     return {
         offer.provider: {
             kind: float(cost)

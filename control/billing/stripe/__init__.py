@@ -1,1 +1,1 @@
-"""Stripe, the payment company."""
+"""Stripe as the payment company."""

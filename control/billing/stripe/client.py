@@ -1,4 +1,7 @@
-"""Stripe's API through its SDK; no other module imports the SDK. This module does not retry: the jobs decide."""
+"""Stripe's API through its SDK.
+
+No other module imports the SDK. This module does not retry; the jobs decide about retries.
+"""
 
 import asyncio
 import logging
@@ -15,9 +18,9 @@ import stripe
 from control.billing.money import exponent_of
 from control.billing.payments.provider import BillingProviderError, BillingProviderUnavailable, PaymentDeclined
 
-# The version of objects and events. The webhook endpoint at Stripe must use the same version.
+# Version of objects and events. The webhook endpoint at Stripe must use this version, too.
 API_VERSION: Final = "2026-10-28.endive"
-# Maximum number of replayed failures that one run skips.
+# Maximum number of replayed failures that a run skips.
 _MOST_KEYS: Final = 5
 StripeInvoice: TypeAlias = stripe.Invoice
 StripeInvoiceItem: TypeAlias = stripe.InvoiceItem
@@ -47,7 +50,7 @@ class StripeOptions:
 
 
 class HttpxTransport(stripe.HTTPClient):
-    """Sends the SDK's requests with httpx, each within a time limit and without retries."""
+    """Sends the SDK's requests with httpx, each with a time limit and without retries."""
 
     name = "httpx"
 
@@ -76,11 +79,11 @@ class MissingObject(BillingProviderError):
 
 
 class DuplicateObject(BillingProviderError):
-    """Stripe has a meter event with this identifier."""
+    """Stripe already has a meter event with this identifier."""
 
 
 class StripeApi:
-    """Stripe's API. `v1` has the SDK's services."""
+    """Stripe's API. `v1` contains the SDK's services."""
 
     def __init__(self, options: StripeOptions, transport: HttpxTransport | None = None) -> None:
         self._http = transport or HttpxTransport(options.timeout_s)
@@ -103,13 +106,12 @@ async def create_object(
     *,
     is_missing: bool = False,
 ) -> T:
-    """Return the existing object, or creates it under the first idempotency key of the series that has no stored
-    failure.
+    """Return the existing object, or create it under the first idempotency key of the series without a stored failure.
 
     Args:
         send: Creates the object with the request's options.
-        find: Looks for an existing object.
-        is_missing: The object was already looked for.
+        find: Searches for an existing object.
+        is_missing: Whether the search for an existing object has already failed.
     """
     for number in range(_MOST_KEYS):
         found = None if is_missing and not number else await find()
@@ -125,10 +127,10 @@ class _ReplayedFailure(Exception):
 
 
 async def call_stripe(send: Callable[[], Awaitable[T]]) -> T:
-    """Send a request and maps the SDK's errors.
+    """Send a request and convert the SDK's errors.
 
-    The errors' messages may contain request data, so only codes are passed on. Raises BillingProviderError,
-    PaymentDeclined, BillingProviderUnavailable.
+    Raises BillingProviderError, PaymentDeclined and BillingProviderUnavailable. The errors' messages may contain
+    request data, so only codes are passed on.
     """
     try:
         return await send()
@@ -148,7 +150,7 @@ async def call_stripe(send: Callable[[], Awaitable[T]]) -> T:
 def _refusal(error: stripe.StripeError) -> type[BillingProviderError]:
     """Return the exception for a refusal.
 
-    A repeated meter event is recognized by its text, because Stripe does not document its code.
+    A repeated meter event is recognized by the error's text, because Stripe does not document its code.
     """
     if "already exists with identifier" in str(error):
         return DuplicateObject
@@ -166,7 +168,7 @@ async def each_object(page: Any) -> AsyncIterator[Any]:
 
 
 async def first_object(page: Any, matches: Callable[[Any], bool]) -> Any | None:
-    """Return the first matching object of a list."""
+    """Return the first matching object of a list, or None."""
     async for stored in each_object(page):
         if matches(stored):
             return stored
@@ -174,7 +176,7 @@ async def first_object(page: Any, matches: Callable[[Any], bool]) -> Any | None:
 
 
 def metadata_of(stored: Any) -> Mapping[str, str]:
-    """Return the object's metadata: our names and texts."""
+    """Return the object's metadata, which contains our names and texts."""
     return stored.to_dict().get("metadata") or {}
 
 
@@ -187,24 +189,24 @@ _THREE_PLACES: Final = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
 
 
 def to_major(amount: int, currency: str) -> Decimal:
-    """Return an amount in major units from the smallest unit. Raises BillingProviderError like `to_minor`."""
+    """Convert an amount from the smallest unit to major units. Raises BillingProviderError like `to_minor`."""
     return Decimal(amount).scaleb(-_places_of(currency))
 
 
 def to_minor(amount: Decimal, currency: str) -> int:
-    """Return an amount in the currency's smallest unit at Stripe.
+    """Convert an amount to the currency's smallest unit at Stripe.
 
     Raises BillingProviderError for a currency with special rules, and for an amount with a smaller fraction.
     """
     places = _places_of(currency)
     minor = amount.scaleb(places)
     if minor != int(minor) or (places == 3 and minor % 10):
-        raise BillingProviderError(f"{amount} {currency} has parts of the smallest unit")
+        raise BillingProviderError(f"{amount} {currency} has fractions of the smallest unit")
     return int(minor)
 
 
 def _places_of(currency: str) -> int:
     places = 2 if currency in _TWO_PLACES else exponent_of(currency)
     if currency in _SPECIAL or (places == 3 and currency not in _THREE_PLACES):
-        raise BillingProviderError(f"no amounts in {currency} are sent to Stripe")
+        raise BillingProviderError(f"amounts in {currency} cannot be sent to Stripe")
     return places

@@ -42,14 +42,14 @@ from control.billing.stripe.receipts import STATUSES, find_invoice_of, list_inte
 from control.billing.stripe.tax_ids import sync_tax_id
 
 NAME: Final = "stripe"
-# Maximum number of items of an invoice (docs.stripe.com/changelog/2016-02-22/no-more-than-250-invoice-items).
+# Maximum number of items on an invoice (docs.stripe.com/changelog/2016-02-22/no-more-than-250-invoice-items).
 MOST_ITEMS: Final = 250
-# Allowance for clocks that differ, and for drafts that are made after the end of their period.
+# Allowance for differing clocks, and for drafts that are created after the end of their period.
 _SKEW: Final = timedelta(days=1)
 
 
 class StripeProvider:
-    """A BillingProvider."""
+    """The BillingProvider of Stripe."""
 
     name = NAME
 
@@ -64,7 +64,7 @@ class StripeProvider:
         await self._api.close()
 
     async def ensure_customer(self, customer: BillingCustomer) -> str:
-        """Create the customer, or updates name, addresses and tax id.
+        """Create the customer, or update name, addresses and tax id.
 
         A customer that was deleted at Stripe is replaced.
         """
@@ -73,9 +73,9 @@ class StripeProvider:
         return customer_id
 
     async def issue_invoice(self, invoice: ProviderInvoice) -> InvoiceReceipt:
-        """Creates, fills and finalizes the invoice, and continues where an earlier run stopped.
+        """Create, fill and finalize the invoice. Continues where an earlier run stopped.
 
-        Raises BillingProviderError if Stripe's total differs from ours. The invoice then stays a draft, which no one
+        Raises BillingProviderError if Stripe's total differs from ours. The invoice then stays a draft, which nobody
         can pay.
         """
         found = await self._ensure_draft(invoice)
@@ -94,8 +94,8 @@ class StripeProvider:
     async def pay_invoice(self, external_id: str, method_id: str, attempt: int) -> InvoiceReceipt:
         """Charge the payment method. Raises PaymentDeclined.
 
-        The method is part of the idempotency key: a decline that Stripe stored for one card must not apply to another
-        card.
+        The method is part of the idempotency key, because a decline that Stripe stored for one card must not apply to
+        another card.
         """
         paid = await create_object(
             f"pay-{external_id}-{attempt}-{method_id}",
@@ -109,7 +109,7 @@ class StripeProvider:
     async def settle_invoice(self, external_id: str) -> InvoiceReceipt:
         """Mark an invoice as paid elsewhere.
 
-        Raises BillingProviderError if a card has paid it, because the customer has then paid twice.
+        Raises BillingProviderError if a card has already paid it, because the customer has then paid twice.
         """
         paid = await create_object(
             f"settle-{external_id}",
@@ -117,7 +117,7 @@ class StripeProvider:
             lambda: self._find_in_status(external_id, "paid"),
         )
         if await list_intents(self._api, external_id):
-            raise BillingProviderError("a card has paid this invoice")
+            raise BillingProviderError("a card has already paid this invoice")
         return await read_receipt(self._api, paid)
 
     async def get_invoice(self, external_id: str) -> InvoiceReceipt:
@@ -126,7 +126,7 @@ class StripeProvider:
         return await read_receipt(self._api, found, has_refunds=True)
 
     async def find_paid_invoice(self, payment_id: str) -> str | None:
-        """Return the invoice that a PaymentIntent paid."""
+        """Return the invoice that a PaymentIntent paid, or None."""
         return await find_invoice_of(self._api, payment_id)
 
     async def void_invoice(self, external_id: str, reason: str) -> InvoiceReceipt:
@@ -139,7 +139,7 @@ class StripeProvider:
         return await read_receipt(self._api, void)
 
     async def refund_invoice(self, external_id: str, refund_id: UUID, amount: Decimal, currency: str) -> str:
-        """Pay back to the card that paid. Raises BillingProviderError if no card paid."""
+        """Refund to the card that paid. Raises BillingProviderError if no card paid."""
         intents = await list_intents(self._api, external_id)
         if not intents:
             raise BillingProviderError("no card paid this invoice")
@@ -172,7 +172,7 @@ class StripeProvider:
         return SetupSecret(made.id, made.client_secret)
 
     async def set_payment_method(self, customer_id: str, method_id: str) -> PaymentCard:
-        """Attaches the payment method, if necessary, and makes it the default.
+        """Attach the payment method if necessary, and make it the default.
 
         Raises PaymentMethodUnknown, also for a method of another customer.
         """
@@ -191,7 +191,7 @@ class StripeProvider:
         return _card(method)
 
     async def get_payment_method(self, customer_id: str) -> PaymentCard | None:
-        """Return the default payment method."""
+        """Return the default payment method, or None."""
         customer = (await call_stripe(lambda: self._v1.customers.retrieve_async(customer_id))).to_dict()
         method_id = None if customer.get("deleted") else customer["invoice_settings"]["default_payment_method"]
         if method_id is None:
@@ -199,7 +199,7 @@ class StripeProvider:
         return _card(await call_stripe(lambda: self._v1.payment_methods.retrieve_async(method_id)))
 
     async def remove_payment_method(self, method_id: str) -> None:
-        """Detaches the payment method. Does nothing if it is not attached."""
+        """Detach the payment method. Does nothing if it is not attached."""
         method = await call_stripe(lambda: self._v1.payment_methods.retrieve_async(method_id))
         if method.customer is not None:
             await call_stripe(lambda: self._v1.payment_methods.detach_async(method_id))
@@ -293,7 +293,7 @@ class StripeProvider:
 
 
 def _fit_lines(lines: Sequence[ProviderInvoiceLine]) -> Sequence[ProviderInvoiceLine]:
-    """Combines the lines beyond Stripe's maximum into one line. Our own PDF has all of them."""
+    """Combine the lines beyond Stripe's maximum into one line. Our own PDF contains all lines."""
     if len(lines) <= MOST_ITEMS:
         return lines
     kept, rest = lines[: MOST_ITEMS - 1], lines[MOST_ITEMS - 1 :]
@@ -302,7 +302,10 @@ def _fit_lines(lines: Sequence[ProviderInvoiceLine]) -> Sequence[ProviderInvoice
 
 
 async def _find_nothing() -> None:
-    """Customers cannot be searched for. A second customer that is created after a day is empty and harmless."""
+    """Return None, because Stripe cannot search for customers.
+
+    A second customer, created after a day, is empty and harmless.
+    """
 
 
 def _card(method: StripePaymentMethod) -> PaymentCard:
@@ -317,7 +320,7 @@ def _digest(fields: Mapping[str, Any]) -> str:
 
 
 class StripeMeter:
-    """A UsageReceiver.
+    """A UsageReceiver that sends events to a Stripe meter.
 
     Args:
         event_name: Name of the meter's events.
@@ -327,7 +330,7 @@ class StripeMeter:
         self._api, self._event_name = api, event_name
 
     async def record_usage(self, reading: UsageReading) -> None:
-        """Send the reading. Stripe answers a known identifier with 400: the reading has already arrived."""
+        """Send the reading. Stripe answers 400 for a known identifier: the reading has already arrived."""
         identifier = f"{reading.workspace_id}-{reading.day}-{reading.revision}"
         # Each revision is a second later, so that it is the newest event of the day.
         at = datetime.combine(reading.day, time(), UTC) + timedelta(seconds=reading.revision)

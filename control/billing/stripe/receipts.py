@@ -14,15 +14,15 @@ STATUSES: Final[Mapping[str, ReceiptStatus]] = {
     "void": "void",
     "uncollectible": "uncollectible",
 }
-# States of refunds that did not happen.
+# Statuses of refunds that did not happen.
 _FAILED: Final = ("failed", "canceled")
 
 
 async def read_receipt(api: StripeApi, invoice: StripeInvoice, *, has_refunds: bool = False) -> InvoiceReceipt:
-    """Raise BillingProviderError for a draft, BillingProviderUnavailable.
+    """Return the state of an invoice. Raises BillingProviderError for a draft, and BillingProviderUnavailable.
 
     Args:
-        has_refunds: Asks what was paid back, too.
+        has_refunds: Whether to query refunds, too.
     """
     status = STATUSES.get(invoice.status or "")
     if status is None or invoice.number is None:
@@ -49,7 +49,7 @@ async def list_intents(api: StripeApi, invoice_id: str) -> list[str]:
 
 
 async def find_invoice_of(api: StripeApi, payment_intent: str) -> str | None:
-    """Return the id of the invoice that a charge paid."""
+    """Return the id of the invoice that a charge paid, or None."""
     page = await call_stripe(
         lambda: api.v1.invoice_payments.list_async(
             {"payment": {"type": "payment_intent", "payment_intent": payment_intent}, "limit": 1}
@@ -83,19 +83,21 @@ async def _list_refunds_of(api: StripeApi, intent: str) -> list[ProviderAmount]:
 
 
 def _make_credit(note: Any) -> ProviderAmount:
-    """Return what a credit note deducted from the amount due."""
+    """Return the amount that a credit note deducted from the amount due."""
     return ProviderAmount(note.id, to_major(note.pre_payment_amount, note.currency), f"Credit note {note.number}")
 
 
 def _make_other_refund(note: Any) -> ProviderAmount:
-    """Return what a credit note of a paid invoice credited to the balance at Stripe, or paid back elsewhere."""
+    """Return the amount of a paid invoice's credit note that was credited to the balance at Stripe or refunded
+    elsewhere.
+    """
     by_card = sum(refund.amount_refunded or 0 for refund in note.refunds)
     amount = to_major(note.post_payment_amount - by_card, note.currency)
     return ProviderAmount(note.id, amount, f"Credit note {note.number}")
 
 
 def _make_refund(refund: Any) -> ProviderAmount:
-    """order_id: of the order of ours, by which it was made."""
+    """Convert a refund. Its `order_id` is the id of our order, if we ordered the refund."""
     order_id = metadata_of(refund).get("refund_id")
     amount: Decimal = to_major(refund.amount, refund.currency)
-    return ProviderAmount(refund.id, amount, "Paid back at Stripe.", UUID(order_id) if order_id else None)
+    return ProviderAmount(refund.id, amount, "Refunded at Stripe.", UUID(order_id) if order_id else None)

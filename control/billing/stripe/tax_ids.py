@@ -10,7 +10,8 @@ from control.billing.payments.provider import BillingCustomer, BillingProviderEr
 from control.billing.stripe.client import StripeApi, call_stripe, create_object, each_object
 
 _EU: Final = "AT BE BG HR CY CZ DE DK EE ES FI FR GR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
-# The kind of tax id by country, if businesses have only one kind there (docs.stripe.com/billing/customer/tax-ids).
+# Kind of tax id by country, for countries where businesses have only one kind
+# (docs.stripe.com/billing/customer/tax-ids).
 _KINDS: Final[Mapping[str, str]] = dict.fromkeys(_EU.split(), "eu_vat") | {
     "AE": "ae_trn",
     "AU": "au_abn",
@@ -39,7 +40,7 @@ log = structlog.get_logger()
 
 
 async def sync_tax_id(api: StripeApi, customer: BillingCustomer, customer_id: str) -> None:
-    """Add the customer's tax id and removes an earlier id of the same kind.
+    """Add the customer's tax id, and remove an earlier id of this kind.
 
     If Stripe refuses the tax id, it is left out with a warning, because it must not prevent invoices. Raises
     BillingProviderUnavailable.

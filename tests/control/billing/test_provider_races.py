@@ -93,7 +93,7 @@ async def test_an_old_answer_does_not_replace_a_newer_card(worker: StripeWorker)
     await worker.run_jobs()
     newest = worker.account.find("customer", customer)["invoice_settings"]["default_payment_method"]
     assert came.happened and await stored_method(worker, workspace_id) == newest
-    assert worker.failures == ["the customer changed meanwhile"]
+    assert worker.failures == ["the customer changed in the meantime"]
     await worker.run_jobs()
     assert await stored_method(worker, workspace_id) == newest
 
