@@ -1,1 +1,1 @@
-"""Voice agents: config, versions, drafts, templates, and reasons why an agent cannot answer."""
+"""Voice agents: config, versions, drafts, templates, and the reasons why an agent cannot answer."""

@@ -1,4 +1,4 @@
-"""Requirements for an agent's config: when it is saved, and before the agent answers calls."""
+"""Checks of an agent's config, when it is saved and before the agent answers calls."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ from shared.errors import Conflict, ErrorDetail, Forbidden, Invalid
 from shared.plan import PlanError
 from vendors.registry import VENDORS, find_option_faults, takes_ipa
 
-MOST_BYTES: Final = 262_144  # size of a config as JSON
+MOST_BYTES: Final = 262_144  # Maximum size of a config as JSON.
 PROVIDER_UNKNOWN: Final = "provider_unknown"
 _OPTIONS: Final[TypeAdapter[dict[str, Any]]] = TypeAdapter(Options)
 
@@ -53,7 +53,7 @@ def parse_config(raw: Mapping[str, Any], at: str = "config") -> AgentConfig:
 
 
 def parse_options(raw: Mapping[str, Any], at: str) -> dict[str, Any]:
-    """Parse options. Raises Invalid like `parse_config`."""
+    """Parse the options of a voice provider. Raises Invalid like `parse_config`."""
     try:
         options = _OPTIONS.validate_python(dict(raw), strict=True)
     except ValidationError as error:
@@ -63,9 +63,9 @@ def parse_options(raw: Mapping[str, Any], at: str) -> dict[str, Any]:
 
 
 def require_known(content: AgentContent, config: AgentConfig, offers: ProviderOffers, at: str = "config") -> None:
-    """Every provider must be in the catalog, with options that an agent may set. Raises Invalid.
+    """Require that every provider is in the catalog, with options that an agent may set. Raises Invalid.
 
-    An agent may set no address: it would send the platform's own key to an address of the customer's choice.
+    An agent must not set an address: the platform's own key would be sent to an address of the customer's choice.
     """
     found = [
         ErrorDetail(param, PROVIDER_UNKNOWN, fault) for fault, param in _unknown_choices(content, config, offers, at)
@@ -115,13 +115,16 @@ def _choice_faults(
 
 
 def _has_model(offer: ProviderOffer, kind: Kind, model: object) -> bool:
-    """Return whether a model can be one of the provider's: media would refuse the whole call with another one."""
+    """Return whether the provider can use this model. Media would refuse the whole call for any other model."""
     facts = VENDORS.get(offer.vendor)
     return facts is None or (isinstance(model, str) and facts.has_model(kind, model))
 
 
 def _require_short(value: Mapping[str, Any], at: str) -> None:
-    """Every version stores the whole value, and repeated patches could make it grow without bound. Raises Invalid."""
+    """Require that a value is short. Raises Invalid.
+
+    Every version stores the whole value, and repeated patches could make it grow without limit.
+    """
     if len(msgspec.json.encode(value)) > MOST_BYTES:
         raise Invalid(f"{at} has more than {MOST_BYTES // 1024} KiB.", param=at, code="too_long")
 
@@ -130,7 +133,7 @@ NOT_MEMBER: Final = "recipient_not_member"
 
 
 def stored_recipients(config: Mapping[str, Any]) -> Sequence[str]:
-    """Return the recipients in a stored config."""
+    """Return the recipients of messages in a stored config."""
     recipients: Sequence[str] = config.get("messages", {}).get("email_to", ())
     return recipients
 
@@ -138,7 +141,7 @@ def stored_recipients(config: Mapping[str, Any]) -> Sequence[str]:
 def require_members(recipients: Sequence[str], allowed: Collection[str]) -> None:
     """Require that the recipients of callers' messages are members with a confirmed address.
 
-    No one else has agreed to receive messages, and callers could flood other people. Raises Invalid (code
+    Nobody else has agreed to receive messages, and callers could flood other people. Raises Invalid (code
     recipient_not_member), which names each recipient that is not allowed.
     """
     faults = [
@@ -162,7 +165,7 @@ async def require_documents(
 ) -> None:
     """Require that the documents belong to the workspace.
 
-    Documents that `base` names are not checked again, because a deleted document must not block other edits. Raises
+    Documents that `base` contains are not checked again, because a deleted document must not block other edits. Raises
     Invalid (code document_unknown), which names each unknown document.
     """
     named = config.knowledge.document_ids
@@ -184,11 +187,13 @@ NAME_RESERVED: Final = "tool_name_reserved"
 
 
 async def require_tools(db: Connection, workspace_id: UUID, config: AgentConfig, before: Config) -> None:
-    """Raise Invalid (codes tool_unknown; tool_name_reserved: the platform has a tool with the name of this HTTP tool,
-    which is offered in no call), which names each tool at fault.
+    """Require that the workspace has the tools. Raises Invalid, which names each tool at fault.
+
+    The codes are tool_unknown, and tool_name_reserved if the platform has a tool with the name of an HTTP tool, which
+    no call would then offer.
 
     Args:
-        before: The config until now, whose tools are not checked again, because a tool that its server has dropped must
+        before: The previous config, whose tools are not checked again, because a tool that its server has dropped must
             not block other edits.
     """
     new_http = set(config.http_tools) - set(before.get("http_tools", ()))
@@ -239,11 +244,13 @@ LOOKUP_REFUSED: Final = "lookup_not_allowed"
 
 
 async def require_actions(db: Connection, workspace_id: UUID, config: AgentConfig, before: Config) -> None:
-    """Raise Invalid (codes action_unknown, action_arguments_unfit), which names each fault.
+    """Require that the actions exist and that the arguments fit them.
+
+    Raises Invalid (codes action_unknown, action_arguments_unfit), which names each fault.
 
     Args:
-        before: The config until now, whose tools are not checked again, because a connection that was removed since
-            must not block other edits.
+        before: The previous config, whose tools are not checked again, because a connection that was removed must not
+            block other edits.
     """
     fresh = [(place, tool) for place, tool in enumerate(config.action_tools) if not _has_action(before, tool)]
     if not fresh:
@@ -258,10 +265,10 @@ async def require_actions(db: Connection, workspace_id: UUID, config: AgentConfi
 async def require_lookup_right(
     db: Connection, workspace_id: UUID, actor: Actor, config: Config, current: Config
 ) -> None:
-    """Raise Forbidden (code lookup_not_allowed) for anyone but owners, admins and the staff.
+    """Raise Forbidden (code lookup_not_allowed) unless the actor is an owner, an admin or staff.
 
     Args:
-        current: The config until now; a tool that stays as it is was allowed before.
+        current: The previous config. An unchanged tool was allowed before.
     """
     known = current.get("action_tools", ())
     fresh = [tool for tool in config.get("action_tools", ()) if tool["allow_free_lookup"] and tool not in known]
@@ -301,7 +308,7 @@ IPA_UNSUPPORTED: Final = "ipa_unsupported"
 
 
 def require_sayable(content: AgentContent, config: AgentConfig, offers: ProviderOffers, at: str = "config") -> None:
-    """Require voices that take IPA if a word has only IPA.
+    """Require voices that support IPA if a word's only pronunciation is in IPA.
 
     Raises Invalid (code ipa_unsupported), which names the fields below `at`.
     """
@@ -327,7 +334,7 @@ def _pronunciation_faults(
 
 @dataclass(frozen=True, slots=True)
 class ReadinessReason:
-    """One reason why an agent cannot answer.
+    """A reason why an agent cannot answer.
 
     Attributes:
         param: The field at fault.
@@ -339,20 +346,25 @@ class ReadinessReason:
 
 @dataclass(frozen=True, slots=True)
 class AgentWarning:
-    """A fact that does not keep an agent from answering, but that its owner should know."""
+    """A warning for the agent's owner that does not prevent the agent from answering."""
 
-    code: Annotated[str, Field(description="Stable, for programs.", examples=["rule_based_model"])]
-    param: Annotated[str, Field(description="The field that it is about, dotted.", examples=["config.speech.llm"])]
+    code: Annotated[str, Field(description="Stable code, for programs.", examples=["rule_based_model"])]
+    param: Annotated[
+        str, Field(description="Dotted path of the field that the warning is about.", examples=["config.speech.llm"])
+    ]
     message: Annotated[
         str,
-        Field(description="For people.", examples=["No language model answers: the rule-based receptionist speaks."]),
+        Field(
+            description="Message for people.",
+            examples=["No language model answers: the rule-based receptionist speaks."],
+        ),
     ]
 
 
 def find_reasons(
     version: AgentVersion, number: AgentNumber | None, offers: ProviderOffers, scope: DialScope
 ) -> list[ReadinessReason]:
-    """Return the reasons in the agent itself. Of the workspace only its dial scope is checked."""
+    """Return the reasons in the agent itself. Of the workspace, only its dial scope is checked."""
     found = list(_content_reasons(version, offers, scope))
     if number is None:
         found.append(ReadinessReason("phone_number_id", "it has no phone number"))
@@ -362,9 +374,11 @@ def find_reasons(
 
 
 def find_warnings(version: AgentVersion, offers: ProviderOffers) -> list[AgentWarning]:
-    """That no language model would answer (code `rule_based_model`), each HTTP tool that calls do not get because the
-    platform has one of its name (`tool_name_reserved`), and what has become wrong with the languages since they were
-    saved (`language_unsupported`). Nothing for an invalid config."""
+    """Return the warnings about an agent that can answer. Returns none for an invalid config.
+
+    `rule_based_model`: no language model would answer. `tool_name_reserved`: calls do not get an HTTP tool because the
+    platform has a tool of its name. `language_unsupported`: a language became unsupported after the config was saved.
+    """
     try:
         config = AgentConfig.model_validate(version.content.config)
     except ValidationError:
@@ -396,7 +410,7 @@ def _model_warnings(content: AgentContent, config: AgentConfig, offers: Provider
 
 
 def make_refusal(found: Sequence[ReadinessReason]) -> Conflict:
-    """Return the error that names all of the reasons."""
+    """Return the error that lists all reasons."""
     text = "; ".join(f"{reason.param}: {reason.message}" for reason in found)
     errors = [ErrorDetail(reason.param, "cannot_answer", reason.message) for reason in found]
     return Conflict(

@@ -1,7 +1,7 @@
 """AgentConfig: what an agent says and does, and the types of its changes. Its JSON Schema is published.
 
-`plans/rules.py` turns a config into a call's plan. `merge_patch` of `rules.py` applies its changes,
-which are JSON Merge Patches; the result is checked as an AgentConfig.
+`plans/rules.py` converts a config to a call's plan. `merge_patch` of `rules.py` applies changes, which are JSON Merge
+Patches; the result is validated as an AgentConfig.
 """
 
 import operator
@@ -50,22 +50,22 @@ from control.voice.routing.rules import Provider
 from shared.plan import MOST_PRONUNCIATIONS, FirstMessage, ToolName
 
 SCHEMA_ID: Final = "/schemas/agent-config.json"
-MOST_CHOICES: Final = 7  # a plan's chain holds eight: one is reserved for the agent's voice_provider
+MOST_CHOICES: Final = 7  # A plan's chain has eight places, of which one is reserved for the agent's voice_provider.
 MOST_FACTS: Final = 100
 
 FactName = VariableName
-# Not of type UUID: stored configs hold texts.
+# A text instead of the type UUID, because stored configs contain texts.
 DocumentId = Annotated[str, StringConstraints(pattern=UUID_PATTERN)]
 
 
 class Choice(ConfigPart):
-    """One provider of a fallback chain."""
+    """A provider in a fallback chain."""
 
-    provider: Provider = Field(description="Name in the provider catalog.", examples=["groq"])
+    provider: Provider = Field(description="Name of the provider in the catalog.", examples=["groq"])
     options: Options = Field(
         default={},
-        description="The provider's own options, such as model, voice, or the location where it computes; the "
-        "catalog tells which may be set.",
+        description="The provider's own options, such as model, voice, or the location where it computes. The "
+        "catalog lists the options that may be set.",
         examples=[{"model": "llama-3.3-70b"}],
     )
 
@@ -74,20 +74,25 @@ Chain = Annotated[list[Choice], Field(max_length=MOST_CHOICES)]
 
 
 class Speech(ConfigPart):
-    """Who hears, thinks and speaks. Each list is a fallback chain, first choice first; an empty one means the
-    workspace's and then the platform's default."""
+    """The providers that listen, think and speak.
+
+    Each list is a fallback chain, first choice first. An empty list uses the workspace's default, and then the
+    platform's default.
+    """
 
     stt: Chain = Field(default=[], description="Speech to text: 0 to 7 providers.")
     llm: Chain = Field(default=[], description="Language model: 0 to 7 providers.")
     tts: Chain = Field(
-        default=[], description="Text to speech: 0 to 7 providers; the agent's voice_provider goes before them."
+        default=[], description="Text to speech: 0 to 7 providers. The agent's voice_provider precedes them."
     )
 
 
 class Limits(ConfigPart):
-    """When a call is nudged or ended; 0 turns a limit off."""
+    """Time limits of a call, in seconds; 0 turns a limit off."""
 
-    max_duration_s: int = Field(default=3_600, ge=0, le=86_400, description="Longest call, seconds.", examples=[3600])
+    max_duration_s: int = Field(
+        default=3_600, ge=0, le=86_400, description="Maximum duration of a call, in seconds.", examples=[3600]
+    )
     idle_nudge_s: int = Field(
         default=10,
         ge=0,
@@ -103,8 +108,8 @@ class Limits(ConfigPart):
         ge=0,
         le=60,
         allow_inf_nan=False,
-        description="Longest silence, seconds, that a caller hears while a reply is due: the agent apologizes after "
-        "three quarters of it at the latest.",
+        description="Longest silence, in seconds, while a reply is due. The agent apologizes after three "
+        "quarters of it at the latest.",
         examples=[8.0],
     )
     filler_s: float = Field(
@@ -112,76 +117,77 @@ class Limits(ConfigPart):
         ge=0,
         le=60,
         allow_inf_nan=False,
-        description="Seconds of silence after the caller's speech until the agent says that it is busy, because a "
-        "reply is late.",
+        description="Seconds of silence after the caller's speech until the agent says that it is still "
+        "working on a late reply.",
         examples=[1.2],
     )
 
 
 class MessageDelivery(ConfigPart):
-    """Where the messages go that callers leave by the tool take_message."""
+    """Recipients of the messages that callers leave through the tool take_message."""
 
     email_to: list[Address] = Field(
         default=[],
         max_length=5,
-        description="Confirmed addresses of members of the workspace, up to 5; empty: its owners. Each message is sent "
-        "to all of them when the call is over, up to 100 a day.",
+        description="Confirmed e-mail addresses of up to 5 members of the workspace; empty for its owners. "
+        "Each message is sent to all of them when the call is over, up to 100 a day.",
         examples=[["ada@example.com"]],
     )
 
 
 class KnowledgeScope(ConfigPart):
-    """In which documents the agent searches by the tool search_knowledge."""
+    """The documents that the agent searches with the tool search_knowledge."""
 
     document_ids: Annotated[list[DocumentId], AfterValidator(require_different)] = Field(
         default=[],
         max_length=MOST_NAMED_DOCUMENTS,
-        description="Documents of the workspace, up to 50; empty: all of them, those that are added later included.",
+        description="Up to 50 documents of the workspace; empty for all documents, including documents added later.",
         examples=[["01966f4e-7c5a-7d3e-9b1f-3c2a1d4e5f60"]],
     )
 
 
 class Recording(ConfigPart):
-    """Whether calls are recorded, and how callers consent to it: a recording without consent is refused."""
+    """Whether calls are recorded, and how callers consent. A recording without consent is refused."""
 
-    enabled: bool = Field(default=False, description="Record calls.")
+    enabled: bool = Field(default=False, description="Whether calls are recorded.")
     consent: Literal["none", "announced", "given_otherwise"] = Field(
         default="none",
-        description="announced: the agent says `announcement` to its end before its greeting, and the recording begins "
-        "then. given_otherwise: callers have consented before, as `statement` tells; the whole call is recorded.",
+        description="`announced`: the agent says `announcement` to its end before its greeting, and then the "
+        "recording begins. `given_otherwise`: callers have consented before, as described in "
+        "`statement`, and the whole call is recorded.",
     )
     announcement: str = Field(
         default="",
         max_length=500,
         pattern=PLAIN,
-        description="Said at the start of a recorded call, and not interruptible; up to 500 characters; may hold "
-        "{placeholders}.",
+        description="Said at the start of a recorded call and not interruptible; up to 500 characters; may "
+        "contain {placeholders}.",
         examples=["This call is recorded."],
     )
-    # Left out where they are not set: programs of the previous version refuse them.
+    # Left out if they are not set, because programs of the previous release refuse them.
     refusal_words: list[Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=PLAIN)]] = Field(
         default=[],
         max_length=20,
         exclude_if=operator.not_,
-        description="What a caller says who refuses a recording that was announced, up to 20 texts of up to 100 "
-        "characters, besides sentences such as 'don't record me'. They count until the agent's first answer; one or "
-        "two words, such as 'no', only as a whole sentence that answers no question of the greeting. Later only "
-        "longer ones count, as a whole sentence.",
+        description="Phrases with which a caller refuses an announced recording, in addition to sentences such "
+        "as 'don't record me'; up to 20 texts of up to 100 characters. They count until the "
+        "agent's first answer. One or two words, such as 'no', count only as a whole sentence that "
+        "answers no question of the greeting. Later only longer phrases count, as a whole sentence.",
         examples=[["no", "I would rather you did not"]],
     )
     refusal_key: str = Field(
         default="",
         pattern=r"^[1-9*#]?$",
         exclude_if=operator.not_,
-        description="The key with which a caller refuses a recording that was announced: 1 to 9, * or #; empty: none. "
-        "0 reaches a person.",
+        description="The key with which a caller refuses an announced recording: 1 to 9, * or #; empty for "
+        "none. 0 reaches a person.",
         examples=["9"],
     )
     statement: str = Field(
         default="",
         max_length=1_000,
         pattern=PLAIN,
-        description="Where and how callers gave their consent; up to 1000 characters; kept with the version as proof.",
+        description="Where and how callers gave their consent; up to 1000 characters. Kept with the version as proof.",
         examples=["Callers agree in our terms of service, section 4."],
     )
 
@@ -197,15 +203,15 @@ class Recording(ConfigPart):
 
 
 class Variable(ConfigPart):
-    """A placeholder that each call may fill with a value of its own."""
+    """A placeholder that each call can fill with its own value."""
 
     default: VariableValue = Field(
         default="",
-        description="Fills the placeholder in calls that bring no value; inbound calls bring none. One "
-        "line of up to 500 characters; empty: the fact of this name, else nothing.",
+        description="Value for calls that bring no value, such as all inbound calls. A line of up to 500 "
+        "characters. If it is empty, the fact with this name is used, or else nothing.",
         examples=["there"],
     )
-    required: bool = Field(default=False, description="An outbound or test call that brings no value is refused.")
+    required: bool = Field(default=False, description="Whether an outbound or test call without a value is refused.")
 
 
 def _is_none(value: object) -> bool:
@@ -213,8 +219,11 @@ def _is_none(value: object) -> bool:
 
 
 class AgentConfig(ConfigPart):
-    """What an agent says and does. Texts may hold {placeholders}, filled when a call begins: by the call's own
-    variables, by `variables`, by `facts`, and by what the platform knows, in this order."""
+    """What an agent says and does.
+
+    Texts may contain {placeholders}, which are filled when a call begins: from the call's own variables, from
+    `variables`, from `facts`, and from the platform's built-in values, in this order.
+    """
 
     prompt: str = Field(
         default="",
@@ -230,25 +239,27 @@ class AgentConfig(ConfigPart):
         description="The agent's first words, up to 1,400 characters; empty: the agent waits for the caller.",
         examples=["Hello, this is {business_name}. How can I help you?"],
     )
-    # Left out where they are not set: programs of the previous version refuse them.
+    # Left out if they are not set, because programs of the previous release refuse them.
     first_message: FirstMessage = Field(
         default="agent_first",
         exclude_if="agent_first".__eq__,
-        description="agent_first: the agent says its greeting at once. wait_for_caller: it waits, and its greeting "
-        "answers the caller's first words; it comes without them after idle_nudge_s seconds of silence.",
+        description="`agent_first`: the agent says its greeting immediately. `wait_for_caller`: the agent "
+        "waits, and its greeting answers the caller's first words; without any, it follows after "
+        "idle_nudge_s seconds of silence.",
     )
     greeting_interruptible: bool = Field(
         default=True,
         exclude_if=bool,
-        description="false: the greeting is said to its end whatever the caller says, which is answered after it.",
+        description="Whether callers can interrupt the greeting. If false, the greeting is completed first, "
+        "and the caller's words are answered afterwards.",
     )
     disclosure: str = Field(
         default="",
         max_length=500,
         pattern=PLAIN,
         exclude_if=operator.not_,
-        description="Says that an artificial voice speaks, where the law demands it: said to its end before anything "
-        "else; up to 500 characters; empty: nothing is said.",
+        description="Discloses that an artificial voice speaks, where the law requires it. Said to its end "
+        "before anything else; up to 500 characters; empty to say nothing.",
         examples=["You are speaking with our digital assistant."],
     )
     language: str = Field(
@@ -267,23 +278,25 @@ class AgentConfig(ConfigPart):
         max_length=1_000,
         pattern=PLAIN,
         exclude_if=operator.not_,
-        description="Left after the beep when an answering machine takes an outbound call, which ends then; up to "
-        "1,000 characters; may hold {placeholders}; empty: the call ends as soon as the machine is detected.",
+        description="Message left after the beep if an answering machine takes an outbound call, which then "
+        "ends. Up to 1,000 characters; may contain {placeholders}. If it is empty, the call ends "
+        "as soon as the machine is detected.",
         examples=["This is Riverside Dental. Please call us back."],
     )
-    # Left out where they are the defaults: programs of the previous version refuse an unknown field.
+    # Left out if they have their defaults, because programs of the previous release refuse unknown fields.
     call_screening: Literal["answer", "end"] = Field(
         default="answer",
         exclude_if=lambda rule: rule == "answer",
-        description="A called phone that asks who calls and why (call screening): answer it, or end the call as at an "
-        "answering machine.",
+        description="How to react if the called phone asks who is calling and why (call screening): answer, or "
+        "end the call as at an answering machine.",
     )
     screening_message: str = Field(
         default="",
         max_length=1_000,
         pattern=PLAIN,
         exclude_if=operator.not_,
-        description="Said to call screening; 1,000 characters; may hold {placeholders}; empty: the model answers.",
+        description="Said to call screening; up to 1,000 characters; may contain {placeholders}; empty to let "
+        "the model answer.",
         examples=["This is Riverside Dental about your appointment."],
     )
     facts: Annotated[
@@ -292,39 +305,42 @@ class AgentConfig(ConfigPart):
     ] = Field(
         default={},
         max_length=MOST_FACTS,
-        description="What the {placeholders} of prompt, greeting, goodbye and announcements stand for; up to 100.",
+        description="Values of the {placeholders} in prompt, greeting, goodbye and announcements; up to 100.",
         examples=[{"business_name": "Riverside Dental"}],
     )
-    # Left out where it is empty: programs of the previous version refuse an unknown field.
+    # Left out if it is empty, because programs of the previous release refuse unknown fields.
     variables: Annotated[dict[FactName, Variable], bounded_map(MOST_VARIABLES, LONGEST_NAME)] = Field(
         default={},
         max_length=MOST_VARIABLES,
         exclude_if=operator.not_,
-        description="The placeholders that a call's own `variables` may fill, up to 50, and what fills them otherwise.",
+        description="Up to 50 placeholders that a call's own `variables` can fill, with their default values.",
         examples=[{"customer_name": {"default": "there", "required": False}}],
     )
-    speech: Speech = Field(default=Speech(), description="Providers; left out, the defaults.")
+    speech: Speech = Field(
+        default=Speech(), description="Providers; default: the workspace's and the platform's defaults."
+    )
     voices: dict[Provider, Options] = Field(
         default={},
         max_length=8,
-        description="Options of each voice provider, used whenever it speaks for this agent, as first choice or as "
-        "fallback: so that a fallback sounds alike.",
+        description="Options of each voice provider, used whenever the provider speaks for this agent, as "
+        "first choice or as fallback, so that a fallback sounds similar.",
         examples=[{"cartesia": {"speed": 1.1}}],
     )
-    # Left out where they are empty: programs of the previous version refuse an unknown field.
+    # Left out if they are empty, because programs of the previous release refuse unknown fields.
     pronunciations: Annotated[list[PronunciationEntry], AfterValidator(require_one_each)] = Field(
         default=[],
         max_length=MOST_PRONUNCIATIONS,
         exclude_if=operator.not_,
-        description="How the agent says words that voices get wrong, such as names; up to 200. Transcripts keep "
-        "them as they are written.",
+        description="Pronunciations of up to 200 words that voices get wrong, such as names. Transcripts keep "
+        "the spelling.",
     )
     keyterms: Annotated[list[Keyterm], AfterValidator(require_words)] = Field(
         default=[],
         max_length=MOST_KEYTERMS,
         exclude_if=operator.not_,
-        description="Words and names that callers are likely to say, the most important first; up to 50 of up to 60 "
-        "characters. Recognizers that can be told expect them, and with them the known caller's name.",
+        description="Words and names that callers are likely to say, most important first; up to 50 of up to "
+        "60 characters. Recognizers with this feature expect them, together with the known "
+        "caller's name.",
         examples=[["Invisalign", "Dr. Okonkwo"]],
     )
     turn: Turn = Field(default=Turn(), description="When the caller's turn ends, and whether the caller may interrupt.")
@@ -340,9 +356,11 @@ class AgentConfig(ConfigPart):
         "workspace's documents.",
     )
     record_sent_digits: bool = Field(
-        default=True, exclude_if=bool, description="false: no event says which keys send_digits presses, as for PINs."
+        default=True,
+        exclude_if=bool,
+        description="Whether events contain the keys that send_digits presses. Set it to false for PINs.",
     )
-    # Left out where they are empty: programs of the previous version refuse an unknown field.
+    # Left out if they are empty, because programs of the previous release refuse unknown fields.
     http_tools: Annotated[list[ToolTitle], AfterValidator(require_different)] = Field(
         default=[],
         max_length=MOST_HTTP_TOOLS,
@@ -363,25 +381,29 @@ class AgentConfig(ConfigPart):
         description="Actions of connected integrations that the agent may use, up to 20; with http_tools and mcp_tools "
         "at most 52 tools.",
     )
-    limits: Limits = Field(default=Limits(), description="When a call is nudged or ended.")
-    recording: Recording = Field(default=Recording(), description="Recording and consent.")
+    limits: Limits = Field(default=Limits(), description="Time limits of a call.")
+    recording: Recording = Field(default=Recording(), description="Recording of calls, and consent to it.")
     fallback_number: Annotated[str, AfterValidator(callable_target)] = Field(
         default="",
         pattern=TARGET,
         max_length=LONGEST_TARGET,
-        description="Where callers go who ask for a person: E.164, number;ext=204, or a SIP address; empty: a message.",
+        description="Target for callers who ask for a person: E.164, number;ext=204, or a SIP address. If it "
+        "is empty, the agent takes a message.",
         examples=["+12025550199"],
     )
-    # Parts that programs of the previous version refuse are left out where they are not set.
+    # Parts that programs of the previous release refuse are left out if they are not set.
     transfer_mode: Annotated[Literal["blind", "warm"], AfterValidator(require_direct)] = Field(
         default="blind",
         exclude_if="blind".__eq__,
-        description="How the tool transfer works. blind: the caller is put through at once, and comes back if nobody "
-        "answers. warm: the caller stays with the agent while the fallback_number is called, hears a brief and accepts "
-        "by a key or a word; not for a number with an extension.",
+        description="How the tool transfer works. `blind`: the caller is put through immediately, and returns "
+        "if nobody answers. `warm`: the caller stays with the agent while the fallback_number is "
+        "called; the person hears a brief and accepts with a key or a word. Not possible for a "
+        "number with an extension.",
     )
     hours: OpeningHours | None = Field(
-        default=None, exclude_if=_is_none, description="Opening hours in the workspace's time zone; null: always open."
+        default=None,
+        exclude_if=_is_none,
+        description="Opening hours in the workspace's time zone; null for always open.",
     )
     outside_hours: OutsideHours = Field(
         default=OutsideHours(),
@@ -391,22 +413,22 @@ class AgentConfig(ConfigPart):
     calendar: AgentCalendar = Field(
         default=AgentCalendar(),
         exclude_if=AgentCalendar().__eq__,
-        description="Which calendar the tools use, and which times they offer.",
+        description="The calendar that the tools use, and the times that they offer.",
     )
     messages: MessageDelivery = Field(
         default=MessageDelivery(),
         exclude_if=MessageDelivery().__eq__,
-        description="Where callers' messages are sent.",
+        description="Recipients of callers' messages.",
     )
     analysis: AnalysisConfig = Field(
         default=AnalysisConfig(),
         exclude_if=AnalysisConfig().__eq__,
-        description="What is made of a call when it is over.",
+        description="Analysis of calls after they end.",
     )
     knowledge: KnowledgeScope = Field(
         default=KnowledgeScope(),
         exclude_if=KnowledgeScope().__eq__,
-        description="In which documents the agent searches.",
+        description="The documents that the agent searches.",
     )
 
     @model_validator(mode="after")
@@ -417,14 +439,17 @@ class AgentConfig(ConfigPart):
 
 @cache
 def json_schema() -> dict[str, Any]:
-    """Return the published JSON Schema (draft 2020-12). Its descriptions state the rules that are checked in addition:
-    recording needs consent, and callers can be transferred to fallback_number."""
+    """Return the published JSON Schema (draft 2020-12).
+
+    Its descriptions state rules that are checked in addition: recording requires consent, and callers can be
+    transferred to fallback_number.
+    """
     schema: dict[str, Any] = _closed(AgentConfig.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **schema}
 
 
 def _closed(schema: Any) -> Any:
-    """Forbids other names where names have a pattern, as the validation does."""
+    """Forbid additional property names where names have a pattern, as the validation does."""
     if isinstance(schema, list):
         return [_closed(item) for item in schema]
     if not isinstance(schema, dict):
@@ -434,15 +459,15 @@ def _closed(schema: Any) -> Any:
 
 
 def make_patch_model(model: type[ConfigPart]) -> type[BaseModel]:
-    """Return the model of a change: the same fields, each optional, and null removes one.
+    """Return the model of a change. It has the same fields, all optional, and null removes a field.
 
-    Parts are merged and may be changed in part, too; a list replaces the one before.
+    Parts are merged, so they can be changed partially. A list replaces the previous list.
     """
     fields = {name: _patch_field(field) for name, field in model.model_fields.items()}
     made: type[BaseModel] = create_model(
         f"{model.__name__}Patch",
         __config__=ConfigDict(extra="forbid"),
-        __doc__=f"A change, in which null removes a field and fields left out stay. {model.__doc__}",
+        __doc__=f"A change. Null removes a field, and omitted fields stay unchanged. {model.__doc__}",
         **fields,
     )
     return made

@@ -39,7 +39,7 @@ from shared.plan import (
 
 
 class ConfigPart(BaseModel):
-    """Base of a config and its parts. Types are not converted, unknown fields are refused."""
+    """Base class of a config and its parts. Types are not converted, and unknown fields are refused."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -71,7 +71,7 @@ WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "satu
 
 
 def _existing_date(text: str) -> str:
-    """Raise ValueError for a date such as 2026-02-30."""
+    """Return the date. Raises ValueError for a date that does not exist, such as 2026-02-30."""
     if text:
         date.fromisoformat(text)
     return text
@@ -81,33 +81,33 @@ DateText = Annotated[str, StringConstraints(pattern=DATE), AfterValidator(_exist
 
 
 class OpeningRange(ConfigPart):
-    """One range of opening hours, by the clock on the wall."""
+    """A range of opening hours, in local time."""
 
     opens: str = Field(
         pattern=OPENING,
-        description="HH:MM, from 00:00 to 23:59; the range begins with this minute.",
+        description="HH:MM, from 00:00 to 23:59. The range includes this minute.",
         examples=["09:00"],
     )
     closes: str = Field(
         pattern=CLOSING,
-        description="HH:MM, up to 24:00; the first minute that is closed. A time before `opens` is on the next day.",
+        description="HH:MM, up to 24:00. The first minute that is closed. A time before `opens` is on the next day.",
         examples=["17:30"],
     )
 
     @property
     def is_overnight(self) -> bool:
-        """Whether it ends on the day after it began."""
+        """Return whether the range ends on the next day."""
         return self.closes < self.opens
 
     @model_validator(mode="after")
     def _not_empty(self) -> "OpeningRange":
         if self.opens == self.closes:
-            raise ValueError("opens and closes are the same; a whole day is from 00:00 to 24:00")
+            raise ValueError("opens and closes are equal; use 00:00 to 24:00 for a whole day")
         return self
 
 
 def _apart(ranges: list[OpeningRange]) -> list[OpeningRange]:
-    """Return the ranges in order. Raises ValueError when two ranges of a day overlap."""
+    """Return the ranges in order. Raises ValueError if two ranges of a day overlap."""
     ordered = sorted(ranges, key=lambda opening: opening.opens)
     for opening, following in pairwise(ordered):
         if opening.is_overnight or following.opens < opening.closes:
@@ -119,7 +119,7 @@ Ranges = Annotated[list[OpeningRange], Field(max_length=MOST_RANGES), AfterValid
 
 
 class WeeklyHours(ConfigPart):
-    """The ranges that begin on each weekday: up to 6 a day; none means closed."""
+    """The opening ranges that begin on each weekday: up to 6 a day; none for closed."""
 
     monday: Ranges = Field(default=[], description="Ranges that begin on a Monday.")
     tuesday: Ranges = Field(default=[], description="Ranges that begin on a Tuesday.")
@@ -130,26 +130,30 @@ class WeeklyHours(ConfigPart):
     sunday: Ranges = Field(default=[], description="Ranges that begin on a Sunday.")
 
     def ranges_of(self, weekday: int) -> Sequence[OpeningRange]:
-        """Return the opening ranges of a weekday (0 is Monday)."""
+        """Return the ranges that begin on a weekday (0 is Monday)."""
         ranges: Sequence[OpeningRange] = getattr(self, WEEKDAYS[weekday])
         return ranges
 
 
 class HoursException(ConfigPart):
-    """A date, or several in a row, whose ranges replace those of the weekday: holidays, vacations, open Sundays."""
+    """A date, or consecutive dates, with ranges that replace the weekday's: holidays, vacations, open Sundays."""
 
     date: DateText = Field(min_length=10, description="YYYY-MM-DD, the first day.", examples=["2026-12-24"])
     until: DateText = Field(
-        default="", description="YYYY-MM-DD, the last day, included; empty: one day only.", examples=["2026-12-26"]
+        default="", description="YYYY-MM-DD, the last day (inclusive); empty for a single day.", examples=["2026-12-26"]
     )
-    ranges: Ranges = Field(default=[], description="Ranges that begin on such a day, up to 6; none: closed.")
+    ranges: Ranges = Field(default=[], description="Ranges that begin on each of these days, up to 6; none for closed.")
     name: str = Field(
-        default="", max_length=100, pattern=PLAIN, description="What the agent calls it.", examples=["Christmas"]
+        default="",
+        max_length=100,
+        pattern=PLAIN,
+        description="Name that the agent uses for the exception.",
+        examples=["Christmas"],
     )
 
     @property
     def last(self) -> str:
-        """The last day."""
+        """Return the last day."""
         return self.until or self.date
 
     @model_validator(mode="after")
@@ -160,7 +164,7 @@ class HoursException(ConfigPart):
 
 
 def _each_date_once(exceptions: list[HoursException]) -> list[HoursException]:
-    """Raise ValueError when two exceptions hold for one date."""
+    """Return the exceptions in order. Raises ValueError if two exceptions apply to one date."""
     for exception, following in pairwise(sorted(exceptions, key=lambda exception: exception.date)):
         if following.date <= exception.last:
             raise ValueError(f"{following.date} has two exceptions")
@@ -168,43 +172,46 @@ def _each_date_once(exceptions: list[HoursException]) -> list[HoursException]:
 
 
 class OpeningHours(ConfigPart):
-    """When the business is open, by the clock of the workspace's time zone."""
+    """Opening hours of the business, in the workspace's time zone."""
 
-    weekly: WeeklyHours = Field(default=WeeklyHours(), description="The ranges of an ordinary week.")
+    weekly: WeeklyHours = Field(default=WeeklyHours(), description="The ranges of a regular week.")
     exceptions: Annotated[list[HoursException], AfterValidator(_each_date_once)] = Field(
-        default=[], max_length=MOST_EXCEPTIONS, description="Dates with other hours, up to 100; no date twice."
+        default=[],
+        max_length=MOST_EXCEPTIONS,
+        description="Up to 100 exceptions for dates with other hours. No date may occur twice.",
     )
 
     @model_validator(mode="after")
     def _opens_at_all(self) -> "OpeningHours":
         ranges = [self.weekly.ranges_of(day) for day in range(7)] + [exception.ranges for exception in self.exceptions]
         if not any(ranges):
-            raise ValueError("the business never opens: name a range, or leave the hours out")
+            raise ValueError("the business never opens: add a range, or omit the hours")
         return self
 
 
 class OutsideHours(ConfigPart):
-    """How an inbound call outside the opening hours is answered. Without `hours` it has no effect."""
+    """How inbound calls outside the opening hours are answered. Has no effect without `hours`."""
 
     action: Literal["answer", "message", "hang_up"] = Field(
         default="answer",
-        description="answer: the agent answers, and knows that the business is closed. message: it only takes a "
-        "message, by the tool take_message, and transfers nobody. hang_up: `text` is spoken by the carrier's voice, "
-        "then the call ends; it is not charged.",
+        description="`answer`: the agent answers and is informed that the business is closed. `message`: the "
+        "agent only takes a message, with the tool take_message, and transfers nobody. `hang_up`: "
+        "the carrier's voice speaks `text`, then the call ends without charge.",
     )
     text: str = Field(
         default="",
         max_length=1_400,
         pattern=PLAIN,
         validate_default=True,
-        description="Said in place of the greeting.",
+        description="Said instead of the greeting.",
         examples=["We are closed. Please leave a message."],
     )
     instructions: str = Field(
         default="",
         max_length=5_000,
         pattern=PLAIN,
-        description="Added to the prompt of such a call; up to 5,000 characters; may hold {placeholders}.",
+        description="Added to the prompt of calls outside the opening hours; up to 5,000 characters; may "
+        "contain {placeholders}.",
         examples=["Take a message and promise a call on the next working day."],
     )
 
@@ -212,14 +219,14 @@ class OutsideHours(ConfigPart):
     @classmethod
     def _said_before_hanging_up(cls, text: str, info: ValidationInfo) -> str:
         if info.data.get("action") == "hang_up" and not text.strip():
-            raise ValueError("hang_up needs a text, which is said before")
+            raise ValueError("hang_up needs a text, which is spoken before")
         return text
 
 
 # The calendar
 
 UUID_TEXT: Final = r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?$"
-# Where an agent has no opening hours, its calendar has these.
+# The calendar of an agent without opening hours uses these hours.
 OFFICE_HOURS: Final = OpeningHours.model_validate(
     {
         "weekly": {
@@ -236,28 +243,29 @@ class AgentCalendar(ConfigPart):
     integration_id: str = Field(
         default="",
         pattern=UUID_TEXT,
-        description="The integration whose calendar is used; empty: the workspace's first one that can be booked in.",
+        description="The integration whose calendar is used; empty for the workspace's first calendar that "
+        "allows bookings.",
         examples=["01966f4e-7c5a-7d3e-9b1f-3c2a1d4e5f60"],
     )
     appointment_minutes: int = Field(
-        default=30, ge=5, le=480, description="How long an appointment takes, in minutes.", examples=[45]
+        default=30, ge=5, le=480, description="Duration of an appointment, in minutes.", examples=[45]
     )
     notice_minutes: int = Field(
         default=60,
         ge=0,
         le=43_200,
-        description="The shortest time from now to an appointment, in minutes.",
+        description="Shortest notice for an appointment, in minutes.",
         examples=[120],
     )
     days_ahead: int = Field(
-        default=60, ge=1, le=365, description="How many days ahead appointments are booked.", examples=[30]
+        default=60, ge=1, le=365, description="How many days ahead appointments can be booked.", examples=[30]
     )
-    # Left out while it is off: programs of the previous version refuse an unknown field.
+    # Left out if it is false, because programs of the previous release refuse unknown fields.
     changes_need_reference: bool = Field(
         default=False,
         exclude_if=lambda value: not value,
-        description="Whether callers cancel and move appointments only by the reference that was told at the booking, "
-        "and not by their number, which can be faked.",
+        description="Whether callers can cancel and move appointments only with the reference given at the "
+        "booking, not by their number, which can be spoofed.",
         examples=[True],
     )
 
@@ -268,7 +276,7 @@ FIELD: Final = "additional_languages"
 
 
 class AdditionalLanguage(ConfigPart):
-    """A language that the agent continues in when the caller speaks it."""
+    """A language in which the agent continues after the caller speaks it."""
 
     language: str = Field(
         max_length=20, pattern=LANGUAGE, description="BCP 47 tag, such as es or fr-CA.", examples=["en"]
@@ -276,39 +284,41 @@ class AdditionalLanguage(ConfigPart):
     voices: dict[Provider, Options] = Field(
         default={},
         max_length=8,
-        description="Voices of this language, by their provider, with options that go before all others. Without any, "
-        "the agent's voices speak it that can.",
+        description="Voices of this language by provider, with options that take precedence over all others. "
+        "If it is empty, the agent's voices that support the language speak it.",
         examples=[{"cartesia": {"speed": 1.1}}],
     )
     goodbye: str = Field(
         default="",
         max_length=400,
         pattern=PLAIN,
-        description="The agent's last words in this language, up to 400 characters; may hold {placeholders}; empty: "
-        "the platform's in English, German, Spanish and French, else the agent's `goodbye`.",
+        description="The agent's last words in this language, up to 400 characters; may contain "
+        "{placeholders}. If it is empty, the platform's default in English, German, Spanish and "
+        "French, or else the agent's `goodbye`.",
         examples=["Thank you for calling. Goodbye."],
     )
 
 
-# Left out where it is empty: programs of the previous version refuse an unknown field.
+# Left out if it is empty, because programs of the previous release refuse unknown fields.
 AdditionalLanguages = Annotated[
     list[AdditionalLanguage],
     Field(
         max_length=MOST_MORE_LANGUAGES,
         exclude_if=operator.not_,
-        description="Languages besides `language` in which the agent goes on, voice and all, once the caller speaks "
-        "them; up to 4. The first recognizer has to hear all of them and tell which was spoken.",
+        description="Up to 4 languages besides `language` to which the agent switches, including its voice, "
+        "after the caller speaks them. The first recognizer must support all of them and report "
+        "which language was spoken.",
     ),
 ]
 
 
 def name_goodbye(place: int) -> str:
-    """Return the name of a language's goodbye among an agent's texts."""
+    """Return the name under which a language's goodbye is listed among the agent's texts."""
     return f"{FIELD}.{place}.goodbye"
 
 
 def list_goodbyes(languages: Sequence[AdditionalLanguage]) -> dict[str, str]:
-    """Return the goodbyes by their names."""
+    """Return the goodbyes by name."""
     return {name_goodbye(place): language.goodbye for place, language in enumerate(languages)}
 
 
@@ -319,7 +329,7 @@ _ONE_LINE: Final = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 
 
 def _without_blanks(given: Any) -> Any:
-    """Return an empty text for blanks alone, which voices would say in place of the word."""
+    """Replace a text of only blanks by an empty text, because voices would say the blanks instead of the word."""
     return "" if isinstance(given, str) and not given.strip() else given
 
 
@@ -328,18 +338,18 @@ def _read_ipa(given: Any) -> Any:
 
 
 class PronunciationEntry(ConfigPart):
-    """How one word sounds."""
+    """The pronunciation of a word."""
 
     word: str = Field(
-        min_length=1, max_length=60, pattern=r"^\S+$", description="The word as it is written.", examples=["Nguyen"]
+        min_length=1, max_length=60, pattern=r"^\S+$", description="Spelling of the word.", examples=["Nguyen"]
     )
-    # Both are left out where they are empty: programs of the previous version refuse the one, and an empty other.
+    # Both are left out if they are empty: programs of the previous release refuse `ipa`, and an empty `say`.
     say: Annotated[str, BeforeValidator(_without_blanks)] = Field(
         default="",
         max_length=120,
         pattern=_ONE_LINE,
         exclude_if=operator.not_,
-        description="How it sounds.",
+        description="Pronunciation in ordinary letters.",
         examples=["win"],
     )
     ipa: Annotated[str, BeforeValidator(_read_ipa)] = Field(
@@ -347,13 +357,13 @@ class PronunciationEntry(ConfigPart):
         max_length=LONGEST_IPA,
         pattern=rf"^[{SIGNS}]*$",
         exclude_if=operator.not_,
-        description="The same in IPA.",
+        description="Pronunciation in IPA.",
         examples=["ˈwɪn"],  # noqa: RUF001
     )
 
 
 def require_one_each(entries: list[PronunciationEntry]) -> list[PronunciationEntry]:
-    """Raise ValueError where a word has two pronunciations, or none."""
+    """Return the entries. Raises ValueError if a word has no pronunciation or two entries."""
     words = [entry.word.casefold() for entry in entries]
     twice = next((entry.word for entry in entries if words.count(entry.word.casefold()) > 1), None)
     if twice is not None:
@@ -365,7 +375,7 @@ def require_one_each(entries: list[PronunciationEntry]) -> list[PronunciationEnt
 
 
 def require_words(keyterms: list[str]) -> list[str]:
-    """Raise ValueError for a blank one."""
+    """Return the keyterms. Raises ValueError for a blank keyterm."""
     if not all(term.strip() for term in keyterms):
         raise ValueError("a keyterm is blank")
     return keyterms
@@ -375,7 +385,7 @@ Keyterm = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_KEYT
 
 
 class Turn(ConfigPart):
-    """Turn-taking."""
+    """Settings of turn-taking."""
 
     silence_ms: int = Field(
         default=600,
@@ -388,64 +398,73 @@ class Turn(ConfigPart):
     )
     adaptive: bool = Field(
         default=True,
-        description="Choose each silence by what the caller says: short if the words are complete, long if they are "
-        "not, or while a number or an e-mail address is dictated.",
+        description="Choose each silence from the caller's words: short if the words are complete; long if "
+        "they are not, or while a number or an e-mail address is dictated.",
     )
     patience: Patience = Field(
         default="normal",
-        description="How much worse it is to interrupt a caller than to answer late. quick: less than normal; patient: "
-        "more. Needs adaptive.",
+        description="How much worse an interruption of the caller is than a late answer. `quick`: less than "
+        "normal. `patient`: more than normal. Requires `adaptive`.",
     )
     barge_in: Annotated[bool | BargeIn, SingleUnionError('true, false, "off", "polite" or "eager"')] = Field(
         default=True,
-        description="How callers interrupt the agent. polite (or true): speech that may be a nod only lowers it for "
-        "500 ms. eager: any speech silences it at once. off (or false): not at all.",
+        description="How callers interrupt the agent. `polite` (or true): speech that may be a nod only lowers "
+        "the agent's volume for 500 ms. `eager`: any speech silences the agent immediately. `off` "
+        "(or false): callers cannot interrupt.",
         examples=["polite"],
     )
     min_words: int = Field(
-        default=1, ge=1, le=10, description="Words that make an interruption; 'mm-hm' does not count.", examples=[1]
+        default=1,
+        ge=1,
+        le=10,
+        description="Number of words that count as an interruption; 'mm-hm' does not count.",
+        examples=[1],
     )
-    smart_turn: bool = Field(default=False, description="Ask a model at each pause whether the caller is done.")
+    smart_turn: bool = Field(default=False, description="Query a model at each pause whether the caller has finished.")
     speculate: bool = Field(
         default=True,
-        description="Ask for the answer up to 600 ms before the caller's turn ends, and drop it if the caller goes on. "
-        "Dropped answers are paid for.",
+        description="Request the answer up to 600 ms before the caller's turn ends, and drop it if the caller "
+        "continues. Dropped answers are charged.",
     )
 
 
 # Analysis of calls
 
-# A BCP 47 tag; empty: the agent's language.
+# A BCP 47 tag; empty for the agent's language.
 _LANGUAGE = r"^([a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?)?$"
 
 
 class AnalysisConfig(ConfigPart):
-    """What is made of a call when it is over: a summary, the caller's sentiment, whether it was a success, and values
-    extracted from it. A language model of the agent's chain reads the transcript; without one there is only a summary,
-    of sentences of the call."""
+    """Analysis of a call after it ends: a summary, the caller's sentiment, whether the call was a success, and
+    extracted values.
 
-    enabled: bool = Field(default=True, description="Analyze calls when they are over.")
+    A language model of the agent's chain reads the transcript. Without a model, the analysis contains only a summary of
+    sentences from the call.
+    """
+
+    enabled: bool = Field(default=True, description="Whether calls are analyzed after they end.")
     success_criterion: str = Field(
         default="",
         max_length=1_000,
         pattern=PLAIN,
-        description="When a call is a success, in words, such as 'An appointment was booked'; up to 1,000 characters; "
-        "empty: it is not judged.",
+        description="Criterion for a successful call, in words, such as 'An appointment was booked'; up to "
+        "1,000 characters; empty to skip this judgment.",
         examples=["An appointment was booked"],
     )
     language: str = Field(
         default="",
         max_length=20,
         pattern=_LANGUAGE,
-        description="BCP 47 tag of the summary's language; empty: the agent's.",
+        description="BCP 47 tag of the summary's language; empty for the agent's language.",
         examples=["en"],
     )
     extraction: Annotated[dict[str, Any], AfterValidator(require_extraction_schema)] | None = Field(
         default=None,
         exclude_if=operator.not_,
-        description="A JSON Schema of type object: the values that are extracted from the transcript, up to 50 "
-        "properties in four levels. It may use type (object, array, string, number, integer, boolean), description, "
-        "properties, required, items, and enum for texts; up to 8 KiB. A property that is not required may be null.",
+        description="JSON Schema of type object for the values to extract from the transcript, with up to 50 "
+        "properties in four levels. It may use type (object, array, string, number, integer, "
+        "boolean), description, properties, required, items, and enum for texts; up to 8 KiB. A "
+        "property that is not required may be null.",
         examples=[{"type": "object", "properties": {"appointment_day": {"type": "string"}}}],
     )
 
@@ -453,7 +472,7 @@ class AnalysisConfig(ConfigPart):
 # Tools
 
 UUID_PATTERN: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
-# What the call knows, as `{{call.x}}`. All are texts.
+# Values of the call, available as `{{call.x}}`. All are texts.
 CALL_VALUES: Final = ("customer_number", "contact_name", "agent_name", "call_id", "now")
 INPUT: Final = "input."
 CALL: Final = "call."
@@ -486,9 +505,9 @@ def _check_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 class ActionToolConfig(ConfigPart):
-    """What the language model reads of the tool, the action, and what the action gets."""
+    """A tool that runs an action of a connected integration."""
 
-    name: ToolTitle = Field(description="Name for the language model.", examples=["tell_the_team"])
+    name: ToolTitle = Field(description="Name of the tool, for the language model.", examples=["tell_the_team"])
     description: str = Field(
         min_length=1,
         max_length=1_000,
@@ -498,15 +517,15 @@ class ActionToolConfig(ConfigPart):
     )
     integration_id: str = Field(
         pattern=UUID_PATTERN,
-        description="The integration of the workspace by which the action is run.",
+        description="The workspace's integration that runs the action.",
         examples=["01966f4e-7c5a-7d3e-9b1f-3c2a1d4e5f60"],
     )
     action: DeclaredName = Field(
-        description="The action, of those that the integration's type has.", examples=["post_message"]
+        description="The action, which the integration's type must have.", examples=["post_message"]
     )
     parameters: Annotated[dict[str, Any], AfterValidator(_check_parameters)] = Field(
         default=dict(NO_ARGUMENTS),
-        description="JSON Schema of the arguments that the model may give: as of HTTP tools.",
+        description="JSON Schema of the arguments that the model may pass, as for HTTP tools.",
         examples=[{"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}],
     )
     arguments: Annotated[dict[str, Any], AfterValidator(_check_arguments)] = Field(
@@ -518,34 +537,34 @@ class ActionToolConfig(ConfigPart):
     )
     allow_free_lookup: bool = Field(
         default=False,
-        description="Lets the model choose what an action that only reads looks up, so that a caller may ask for "
-        "anybody's data; only owners and admins may set it. Without it, such an action gets fixed values and what the "
-        "call knows, such as its number.",
+        description="Allow the model to choose what a read-only action looks up, so that a caller can ask for "
+        "anybody's data. Only owners and admins may set it. Without it, the action receives fixed "
+        "values and values of the call, such as its number.",
     )
     timeout_s: float = Field(
         default=8.0,
         ge=0.5,
         le=LONGEST_RUN_S,
         allow_inf_nan=False,
-        description="Seconds for the whole run, after which the model is told that there is no answer.",
+        description="Maximum seconds of a run. The model is then informed that there is no answer.",
         examples=[8.0],
     )
     filler: str | None = Field(
         default=None,
         max_length=300,
         pattern=PLAIN,
-        description="What the agent says while the action runs and the caller waits; null: its usual words; empty: "
-        "nothing.",
+        description="What the agent says while the action runs and the caller waits; null for its usual words; "
+        "empty for nothing.",
         examples=["I am passing that on."],
     )
     max_calls: int = Field(
-        default=20, ge=1, le=MOST_RUNS, description="How often one call may use the tool.", examples=[20]
+        default=20, ge=1, le=MOST_RUNS, description="Maximum number of runs per call.", examples=[20]
     )
     max_result_chars: int = Field(
         default=DEFAULT_RESULT,
         ge=100,
         le=LONGEST_RESULT,
-        description="Characters of the result that the model reads; the rest is cut off.",
+        description="Maximum characters of the result that the model reads. The rest is cut off.",
         examples=[DEFAULT_RESULT],
     )
 
@@ -565,12 +584,12 @@ class ActionToolConfig(ConfigPart):
 
 
 def placeholders(value: Any) -> set[str]:
-    """Return the names between the braces."""
+    """Return the placeholder names between the braces."""
     return {name for text in list_texts(value) for name in PLACEHOLDER.findall(text)}
 
 
 def list_texts(value: Any, depth: int = 1) -> Iterator[str]:
-    """Yield all texts, names included. Raises ValueError for a value that is nested too deep."""
+    """Yield all texts of a value, including names. Raises ValueError for a value that is nested too deeply."""
     if depth > MOST_ARGUMENT_DEPTH + 1:
         raise ValueError(f"must be nested at most {MOST_ARGUMENT_DEPTH} deep")
     if isinstance(value, str):
@@ -604,24 +623,24 @@ RemoteToolName = Literal[
     "cancel_appointment",
     "move_appointment",
 ]
-# No tool of a workspace has one of these names.
+# Names that a workspace's tools must not use.
 RESERVED_NAMES: Final = frozenset({*BUILT_IN_TOOLS, *get_args(RemoteToolName), SEND_TONES})
 MOST_HTTP_TOOLS: Final = 20
 MOST_MCP_TOOLS: Final = 32
 MOST_ACTION_TOOLS: Final = 20
-# A plan has room for 64 tools, those that are built in included.
+# A plan has room for 64 tools, including built-in tools.
 MOST_WORKSPACE_TOOLS: Final = 52
 
 
 def require_different(names: list[str]) -> list[str]:
-    """Raise ValueError for a name that is there twice."""
+    """Return the names. Raises ValueError for a name that occurs twice."""
     if len(set(names)) != len(names):
-        raise ValueError("must name each one once")
+        raise ValueError("must contain each name only once")
     return names
 
 
 class McpToolChoice(ConfigPart):
-    """Tools of one MCP server that an agent may use."""
+    """Tools of an MCP server that an agent may use."""
 
     server: ToolTitle = Field(description="Name of the MCP server.", examples=["calendar"])
     tools: Annotated[
@@ -630,22 +649,22 @@ class McpToolChoice(ConfigPart):
     ] = Field(
         min_length=1,
         max_length=MOST_MCP_TOOLS,
-        description="Names of its tools, as it lists them, up to 32; the agent can use no others.",
+        description="Names of up to 32 tools as the server lists them. The agent cannot use other tools of the server.",
         examples=[["find_slots"]],
     )
 
 
 def require_few(choices: list[McpToolChoice]) -> list[McpToolChoice]:
-    """Raise ValueError for a server that is there twice, and for too many tools."""
+    """Return the choices. Raises ValueError for a server that occurs twice, and for too many tools."""
     if len({choice.server for choice in choices}) < len(choices):
-        raise ValueError("must name each server once")
+        raise ValueError("must name each server only once")
     if sum(len(choice.tools) for choice in choices) > MOST_MCP_TOOLS:
         raise ValueError(f"must name at most {MOST_MCP_TOOLS} tools in all")
     return choices
 
 
 def require_free_names(tools: list[ActionToolConfig]) -> list[ActionToolConfig]:
-    """Raise ValueError for a name that is there twice, or that a tool of the platform has."""
+    """Return the tools. Raises ValueError for a name that occurs twice or belongs to a tool of the platform."""
     names = [tool.name for tool in tools]
     require_different(names)
     if taken := RESERVED_NAMES.intersection(names):
@@ -654,8 +673,8 @@ def require_free_names(tools: list[ActionToolConfig]) -> list[ActionToolConfig]:
 
 
 def require_room(http: list[str], mcp: list[McpToolChoice], actions: list[ActionToolConfig]) -> None:
-    """Raise ValueError for more tools than a plan has room for, and for a name that two of them have."""
+    """Raise ValueError for more tools than a plan has room for, and for a name that two tools share."""
     if len(http) + sum(len(choice.tools) for choice in mcp) + len(actions) > MOST_WORKSPACE_TOOLS:
         raise ValueError(f"names more than {MOST_WORKSPACE_TOOLS} tools in http_tools, mcp_tools and action_tools")
     if taken := {tool.name for tool in actions}.intersection(http):
-        raise ValueError(f"has an HTTP tool and an action tool of the name {min(taken)}")
+        raise ValueError(f"has an HTTP tool and an action tool with the name {min(taken)}")

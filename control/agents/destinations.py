@@ -1,4 +1,4 @@
-"""Rules for the numbers that calls and transfers may go to: the protection against toll fraud. Pure functions."""
+"""Rules for the numbers that calls and transfers may reach, as protection against toll fraud. Pure functions."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -14,10 +14,10 @@ from control.agents.rules import Config
 from control.workspaces.settings import OUTBOUND_COUNTRIES
 from shared.errors import Invalid
 
-# Countries that calls may go to, in addition to those of the workspace's own numbers.
+# Countries that may be called in addition to the countries of the workspace's own numbers.
 ALWAYS: Final = frozenset({"US", "CA"})
-# Types that cost about as much as an ordinary call. Premium-rate and shared-cost numbers, personal numbers (often used
-# for fraud), pagers and unknown types are not called.
+# Types of numbers that cost about as much as an ordinary call. Premium-rate and shared-cost numbers, personal numbers
+# (often used for fraud), pagers and unknown types are not called.
 ORDINARY: Final = frozenset(
     {
         PhoneNumberType.FIXED_LINE,
@@ -30,12 +30,12 @@ ORDINARY: Final = frozenset(
 )
 PARAM: Final = "phone_number_to_call"
 _FALLBACK: Final = "fallback_number"
-# Numbers reserved for films and tests: they reach no one and cost nothing. They are treated as ordinary numbers of
+# Numbers reserved for films and tests: they reach nobody and cost nothing. They are treated as ordinary numbers of
 # their area.
 _FICTION: Final = re.compile(r"\+1555\d{7}|\+1(?P<area>[2-9]\d{2})55501\d{2}|\+447700900\d{3}")
 # North America's premium exchange, in every area. phonenumbers classifies it as ordinary.
 _PREMIUM: Final = re.compile(r"\+1\d{3}976\d{4}")
-# RFC 3966 writes an extension as ";ext="; 12 keys are what Telnyx's and Twilio's examples use at most.
+# RFC 3966 writes an extension as ";ext=". The examples of Telnyx and Twilio have at most 12 keys.
 _EXTENSION: Final = re.compile(r"(?P<number>\+[1-9][0-9]{6,14});ext=(?P<keys>[0-9*#]{1,12})")
 # RFC 3261, section 19.1: user and host are required here; passwords, parameters and headers are not accepted.
 _SIP: Final = re.compile(
@@ -53,8 +53,10 @@ _EXPENSIVE: Final = "Premium-rate, shared-cost and personal numbers are not call
 
 
 def parse_destination(text: str, param: str = PARAM) -> tuple[str, str]:
-    """Return the number in E.164 and its country (ISO 3166, two letters). Raises Invalid (codes number_invalid,
-    number_refused)."""
+    """Return the number in E.164 and its country (ISO 3166, two letters).
+
+    Raises Invalid (codes number_invalid, number_refused).
+    """
     if not re.fullmatch(r"\+[1-9][0-9]{6,14}", text):
         raise _invalid(param, "must be a number in E.164, like +14155550100")
     if _PREMIUM.fullmatch(text):
@@ -62,13 +64,13 @@ def parse_destination(text: str, param: str = PARAM) -> tuple[str, str]:
     try:
         number = phonenumbers.parse(ordinary_number(text))
     except phonenumbers.NumberParseException:
-        raise _invalid(param, "is no phone number") from None
+        raise _invalid(param, "is not a phone number") from None
     if not phonenumbers.is_valid_number(number):
-        raise _invalid(param, "is no phone number of its country")
+        raise _invalid(param, "is not a phone number of its country")
     country = phonenumbers.region_code_for_number(number) or ""
     if len(country) != 2:
-        # Codes without a country, such as those of satellite phones.
-        raise _refused(param, "Numbers without a country, such as those of satellite phones, are not called.")
+        # Codes without a country, such as codes of satellite phones.
+        raise _refused(param, "Numbers without a country, such as numbers of satellite phones, are not called.")
     if phonenumbers.number_type(number) not in ORDINARY:
         raise _refused(param, _EXPENSIVE)
     return text, country
@@ -76,12 +78,12 @@ def parse_destination(text: str, param: str = PARAM) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class TransferTarget:
-    """Where a caller is transferred to: a number, perhaps with an extension, or a SIP address.
+    """The target of a transfer: a number, optionally with an extension, or a SIP address.
 
     Attributes:
         number: E.164; empty for a SIP address.
-        country: Of the number, ISO 3166 with two letters; empty for a SIP address.
-        extension: Keys that are pressed when the number has answered; empty for none.
+        country: Country of the number, ISO 3166 with two letters; empty for a SIP address.
+        extension: Keys to press after the number has answered; empty for none.
         sip: The SIP URI; empty for a number.
     """
 
@@ -92,11 +94,11 @@ class TransferTarget:
 
 
 def parse_target(text: str, param: str = PARAM) -> TransferTarget:
-    """Read the target of a transfer: "+14155550100", "+14155550100;ext=204" or "sip:desk@pbx.acme.com".
+    """Parse the target of a transfer: "+14155550100", "+14155550100;ext=204" or "sip:desk@pbx.acme.com".
 
     Raises:
-        Invalid: The text is none of these (codes number_invalid, sip_invalid), or the number may not be called
-            (code number_refused).
+        Invalid: The text has another form (codes number_invalid, sip_invalid), or the number may not be called (code
+            number_refused).
     """
     if text.lower().startswith(("sip:", "sips:")):
         return TransferTarget(sip=_parse_sip(text, param))
@@ -128,8 +130,10 @@ def _is_public_host(host: str) -> bool:
 
 
 def is_ordinary_destination(target: str) -> bool:
-    """Return whether the target alone allows a transfer: a number of a country that is not expensive, or a SIP
-    address."""
+    """Return whether the target is allowed regardless of the workspace.
+
+    This holds for a number of a country that is not expensive, and for a SIP address.
+    """
     try:
         parse_target(target)
     except Invalid:
@@ -138,11 +142,11 @@ def is_ordinary_destination(target: str) -> bool:
 
 
 def require_allowed(country: str, own: Collection[str], chosen: Collection[str], param: str = PARAM) -> None:
-    """Raise Invalid (code country_not_allowed).
+    """Raise Invalid (code country_not_allowed) if the country may not be called.
 
     Args:
-        chosen: The countries that were set for the workspace; without any, ALWAYS and those of its own numbers (`own`)
-            are allowed.
+        own: Countries of the workspace's own numbers.
+        chosen: The countries set for the workspace. If it is empty, ALWAYS and `own` are allowed.
     """
     allowed = set(chosen) if chosen else ALWAYS | set(own)
     if country not in allowed:
@@ -153,13 +157,13 @@ def require_allowed(country: str, own: Collection[str], chosen: Collection[str],
 
 
 def callable_target(text: str) -> str:
-    """Return the target itself, if it is empty or callers may be transferred to it. Raises ValueError."""
+    """Return the target if it is empty or callers may be transferred to it. Raises ValueError otherwise."""
     if not text:
         return text
     try:
         parse_target(text, _FALLBACK)
     except Invalid as fault:
-        # The answer names the field.
+        # The answer already names the field.
         raise ValueError(fault.message.removeprefix(f"{_FALLBACK} ")) from None
     return text
 
@@ -167,8 +171,8 @@ def callable_target(text: str) -> str:
 def require_direct(mode: str, info: ValidationInfo) -> str:
     """Return the transfer mode of an agent's config.
 
-    Raises ValueError for a warm transfer to an extension: the brief would be spoken to the telephone system that
-    answers, before the person does.
+    Raises ValueError for a warm transfer to an extension: the phone system that answers would hear the brief before the
+    person does.
     """
     if mode == "warm" and ";ext=" in info.data.get(_FALLBACK, ""):
         raise ValueError("cannot be warm for a fallback_number with an extension")
@@ -176,7 +180,7 @@ def require_direct(mode: str, info: ValidationInfo) -> str:
 
 
 def country_of(number: str) -> str | None:
-    """Return the country of one of our own numbers; None when it is unknown."""
+    """Return the country of one of our own numbers, or None if it is unknown."""
     try:
         return parse_destination(number)[1]
     except Invalid:
@@ -184,8 +188,10 @@ def country_of(number: str) -> str | None:
 
 
 def ordinary_number(number: str) -> str:
-    """Return the number itself; for a reserved one, which phonenumbers does not know, an ordinary one of the same
-    area."""
+    """Return the number.
+
+    A reserved number, which phonenumbers does not recognize, is replaced by an ordinary number of its area.
+    """
     fiction = _FICTION.fullmatch(number)
     if fiction is None:
         return number
@@ -206,14 +212,14 @@ FALLBACK_PARAM: Final = f"config.{FALLBACK}"
 
 @dataclass(frozen=True, slots=True)
 class DialScope:
-    """Where a workspace's calls may go.
+    """The destinations that a workspace's calls may reach.
 
     Attributes:
-        own: Countries of its numbers, without dangerous ones.
-        chosen: Those set for it, or none.
-        is_ours: The number in question belongs to a workspace here, as far as the transaction's scope sees.
-        trial_numbers: The only ones that a workspace on trial calls; None for others, and while the staff let trials
-            call any.
+        own: Countries of its numbers, without dangerous countries.
+        chosen: Countries set for the workspace; may be empty.
+        is_ours: Whether the number in question belongs to a workspace here, within the transaction's scope.
+        trial_numbers: The only numbers that a workspace on trial may call; None for other workspaces, and while staff
+            allow trials to call any number.
     """
 
     own: Collection[str]
@@ -223,12 +229,14 @@ class DialScope:
 
 
 def make_dial_scope(row: Any, dangerous: Collection[str]) -> DialScope:
-    """Make the scope from a row with settings, homes (each number's country, or the number if no country is stored),
-    is_ours and trial_numbers.
+    """Create the scope from a row.
+
+    The row has settings, homes (each number's country, or the number if no country is stored), is_ours and
+    trial_numbers.
 
     Args:
-        dangerous: Countries that are called only if the staff chose them: a number of the workspace's own there is not
-            enough, because fraudsters buy one next to their accomplices.
+        dangerous: Countries that are called only if staff chose them. A number of the workspace in the country is not
+            enough, because fraudsters buy a number near their accomplices.
     """
     own = {country_of(home) or "" if home.startswith("+") else home for home in row["homes"]}
     own.difference_update(dangerous)
@@ -236,16 +244,22 @@ def make_dial_scope(row: Any, dangerous: Collection[str]) -> DialScope:
 
 
 def require_not_ours(scope: DialScope, param: str = FALLBACK_PARAM) -> None:
-    """Refuse our own numbers: two agents could transfer a caller to each other endlessly. Raises Invalid (code
-    number_is_own)."""
+    """Refuse our own numbers. Raises Invalid (code number_is_own).
+
+    Two agents could otherwise transfer a caller to each other endlessly.
+    """
     if scope.is_ours:
         raise Invalid("This is one of the numbers that agents answer here.", code="number_is_own", param=param)
 
 
 def require_verified(number: str, country: str, scope: DialScope, param: str = FALLBACK_PARAM) -> None:
-    """A trial pays nothing, so its calls reach the phones of its members only, and those in the country of the number
-    that it calls from: neither strangers nor foreign networks can be made to ring for free. Raises Invalid (codes
-    number_unverified, country_not_allowed)."""
+    """Refuse numbers that a workspace on trial may not call.
+
+    Raises Invalid (codes number_unverified, country_not_allowed).
+
+    A trial is free, so its calls reach only verified phones of its members, in the country of the number that it calls
+    from. Nobody can thus make phones of strangers or foreign networks ring for free.
+    """
     if scope.trial_numbers is None:
         return
     if country not in scope.own:
@@ -257,18 +271,18 @@ def require_verified(number: str, country: str, scope: DialScope, param: str = F
 
 
 def require_sip_allowed(scope: DialScope, param: str = FALLBACK_PARAM) -> None:
-    """Refuse SIP addresses on trial, when calls reach only phones of members.
+    """Refuse SIP addresses on trial, when calls may reach only phones of members.
 
     Raises:
-        Invalid: With code number_unverified.
+        Invalid: The workspace is on trial (code number_unverified).
     """
     if scope.trial_numbers is not None:
-        text = "On trial, a workspace transfers to no SIP address."
+        text = "On trial, a workspace cannot transfer to a SIP address."
         raise Invalid(text, code="number_unverified", param=param)
 
 
 def find_transfer_fault(text: str, scope: DialScope, param: str = FALLBACK_PARAM) -> Invalid | None:
-    """Return why callers are not transferred to this target; None for one that is allowed, or empty."""
+    """Return why callers cannot be transferred to this target, or None if it is allowed or empty."""
     if not text:
         return None
     try:
@@ -285,11 +299,14 @@ def find_transfer_fault(text: str, scope: DialScope, param: str = FALLBACK_PARAM
 
 
 def stored_fallback(config: Config) -> str:
-    """Return the fallback number as stored; empty if it is no text, which an older schema may have allowed."""
+    """Return the fallback number as stored.
+
+    Returns an empty text for other types, which an older schema may have allowed.
+    """
     number = config.get(FALLBACK)
     return number if isinstance(number, str) else ""
 
 
 def remove_refused_fallback(config: Config, scope: DialScope) -> Config:
-    """Return the config without a fallback number that is not allowed: the agent takes a message instead."""
+    """Return the config without a fallback number that is not allowed. The agent then takes a message instead."""
     return config if find_transfer_fault(stored_fallback(config), scope) is None else {**config, FALLBACK: ""}

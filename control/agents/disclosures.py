@@ -1,5 +1,7 @@
-"""The sentence that discloses the artificial voice to callers, where the law demands it: by the countries and area
-codes of the numbers of a call. Pure functions."""
+"""The sentence that discloses the artificial voice to callers, where the law requires it. Pure functions.
+
+The countries and area codes of a call's numbers determine the law.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +17,10 @@ FALLBACK: Final = "en"
 
 @dataclass(frozen=True, slots=True)
 class DisclosureRule:
-    """A law that demands the disclosure since a day. It holds for numbers of these countries (ISO 3166), and for
-    numbers that begin with one of the prefixes."""
+    """A law that requires the disclosure from a given day on.
+
+    It applies to numbers of these countries (ISO 3166), and to numbers that begin with one of the prefixes.
+    """
 
     jurisdiction: str
     countries: frozenset[str]
@@ -24,10 +28,10 @@ class DisclosureRule:
     since: date
 
     def holds_for(self, number: str, on: date) -> bool:
-        """Return whether the law holds for a number on a day.
+        """Return whether the law applies to a number on a day.
 
         Args:
-            number: As the carrier sends it, usually E.164.
+            number: The number as the carrier sends it, usually E.164.
         """
         if on < self.since:
             return False
@@ -36,10 +40,10 @@ class DisclosureRule:
 
 @dataclass(frozen=True, slots=True)
 class Disclosures:
-    """What the laws require callers to be told.
+    """Legally required disclosures.
 
     Attributes:
-        texts: By language (ISO 639, two letters).
+        texts: Texts by language (ISO 639, two letters).
         rules: The rules of all known jurisdictions.
     """
 
@@ -47,11 +51,11 @@ class Disclosures:
     rules: Sequence[DisclosureRule] = ()
 
     def find_text(self, choice: DisclosureChoice, numbers: Iterable[str], on: date, language: str) -> str:
-        """Return the text that callers of a workspace with this choice hear; empty: none.
+        """Return the text for callers of a workspace with this choice; empty for none.
 
         Args:
-            numbers: Of both sides, because the laws of both may hold.
-            language: BCP 47; the text is English if there is none in this language.
+            numbers: The numbers of both sides, because the laws of both may apply.
+            language: BCP 47. If there is no text in this language, the English text is returned.
         """
         if choice.mode == "text":
             return choice.text
@@ -65,7 +69,7 @@ NO_DISCLOSURES: Final = Disclosures()
 
 
 def make_disclosures(shipped: Mapping[str, Any]) -> Disclosures:
-    """From the data that the product ships with (config/data/disclosures.json)."""
+    """Parse the data that the product ships with (config/data/disclosures.json)."""
     rules = [
         DisclosureRule(rule["jurisdiction"], frozenset(rule["countries"]), tuple(rule["prefixes"]), rule["since"])
         for rule in shipped["rules"]

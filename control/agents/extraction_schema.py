@@ -1,8 +1,7 @@
-"""JSON Schemas of values that are extracted from calls: the subset that vendors' structured outputs take. Pure
-functions.
+"""JSON Schemas of values to extract from calls, in the subset that vendors' structured outputs accept. Pure functions.
 
 Source of the subset: OpenAI, "Structured Outputs", section "Supported schemas": objects without further properties, all
-of them required, up to five levels; a property that may be missing is one that may be null.
+of them required, up to five levels. An optional property is a property that may be null.
 """
 
 import re
@@ -27,7 +26,7 @@ _KEYWORDS: Final[Mapping[str, frozenset[str]]] = {
 
 
 def require_extraction_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the same schema. Raises ValueError, which names the place of the first fault in it."""
+    """Return the schema. Raises ValueError, which contains the path of the first fault."""
     if len(msgspec.json.encode(schema)) > MOST_BYTES:
         raise ValueError(f"must have at most {MOST_BYTES // 1024} KiB")
     if schema.get("type") != "object":
@@ -41,8 +40,10 @@ def require_extraction_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def make_strict(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema as vendors want it: closed, each property required, and one that was not required may be
-    null."""
+    """Return the schema in the form that vendors require: closed, with every property required.
+
+    Optional properties become nullable.
+    """
     strict: dict[str, Any] = dict(schema)
     if schema["type"] == "object":
         required = schema.get("required", ())

@@ -1,8 +1,8 @@
-"""Opening hours: whether a business is open at a time, when that changes, and the hours in words. Pure functions.
+"""Opening hours: whether a business is open at a time, when this changes, and a description in words. Pure functions.
 
-All times are by the clock on the wall, as datetimes without a zone. An hour that summer time skips belongs to no call;
-of one that comes twice, both times are as open as the clock says. A range belongs to the day on which it begins: one
-that runs past midnight is not cut short by an exception for the next day.
+All times are local, as datetimes without a zone. Calls never fall into an hour that daylight saving time skips; in an
+hour that occurs twice, both times are treated alike. A range belongs to the day on which it begins, so an exception for
+the next day does not cut off a range that runs past midnight.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,16 +16,16 @@ from control.agents.config_parts import HoursException, OpeningHours, OpeningRan
 # How far ahead the next opening is searched, and exceptions are listed.
 HORIZON: Final = timedelta(days=60)
 MOST_TOLD: Final = 20
-# Characters that describe_hours returns at most, rounded up.
+# Maximum number of characters that describe_hours returns, rounded up.
 LONGEST_DESCRIPTION: Final = 10_000
-# Open for this long from now on: never closed, in a week's plan.
+# A weekly plan that is open for this long from now on never closes.
 _ALWAYS: Final = timedelta(days=8)
 _DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSpan:
-    """Open from `opens` until `closes`, which is excluded."""
+    """An open time span from `opens` until `closes` (exclusive)."""
 
     opens: datetime
     closes: datetime
@@ -37,15 +37,15 @@ def is_open(hours: OpeningHours, at: datetime) -> bool:
 
 
 def next_opening(hours: OpeningHours, at: datetime) -> datetime | None:
-    """Return when it opens next, after a time at which it is closed; None: not within HORIZON."""
+    """Return when the business opens after a time at which it is closed, or None if not within HORIZON."""
     days = (at.date() + timedelta(days=number) for number in range(HORIZON.days))
     return next((span.opens for day in days for span in spans_of(hours, day) if span.opens > at), None)
 
 
 def next_closing(hours: OpeningHours, at: datetime) -> datetime | None:
-    """Return when it closes next, after a time at which it is open; ranges that touch count as one.
+    """Return when the business closes after a time at which it is open, or None if not within a week.
 
-    None: not in a week.
+    Ranges that touch count as one range.
     """
     closes = at
     while (span := _span_at(hours, closes)) is not None:
@@ -56,10 +56,10 @@ def next_closing(hours: OpeningHours, at: datetime) -> datetime | None:
 
 
 def describe_hours(hours: OpeningHours, at: datetime, timezone: str) -> str:
-    """Return the hours and the state of affairs at this time, in lines for a language model.
+    """Return the hours and the state at this time, as lines for a language model.
 
     Args:
-        timezone: Its name.
+        timezone: Name of the time zone.
     """
     lines = [f"Opening hours (time zone {timezone}):", *_describe_week(hours)]
     lines += [_describe_exception(exception) for exception in _coming(hours.exceptions, at.date())]
@@ -67,7 +67,7 @@ def describe_hours(hours: OpeningHours, at: datetime, timezone: str) -> str:
 
 
 def _span_at(hours: OpeningHours, at: datetime) -> OpenSpan | None:
-    """Return the span that this time is in; of several, the one that closes last."""
+    """Return the span that contains this time. Of several spans, the span that closes last is returned."""
     spans = (*spans_of(hours, at.date() - _DAY), *spans_of(hours, at.date()))
     return max(
         (span for span in spans if span.opens <= at < span.closes), key=lambda open_span: open_span.closes, default=None
@@ -83,7 +83,7 @@ def spans_of(hours: OpeningHours, day: date) -> Iterator[OpenSpan]:
 
 
 def _ranges_of(hours: OpeningHours, day: date) -> Sequence[OpeningRange]:
-    text = day.isoformat()  # dates in this form sort as texts
+    text = day.isoformat()  # Dates in ISO form sort as texts.
     exception = next((candidate for candidate in hours.exceptions if candidate.date <= text <= candidate.last), None)
     return hours.weekly.ranges_of(day.weekday()) if exception is None else exception.ranges
 
@@ -93,7 +93,7 @@ def _since_midnight(text: str) -> timedelta:
 
 
 def _describe_week(hours: OpeningHours) -> list[str]:
-    """Return lines of the week. Consecutive days with the same ranges share a line."""
+    """Return the lines of the week. Consecutive days with equal ranges share a line."""
     lines = []
     days = [(name, hours.weekly.ranges_of(number)) for number, name in enumerate(_NAMES)]
     for ranges, group in groupby(days, key=lambda day: day[1]):
@@ -136,7 +136,7 @@ def _describe_range(opening: OpeningRange) -> str:
 
 
 def _describe_moment(moment: datetime, today: datetime | None = None) -> str:
-    """Return the moment as text, without the date if it is `today`."""
+    """Return the time as text, without the date if it is `today`."""
     clock = f"{moment:%H:%M}"
     if today is not None and moment.date() == today.date():
         return clock
@@ -144,7 +144,7 @@ def _describe_moment(moment: datetime, today: datetime | None = None) -> str:
 
 
 def _describe_date(day: date) -> str:
-    """Return the date with the month as a word, because the order of figures differs between countries."""
+    """Return the date with the month as a word, because the order of day and month differs between countries."""
     return f"{day.day} {day:%B} {day.year}"
 
 

@@ -1,4 +1,4 @@
-"""SQL for agents, their versions and drafts; and which of a workspace's tools and rights an agent needs."""
+"""SQL for agents, their versions and drafts, and for the tools and rights of a workspace that an agent needs."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -43,15 +43,16 @@ _AGENT_ORDER: Final = Keyset(
 
 
 async def select_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> VoiceAgent | None:
-    """One agent, with its current version, its number and its totals."""
+    """Return an agent with its current version, its number and its totals, or None."""
     row = await db.fetchrow(_SELECT_AGENT, workspace_id, agent_id)
     return None if row is None else _make_agent(row)
 
 
 async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> VoiceAgent | None:
-    """One agent, locked until this transaction ends.
+    """Return an agent, locked until this transaction ends, or None.
 
-    Two statements, because one would not see a joined row that was written while it waited for the lock.
+    Uses two statements, because a single statement would not see a joined row that was written while it waited for the
+    lock.
     """
     locked = await db.fetchval(
         "SELECT true FROM agents WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL FOR UPDATE",
@@ -64,10 +65,10 @@ async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID) -> Voic
 async def select_agents(
     db: Connection, workspace_id: UUID, status: str | None, search: str | None, page: PageRequest
 ) -> ListPage[AgentSummary]:
-    """Newest first. Raises Invalid (code cursor_unknown).
+    """Return a page of agents, newest first. Raises Invalid (code cursor_unknown).
 
     Args:
-        search: A part of the name, in any case.
+        search: A part of the name, case-insensitive.
     """
     clause = await _AGENT_ORDER.make_clause(db, page, (workspace_id, status, search), (workspace_id,))
     rows = await db.fetch(
@@ -84,7 +85,7 @@ async def select_agents(
 
 
 async def count_matching_agents(db: Connection, workspace_id: UUID, status: str | None, search: str | None) -> int:
-    """Return the total of `select_agents`."""
+    """Return the total for `select_agents`."""
     total: int = await db.fetchval(
         f"SELECT count(*) FROM agents a WHERE {_AGENT_MATCHES}", workspace_id, status, search
     )
@@ -92,7 +93,7 @@ async def count_matching_agents(db: Connection, workspace_id: UUID, status: str 
 
 
 async def lock_number(db: Connection, workspace_id: UUID, number_id: UUID) -> tuple[AgentNumber, UUID | None] | None:
-    """Return a number of the workspace and the id of its agent; locked until this transaction ends."""
+    """Return a number of the workspace and the id of its agent, locked until this transaction ends."""
     row = await db.fetchrow(
         """
         SELECT id, phone_number, friendly_name, status, agent_id FROM phone_numbers
@@ -131,12 +132,16 @@ def _make_number(row: Any) -> AgentNumber | None:
 
 
 async def lock_agents(db: Connection, workspace_id: UUID) -> None:
-    """Serialise transactions that count this workspace's agents in order to add one."""
+    """Serialize transactions that count this workspace's agents before they add an agent."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('agents ' || $1::text, 0))", str(workspace_id))
 
 
 async def count_agents(db: Connection, workspace_id: UUID, *, live: bool = False) -> int:
-    """Count the agents; live: only those that are live."""
+    """Count the workspace's agents.
+
+    Args:
+        live: Count only live agents.
+    """
     total: int = await db.fetchval(
         "SELECT count(*) FROM agents WHERE workspace_id = $1 AND deleted_at IS NULL AND (NOT $2 OR status = 'live')",
         workspace_id,
@@ -146,7 +151,7 @@ async def count_agents(db: Connection, workspace_id: UUID, *, live: bool = False
 
 
 async def insert_agent(db: Connection, version: AgentVersion, template_id: UUID | None) -> bool:
-    """Insert a draft at its first version, which is to be inserted next. False: the name is taken."""
+    """Insert a draft at its first version, which the caller inserts next. Return False if the name is taken."""
     status = await db.execute(
         """
         INSERT INTO agents (id, workspace_id, name, template_id, created_by, created_at, updated_at)
@@ -164,7 +169,7 @@ async def insert_agent(db: Connection, version: AgentVersion, template_id: UUID 
 
 
 async def update_version(db: Connection, version: AgentVersion) -> bool:
-    """Make a version the current one. False: another agent has the name; the transaction cannot continue."""
+    """Make a version the current version. Return False if another agent has the name; the transaction must end then."""
     try:
         await db.execute(
             "UPDATE agents SET version = $3, name = $4, updated_at = $5 WHERE workspace_id = $1 AND id = $2",
@@ -180,7 +185,7 @@ async def update_version(db: Connection, version: AgentVersion) -> bool:
 
 
 async def update_status(db: Connection, workspace_id: UUID, agent_id: UUID, status: str, now: datetime) -> None:
-    """Set the status; `activated_at` is the last time that the agent went live."""
+    """Set the status. `activated_at` is the last time that the agent went live."""
     await db.execute(
         """
         UPDATE agents SET status = $3, updated_at = $4,
@@ -195,7 +200,7 @@ async def update_status(db: Connection, workspace_id: UUID, agent_id: UUID, stat
 
 
 async def delete_agent(db: Connection, workspace_id: UUID, agent_id: UUID, now: datetime) -> None:
-    """Hide the agent for good; its calls and versions stay."""
+    """Hide the agent permanently. Its calls and versions stay."""
     await db.execute(
         "UPDATE agents SET deleted_at = $3, updated_at = $3 WHERE workspace_id = $1 AND id = $2",
         workspace_id,
@@ -233,7 +238,7 @@ async def insert_version(db: Connection, version: AgentVersion) -> None:
 
 
 async def next_version(db: Connection, workspace_id: UUID, agent_id: UUID) -> int:
-    """Return the number of the agent's next version. Versions that only test calls had are counted, too."""
+    """Return the number of the agent's next version, counting versions that only test calls used."""
     newest: int = await db.fetchval(
         "SELECT max(version) FROM agent_versions WHERE workspace_id = $1 AND agent_id = $2", workspace_id, agent_id
     )
@@ -241,7 +246,7 @@ async def next_version(db: Connection, workspace_id: UUID, agent_id: UUID) -> in
 
 
 async def select_version(db: Connection, workspace_id: UUID, agent_id: UUID, version: int) -> AgentVersion | None:
-    """One version with its content."""
+    """Return a version with its content, or None."""
     row = await db.fetchrow(
         """
         SELECT name, config, voice_provider, voice_config, created_by, created_at, is_draft FROM agent_versions
@@ -257,7 +262,7 @@ async def select_version(db: Connection, workspace_id: UUID, agent_id: UUID, ver
 async def select_versions(
     db: Connection, workspace_id: UUID, agent_id: UUID, page: PageRequest
 ) -> ListPage[VersionSummary]:
-    """Newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of an agent's versions, newest first. Raises Invalid (code cursor_unknown)."""
     agent = (workspace_id, agent_id)
     clause = await _VERSION_ORDER.make_clause(db, page, agent, agent)
     rows = await db.fetch(
@@ -280,7 +285,7 @@ def _make_version(row: Any, workspace_id: UUID, agent_id: UUID, version: int) ->
 
 
 async def select_draft(db: Connection, workspace_id: UUID, agent_id: UUID) -> VersionDraft | None:
-    """Return the agent's draft."""
+    """Return the agent's draft, or None."""
     row = await db.fetchrow(
         """
         SELECT base_version, revision, name, config, voice_provider, voice_config, tested_version, updated_by,
@@ -306,7 +311,7 @@ async def select_draft(db: Connection, workspace_id: UUID, agent_id: UUID) -> Ve
 
 
 async def upsert_draft(db: Connection, draft: VersionDraft) -> None:
-    """Insert a draft, or replaces the agent's one."""
+    """Insert a draft, or replace the agent's draft."""
     await db.execute(
         """
         INSERT INTO agent_drafts (agent_id, workspace_id, base_version, revision, name, config, voice_provider,
@@ -334,7 +339,7 @@ async def upsert_draft(db: Connection, draft: VersionDraft) -> None:
 
 
 async def delete_draft(db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
-    """Delete the agent's draft, if there is one."""
+    """Delete the agent's draft if it exists."""
     await db.execute("DELETE FROM agent_drafts WHERE workspace_id = $1 AND agent_id = $2", workspace_id, agent_id)
 
 
@@ -355,12 +360,12 @@ _IS_ADMINISTRATOR: Final = """
 
 
 async def select_http_tool_names(db: Connection, workspace_id: UUID, names: Sequence[str]) -> list[str]:
-    """Return the names among these that HTTP tools of the workspace have."""
+    """Return which of these names belong to HTTP tools of the workspace."""
     return [row["name"] for row in await db.fetch(_HTTP_NAMES, workspace_id, names)]
 
 
 async def select_mcp_tool_names(db: Connection, workspace_id: UUID, servers: Sequence[str]) -> list[tuple[str, str]]:
-    """Server and name of each tool that these MCP servers listed last."""
+    """Return server and name of each tool that these MCP servers listed last."""
     return [(row["server"], row["tool"]) for row in await db.fetch(_MCP_NAMES, workspace_id, servers)]
 
 

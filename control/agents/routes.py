@@ -1,4 +1,4 @@
-"""Routes of agents, their versions and drafts, for the members of their workspace."""
+"""Routes for members to manage their workspace's agents, versions and drafts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,19 +42,19 @@ AGENTS = "/workspaces/{workspaceId}/agents"
 AGENT = f"{AGENTS}/{{agentId}}"
 DRAFT = f"{AGENT}/draft"
 
-# A config is checked, filled and stored whole with each change.
+# Rate-limited, because each change checks, fills and stores the whole config.
 WRITE_LIMIT: Final = RateLimit("agent-writes", 120, 60, per_user=True)
 
 AgentName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PLAIN)]
 ConfigPatch = Annotated[
     dict[str, Any],
     SchemaOf(AgentConfigPatch),
-    Field(description="A part of an agent config: objects are merged, null removes a field."),
+    Field(description="A part of an agent config. Objects are merged, and null removes a field."),
 ]
 OptionsPatch = Annotated[
     dict[str, Any],
     SchemaOf(OPTIONS_PATCH),
-    Field(description="Options of the voice_provider; merged, null removes one."),
+    Field(description="Options of the voice_provider. They are merged, and null removes an option."),
 ]
 VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
 _DRAFT_NAME: Final = "draft"
@@ -69,37 +69,41 @@ OptionsView = Annotated[dict[str, Any], SchemaOf(Options)]
 
 @dataclass(frozen=True, slots=True)
 class AgentList(ListAnswer):
-    """A page of agents."""
+    """A page of agents, newest first."""
 
     agents: Annotated[list[AgentSummary], Field(description="The agents.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentView:
-    """An agent."""
+    """An agent with its current version."""
 
     id: Id
     name: Annotated[str, Field(description="Name of the agent.", examples=["Front desk"])]
-    status: Annotated[Status, Field(description="Present status.")]
+    status: Annotated[Status, Field(description="Status of the agent.")]
     version: Annotated[int, Field(description="Version number, counted from 1.", examples=[3])]
-    template_id: Annotated[UUID | None, Field(description="Id of the template; null for none.")]
+    template_id: Annotated[UUID | None, Field(description="Id of the template; null if none was used.")]
     template_name: Annotated[
         str | None,
         Field(
-            description="Name of the template that it was created from; null for none.", examples=["Dental reception"]
+            description="Name of the template that the agent was created from; null if none was used.",
+            examples=["Dental reception"],
         ),
     ]
-    config: Annotated[FullConfig, Field(description="The whole current config.")]
+    config: Annotated[FullConfig, Field(description="The complete current config.")]
     voice_provider: Annotated[
         str | None,
-        Field(description="Name of the voice provider that is tried first; null for none.", examples=["cartesia"]),
+        Field(
+            description="Name of the voice provider that is tried first; null if none is set.", examples=["cartesia"]
+        ),
     ]
     voice_config: Annotated[OptionsView, Field(description="Options of the voice provider.", examples=[{"speed": 1.1}])]
     missing_facts: Annotated[
-        list[str], Field(description="Placeholders in its texts that no fact replaces.", examples=[["business_name"]])
+        list[str],
+        Field(description="Placeholders in the agent's texts that no fact replaces.", examples=[["business_name"]]),
     ]
     activated_at: Annotated[
-        datetime | None, Field(description="When the agent was last activated (UTC); null if it never was.")
+        datetime | None, Field(description="When the agent was last activated (UTC); null if never.")
     ]
     created_at: CreatedAt
     updated_at: UpdatedAt
@@ -107,13 +111,13 @@ class AgentView:
 
 @dataclass(frozen=True, slots=True)
 class AgentAnswer:
-    """An agent, its phone number and its figures."""
+    """An agent with its phone number and figures."""
 
     agent: Annotated[AgentView, Field(description="The agent.")]
     phone_number: Annotated[
-        AgentNumber | None, Field(description="The phone number that the agent answers; null for none.")
+        AgentNumber | None, Field(description="The phone number that the agent answers; null if it has none.")
     ]
-    stats: Annotated[AgentStats, Field(description="The figures.")]
+    stats: Annotated[AgentStats, Field(description="Figures of the agent's calls.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +131,19 @@ class AgentStatus:
 
 @dataclass(frozen=True, slots=True)
 class StatusAnswer:
-    """An agent after pause."""
+    """A paused agent."""
 
     agent: Annotated[AgentStatus, Field(description="The agent.")]
 
 
 @dataclass(frozen=True, slots=True)
 class ActivationAnswer:
-    """An agent after activate."""
+    """An activated agent."""
 
     agent: Annotated[AgentStatus, Field(description="The agent.")]
-    warnings: Annotated[list[AgentWarning], Field(description="What its owner should know; empty for nothing.")]
+    warnings: Annotated[
+        list[AgentWarning], Field(description="Warnings for the agent's owner; empty if there are none.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +155,7 @@ class VersionList(ListAnswer):
 
 @dataclass(frozen=True, slots=True)
 class VersionView:
-    """A version with all its data."""
+    """A version of an agent with all its data."""
 
     agent_id: AgentId
     version: Annotated[int, Field(description="Version number, counted from 1.", examples=[3])]
@@ -157,20 +163,24 @@ class VersionView:
     config: Annotated[FullConfig, Field(description="What the agent says and does.")]
     voice_provider: Annotated[
         str | None,
-        Field(description="Name of the voice provider that is tried first; null for none.", examples=["cartesia"]),
+        Field(
+            description="Name of the voice provider that is tried first; null if none is set.", examples=["cartesia"]
+        ),
     ]
     voice_config: Annotated[OptionsView, Field(description="Options of the voice provider.", examples=[{"speed": 1.1}])]
     created_by: Annotated[
         UUID | None,
-        Field(description="Id of the user who created it; null if that account is deleted, or it was no user."),
+        Field(
+            description="Id of the user who created the version; null if that account is deleted or no user created it."
+        ),
     ]
     created_at: CreatedAt
-    is_draft: Annotated[bool, Field(description="Whether it is a draft's content that only test calls had.")]
+    is_draft: Annotated[bool, Field(description="Whether the version is a draft's content that only test calls used.")]
 
 
 @dataclass(frozen=True, slots=True)
 class VersionAnswer:
-    """A version."""
+    """A version of an agent."""
 
     version: Annotated[VersionView, Field(description="The version.")]
 
@@ -220,50 +230,60 @@ def to_version_answer(version: AgentVersion) -> VersionAnswer:
 
 
 class AgentsQuery(ListQuery):
-    """Filters of the list."""
+    """Filters for the list of agents."""
 
-    status: Status | None = Field(None, description="Only those with this status.")
-    search: str | None = Field(None, min_length=1, max_length=200, pattern=PLAIN, description="Part of the name.")
+    status: Status | None = Field(None, description="Return only agents with this status.")
+    search: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        pattern=PLAIN,
+        description="Return only agents whose name contains this text.",
+    )
 
 
 class NewAgent(Body):
-    """A new agent."""
+    """An agent to create."""
 
     name: Annotated[
         AgentName, Field(description="Name of the agent, unique in the workspace.", examples=["Front desk"])
     ]
-    template_id: UUID | None = Field(None, description="A public template; `config` is merged into its default_config.")
-    phone_number_id: UUID | None = Field(None, description="An active number of the workspace without an agent.")
+    template_id: UUID | None = Field(None, description="A public template. `config` is merged into its default_config.")
+    phone_number_id: UUID | None = Field(None, description="An active number of the workspace that no agent answers.")
     config: ConfigPatch = Field({})
     voice_provider: Provider | None = Field(
-        None, description="The voice provider tried first, before those of config.speech.tts.", examples=["cartesia"]
+        None,
+        description="The voice provider that is tried first, before those of config.speech.tts.",
+        examples=["cartesia"],
     )
     voice_config: OptionsPatch = Field({}, examples=[{"speed": 1.1}])
 
 
 class AgentChange(ChangeBody):
-    """Changes; fields that are left out stay unchanged."""
+    """Changes to an agent. Omitted fields stay unchanged."""
 
     name: AgentName = Field("", description="The new name, unique in the workspace.", examples=["Front desk"])
     config: ConfigPatch = Field({})
-    voice_provider: Provider | None = Field(None, description="null removes it.", examples=["cartesia"])
+    voice_provider: Provider | None = Field(
+        None, description="Name of the voice provider that is tried first; null removes it.", examples=["cartesia"]
+    )
     voice_config: OptionsPatch = Field({}, examples=[{"speed": 1.1}])
-    phone_number_id: UUID | None = Field(None, description="null removes the number.")
+    phone_number_id: UUID | None = Field(None, description="The phone number that the agent answers; null removes it.")
     expected_version: int | None = Field(
-        None, ge=1, description="409 if the current version is another one.", examples=[3]
+        None, ge=1, description="If set, the request fails with 409 unless this is the current version.", examples=[3]
     )
 
 
 class RestoreBody(Body):
-    """Conditions of a restore."""
+    """Conditions for restoring a version."""
 
     expected_version: int | None = Field(
-        None, ge=1, description="409 if the current version is another one.", examples=[3]
+        None, ge=1, description="If set, the request fails with 409 unless this is the current version.", examples=[3]
     )
 
 
 async def list_agents(context: MemberContext, query: AgentsQuery) -> AgentList:
-    """The workspace's agents, newest first."""
+    """List the workspace's agents, newest first."""
     found = await context.services[Agents].list_page(
         context.db, context.workspace_id, status=query.status, search=query.search, page=query.request()
     )
@@ -271,19 +291,19 @@ async def list_agents(context: MemberContext, query: AgentsQuery) -> AgentList:
 
 
 async def create_agent(context: MemberContext, body: NewAgent) -> AgentAnswer:
-    """Create a draft, from a template or from a config alone."""
+    """Create an agent as a draft, from a template or from a config alone."""
     new = NewAgentInput(**dict(body))
     agent = await context.services[Agents].create(context.db, context.workspace_id, context.actor, new, context.now)
     return to_answer(agent)
 
 
 async def get_agent(context: MemberContext, agent_id: AgentId) -> AgentAnswer:
-    """An agent with its whole config, its phone number and its figures."""
+    """Return an agent with its complete config, its phone number and its figures."""
     return to_answer(await context.services[Agents].get(context.db, context.workspace_id, agent_id))
 
 
 async def update_agent(context: MemberContext, agent_id: AgentId, body: AgentChange) -> AgentAnswer:
-    """Change an agent. Each change of name, config or voice creates a version for the calls from then on."""
+    """Change an agent. Each change of name, config or voice creates a version, which new calls use."""
     edit = AgentEdit(
         body.name or None,
         body.config,
@@ -300,15 +320,15 @@ async def update_agent(context: MemberContext, agent_id: AgentId, body: AgentCha
 
 
 async def delete_agent(context: MemberContext, agent_id: AgentId) -> None:
-    """Delete an agent that is not live, and unassigns its phone number."""
+    """Delete an agent that is not live, and unassign its phone number."""
     await context.services[Agents].delete(context.db, context.workspace_id, context.actor, agent_id, context.now)
 
 
 async def activate_agent(context: MemberContext, agent_id: AgentId) -> ActivationAnswer:
-    """Make an agent answer calls to its number. Refused with all the reasons why it cannot.
+    """Activate an agent, so that it answers calls to its number. If it cannot answer, the error lists all reasons.
 
-    `warnings` says what its owner should know: code `rule_based_model` when no language model would answer,
-    `tool_name_reserved` for an HTTP tool that is not used because the platform has one of its name.
+    `warnings` contains facts that the owner should know, such as `rule_based_model` if no language model would answer,
+    or `tool_name_reserved` for an HTTP tool that is not used because the platform has a tool of its name.
     """
     agents = context.services[Agents]
     agent = await agents.activate(context.db, context.workspace_id, context.actor, agent_id, context.now)
@@ -316,13 +336,13 @@ async def activate_agent(context: MemberContext, agent_id: AgentId) -> Activatio
 
 
 async def pause_agent(context: MemberContext, agent_id: AgentId) -> StatusAnswer:
-    """Stop an agent from answering calls. Running calls continue."""
+    """Pause an agent. It answers no further calls; running calls continue."""
     agents = context.services[Agents]
     return to_status_answer(await agents.pause(context.db, context.workspace_id, context.actor, agent_id, context.now))
 
 
 async def list_versions(context: MemberContext, agent_id: AgentId, query: VersionsQuery) -> VersionList:
-    """An agent's versions, newest first."""
+    """List an agent's versions, newest first."""
     found = await context.services[Agents].list_versions(
         context.db, context.workspace_id, agent_id, page=query.request()
     )
@@ -334,7 +354,7 @@ async def get_version(
     agent_id: AgentId,
     version: Annotated[VersionNumber, Field(description="Version number, counted from 1.", examples=[3])],
 ) -> VersionAnswer:
-    """A version of an agent."""
+    """Return a version of an agent."""
     found = await context.services[Agents].get_version(context.db, context.workspace_id, agent_id, version)
     return to_version_answer(found)
 
@@ -345,7 +365,7 @@ async def restore_version(
     version: Annotated[VersionNumber, Field(description="Version number, counted from 1.", examples=[3])],
     body: RestoreBody,
 ) -> AgentAnswer:
-    """Create a new version with the content of an old one."""
+    """Create a new version with the content of an old version."""
     agent = await context.services[Agents].restore(
         context.db, context.workspace_id, context.actor, agent_id, version, body.expected_version, context.now
     )
@@ -353,30 +373,33 @@ async def restore_version(
 
 
 async def agent_schema(context: Context) -> dict[str, Any]:
-    """The JSON Schema of an agent's config."""
+    """Return the JSON Schema of an agent's config."""
     return json_schema()
 
 
 @dataclass(frozen=True, slots=True)
 class DraftView:
-    """A draft."""
+    """The draft of an agent's next version."""
 
     agent_id: AgentId
-    revision: Annotated[UUID, Field(description="Another id after each change of the draft.")]
-    base_version: Annotated[int, Field(description="The version that the draft was begun from.", examples=[3])]
-    is_outdated: Annotated[bool, Field(description="Another version than base_version is in force.")]
-    name: Annotated[str, Field(description="Name that the agent gets with the draft.", examples=["Front desk"])]
-    config: Annotated[FullConfig, Field(description="The whole config.")]
+    revision: Annotated[UUID, Field(description="Changes with each change of the draft.")]
+    base_version: Annotated[int, Field(description="The version from which the draft was started.", examples=[3])]
+    is_outdated: Annotated[bool, Field(description="Whether the current version differs from `base_version`.")]
+    name: Annotated[str, Field(description="Name of the agent in the draft.", examples=["Front desk"])]
+    config: Annotated[FullConfig, Field(description="The complete config.")]
     voice_provider: Annotated[
         str | None,
-        Field(description="Name of the voice provider that is tried first; null for none.", examples=["cartesia"]),
+        Field(
+            description="Name of the voice provider that is tried first; null if none is set.", examples=["cartesia"]
+        ),
     ]
     voice_config: Annotated[OptionsView, Field(description="Options of the voice provider.", examples=[{"speed": 1.1}])]
     missing_facts: Annotated[
-        list[str], Field(description="Placeholders in its texts that no fact replaces.", examples=[["business_name"]])
+        list[str],
+        Field(description="Placeholders in the agent's texts that no fact replaces.", examples=[["business_name"]]),
     ]
     updated_by: Annotated[
-        UUID | None, Field(description="Who changed it last: id of a member or API key; null if unknown.")
+        UUID | None, Field(description="Id of the member or API key that last changed the draft; null if unknown.")
     ]
     created_at: CreatedAt
     updated_at: UpdatedAt
@@ -384,14 +407,14 @@ class DraftView:
 
 @dataclass(frozen=True, slots=True)
 class DraftAnswer:
-    """A draft."""
+    """The draft of an agent's next version."""
 
     draft: Annotated[DraftView, Field(description="The draft.")]
 
 
 @dataclass(frozen=True, slots=True)
 class VersionDiff:
-    """The differences of two versions, in the order of the fields; empty if they are equal."""
+    """The differences between two versions, in the order of the fields; empty if they are equal."""
 
     version: Annotated[str, Field(description="The first version: a number or `draft`.", examples=["3"])]
     other_version: Annotated[str, Field(description="The second version: a number or `draft`.", examples=["draft"])]
@@ -418,36 +441,45 @@ def to_draft_answer(draft: VersionDraft, agent: VoiceAgent) -> DraftAnswer:
 
 
 class DraftChange(ChangeBody):
-    """Changes; fields that are left out stay unchanged."""
+    """Changes to a draft. Omitted fields stay unchanged."""
 
-    name: AgentName = Field("", description="The name that the agent gets with the draft.", examples=["Front desk"])
+    name: AgentName = Field("", description="Name of the agent in the draft.", examples=["Front desk"])
     config: ConfigPatch = Field({})
-    voice_provider: Provider | None = Field(None, description="null removes it.", examples=["cartesia"])
+    voice_provider: Provider | None = Field(
+        None, description="Name of the voice provider that is tried first; null removes it.", examples=["cartesia"]
+    )
     voice_config: OptionsPatch = Field({}, examples=[{"speed": 1.1}])
-    expected_revision: UUID | None = Field(None, description="409 if the draft has another revision, or there is none.")
+    expected_revision: UUID | None = Field(
+        None, description="If set, the request fails with 409 unless the draft has this revision."
+    )
 
 
 class Publication(Body):
-    """Conditions of a publication."""
+    """Conditions for publishing a draft."""
 
-    expected_revision: UUID | None = Field(None, description="409 if the draft has another revision.")
+    expected_revision: UUID | None = Field(
+        None, description="The request fails with 409 unless the draft has this revision."
+    )
     expected_version: int | None = Field(
         None,
         ge=1,
         le=MAX_VERSION,
-        description="409 if the current version is another one; by default the draft's `base_version`.",
+        description="The request fails with 409 unless this is the current version; default: the draft's "
+        "`base_version`.",
         examples=[3],
     )
 
 
 async def get_draft(context: MemberContext, agent_id: AgentId) -> DraftAnswer:
-    """The draft of an agent's next version."""
+    """Return the draft of an agent's next version."""
     return to_draft_answer(*await context.services[Agents].drafts.get(context.db, context.workspace_id, agent_id))
 
 
 async def update_draft(context: MemberContext, agent_id: AgentId, body: DraftChange) -> DraftAnswer:
-    """Change an agent's draft, which is begun from the current version if there is none. Calls have the current
-    version until the draft is published."""
+    """Change an agent's draft. If it does not exist, it is created from the current version.
+
+    Calls use the current version until the draft is published.
+    """
     edit = AgentEdit(
         body.name or None,
         body.config,
@@ -463,14 +495,14 @@ async def update_draft(context: MemberContext, agent_id: AgentId, body: DraftCha
 
 
 async def discard_draft(context: MemberContext, agent_id: AgentId) -> None:
-    """Delete an agent's draft. Its current version stays as it is."""
+    """Delete an agent's draft. Its current version stays unchanged."""
     await context.services[Agents].drafts.discard(context.db, context.workspace_id, context.actor, agent_id)
 
 
 async def publish_draft(context: MemberContext, agent_id: AgentId, body: Publication) -> AgentAnswer:
-    """Make an agent's draft its current version, for the calls from then on, and deletes the draft.
+    """Publish an agent's draft: it becomes the current version for new calls, and the draft is deleted.
 
-    Refused if the agent was changed since the draft was begun, unless `expected_version` names the version in force.
+    Refused if the agent was changed after the draft was started, unless `expected_version` is the current version.
     """
     agent = await context.services[Agents].drafts.publish(
         context.db,
@@ -487,24 +519,24 @@ async def publish_draft(context: MemberContext, agent_id: AgentId, body: Publica
 async def compare_versions(
     context: MemberContext, agent_id: AgentId, version: VersionName, other_version: VersionName
 ) -> VersionDiff:
-    """How the second version differs from the first one, field by field. Each is a number or `draft`."""
+    """Compare two versions of an agent field by field. Each is a number or `draft`."""
     before = await _find_content(context, agent_id, version)
     after = await _find_content(context, agent_id, other_version)
     return VersionDiff(version, other_version, compare(before, after))
 
 
 async def _find_content(context: MemberContext, agent_id: UUID, version: str) -> AgentContent:
-    """Raise NotFound."""
+    """Return the content of a version or the draft. Raises NotFound."""
     agents = context.services[Agents]
     if version == _DRAFT_NAME:
         draft, _ = await agents.drafts.get(context.db, context.workspace_id, agent_id)
         return draft.content
     if int(version) > MAX_VERSION:
-        raise NotFound("This agent has no such version.", code="version_not_found")
+        raise NotFound("This agent does not have this version.", code="version_not_found")
     return (await agents.get_version(context.db, context.workspace_id, agent_id, int(version))).content
 
 
-# Errors that several operations can answer with.
+# Errors that several operations return.
 _AGENT_CONTENT_ERRORS: Final = (
     "409 name_taken",
     "409 workspace_suspended",

@@ -1,4 +1,4 @@
-"""Agents, their versions and templates as values; merges of configs (RFC 7396), differences of two versions.
+"""Records of agents, versions and templates, merging of configs (RFC 7396), and comparison of two versions.
 
 Pure functions.
 """
@@ -24,10 +24,10 @@ class AgentPolicy:
     """Platform settings that agents depend on.
 
     Attributes:
-        standins: Providers made for tests may answer calls (never in production).
-        dangerous_countries: Countries that a workspace can call only if the staff allow them by name. A number of the
+        standins: Whether providers made for tests may answer calls (never in production).
+        dangerous_countries: Countries that a workspace can call only if staff allow them by name. A number of the
             workspace in the country is not enough.
-        disclosures: What the law requires callers to be told.
+        disclosures: Legally required disclosures to callers.
     """
 
     standins: bool = False
@@ -40,7 +40,7 @@ class AgentContent:
     """The content of a version.
 
     Attributes:
-        config: A dumped AgentConfig.
+        config: An AgentConfig as a mapping.
     """
 
     name: str
@@ -51,21 +51,21 @@ class AgentContent:
 
 @dataclass(frozen=True, slots=True)
 class AgentNumber:
-    """A phone number as an agent shows it."""
+    """The phone number of an agent."""
 
     id: Id
     phone_number: Annotated[str, Field(description="Phone number in E.164.", examples=["+12025550123"])]
-    friendly_name: Annotated[str, Field(description="The workspace's own name for the number.", examples=["Main line"])]
+    friendly_name: Annotated[str, Field(description="The workspace's name for the number.", examples=["Main line"])]
     status: Annotated[str, Field(description="Status of the number.", examples=["active"])]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentStats:
-    """Figures of an agent."""
+    """Figures of an agent's calls."""
 
-    total_calls: Annotated[int, Field(description="Number of its calls, without test calls.", examples=[128])]
+    total_calls: Annotated[int, Field(description="Number of calls, without test calls.", examples=[128])]
     avg_duration: Annotated[
-        float, Field(description="Seconds of a call, on average; 0 without calls.", examples=[94.2])
+        float, Field(description="Average duration of a call in seconds; 0 without calls.", examples=[94.2])
     ]
 
 
@@ -93,16 +93,19 @@ class AgentSummary:
 
     id: Id
     name: Annotated[str, Field(description="Name of the agent.", examples=["Front desk"])]
-    status: Annotated[Status, Field(description="Present status.")]
+    status: Annotated[Status, Field(description="Status of the agent.")]
     version: Annotated[int, Field(description="Version number, counted from 1.", examples=[3])]
     phone_number: Annotated[
         str | None,
-        Field(description="Phone number in E.164 that the agent answers; null for none.", examples=["+12025550123"]),
+        Field(
+            description="Phone number (E.164) that the agent answers; null if it has none.", examples=["+12025550123"]
+        ),
     ]
     template_name: Annotated[
         str | None,
         Field(
-            description="Name of the template that it was created from; null for none.", examples=["Dental reception"]
+            description="Name of the template that the agent was created from; null if none was used.",
+            examples=["Dental reception"],
         ),
     ]
     created_at: CreatedAt
@@ -110,24 +113,26 @@ class AgentSummary:
 
 @dataclass(frozen=True, slots=True)
 class VersionSummary:
-    """A version in a list."""
+    """A version of an agent in a list."""
 
     version: Annotated[int, Field(description="Version number, counted from 1.", examples=[3])]
     name: Annotated[str, Field(description="Name of the agent in this version.", examples=["Front desk"])]
     created_by: Annotated[
         UUID | None,
-        Field(description="Id of the user who created it; null if that account is deleted, or it was no user."),
+        Field(
+            description="Id of the user who created the version; null if that account is deleted or no user created it."
+        ),
     ]
     created_at: CreatedAt
-    is_draft: Annotated[bool, Field(description="Only test calls had it.")]
+    is_draft: Annotated[bool, Field(description="Whether only test calls used the version.")]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentVersion:
-    """A version; never changed once written.
+    """An immutable version of an agent.
 
     Attributes:
-        is_draft: A draft's content at a test call; only test calls had it.
+        is_draft: Whether it is the content of a draft that only test calls used.
     """
 
     workspace_id: UUID
@@ -141,12 +146,12 @@ class AgentVersion:
 
 @dataclass(frozen=True, slots=True)
 class VersionDraft:
-    """An agent's next version while its members work on it.
+    """An agent's next version while its members edit it.
 
     Attributes:
-        base_version: The version that it was begun from.
-        revision: Another one after each change.
-        tested_version: The version that holds this content for test calls.
+        base_version: The version from which the draft was started.
+        revision: Changes with each change of the draft.
+        tested_version: The version that contains this content for test calls.
     """
 
     workspace_id: UUID
@@ -162,10 +167,11 @@ class VersionDraft:
 
 @dataclass(frozen=True, slots=True)
 class NewAgentInput:
-    """Input of a new agent.
+    """Input for a new agent.
 
     Attributes:
-        config, voice_config: Merged into the template's.
+        config: Merged into the template's config.
+        voice_config: Merged into the template's voice_config.
     """
 
     name: str
@@ -178,12 +184,14 @@ class NewAgentInput:
 
 @dataclass(frozen=True, slots=True)
 class AgentEdit:
-    """Changes of an agent; None or UNSET leaves a value as it is.
+    """Changes to an agent. None or UNSET leaves a value unchanged, unless noted otherwise.
 
     Attributes:
-        config, voice_config: Merged into the current ones.
-        voice_provider, phone_number_id: None removes it.
-        expected_version: Refuse if another version is current.
+        config: Merged into the current config.
+        voice_config: Merged into the current voice_config.
+        voice_provider: None removes the voice provider.
+        phone_number_id: None removes the phone number.
+        expected_version: Refuse the change if another version is current.
     """
 
     name: str | None = None
@@ -196,11 +204,11 @@ class AgentEdit:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template that agents are made from.
+    """A template from which agents are created.
 
     Attributes:
         default_config: A part of an AgentConfig.
-        usage_count: Its agents.
+        usage_count: Number of agents created from the template.
     """
 
     id: UUID
@@ -218,8 +226,8 @@ class Template:
 def merge_patch(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy of `base` with `over` merged into it.
 
-    Objects are merged field by field, at any depth; a null removes a field, so that its default applies; any other
-    value, also a list, replaces the one before.
+    Objects are merged field by field, at any depth. A null removes a field, so that its default applies. Any other
+    value, including a list, replaces the previous value.
     """
     merged = dict(base)
     for name, value in over.items():
@@ -238,17 +246,17 @@ _ABSENT: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A field that differs."""
+    """A field that differs between two versions."""
 
-    path: Annotated[str, Field(description="The field.", examples=["config.hours[2].opens"])]
+    path: Annotated[str, Field(description="Dotted path of the field.", examples=["config.hours[2].opens"])]
     kind: Annotated[
-        Literal["added", "removed", "changed"], Field(description="What became of the field in the second version.")
+        Literal["added", "removed", "changed"], Field(description="The kind of change in the second version.")
     ]
     before: Annotated[
-        Any, Field(description="The value in the first version; null where the field was added.", examples=["09:00"])
+        Any, Field(description="The value in the first version; null if the field was added.", examples=["09:00"])
     ]
     after: Annotated[
-        Any, Field(description="The value in the second version; null where the field was removed.", examples=["08:00"])
+        Any, Field(description="The value in the second version; null if the field was removed.", examples=["08:00"])
     ]
 
 

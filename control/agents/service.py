@@ -1,4 +1,6 @@
-"""Voice agents and their drafts: made from templates, changed by versions, live only while they can answer."""
+"""Voice agents and their drafts: created from templates, changed by new versions, and live only while they can
+answer.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -57,17 +59,17 @@ from shared.ids import new_id
 
 
 class NumberAssigner(Protocol):
-    """Assigns phone numbers to agents. The numbers' rows must be locked."""
+    """Assigns phone numbers to agents. The rows of the numbers must be locked."""
 
     async def assign(self, db: Connection, workspace_id: UUID, number_id: UUID, agent_id: UUID) -> None:
         """Assign a number to an agent."""
 
     async def unassign(self, db: Connection, workspace_id: UUID, agent_id: UUID) -> None:
-        """Take its number from an agent, if it has one; the workspace keeps the number."""
+        """Take the number from an agent, if the agent has a number. The workspace keeps the number."""
 
 
 class Agents:
-    """Agents of workspaces. Every method works within the request's transaction and the scope of the workspace."""
+    """Manages the agents of workspaces, within the request's transaction and in the workspace's scope."""
 
     def __init__(
         self, *, workspaces: Workspaces, numbers: NumberAssigner, documents: KnowledgeDocuments, policy: AgentPolicy
@@ -84,7 +86,7 @@ class Agents:
         """Return the workspace's agents, newest first. Raises Invalid (code cursor_unknown).
 
         Args:
-            search: A part of the name.
+            search: A part of the name to search for.
         """
         found = await queries.select_agents(db, workspace_id, status, search, page)
         if page.cursor is not None:
@@ -98,11 +100,13 @@ class Agents:
     async def create(
         self, db: Connection, workspace_id: UUID, actor: Actor, new: NewAgentInput, now: datetime
     ) -> VoiceAgent:
-        """Insert an agent at version 1, with the status `draft`; its config is merged into the template's. Raises
-        Conflict (codes agent_limit, name_taken, number_taken, number_inactive, workspace_suspended), Forbidden (code
-        lookup_not_allowed) and Invalid, which names the field."""
+        """Create an agent at version 1 with the status `draft`. Its config is merged into the template's config.
+
+        Raises Conflict (codes agent_limit, name_taken, number_taken, number_inactive, workspace_suspended), Forbidden
+        (code lookup_not_allowed) and Invalid, which names the field.
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
-        # Checked before the tier's limit, so that no one changes the tier only to learn that the config is invalid.
+        # Checked before the tier's limit, so that nobody changes the tier only to find out that the config is invalid.
         content = await self.make_content(db, workspace_id, await _make_base(db, new.template_id), _first_edit(new))
         await require_lookup_right(db, workspace_id, actor, content.config, {})
         await self._require_capacity(db, workspace_id)
@@ -120,10 +124,10 @@ class Agents:
     async def update(
         self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, edit: AgentEdit, now: datetime
     ) -> VoiceAgent:
-        """Return a change makes a new version, current at once. A live agent must stay able to answer.
+        """Change an agent. A change of its content creates a version, which becomes current immediately.
 
-        Raises NotFound, Invalid, Forbidden (code lookup_not_allowed), and Conflict (codes version_mismatch,
-        name_taken, cannot_answer, number_…, workspace_suspended).
+        A live agent must remain able to answer. Raises NotFound, Invalid, Forbidden (code lookup_not_allowed) and
+        Conflict (codes version_mismatch, name_taken, cannot_answer, number_…, workspace_suspended).
         """
         await self._workspaces.require_not_suspended(db, workspace_id)
         before = await lock_agent(db, workspace_id, agent_id, edit.expected_version)
@@ -134,7 +138,7 @@ class Agents:
     async def list_versions(
         self, db: Connection, workspace_id: UUID, agent_id: UUID, *, page: PageRequest
     ) -> ListPage[VersionSummary]:
-        """Return an agent's versions, newest first. Raises NotFound, Invalid (code cursor_unknown)."""
+        """Return an agent's versions, newest first. Raises NotFound and Invalid (code cursor_unknown)."""
         await self.get(db, workspace_id, agent_id)
         found = await queries.select_versions(db, workspace_id, agent_id, page)
         if page.cursor is not None:
@@ -146,7 +150,7 @@ class Agents:
         await self.get(db, workspace_id, agent_id)
         found = await queries.select_version(db, workspace_id, agent_id, version)
         if found is None:
-            raise NotFound("This agent has no such version.", code="version_not_found")
+            raise NotFound("This agent does not have this version.", code="version_not_found")
         return found
 
     async def restore(
@@ -159,8 +163,10 @@ class Agents:
         expected_version: int | None,
         now: datetime,
     ) -> VoiceAgent:
-        """Make an old version's content the newest version; nothing if it is the current content. The content must be
-        valid today. Raises as `update`."""
+        """Create a new version with an old version's content. Does nothing if this is already the current content.
+
+        The content must still be valid. Raises the errors of `update`.
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         before = await lock_agent(db, workspace_id, agent_id, expected_version)
         old = await self.get_version(db, workspace_id, agent_id, version)
@@ -171,8 +177,10 @@ class Agents:
     async def activate(
         self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime
     ) -> VoiceAgent:
-        """Make the agent answer its number. Raises NotFound, and Conflict (code cannot_answer) that names all reasons
-        against it."""
+        """Activate the agent, so that it answers its number.
+
+        Raises NotFound, and Conflict (code cannot_answer), which lists all reasons why the agent cannot answer.
+        """
         most = await self._lock_limit(db, workspace_id)
         agent = await lock_agent(db, workspace_id, agent_id)
         if agent.status == "live":
@@ -185,7 +193,7 @@ class Agents:
         return await _change_status(db, agent, "live", actor, now)
 
     async def list_warnings(self, db: Connection, agent: VoiceAgent) -> list[AgentWarning]:
-        """Return what the owner should know about how the agent would answer now."""
+        """Return warnings for the owner about how the agent would answer now."""
         return find_warnings(_version(agent), await self._offers(db, agent.workspace_id))
 
     async def pause(
@@ -201,8 +209,10 @@ class Agents:
         return agent if agent.status == "paused" else await _change_status(db, agent, "paused", actor, now)
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime) -> None:
-        """Hide the agent for good and frees its number. A live agent must be paused first, so that no number stops
-        answering by one wrong request. Raises NotFound, Conflict (code agent_live)."""
+        """Hide the agent permanently and free its number. Raises NotFound and Conflict (code agent_live).
+
+        A live agent must be paused first, so that a single wrong request cannot make a number stop answering.
+        """
         agent = await lock_agent(db, workspace_id, agent_id)
         if agent.status == "live":
             raise Conflict("This agent is live: pause it before you delete it.", code="agent_live")
@@ -213,9 +223,10 @@ class Agents:
         await record_change(db, actor, Change("agent.delete", "agent", str(agent_id), workspace_id, before=before))
 
     async def _lock_limit(self, db: Connection, workspace_id: UUID) -> int:
-        """Lock the tier and the workspace's agents until the transaction ends; returns how many agents there may be.
+        """Lock the tier and the workspace's agents until the transaction ends. Return the maximum number of agents.
 
-        The tier is locked before the agents, everywhere: otherwise a change of tier in between could deadlock."""
+        All code locks the tier before the agents: otherwise a concurrent change of tier could deadlock.
+        """
         tier = await self._workspaces.limits(db, workspace_id, hold=True)
         await queries.lock_agents(db, workspace_id)
         return tier.max_agents
@@ -241,9 +252,9 @@ class Agents:
         """Return the edit merged into `base`, and validated. Raises Invalid.
 
         Args:
-            in_force: The agent's current content, if any, whose number for transfers, languages and voices are not
-                checked again.
-            known: The content whose recipients, tools and documents are not checked again; None: `base`.
+            in_force: The agent's current content, if any. Its transfer number, languages and voices are not checked
+                again.
+            known: The content whose recipients, tools and documents are not checked again; None for `base`.
         """
         known = known or base
         config = parse_config(merge_patch(base.config, edit.config or {}))
@@ -270,8 +281,11 @@ class Agents:
     async def _require_recipients(
         self, db: Connection, workspace_id: UUID, config: AgentConfig, base: AgentContent
     ) -> None:
-        """Recipients that `base` has are not checked again: a member who has left gets no mail, and must not block
-        other edits. Raises Invalid (code recipient_not_member)."""
+        """Check recipients that `base` does not contain. Raises Invalid (code recipient_not_member).
+
+        A member who has left gets no e-mail and must not block other edits, so existing recipients are not checked
+        again.
+        """
         wanted, known = config.messages.email_to, stored_recipients(base.config)
         if set(wanted) <= set(known):
             return
@@ -280,8 +294,9 @@ class Agents:
     async def save_version(
         self, db: Connection, before: VoiceAgent, content: AgentContent, edit: AgentEdit, actor: Actor, now: datetime
     ) -> VoiceAgent:
-        """Make the content the current version, if it differs, and gives the agent the number of the edit. Raises
-        Invalid, Conflict.
+        """Make the content the current version if it differs, and assign the number of the edit to the agent.
+
+        Raises Invalid and Conflict.
 
         Args:
             before: The agent, locked.
@@ -301,7 +316,11 @@ class Agents:
         return after
 
     async def _change_number(self, db: Connection, before: VoiceAgent, edit: AgentEdit) -> None:
-        """Lock the new number before it frees the old one: two agents that swap are refused, not deadlocked."""
+        """Change the agent's number.
+
+        The new number is locked before the old number is freed, so that two agents that swap numbers are refused
+        instead of deadlocked.
+        """
         wanted = edit.phone_number_id
         if wanted is UNSET or wanted == (before.number.id if before.number else None):
             return
@@ -312,7 +331,10 @@ class Agents:
             await self._numbers.assign(db, before.workspace_id, wanted, before.id)
 
     async def _require_no_worse(self, db: Connection, before: VoiceAgent, after: VoiceAgent) -> None:
-        """Raise Conflict for reasons that are new: a reason that existed before must not block other edits."""
+        """Raise Conflict for new reasons why the agent cannot answer.
+
+        Reasons that existed before must not block other edits.
+        """
         offers = await self._offers(db, before.workspace_id)
         scope = await self._dial_scope(db, before.workspace_id, stored_fallback(before.content.config))
         known = find_reasons(_version(before), before.number, offers, scope)
@@ -338,10 +360,10 @@ class Agents:
 
 
 class AgentDrafts:
-    """Drafts: an agent's next version while its members work on it. Callers get the current version until the draft is
-    published.
+    """Drafts: an agent's next version while its members edit it. Callers get the current version until the publication.
 
-    Every method works within the request's transaction and the scope of the agent's workspace."""
+    Every method works within the request's transaction and in the scope of the agent's workspace.
+    """
 
     def __init__(self, agents: Agents, workspaces: Workspaces) -> None:
         self._agents, self._workspaces = agents, workspaces
@@ -361,8 +383,11 @@ class AgentDrafts:
         expected_revision: UUID | None,
         now: datetime,
     ) -> tuple[VersionDraft, VoiceAgent]:
-        """Merge an edit into the draft. Without a draft, a new one is made from the current version. Raises NotFound,
-        Invalid, Forbidden (code lookup_not_allowed), Conflict (version_mismatch, workspace_suspended)."""
+        """Merge an edit into the draft. If there is no draft, create it from the current version.
+
+        Raises NotFound, Invalid, Forbidden (code lookup_not_allowed) and Conflict (version_mismatch,
+        workspace_suspended).
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         agent = await lock_agent(db, workspace_id, agent_id)
         found = await queries.select_draft(db, workspace_id, agent_id)
@@ -403,12 +428,14 @@ class AgentDrafts:
         expected_version: int | None,
         now: datetime,
     ) -> VoiceAgent:
-        """Make the draft the current version, and deletes it. Its content must be valid today, and a live agent must
-        stay able to answer. Raises NotFound, Invalid, Forbidden (code lookup_not_allowed), Conflict (version_mismatch,
-        name_taken, cannot_answer, workspace_suspended).
+        """Make the draft the current version and delete the draft.
+
+        Its content must still be valid, and a live agent must remain able to answer. Raises NotFound, Invalid,
+        Forbidden (code lookup_not_allowed) and Conflict (version_mismatch, name_taken, cannot_answer,
+        workspace_suspended).
 
         Args:
-            expected_version: The version that it replaces; None: the one that it was begun from.
+            expected_version: The version to replace; None for the version from which the draft was started.
         """
         await self._workspaces.require_not_suspended(db, workspace_id)
         agent = await lock_agent(db, workspace_id, agent_id)
@@ -416,8 +443,8 @@ class AgentDrafts:
         _require_revision(draft, expected_revision)
         if agent.version != (expected_version or draft.base_version):
             raise mismatch(
-                f"Version {agent.version} is in force, and the draft was begun from version {draft.base_version}: "
-                f"compare them, and publish with expected_version {agent.version}.",
+                f"Version {agent.version} is current, but the draft was started from version "
+                f"{draft.base_version}. Compare them, and publish with expected_version {agent.version}.",
                 "expected_version",
             )
         content = await self._agents.make_content(
@@ -432,8 +459,11 @@ class AgentDrafts:
     async def keep_for_test(
         self, db: Connection, workspace_id: UUID, actor: Actor, agent_id: UUID, now: datetime
     ) -> int:
-        """Return the number of a version with the draft's content, which is not the current one and never changes:
-        a call reads its agent more than once. Raises NotFound."""
+        """Store the draft's content as a version for test calls, and return its number. Raises NotFound.
+
+        The version never changes and does not become current. It is needed because a call reads its agent more than
+        once.
+        """
         agent = await lock_agent(db, workspace_id, agent_id)
         draft = await _require_draft(db, agent)
         if draft.tested_version is not None:
@@ -448,11 +478,11 @@ class AgentDrafts:
 async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID, expected: int | None = None) -> VoiceAgent:
     """Return the agent, locked until the transaction ends.
 
-    Raises NotFound, and Conflict (code version_mismatch) if `expected` is not its current version.
+    Raises NotFound, and Conflict (code version_mismatch) if `expected` is not the agent's current version.
     """
     agent = require_agent(await queries.lock_agent(db, workspace_id, agent_id))
     if expected is not None and expected != agent.version:
-        text = f"Version {agent.version} is in force, not {expected}: somebody else changed this agent."
+        text = f"The current version is {agent.version}, not {expected}: somebody else changed this agent."
         raise mismatch(text, "expected_version")
     return agent
 
@@ -460,12 +490,12 @@ async def lock_agent(db: Connection, workspace_id: UUID, agent_id: UUID, expecte
 def require_agent(agent: VoiceAgent | None) -> VoiceAgent:
     """Return the agent. Raises NotFound."""
     if agent is None:
-        raise NotFound("There is no such agent.", code="agent_not_found")
+        raise NotFound("This agent does not exist.", code="agent_not_found")
     return agent
 
 
 def mismatch(text: str, param: str) -> Conflict:
-    """Return the error of a change that was made on another version or revision than the stored one."""
+    """Return the error for a change that was based on another version or revision than the stored one."""
     return Conflict(text, code="version_mismatch", param=param)
 
 
@@ -473,19 +503,19 @@ async def report_agent(db: Connection, type_: EventType, agent: VoiceAgent, now:
     """Store the event for customers' webhooks, in the transaction of the change.
 
     Args:
-        agent: After the change; before a deletion.
+        agent: The agent after the change, or before its deletion.
     """
     data = AgentEventData(agent.id, agent.content.name, agent.status, agent.version)
     await report_facts(db, [ReportedFact(agent.workspace_id, type_, agent.id, now, data)])
 
 
 async def _make_base(db: Connection, template_id: UUID | None) -> AgentContent:
-    """Return the content that a new agent's config is merged into."""
+    """Return the content into which a new agent's config is merged."""
     config: Mapping[str, Any] = {}
     if template_id is not None:
         template = await templates_queries.select_template(db, template_id)
         if template is None or not template.is_public:
-            raise Invalid("There is no such template.", code="template_not_found", param="template_id")
+            raise Invalid("This template does not exist.", code="template_not_found", param="template_id")
         config = template.default_config
     return AgentContent("", config, None, {})
 
@@ -495,10 +525,10 @@ def _first_edit(new: NewAgentInput) -> AgentEdit:
 
 
 async def _require_free(db: Connection, workspace_id: UUID, number_id: UUID) -> None:
-    """Lock the number until the transaction ends. Raises Invalid, Conflict."""
+    """Lock the number until the transaction ends. Raises Invalid and Conflict."""
     found = await queries.lock_number(db, workspace_id, number_id)
     if found is None:
-        raise Invalid("There is no such phone number.", code="number_not_found", param="phone_number_id")
+        raise Invalid("This phone number does not exist.", code="number_not_found", param="phone_number_id")
     number, holder = found
     if number.status != "active":
         raise Conflict(
@@ -524,7 +554,7 @@ def _version(agent: VoiceAgent) -> AgentVersion:
 
 
 def _name_taken(name: str) -> Conflict:
-    return Conflict(f"This workspace has an agent named {name!r} already.", code="name_taken", param="name")
+    return Conflict(f"This workspace already has an agent named {name!r}.", code="name_taken", param="name")
 
 
 async def _require_draft(db: Connection, agent: VoiceAgent) -> VersionDraft:
@@ -535,7 +565,7 @@ async def _require_draft(db: Connection, agent: VoiceAgent) -> VersionDraft:
 
 
 def _require_revision(draft: VersionDraft | None, expected: UUID | None) -> None:
-    """Raise Conflict (code version_mismatch)."""
+    """Raise Conflict (code version_mismatch) if the draft has another revision."""
     if expected is not None and (draft is None or draft.revision != expected):
         raise mismatch("The draft has another revision: somebody else changed it.", "expected_revision")
 

@@ -18,7 +18,7 @@ LONGEST_VALUE: Final = 500
 LONGEST_BUILT_IN: Final = 200
 
 VARIABLE_NAME: Final = r"^[a-z][a-z0-9_]{0,39}$"
-# One line: a line break in a value could begin text that looks like an instruction in the prompt.
+# A single line, because a line break in a value could begin text that looks like an instruction in the prompt.
 _ONE_LINE: Final = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 
 VariableName = Annotated[str, StringConstraints(pattern=VARIABLE_NAME)]
@@ -27,8 +27,8 @@ CallVariables = Annotated[
     dict[VariableName, VariableValue],
     Field(
         max_length=MOST_VARIABLES,
-        description="Values for the {placeholders} of the agent's texts in this call, by name: up to 50, one line of "
-        "up to 500 characters each.",
+        description="Values of the {placeholders} in the agent's texts for this call, by name: up to 50 "
+        "values, each a line of up to 500 characters.",
         examples=[{"customer_name": "Ms Ito"}],
         json_schema_extra={"additionalProperties": False},
     ),
@@ -39,22 +39,23 @@ BUILT_IN: Final = (
     "now", "date", "time", "weekday", "timezone", "caller_number", "called_number", "customer_number", "direction",
     "workspace_name", "agent_name", "contact_name", "contact_first_name", "contact_company",
 )  # fmt: skip
-# Values of the contact with the customer's number; empty if there is none.
+# Prefix of values from the contact with the customer's number. They are empty if there is no contact.
 CONTACT_PREFIX: Final = "contact_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCall:
-    """The call that a plan is made for.
+    """The call for which a plan is created.
 
     Attributes:
-        at: When the plan is made.
-        caller, called: E.164, or whatever the carrier sends ("anonymous", a SIP URI).
-        variables: The call's own.
-        contact: Values of the placeholders that tell whose the customer's number is, by name.
-        timezone: Of the workspace, a name of the IANA database.
-        leaves_message: Whether an answering machine may get the agent's message.
-        call_screening: In place of the agent's own rule, if any.
+        at: When the plan is created.
+        caller: E.164, or another text that the carrier sends ("anonymous", a SIP URI).
+        called: E.164, or another text that the carrier sends ("anonymous", a SIP URI).
+        variables: The call's own variables.
+        contact: Placeholder values of the contact with the customer's number, by name.
+        timezone: The workspace's time zone, a name of the IANA database.
+        leaves_message: Whether the agent may leave its message on an answering machine.
+        call_screening: Overrides the agent's own setting, if set.
     """
 
     at: datetime
@@ -71,8 +72,10 @@ class PlannedCall:
 
 
 def built_in_values(call: PlannedCall, agent_name: str) -> dict[str, str]:
-    """Return the values of all BUILT_IN placeholders, the times in English and in the workspace's zone; up to
-    LONGEST_BUILT_IN printable characters each."""
+    """Return the values of all BUILT_IN placeholders, up to LONGEST_BUILT_IN printable characters each.
+
+    Times are in English and in the workspace's time zone.
+    """
     local = to_local(call.at, call.timezone)
     values = {
         "now": format_moment(local),

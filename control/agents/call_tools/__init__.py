@@ -1,1 +1,1 @@
-"""The tools that control runs for agents during calls."""
+"""Tools that control runs for agents during calls."""

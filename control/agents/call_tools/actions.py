@@ -1,7 +1,9 @@
-"""Actions of connected integrations as tools in calls: post a message, append a row, add a contact.
+"""Actions of connected integrations as tools in calls, such as posting a message, appending a row or adding a contact.
 
-The tools are data of the agent's config, so they are found by the config that the call began with. A run is one request
-to the vendor, with the time and the limits of HTTP tools. Answers of an action are marked as outside data."""
+The tools are part of the agent's config, so they are looked up in the config that the call began with. A run is a
+single request to the vendor, with the time and the limits of HTTP tools. Answers of an action are marked as outside
+data.
+"""
 
 import asyncio
 import json
@@ -32,7 +34,7 @@ from shared.local_time import to_local
 from shared.plan import ToolPlan
 
 Schema = Mapping[str, Any]
-# A fault with its location in dotted form.
+# A fault with the dotted path of its field.
 Fault = tuple[str, str]
 _ANY: Final[frozenset[str]] = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
 log = structlog.get_logger()
@@ -50,10 +52,10 @@ _REASONS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ActionTool:
-    """A tool and what its runs need.
+    """An action tool with the data that its runs need.
 
     Attributes:
-        agent_name: The name in the version that the call began with.
+        agent_name: Name of the agent in the version that the call began with.
     """
 
     config: ActionToolConfig
@@ -63,7 +65,7 @@ class ActionTool:
 
 
 class ActionToolHandlers:
-    """Finds the handlers of action tools (a HandlerFinder): only of tools that the call's agent has.
+    """Finds the handlers of action tools (a HandlerFinder). Only tools of the call's agent are found.
 
     Args:
         runner: Sends requests while a caller waits.
@@ -73,7 +75,7 @@ class ActionToolHandlers:
         self._runner = runner
 
     async def find(self, name: str, call: RunningCall, transactions: TenantTransactions) -> MediaRequestHandler | None:
-        """Return the handler of the request `name`; None for no tool of this call. Raises Unavailable."""
+        """Return the handler of the request `name`, or None if the call has no such tool. Raises Unavailable."""
         if not name.startswith(TOOL_REQUEST):
             return None
         wanted = name.removeprefix(TOOL_REQUEST)
@@ -95,17 +97,20 @@ class ActionToolHandlers:
         return make_bounded_handler(answer, config.name, config.max_calls, is_read_only=tool.action.read_only)
 
     async def _run(self, tool: ActionTool, call: ActionCall, timeout_s: float) -> Sequence[VendorRecord]:
-        """Run the action. Raises Conflict if nothing was done (codes tool_refused, tool_unreachable), and Unavailable
-        if the outcome is unknown."""
+        """Run the action and return the vendor's records.
+
+        Raises Conflict if nothing was done (codes tool_refused, tool_unreachable), and Unavailable if the outcome is
+        unknown.
+        """
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._runner.run(tool.connection, call)
         except VendorFailure as failure:
-            # An earlier attempt may have arrived.
+            # An earlier attempt may have reached the vendor.
             if not failure.is_sent and not call.is_repeatable:
                 raise _unreached(tool) from None
             raise _problem(tool, failure) from None
-        except Unavailable:  # the credentials are unavailable
+        except Unavailable:  # The credentials are unavailable.
             raise _unreached(tool) from None
         except TimeoutError:
             late = VendorFailure("unavailable", f"there was no answer within {timeout_s:g} s")
@@ -119,7 +124,7 @@ def plan_action_tools(rows: Sequence[Mapping[str, Any]], tools: Sequence[Mapping
 
     Args:
         rows: Connections with their actions, as `plans/queries.py` selects them.
-        tools: As the agent's config has them.
+        tools: The action tools in the agent's config.
     """
     read_only = {row["id"]: row["actions"] or {} for row in rows}
     for tool in tools:
@@ -137,9 +142,7 @@ def plan_action_tools(rows: Sequence[Mapping[str, Any]], tools: Sequence[Mapping
 
 
 def describe_records(tool: ActionTool, records: Sequence[VendorRecord]) -> str:
-    """Return a text for the language model: whether the action was done, and what the vendor answered, marked as
-    outside data.
-    """
+    """Return a text for the language model: whether the action succeeded, and the vendor's answer as outside data."""
     known = [{name: value for name, value in record.items() if value is not None} for record in records]
     shown = known if tool.action.response.items is not None else [record for record in known if record]
     head = "" if tool.action.read_only else "Done."
@@ -150,7 +153,7 @@ def describe_records(tool: ActionTool, records: Sequence[VendorRecord]) -> str:
 
 
 async def _find_tool(db: Connection, call: RunningCall, name: str) -> ActionTool | ActionToolConfig | None:
-    """Return the config alone where its connection or its action is gone."""
+    """Return the tool, or only its config if its connection or action is gone, or None."""
     agent = await select_agent(db, call.workspace_id, call.id)
     config = None if agent is None else _find_config(agent, name)
     if agent is None or config is None:
@@ -163,7 +166,7 @@ async def _find_tool(db: Connection, call: RunningCall, name: str) -> ActionTool
 
 
 async def _refuse(_: HandlerContext) -> str:
-    """Raise the refusal within the run, so that a repeat of a completed run still gets its outcome."""
+    """Raise the refusal within the run, so that a repeat of a completed run still gets its stored outcome."""
     message = "The business is not connected to the system that this tool uses. Nothing was done."
     raise Conflict(message, code=NOT_CONNECTED)
 
@@ -172,7 +175,7 @@ def _find_config(agent: CallAgent, name: str) -> ActionToolConfig | None:
     found = next((tool for tool in agent.config.get("action_tools", ()) if tool["name"] == name), None)
     try:
         return None if found is None else ActionToolConfig.model_validate(found)
-    except ValidationError:  # only an older schema allowed it
+    except ValidationError:  # Only an older schema allowed this config.
         log.warning("action_tool.outdated", name=name)
         return None
 
@@ -193,9 +196,9 @@ async def _make_arguments(context: HandlerContext, tool: ActionTool, given: Mapp
 
 
 async def _call_values(context: HandlerContext, tool: ActionTool) -> dict[str, Any]:
-    """Return the call's values by the names of placeholders.
+    """Return the call's values by placeholder name.
 
-    A caller who withholds the number, such as "anonymous", has no value.
+    A withheld number, such as "anonymous", counts as no value.
     """
     call, number = context.call, customer_number(context.call)
     contact = await context.in_transaction(lambda db: find_contact(db, call.workspace_id, number))
@@ -226,21 +229,21 @@ def _problem(tool: ActionTool, failure: VendorFailure) -> Conflict | Unavailable
     return Unavailable(f"{name} has no answer from the system that it uses: {failure}.")
 
 
-# Arguments of an action: whether a tool's arguments fit the action, and their values in a call. Pure
+# Arguments of an action: whether a tool's arguments fit the action, and their values in a call. Pure functions.
 
 
 def fill_arguments(template: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the action's arguments.
+    """Return the action's arguments with placeholders filled.
 
     Args:
-        values: By the names of placeholders. A member that is a placeholder without a value is left out; in a list it
-            becomes an empty text, so that the other members keep their places.
+        values: Values by placeholder name. A member that is a placeholder without a value is left out. In a list it
+            becomes an empty text, so that the other members keep their positions.
     """
     return {name: _fill(part, values) for name, part in template.items() if not _is_missing(part, values)}
 
 
 def list_argument_faults(tool: ActionToolConfig, action: Action) -> Iterator[Fault]:
-    """Yield why the tool's arguments cannot be those of the action, each with the argument's name."""
+    """Yield the faults of a tool's arguments that do not fit the action, each with the argument's name."""
     template, schema = tool.template(), action.input_schema
     properties: Schema = schema.get("properties", {})
     for name in schema.get("required", []):
@@ -262,7 +265,7 @@ def list_argument_faults(tool: ActionToolConfig, action: Action) -> Iterator[Fau
 
 
 def is_lookup(action: Action) -> bool:
-    """Return whether the action looks something up: it only reads, or it lists records."""
+    """Return whether the action looks up data: it only reads, or it lists records."""
     return action.read_only or action.request.method == "GET" or action.response.items is not None
 
 
@@ -289,7 +292,7 @@ def _fill_text(value: Any) -> str:
 
 
 def _optional_input(value: Any, parameters: Schema) -> str | None:
-    """Return the model's argument that `value` is, if the model may leave it out."""
+    """Return the name of the optional model argument that `value` refers to, or None."""
     whole = PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
     name = whole[1].removeprefix(INPUT) if whole is not None and whole[1].startswith(INPUT) else None
     return name if name is not None and name not in parameters.get("required", []) else None
@@ -317,8 +320,10 @@ def _value_faults(value: Any, schema: Schema, at: str, parameters: Schema) -> It
 
 
 def _given_types(text: str, parameters: Schema) -> Sequence[str]:
-    """Return the types of a text with placeholders; none for an argument without a type, which is checked in the
-    call."""
+    """Return the possible types of a text with placeholders.
+
+    An argument without a type yields none, because it is checked during the call.
+    """
     whole = PLACEHOLDER.fullmatch(text)
     if whole is None or whole[1].startswith(CALL):
         return ["string"]

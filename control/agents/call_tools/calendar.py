@@ -1,8 +1,9 @@
-"""The tools of a connected calendar in a call: callers ask for free times, and book, move or cancel an appointment.
+"""The calendar tools in a call: callers ask for free times, and book, move or cancel appointments.
 
-Times are local: the model gets and gives them by the workspace's clock, and the answer names the zone. Whose an
-appointment is, is decided by the number of the call, or by the reference that was told at the booking: a tool that took
-a name would let any caller change anyone's appointments."""
+Times are local: the model reads and writes them by the workspace's clock, and the answer names the time zone. The owner
+of an appointment is identified by the number of the call, or by the reference given at the booking. With a name
+instead, any caller could change anybody's appointments.
+"""
 
 import asyncio
 import secrets
@@ -49,24 +50,24 @@ from shared.local_time import find_zone, format_date, format_moment, zone_name
 T = TypeVar("T", bound=Struct)
 
 MOST_DAYS: Final = 14
-# Maximum number of free times in a result, because the model reads them out.
+# Maximum number of free times in a result, because the model reads them aloud.
 MOST_TOLD: Final = 30
 LONGEST_TEXT: Final = 500
-# A guess matches one of 500 future appointments with a probability of 1 in 200,000.
+# With 500 future appointments, a guess matches one of them with a probability of 1 in 200,000.
 REFERENCE_DIGITS: Final = 8
-# Seconds that are reserved for storing the outcome of a change before the request's deadline.
+# Seconds reserved before the request's deadline for storing the outcome of a change.
 STORE_S: Final = 2.0
 
 
 class AvailabilityArguments(Struct, frozen=True):
-    """What the model passes; null counts as left out."""
+    """Arguments that the model passes to check_availability. Null counts as omitted."""
 
     date: str | None = None
     days: Annotated[int, Meta(ge=1, le=MOST_DAYS)] | None = None
 
 
 class BookingArguments(Struct, frozen=True):
-    """What the model passes; null counts as left out."""
+    """Arguments that the model passes to book_appointment. Null counts as omitted."""
 
     start: str
     name: Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)]
@@ -78,7 +79,7 @@ class CallCalendar:
     """The calendar of a call's agent.
 
     Attributes:
-        needs_reference: To change what was booked.
+        needs_reference: Whether changing an appointment requires its reference.
     """
 
     connection: ActiveConnection
@@ -87,16 +88,16 @@ class CallCalendar:
 
     @property
     def can_change(self) -> bool:
-        """Whether appointments can be canceled or moved here, so that their reference is of use."""
+        """Return whether appointments can be canceled or moved by phone, so that their reference is useful."""
         action = self.connection.type_config.action
         return any(action(name) is not None for name in (CANCEL_APPOINTMENT, MOVE_APPOINTMENT))
 
 
 class CalendarTools:
-    """The tools that find and book appointments.
+    """The tools that find free times and book appointments.
 
     Args:
-        bookings: None if there are no vendors to ask; the tools then report that there is no calendar.
+        bookings: None without access to vendors. The tools then report that no calendar is connected.
     """
 
     def __init__(self, bookings: Bookings | None) -> None:
@@ -105,7 +106,7 @@ class CalendarTools:
     async def check(self, context: HandlerContext) -> str:
         """Return the free times in words.
 
-        Raises Invalid (arguments_invalid), Conflict (no_calendar, calendar_unavailable).
+        Raises Invalid (arguments_invalid) and Conflict (no_calendar, calendar_unavailable).
         """
         arguments = parse_arguments(context.arguments, AvailabilityArguments)
         bookings, calendar = await self._open(context)
@@ -117,10 +118,10 @@ class CalendarTools:
         return describe_free(rules, list_free(rules, busy, first, days))
 
     async def book(self, context: HandlerContext) -> str:
-        """Return what was booked, in words.
+        """Book an appointment and return a description of the booking.
 
-        Raises Invalid (arguments_invalid), Conflict (no_calendar, time_not_bookable, slot_taken, calendar_unavailable,
-        outcome_unknown).
+        Raises Invalid (arguments_invalid) and Conflict (no_calendar, time_not_bookable, slot_taken,
+        calendar_unavailable, outcome_unknown).
         """
         arguments = parse_arguments(context.arguments, BookingArguments)
         bookings, calendar = await self._open(context)
@@ -159,7 +160,7 @@ class CalendarTools:
 
 
 def make_calendar_tools(bookings: Bookings | None) -> tuple[RemoteTool, RemoteTool]:
-    """Return the tools that find and book appointments.
+    """Return the tools that find free times and book appointments.
 
     Args:
         bookings: See CalendarTools.
@@ -179,7 +180,7 @@ def make_calendar_tools(bookings: Bookings | None) -> tuple[RemoteTool, RemoteTo
             "time back to the caller and wait for a yes before you call it; say that it is booked only after it "
             "answered so.",
             parameters=_BOOKING,
-            # The vendor recognizes a run by its key, so a run with an unknown outcome may be repeated.
+            # The vendor recognizes a run by its key, so a run with an unknown outcome can be repeated.
             handler=MediaRequestHandler(tools.book, effect="repeatable"),
             timeout_s=20.0,
         ),
@@ -187,7 +188,7 @@ def make_calendar_tools(bookings: Bookings | None) -> tuple[RemoteTool, RemoteTo
 
 
 def describe_free(rules: CalendarRules, free: Sequence[FreeSpan]) -> str:
-    """Return lines for the language model, one for each day."""
+    """Return the free times for the language model, with a line for each day."""
     minutes = round(rules.length.total_seconds() / 60)
     if not free:
         return "There is no free time on these days. Offer to look at later days."
@@ -201,7 +202,7 @@ def describe_free(rules: CalendarRules, free: Sequence[FreeSpan]) -> str:
 
 
 def describe_booking(title: str, starts_at: datetime, length: timedelta) -> str:
-    """Return the booking in words, for the model to read back."""
+    """Return a description of the booking, for the model to read back."""
     minutes = round(length.total_seconds() / 60)
     return (
         f"Booked: {title}, {format_moment(starts_at)} ({zone_name(starts_at)}), {minutes} minutes. Tell the caller the "
@@ -210,7 +211,7 @@ def describe_booking(title: str, starts_at: datetime, length: timedelta) -> str:
 
 
 def describe_reference(reference: str | None) -> str:
-    """Return a further sentence for the model, with the digits in spoken groups."""
+    """Return a further sentence for the model, with the digits of the reference in spoken groups."""
     if reference is None:
         return ""
     groups = " ".join(reference[at : at + 4] for at in range(0, len(reference), 4))
@@ -218,15 +219,15 @@ def describe_reference(reference: str | None) -> str:
 
 
 def make_reference() -> str:
-    """Return random digits, which callers can say and press."""
+    """Return random digits that callers can say or press."""
     return "".join(secrets.choice("0123456789") for _ in range(REFERENCE_DIGITS))
 
 
 def parse_start(text: str, zone: ZoneInfo, name: str = "start") -> datetime:
-    """Return a time by the clock on the wall, or with an offset, in the zone. Raises Invalid (arguments_invalid).
+    """Parse a local time, or a time with an offset, to a time in the zone. Raises Invalid (arguments_invalid).
 
     Args:
-        name: Of the argument.
+        name: Name of the argument, for the error.
     """
     try:
         moment = datetime.fromisoformat(text.strip())
@@ -241,7 +242,7 @@ def parse_start(text: str, zone: ZoneInfo, name: str = "start") -> datetime:
 
 
 def parse_day(text: str) -> date:
-    """Return a day, as 2026-12-01. Raises Invalid (arguments_invalid)."""
+    """Parse a date such as 2026-12-01. Raises Invalid (arguments_invalid)."""
     try:
         day = date.fromisoformat(text.strip()[:10])
     except ValueError:
@@ -251,7 +252,7 @@ def parse_day(text: str) -> date:
 
 
 async def find_calendar(db: Connection, context: HandlerContext) -> CallCalendar | None:
-    """Return the calendar of the call's agent; None without a connected one."""
+    """Return the calendar of the call's agent, or None if no calendar is connected."""
     call = context.call
     config = await select_config(db, call.workspace_id, call.id)
     settings, hours = _read_settings(config.get("calendar") or {}), _read_hours(config.get("hours"))
@@ -270,7 +271,7 @@ async def find_calendar(db: Connection, context: HandlerContext) -> CallCalendar
 
 
 def _read_settings(stored: Any) -> AgentCalendar:
-    """Return the stored settings; the defaults for settings that only an older schema allowed."""
+    """Return the stored settings, or the defaults if only an older schema allowed the stored settings."""
     try:
         return AgentCalendar.model_validate(stored)
     except ValidationError:
@@ -287,10 +288,10 @@ def _read_hours(stored: Any) -> OpeningHours:
 def require_bookable(
     rules: CalendarRules, starts_at: datetime, ends_at: datetime, undone: str = "Nothing was booked"
 ) -> None:
-    """Raise Conflict (time_not_bookable).
+    """Raise Conflict (time_not_bookable) if the time cannot be booked.
 
     Args:
-        undone: What was not done, for the message.
+        undone: What was not done, for the error message.
     """
     if starts_at < rules.earliest:
         raise Conflict(f"This time is too soon or past. {undone}.", code="time_not_bookable")
@@ -300,15 +301,15 @@ def require_bookable(
 
 
 def parse_arguments(text: str, kind: type[T]) -> T:
-    """Return what the model passes to a tool. Raises Invalid (arguments_invalid)."""
+    """Parse the arguments that the model passes to a tool. Raises Invalid (arguments_invalid)."""
     try:
-        return msgspec.json.decode(text, type=kind, strict=False)  # models also write numbers as texts
+        return msgspec.json.decode(text, type=kind, strict=False)  # Models also write numbers as texts.
     except msgspec.DecodeError as error:
         raise Invalid(f"The arguments are invalid: {error}.", code="arguments_invalid") from None
 
 
 def _require_year(name: str, day: date) -> None:
-    """Raise an error for dates whose arithmetic would overflow Python's range of days."""
+    """Raise an error for dates whose arithmetic would exceed Python's range of dates."""
     if not 2000 < day.year < 2200:
         raise _invalid(name, "its year is wrong")
 
@@ -339,14 +340,14 @@ R = TypeVar("R")
 
 
 class CancellationArguments(Struct, frozen=True):
-    """What the model passes; null counts as left out."""
+    """Arguments that the model passes to cancel_appointment. Null counts as omitted."""
 
     start: Annotated[str, Meta(max_length=LONGEST_TEXT)] | None = None
     reference: Annotated[str, Meta(max_length=LONGEST_TEXT)] | None = None
 
 
 class MoveArguments(Struct, frozen=True):
-    """What the model passes; null counts as left out."""
+    """Arguments that the model passes to move_appointment. Null counts as omitted."""
 
     new_start: Annotated[str, Meta(max_length=LONGEST_TEXT)]
     start: Annotated[str, Meta(max_length=LONGEST_TEXT)] | None = None
@@ -354,19 +355,19 @@ class MoveArguments(Struct, frozen=True):
 
 
 class AppointmentTools:
-    """The tools that change and cancel appointments.
+    """The tools that move and cancel appointments.
 
     Args:
-        changes: None if there are no vendors to ask; the tools then report that there is no calendar.
+        changes: None without access to vendors. The tools then report that no calendar is connected.
     """
 
     def __init__(self, changes: AppointmentChanges | None) -> None:
         self._changes = changes
 
     async def cancel(self, context: HandlerContext) -> str:
-        """Return what was canceled, in words.
+        """Cancel an appointment and return a description of it.
 
-        Raises Invalid (arguments_invalid), Conflict (no_calendar, change_unsupported, appointment_unknown,
+        Raises Invalid (arguments_invalid) and Conflict (no_calendar, change_unsupported, appointment_unknown,
         appointment_ambiguous, change_under_way, calendar_unavailable, outcome_unknown, too_many_references).
         """
         arguments = parse_arguments(context.arguments, CancellationArguments)
@@ -377,9 +378,9 @@ class AppointmentTools:
         return f"Canceled: {canceled.title}, {format_moment(at)} ({zone_name(at)}). Tell the caller so."
 
     async def move(self, context: HandlerContext) -> str:
-        """Return where the appointment is now, in words.
+        """Move an appointment and return a description of its new time.
 
-        Raises as `cancel`, and Conflict (time_not_bookable, slot_taken, appointment_gone).
+        Raises the errors of `cancel`, and Conflict (time_not_bookable, slot_taken, appointment_gone).
         """
         arguments = parse_arguments(context.arguments, MoveArguments)
         changes, calendar = await self._open(context, MOVE_APPOINTMENT)
@@ -409,7 +410,7 @@ class AppointmentTools:
 
 
 def make_appointment_tools(changes: AppointmentChanges | None) -> tuple[RemoteTool, RemoteTool]:
-    """Return the tools that change and cancel appointments.
+    """Return the tools that move and cancel appointments.
 
     Args:
         changes: See AppointmentTools.
@@ -422,7 +423,7 @@ def make_appointment_tools(changes: AppointmentChanges | None) -> tuple[RemoteTo
             "the caller tells. Read its date and time back and wait for a yes before you call it; say that it is "
             "canceled only after it answered so.",
             parameters={"type": "object", "properties": {"start": _START, "reference": _REFERENCE}},
-            # The vendor cancels and moves by id, and the run finds the same appointment again.
+            # The vendor cancels and moves by id, and a repeated run finds the appointment again.
             handler=MediaRequestHandler(tools.cancel, effect="repeatable"),
             timeout_s=20.0,
         ),
@@ -446,7 +447,7 @@ def choose(own: Sequence[Appointment], at: datetime | None, zone: ZoneInfo) -> A
     """Return the appointment that the caller means. Raises Conflict (appointment_unknown, appointment_ambiguous).
 
     Args:
-        at: When it begins; None: unknown.
+        at: Start of the appointment; None if unknown.
     """
     if not own:
         message = (
@@ -462,7 +463,7 @@ def choose(own: Sequence[Appointment], at: datetime | None, zone: ZoneInfo) -> A
 
 
 def read_reference(text: str) -> str:
-    """Return the digits of a reference as a caller said it. Raises Invalid (arguments_invalid)."""
+    """Return the digits of a reference from the caller's words. Raises Invalid (arguments_invalid)."""
     digits = "".join(sign for sign in text if sign.isascii() and sign.isdecimal())
     if len(digits) != REFERENCE_DIGITS:
         message = f"reference: it has {REFERENCE_DIGITS} digits."
@@ -478,7 +479,7 @@ async def _make_order(
     if told is not None:
         attempt = ReferenceAttempt(context.call.workspace_id, context.call.id, context.run_id, number)
         await context.in_transaction(lambda db: count_attempt(db, attempt, context.now))
-    # A person whom we called has this number; the number of an inbound call may be faked.
+    # We dialed this number ourselves on an outbound call; the number of an inbound call may be spoofed.
     if told is None and calendar.needs_reference and context.call.direction != "outbound":
         raise Conflict("Ask for the reference that was told at the booking.", code="reference_needed")
     at = parse_start(start, zone) if start else None
@@ -492,7 +493,7 @@ async def _make_order(
 
 
 async def _within(context: HandlerContext, what: str, change: Awaitable[R]) -> R:
-    """Return the result early enough to store it and to answer. Raises Conflict (outcome_unknown)."""
+    """Await the change, but leave time to store its result and to answer. Raises Conflict (outcome_unknown)."""
     try:
         async with asyncio.timeout(max(context.left_s - STORE_S, 0.1)):
             return await change

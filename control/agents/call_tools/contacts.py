@@ -1,4 +1,6 @@
-"""Facts of a call and its customer: the tools `call_context` and `look_up_contact`, and the contact's placeholders."""
+"""Facts about a call and its customer: the tools `call_context` and `look_up_contact`, and the contact's
+placeholders.
+"""
 
 from datetime import datetime
 from typing import Any, Final
@@ -15,14 +17,14 @@ from shared.local_time import format_moment, to_local, zone_name
 
 
 async def _answer(context: HandlerContext) -> str:
-    """Return JSON as text, because the model reads it."""
+    """Return JSON as text, because the model reads the text."""
     return msgspec.json.encode(describe_call(context.call, context.now)).decode()
 
 
 def describe_call(call: RunningCall, now: datetime) -> dict[str, Any]:
     """Return the call's facts.
 
-    Date and time are the workspace's and include the weekday, so that the model needs no arithmetic.
+    Date and time are local to the workspace and include the weekday, so that the model needs no arithmetic.
     """
     local = to_local(now, call.timezone)
     return {
@@ -55,7 +57,7 @@ MOST_APPOINTMENTS: Final = 3
 
 
 async def find_contact_values(db: Connection, workspace_id: UUID, number: str) -> dict[str, str]:
-    """Return the values of the contact's placeholders, by name; empty for a number that no contact has."""
+    """Return the values of the contact's placeholders by name, or an empty mapping if no contact has the number."""
     found = await find_contact(db, workspace_id, number)
     if found is None:
         return {}
@@ -67,17 +69,17 @@ async def find_contact_values(db: Connection, workspace_id: UUID, number: str) -
 
 
 async def find_contact(db: Connection, workspace_id: UUID, number: str) -> Contact | None:
-    """Return the contact with this number; None also for a text that is not a number, such as "anonymous"."""
+    """Return the contact with this number. Returns None also for a text that is not a number, such as "anonymous"."""
     return await caller_records.find_contact(db, workspace_id, number) if is_valid(number) else None
 
 
 def customer_number(call: RunningCall) -> str:
-    """Return the number of the call that is not the business's."""
+    """Return the customer's number, which is the number of the call that does not belong to the business."""
     return call.called if call.direction == "outbound" else call.caller
 
 
 def describe_contact(contact: Contact | None, appointments: list[Appointment], timezone: str) -> dict[str, Any]:
-    """Return a text for the language model, with times in words in the workspace's zone."""
+    """Return the contact's facts for the language model, with times in words in the workspace's time zone."""
     known = {} if contact is None else {"name": contact.name, "company": contact.company}
     local = [to_local(appointment.starts_at, timezone) for appointment in appointments]
     return {
@@ -91,7 +93,7 @@ def describe_contact(contact: Contact | None, appointments: list[Appointment], t
 
 
 async def _look_up(context: HandlerContext) -> str:
-    """Return JSON as text, because the model reads it."""
+    """Return JSON as text, because the model reads the text."""
     call, number = context.call, customer_number(context.call)
 
     async def read(db: Connection) -> dict[str, Any]:
@@ -108,7 +110,7 @@ async def _select_coming(db: Connection, workspace_id: UUID, number: str, now: d
     return await caller_records.list_coming(db, workspace_id, number, now, MOST_APPOINTMENTS)
 
 
-# The look-up uses only the number of the call: with a name as argument, any caller could ask for other people's
+# The look-up uses only the number of the call. With a name as an argument, any caller could ask for other people's
 # appointments.
 LOOK_UP_CONTACT: Final = RemoteTool(
     name="look_up_contact",

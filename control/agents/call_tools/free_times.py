@@ -1,4 +1,4 @@
-"""The free times of a calendar: opening hours without what is taken. Pure functions."""
+"""Free times of a calendar: the opening hours without busy times. Pure functions."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from control.integrations.bookings.calendar_requests import BusySpan
 
 @dataclass(frozen=True, slots=True)
 class FreeSpan:
-    """A free time, in the calendar's zone."""
+    """A free time span, in the calendar's time zone."""
 
     starts_at: datetime
     ends_at: datetime
@@ -20,10 +20,11 @@ class FreeSpan:
 
 @dataclass(frozen=True, slots=True)
 class CalendarRules:
-    """What may be booked.
+    """Rules for the times that can be booked.
 
     Attributes:
-        earliest, latest: Bounds of all appointments.
+        earliest: Lower bound of all appointments.
+        latest: Upper bound of all appointments.
     """
 
     hours: OpeningHours
@@ -34,7 +35,7 @@ class CalendarRules:
 
 
 def list_free(rules: CalendarRules, busy: Sequence[BusySpan], first: date, days: int) -> list[FreeSpan]:
-    """Return the free times, each long enough for an appointment, on so many days from the first on, in order."""
+    """Return the free times of `days` days from `first` on, in order. Each is long enough for an appointment."""
     open_spans = _merge(span for number in range(days) for span in _open_spans(rules, first + timedelta(days=number)))
     free = [part for span in open_spans for part in _subtract(span, busy)]
     local = (FreeSpan(part.starts_at.astimezone(rules.zone), part.ends_at.astimezone(rules.zone)) for part in free)
@@ -42,20 +43,21 @@ def list_free(rules: CalendarRules, busy: Sequence[BusySpan], first: date, days:
 
 
 def is_bookable(rules: CalendarRules, starts_at: datetime, ends_at: datetime) -> bool:
-    """Return whether the opening hours and the bounds allow this time, free or not."""
+    """Return whether the opening hours and the bounds allow this time, whether or not it is free."""
     day = starts_at.astimezone(rules.zone).date() - timedelta(days=1)
     spans = list_free(rules, (), day, 3)
     return any(span.starts_at <= starts_at and ends_at <= span.ends_at for span in spans)
 
 
 def exists(local: datetime, zone: ZoneInfo) -> bool:
-    """Return whether clocks in the zone ever show this time: the start of summer time skips an hour."""
+    """Return whether clocks in the zone ever show this time. The start of daylight saving time skips an hour."""
     return local.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) == local
 
 
 def _open_spans(rules: CalendarRules, day: date) -> Iterator[BusySpan]:
-    """Yield the open spans within the limits, in UTC: arithmetic within one zone would ignore the change to summer
-    time.
+    """Yield the open spans within the bounds, in UTC.
+
+    Arithmetic in the local zone would ignore changes to and from daylight saving time.
     """
     for span in spans_of(rules.hours, day):
         opens = span.opens.replace(tzinfo=rules.zone).astimezone(UTC)
@@ -66,7 +68,7 @@ def _open_spans(rules: CalendarRules, day: date) -> Iterator[BusySpan]:
 
 
 def _merge(spans: Iterable[BusySpan]) -> list[BusySpan]:
-    """Merge spans that touch."""
+    """Merge spans that touch or overlap."""
     merged: list[BusySpan] = []
     for span in sorted(spans, key=lambda interval: interval.starts_at):
         if merged and span.starts_at <= merged[-1].ends_at:

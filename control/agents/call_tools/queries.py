@@ -1,4 +1,4 @@
-"""All SQL that reads the agent that a running call has, as it was when the call began."""
+"""SQL that reads the agent of a running call, in the version that the call began with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ class CallAgent:
 
 
 async def select_agent(db: Connection, workspace_id: UUID, call_id: UUID) -> CallAgent | None:
-    """Return the agent of the call; None for a call without an agent."""
+    """Return the agent of the call, or None for a call without an agent."""
     row = await db.fetchrow(_AGENT, call_id, workspace_id)
     return None if row is None else CallAgent(row["name"], row["config"] or {})
 
 
 async def select_config(db: Connection, workspace_id: UUID, call_id: UUID) -> Mapping[str, Any]:
-    """Return the config of the version that the call began with; empty without an agent."""
+    """Return the config of the version that the call began with, or an empty mapping without an agent."""
     agent = await select_agent(db, workspace_id, call_id)
     return {} if agent is None else agent.config

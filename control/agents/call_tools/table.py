@@ -1,4 +1,7 @@
-"""The tools that control runs for agents. A noun adds its tool here, and its name to RemoteToolName in the config."""
+"""The table of tools that control runs for agents.
+
+To add a tool, add it here and add its name to RemoteToolName in the config.
+"""
 
 from collections.abc import Mapping
 from typing import Final
@@ -13,12 +16,7 @@ from control.messages.tool import TAKE_MESSAGE
 
 
 def make_remote_tools(bookings: Bookings | None, search: KnowledgeSearch | None = None) -> tuple[RemoteTool, ...]:
-    """Return all tools that media asks the API to run.
-
-    Args:
-        bookings: None if only the plans of the tools are needed.
-        search: Searches documents; None for full text only.
-    """
+    """Return all tools that media asks the API to run."""
     changes = None if bookings is None else AppointmentChanges(bookings.runner)
     calendar = (*make_calendar_tools(bookings), *make_appointment_tools(changes))
     search_tool = make_search_tool(search or KnowledgeSearch())
@@ -32,6 +30,6 @@ def agents_request_handlers(bookings: Bookings | None = None, search: KnowledgeS
     """Return the handlers of these tools, for the API's reader of requests.
 
     Args:
-        bookings: None: there are no calendars.
+        bookings: None for no calendars.
     """
     return tool_handlers(make_remote_tools(bookings, search))

@@ -1,1 +1,1 @@
-"""Makes the plan of a call from an agent's version."""
+"""Creates the plan of a call from an agent's version."""

@@ -1,4 +1,6 @@
-"""What an agent's opening hours change in a call: its prompt names them, and calls outside are answered differently."""
+"""Effects of an agent's opening hours on a call: the prompt states them, and calls outside the hours are answered
+differently.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,18 +23,19 @@ _MESSAGE_ONLY: Final = (
     "and what it is about, read the message back, and once the caller agrees call take_message. Never put anybody "
     "through, and never promise a time at which somebody calls back."
 )
-# Most characters that the hours add to a prompt, without the agent's own instructions.
-LONGEST_ADDITION: Final = LONGEST_DESCRIPTION + len(_MESSAGE_ONLY) + 6  # three breaks between paragraphs
+# Maximum number of characters that the hours add to a prompt, without the agent's own instructions.
+LONGEST_ADDITION: Final = LONGEST_DESCRIPTION + len(_MESSAGE_ONLY) + 6  # Three breaks between paragraphs.
 
 
 @dataclass(frozen=True, slots=True)
 class CallMoment:
-    """When a call began.
+    """The time at which a call began.
 
     Attributes:
-        at: With its zone.
-        timezone: The workspace's.
-        answers: By the hours at that time, or always as inside or outside of them.
+        at: With its time zone.
+        timezone: The workspace's time zone.
+        answers: Whether the opening hours decide how the call is answered, or the call is always treated as inside or
+            outside of them.
     """
 
     at: datetime
@@ -41,21 +44,21 @@ class CallMoment:
 
     @property
     def local(self) -> datetime:
-        """The time by the workspace's clock, without a zone."""
+        """Return the time by the workspace's clock, without a zone."""
         return to_local(self.at, self.timezone).replace(tzinfo=None)
 
     @property
     def zone_name(self) -> str:
-        """The zone that `local` is in."""
+        """Return the name of the zone of `local`."""
         return zone_name(to_local(self.at, self.timezone))
 
     def is_outside(self, hours: OpeningHours) -> bool:
-        """Return whether the call is answered as outside of these hours."""
+        """Return whether the call is answered as outside these hours."""
         return not is_open(hours, self.local) if self.answers == "by_time" else self.answers == "outside"
 
 
 def adapt_config(config: AgentConfig, moment: CallMoment) -> AgentConfig:
-    """Return the config of a call that began at this moment. Of an agent without hours it is unchanged."""
+    """Return the config of a call that began at this time. The config of an agent without hours is unchanged."""
     if config.hours is None:
         return config
     is_outside = moment.is_outside(config.hours)
@@ -66,8 +69,10 @@ def adapt_config(config: AgentConfig, moment: CallMoment) -> AgentConfig:
 
 
 def closing_text(content: AgentContent, moment: CallMoment, call: PlannedCall) -> str | None:
-    """Return what a caller hears before the call is ended, because the business is closed; None when the agent
-    answers. Also None for a config that only an older schema allowed."""
+    """Return what a caller hears before the call is ended because the business is closed, or None if the agent answers.
+
+    Returns None also for a config that only an older schema allowed.
+    """
     stored = content.config
     if not stored.get("hours") or stored.get("outside_hours", {}).get("action") != "hang_up":
         return None

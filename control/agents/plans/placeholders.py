@@ -14,26 +14,25 @@ PLACEHOLDER: Final = re.compile(r"\{([a-z][a-z0-9_]{0,39})\}")
 
 
 def fill_placeholders(text: str, values: Mapping[str, str]) -> str:
-    """Return the text with its placeholders filled once: braces inside a value are not filled again.
+    """Return the text with its placeholders filled once. Braces inside a value are not filled again.
 
-    A placeholder without a value is left out, so that no one hears its name.
+    A placeholder without a value is removed, so that nobody hears its name.
     """
     return PLACEHOLDER.sub(lambda found: values.get(found[1], ""), text)
 
 
 def filled_length(text: str, lengths: Mapping[str, int]) -> int:
-    """Characters of the filled text, without filling it.
+    """Return the length of the filled text, in characters, without filling it.
 
     Args:
-        lengths: Of the values.
+        lengths: Lengths of the values.
     """
     found = PLACEHOLDER.finditer(text)
     return len(text) + sum(lengths.get(placeholder[1], 0) - len(placeholder[0]) for placeholder in found)
 
 
 def find_texts(config: AgentConfig) -> dict[str, str]:
-    """Return the texts that may hold placeholders and are spoken or sent to the language model, by their field's
-    name."""
+    """Return the texts that may contain placeholders and are spoken or sent to the language model, by field name."""
     announcement = config.recording.announcement if announces(config) else ""
     return {
         "greeting": config.greeting,
@@ -62,10 +61,11 @@ def find_placeholders(config: AgentConfig) -> tuple[str, ...]:
 
 
 def make_values(config: AgentConfig, call: PlannedCall, agent_name: str) -> dict[str, str]:
-    """Return what fills the placeholders in this call.
+    """Return the values of the placeholders in this call.
 
-    The first that is not blank: the call's own variable, the contact's value, the agent's default for it, the agent's
-    fact, the built-in value of that name. So the default of `contact_first_name` is for callers whom no one knows.
+    The first value that is not blank is used: the call's own variable, the contact's value, the agent's default for the
+    variable, the agent's fact, or the built-in value with this name. The default of `contact_first_name` therefore
+    applies to unknown callers.
     """
     defaults = {name: variable.default for name, variable in config.variables.items()}
     return {
@@ -78,8 +78,10 @@ def make_values(config: AgentConfig, call: PlannedCall, agent_name: str) -> dict
 
 
 def names_contact(stored: Mapping[str, Any]) -> bool:
-    """Return whether a stored config needs the contact: a text may have its placeholder, or recognizers expect its
-    name."""
+    """Return whether a stored config needs the contact.
+
+    A text may contain a placeholder of the contact, or recognizers expect the contact's name.
+    """
     return bool(stored.get("keyterms")) or any(f"{{{CONTACT_PREFIX}" in text for text in _texts_of(stored))
 
 
@@ -95,7 +97,7 @@ def _texts_of(value: Any) -> Iterator[str]:
 
 
 def missing_facts(config: AgentConfig) -> tuple[str, ...]:
-    """Return the placeholders that nothing fills in a call without variables of its own."""
+    """Return the placeholders that have no value in a call without its own variables."""
     known = {*BUILT_IN, *config.variables}
     return tuple(
         name for name in find_placeholders(config) if name not in known and not config.facts.get(name, "").strip()
@@ -103,11 +105,12 @@ def missing_facts(config: AgentConfig) -> tuple[str, ...]:
 
 
 def missing_variables(config: AgentConfig, variables: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values that an outbound call still has to bring: those that the agent requires, and the placeholders
-    that nothing else fills. A blank value counts as none.
+    """Return the values that an outbound call must still bring. A blank value counts as missing.
+
+    These are the values that the agent requires, and the placeholders that nothing else fills.
 
     Args:
-        variables: The call's own.
+        variables: The call's own variables.
     """
     required = (name for name, variable in config.variables.items() if variable.required)
     wanted = dict.fromkeys((*required, *missing_facts(config)))
@@ -119,7 +122,7 @@ def _without_blanks(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def missing_facts_of(stored: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the missing facts of a stored config; empty for one that only an older schema allowed."""
+    """Return the missing facts of a stored config. Returns none for a config that only an older schema allowed."""
     try:
         return missing_facts(AgentConfig.model_validate(stored))
     except ValidationError:
@@ -127,7 +130,7 @@ def missing_facts_of(stored: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def missing_variables_of(stored: Mapping[str, Any], variables: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the missing variables of a stored config; empty for one that only an older schema allowed."""
+    """Return the missing variables of a stored config. Returns none for a config that only an older schema allowed."""
     try:
         return missing_variables(AgentConfig.model_validate(stored), variables)
     except ValidationError:
@@ -135,7 +138,7 @@ def missing_variables_of(stored: Mapping[str, Any], variables: Mapping[str, str]
 
 
 def preview_template(default_config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the config of an agent made from a template, and the facts that it still needs."""
+    """Return the config of an agent created from a template, and the facts that it still needs."""
     try:
         config = AgentConfig.model_validate(default_config)
     except ValidationError:

@@ -1,4 +1,4 @@
-"""All SQL that finds an agent for a call: workspace, tier, agent, version and providers in one query."""
+"""SQL that finds the agent for a call: workspace, tier, agent, version and providers in one query."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 from control.db.pool import Connection
 from control.voice.catalog.service import FIGURES_QUERY, RULES_QUERY
 
-# Countries of the numbers that workspace `w` may call from; the number itself where its country is not stored.
+# Countries of the numbers that workspace `w` may call from, or the number itself if its country is not stored.
 _HOMES: Final = """
     ARRAY(SELECT DISTINCT coalesce(n.country, n.phone_number) FROM phone_numbers n
           WHERE n.workspace_id = w.id AND n.status = 'active' AND n.carrier IN ('twilio', 'telnyx')) AS homes
@@ -17,7 +17,7 @@ _OURS: Final = """
             WHERE n.phone_number = split_part({number}, ';', 1)
               AND n.status IN ('buying', 'active', 'releasing')) AS is_ours
 """
-# The only numbers that workspace `w` calls while it is on trial: those that its members verified; null: any.
+# The only numbers that workspace `w` may call while it is on trial: numbers that its members verified; null for any.
 _TRIAL_NUMBERS: Final = """
     CASE WHEN w.status = 'trial'
               AND coalesce((SELECT value FROM settings WHERE key = 'trial_calls_verified_only'), 'true') = 'true'
@@ -25,7 +25,7 @@ _TRIAL_NUMBERS: Final = """
                     FROM verified_numbers y JOIN workspace_members m ON m.user_id = y.user_id
                     WHERE m.workspace_id = w.id LIMIT 1000) END AS trial_numbers
 """
-# What the plan needs of the workspace's tools that version `v` names.
+# The data that the plan needs of the workspace's tools that version `v` names.
 _TOOLS: Final = """
     (SELECT coalesce(jsonb_agg(jsonb_build_object('name', h.name, 'config', h.config)), '[]') FROM http_tools h
      WHERE h.workspace_id = w.id AND v.config->'http_tools' ? h.name) AS http_tools,
@@ -80,7 +80,7 @@ _BY_AGENT: Final = f"""
 
 
 async def select_by_number(db: Connection, number: str, carrier: str) -> Any:
-    """Return the row for this number; None for one that is not active, or not at this carrier.
+    """Return the row for this number, or None if the number is not active or not at this carrier.
 
     Needs platform scope, because the workspace is not known yet.
     """
@@ -91,14 +91,17 @@ async def select_by_agent(db: Connection, workspace_id: UUID, agent_id: UUID | N
     """Return the row for an agent.
 
     Args:
-        version: None takes the current one.
+        version: None for the current version.
     """
     return await db.fetchrow(_BY_AGENT, workspace_id, agent_id, version)
 
 
 async def select_dial_scope(db: Connection, workspace_id: UUID, number: str) -> Any:
-    """Return the row for `transfers.make_dial_scope`: where a workspace's calls may go, and whether this number is
-    one of ours that the scope sees."""
+    """Return the row for `destinations.make_dial_scope`.
+
+    It contains the destinations that a workspace's calls may reach, and whether this number is one of our own numbers,
+    as far as the scope allows.
+    """
     return await db.fetchrow(
         f"SELECT w.settings, {_HOMES}, {_TRIAL_NUMBERS}, {_OURS.format(number='$2')} FROM workspaces w WHERE w.id = $1",
         workspace_id,

@@ -1,4 +1,4 @@
-"""Makes a call's plan from an agent's version: texts, tools, languages, and chains of providers. Pure functions."""
+"""Creates a call's plan from an agent's version: texts, tools, languages, and chains of providers. Pure functions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -49,7 +49,7 @@ from shared.plan import (
 )
 from vendors.registry import VENDORS, hear_languages, speaks
 
-# The call for a plan that is made only to find out whether it can be made. The values in its texts do not matter.
+# The call of a plan that is created only to check whether a plan can be created. The values in its texts do not matter.
 ANY_CALL: Final = PlannedCall(at=datetime(2000, 1, 1, tzinfo=UTC))
 # Values of the contact that recognizers expect, after the agent's own keyterms.
 _CONTACT_NAMES: Final = ("contact_name", "contact_company")
@@ -74,7 +74,7 @@ LONGEST_TEXTS: Final[Mapping[str, int]] = {
 # Tools
 
 LONGEST_BRIEF: Final = 1_000
-# Ringing (30 s), the brief of up to a minute, and the target's decision.
+# Covers ringing (30 s), the brief of up to a minute, and the target's decision.
 WARM_TRANSFER_TIMEOUT_S: Final = 110.0
 WARM_TRANSFER_PLAN: Final = ToolPlan(
     WARM_TRANSFER,
@@ -97,9 +97,9 @@ WARM_TRANSFER_PLAN: Final = ToolPlan(
 )
 
 
-# Less than the minute in which Telnyx ignores a repeated command.
+# Shorter than the minute in which Telnyx ignores a repeated command.
 SENT_DIGITS_TIMEOUT_S: Final = 10.0
-# Telnyx plays tones on a media stream by a command, which only control can send. This version's nodes have their own
+# Telnyx plays tones on a media stream through a command that only control can send. Nodes of this release use their own
 # description and parameters; nodes of the previous release run it like any tool that control runs.
 _DIGITS_BY_CARRIER: Final = ToolPlan(
     SEND_DIGITS,
@@ -114,13 +114,13 @@ _DIGITS_BY_CARRIER: Final = ToolPlan(
     repeatable=True,
     remote=True,
 )
-# Twilio has no command for tones on a stream: media puts them into the agent's audio. Only nodes of the previous
+# Twilio has no command for tones on a stream, so media puts them into the agent's audio. Only nodes of the previous
 # release show this description to the model.
 _DIGITS_BY_MEDIA: Final = ToolPlan(SEND_TONES, "Never use this: it does not work in this call.", filler="", remote=True)
 
 
 class TextTooLong(PlanError):
-    """A text would be too long with its placeholders filled; the message names every such text."""
+    """A text would be too long with its placeholders filled. The message names every such text."""
 
 
 def make_plan(
@@ -130,14 +130,14 @@ def make_plan(
     moment: CallMoment | None = None,
     tools: Sequence[ToolPlan] = (),
 ) -> CallPlan:
-    """Return the plan of a call that this version answers. It holds no keys: AnsweringAgent.make_plan adds them.
+    """Return the plan of a call that this version answers. It contains no keys: AnsweringAgent.make_plan adds them.
 
-    Providers that cannot serve now are left out of the chains. Raises PlanError that names every invalid field: a chain
-    without a provider, or a text that its placeholders would make too long.
+    Providers that cannot currently serve are left out of the chains. Raises PlanError that names every invalid field: a
+    chain without a provider, or a text that its placeholders would make too long.
 
     Args:
-        moment: When the call began, for the opening hours; None: they are left out.
-        tools: Of the workspace, which the agent may use.
+        moment: When the call began, for the opening hours; None to leave the hours out.
+        tools: Tools of the workspace that the agent may use.
     """
     content = version.content
     config = AgentConfig.model_validate(content.config)
@@ -188,8 +188,10 @@ def _screening(config: AgentConfig, message: str, call: PlannedCall) -> dict[str
 
 
 def _turn(config: AgentConfig) -> dict[str, Any]:
-    """Return the plan's turn-taking. Nodes of the previous version know only true and false for `barge_in`, and refuse
-    `speculate` and `patience`."""
+    """Return the plan's turn-taking.
+
+    Nodes of the previous release accept only true and false for `barge_in`, and refuse `speculate` and `patience`.
+    """
     turn = config.turn.model_dump()
     if turn["speculate"]:
         del turn["speculate"]
@@ -208,8 +210,7 @@ def _agent(name: str, config: AgentConfig, texts: Mapping[str, str]) -> dict[str
 
 
 def _explain_tools(texts: Mapping[str, str], config: AgentConfig) -> Mapping[str, str]:
-    """Return the prompt with what the model must know of results that come from outside, for agents with such
-    tools."""
+    """Return the prompt, with a warning about results from outside for agents that have tools with such results."""
     if not (config.http_tools or config.mcp_tools or config.action_tools):
         return texts
     return {**texts, "prompt": f"{texts['prompt']}\n\n{EXPLANATION}".strip()}
@@ -224,8 +225,9 @@ def _consent(config: AgentConfig, announcement: str) -> ConsentPlan | None:
 def fill_texts(config: AgentConfig, values: Mapping[str, str]) -> dict[str, str]:
     """Return the agent's texts with their placeholders filled, by the names in LONGEST_TEXTS and `name_goodbye`.
 
-    Lengths are computed before the texts are filled, because a long fact that is mentioned often would make gigabytes
-    of a short prompt. Raises TextTooLong."""
+    Lengths are computed before the texts are filled, because a long fact that is mentioned often could turn a short
+    prompt into gigabytes. Raises TextTooLong.
+    """
     too_long = find_too_long(config, {name: len(value) for name, value in values.items()})
     if too_long:
         raise TextTooLong(f"plan: {'; '.join(f'agent.{_fault(name)}' for name in too_long)}")
@@ -233,20 +235,21 @@ def fill_texts(config: AgentConfig, values: Mapping[str, str]) -> dict[str, str]
 
 
 def find_too_long(config: AgentConfig, lengths: Mapping[str, int]) -> list[str]:
-    """Return the texts that are too long when their placeholders are filled.
+    """Return the texts that are too long after their placeholders are filled.
 
     Args:
-        lengths: Of the values, in characters.
+        lengths: Lengths of the values, in characters.
     """
     return [name for name, text in _texts(config).items() if filled_length(text, lengths) > _longest(name)]
 
 
 def require_fillable(config: AgentConfig, at: str) -> None:
-    """Refuse a config whose texts would be too long in a call without variables of its own. Raises Invalid (code
-    too_long).
+    """Refuse a config whose texts would be too long in a call without its own variables.
+
+    Raises Invalid (code too_long).
 
     Args:
-        at: The config's field.
+        at: Path of the config's field.
     """
     lengths = dict.fromkeys(BUILT_IN, LONGEST_BUILT_IN) | {name: len(fact) for name, fact in config.facts.items()}
     lengths |= {name: len(variable.default) for name, variable in config.variables.items() if variable.default.strip()}
@@ -255,7 +258,9 @@ def require_fillable(config: AgentConfig, at: str) -> None:
 
 
 def _find_too_long_by_hours(config: AgentConfig, lengths: Mapping[str, int]) -> Iterator[str]:
-    """Texts that opening hours make too long: the text in the greeting's place, and the prompt with all additions."""
+    """Yield texts that opening hours make too long: the text that replaces the greeting, and the prompt with all
+    additions.
+    """
     if config.hours is None:
         return
     outside = config.outside_hours
@@ -266,12 +271,12 @@ def _find_too_long_by_hours(config: AgentConfig, lengths: Mapping[str, int]) -> 
 
 
 def _texts(config: AgentConfig) -> dict[str, str]:
-    """Return the texts of the plan: `adapt_config` has put the texts of opening hours into them."""
+    """Return the texts of the plan. `adapt_config` has already inserted the texts of opening hours."""
     return {name: text for name, text in find_texts(config).items() if not name.startswith("outside_hours.")}
 
 
 def _longest(name: str) -> int:
-    """Characters that a text may have."""
+    """Return the maximum number of characters of a text."""
     is_goodbye = name.startswith(FIELD)
     return LONGEST_GOODBYE if is_goodbye else LONGEST_TEXTS.get(name, LONGEST_GREETING)
 
@@ -282,7 +287,7 @@ def _fault(name: str) -> str:
 
 
 def plan_tools(config: AgentConfig) -> list[str | ToolPlan]:
-    """Return the tools as the plan has them: built-in tools by name, tools that control runs in full."""
+    """Return the tools in the form of a plan: built-in tools by name, tools that control runs in full."""
     remote = {name: tool.plan for name, tool in REMOTE_TOOLS.items()}
     if config.transfer_mode == "warm":
         remote[WARM_TRANSFER] = WARM_TRANSFER_PLAN
@@ -294,16 +299,16 @@ def plan_tools(config: AgentConfig) -> list[str | ToolPlan]:
 
 
 def plan_sent_digits(*, is_recorded: bool) -> str | ToolPlan:
-    """Return the tool before the call's carrier is known.
+    """Return the tool for sending digits before the call's carrier is known.
 
     Args:
-        is_recorded: Whether events have the keys.
+        is_recorded: Whether events contain the keys.
     """
     return SEND_DIGITS if is_recorded else ToolPlan(SEND_DIGITS, secret=True)
 
 
 def adapt_tools(tools: tuple[ToolName | ToolPlan, ...], carrier: CarrierName) -> tuple[ToolName | ToolPlan, ...]:
-    """Return the tools of a call over this carrier, in a plan that nodes of the previous release can read, too."""
+    """Return the tools of a call at this carrier, in a plan that nodes of the previous release can read, too."""
     kind = _DIGITS_BY_CARRIER if carrier == "telnyx" else _DIGITS_BY_MEDIA
     return tuple(_adapt_tool(tool, kind) for tool in tools)
 
@@ -319,10 +324,10 @@ def _adapt_tool(tool: ToolName | ToolPlan, kind: ToolPlan) -> ToolName | ToolPla
 def plan_speech(
     pronunciations: Sequence[PronunciationEntry], keyterms: Sequence[str], contact: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the plan's field `speech`, left out if it is empty, because nodes of the previous release refuse it.
+    """Return the plan's field `speech`. An empty field is left out, because nodes of the previous release refuse it.
 
     Args:
-        contact: The placeholders' values of the contact that has the customer's number.
+        contact: Placeholder values of the contact that has the customer's number.
     """
     names = (contact.get(name, "").strip() for name in _CONTACT_NAMES)
     expected = [*keyterms, *(name for name in names if 0 < len(name) <= LONGEST_KEYTERM)] if keyterms else []
@@ -337,11 +342,14 @@ def plan_speech(
 def plan_languages(
     content: AgentContent, config: AgentConfig, offers: ProviderOffers, texts: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the plan's field `languages`, left out if there are none, because nodes of the previous release refuse
-    it. A language that no voice can speak now is left out: the call stays in the other languages.
+    """Return the plan's field `languages`.
+
+    It is left out without languages, because nodes of the previous release refuse it.
+
+    A language that no voice can currently speak is left out: the call stays in the other languages.
 
     Args:
-        texts: Filled, by the names of `name_goodbye`.
+        texts: Filled texts by the names of `name_goodbye`.
     """
     main = make_chain(content, config, "tts", offers)
     planned = []
@@ -356,8 +364,11 @@ def plan_languages(
 def make_voice_chain(
     content: AgentContent, config: AgentConfig, wanted: AdditionalLanguage, offers: ProviderOffers
 ) -> list[dict[str, Any]]:
-    """Return the voices that can speak a language: the voices that are named for it, in the order of the agent's
-    chain, then the other voices of the chain."""
+    """Return the voices that can speak a language.
+
+    The voices configured for the language come first, in the order of the agent's chain, followed by the other voices
+    of the chain.
+    """
     chain = wanted_chain(content, config, "tts", offers)
     known = {choice.provider for choice in chain}
     added = [Choice(provider=name) for name in wanted.voices if name not in known]
@@ -373,7 +384,7 @@ def make_voice_chain(
 
 
 def require_spoken(content: AgentContent, config: AgentConfig, offers: ProviderOffers, at: str = "config") -> None:
-    """Require that the recognizer distinguishes the languages, and that a voice speaks each.
+    """Require that the recognizer distinguishes the languages, and that a voice speaks each language.
 
     Raises Invalid (code language_unsupported), which names the fields below `at`.
     """
@@ -386,7 +397,7 @@ def require_spoken(content: AgentContent, config: AgentConfig, offers: ProviderO
 
 
 def find_faults(content: AgentContent, config: AgentConfig, offers: ProviderOffers) -> Iterator[tuple[str, str]]:
-    """Each field of the config with what is wrong with it, by the providers that can serve now."""
+    """Yield each field of the config with its fault, given the providers that can currently serve."""
     if not config.additional_languages:
         return
     yield from _repeated(config)
@@ -396,11 +407,11 @@ def find_faults(content: AgentContent, config: AgentConfig, offers: ProviderOffe
 
 
 def _repeated(config: AgentConfig) -> Iterator[tuple[str, str]]:
-    """Yield languages that are named twice. A recognizer reports a language without its region."""
+    """Yield languages that occur twice. A recognizer reports a language without its region."""
     known = [base_language(config.language)]
     for place, language in enumerate(config.additional_languages):
         if base_language(language.language) in known:
-            yield f"{FIELD}.{place}.language", "the agent has this language already; regions are not told apart"
+            yield f"{FIELD}.{place}.language", ("the agent has this language already; regions are not distinguished")
         known.append(base_language(language.language))
 
 
@@ -431,7 +442,7 @@ def _hears(provider: Mapping[str, Any], tags: Sequence[str]) -> bool:
     kind = None if facts is None else facts.schemas.get("stt")
     try:
         options = msgspec.convert(provider["options"], kind) if kind else None
-    except msgspec.ValidationError:  # options of another version: media leaves the provider out
+    except msgspec.ValidationError:  # The options belong to another version. Media leaves the provider out.
         return False
     return options is not None and hear_languages(vendor, options, tags) is not None
 
@@ -445,11 +456,11 @@ def _vendor(provider: Mapping[str, Any]) -> str:
 
 
 def make_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: ProviderOffers) -> list[dict[str, Any]]:
-    """Return the usable providers, first choice first: those that the agent names and the platform's fallback chain,
-    else the defaults; at most eight.
+    """Return up to eight usable providers, first choice first.
 
-    Options, the later ones winning: the platform's; the workspace's; for voices, the agent's `voices` and,
-    for its voice_provider, voice_config; the choice's own.
+    These are the agent's providers followed by the platform's fallback chain, or else the defaults. Options are merged
+    in this order, later options winning: the platform's, the workspace's, for voices the agent's `voices` and (for its
+    voice_provider) voice_config, and the choice's own.
     """
     wanted = wanted_chain(content, config, kind, offers)
     made = (make_provider(content, config, kind, choice, offers) for choice in wanted)
@@ -465,10 +476,10 @@ def make_provider(
     *,
     own: Mapping[str, Any] = NO_OPTIONS,
 ) -> dict[str, Any] | None:
-    """One provider of a chain; None for one that cannot serve now.
+    """Return a provider of a chain, or None if it cannot currently serve.
 
     Args:
-        own: Options that win over all others.
+        own: Options that override all others.
     """
     offer = offers.get(choice.provider)
     if offer is None or offers.find_fault(choice.provider, kind):
@@ -477,15 +488,14 @@ def make_provider(
     # Left out if it is the provider's own name, because nodes of the previous release refuse an unknown field.
     vendor = {} if offer.vendor == choice.provider else {VENDOR: offer.vendor}
     options = {**offer.defaults(kind), **voice, **choice.options, **own}
-    # Left out for the same reason.
+    # Left out because nodes of the previous release refuse an unknown field.
     guarded = {"guarded": True} if offer.is_guarded(kind) else {}
     own_key = {} if offer.uses_platform_key else {"own_key": True}
     return {"provider": choice.provider, "options": options, **vendor, **guarded, **own_key}
 
 
 def wanted_chain(content: AgentContent, config: AgentConfig, kind: Kind, offers: ProviderOffers) -> Sequence[Choice]:
-    """Return the chain that the agent asks for, usable or not; the agent's voice_provider is the first of the
-    voices."""
+    """Return the chain that the agent requests, usable or not. The agent's voice_provider is the first voice."""
     named: list[Choice] = getattr(config.speech, kind)
     names = {choice.provider for choice in named}
     others = offers.fallbacks(kind) if named else offers.defaults(kind)
@@ -503,5 +513,5 @@ def _voice_of(content: AgentContent, config: AgentConfig, provider: str) -> Mapp
 
 
 def speech_settings(content: AgentContent) -> tuple[Any, ...]:
-    """Return all that an agent sets of its languages, recognizers and voices, to be compared."""
+    """Return all settings of an agent's languages, recognizers and voices, for comparison."""
     return (*map(content.config.get, _SPEECH_FIELDS), content.voice_provider, content.voice_config)

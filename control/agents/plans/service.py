@@ -1,4 +1,4 @@
-"""Finds the agent that answers a call: whether it may, and its plan with the providers' keys."""
+"""Finds the agent that answers a call, whether it may answer, and its plan with the providers' keys."""
 
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
@@ -30,16 +30,17 @@ from shared.secrets import Sealer
 
 @dataclass(frozen=True, slots=True)
 class AnsweringAgent:
-    """The agent that would answer, and its workspace.
+    """The agent that would answer a call, with its workspace.
 
     Attributes:
-        agent_id, version: None without an agent.
-        timezone: The workspace's, a name of the IANA database.
+        agent_id: None without an agent.
+        version: None without an agent.
+        timezone: The workspace's time zone, a name of the IANA database.
         max_calls: Concurrent calls that the tier allows.
-        dial_scope: Where the workspace's calls and the agent's transfers may go.
-        disclosure: What callers are told, by the workspace's choice and the laws in disclosures.
-        tools: Of the workspace, which the agent may use.
-        may_run: The workspace is neither suspended nor deleted, and its owner's e-mail address is verified.
+        dial_scope: Destinations that the workspace's calls and the agent's transfers may reach.
+        disclosure: Disclosure to callers, by the workspace's choice and the laws in `disclosures`.
+        tools: Tools of the workspace that the agent may use.
+        may_run: Whether the workspace is neither suspended nor deleted, and its owner's e-mail address is verified.
     """
 
     workspace_id: UUID
@@ -65,12 +66,12 @@ class AnsweringAgent:
 
     @property
     def is_live(self) -> bool:
-        """Whether the agent answers calls."""
+        """Return whether the agent answers calls."""
         return self.version is not None and self.agent_status == "live"
 
     @property
     def answers_by_rules(self) -> bool:
-        """Whether a call now would be answered by the rule-based receptionist, without a language model."""
+        """Return whether the rule-based receptionist, without a language model, would answer a call now."""
         try:
             return self.make_plan(ANY_CALL).llm[0].vendor_name == RULES
         except PlanError:
@@ -78,38 +79,42 @@ class AnsweringAgent:
 
     @property
     def language(self) -> str:
-        """The agent's language (BCP 47), English without an agent."""
+        """Return the agent's language (BCP 47), or English without an agent."""
         language = self.version.content.config.get("language") if self.version else None
         return language if isinstance(language, str) and language else "en"
 
     @property
     def names_contact(self) -> bool:
-        """Whether a text of the agent has a placeholder of the contact."""
+        """Return whether a text of the agent contains a placeholder of the contact."""
         return self.version is not None and names_contact(self.version.content.config)
 
     def missing_variables(self, variables: Mapping[str, str]) -> tuple[str, ...]:
-        """Return the values that an outbound call with these variables still has to bring."""
+        """Return the values that an outbound call with these variables must still bring."""
         return missing_variables_of(self.version.content.config, variables) if self.version else ()
 
     def moment(self, at: datetime, *, is_inbound: bool) -> CallMoment:
         """Return when a call began, by the workspace's clock.
 
-        Opening hours hold for inbound calls only: an outbound call or a test is wanted at any time.
+        Opening hours apply only to inbound calls: an outbound or test call is wanted at any time.
         """
         return CallMoment(at, self.timezone, "by_time" if is_inbound else "inside")
 
     def closing_text(self, call: PlannedCall) -> str | None:
-        """Return what an inbound caller hears who is hung up on, because the business is closed at the call's
-        time; None when the agent answers."""
+        """Return what an inbound caller hears before the call is ended because the business is closed.
+
+        Returns None if the agent answers.
+        """
         if self.version is None:
             return None
         moment = self.moment(call.at, is_inbound=True)
         return closing_text(self.version.content, moment, self._complete(call))
 
     def make_plan(self, call: PlannedCall, moment: CallMoment | None = None) -> CallPlan:
-        """Return a call's plan, with keys, with the workspace's disclosure where the agent has none, and without a
-        fallback number that is not allowed (any more). Raises PlanError when there is no agent, or it cannot
-        answer."""
+        """Return a call's plan with keys. Raises PlanError if there is no agent or it cannot answer.
+
+        The workspace's disclosure is used if the agent has none. A fallback number that is not or no longer allowed is
+        left out.
+        """
         if self.version is None:
             raise PlanError("plan: there is no agent")
         keys = self._keys()
@@ -118,7 +123,7 @@ class AnsweringAgent:
             plan = make_plan(version, self._usable(keys), self._complete(call), moment, self.tools)
         except PlanError:
             raise
-        except ValueError as error:  # a config that an older schema allowed
+        except ValueError as error:  # Only an older schema allowed this config.
             raise PlanError(str(error)) from error
         return msgspec.structs.replace(
             plan,
@@ -134,7 +139,7 @@ class AnsweringAgent:
     def list_language_models(self) -> list[ProviderPlan]:
         """Return the chain of language models that a call would get, with keys.
 
-        Raises PlanError when there is no agent, or its config is one that only an older schema allowed.
+        Raises PlanError if there is no agent, or if only an older schema allowed its config.
         """
         if self.version is None:
             raise PlanError("plan: there is no agent")
@@ -151,7 +156,7 @@ class AnsweringAgent:
         return self.disclosures.find_text(self.disclosure, numbers, call.at.date(), self.language)
 
     def _usable(self, keys: Mapping[str, str]) -> ProviderOffers:
-        """Providers that have the key that they need."""
+        """Return the providers that need no key or have their key."""
         usable = (offer for offer in self.offers if not offer.takes_key or offer.provider in keys)
         return ProviderOffers(usable, standins=self.standins, rules=self.rules)
 
@@ -159,35 +164,39 @@ class AnsweringAgent:
         return replace(call, workspace_name=self.workspace_name, timezone=self.timezone)
 
     def _keys(self) -> dict[str, str]:
-        """Return a key that cannot be unsealed counts as missing."""
+        """Return the unsealed keys. A key that cannot be unsealed counts as missing."""
         needing = {offer.provider for offer in self.offers if offer.takes_key}
         return open_keys(self.sealer, self.sealed, needing)
 
 
 class AgentLookup:
-    """Finds agents that answer calls."""
+    """Finds the agents that answer calls."""
 
     def __init__(self, policy: AgentPolicy, sealer: Sealer) -> None:
         self._policy, self._sealer = policy, sealer
 
     async def find_by_number(self, db: Connection, number: str, carrier: str) -> AnsweringAgent | None:
-        """By the called number; None for one that is not active here, or not at this carrier. Needs platform scope."""
+        """Return the agent with this phone number. Needs platform scope.
+
+        Returns None if the number is not active here, or not at this carrier.
+        """
         row = await queries.select_by_number(db, number, carrier)
         return None if row is None else self._ready(row)
 
     async def find_by_agent(
         self, db: Connection, workspace_id: UUID, agent_id: UUID | None, version: int | None = None
     ) -> AnsweringAgent | None:
-        """By the agent's id; None without such a workspace.
+        """Return the agent with this id, or None if the workspace does not exist.
 
         Args:
-            version: The one that the call began with; None takes the current one.
+            version: The version that the call began with; None for the current version.
         """
         row = await queries.select_by_agent(db, workspace_id, agent_id, version)
         return None if row is None else self._ready(row)
 
     async def get_dial_scope(self, db: Connection, workspace_id: UUID, number: str) -> DialScope:
-        """Return where a workspace's callers may be transferred to; it answers for this number.
+        """Return the destinations to which a workspace's callers may be transferred, and check whether a number is
+        ours.
 
         The workspace must exist.
         """

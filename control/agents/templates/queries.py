@@ -25,14 +25,16 @@ async def select_public(db: Connection, industry: str | None, page: PageRequest)
 
 
 async def count_public(db: Connection, industry: str | None) -> int:
-    """Return the total of `select_public`."""
+    """Return the total for `select_public`."""
     total: int = await db.fetchval(f"SELECT count(*) FROM agent_templates t WHERE {_PUBLIC}", industry)
     return total
 
 
 async def select_all(db: Connection, page: PageRequest) -> ListPage[Template]:
-    """Return all templates, by name, with how often each is used. Needs platform scope. Raises Invalid (code
-    cursor_unknown)."""
+    """Return a page of all templates by name, with the number of agents that use each. Needs platform scope.
+
+    Raises Invalid (code cursor_unknown).
+    """
     clause = await _ORDER.make_clause(db, page, (), (True,))
     rows = await db.fetch(
         f"SELECT {_COLUMNS}, {_USED} FROM agent_templates t WHERE t.deleted_at IS NULL {clause.tail}", *clause.values
@@ -41,13 +43,13 @@ async def select_all(db: Connection, page: PageRequest) -> ListPage[Template]:
 
 
 async def count_all(db: Connection) -> int:
-    """Return the total of `select_all`."""
+    """Return the total for `select_all`."""
     total: int = await db.fetchval("SELECT count(*) FROM agent_templates WHERE deleted_at IS NULL")
     return total
 
 
 async def select_template(db: Connection, template_id: UUID, *, lock: bool = False) -> Template | None:
-    """One template, public or not. `usage_count` counts agents that the transaction's scope may see."""
+    """Return a template, public or not, or None. `usage_count` counts agents within the transaction's scope."""
     lock_clause = " FOR UPDATE OF t" if lock else ""
     row = await db.fetchrow(
         f"SELECT {_COLUMNS}, {_USED} FROM agent_templates t WHERE t.id = $1 AND t.deleted_at IS NULL{lock_clause}",
@@ -57,7 +59,7 @@ async def select_template(db: Connection, template_id: UUID, *, lock: bool = Fal
 
 
 async def insert_template(db: Connection, template: Template, created_by: UUID | None) -> bool:
-    """Return False if the slug is taken, possibly by a deleted template."""
+    """Insert a template. Return False if the slug is taken, possibly by a deleted template."""
     status = await db.execute(
         """
         INSERT INTO agent_templates (id, slug, name, industry, description, default_config, is_public, created_by,
@@ -80,7 +82,7 @@ async def insert_template(db: Connection, template: Template, created_by: UUID |
 
 
 async def update_template(db: Connection, template: Template) -> None:
-    """Write the changeable columns."""
+    """Write the changeable columns of a template."""
     await db.execute(
         """
         UPDATE agent_templates SET name = $2, industry = $3, description = $4, default_config = $5, is_public = $6,
@@ -97,5 +99,5 @@ async def update_template(db: Connection, template: Template) -> None:
 
 
 async def delete_template(db: Connection, template_id: UUID, now: datetime) -> None:
-    """Hide the template; agents made from it stay, and still name it."""
+    """Hide the template. Agents created from it stay and keep the reference to it."""
     await db.execute("UPDATE agent_templates SET deleted_at = $2, updated_at = $2 WHERE id = $1", template_id, now)

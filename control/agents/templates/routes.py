@@ -1,4 +1,4 @@
-"""Routes of agent templates, for customers, and for the staff, who edit them."""
+"""Routes of agent templates: customers read them, and staff edit them."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -22,42 +22,48 @@ PreviewConfig = Annotated[dict[str, Any], SchemaOf(AgentConfig)]
 
 @dataclass(frozen=True, slots=True)
 class TemplateLine:
-    """A template in a list."""
+    """A public template in a list."""
 
     id: Id
     name: Annotated[str, Field(description="Name of the template.", examples=["Dental reception"])]
     industry: OptionalIndustry
     description: Annotated[
-        str, Field(description="What it is for.", examples=["Answers calls of a dental practice and takes messages."])
+        str,
+        Field(
+            description="Purpose of the template.", examples=["Answers calls of a dental practice and takes messages."]
+        ),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateList(ListAnswer):
-    """A page of templates, by name."""
+    """A page of public templates, by name."""
 
     templates: Annotated[list[TemplateLine], Field(description="The templates.")]
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateView:
-    """A template."""
+    """A public template with its config."""
 
     id: Id
     name: Annotated[str, Field(description="Name of the template.", examples=["Dental reception"])]
     industry: OptionalIndustry
     description: Annotated[
-        str, Field(description="What it is for.", examples=["Answers calls of a dental practice and takes messages."])
+        str,
+        Field(
+            description="Purpose of the template.", examples=["Answers calls of a dental practice and takes messages."]
+        ),
     ]
     preview_config: Annotated[PreviewConfig, Field(description="The config of an agent created from it.")]
     facts_needed: Annotated[
-        list[str], Field(description="Placeholders that config.facts must fill.", examples=[["business_name"]])
+        list[str], Field(description="Placeholders that `config.facts` must fill.", examples=[["business_name"]])
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateAnswer:
-    """A template."""
+    """A public template."""
 
     template: Annotated[TemplateView, Field(description="The template.")]
 
@@ -67,31 +73,31 @@ def to_line(template: Template) -> TemplateLine:
 
 
 class TemplatesQuery(ListQuery):
-    """Filters of the list."""
+    """Filters for the list of templates."""
 
     industry: str | None = Field(
         None,
         pattern=r"^[a-z][a-z0-9_]{0,39}$",
-        description="Only templates of this industry, such as dental.",
+        description="Return only templates of this industry, such as `dental`.",
         examples=["dental"],
     )
 
 
 async def list_templates(context: UserContext, query: TemplatesQuery) -> TemplateList:
-    """The public templates, by name."""
+    """List the public templates, by name."""
     found = await context.services[Templates].list_public(context.db, query.industry, page=query.request())
     return TemplateList([to_line(template) for template in found.rows], **page_fields(query, found))
 
 
 async def get_template(context: UserContext, template_id: TemplateId) -> TemplateAnswer:
-    """A public template with the config that an agent created from it gets."""
+    """Return a public template with the config of an agent created from it."""
     template = await context.services[Templates].get_public(context.db, template_id)
     config, needed = preview_template(template.default_config)
     view = TemplateView(template.id, template.name, template.industry, template.description, config, list(needed))
     return TemplateAnswer(view)
 
 
-# Errors that several operations can answer with.
+# Errors that several operations return.
 _TEMPLATE_CONFIG_ERRORS: Final = ("422 provider_unknown", "422 too_long", "422 language_unsupported")
 
 ROUTES: tuple[Route, ...] = (
@@ -105,13 +111,15 @@ ConfigView = Annotated[dict[str, Any], SchemaOf(AgentConfig)]
 
 @dataclass(frozen=True, slots=True)
 class AdminTemplateLine:
-    """A template in a list."""
+    """A template in the staff's list."""
 
     id: Id
     name: Annotated[str, Field(description="Name of the template.", examples=["Dental reception"])]
     industry: OptionalIndustry
-    is_public: Annotated[bool, Field(description="Whether customers may create agents from it.")]
-    usage_count: Annotated[int, Field(description="Existing agents that were created from it.", examples=[17])]
+    is_public: Annotated[bool, Field(description="Whether customers can create agents from the template.")]
+    usage_count: Annotated[
+        int, Field(description="Number of existing agents that were created from the template.", examples=[17])
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,27 +131,36 @@ class AdminTemplateList(ListAnswer):
 
 @dataclass(frozen=True, slots=True)
 class AdminTemplateView:
-    """A template with all its data."""
+    """A template with all its data, for staff."""
 
     id: Id
     slug: Annotated[
-        str | None, Field(description="Null unless the product ships with it.", examples=["dental_reception"])
+        str | None,
+        Field(
+            description="Stable name of a template that the product ships with; null for other templates.",
+            examples=["dental_reception"],
+        ),
     ]
     name: Annotated[str, Field(description="Name of the template.", examples=["Dental reception"])]
     industry: OptionalIndustry
     description: Annotated[
-        str, Field(description="What it is for.", examples=["Answers calls of a dental practice and takes messages."])
+        str,
+        Field(
+            description="Purpose of the template.", examples=["Answers calls of a dental practice and takes messages."]
+        ),
     ]
     default_config: Annotated[ConfigView, Field(description="The part of an agent's config that the template sets.")]
-    is_public: Annotated[bool, Field(description="Whether customers may create agents from it.")]
-    usage_count: Annotated[int, Field(description="Existing agents that were created from it.", examples=[17])]
+    is_public: Annotated[bool, Field(description="Whether customers can create agents from the template.")]
+    usage_count: Annotated[
+        int, Field(description="Number of existing agents that were created from the template.", examples=[17])
+    ]
     created_at: CreatedAt
     updated_at: UpdatedAt
 
 
 @dataclass(frozen=True, slots=True)
 class AdminTemplateAnswer:
-    """A template."""
+    """A template, for staff."""
 
     template: Annotated[AdminTemplateView, Field(description="The template.")]
 
@@ -177,47 +194,51 @@ PartialConfig = Annotated[dict[str, Any], SchemaOf(AgentConfig), Field(descripti
 
 
 class NewTemplateBody(Body):
-    """A template."""
+    """A template to create."""
 
     name: Annotated[TemplateName, Field(description="Name of the template.", examples=["Dental reception"])]
     industry: Slug | None = Field(
-        None, description="Such as dental or real_estate; null for all industries.", examples=["dental"]
+        None, description="Industry, such as `dental` or `real_estate`; null for all industries.", examples=["dental"]
     )
     description: Annotated[
         Description,
-        Field(description="What it is for.", examples=["Answers calls of a dental practice and takes messages."]),
+        Field(
+            description="Purpose of the template.", examples=["Answers calls of a dental practice and takes messages."]
+        ),
     ] = ""
     default_config: PartialConfig
-    is_public: bool = Field(False, description="Whether customers may create agents from it.")
+    is_public: bool = Field(False, description="Whether customers can create agents from the template.")
 
 
 class TemplateChange(ChangeBody):
-    """Changes; fields that are left out stay unchanged."""
+    """Changes to a template. Omitted fields stay unchanged."""
 
     name: TemplateName = Field("", description="The new name.", examples=["Dental reception"])
-    industry: Slug | None = Field(None, description="null for all industries.", examples=["dental"])
+    industry: Slug | None = Field(None, description="Industry; null for all industries.", examples=["dental"])
     description: Annotated[
         Description,
-        Field(description="What it is for.", examples=["Answers calls of a dental practice and takes messages."]),
+        Field(
+            description="Purpose of the template.", examples=["Answers calls of a dental practice and takes messages."]
+        ),
     ] = ""
-    default_config: PartialConfig = Field({}, description="Replaces the present config.")
-    is_public: bool = Field(False, description="Whether customers may create agents from it.")
+    default_config: PartialConfig = Field({}, description="Replaces the current config.")
+    is_public: bool = Field(False, description="Whether customers can create agents from the template.")
 
 
 async def admin_list_templates(context: AdminContext, query: ListQuery) -> AdminTemplateList:
-    """All templates, by name."""
+    """List all templates, by name."""
     found = await context.services[Templates].list_all(context.db, page=query.request())
     return AdminTemplateList([to_admin_line(template) for template in found.rows], **page_fields(query, found))
 
 
 async def create_template(context: AdminContext, body: NewTemplateBody) -> AdminTemplateAnswer:
-    """Create a template."""
+    """Create an agent template."""
     new = NewTemplate(**dict(body))
     return to_admin_answer(await context.services[Templates].create(context.db, context.actor, new, context.now))
 
 
 async def admin_get_template(context: AdminContext, template_id: TemplateId) -> AdminTemplateAnswer:
-    """A template, public or not."""
+    """Return a template, public or not."""
     return to_admin_answer(await context.services[Templates].get(context.db, template_id))
 
 

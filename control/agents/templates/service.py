@@ -1,4 +1,4 @@
-"""Agent templates: the staff edit them, customers make agents from the public ones."""
+"""Agent templates: staff edit them, and customers create agents from the public templates."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -21,10 +21,10 @@ from shared.ids import new_id
 
 @dataclass(frozen=True, slots=True)
 class NewTemplate:
-    """Input of a new template.
+    """Input for a new template.
 
     Attributes:
-        default_config: A part of an AgentConfig, which an agent's own config is merged into.
+        default_config: A part of an AgentConfig into which an agent's own config is merged.
     """
 
     name: str
@@ -35,13 +35,15 @@ class NewTemplate:
 
 
 class Templates:
-    """Templates of agents. Customers see the public templates; the other methods are for the staff, in platform
-    scope.
+    """Manages templates of agents.
+
+    Customers see only the public templates; the other methods are for staff, in platform scope.
     """
 
     async def list_public(self, db: Connection, industry: str | None, *, page: PageRequest) -> ListPage[Template]:
-        """Return a page of public templates by name, of one industry or of all. Raises Invalid (code
-        cursor_unknown).
+        """Return a page of public templates by name, of one industry or of all.
+
+        Raises Invalid (code cursor_unknown).
         """
         found = await queries.select_public(db, industry, page)
         if page.cursor is not None:
@@ -56,8 +58,9 @@ class Templates:
         return template
 
     async def list_all(self, db: Connection, *, page: PageRequest) -> ListPage[Template]:
-        """Return a page of all templates by name, with how often each is used. Raises Invalid (code
-        cursor_unknown).
+        """Return a page of all templates by name, with the number of agents that use each.
+
+        Raises Invalid (code cursor_unknown).
         """
         found = await queries.select_all(db, page)
         return found if page.cursor is not None else found.with_total(await queries.count_all(db))
@@ -92,11 +95,10 @@ class Templates:
     async def update(
         self, db: Connection, actor: Actor, template_id: UUID, changes: Mapping[str, Any], now: datetime
     ) -> Template:
-        """Change a template. Raises NotFound, Invalid.
+        """Change a template. Agents created from it stay unchanged. Raises NotFound and Invalid.
 
         Args:
-            changes: By NewTemplate's names; a default_config replaces the previous one. Agents made from the template
-                stay as they are.
+            changes: Values by field of NewTemplate. A default_config replaces the previous config.
         """
         before = await queries.select_template(db, template_id, lock=True)
         if before is None:
@@ -111,8 +113,7 @@ class Templates:
         return after
 
     async def delete(self, db: Connection, actor: Actor, template_id: UUID, now: datetime) -> None:
-        """Delete a template, also one in use: agents made from it have their own config.
-        Raises NotFound."""
+        """Delete a template, even if it is in use: agents created from it have their own config. Raises NotFound."""
         template = await queries.select_template(db, template_id, lock=True)
         if template is None:
             raise _no_such_template()
@@ -147,15 +148,15 @@ def _make_change(before: Template, after: Template) -> Change:
 
 
 def _no_such_template() -> NotFound:
-    return NotFound("There is no such template.", code="template_not_found")
+    return NotFound("This template does not exist.", code="template_not_found")
 
 
 async def seed_templates(db: Connection, templates: Iterable[Mapping[str, Any]], now: datetime) -> None:
     """Insert the templates that the product ships with. Raises Invalid.
 
     Args:
-        templates: Each by the names of its columns, with a slug. Existing and deleted templates stay as the staff left
-            them.
+        templates: Templates as mappings of column names to values, with a slug. Existing and deleted templates keep the
+            staff's changes.
     """
     for template in templates:
         parse_config(template["default_config"], f"{template['slug']}.default_config")

@@ -100,7 +100,7 @@ def test_out_of_bounds_is_refused_by_schema_and_model(config: dict[str, Any]) ->
         ({"turn": {"barge_in": "always"}}, 'must be true, false, "off", "polite" or "eager"'),
         ({"tools": ["end_call", "end_call"]}, "each one once"),
         ({"fallback_number": "+12345678"}, "no phone number of its country"),
-        ({"fallback_number": "+999123456789"}, "is no phone number"),
+        ({"fallback_number": "+999123456789"}, "is not a phone number"),
         ({"fallback_number": "+19005550123"}, "Premium-rate"),
         ({"fallback_number": "+449098790000"}, "Premium-rate"),
         ({"fallback_number": "+447012345678"}, "personal"),
