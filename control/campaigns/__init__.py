@@ -1,1 +1,1 @@
-"""Campaigns: lists of numbers that an agent calls, within hours, at a pace, with retries."""
+"""Campaigns: lists of numbers that an agent calls, within calling hours, at a given pace, with retries."""

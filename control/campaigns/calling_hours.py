@@ -1,8 +1,8 @@
-"""When a recipient may be phoned: weekly windows by the clock where the recipient is. Pure functions.
+"""Calling hours: weekly windows in the recipient's local time. Pure functions.
 
-A number only hints at where its phone is: a US mobile number keeps its area code when its owner moves, and a toll-free
-number has no place at all. So a call is allowed only while the windows are open in every zone that the number may be
-in.
+A number only hints at the location of its phone: a US mobile number keeps its area code when its owner moves, and a
+toll-free number has no location at all. A call is therefore allowed only while the windows are open in every time zone
+that the number may be in.
 """
 
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ from pydantic import AfterValidator, Field, model_validator
 from control.agents.config_parts import WEEKDAYS, ConfigPart, DateText, OpeningRange, WeeklyHours
 from control.agents.destinations import country_of, ordinary_number
 
-# How far ahead the next allowed time is looked for. Hours without one in it are treated as hours without any.
+# How far ahead the next allowed time is searched. Hours that open at no time within REACH are treated as never open.
 REACH: Final = timedelta(days=31)
 MOST_BLACKOUT_DATES: Final = 100
-# Numbers whose zones are kept: one takes 17 us to compute, and each attempt asks for it again.
+# Number of phone numbers whose zones are cached. Computing the zones takes 17 us, and each attempt needs them again.
 _CACHED: Final = 4_096
 _DAY: Final = timedelta(days=1)
 
@@ -36,30 +36,32 @@ def _each_once(dates: list[str]) -> list[str]:
 
 
 class CallingHours(ConfigPart):
-    """The times at which recipients may be phoned, by the clock where each of them is."""
+    """The times at which recipients may be called, in each recipient's local time."""
 
-    weekly: WeeklyHours = Field(description="The windows of a week. One that closes before it opens ends the next day.")
+    weekly: WeeklyHours = Field(
+        description="The windows of a week. A window that closes before it opens ends on the next day."
+    )
     blackout_dates: Annotated[list[DateText], AfterValidator(_each_once)] = Field(
         default=[],
         max_length=MOST_BLACKOUT_DATES,
-        description="Dates (YYYY-MM-DD) without any call, such as holidays.",
+        description="Dates (YYYY-MM-DD) without calls, such as holidays.",
         examples=[["2026-12-25"]],
     )
 
     @model_validator(mode="after")
     def _opens_at_all(self) -> "CallingHours":
         if not any(self.weekly.ranges_of(day) for day in range(7)):
-            raise ValueError("there is no window in which to call")
+            raise ValueError("the hours contain no window")
         return self
 
 
 @lru_cache(maxsize=_CACHED)
 def time_zones_of(number: str) -> tuple[str, ...]:
-    """Return the zones (IANA names) in which this E.164 number may be, by the data of libphonenumber.
+    """Return the zones (IANA names) in which this E.164 number may be, according to libphonenumber.
 
-    These are the zones of its area code or mobile network, or all zones of its country if the number has no place.
-    Nothing is known of satellite phones and freephone numbers of no country. Their recipients need a zone of their own
-    and are not called without it.
+    These are the zones of its area code or mobile network, or all zones of its country if the number has no location.
+    The zones of satellite phones and of freephone numbers without a country are unknown. Their recipients need their
+    own zone and are not called without it.
     """
     try:
         names = number_zones.time_zones_for_number(phonenumbers.parse(ordinary_number(number)))
@@ -69,11 +71,13 @@ def time_zones_of(number: str) -> tuple[str, ...]:
 
 
 def next_allowed(now: datetime, zones: Sequence[str], hours: CallingHours) -> datetime | None:
-    """Return the first time from `now` on at which the hours are open in all of these zones; `now` itself, if they
-    are. In UTC. None: not within REACH, as for windows that are never open in all zones at once, or no zone is known.
-    Raises ValueError for a time without a zone and an unknown zone.
+    """Return the first time from `now` on, in UTC, at which the hours are open in all of these zones.
 
-    An hour that a zone skips belongs to no window; one that comes twice is as open each time as its clock says."""
+    Returns None if there is no such time within REACH, for example if the windows are never open in all zones at once,
+    or if no zone is known. Raises ValueError for a time without a zone and for an unknown zone.
+
+    An hour that a zone skips belongs to no window. An hour that occurs twice is treated alike both times.
+    """
     if now.tzinfo is None:
         raise ValueError("now: a time without a zone")
     places = [_load_zone(name) for name in zones]
@@ -90,23 +94,25 @@ def next_allowed(now: datetime, zones: Sequence[str], hours: CallingHours) -> da
 
 
 def default_hours(number: str) -> CallingHours:
-    """Return the hours for a campaign without any of its own, by the number's country. Laws differ by state and by
-    purpose, and the customer answers for the hours; these are the published general rules, and elsewhere the strictest
-    of them.
+    """Return the default hours for a campaign without its own, by the number's country.
+
+    Laws differ by state and by purpose, and the customer is responsible for the hours. These are the published general
+    rules, and in other countries the strictest of them.
 
     US: 8:00 to 21:00 on any day, 47 CFR 64.1200(c)(1). Some states allow less.
-    Canada: 9:00 to 21:30, at weekends 10:00 to 18:00, CRTC Unsolicited Telecommunications Rules, part III.
+    Canada: 9:00 to 21:30, on weekends 10:00 to 18:00, CRTC Unsolicited Telecommunications Rules, part III.
     Australia: 9:00 to 20:00, Saturdays to 17:00, not on Sundays, Telecommunications (Telemarketing and Research Calls)
-    Industry Standard 2017; nor on public holidays, which blackout dates are for.
-    Elsewhere: Monday to Friday 10:00 to 13:00 and 14:00 to 20:00, which is France's rule (décret 2022-1313); there,
-    too, not on public holidays."""
+    Industry Standard 2017; also not on public holidays, for which blackout dates exist.
+    Other countries: Monday to Friday 10:00 to 13:00 and 14:00 to 20:00, which is France's rule (décret 2022-1313);
+    France also excludes public holidays.
+    """
     return _DEFAULTS.get(country_of(number) or "", _STRICTEST)
 
 
 def _next_open(at: datetime, zone: ZoneInfo, hours: CallingHours, latest: datetime) -> datetime | None:
-    """Return the first time from `at` on at which the hours are open in this zone; None: after `latest`.
+    """Return the first time from `at` on at which the hours are open in this zone, or None if it is after `latest`.
 
-    Goes on by at most a day, in which a zone changes its offset once at most, and stops at each change.
+    Advances by at most a day, in which a zone changes its offset at most once, and stops at each change.
     """
     while at <= latest:
         clock = at.astimezone(zone).replace(tzinfo=None)
@@ -118,7 +124,7 @@ def _next_open(at: datetime, zone: ZoneInfo, hours: CallingHours, latest: dateti
 
 
 def _find_offset_change(first: datetime, last: datetime, zone: ZoneInfo) -> datetime | None:
-    """Return the first second in (first, last] with another offset than `first`; None: there is none."""
+    """Return the first second in (first, last] with another UTC offset than `first`, or None."""
     before = first.astimezone(zone).utcoffset()
     if last.astimezone(zone).utcoffset() == before:
         return None
@@ -142,8 +148,7 @@ def _is_open(hours: CallingHours, clock: datetime) -> bool:
 
 
 def _next_begin(hours: CallingHours, clock: datetime) -> datetime:
-    """Return the next time after this one at which the hours may begin to be open: that of a window, or the next
-    midnight."""
+    """Return the next time after this one at which the hours may open: the start of a window, or the next midnight."""
     midnight = datetime.combine(clock.date(), datetime.min.time())
     begins = [_time_on(clock.date(), window) for window in hours.weekly.ranges_of(clock.weekday())]
     return min((begin for begin in begins if begin > clock), default=midnight + _DAY)
@@ -154,7 +159,7 @@ def _time_on(day: date, window: OpeningRange) -> datetime:
 
 
 def _load_zone(name: str) -> ZoneInfo:
-    """Return the zone. Raises ValueError if there is none of this name."""
+    """Return the zone. Raises ValueError if it does not exist."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, OSError):
@@ -162,7 +167,10 @@ def _load_zone(name: str) -> ZoneInfo:
 
 
 def _is_zone(name: str) -> bool:
-    """Return whether this machine has the zone. libphonenumber's name for an unknown zone, Etc/Unknown, is none."""
+    """Return whether this machine has the zone.
+
+    Etc/Unknown, libphonenumber's name for an unknown zone, does not count.
+    """
     try:
         _load_zone(name)
     except ValueError:
@@ -171,7 +179,7 @@ def _is_zone(name: str) -> bool:
 
 
 def _make_hours(*ranges: tuple[Sequence[str], str, str]) -> CallingHours:
-    """Return hours with these windows: days, time of opening, time of closing."""
+    """Return hours with these windows. Each window has its days, opening time and closing time."""
     weekly: dict[str, list[dict[str, str]]] = {}
     for days, opens, closes in ranges:
         for day in days:

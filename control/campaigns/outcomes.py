@@ -1,4 +1,4 @@
-"""What a call that may not be placed, and a call that is over, mean for the campaign and its recipient.
+"""Consequences of a refused call and of an ended call for the campaign and its recipient.
 
 Pure functions.
 """
@@ -13,19 +13,19 @@ from control.do_not_call.rules import LISTED
 from shared.errors import Problem
 from shared.events import CallStatus, EndReason
 
-# finish: the recipient is never called. defer: another recipient first, this one later. wait: no recipient for now.
-# pause: someone has to change something first.
+# finish: the recipient is never called. defer: another recipient is called first, this one later. wait: no recipient is
+# called for now. pause: someone must change something first.
 Consequence = Literal["finish", "defer", "wait", "pause"]
-# Codes of OutboundCalls.place that concern only this number, permanently. variable_missing is a different case: each
-# recipient had the agent's variables when it was added. So the agent has changed, and the calls to all other recipients
-# would be refused, too.
+# Codes of OutboundCalls.place that concern only this number, permanently. variable_missing is different: each recipient
+# had the agent's variables when it was added. So the agent has changed, and the calls to all other recipients would be
+# refused, too.
 _LASTING: Final = frozenset(
     {
         LISTED, "number_invalid", "number_refused", "number_is_own", "country_not_allowed", "number_unverified",
         "too_long",
     }
 )  # fmt: skip
-# Waits before the same call may be placed again. A limit per day or hour covers the last 24 hours or 60 minutes, so
+# Waits before a refused call may be placed again. A limit per day or hour covers the last 24 hours or 60 minutes, so
 # capacity returns gradually.
 _DEFERRED: Final = {"outbound_repeat_limit": timedelta(hours=1)}
 _WAITS: Final = {
@@ -40,7 +40,7 @@ _WAITS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class PlacementRefusal:
-    """What follows if a call may not be placed.
+    """The consequence of a refused call.
 
     Attributes:
         delay: Wait before the next attempt; zero for finish and pause.
@@ -52,7 +52,10 @@ class PlacementRefusal:
 
 
 def judge_refusal(problem: Problem) -> PlacementRefusal:
-    """Decides by the code of the problem. An unknown code pauses the campaign, because its cause may last."""
+    """Return the consequence of a problem, by its code.
+
+    An unknown code pauses the campaign, because its cause may last.
+    """
     code = problem.code
     if code in _LASTING:
         return PlacementRefusal("finish", code)
@@ -63,21 +66,21 @@ def judge_refusal(problem: Problem) -> PlacementRefusal:
     return PlacementRefusal("pause", code)
 
 
-# end_detail of a queued call that control ends because of its campaign. The recipient is called later.
+# The end_detail of a queued call that control ends because of its campaign. The recipient is called later.
 CAMPAIGN_NOT_RUNNING: Final = "campaign_not_running"
 OUTSIDE_HOURS: Final = "outside_calling_hours"
 # Details that pause the campaign, because its next call would end in the same way.
 PAUSING_DETAILS: Final = frozenset({"agent_not_live", "suspended", "spend_limit"})
 _NOT_DIALED: Final = PAUSING_DETAILS | {CAMPAIGN_NOT_RUNNING, OUTSIDE_HOURS, "too_late", "platform_limit"}
-# The recipient declined. Telnyx: hangup_cause of call.hangup,
-# https://developers.telnyx.com/docs/voice/programmable-voice/receiving-webhooks. Twilio reports it as busy:
-# https://www.twilio.com/docs/voice/api/call-resource#call-status-values.
+# The recipient declined. Telnyx reports it as hangup_cause of call.hangup
+# (https://developers.telnyx.com/docs/voice/programmable-voice/receiving-webhooks). Twilio reports it as busy
+# (https://www.twilio.com/docs/voice/api/call-resource#call-status-values).
 _DECLINED: Final = frozenset({"call_rejected"})
 # SIP status codes of the end: 603 declined (RFC 3261, section 21.6.2), 607 unwanted (RFC 8197), 608 rejected by a call
 # filter (RFC 8688).
 _DECLINED_SIP: Final = frozenset({"603", "607", "608"})
-# No call will ever reach the number. Twilio's errors, https://www.twilio.com/docs/api/errors: 13224 invalid number,
-# 21211 invalid To, 21214 not reachable, 21217 not valid; the account may not call the country: 13227, 21215, 32205.
+# No call will ever reach the number. Twilio's errors (https://www.twilio.com/docs/api/errors): 13224 invalid number,
+# 21211 invalid To, 21214 not reachable, 21217 not valid; 13227, 21215 and 32205: the account may not call the country.
 # Telnyx's hangup_cause: not_found, unallocated_number; its refusals: D11 invalid, D12 and D13 not allowed.
 _DEAD: Final = frozenset(
     {
@@ -101,12 +104,12 @@ _DEAD_SIP: Final = frozenset({"404", "410", "484", "604"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedCall:
-    """A call that is over.
+    """A call that has ended.
 
     Attributes:
-        was_dialed: Whether the carrier had the call.
-        left_message: Whether the agent left its message with a machine.
-        cause: The carrier's word for why the call ended; empty if it gave none.
+        was_dialed: Whether the call reached the carrier.
+        left_message: Whether the agent left its message on a machine.
+        cause: The carrier's reason for the end of the call; empty if the carrier gave none.
         sip: The SIP status code of the end; empty if there was none.
         opted_out: Whether the recipient asked not to be called again.
     """
@@ -125,7 +128,7 @@ class EndedCall:
 
 
 def find_outcome(call: EndedCall) -> CallOutcome:
-    """Return the outcome of a call that is over."""
+    """Return the outcome of an ended call."""
     if call.opted_out or call.end_detail == LISTED:
         return "opted_out"
     if call.end_reason == "voicemail":
@@ -145,7 +148,9 @@ def find_outcome(call: EndedCall) -> CallOutcome:
 
 
 def find_detail(call: EndedCall, outcome: CallOutcome) -> str | None:
-    """Return the code that explains the outcome: ours, else the carrier's for a call that reached no one."""
+    """Return the code that explains the outcome: our code, or else the carrier's code for a call that reached
+    nobody.
+    """
     if call.end_detail is None and outcome in ("rejected", "unreachable", "failed_by_carrier"):
         return call.cause or call.sip or None
     return call.end_detail

@@ -56,7 +56,7 @@ _UPDATE_STATUS: Final = """
         finished_at = CASE WHEN $3 IN ('completed', 'canceled') THEN $5 END
     WHERE workspace_id = $1 AND id = $2
 """
-# Campaigns that may place a call now, the longest waiting first.
+# Selects campaigns that may place a call now, longest waiting first.
 _SELECT_DUE_CAMPAIGNS: Final = """
     SELECT id, workspace_id FROM campaigns WHERE status = 'running' AND next_dispatch_at <= $1
     ORDER BY next_dispatch_at LIMIT $2
@@ -69,9 +69,9 @@ _LOCK_DUE_CAMPAIGN: Final = f"""
 _DELAY_CAMPAIGN: Final = """
     UPDATE campaigns SET next_dispatch_at = $3, status_reason = $4 WHERE workspace_id = $1 AND id = $2
 """
-# Does not wait for a lock: see `lock_free_campaign`.
+# Does not wait for a lock. See `lock_free_campaign`.
 _LOCK_FREE_CAMPAIGN: Final = f"{_CAMPAIGNS} WHERE workspace_id = $1 AND id = $2 FOR UPDATE SKIP LOCKED"
-# Makes a running campaign look for recipients soon.
+# Makes a running campaign search for recipients soon.
 _WAKE_CAMPAIGN: Final = """
     UPDATE campaigns SET next_dispatch_at = $3
     WHERE workspace_id = $1 AND id = $2 AND status = 'running' AND next_dispatch_at > $3
@@ -79,14 +79,14 @@ _WAKE_CAMPAIGN: Final = """
 
 
 async def lock_list(db: Connection, workspace_id: UUID) -> None:
-    """Serialise transactions that count a workspace's campaigns in order to add or start one."""
+    """Serialize transactions that count a workspace's campaigns before they add or start a campaign."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('campaigns ' || $1::text, 0))", str(workspace_id))
 
 
 async def select_campaigns(
     db: Connection, workspace_id: UUID, wanted: CampaignFilter, page: PageRequest
 ) -> ListPage[Campaign]:
-    """Return a page, newest first. Raises Invalid (code cursor_unknown)."""
+    """Return a page of campaigns, newest first. Raises Invalid (code cursor_unknown)."""
     values = (workspace_id, *_filter_values(wanted))
     clause = await _CAMPAIGN_ORDER.make_clause(db, page, values, (workspace_id,))
     rows = await db.fetch(f"{_CAMPAIGNS} WHERE workspace_id = $1 {_CAMPAIGN_FILTER} {clause.tail}", *clause.values)
@@ -94,7 +94,7 @@ async def select_campaigns(
 
 
 async def count_campaigns(db: Connection, workspace_id: UUID, wanted: CampaignFilter) -> int:
-    """Count the campaigns of a workspace."""
+    """Count the matching campaigns of a workspace."""
     sql = f"SELECT count(*) FROM campaigns WHERE workspace_id = $1 {_CAMPAIGN_FILTER}"
     found: int = await db.fetchval(sql, workspace_id, *_filter_values(wanted))
     return found
@@ -108,10 +108,10 @@ def _filter_values(wanted: CampaignFilter) -> list[Any]:
 async def select_campaign(
     db: Connection, workspace_id: UUID, campaign_id: UUID, *, lock: bool = False
 ) -> Campaign | None:
-    """Return a campaign.
+    """Return a campaign, or None.
 
     Args:
-        lock: Until the transaction ends; no call is placed meanwhile.
+        lock: Lock the row until the transaction ends. No call is placed while it is locked.
     """
     locking = "FOR UPDATE" if lock else ""
     row = await db.fetchrow(f"{_CAMPAIGNS} WHERE workspace_id = $1 AND id = $2 {locking}", workspace_id, campaign_id)
@@ -121,56 +121,60 @@ async def select_campaign(
 async def insert_campaign(
     db: Connection, campaign_id: UUID, workspace_id: UUID, chosen: CampaignSettings, now: datetime
 ) -> None:
-    """Store a draft."""
+    """Insert a campaign as a draft."""
     await db.execute(_INSERT_CAMPAIGN, campaign_id, workspace_id, now, *_values(chosen))
 
 
 async def update_settings(
     db: Connection, workspace_id: UUID, campaign_id: UUID, chosen: CampaignSettings, now: datetime
 ) -> None:
-    """Store new settings."""
+    """Replace the settings of a campaign."""
     await db.execute(_UPDATE_CAMPAIGN, workspace_id, campaign_id, now, *_values(chosen))
 
 
 async def update_status(
     db: Connection, workspace_id: UUID, campaign_id: UUID, status: CampaignStatus, reason: str | None, now: datetime
 ) -> None:
-    """Store the status. The campaign must be locked."""
+    """Store the status of a campaign, which must be locked."""
     await db.execute(_UPDATE_STATUS, workspace_id, campaign_id, status, reason, now)
 
 
 async def delete_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID) -> None:
-    """Delete it with its recipients and their attempts."""
+    """Delete a campaign with its recipients and their attempts."""
     await db.execute("DELETE FROM campaigns WHERE workspace_id = $1 AND id = $2", workspace_id, campaign_id)
 
 
 async def select_due_campaigns(db: Connection, now: datetime, most: int) -> list[tuple[UUID, UUID]]:
-    """Return workspace and id of campaigns that may place a call now. Needs platform scope."""
+    """Return workspace and id of the campaigns that may place a call now. Needs platform scope."""
     return [(row["workspace_id"], row["id"]) for row in await db.fetch(_SELECT_DUE_CAMPAIGNS, now, most)]
 
 
 async def lock_due_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime) -> Campaign | None:
-    """Lock a campaign; None if it may place no call now, or another worker has it. Needs platform scope."""
+    """Lock a campaign. Needs platform scope.
+
+    Returns None if the campaign may not place a call now, or if another worker has locked it.
+    """
     row = await db.fetchrow(_LOCK_DUE_CAMPAIGN, workspace_id, campaign_id, now)
     return None if row is None else _make_campaign(row)
 
 
 async def lock_free_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID) -> Campaign | None:
-    """Lock a campaign; None if another transaction has locked it. Needs platform scope.
+    """Lock a campaign. Return None if another transaction has locked it. Needs platform scope.
 
-    For transactions that hold locks of calls or attempts: a dispatcher may wait for these while it holds the campaign.
+    Use it in transactions that hold locks of calls or attempts: a dispatcher may wait for these locks while it holds
+    the campaign.
     """
     row = await db.fetchrow(_LOCK_FREE_CAMPAIGN, workspace_id, campaign_id)
     return None if row is None else _make_campaign(row)
 
 
 async def delay_campaign(db: Connection, campaign: Campaign, until: datetime, reason: str | None) -> None:
-    """Store that no call is placed before `until`. The campaign must be locked. Needs platform scope."""
+    """Store that no call may be placed before `until`. The campaign must be locked. Needs platform scope."""
     await db.execute(_DELAY_CAMPAIGN, campaign.workspace_id, campaign.id, until, reason)
 
 
 async def wake_campaign(db: Connection, workspace_id: UUID, campaign_id: UUID, at: datetime) -> None:
-    """Make a running campaign look for recipients at this time at the latest."""
+    """Make a running campaign search for recipients no later than this time."""
     await db.execute(_WAKE_CAMPAIGN, workspace_id, campaign_id, at)
 
 
@@ -181,7 +185,10 @@ def _values(chosen: CampaignSettings) -> list[Any]:
 
 
 def _known(kind: type[BaseModel], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out fields that a later version stored: during its rollout, this version still ends calls."""
+    """Leave out fields that a later release stored.
+
+    During the rollout of that release, this release still ends calls.
+    """
     return {name: value for name, value in stored.items() if name in kind.model_fields}
 
 
@@ -193,7 +200,7 @@ def _make_campaign(row: Any) -> Campaign:
     return Campaign(
         id=row["id"],
         workspace_id=row["workspace_id"],
-        # Unchecked, because the rules may have changed since the settings were stored.
+        # Not validated, because the rules may have changed since the settings were stored.
         settings=CampaignSettings.model_construct(**settings),
         status=row["status"],
         status_reason=row["status_reason"],
@@ -222,7 +229,7 @@ _RECIPIENT_FILTER: Final = """
     WHERE r.workspace_id = $1 AND r.campaign_id = $2 AND ($3::text IS NULL OR r.status = $3)
       AND ($4::text IS NULL OR r.outcome = $4) AND ($5::text IS NULL OR r.phone_number = $5)
 """
-# Keeps the recipient of a number that the campaign has already.
+# Keeps an existing recipient with the same number in the campaign.
 _INSERT_RECIPIENTS: Final = """
     INSERT INTO campaign_recipients (id, workspace_id, campaign_id, phone_number, variables, timezone, reference,
                                      status, attempts, next_attempt_at, created_at)
@@ -247,7 +254,7 @@ _UPDATE_RECIPIENT: Final = """
         finished_at = CASE WHEN $3 = 'finished' THEN $8::timestamptz END
     WHERE workspace_id = $1 AND id = $2
 """
-# Skips recipients that a worker is calling right now; the next run finds them.
+# Skips recipients that a worker is calling at the moment; the next run finds them.
 _FINISH_PENDING: Final = """
     UPDATE campaign_recipients SET status = 'finished', outcome = coalesce(outcome, 'not_called'), detail = $3,
                                    finished_at = $4
@@ -255,7 +262,7 @@ _FINISH_PENDING: Final = """
                  WHERE workspace_id = $1 AND campaign_id = $2 AND status = 'pending'
                  ORDER BY next_attempt_at, id LIMIT $5 FOR UPDATE SKIP LOCKED)
 """
-# Pending recipients of campaigns that were over since $2.
+# Pending recipients of campaigns that have ended since $2.
 _FINISH_REMAINING: Final = """
     UPDATE campaign_recipients SET status = 'finished', outcome = coalesce(outcome, 'not_called'),
                                    detail = 'campaign_ended', finished_at = $1
@@ -280,13 +287,13 @@ _FIND_OPEN: Final = """
 async def insert_recipients(
     db: Connection, workspace_id: UUID, campaign_id: UUID, rows: Sequence[NewRecipient], now: datetime
 ) -> set[str]:
-    """Insert recipients; returns their numbers. The campaign already has the numbers that are left out."""
+    """Insert recipients and return their numbers. Numbers that are not returned already exist in the campaign."""
     stored = await db.fetch(
         _INSERT_RECIPIENTS,
         workspace_id,
         campaign_id,
         now,
-        sorted(UUID(new_id()) for _ in rows),  # ids of one millisecond are in any order
+        sorted(UUID(new_id()) for _ in rows),  # Ids that are created within one millisecond have no order.
         [row.phone_number for row in rows],
         [dict(row.variables) for row in rows],
         [row.timezone for row in rows],
@@ -315,7 +322,10 @@ async def select_recipients(
     number: str | None,
     page: PageRequest,
 ) -> ListPage[CampaignRecipient]:
-    """Return a page, with its total unless it is next to a row. Raises Invalid (code cursor_unknown)."""
+    """Return a page of recipients, with the total unless the page is next to a row.
+
+    Raises Invalid (code cursor_unknown).
+    """
     values = (workspace_id, campaign_id, status, outcome, number)
     clause = await _RECIPIENT_ORDER.make_clause(db, page, values, (workspace_id, campaign_id))
     rows = await db.fetch(f"{_RECIPIENTS} {_RECIPIENT_FILTER} {clause.tail}", *clause.values)
@@ -330,7 +340,7 @@ async def select_recipients(
 async def select_recipient(
     db: Connection, workspace_id: UUID, campaign_id: UUID, recipient_id: UUID
 ) -> CampaignRecipient | None:
-    """Return a recipient; None if the campaign has no such recipient."""
+    """Return a recipient, or None if the campaign does not have this recipient."""
     row = await db.fetchrow(
         f"{_RECIPIENTS} WHERE r.workspace_id = $1 AND r.campaign_id = $2 AND r.id = $3",
         workspace_id,
@@ -343,13 +353,15 @@ async def select_recipient(
 async def claim_due_recipients(
     db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime, most: int
 ) -> list[CampaignRecipient]:
-    """Lock pending recipients that are due. Skips recipients that another transaction has locked. Needs platform
-    scope."""
+    """Return due pending recipients, locked.
+
+    Skips recipients that another transaction has locked. Needs platform scope.
+    """
     return [_make_recipient(row) for row in await db.fetch(_CLAIM_DUE_RECIPIENTS, workspace_id, campaign_id, now, most)]
 
 
 async def defer_recipients(db: Connection, workspace_id: UUID, times: Sequence[tuple[UUID, datetime]]) -> None:
-    """Store that pending recipients are called no earlier than at these times. Needs platform scope."""
+    """Store the times before which pending recipients must not be called. Needs platform scope."""
     await db.execute(
         _DEFER_RECIPIENTS, workspace_id, [recipient_id for recipient_id, _ in times], [at for _, at in times]
     )
@@ -373,40 +385,44 @@ async def update_recipient(db: Connection, recipient: CampaignRecipient) -> None
 async def finish_pending(
     db: Connection, workspace_id: UUID, campaign_id: UUID, detail: str, now: datetime, most: int
 ) -> int:
-    """Finish up to `most` pending recipients and returns their number. Needs platform scope."""
+    """Finish up to `most` pending recipients. Return how many were finished. Needs platform scope."""
     status = await db.execute(_FINISH_PENDING, workspace_id, campaign_id, detail, now, most)
     return int(status.split()[-1])
 
 
 async def finish_remaining(db: Connection, now: datetime, since: datetime, most: int) -> int:
-    """Finish pending recipients of all campaigns that were completed or canceled since then.
+    """Finish pending recipients of all campaigns that were completed or canceled since `since`.
 
-    Returns their number. Needs platform scope.
+    Returns how many were finished. Needs platform scope.
     """
     status = await db.execute(_FINISH_REMAINING, now, since, most)
     return int(status.split()[-1])
 
 
 async def find_open(db: Connection, workspace_id: UUID, campaign_id: UUID) -> tuple[datetime | None, bool]:
-    """Return when the next pending recipient may be called (None: there is none), and whether a call is open."""
+    """Return when the next pending recipient may be called (None without pending recipients), and whether a call is
+    open.
+    """
     row = await db.fetchrow(_FIND_OPEN, workspace_id, campaign_id)
     return row[0], row[1]
 
 
 async def advance_uncalled(db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime) -> None:
-    """Make recipients due that were never called, because the hours that they waited for have changed."""
+    """Make recipients that were never called due, because the hours that they waited for have changed."""
     await db.execute(_ADVANCE_UNCALLED, workspace_id, campaign_id, now)
 
 
 async def delete_recipients(db: Connection, workspace_id: UUID, most: int) -> int:
-    """Delete up to `most` recipients of a workspace, with their attempts; returns how many. Needs platform scope."""
+    """Delete up to `most` recipients of a workspace with their attempts. Return how many. Needs platform scope."""
     status = await db.execute(_DELETE_RECIPIENTS, workspace_id, most)
     return int(status.split()[-1])
 
 
 async def delete_number(db: Connection, workspace_id: UUID, number: str) -> int:
-    """Delete the recipients with this number that are not being called, with their attempts; returns how many. Needs
-    platform scope."""
+    """Delete the recipients with this number that are not being called, with their attempts. Return how many.
+
+    Needs platform scope.
+    """
     status = await db.execute(
         "DELETE FROM campaign_recipients WHERE workspace_id = $1 AND phone_number = $2 AND status <> 'calling'",
         workspace_id,
@@ -426,7 +442,7 @@ async def has_number(db: Connection, workspace_id: UUID, number: str) -> bool:
 
 
 def _make_recipient(row: Any) -> CampaignRecipient:
-    """Make a recipient from a row with its columns."""
+    """Convert a row with the recipient's columns."""
     return CampaignRecipient(
         id=row["id"],
         workspace_id=row["workspace_id"],
@@ -447,7 +463,7 @@ def _make_recipient(row: Any) -> CampaignRecipient:
 
 # -- Calls to recipients --
 
-# Nothing is inserted while another call of a campaign to this number of the workspace is open.
+# Inserts nothing while another campaign call to this number of the workspace is open.
 _INSERT_ATTEMPT: Final = """
     INSERT INTO campaign_attempts (call_id, workspace_id, campaign_id, recipient_id, phone_number, started_at)
     VALUES ($1, $2, $3, $4, $5, $6)
@@ -459,7 +475,7 @@ _COUNT_PACE: Final = """
            (SELECT count(*) FROM campaign_attempts
             WHERE workspace_id = $1 AND campaign_id = $2 AND started_at > $3::timestamptz - interval '1 minute')
 """
-# The recipients of these calls, locked in one order, so that two transactions cannot deadlock.
+# Locks the recipients of these calls in one order, so that two transactions cannot deadlock.
 _LOCK_CALLED_RECIPIENTS: Final = """
     SELECT r.*, a.call_id, a.outcome AS call_outcome, a.finished_at AS call_finished_at
     FROM campaign_attempts a JOIN campaign_recipients r ON r.id = a.recipient_id
@@ -489,10 +505,11 @@ _CALLS: Final = """
 
 @dataclass(frozen=True, slots=True)
 class LockedAttempt:
-    """A call with its recipient.
+    """A call with its recipient, which is locked.
 
     Attributes:
-        outcome, finished_at: As stored.
+        outcome: As stored.
+        finished_at: As stored.
     """
 
     call_id: UUID
@@ -502,7 +519,7 @@ class LockedAttempt:
 
 
 async def insert_attempt(db: Connection, call_id: UUID, recipient: CampaignRecipient, now: datetime) -> bool:
-    """Insert a call. False: another call of a campaign to this number is open. Needs platform scope."""
+    """Insert a call. Return False if another campaign call to this number is open. Needs platform scope."""
     status = await db.execute(
         _INSERT_ATTEMPT,
         call_id,
@@ -516,7 +533,7 @@ async def insert_attempt(db: Connection, call_id: UUID, recipient: CampaignRecip
 
 
 async def count_pace(db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime) -> tuple[int, int]:
-    """Count open calls, and calls of the last minute. Needs platform scope."""
+    """Count the open calls and the calls of the last minute. Needs platform scope."""
     row = await db.fetchrow(_COUNT_PACE, workspace_id, campaign_id, now)
     return row[0], row[1]
 
@@ -524,7 +541,7 @@ async def count_pace(db: Connection, workspace_id: UUID, campaign_id: UUID, now:
 async def lock_called_recipients(
     db: Connection, workspace_ids: Sequence[UUID], call_ids: Sequence[UUID]
 ) -> list[LockedAttempt]:
-    """Lock the recipients of the calls that a campaign placed; other calls are left out. Needs platform scope."""
+    """Lock and return the recipients of these calls. Calls without a campaign are left out. Needs platform scope."""
     rows = await db.fetch(_LOCK_CALLED_RECIPIENTS, workspace_ids, call_ids)
     return [
         LockedAttempt(row["call_id"], row["call_outcome"], row["call_finished_at"], _make_recipient(row))
@@ -535,19 +552,19 @@ async def lock_called_recipients(
 async def finish_attempt(
     db: Connection, workspace_id: UUID, call_id: UUID, outcome: CallOutcome, detail: str | None, at: datetime
 ) -> None:
-    """Store the outcome; the time of a call that was finished before stays. Needs platform scope."""
+    """Store the outcome of a call. A call that was already finished keeps its time. Needs platform scope."""
     await db.execute(_FINISH_ATTEMPT, workspace_id, call_id, outcome, detail, at)
 
 
 async def select_attempts(
     db: Connection, workspace_id: UUID, recipient_id: UUID, limit: int = 1_000
 ) -> list[CampaignAttempt]:
-    """Return the calls to a recipient, the oldest first."""
+    """Return the calls to a recipient, oldest first."""
     return [CampaignAttempt(**row) for row in await db.fetch(_SELECT_ATTEMPTS, workspace_id, recipient_id, limit)]
 
 
 async def find_called_recipient(db: Connection, workspace_id: UUID, call_id: UUID) -> tuple[UUID, UUID] | None:
-    """Return campaign and recipient of a call; None if no campaign placed it. Needs platform scope."""
+    """Return campaign and recipient of a call, or None if no campaign placed it. Needs platform scope."""
     row = await db.fetchrow(_FIND_CALLED_RECIPIENT, workspace_id, call_id)
     return None if row is None else (row["campaign_id"], row["recipient_id"])
 
@@ -585,5 +602,5 @@ _SELECT_CALLER_NUMBERS: Final = """
 
 
 async def select_caller_numbers(db: Connection, workspace_id: UUID, number_ids: Sequence[UUID]) -> set[UUID]:
-    """Return which of these numbers the workspace may call from."""
+    """Return which of these numbers the workspace can call from."""
     return {row["id"] for row in await db.fetch(_SELECT_CALLER_NUMBERS, workspace_id, list(number_ids))}

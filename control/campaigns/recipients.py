@@ -1,4 +1,4 @@
-"""The recipients of a campaign, the calls to them, and which rows can be added as recipients."""
+"""The recipients of a campaign, the calls to them, and the validation of rows that are added as recipients."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ AttemptOutcome = Literal[
     "answered", "voicemail_left", "machine", "busy", "no_answer", "failed_by_carrier", "rejected", "unreachable",
     "opted_out",
 ]  # fmt: skip
-# not_dialled: the call ended before the carrier had it; that is not an attempt.
+# not_dialled: the call ended before it reached the carrier; it does not count as an attempt.
 CallOutcome = Literal[AttemptOutcome, "not_dialled"]
 RecipientStatus = Literal["pending", "calling", "finished"]
 # refused: the platform's rules forbid the call. not_called: the campaign ended first.
@@ -29,13 +29,13 @@ RecipientOutcome = Literal[CallOutcome, "refused", "not_called"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignRecipient:
-    """A number of a campaign.
+    """A number that a campaign calls.
 
     Attributes:
-        outcome: Of the last attempt, or why there was none.
+        outcome: Outcome of the last attempt, or why there was none.
         detail: A code that explains the outcome.
-        attempts: Calls that the carrier had.
-        next_attempt_at: No call is placed before, while the recipient is pending.
+        attempts: Number of calls that reached the carrier.
+        next_attempt_at: No call is placed before this time, while the recipient is pending.
     """
 
     id: UUID
@@ -56,10 +56,10 @@ class CampaignRecipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignCall:
-    """A call to place.
+    """A campaign call to place.
 
     Attributes:
-        number_ids: Numbers to call from, the preferred one first; empty: any.
+        number_ids: Numbers to call from, by preference; empty for any number.
     """
 
     workspace_id: UUID
@@ -75,7 +75,8 @@ class CampaignAttempt:
     """A call to a recipient.
 
     Attributes:
-        finished_at, outcome: None while it is not over.
+        finished_at: None until the call has ended.
+        outcome: None until the call has ended.
     """
 
     call_id: UUID
@@ -87,29 +88,33 @@ class CampaignAttempt:
 
 @dataclass(frozen=True, slots=True)
 class CampaignProgress:
-    """Progress of a campaign. Its figures are counted at each request."""
+    """The progress of a campaign. Its figures are counted at each request."""
 
     by_status: Annotated[
         Mapping[RecipientStatus, int],
-        Field(description="Recipients by status.", examples=[{"pending": 380, "calling": 2, "finished": 118}]),
+        Field(
+            description="Number of recipients by status.", examples=[{"pending": 380, "calling": 2, "finished": 118}]
+        ),
     ]
     by_outcome: Annotated[
         Mapping[RecipientOutcome, int],
         Field(
-            description="Finished recipients by outcome.", examples=[{"answered": 90, "voicemail_left": 20, "busy": 8}]
+            description="Number of finished recipients by outcome.",
+            examples=[{"answered": 90, "voicemail_left": 20, "busy": 8}],
         ),
     ]
-    calls: Annotated[int, Field(description="Calls so far.", examples=[164])]
-    calls_last_hour: Annotated[int, Field(description="Calls that were placed within the last hour.", examples=[120])]
-    open_calls: Annotated[int, Field(description="Calls that are not over.", examples=[2])]
+    calls: Annotated[int, Field(description="Number of calls so far.", examples=[164])]
+    calls_last_hour: Annotated[int, Field(description="Number of calls placed within the last hour.", examples=[120])]
+    open_calls: Annotated[int, Field(description="Number of calls that have not ended.", examples=[2])]
     next_call_at: Annotated[
-        datetime | None, Field(description="When the next recipient may be called; null: nobody waits.")
+        datetime | None,
+        Field(description="When the next recipient may be called (UTC); null if no recipient is waiting."),
     ]
     remaining_seconds: Annotated[
         int | None,
         Field(
-            description="How long the next calls to all waiting recipients take at the pace, at least; null: "
-            "nobody waits.",
+            description="Minimum time that the next calls to all waiting recipients take at the campaign's "
+            "pace; null if no recipient is waiting.",
             examples=[2280],
         ),
     ]
@@ -117,12 +122,12 @@ class CampaignProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRecipient:
-    """A number to call.
+    """A number to add to a campaign.
 
     Attributes:
-        place: Of the row in the request or the file.
+        place: Position of the row in the request or the file.
         timezone: None for the zones of the number.
-        reference: The customer's own name of it.
+        reference: The customer's own reference for the recipient.
     """
 
     place: int
@@ -134,11 +139,11 @@ class NewRecipient:
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """A row that was not stored.
+    """A row that was not stored, with its fault.
 
     Attributes:
-        place: Its line in the file, or its place in the request.
-        fault: Names the field.
+        place: Its line in the file, or its position in the request.
+        fault: The fault, which names the field.
     """
 
     place: int
@@ -147,12 +152,12 @@ class RowFault:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """The outcome of an import.
+    """The result of an import.
 
     Attributes:
-        added: Stored recipients.
-        faults: All other rows, in order.
-        ignored_columns: Of the file.
+        added: Number of stored recipients.
+        faults: The faults of all other rows, in order.
+        ignored_columns: Columns of the file that were not read.
     """
 
     added: int
@@ -162,12 +167,12 @@ class ImportResult:
 
 _CHECKED_VARIABLES: Final[TypeAdapter[dict[str, str]]] = TypeAdapter(CallVariables)
 _CHECKED_NUMBER: Final = "phone_number"
-# Returns the names of the agent's placeholders that a row leaves without a value.
+# Returns the names of the agent's placeholders that have no value in a row.
 FindMissing = Callable[[NewRecipient], Sequence[str]]
 
 
 def check_rows(rows: Iterable[NewRecipient], find_missing: FindMissing) -> tuple[list[NewRecipient], list[RowFault]]:
-    """Divides rows into those that can be called, each number once, and faults: one for each other row, in order."""
+    """Split rows into valid recipients, each number once, and faults: one for each other row, in order."""
     good: dict[str, NewRecipient] = {}
     faults: list[RowFault] = []
     for row in rows:
@@ -189,7 +194,7 @@ def _find_row_fault(row: NewRecipient, find_missing: FindMissing) -> ErrorDetail
             _CHECKED_NUMBER, fault.code, fault.message.removeprefix(f"{_CHECKED_NUMBER} ").removesuffix(".")
         )
     if row.timezone is None and not time_zones_of(row.phone_number):
-        text = "is needed: the number does not tell where its phone is"
+        text = "is required: the number does not determine where its phone is"
         return ErrorDetail("timezone", "timezone_missing", text)
     if row.timezone is not None and row.timezone not in timezone_names():
         return ErrorDetail("timezone", "timezone_unknown", "must be a name of the IANA database")
@@ -206,5 +211,5 @@ def _find_variable_fault(row: NewRecipient, find_missing: FindMissing) -> ErrorD
         return list_faults(error, "variables")[0]
     missing = find_missing(row)
     if missing:
-        return ErrorDetail(f"variables.{missing[0]}", "variable_missing", "is needed by the agent's texts")
+        return ErrorDetail(f"variables.{missing[0]}", "variable_missing", "is required by the agent's texts")
     return None

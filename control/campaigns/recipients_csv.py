@@ -19,7 +19,7 @@ _PARAM: Final = "file"
 
 @dataclass(frozen=True, slots=True)
 class ColumnMap:
-    """The headers of the columns."""
+    """The headers of the columns to read."""
 
     phone_number: str = "phone_number"
     timezone: str = "timezone"
@@ -37,8 +37,10 @@ class CsvRows:
 
 
 def read_csv(data: bytes, columns: ColumnMap) -> CsvRows:
-    """Return the place of a row is the number of its last line. Raises Invalid (codes file_unknown, column_missing,
-    too_many_rows, file_empty)."""
+    """Read a file. The place of a row is the number of its last line.
+
+    Raises Invalid (codes file_unknown, column_missing, too_many_rows, file_empty).
+    """
     reader = _open(data)
     header = next(_read_lines(reader), (0, [""]))[1]
     if not isinstance(header, list) or not any(header):
@@ -59,7 +61,7 @@ def read_csv(data: bytes, columns: ColumnMap) -> CsvRows:
 
 
 def parse_variable_columns(text: str) -> dict[str, str]:
-    """Read "name=Header;name=Header". Raises Invalid (code columns_invalid)."""
+    """Parse "name=Header;name=Header". Raises Invalid (code columns_invalid)."""
     columns: dict[str, str] = {}
     for part in text.split(";"):
         name, sign, header = (piece.strip() for piece in part.partition("="))
@@ -80,7 +82,7 @@ class _LineReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Positions of columns in a row."""
+    """Positions of the columns in a row."""
 
     phone_number: int
     timezone: int
@@ -96,10 +98,10 @@ def _open(data: bytes) -> _LineReader:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Invalid(f"file: is no UTF-8 at byte {error.start}.", code="file_unknown", param=_PARAM) from None
+        raise Invalid(f"file: is not UTF-8 at byte {error.start}.", code="file_unknown", param=_PARAM) from None
     if "\0" in text:
-        raise Invalid("file: holds the character NUL, so it is no CSV.", code="file_unknown", param=_PARAM)
-    # Without strict, a quote that is never closed would silently make one cell of all rows after it.
+        raise Invalid("file: contains the character NUL, so it is not a CSV file.", code="file_unknown", param=_PARAM)
+    # Without strict mode, a quote that is never closed would silently merge all following rows into one cell.
     return csv.reader(io.StringIO(text, newline=""), delimiter=find_delimiter(text), strict=True)
 
 
@@ -150,7 +152,7 @@ def _missing(header: str) -> Invalid:
 
 
 def _make_row(line: int, cells: Sequence[str], places: _Places) -> NewRecipient:
-    """Return an empty cell is no value."""
+    """Convert a row to a recipient. An empty cell counts as no value."""
 
     def cell(at: int) -> str:
         return cells[at] if 0 <= at < len(cells) else ""

@@ -1,4 +1,4 @@
-"""Whether and when a recipient is called again. Pure functions."""
+"""Decides whether and when a recipient is called again. Pure functions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,21 +13,21 @@ from control.do_not_call.rules import LISTED
 
 # Wait before an undialed call is placed again.
 UNDIALED_DELAY: Final = timedelta(minutes=5)
-# After this many undialed calls in a row, the recipient is finished, because the cause evidently lasts.
+# After this many consecutive undialed calls, the recipient is finished, because the cause evidently lasts.
 MOST_UNDIALED: Final = 10
 NO_HOURS: Final = "no_calling_hours"
 DAY: Final = timedelta(hours=24)
-# After these outcomes a recipient is never called again. The retry policy cannot change that.
+# After these outcomes a recipient is never called again. The retry policy cannot change this.
 _ALWAYS_FINAL: Final = frozenset({"answered", "unreachable", "opted_out"})
 LastAttemptReason = Literal["outcome", "outcome_limit", "attempt_limit"]
 
 
 @dataclass(frozen=True, slots=True)
 class EndedAttempt:
-    """One attempt for a recipient that is over.
+    """An ended attempt to call a recipient.
 
     Attributes:
-        ended_at: With a zone.
+        ended_at: With a time zone.
     """
 
     outcome: AttemptOutcome
@@ -36,11 +36,11 @@ class EndedAttempt:
 
 @dataclass(frozen=True, slots=True)
 class NoMoreAttempts:
-    """The recipient is not phoned again.
+    """The recipient is not called again.
 
     Attributes:
-        reason: `outcome`: the last outcome is final; `outcome_limit`: the rule of this outcome allows no more attempts;
-            `attempt_limit`: the policy allows no more attempts in all.
+        reason: `outcome`: the last outcome is final. `outcome_limit`: the rule of this outcome allows no more attempts.
+            `attempt_limit`: the policy allows no more attempts in total.
     """
 
     reason: LastAttemptReason
@@ -49,13 +49,16 @@ class NoMoreAttempts:
 def apply_attempts(
     recipient: CampaignRecipient, settings: CampaignSettings, attempts: Sequence[CampaignAttempt], now: datetime
 ) -> CampaignRecipient:
-    """Return the recipient after these calls (oldest first): called again later, finished, or, while a call is open,
-    being called."""
+    """Return the recipient after these calls (oldest first).
+
+    The recipient is pending again, finished, or, while a call is open, being called.
+    """
     if any(attempt.finished_at is None for attempt in attempts):
         return replace(recipient, status="calling")
     last = attempts[-1]
     ended = [_to_ended(attempt) for attempt in attempts if attempt.outcome != "not_dialled"]
-    # A number that was listed while its call waited ends the recipient, but the carrier never had that call.
+    # If a number was added to the do-not-call list while its call waited, the recipient is finished, but the call did
+    # not reach the carrier.
     dialed = sum(attempt.outcome != "not_dialled" and attempt.detail != LISTED for attempt in attempts)
     counted = replace(recipient, outcome=last.outcome, detail=last.detail, attempts=dialed)
     if last.outcome == "not_dialled":
@@ -69,7 +72,7 @@ def apply_attempts(
 
 
 def finish_recipient(recipient: CampaignRecipient, now: datetime) -> CampaignRecipient:
-    """Return the recipient as finished: it gets no further call."""
+    """Return the recipient as finished. It gets no further call."""
     return replace(recipient, status="finished", finished_at=now)
 
 
@@ -87,7 +90,7 @@ def find_call_time(recipient: CampaignRecipient, hours: CallingHours | None, now
     zones = (recipient.timezone,) if recipient.timezone else time_zones_of(recipient.phone_number)
     try:
         return next_allowed(now, zones, hours or default_hours(recipient.phone_number))
-    except ValueError:  # this machine no longer knows the zone; ends of calls must be stored nevertheless
+    except ValueError:  # This machine no longer has the zone. Ends of calls must be stored anyway.
         return None
 
 
@@ -101,12 +104,12 @@ def _count_undialed_at_end(attempts: Sequence[CampaignAttempt]) -> int:
 
 
 def next_attempt(policy: RetryPolicy, attempts: Sequence[EndedAttempt], now: datetime) -> datetime | NoMoreAttempts:
-    """Return when the recipient may be phoned next, before calling hours are considered.
+    """Return when the recipient may be called next, before calling hours are considered.
 
     Args:
         policy: The campaign's rules.
         attempts: All attempts so far, in any order.
-        now: The earliest possible answer, and the answer without attempts.
+        now: The earliest possible result, and the result without attempts.
     """
     if not attempts:
         return now
@@ -135,6 +138,6 @@ def _find_end(policy: RetryPolicy, ordered: Sequence[EndedAttempt]) -> LastAttem
 
 
 def _rule_of(policy: RetryPolicy, outcome: AttemptOutcome) -> RetryRule:
-    """Return the rule of an outcome that is not final by itself."""
+    """Return the rule for an outcome that is not final in itself."""
     rule: RetryRule = getattr(policy, outcome)
     return rule

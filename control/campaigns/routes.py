@@ -1,4 +1,4 @@
-"""Routes of campaigns and their recipients, for the members of their workspace."""
+"""Routes for members to manage their workspace's campaigns and recipients."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,38 +39,44 @@ RECIPIENTS: Final = f"{CAMPAIGN}/recipients"
 
 
 class CampaignsQuery(CampaignFilter, ListQuery):
-    """Filters of the list."""
+    """Filters for the list of campaigns."""
 
 
 class CampaignView(CampaignSettings):
-    """A campaign."""
+    """A campaign with its settings and status."""
 
     model_config = ANSWER
 
     id: Id
-    status: Annotated[CampaignStatus, Field(description="draft, running, paused, completed or canceled.")]
+    status: Annotated[
+        CampaignStatus,
+        Field(description="Status of the campaign: `draft`, `running`, `paused`, `completed` or `canceled`."),
+    ]
     status_reason: Annotated[
         str | None,
         Field(
-            description="Why the platform paused or ended it, or waits with further calls.",
+            description="Why the platform paused or ended the campaign, or delays further calls.",
             examples=["spend_limit_reached"],
         ),
     ]
     created_at: CreatedAt
     updated_at: UpdatedAt
-    started_at: Annotated[datetime | None, Field(description="When it was started first; null: it was not.")]
+    started_at: Annotated[
+        datetime | None, Field(description="When the campaign was first started (UTC); null if it was not started.")
+    ]
     finished_at: Annotated[
-        datetime | None, Field(description="When it was completed or canceled; null: it is not over.")
+        datetime | None, Field(description="When the campaign was completed or canceled (UTC); null before.")
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignAnswer:
-    """A campaign, and what keeps it from starting."""
+    """A campaign, with conditions that prevent its start."""
 
     campaign: Annotated[CampaignView, Field(description="The campaign.")]
     warnings: Annotated[
-        list[CampaignWarning], Field(description="What keeps the campaign from starting; empty: nothing is known.")
+        list[CampaignWarning],
+        Field(description="Conditions that prevent the campaign from starting; empty if none are known."),
     ]
 
 
@@ -83,32 +89,34 @@ class CampaignList(ListAnswer):
 
 @dataclass(frozen=True, slots=True)
 class CampaignProgressAnswer:
-    """How far a campaign is."""
+    """The progress of a campaign."""
 
-    progress: Annotated[CampaignProgress, Field(description="How far the campaign is.")]
+    progress: Annotated[CampaignProgress, Field(description="The progress of the campaign.")]
 
 
 async def list_campaigns(context: MemberContext, query: CampaignsQuery) -> CampaignList:
-    """The workspace's campaigns, newest first."""
+    """List the workspace's campaigns, newest first."""
     found = await context.services[Campaigns].list_page(context.db, context.workspace_id, query, query.request())
     return CampaignList([to_campaign_view(campaign) for campaign in found.rows], **page_fields(query, found))
 
 
 async def create_campaign(context: MemberContext, body: CampaignSettings) -> CampaignAnswer:
-    """Create a campaign as a draft. Add recipients, then start it. `warnings` says what
-    will keep it from starting."""
+    """Create a campaign as a draft.
+
+    Add recipients, then start it. `warnings` lists conditions that will prevent its start.
+    """
     made = await context.services[Campaigns].create(context.db, context.workspace_id, context.actor, body, context.now)
     return await _to_answer(context, made)
 
 
 async def get_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
-    """A campaign."""
+    """Return a campaign with its settings and status."""
     found = await context.services[Campaigns].get(context.db, context.workspace_id, campaign_id)
     return await _to_answer(context, found)
 
 
 async def replace_campaign(context: MemberContext, campaign_id: CampaignId, body: CampaignSettings) -> CampaignAnswer:
-    """Replace a campaign's settings. They hold from the next call on."""
+    """Replace a campaign's settings. They apply from the next call on."""
     changed = await context.services[Campaigns].update(
         context.db, context.workspace_id, context.actor, campaign_id, body, context.now
     )
@@ -116,12 +124,12 @@ async def replace_campaign(context: MemberContext, campaign_id: CampaignId, body
 
 
 async def delete_campaign(context: MemberContext, campaign_id: CampaignId) -> None:
-    """Delete a campaign with its recipients. Its calls stay."""
+    """Delete a campaign with its recipients. Its calls are kept."""
     await context.services[Campaigns].delete(context.db, context.workspace_id, context.actor, campaign_id)
 
 
 async def start_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
-    """Start a draft, or a paused campaign again."""
+    """Start a draft or resume a paused campaign."""
     started = await context.services[Campaigns].start(
         context.db, context.workspace_id, context.actor, campaign_id, context.now
     )
@@ -129,7 +137,7 @@ async def start_campaign(context: MemberContext, campaign_id: CampaignId) -> Cam
 
 
 async def pause_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
-    """Pause a campaign. Calls that wait to be dialed are not dialed; those that run go on."""
+    """Pause a campaign. Calls that wait to be dialed are not dialed; running calls continue."""
     paused = await context.services[Campaigns].pause(
         context.db, context.workspace_id, context.actor, campaign_id, context.now
     )
@@ -137,7 +145,7 @@ async def pause_campaign(context: MemberContext, campaign_id: CampaignId) -> Cam
 
 
 async def cancel_campaign(context: MemberContext, campaign_id: CampaignId) -> CampaignAnswer:
-    """End a campaign for good. Calls that run go on."""
+    """Cancel a campaign permanently. Running calls continue."""
     canceled = await context.services[Campaigns].cancel(
         context.db, context.workspace_id, context.actor, campaign_id, context.now
     )
@@ -145,7 +153,9 @@ async def cancel_campaign(context: MemberContext, campaign_id: CampaignId) -> Ca
 
 
 async def get_campaign_progress(context: MemberContext, campaign_id: CampaignId) -> CampaignProgressAnswer:
-    """How many recipients were called, with which outcome, and how long the rest takes at the pace."""
+    """Return how many recipients were called, by outcome, and how long the remaining calls take at the
+    campaign's pace.
+    """
     found = await context.services[Campaigns].get_progress(context.db, context.workspace_id, campaign_id, context.now)
     return CampaignProgressAnswer(found)
 
@@ -161,13 +171,13 @@ def to_campaign_view(campaign: Campaign) -> CampaignView:
 
 # -- Recipients --
 
-# With one variable each, a body has about as many names as bodies may (control/http/inputs.py).
+# With one variable each, a body contains about the maximum number of names (control/http/inputs.py).
 MOST_IN_BODY: Final = 500
 MOST_FILE_BYTES: Final = 5_000_000
-# Of the results' file: a client that takes nothing for this long, and the whole.
+# Timeouts of the results file, in seconds: for a client that reads nothing, and for the whole download.
 STALL_S: Final = 30.0
 LONGEST_S: Final = 600.0
-# Looser than what is stored: a wrong value is the fault of its row, and not of the request.
+# Less strict than the stored format, so that a wrong value is a fault of its row, not of the request.
 RowText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 RowVariables = Annotated[dict[str, str], Field(max_length=MOST_VARIABLES), bounded_map(MOST_VARIABLES, LONGEST_NAME)]
 Column = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=ONE_LINE)]
@@ -175,48 +185,60 @@ VariableColumns = Annotated[str, StringConstraints(min_length=1, max_length=4_00
 
 
 class NewRecipientRow(Body):
-    """A number to call."""
+    """A number to add to a campaign."""
 
     phone_number: RowText = Field(description="E.164.", examples=["+14155550123"])
     variables: RowVariables = Field(
-        {}, description="Values for the agent's placeholders in calls to it.", examples=[{"customer_name": "Ms Ito"}]
+        {},
+        description="Values of the agent's placeholders in calls to this recipient.",
+        examples=[{"customer_name": "Ms Ito"}],
     )
     timezone: RowText | None = Field(
-        None, description="Where the phone is (IANA name); null: the zones of the number.", examples=["Europe/Paris"]
+        None,
+        description="Time zone of the phone (IANA name); null for the zones of the number.",
+        examples=["Europe/Paris"],
     )
     reference: RowText | None = Field(
-        None, description="Your own name of it, up to 200 characters; null: none.", examples=["patient-4711"]
+        None,
+        description="Your own reference for the recipient, up to 200 characters; null for none.",
+        examples=["patient-4711"],
     )
 
 
 class NewRecipients(Body):
-    """Numbers to call."""
+    """Numbers to add to a campaign."""
 
     recipients: list[NewRecipientRow] = Field(
-        min_length=1, max_length=MOST_IN_BODY, description="Up to 500; upload longer lists as a file."
+        min_length=1, max_length=MOST_IN_BODY, description="Up to 500 recipients. Upload longer lists as a file."
     )
 
 
 class RecipientUploadQuery(Query):
-    """Which column of the file holds what, by the header."""
+    """Headers of the file's columns."""
 
-    phone_number_column: Column = Field("phone_number", description="Numbers in E.164.")
-    timezone_column: Column = Field("timezone", description="Time zones; the file may be without.")
-    reference_column: Column = Field("reference", description="Your own names; the file may be without.")
+    phone_number_column: Column = Field("phone_number", description="Header of the column with numbers in E.164.")
+    timezone_column: Column = Field(
+        "timezone", description="Header of the column with time zones; the column is optional."
+    )
+    reference_column: Column = Field(
+        "reference", description="Header of the column with your own references; the column is optional."
+    )
     variable_columns: VariableColumns | None = Field(
         None,
-        description="Variables with the headers of their columns; null: each other column is a variable under its own "
-        "header, in lower case with _ for other characters.",
+        description="Variables with the headers of their columns. If null, each other column is a variable, "
+        "named by its header in lower case with _ for other characters.",
         examples=["customer_name=Full name;city=Town"],
     )
 
 
 class RecipientsQuery(ListQuery):
-    """Filters of the list."""
+    """Filters for the list of recipients."""
 
-    status: RecipientStatus | None = Field(None, description="Only recipients with this status.")
-    outcome: RecipientOutcome | None = Field(None, description="Only recipients with this outcome.")
-    phone_number: str | None = Field(None, max_length=20, description="Only this number.", examples=["+14155550123"])
+    status: RecipientStatus | None = Field(None, description="Return only recipients with this status.")
+    outcome: RecipientOutcome | None = Field(None, description="Return only recipients with this outcome.")
+    phone_number: str | None = Field(
+        None, max_length=20, description="Return only the recipient with this number.", examples=["+14155550123"]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,33 +248,42 @@ class RecipientView:
     id: Id
     phone_number: Annotated[str, Field(description="E.164.", examples=["+14155550123"])]
     reference: Annotated[
-        str | None, Field(description="Your own name of the recipient; null: none.", examples=["patient-4711"])
+        str | None,
+        Field(description="Your own reference for the recipient; null if there is none.", examples=["patient-4711"]),
     ]
     variables: Annotated[
         Mapping[str, str],
-        Field(description="Values for the agent's placeholders.", examples=[{"customer_name": "Ms Ito"}]),
+        Field(description="Values of the agent's placeholders.", examples=[{"customer_name": "Ms Ito"}]),
     ]
     timezone: Annotated[
-        str | None, Field(description="Where the phone is; null: the zones of the number.", examples=["Europe/Paris"])
+        str | None,
+        Field(description="Time zone of the phone; null for the zones of the number.", examples=["Europe/Paris"]),
     ]
-    status: Annotated[RecipientStatus, Field(description="pending, calling or finished.")]
+    status: Annotated[
+        RecipientStatus, Field(description="Status of the recipient: `pending`, `calling` or `finished`.")
+    ]
     outcome: Annotated[
         RecipientOutcome | None,
         Field(
-            description="Of the last call: answered, voicemail_left, machine, busy, no_answer, "
-            "failed_by_carrier, rejected, unreachable, opted_out or not_dialled; refused: the "
-            "platform does not call this number; not_called: the campaign ended first; null: not "
-            "called yet."
+            description="Outcome of the last call: `answered`, `voicemail_left`, `machine`, `busy`, "
+            "`no_answer`, `failed_by_carrier`, `rejected`, `unreachable`, `opted_out` or "
+            "`not_dialled`. `refused`: the platform does not call this number. `not_called`: the "
+            "campaign ended first. Null if the recipient was not called yet."
         ),
     ]
     detail: Annotated[
         str | None,
-        Field(description="A code that explains the outcome; null: there is none.", examples=["number_is_own"]),
+        Field(
+            description="A code that explains the outcome; null if there is no explanation.", examples=["number_is_own"]
+        ),
     ]
-    attempts: Annotated[int, Field(description="Calls that the carrier had.", examples=[1])]
-    next_attempt_at: Annotated[datetime | None, Field(description="No call before; null: it does not wait for one.")]
+    attempts: Annotated[int, Field(description="Number of calls that reached the carrier.", examples=[1])]
+    next_attempt_at: Annotated[
+        datetime | None,
+        Field(description="No call is placed before this time (UTC); null if the recipient does not wait for a time."),
+    ]
     created_at: CreatedAt
-    finished_at: Annotated[datetime | None, Field(description="When it was finished; null: it is not.")]
+    finished_at: Annotated[datetime | None, Field(description="When the recipient was finished (UTC); null before.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,55 +301,59 @@ class CampaignAttemptView:
 
     call_id: CallId
     started_at: Annotated[datetime, Field(description="When it was placed (UTC).")]
-    finished_at: Annotated[datetime | None, Field(description="When it was over; null: it is not.")]
+    finished_at: Annotated[datetime | None, Field(description="When the call ended (UTC); null before.")]
     outcome: Annotated[
-        str | None, Field(description="What became of it; null: it is not over.", examples=["no_answer"])
+        str | None, Field(description="Outcome of the call; null until the call has ended.", examples=["no_answer"])
     ]
     detail: Annotated[
-        str | None, Field(description="A code that explains the outcome; null: there is none.", examples=["too_late"])
+        str | None,
+        Field(description="A code that explains the outcome; null if there is no explanation.", examples=["too_late"]),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class RecipientAnswer:
-    """A recipient with the calls to it, the oldest first."""
+    """A recipient with the calls to it, oldest first."""
 
     recipient: Annotated[RecipientView, Field(description="The recipient.")]
-    calls: Annotated[list[CampaignAttemptView], Field(description="The calls to it, the oldest first.")]
+    calls: Annotated[list[CampaignAttemptView], Field(description="The calls to the recipient, oldest first.")]
 
 
 @dataclass(frozen=True, slots=True)
 class RowFaultView:
-    """A row that was not stored."""
+    """A row that was not stored, with its fault."""
 
     row: Annotated[
         int,
-        Field(description="The row's line in the file, or its place in the request; the first is 1.", examples=[17]),
+        Field(description="Line in the file, or position in the request, counted from 1.", examples=[17]),
     ]
     param: Annotated[
-        str | None, Field(description="The field at fault; null: the whole row.", examples=["phone_number"])
+        str | None, Field(description="The field at fault; null for the whole row.", examples=["phone_number"])
     ]
-    code: Annotated[str, Field(description="Stable, for programs.", examples=["number_invalid"])]
-    message: Annotated[str, Field(description="What is wrong.", examples=["is no phone number of its country"])]
+    code: Annotated[str, Field(description="Stable code, for programs.", examples=["number_invalid"])]
+    message: Annotated[
+        str, Field(description="Description of the fault.", examples=["is not a phone number of its country"])
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class RecipientImportAnswer:
-    """What became of the rows: added ones were stored, and each of the others has a fault."""
+    """The result of adding rows: valid rows were stored, and each other row has a fault."""
 
-    added: Annotated[int, Field(description="Rows that were stored.", examples=[498])]
-    refused: Annotated[int, Field(description="Rows that were not.", examples=[2])]
-    faults: Annotated[list[RowFaultView], Field(description="The rows that were not stored, in their order.")]
+    added: Annotated[int, Field(description="Number of rows that were stored.", examples=[498])]
+    refused: Annotated[int, Field(description="Number of rows that were not stored.", examples=[2])]
+    faults: Annotated[list[RowFaultView], Field(description="The rows that were not stored, in order.")]
     ignored_columns: Annotated[
-        list[str], Field(description="Headers of columns that nothing was read from.", examples=[["Notes"]])
+        list[str], Field(description="Headers of columns that were not read.", examples=[["Notes"]])
     ]
     warnings: Annotated[
-        list[CampaignWarning], Field(description="What keeps the campaign from starting; empty: nothing is known.")
+        list[CampaignWarning],
+        Field(description="Conditions that prevent the campaign from starting; empty if none are known."),
     ]
 
 
 async def add_recipients(context: MemberContext, campaign_id: CampaignId, body: NewRecipients) -> RecipientImportAnswer:
-    """Add recipients row by row: those that can be called are stored, each of the others has a fault in the answer."""
+    """Add recipients. Rows with valid numbers are stored, and each other row has a fault in the answer."""
     rows = [
         NewRecipient(
             place=place,
@@ -338,9 +373,11 @@ async def add_recipients(context: MemberContext, campaign_id: CampaignId, body: 
 async def upload_recipients(
     context: MemberContext, campaign_id: CampaignId, query: RecipientUploadQuery, upload: bytes
 ) -> RecipientImportAnswer:
-    """Add the rows of a CSV file, which is the body: UTF-8 with a header, up to 10,000 rows. Rows that can be called
-    are stored, the others come back with their faults. Each column beside the named ones is a variable under its
-    header, unless variable_columns names them."""
+    """Add the rows of a CSV file, which is the request's body: UTF-8 with a header, up to 10,000 rows.
+
+    Valid rows are stored, and each other row has a fault in the answer. Columns that the query does not name are
+    variables under their headers, unless `variable_columns` names the variables.
+    """
     columns = ColumnMap(
         query.phone_number_column,
         query.timezone_column,
@@ -354,7 +391,7 @@ async def upload_recipients(
 
 
 async def list_recipients(context: MemberContext, campaign_id: CampaignId, query: RecipientsQuery) -> RecipientList:
-    """A campaign's recipients, in the order in which they were added."""
+    """List a campaign's recipients, in the order in which they were added."""
     found = await context.services[CampaignRecipients].list_page(
         context.db,
         context.workspace_id,
@@ -372,7 +409,7 @@ async def get_recipient(
     campaign_id: CampaignId,
     recipient_id: Annotated[UUID, Field(description="Id of the recipient.")],
 ) -> RecipientAnswer:
-    """A recipient with the calls to it."""
+    """Return a recipient with the calls to it."""
     found, calls = await context.services[CampaignRecipients].get(
         context.db, context.workspace_id, campaign_id, recipient_id
     )
@@ -380,7 +417,7 @@ async def get_recipient(
 
 
 async def export_campaign_results(context: MemberContext, campaign_id: CampaignId) -> StreamedFile:
-    """What became of each recipient, as a CSV file."""
+    """Download the outcome of each recipient as a CSV file."""
     campaign = await context.services[Campaigns].get(context.db, context.workspace_id, campaign_id)
     results = context.services[CampaignRecipients].make_results
     return StreamedFile(
@@ -411,7 +448,7 @@ def to_recipient_view(recipient: CampaignRecipient) -> RecipientView:
 _READ: Final = member("viewer", "campaigns:read")
 _WRITE: Final = member("member", "campaigns:write")
 _LIMIT: Final = RateLimit("campaign-recipients", 60, 60, per_user=True)
-# Errors that several operations can answer with.
+# Errors that several operations return.
 _CAMPAIGN_SETTINGS_ERRORS: Final = (
     "404 agent_not_found",
     "404 tier_not_found",

@@ -1,8 +1,8 @@
-"""Campaigns: members create and run them and add recipients; the nouns of calls ask what a campaign's call may do.
+"""Campaigns: members create, run and fill them, and the packages of calls query the rules of a campaign's call.
 
-Settlement runs in the transaction that stores a call's end. What is known of a call may change later, when media
-corrects what the carrier's report said. Then the attempt is settled again, and the recipient is decided again unless a
-further call to it is open.
+Settlement runs in the transaction that stores a call's end. The facts of a call may change later, when media corrects
+the carrier's report. Then the attempt is settled again, and the recipient's state is recomputed unless another call to
+the recipient is open.
 """
 
 import asyncio
@@ -80,10 +80,10 @@ class CampaignLimits:
     """The limits of a workspace's campaigns.
 
     Attributes:
-        campaigns: Campaigns in total.
-        running: Campaigns that run at the same time.
-        recipients: Recipients of one campaign.
-        attempts: Attempts for one recipient.
+        campaigns: Maximum number of campaigns.
+        running: Maximum number of running campaigns.
+        recipients: Maximum number of recipients of a campaign.
+        attempts: Maximum number of attempts for a recipient.
     """
 
     campaigns: int
@@ -93,7 +93,7 @@ class CampaignLimits:
 
 
 class Campaigns:
-    """Manages campaigns. Works within the current transaction, in the workspace's scope."""
+    """Manages campaigns, within the current transaction and in the workspace's scope."""
 
     def __init__(self, workspaces: Workspaces, agents: AgentLookup, platform: Platform) -> None:
         self._workspaces, self._agents, self._platform = workspaces, agents, platform
@@ -101,7 +101,7 @@ class Campaigns:
     async def list_page(
         self, db: Connection, workspace_id: UUID, wanted: CampaignFilter, page: PageRequest
     ) -> ListPage[Campaign]:
-        """Return a page, newest first. Raises Invalid (code cursor_unknown)."""
+        """Return a page of campaigns, newest first. Raises Invalid (code cursor_unknown)."""
         found = await queries.select_campaigns(db, workspace_id, wanted, page)
         if page.cursor is not None:
             return found
@@ -111,18 +111,18 @@ class Campaigns:
         """Return a campaign. Raises NotFound (code campaign_not_found).
 
         Args:
-            lock: No call is placed until the transaction ends.
+            lock: Lock the campaign, so that no call is placed until the transaction ends.
         """
         found = await queries.select_campaign(db, workspace_id, campaign_id, lock=lock)
         if found is None:
-            raise NotFound("There is no such campaign.", code="campaign_not_found")
+            raise NotFound("This campaign does not exist.", code="campaign_not_found")
         return found
 
     async def limits(self, db: Connection, workspace_id: UUID) -> CampaignLimits:
-        """Return what the workspace may have: by the platform's settings, and by its tier's features.
+        """Return the workspace's limits, from the platform's settings and the tier's features.
 
         Raises:
-            NotFound: There is no such workspace.
+            NotFound: The workspace does not exist.
         """
         tier = await self._workspaces.limits(db, workspace_id)
         values = {field: await self._platform.setting(db, name) for field, name in _LIMITS.items()}
@@ -130,7 +130,7 @@ class Campaigns:
         return CampaignLimits(**values | {field: value for field, value in own.items() if isinstance(value, int)})
 
     async def list_warnings(self, db: Connection, workspace_id: UUID) -> list[CampaignWarning]:
-        """Return a warning (code outbound_not_in_tier) if the tier has no outbound calls."""
+        """Return a warning (code outbound_not_in_tier) if the tier does not allow outbound calls."""
         tier = await self._workspaces.limits(db, workspace_id)
         if tier.features.get("outbound_calls", False):
             return []
@@ -138,27 +138,30 @@ class Campaigns:
         return [CampaignWarning(_NO_OUTBOUND, text)]
 
     async def find_agent(self, db: Connection, workspace_id: UUID, chosen: CampaignSettings) -> AnsweringAgent:
-        """Return the agent that calls.
+        """Return the agent that makes the campaign's calls.
 
         Raises NotFound (code agent_not_found), Invalid (code agent_version_unknown).
         """
         agent = await self._agents.find_by_agent(db, workspace_id, chosen.agent_id, chosen.agent_version)
         if agent is None or agent.agent_id is None:
-            raise NotFound("There is no such agent.", code="agent_not_found")
+            raise NotFound("This agent does not exist.", code="agent_not_found")
         if agent.version is None:
-            raise Invalid("The agent has no such version.", code="agent_version_unknown", param="agent_version")
+            raise Invalid("The agent does not have this version.", code="agent_version_unknown", param="agent_version")
         return agent
 
     async def create(
         self, db: Connection, workspace_id: UUID, actor: Actor, chosen: CampaignSettings, now: datetime
     ) -> Campaign:
-        """Create a draft. Raises NotFound (code agent_not_found), Invalid (codes agent_version_unknown,
-        number_not_found, dates_invalid, too_many_attempts), Conflict (codes campaign_limit, workspace_suspended)."""
+        """Create a campaign as a draft.
+
+        Raises NotFound (code agent_not_found), Invalid (codes agent_version_unknown, number_not_found, dates_invalid,
+        too_many_attempts) and Conflict (codes campaign_limit, workspace_suspended).
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         await queries.lock_list(db, workspace_id)
         limits = await self.limits(db, workspace_id)
         if await queries.count_campaigns(db, workspace_id, CampaignFilter()) >= limits.campaigns:
-            raise Conflict(f"This workspace has {limits.campaigns} campaigns at most.", code="campaign_limit")
+            raise Conflict(f"This workspace can have at most {limits.campaigns} campaigns.", code="campaign_limit")
         await self._check(db, workspace_id, chosen, limits)
         campaign_id = UUID(new_id())
         await queries.insert_campaign(db, campaign_id, workspace_id, chosen, now)
@@ -175,8 +178,10 @@ class Campaigns:
         chosen: CampaignSettings,
         now: datetime,
     ) -> Campaign:
-        """Replace the settings, which hold from the next call on. Raises as `create`, and NotFound, Conflict (code
-        campaign_over)."""
+        """Replace the settings, which apply from the next call on.
+
+        Raises the errors of `create`, NotFound and Conflict (code campaign_over).
+        """
         await self._workspaces.require_not_suspended(db, workspace_id)
         before = await self.get(db, workspace_id, campaign_id, lock=True)
         if before.is_over:
@@ -190,11 +195,14 @@ class Campaigns:
         return await self.get(db, workspace_id, campaign_id)
 
     async def delete(self, db: Connection, workspace_id: UUID, actor: Actor, campaign_id: UUID) -> None:
-        """Delete a campaign with its recipients; its calls stay. Raises NotFound, Conflict (code campaign_running)."""
+        """Delete a campaign with its recipients.
+
+        Its calls are kept. Raises NotFound and Conflict (code campaign_running).
+        """
         campaign = await self.get(db, workspace_id, campaign_id, lock=True)
         _, is_calling = await queries.find_open(db, workspace_id, campaign_id)
         if campaign.status == "running" or is_calling:
-            text = "This campaign is calling: cancel it, and delete it when its calls are over."
+            text = "This campaign is calling. Cancel it, and delete it after its calls have ended."
             raise Conflict(text, code="campaign_running")
         await queries.delete_campaign(db, workspace_id, campaign_id)
         await _record(db, actor, "campaign.delete", campaign, before=campaign.settings.model_dump(mode="json"))
@@ -202,9 +210,11 @@ class Campaigns:
     async def start(
         self, db: Connection, workspace_id: UUID, actor: Actor, campaign_id: UUID, now: datetime
     ) -> Campaign:
-        """Start a draft or resumes a paused campaign. Raises NotFound, Conflict (codes campaign_status,
-        campaign_empty, campaign_ended, running_campaign_limit, agent_not_live, outbound_not_in_tier,
-        workspace_suspended, owner_unverified)."""
+        """Start a draft or resume a paused campaign.
+
+        Raises NotFound and Conflict (codes campaign_status, campaign_empty, campaign_ended, running_campaign_limit,
+        agent_not_live, outbound_not_in_tier, workspace_suspended, owner_unverified).
+        """
         await self._workspaces.require_running(db, workspace_id)
         await queries.lock_list(db, workspace_id)
         campaign = await self.get(db, workspace_id, campaign_id, lock=True)
@@ -219,7 +229,10 @@ class Campaigns:
     async def pause(
         self, db: Connection, workspace_id: UUID, actor: Actor, campaign_id: UUID, now: datetime
     ) -> Campaign:
-        """Stop all calls that are not dialed yet. Raises NotFound, Conflict (code campaign_status)."""
+        """Pause a campaign, which stops all calls that are not dialed yet.
+
+        Raises NotFound and Conflict (code campaign_status).
+        """
         campaign = await self.get(db, workspace_id, campaign_id, lock=True)
         if campaign.status != "running":
             raise _wrong_status(campaign, "running")
@@ -228,7 +241,10 @@ class Campaigns:
     async def cancel(
         self, db: Connection, workspace_id: UUID, actor: Actor, campaign_id: UUID, now: datetime
     ) -> Campaign:
-        """End a campaign permanently; calls in progress continue. Raises NotFound, Conflict (code campaign_over)."""
+        """Cancel a campaign permanently.
+
+        Calls in progress continue. Raises NotFound and Conflict (code campaign_over).
+        """
         campaign = await self.get(db, workspace_id, campaign_id, lock=True)
         if campaign.is_over:
             raise _over()
@@ -237,7 +253,7 @@ class Campaigns:
     async def get_progress(
         self, db: Connection, workspace_id: UUID, campaign_id: UUID, now: datetime
     ) -> CampaignProgress:
-        """Return how far a campaign is. Raises NotFound."""
+        """Return the progress of a campaign. Raises NotFound."""
         campaign = await self.get(db, workspace_id, campaign_id)
         pace = campaign.settings.calls_per_minute
         return await queries.load_progress(db, workspace_id, campaign_id, pace, now)
@@ -252,18 +268,18 @@ class Campaigns:
     async def _require_startable(self, db: Connection, campaign: Campaign, now: datetime) -> None:
         chosen = campaign.settings
         if chosen.ends_at is not None and now >= chosen.ends_at:
-            raise Conflict("This campaign's end has passed: change its ends_at first.", code="campaign_ended")
+            raise Conflict("This campaign's end has passed. Change its ends_at first.", code="campaign_ended")
         following, is_calling = await queries.find_open(db, campaign.workspace_id, campaign.id)
         if following is None and not is_calling:
-            raise Conflict("This campaign has nobody to call: add recipients first.", code="campaign_empty")
+            raise Conflict("This campaign has nobody to call. Add recipients first.", code="campaign_empty")
         limits = await self.limits(db, campaign.workspace_id)
         running = CampaignFilter(status="running")
         if await queries.count_campaigns(db, campaign.workspace_id, running) >= limits.running:
-            text = f"This workspace may have {limits.running} campaigns running at once."
+            text = f"This workspace can have at most {limits.running} running campaigns."
             raise Conflict(text, code="running_campaign_limit")
         agent = await self.find_agent(db, campaign.workspace_id, chosen)
         if not agent.is_live:
-            raise Conflict("This campaign's agent is not live: activate it first.", code="agent_not_live")
+            raise Conflict("This campaign's agent is not live. Activate it first.", code="agent_not_live")
         if not agent.features.get("outbound_calls", False):
             raise Conflict("This workspace's tier has no outbound calls.", code=_NO_OUTBOUND)
 
@@ -273,16 +289,16 @@ class Campaigns:
         await self.find_agent(db, workspace_id, chosen)
         known = await queries.select_caller_numbers(db, workspace_id, chosen.number_ids)
         if unknown := [number_id for number_id in chosen.number_ids if number_id not in known]:
-            text = f"The workspace has no active number with the id {unknown[0]}."
+            text = f"The workspace does not have an active number with the id {unknown[0]}."
             raise Invalid(text, code="number_not_found", param="number_ids")
         if chosen.retries.most_attempts > limits.attempts:
-            text = f"retries.most_attempts: this workspace may have {limits.attempts} at most."
+            text = f"retries.most_attempts: this workspace can have at most {limits.attempts}."
             raise Invalid(text, code="too_many_attempts", param="retries.most_attempts")
         _require_dates(chosen)
 
 
 def _require_dates(chosen: CampaignSettings) -> None:
-    """Check the dates. Raises Invalid (code dates_invalid)."""
+    """Raise Invalid (code dates_invalid) if the campaign's dates are wrong."""
     since, until = chosen.starts_at, chosen.ends_at
     if since is None or until is None:
         return
@@ -296,7 +312,7 @@ def _over() -> Conflict:
 
 
 def _wrong_status(campaign: Campaign, wanted: str) -> Conflict:
-    return Conflict(f"This campaign is {campaign.status}; it would have to be {wanted}.", code="campaign_status")
+    return Conflict(f"This campaign is {campaign.status}, but must be {wanted}.", code="campaign_status")
 
 
 async def _record(
@@ -313,9 +329,9 @@ async def _record(
 
 # -- Recipients --
 
-# Maximum number of rows of one statement, and of one page of an export.
+# Maximum number of rows in a statement and in a page of an export.
 BATCH: Final = 1_000
-# Columns of the file of results: fields of a recipient, then settings of its campaign.
+# Columns of the results file: fields of a recipient, then settings of its campaign.
 _EXPORTED: Final = (
     "phone_number", "reference", "status", "outcome", "detail", "attempts", "next_attempt_at", "finished_at",
 )  # fmt: skip
@@ -323,7 +339,7 @@ _EXPORTED_SETTINGS: Final = ("external_ref",)
 
 
 class CampaignRecipients:
-    """Manages the recipients of campaigns. Works within the current transaction, in the workspace's scope."""
+    """Manages the recipients of campaigns, within the current transaction and in the workspace's scope."""
 
     def __init__(self, campaigns: Campaigns) -> None:
         self._campaigns = campaigns
@@ -337,8 +353,10 @@ class CampaignRecipients:
         rows: Sequence[NewRecipient],
         now: datetime,
     ) -> ImportResult:
-        """Store the rows that can be called, and returns the faults of all others. Raises NotFound, Conflict (code
-        campaign_over)."""
+        """Store the rows that can be called, and return the faults of all others.
+
+        Raises NotFound and Conflict (code campaign_over).
+        """
         campaign, find_missing = await self._prepare(db, workspace_id, campaign_id)
         good, faults = await asyncio.to_thread(check_rows, rows, find_missing)
         return await self._store(db, actor, campaign, good, faults, now)
@@ -353,9 +371,9 @@ class CampaignRecipients:
         columns: ColumnMap,
         now: datetime,
     ) -> ImportResult:
-        """As `add`, for a CSV file. Raises as `add` and `read_csv` do."""
+        """Add the rows of a CSV file. Raises the errors of `add` and `read_csv`."""
         campaign, find_missing = await self._prepare(db, workspace_id, campaign_id)
-        # In a thread, because 10,000 rows take a second.
+        # Read in a thread, because 10,000 rows take a second.
         read, good, faults = await asyncio.to_thread(_read_file, data, columns, find_missing)
         stored = await self._store(db, actor, campaign, good, faults, now)
         return ImportResult(stored.added, stored.faults, read.ignored_columns)
@@ -371,7 +389,7 @@ class CampaignRecipients:
         number: str | None,
         page: PageRequest,
     ) -> ListPage[CampaignRecipient]:
-        """Return a page in the order of addition. Raises NotFound, Invalid (code cursor_unknown)."""
+        """Return a page of recipients, in the order of addition. Raises NotFound and Invalid (code cursor_unknown)."""
         await self._campaigns.get(db, workspace_id, campaign_id)
         return await queries.select_recipients(
             db, workspace_id, campaign_id, status=status, outcome=outcome, number=number, page=page
@@ -380,16 +398,18 @@ class CampaignRecipients:
     async def get(
         self, db: Connection, workspace_id: UUID, campaign_id: UUID, recipient_id: UUID
     ) -> tuple[CampaignRecipient, list[CampaignAttempt]]:
-        """Return a recipient with its calls, the oldest first. Raises NotFound (codes campaign_not_found,
-        recipient_not_found)."""
+        """Return a recipient with its calls, oldest first.
+
+        Raises NotFound (codes campaign_not_found, recipient_not_found).
+        """
         await self._campaigns.get(db, workspace_id, campaign_id)
         found = await queries.select_recipient(db, workspace_id, campaign_id, recipient_id)
         if found is None:
-            raise NotFound("This campaign has no such recipient.", code="recipient_not_found")
+            raise NotFound("This campaign does not have this recipient.", code="recipient_not_found")
         return found, await queries.select_attempts(db, workspace_id, recipient_id)
 
     async def make_results(self, campaign: Campaign, transact: Transact) -> AsyncGenerator[bytes]:
-        """Yield a CSV file with one row a recipient, read page by page. Raises what `transact` raises."""
+        """Yield a CSV file with one row per recipient, read page by page. Raises the errors of `transact`."""
         yield BYTE_ORDER_MARK.encode() + _write_csv([_EXPORTED + _EXPORTED_SETTINGS])
         last: UUID | None = None
         while True:
@@ -422,13 +442,13 @@ class CampaignRecipients:
         faults: Sequence[RowFault],
         now: datetime,
     ) -> ImportResult:
-        # Locked only now: the rows were checked for a second meanwhile, and calls are placed under this lock.
+        # Lock only now: checking the rows took a second, and calls are placed under this lock.
         await self._require_open(db, campaign.workspace_id, campaign.id, lock=True)
         limits = await self._campaigns.limits(db, campaign.workspace_id)
         free = limits.recipients - await queries.count_recipients(db, campaign.workspace_id, campaign.id)
         added, all_faults = 0, list(faults)
         for first in range(0, len(good), BATCH):
-            # Duplicates take no place, so each batch takes what the ones before left.
+            # Duplicates take no place, so each batch uses the places that the previous batches left.
             left = max(0, free - added)
             batch, beyond = good[first : first + BATCH][:left], good[first : first + BATCH][left:]
             stored = await queries.insert_recipients(db, campaign.workspace_id, campaign.id, batch, now)
@@ -462,11 +482,11 @@ async def _read_export_page(
 
 
 def _duplicate(row: NewRecipient) -> RowFault:
-    return RowFault(row.place, ErrorDetail("phone_number", "duplicate", "is in the campaign already"))
+    return RowFault(row.place, ErrorDetail("phone_number", "duplicate", "is already in the campaign"))
 
 
 def _beyond(row: NewRecipient, most: int) -> RowFault:
-    return RowFault(row.place, ErrorDetail(None, "recipient_limit", f"a campaign has {most:,} recipients at most"))
+    return RowFault(row.place, ErrorDetail(None, "recipient_limit", f"a campaign can have at most {most:,} recipients"))
 
 
 def _export_row(campaign: Campaign, recipient: CampaignRecipient) -> list[str]:
@@ -496,10 +516,10 @@ _EVENTS: Final[dict[CampaignStatus, EventType]] = {
 async def change_status(
     db: Connection, campaign: Campaign, status: CampaignStatus, reason: str | None, now: datetime
 ) -> None:
-    """Store and reports a new status of a locked campaign.
+    """Store and report a new status of a locked campaign.
 
     Args:
-        reason: A code if the platform changes the status.
+        reason: A code, if the platform changes the status.
     """
     await queries.update_status(db, campaign.workspace_id, campaign.id, status, reason, now)
     data = CampaignEventData(campaign.id, campaign.settings.name, campaign.settings.external_ref, status, reason)
@@ -508,7 +528,7 @@ async def change_status(
 
 
 async def pause_campaign(db: Connection, campaign: Campaign, reason: str | None, now: datetime) -> None:
-    """Pause a campaign that is running. Needs platform scope."""
+    """Pause a running campaign. Needs platform scope."""
     current = await queries.lock_free_campaign(db, campaign.workspace_id, campaign.id)
     if current is not None and current.status == "running":
         await change_status(db, current, "paused", reason, now)
@@ -520,7 +540,7 @@ async def report_recipient(
     """Report that a recipient of the campaign is finished.
 
     Args:
-        call_id: Its last call; None if there was none.
+        call_id: The recipient's last call; None if there was none.
     """
     data = RecipientEventData(
         campaign_id=campaign.id,
@@ -540,12 +560,12 @@ async def report_recipient(
 
 @dataclass(frozen=True, slots=True)
 class CallRules:
-    """What a campaign's call may do.
+    """The campaign's rules for a call.
 
     Attributes:
-        obstacle: Why it may not be dialed now, as its end_detail; None: it may.
-        leaves_message: Whether a machine may get the agent's message.
-        call_screening: What phones that ask who calls get; None: as the agent says.
+        obstacle: Why the call may not be dialed now, as its end_detail; None if it may be dialed.
+        leaves_message: Whether the agent may leave its message on a machine.
+        call_screening: How to treat phones that ask who is calling; None for the agent's setting.
     """
 
     obstacle: str | None = None
@@ -556,7 +576,7 @@ class CallRules:
 async def find_rules(db: Connection, workspace_id: UUID, call_id: UUID, now: datetime) -> CallRules:
     """Return the rules of the campaign that placed a queued call; the defaults if none did. Needs platform scope.
 
-    The call may have waited for minutes since the dispatcher placed it, so this checks campaign and calling hours
+    The call may have waited for minutes since the dispatcher placed it, so campaign and calling hours are checked
     again.
     """
     found = await queries.find_called_recipient(db, workspace_id, call_id)
@@ -576,10 +596,10 @@ async def find_rules(db: Connection, workspace_id: UUID, call_id: UUID, now: dat
 
 
 async def settle_attempts(db: Connection, ended: Sequence[EndedCall]) -> int:
-    """Settle the calls that a campaign placed: each recipient is called again later, or is finished.
+    """Settle the calls that a campaign placed: each recipient is called again later or is finished.
 
     Needs platform scope, and one indexed query if no campaign placed any of the calls. Times count from a call's end,
-    so that a repeated settlement has the same result.
+    so that a repeated settlement has an equal result.
 
     Returns:
         How many calls were settled.
@@ -601,7 +621,7 @@ async def _settle(db: Connection, attempt: LockedAttempt, call: EndedCall) -> No
     await queries.finish_attempt(db, call.workspace_id, call.call_id, outcome, detail, call.at)
     recipient = attempt.recipient
     campaign = await queries.select_campaign(db, recipient.workspace_id, recipient.campaign_id)
-    if campaign is None:  # the campaign is being deleted
+    if campaign is None:  # The campaign is being deleted.
         return
     after = await _decide(db, campaign, recipient, call.at)
     if after != recipient:
@@ -626,8 +646,8 @@ async def _decide(db: Connection, campaign: Campaign, recipient: CampaignRecipie
 async def delete_recipients_with_number(db: Connection, workspace_id: UUID, number: str) -> int:
     """Delete the recipients with this number from all campaigns of the workspace, with their attempts.
 
-    Needs platform scope. A recipient with an open call stays until the call is over: while the call waits to be
-    dialed, the rules of its campaign hold, and no other campaign may call the number.
+    Needs platform scope. A recipient with an open call stays until the call ends: while the call waits to be dialed,
+    the rules of its campaign apply, and no other campaign may call the number.
 
     Returns:
         How many recipients were deleted.
@@ -636,10 +656,10 @@ async def delete_recipients_with_number(db: Connection, workspace_id: UUID, numb
 
 
 async def has_recipient_with_number(db: Connection, workspace_id: UUID, number: str) -> bool:
-    """Return whether a campaign of the workspace still has this number. Needs platform scope."""
+    """Return whether a campaign of the workspace still contains this number. Needs platform scope."""
     return await queries.has_number(db, workspace_id, number)
 
 
 async def delete_workspace_recipients(db: Connection, workspace_id: UUID, most: int) -> int:
-    """Delete up to `most` recipients of a workspace that is purged; returns how many. Needs platform scope."""
+    """Delete up to `most` recipients of a workspace that is being purged. Return how many. Needs platform scope."""
     return await queries.delete_recipients(db, workspace_id, most)

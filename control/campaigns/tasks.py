@@ -1,8 +1,8 @@
-"""The worker's tasks for campaigns: places their calls, and ends recipients of campaigns that are over.
+"""Worker tasks for campaigns: place their calls, and finish recipients of campaigns that have ended.
 
-Several workers may dispatch at once: each campaign is locked by one worker at a time. Each call is one transaction. It
-locks campaign and recipient, places the call by the rules of all outbound calls, and stores the attempt. If a worker is
-killed, either all of that is stored or nothing.
+Several workers may dispatch concurrently: each campaign is locked by one worker at a time. Each call is one
+transaction, which locks campaign and recipient, places the call by the rules of all outbound calls, and stores the
+attempt. If a worker is killed, either everything is stored or nothing.
 """
 
 from collections import deque
@@ -29,25 +29,25 @@ from shared.logs import error_fields
 
 log = structlog.get_logger()
 MOST_CAMPAIGNS: Final = 100
-# Maximum number of calls of one run. A run holds a worker's duty for a few seconds.
+# Maximum number of calls per run. A run occupies a worker's duty for a few seconds.
 MOST_CALLS: Final = 200
-# Maximum number of steps of one run, including steps that place no call.
+# Maximum number of steps per run, including steps that place no call.
 MOST_STEPS: Final = 2_000
-# Maximum number of recipients that one step claims. Recipients outside their calling hours are deferred at once.
+# Maximum number of recipients that a step claims. Recipients outside their calling hours are deferred together.
 LOOKED_AT: Final = 20
 # How soon a campaign is dispatched again: while its calls run, and while it waits for recipients.
 POLL: Final = timedelta(seconds=2)
 IDLE: Final = timedelta(seconds=30)
-# Recipients that one step finishes in a campaign whose end date has passed.
+# Number of recipients that a step finishes in a campaign whose end date has passed.
 MOST_FINISHED: Final = 1_000
-# Wait before a number is called that another campaign is calling.
+# Wait before calling a number that another campaign is calling.
 BUSY_DELAY: Final = timedelta(minutes=5)
 FINISHED_AT_ONCE: Final = 1_000
-# A campaign that ended longer ago has no pending recipient.
+# A campaign that ended longer ago has no pending recipients.
 OVER_FOR: Final = timedelta(days=7)
 
 
-# Inserts a call and the job that dials it, in this transaction, and returns its id. Raises Problem.
+# Inserts a call and the job that dials it, in this transaction, and returns the call's id. Raises Problem.
 PlaceCall = Callable[[Connection, CampaignCall, datetime], Awaitable[UUID]]
 
 
@@ -70,13 +70,13 @@ def campaigns_tasks(pool: Pool, place_call: PlaceCall) -> WorkerTasks:
 
 
 class CampaignDispatcher:
-    """Places the calls that are due now."""
+    """Places the campaign calls that are due now."""
 
     def __init__(self, pool: Pool, place_call: PlaceCall) -> None:
         self._pool, self._place_call = pool, place_call
 
     async def run(self, now: datetime) -> int:
-        """Place up to MOST_CALLS calls, taking campaigns in turn. Returns the number of calls."""
+        """Place up to MOST_CALLS calls, taking campaigns in turn. Return the number of calls."""
         async with self._pool.transaction() as db:
             await enter_platform(db)
             due = deque(await queries.select_due_campaigns(db, now, MOST_CAMPAIGNS))
@@ -87,9 +87,9 @@ class CampaignDispatcher:
             named = due.popleft()
             try:
                 has_placed, goes_on = await self._dispatch(*named, now)
-            except (OSError, PoolExhausted):  # the database is unavailable
+            except (OSError, PoolExhausted):  # The database is unavailable.
                 raise
-            except Exception as error:  # a campaign that fails must not stop the others  # noqa: BLE001
+            except Exception as error:  # A failing campaign must not stop the others.  # noqa: BLE001
                 log.error("campaign.dispatch_failed", campaign_id=str(named[1]), **error_fields(error))
                 failed = error
                 continue
@@ -101,7 +101,10 @@ class CampaignDispatcher:
         return placed
 
     async def _dispatch(self, workspace_id: UUID, campaign_id: UUID, now: datetime) -> tuple[bool, bool]:
-        """Make one step of a campaign. Returns whether a call was placed, and whether another step may follow now."""
+        """Make one step of a campaign.
+
+        Return whether a call was placed, and whether another step may follow immediately.
+        """
         async with self._pool.transaction() as db:
             await enter_platform(db)
             campaign = await queries.lock_due_campaign(db, workspace_id, campaign_id, now)
@@ -111,7 +114,7 @@ class CampaignDispatcher:
             recipient = await _choose(db, campaign, claimed, now)
             if recipient is not None:
                 return await self._call(db, campaign, recipient, now)
-            if claimed:  # all were deferred or finished; there may be more
+            if claimed:  # All claimed recipients were deferred or finished; there may be more.
                 return False, True
             await _rest(db, campaign, now)
             return False, False
@@ -131,18 +134,18 @@ class CampaignDispatcher:
             return False, await _apply_refusal(db, campaign, recipient, judge_refusal(problem), now)
         await queries.update_recipient(db, replace(recipient, status="calling"))
         gap = timedelta(seconds=60 / campaign.settings.calls_per_minute)
-        # A late run makes up for missed calls of the last POLL.
+        # A late run catches up on missed calls of the last POLL.
         following = max(campaign.next_dispatch_at, now - POLL) + gap
         await queries.delay_campaign(db, campaign, following, None)
         return True, following <= now
 
 
 class _NumberBusy(Exception):
-    """Another call of a campaign to this number is open."""
+    """Another campaign call to this number is open."""
 
 
 async def _may_call(db: Connection, campaign: Campaign, now: datetime) -> bool:
-    """Return whether dates and pace allow a call now. Otherwise delays or ends the campaign."""
+    """Return whether dates and pace allow a call now. If not, delay or end the campaign."""
     chosen = campaign.settings
     if chosen.starts_at is not None and now < chosen.starts_at:
         await queries.delay_campaign(db, campaign, chosen.starts_at, None)
@@ -160,9 +163,9 @@ async def _may_call(db: Connection, campaign: Campaign, now: datetime) -> bool:
 async def _choose(
     db: Connection, campaign: Campaign, claimed: Sequence[CampaignRecipient], now: datetime
 ) -> CampaignRecipient | None:
-    """Return the first recipient that may be called now.
+    """Return the first recipient that may be called now, or None.
 
-    Defers the recipients before it until their calling hours, and finishes recipients without calling hours.
+    Recipients before it are deferred until their calling hours. Recipients without calling hours are finished.
     """
     deferred: list[tuple[UUID, datetime]] = []
     chosen = None
@@ -183,7 +186,7 @@ async def _choose(
 async def _apply_refusal(
     db: Connection, campaign: Campaign, recipient: CampaignRecipient, refusal: PlacementRefusal, now: datetime
 ) -> bool:
-    """Apply what follows from a refused call. Returns whether the campaign may call another recipient now."""
+    """Apply the consequence of a refused call. Return whether the campaign may call another recipient now."""
     if refusal.consequence == "finish":
         await _finish(db, campaign, recipient, refusal.code, now)
     elif refusal.consequence == "defer":
@@ -203,7 +206,7 @@ async def _finish(db: Connection, campaign: Campaign, recipient: CampaignRecipie
 
 
 async def _rest(db: Connection, campaign: Campaign, now: datetime) -> None:
-    """Delays a campaign in which no one can be called now, or completes it."""
+    """Delay a campaign in which nobody can be called now, or complete it."""
     following, is_calling = await queries.find_open(db, campaign.workspace_id, campaign.id)
     if following is None and not is_calling:
         await change_status(db, campaign, "completed", None, now)
@@ -213,7 +216,7 @@ async def _rest(db: Connection, campaign: Campaign, now: datetime) -> None:
 
 
 async def _end(db: Connection, campaign: Campaign, now: datetime) -> None:
-    """End a campaign whose end date has passed: pending recipients are finished, calls in progress continue."""
+    """End a campaign whose end date has passed. Pending recipients are finished; calls in progress continue."""
     named = (campaign.workspace_id, campaign.id)
     await queries.finish_pending(db, *named, "campaign_ended", now, MOST_FINISHED)
     following, is_calling = await queries.find_open(db, campaign.workspace_id, campaign.id)
@@ -224,7 +227,7 @@ async def _end(db: Connection, campaign: Campaign, now: datetime) -> None:
 
 
 def _make_call(campaign: Campaign, recipient: CampaignRecipient) -> CampaignCall:
-    """Return the call. A recipient is called from the same number each time, as long as the numbers stay the same."""
+    """Return the call. A recipient is called from the same number each time, as long as the numbers stay unchanged."""
     numbers = tuple(campaign.settings.number_ids)
     first = recipient.id.int % len(numbers) if numbers else 0
     return CampaignCall(
