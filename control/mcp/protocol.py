@@ -79,8 +79,8 @@ async def _call_tool(context: Context, params: types.CallToolRequestParams) -> t
     try:
         result = await _tools_of(context).call(params.name, params.arguments or {})
     except UnknownTool:
-        raise MCPError(types.INVALID_PARAMS, "There is no tool of this name.") from None
-    except Exception as error:  # This tool does not exist.  # noqa: BLE001
+        raise MCPError(types.INVALID_PARAMS, "This tool does not exist.") from None
+    except Exception as error:  # The library would send the error's text to the client.  # noqa: BLE001
         log.error("mcp_tool.failed", **error_fields(error))
         raise MCPError(types.INTERNAL_ERROR, "Something went wrong on our side.") from None
     return types.CallToolResult(

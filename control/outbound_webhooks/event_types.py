@@ -148,7 +148,7 @@ class OptOutEventData:
 
 @dataclass(frozen=True, slots=True)
 class MessageEventData:
-    """A message that a caller left. Fields that the workspace does not keep are omitted."""
+    """A message that a caller left. Content that the workspace redacts is replaced by placeholders."""
 
     message_id: Annotated[UUID, Field(description="Id of the message.")]
     call_id: CallId
