@@ -21,7 +21,7 @@ MOST_LOST: Final = 1_000
 
 
 class TooManyLost(Exception):
-    """The listed keys cannot open so many values that the list is probably wrong."""
+    """Too many values cannot be opened with the listed keys, so the list is probably wrong."""
 
 
 @dataclass(frozen=True, slots=True)

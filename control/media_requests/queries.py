@@ -62,7 +62,7 @@ class RunKey:
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A run as stored.
+    """A stored run of a request that has an effect.
 
     Attributes:
         name: Name of the request.

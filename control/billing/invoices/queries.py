@@ -320,9 +320,7 @@ async def insert_tax_rate(db: Connection, rate: TaxRate, now: datetime) -> TaxRa
 
 # --- Workspaces that do not pay ------------------------------------------------------------------------------------
 async def select_late(db: Connection, before: datetime, answered_since: datetime, most: int) -> list[UUID]:
-    """Return active workspaces with an invoice that was due before `before`.
-
-    Suspended and deleted workspaces are left out.
+    """Return workspaces with an invoice that was due before `before`, without suspended and deleted workspaces.
 
     An invoice of a billing provider counts only if the provider has reported since `answered_since` that it is open.
     Needs platform scope.
