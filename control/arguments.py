@@ -23,7 +23,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "backups": "back the database up, and check that a backup can be restored",
     "doctor": "what this installation lacks, and what to do about it",
     "backup-check": "as `backups check`",
-    "keys": "make keys and passes, seal the database anew, revoke media nodes",
+    "keys": "create keys and node credentials, reseal the database, revoke media nodes",
 }
 
 

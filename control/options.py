@@ -37,7 +37,7 @@ def _media_urls(settings: ControlSettings) -> Sequence[str]:
     host.
     """
     if not settings.media_urls and not is_this_machine(settings.public_url):
-        raise SettingsError("settings: VOCALIZED_MEDIA_URLS: needed unless VOCALIZED_PUBLIC_URL is this machine")
+        raise SettingsError("settings: VOCALIZED_MEDIA_URLS: required unless VOCALIZED_PUBLIC_URL is this machine")
     return settings.media_urls
 
 
@@ -117,7 +117,7 @@ def _make_embedder_policy(settings: ControlSettings) -> EmbedderPolicy | None:
     """Return the embedder's policy, or None if it has no URL. Raises SettingsError."""
     url, key = settings.embedder_url, settings.embedder_key.get_secret_value()
     if key and url is None:
-        raise SettingsError("settings: VOCALIZED_EMBEDDER_URL: needed beside VOCALIZED_EMBEDDER_KEY")
+        raise SettingsError("settings: VOCALIZED_EMBEDDER_URL: required with VOCALIZED_EMBEDDER_KEY")
     if url is None:
         return None
     policy = EmbedderPolicy(str(url), settings.embedder_model, key, settings.embedder_dimensions)
@@ -136,7 +136,7 @@ def make_outside_options(settings: ControlSettings) -> OutsideOptions:
     if sid and sid not in tokens and api_key is None:
         raise SettingsError(f"settings: VOCALIZED_TWILIO_AUTH_TOKENS: no token for the account {sid}")
     if settings.telnyx_api_key.get_secret_value() and not settings.telnyx_connection_id:
-        raise SettingsError("settings: VOCALIZED_TELNYX_CONNECTION_ID: needed beside VOCALIZED_TELNYX_API_KEY")
+        raise SettingsError("settings: VOCALIZED_TELNYX_CONNECTION_ID: required with VOCALIZED_TELNYX_API_KEY")
     return OutsideOptions(
         redis_url=settings.redis_url.get_secret_value(),
         storage_url=settings.storage_url,
@@ -170,7 +170,7 @@ def _stripe(settings: ControlSettings) -> StripeOptions | None:
     """Return Stripe's options, or None if Stripe has no key. Raises SettingsError."""
     key = settings.stripe_api_key.get_secret_value()
     if key and not settings.stripe_webhook_secrets:
-        raise SettingsError("settings: VOCALIZED_STRIPE_WEBHOOK_SECRETS: needed beside VOCALIZED_STRIPE_API_KEY")
+        raise SettingsError("settings: VOCALIZED_STRIPE_WEBHOOK_SECRETS: required with VOCALIZED_STRIPE_API_KEY")
     if not key:
         return None
     return StripeOptions(key, settings.stripe_api_url, settings.stripe_timeout_s, settings.stripe_meter_event)

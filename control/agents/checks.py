@@ -105,7 +105,10 @@ def _choice_faults(
     known: dict[str, Any] = {}
     for option, value in options.items():
         if option not in may:
-            yield f"{provider} takes no such option; an agent may set {', '.join(may) or 'none'}", f"{below}.{option}"
+            yield (
+                f"{provider} does not support this option; an agent may set {', '.join(may) or 'none'}",
+                f"{below}.{option}",
+            )
         elif option == "model" and not _has_model(offer, kind, value):
             yield f"{provider} has no {kind} model of this name", f"{below}.{option}"
         else:
@@ -148,7 +151,8 @@ def require_members(recipients: Sequence[str], allowed: Collection[str]) -> None
         ErrorDetail(
             f"config.messages.email_to.{index}",
             NOT_MEMBER,
-            "is no confirmed address of a member of this workspace; invite it first, as a viewer for instance",
+            "is not a confirmed address of a member of this workspace; invite the person first, for example as "
+            "a viewer",
         )
         for index, address in enumerate(recipients)
         if address not in allowed
@@ -174,7 +178,7 @@ async def require_documents(
         db, workspace_id, {UUID(document_id) for document_id in named if document_id not in before}
     )
     faults = [
-        ErrorDetail(f"config.knowledge.document_ids.{index}", DOCUMENT_UNKNOWN, "is no document of this workspace")
+        ErrorDetail(f"config.knowledge.document_ids.{index}", DOCUMENT_UNKNOWN, "is not a document of this workspace")
         for index, document_id in enumerate(named)
         if UUID(document_id) in unknown
     ]
@@ -226,7 +230,8 @@ def _unknown_http(config: AgentConfig, names: set[str]) -> list[ErrorDetail]:
 def _unknown_mcp(config: AgentConfig, names: set[tuple[str, Any]]) -> list[ErrorDetail]:
     return [
         _tool_fault(
-            f"config.mcp_tools.{at}.tools.{place}", f"the workspace's MCP server {choice.server!r} lists no such tool"
+            f"config.mcp_tools.{at}.tools.{place}",
+            f"the workspace's MCP server {choice.server!r} does not list this tool",
         )
         for at, choice in enumerate(config.mcp_tools)
         for place, tool in enumerate(choice.tools)
@@ -288,12 +293,12 @@ def _action_faults(
 ) -> Iterator[ErrorDetail]:
     declared = types.get(UUID(tool.integration_id))
     if declared is None:
-        yield ErrorDetail(f"{at}.integration_id", ACTION_UNKNOWN, "the workspace has no such integration")
+        yield ErrorDetail(f"{at}.integration_id", ACTION_UNKNOWN, "the workspace does not have this integration")
         return
     action = declared.action(tool.action)
     if action is None:
         known = ", ".join(action.name for action in declared.actions) or "none"
-        yield ErrorDetail(f"{at}.action", ACTION_UNKNOWN, f"the integration has no such action; it has {known}")
+        yield ErrorDetail(f"{at}.action", ACTION_UNKNOWN, f"the integration does not have this action; it has {known}")
         return
     if tool.action in CALENDAR_TOOLS_ACTIONS:
         yield ErrorDetail(f"{at}.action", ACTION_UNKNOWN, "agents use it by the tools of the calendar, in `tools`")

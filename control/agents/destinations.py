@@ -249,7 +249,7 @@ def require_not_ours(scope: DialScope, param: str = FALLBACK_PARAM) -> None:
     Two agents could otherwise transfer a caller to each other endlessly.
     """
     if scope.is_ours:
-        raise Invalid("This is one of the numbers that agents answer here.", code="number_is_own", param=param)
+        raise Invalid("Agents of this platform answer this number.", code="number_is_own", param=param)
 
 
 def require_verified(number: str, country: str, scope: DialScope, param: str = FALLBACK_PARAM) -> None:

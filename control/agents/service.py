@@ -215,7 +215,7 @@ class Agents:
         """
         agent = await lock_agent(db, workspace_id, agent_id)
         if agent.status == "live":
-            raise Conflict("This agent is live: pause it before you delete it.", code="agent_live")
+            raise Conflict("This agent is live. Pause it before you delete it.", code="agent_live")
         await self._numbers.unassign(db, workspace_id, agent_id)
         await queries.delete_agent(db, workspace_id, agent_id, now)
         await report_agent(db, "agent.deleted", agent, now)

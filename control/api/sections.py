@@ -34,7 +34,7 @@ SECTIONS: Final = (
     Section("Invitations", "Invitations to a workspace, for senders and recipients."),
     Section("Sign in rules", "Keys with which a workspace's own systems use the API, each with its own scopes."),
     Section("Sso", "Single sign-on with a workspace's own OpenID Connect provider."),
-    Section("Api keys", "Keys with which a workspace's own systems use the API, each with scopes of its own."),
+    Section("Api keys", "Keys with which a workspace's own systems use the API, each with its own scopes."),
     Section("Admin: auth", "Sign-in of the platform's staff, with a second factor."),
     Section("Admin: dashboard", "Figures of the platform."),
     Section("Admin: analytics", "Numbers in the platform's accounts at the carriers."),

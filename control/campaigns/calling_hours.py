@@ -163,7 +163,7 @@ def _load_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, OSError):
-        raise ValueError(f"zones: there is no time zone named {name!r}") from None
+        raise ValueError(f"zones: the time zone {name!r} does not exist") from None
 
 
 def _is_zone(name: str) -> bool:

@@ -120,7 +120,7 @@ def format_created(created: CreatedAdmin, as_json: bool, *, is_new: bool = True)
         return json.dumps(fields | ({"password": created.generated} if created.generated else {}))
     done = f"{admin.email} is an admin now ({admin.role})."
     if not is_new:
-        done = f"{admin.email} has a new password and no second factor any more; all sessions are over."
+        done = f"{admin.email} has a new password and no longer has a second factor. All sessions were ended."
     lines = [done]
     lines += [f"Password, shown only this once: {created.generated}"] if created.generated else []
     return "\n".join(lines)
@@ -180,7 +180,7 @@ async def _change(database_url: str, action: str, email: str) -> str:
     async with _transaction(database_url) as db:
         if action == "reset-totp":
             admin = await reset_totp(db, email, now)
-            return f"{admin.email} has no second factor any more; all sessions are over."
+            return f"{admin.email} no longer has a second factor. All sessions were ended."
         admin = await set_active(db, email, action == "enable", now)
         some_left = await has_super_admin(db)
     if action == "enable":
@@ -188,7 +188,7 @@ async def _change(database_url: str, action: str, email: str) -> str:
     warning = (
         "" if some_left else "\nNo super_admin is left who may sign in: `admin enable` or `admin create` makes one."
     )
-    return f"{admin.email} may not sign in any more; all sessions are over.{warning}"
+    return f"{admin.email} can no longer sign in. All sessions were ended.{warning}"
 
 
 @asynccontextmanager

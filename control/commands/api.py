@@ -83,7 +83,7 @@ def _make_webhook_options(settings: ControlSettings) -> WebhookOptions:
     """Return the options of inbound webhooks. Raises SettingsError."""
     parse_setting("TELNYX_PUBLIC_KEYS", lambda: TelnyxKeys(settings.telnyx_public_keys))
     if settings.telnyx_api_key.get_secret_value() and not settings.telnyx_public_keys:
-        raise SettingsError("settings: VOCALIZED_TELNYX_PUBLIC_KEYS: needed beside VOCALIZED_TELNYX_API_KEY")
+        raise SettingsError("settings: VOCALIZED_TELNYX_PUBLIC_KEYS: required with VOCALIZED_TELNYX_API_KEY")
     return WebhookOptions(
         url=settings.webhook_url or settings.public_url,
         twilio_tokens=[(account, token.get_secret_value()) for account, token in settings.twilio_auth_tokens],

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument("--keep-newest", type=_whole, default=7, help="never delete so many of the newest (7)")
     _add_timeout(create)
     actions.add_parser("list", help="the backups in storage")
-    add_check_arguments(actions.add_parser("check", help="restore a backup into a database of its own, and compare"))
+    add_check_arguments(actions.add_parser("check", help="restore a backup into a new database, and compare"))
     download = actions.add_parser("download", help="write a backup to a file for pg_restore, decrypted")
     download.add_argument("name", help="a backup of `list`")
     download.add_argument("file", type=Path, help="a new file")
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace, settings: BackupSettings) -> int:
     parse_setting("BACKUP_URL", lambda: check_storage_url(settings.backup_url))
     needed = {"create": "database_url", "check": "restore_url"}.get(arguments.action, "backup_url")
     if not getattr(settings, needed):
-        raise SettingsError(f"settings: {PREFIX}{needed.upper()}: needed by `backups {arguments.action}`")
+        raise SettingsError(f"settings: {PREFIX}{needed.upper()}: required by `backups {arguments.action}`")
     options = BackupCommandOptions(
         backup_url=settings.backup_url,
         database_url=settings.database_url.get_secret_value(),

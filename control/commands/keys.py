@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     action.add_argument(
         "url", type=_socket_url, help="like wss://media-1.example.com; with /* at its end, all below it"
     )
-    rotate = actions.add_parser("rotate", help="seal all that the database holds with the first of the vault keys")
+    rotate = actions.add_parser("rotate", help="reseal everything in the database with the first of the vault keys")
     rotate.add_argument("--batch", type=_whole, default=BATCH, help=f"values in one transaction ({BATCH})")
     rotate.add_argument("--pause", type=float, default=PAUSE_S, metavar="S", help=f"between two ({PAUSE_S:g})")
     revoke = actions.add_parser("revoke", help="revoke the node credentials made for a URL until now")
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: KeyCommandSettings) -> int:
     """Run the action and return the exit code. Raises SettingsError, Problem and the database's errors."""
     if arguments.action in ON_DATABASE and not settings.database_url:
-        raise SettingsError(f"settings: {PREFIX}DATABASE_URL: needed by `keys {arguments.action}`")
+        raise SettingsError(f"settings: {PREFIX}DATABASE_URL: required by `keys {arguments.action}`")
     options = KeyCommandOptions(settings.database_url.get_secret_value(), key_sets(settings))
     try:
         return _run(arguments, options)

@@ -61,5 +61,5 @@ def _address_faults(addresses: Mapping[str, str]) -> list[str]:
     for name, value in addresses.items():
         parts, scheme = urlsplit(value), ADDRESSES[name]
         if parts.scheme != scheme or not parts.hostname:
-            faults.append(f"{name} is no {scheme} address, where the carrier would come to")
+            faults.append(f"{name} is not a {scheme} address, which the carrier requires")
     return faults

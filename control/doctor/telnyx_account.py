@@ -108,7 +108,7 @@ def _read(base: str, path: str, key: str) -> Answer:
     if response.status_code in (401, 403):
         raise AccountFault("the API key is refused", "make a key under Keys & Credentials")
     if response.status_code == 404:
-        raise AccountFault(f"there is no {path.partition('/')[0]} with that id", "copy the id from the portal")
+        raise AccountFault(f"the account has no {path.partition('/')[0]} with this id", "copy the id from the portal")
     try:
         data = response.json()["data"]
     except (ValueError, KeyError, TypeError):

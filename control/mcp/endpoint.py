@@ -113,7 +113,7 @@ class McpEndpoint:
             async with asyncio.timeout(ANSWER_S):
                 await self._protocol.answer(exchange)
         except TimeoutError:
-            raise Unavailable(f"No answer within {ANSWER_S:g} s; what was asked for may have been done.") from None
+            raise Unavailable(f"No answer within {ANSWER_S:g} s. The request may have taken effect.") from None
         return exchange.response()
 
     def _check_origin(self, request: web.Request) -> None:

@@ -98,7 +98,7 @@ def _check_names(tool: ApiTool, arguments: Mapping[str, Any]) -> None:
     unknown = [name for name in arguments if name not in tool.arguments]
     if unknown:
         known = ", ".join(tool.arguments) or "none"
-        raise InvalidArgument(f"{unknown[0][:100]}: no such argument; there are: {known}")
+        raise InvalidArgument(f"{unknown[0][:100]}: this argument does not exist; the arguments are: {known}")
     missing = [name for name in tool.required if arguments.get(name) in (None, "")]
     if missing:
         raise InvalidArgument(f"{missing[0]}: is required")

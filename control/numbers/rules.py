@@ -222,7 +222,7 @@ def _check_address(wanted: WantedNumber, address: BusinessAddress, bundle: Regul
         raise _pending()
     if state != "registered":
         raise Invalid(
-            f"{order.carrier} did not accept this address: see its registrations.",
+            f"{order.carrier} did not accept this address. See its registrations.",
             code="address_rejected",
             param=_ADDRESS,
         )
@@ -285,5 +285,5 @@ def _find(rows: Sequence[T], wanted: UUID, param: str, noun: str) -> T:
 
 def _only(rows: Sequence[T], code: str, param: str, what: str) -> T:
     if len(rows) > 1:
-        raise Invalid(f"{len(rows)} {what}: name one.", code=code, param=param)
+        raise Invalid(f"{len(rows)} {what}: choose one of them.", code=code, param=param)
     return rows[0]

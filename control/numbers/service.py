@@ -315,7 +315,7 @@ class Numbers:
             raise Conflict("Another agent has just been assigned this number.", code="number_in_use")
         agent = await self._agents.get(db, number.workspace_id, number.agent_id)
         if agent.status == "live":
-            raise Conflict("A live agent answers this number: pause it first.", code="number_in_use")
+            raise Conflict("A live agent answers this number. Pause the agent first.", code="number_in_use")
 
     async def _start_release(self, db: Connection, actor: Actor, number: PhoneNumber, now: datetime) -> None:
         await queries.update_releasing(db, number.workspace_id, number.id, now)
@@ -489,7 +489,7 @@ async def take_number(carrier: Carrier, wanted: NumberImport, number_id: UUID) -
         owned = await carrier.find_owned(wanted.phone_number)
         if owned is None:
             raise Invalid(
-                f"The platform's account at {carrier.name} has no such number.",
+                f"The platform's account at {carrier.name} does not have this number.",
                 code="number_not_owned",
                 param="phone_number",
             )

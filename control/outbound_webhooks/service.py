@@ -355,7 +355,7 @@ class WebhookDeliveries:
     async def _require_enabled(self, db: Connection, workspace_id: UUID, endpoint_id: UUID) -> None:
         endpoint = await self._endpoints.get(db, workspace_id, endpoint_id)
         if not endpoint.is_enabled:
-            raise Conflict("This endpoint is disabled: enable it first.", code="webhook_endpoint_disabled")
+            raise Conflict("This endpoint is disabled. Enable it first.", code="webhook_endpoint_disabled")
 
 
 async def _audit_deliveries(db: Connection, actor: Actor, workspace_id: UUID, endpoint_id: UUID, action: str) -> None:

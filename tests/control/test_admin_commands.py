@@ -220,7 +220,7 @@ async def test_reset_gives_a_new_password_and_ends_everything(api: Api, capsys: 
     assert (await log_in(api, sam.email, printed["password"])).status == 200
     assert "admin.reset" in [row["action"] for row in await audited(api, sam.email)]
     assert await command("reset", "--email", sam.email) == 0
-    assert "has a new password and no second factor any more" in capsys.readouterr().out
+    assert "has a new password and no longer has a second factor" in capsys.readouterr().out
 
 
 async def test_sessions_are_listed_and_ended(api: Api, capsys: pytest.CaptureFixture[str]) -> None:

@@ -216,7 +216,7 @@ def test_media_urls_are_needed_where_others_reach_the_platform(
 ) -> None:
     """Whoever can write to Redis must not lead callers and their tickets to a host of theirs."""
     assert run_main(monkeypatch, "api", **settings | {"PUBLIC_URL": "https://api.example.com"}) == 2
-    assert "VOCALIZED_MEDIA_URLS: needed" in capsys.readouterr().err
+    assert "VOCALIZED_MEDIA_URLS: required" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,10 @@ def list_argument_faults(tool: ActionToolConfig, action: Action) -> Iterator[Fau
             yield name, f"the action {action.name} needs it, so parameters must require {missing}"
     for name, value in template.items():
         if name not in properties:
-            yield name, f"the action {action.name} has no such argument; it has {', '.join(properties) or 'none'}"
+            yield (
+                name,
+                (f"the action {action.name} does not have this argument; it has {', '.join(properties) or 'none'}"),
+            )
         else:
             yield from _value_faults(value, properties[name], name, tool.parameters)
     names = placeholders(template)

@@ -118,7 +118,7 @@ class _Page(FPDF):
     def height_of(self, text: str) -> float:
         """Return the height of a description in the table, in mm."""
         height = self.multi_cell(_COLUMNS[0], _LINE_MM, text, dry_run=True, output=MethodReturnValue.HEIGHT)
-        assert isinstance(height, float), "only the height was asked for"
+        assert isinstance(height, float), "only the height was requested"
         return height
 
     def write_line(self, text: str, *, align: str = "L") -> None:

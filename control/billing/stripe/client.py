@@ -119,7 +119,7 @@ async def create_object(
             return found
         with suppress(_ReplayedFailure):
             return await call_stripe(partial(send, {"idempotency_key": f"{key}-{number}"}))
-    raise BillingProviderUnavailable(f"{_MOST_KEYS} idempotency keys hold failures")
+    raise BillingProviderUnavailable(f"{_MOST_KEYS} idempotency keys contain failures")
 
 
 class _ReplayedFailure(Exception):

@@ -75,7 +75,7 @@ async def test_account_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         (fault,) = await examined(monkeypatch, telnyx, API_KEY="KEY02")
         assert "key is refused" in fault.detail and "KEY02" not in fault.detail
         (fault,) = await examined(monkeypatch, telnyx, CONNECTION_ID="7002")
-        assert fault.detail == "there is no call_control_applications with that id"
+        assert fault.detail == "the account has no call_control_applications with this id"
         telnyx.carrier.fail_next.append(503)
         (fault,) = await examined(monkeypatch, telnyx)
         assert (fault.detail, fault.needed) == ("answered with HTTP 503", False)

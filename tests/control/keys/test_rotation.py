@@ -140,7 +140,7 @@ def test_what_needs_no_database_asks_for_none(
     assert main(["keys", "new"]) == main(["keys", "media-pass", URL]) == 0
     for action in (["rotate"], ["revoke", URL]):
         assert main(["keys", *action]) == 2
-        assert f"VOCALIZED_DATABASE_URL: needed by `keys {action[0]}`" in capsys.readouterr().err
+        assert f"VOCALIZED_DATABASE_URL: required by `keys {action[0]}`" in capsys.readouterr().err
 
 
 async def in_thread(arguments: list[str]) -> int:

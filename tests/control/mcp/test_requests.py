@@ -44,7 +44,11 @@ def test_arguments_go_where_the_operation_takes_them() -> None:
         ("get_call", {"call_id": ".."}, "call_id: must be an id"),
         ("get_call", {"call_id": f"{CALL}/recording"}, "call_id: must be an id"),
         ("get_call", {"call_id": 7}, "call_id: must be an id"),
-        ("get_call", {"call_id": CALL, "workspace_id": CALL}, "workspace_id: no such argument; there are: call_id"),
+        (
+            "get_call",
+            {"call_id": CALL, "workspace_id": CALL},
+            "workspace_id: this argument does not exist; the arguments are: call_id",
+        ),
         ("list_calls", {"limit": 51}, "limit: must be a whole number from 1 to 50"),
         ("list_calls", {"limit": True}, "limit: must be"),
         ("list_calls", {"page": 2}, "page: no such argument"),

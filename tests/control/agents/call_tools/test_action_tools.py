@@ -227,7 +227,7 @@ async def save(vendor: ConnectedVendor, *tools: Mapping[str, Any], actor: Actor 
 async def test_tools_are_checked_when_the_agent_is_saved(platform: CallPlatform) -> None:
     async with connected(platform, declare("hubspot"), {"x": 1}) as vendor:
         for tool, param, words in (
-            (contact_tool(vendor) | {"integration_id": new_id()}, "integration_id", "has no such integration"),
+            (contact_tool(vendor) | {"integration_id": new_id()}, "integration_id", "does not have this integration"),
             (
                 contact_tool(vendor) | {"action": "fly"},
                 "action",
@@ -249,7 +249,7 @@ async def test_tools_are_checked_when_the_agent_is_saved(platform: CallPlatform)
         with pytest.raises(Invalid, match="names of the platform's tools"):
             await save(vendor, contact_tool(vendor) | {"name": "take_message"})
         async with connected(platform, declare("hubspot"), {"x": 1}) as stranger:
-            with pytest.raises(Invalid, match="has no such integration"):
+            with pytest.raises(Invalid, match="does not have this integration"):
                 await save(vendor, contact_tool(stranger))
         await save(vendor, contact_tool(vendor))
         await platform.in_platform(lambda db: db.execute("DELETE FROM integrations WHERE id = $1", vendor.id))
