@@ -63,7 +63,7 @@ async def test_private_or_missing_template_is_refused(workspace: AgentsWorkspace
         await workspace.create_agent(template_id=UNKNOWN_ID)
     assert (raised.value.code, raised.value.param) == ("template_not_found", "template_id")
     await workspace.db.execute("UPDATE agent_templates SET is_public = false WHERE id = $1", template)
-    with pytest.raises(Invalid, match="no such template"):
+    with pytest.raises(Invalid, match="template does not exist"):
         await workspace.create_agent(template_id=template)
 
 

@@ -33,7 +33,7 @@ async def test_a_missing_library_is_an_error_of_the_request_and_looked_for_again
     monkeypatch.setitem(sys.modules, "control.mcp.protocol", None)
     with capture_logs() as logs:
         for _ in range(2):
-            with pytest.raises(Unavailable, match="There is no server for MCP here"):
+            with pytest.raises(Unavailable, match="There is no MCP server here"):
                 await task.answer(listing())
     assert [line["error"] for line in logs if line["event"] == "mcp_library.load_failed"] == 2 * ["ModuleNotFoundError"]
     monkeypatch.undo()

@@ -51,7 +51,7 @@ def test_arguments_go_where_the_operation_takes_them() -> None:
         ),
         ("list_calls", {"limit": 51}, "limit: must be a whole number from 1 to 50"),
         ("list_calls", {"limit": True}, "limit: must be"),
-        ("list_calls", {"page": 2}, "page: no such argument"),
+        ("list_calls", {"page": 2}, "page: this argument does not exist"),
         ("list_calls", {"q": ["a"]}, "q: must be a text"),
         ("place_call", {"agent_id": CALL, "phone_number_to_call": "+12025550123"}, "idempotency_key: is required"),
         ("block_caller", {"caller": "+1202", "idempotency_key": "a\r\nX: y"}, "idempotency_key: must be"),

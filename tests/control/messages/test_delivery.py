@@ -93,7 +93,7 @@ async def test_message_waits_for_the_recording_for_a_time(platform: CallPlatform
     assert f"The recording: {PAGE}/{call.workspace.workspace_id}/calls/{call.call.call_id}/recording" in email.text
     await call.end(later(20))
     await call.send(second, later(20 + MessagePolicy().recording_s))
-    assert "not there yet" in (await call.emails())[1].text
+    assert "not available yet" in (await call.emails())[1].text
 
 
 async def test_members_whom_the_agent_names_are_used_in_place_of_the_owners(platform: CallPlatform) -> None:

@@ -35,7 +35,7 @@ async def test_message_is_stored_once_and_listed(platform: CallPlatform, databas
         assert await tools.run(first) == await tools.run(first)
         with pytest.raises(ToolError, match=r"length >= 1.*\$\.message"):
             await tools.run(models_call(call, "run-2", message=""))
-        with pytest.raises(ToolError, match="nothing in it"):
+        with pytest.raises(ToolError, match="it has no text"):
             await tools.run(models_call(call, "run-3", message=" \n\u0007"))
         owner = await api.sign_up()
         await api.join(str(call.workspace.workspace_id), owner, "viewer")

@@ -40,7 +40,7 @@ ROW = {"type": "array", "items": {"type": "string"}, "minItems": 1}
 @pytest.mark.parametrize(
     ("arguments", "properties", "required", "place", "words"),
     [
-        ({"body": "{{input.text}}"}, {"text": TEXT}, (), "body", "no such argument; it has text"),
+        ({"body": "{{input.text}}"}, {"text": TEXT}, (), "body", "does not have this argument; it has text"),
         ({"text": "{{input.text}}"}, {"text": TEXT, "to": TEXT}, ("to",), "to", "needs it"),
         ({"text": "{{input.count}}"}, {"text": TEXT}, (), "text", "is integer, and the action takes string"),
         ({"count": "{{input.text}}"}, {"count": {"type": "number"}}, (), "count", "is string"),

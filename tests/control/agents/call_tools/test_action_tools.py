@@ -244,7 +244,7 @@ async def test_tools_are_checked_when_the_agent_is_saved(platform: CallPlatform)
             with pytest.raises(Invalid, match=words) as raised:
                 await save(vendor, tool)
             assert raised.value.param == f"config.action_tools.0.{param}"
-        with pytest.raises(Invalid, match="each one once"):
+        with pytest.raises(Invalid, match="each name only once"):
             await save(vendor, contact_tool(vendor), contact_tool(vendor))
         with pytest.raises(Invalid, match="names of the platform's tools"):
             await save(vendor, contact_tool(vendor) | {"name": "take_message"})
