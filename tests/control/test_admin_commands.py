@@ -149,7 +149,7 @@ async def test_reset_totp_ends_the_sessions_and_the_second_factor(api: Api, caps
     assert (await sam.post("/admin/auth/totp/confirm", {"code": code})).status == 204
     assert (await log_in(api, sam.email, PASSWORD)).code == "totp_required"
     assert await command("reset-totp", "--email", sam.email) == 0
-    assert "no second factor any more" in capsys.readouterr().out
+    assert "no longer has a second factor" in capsys.readouterr().out
     codes = "SELECT count(*) FROM admin_recovery_codes WHERE admin_id = $1::uuid"
     assert await api.owner.fetchval(codes, sam.id) == 0
     assert (await sam.get("/admin/auth/me")).code == "session_over"

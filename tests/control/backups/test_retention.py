@@ -63,7 +63,7 @@ async def test_a_dump_without_a_manifest_is_no_backup(tmp_path: Path) -> None:
     with pytest.raises(BackupFailed, match="there is no backup vocalized-1"):
         await archive.read_manifest("vocalized-1")
     (tmp_path / "vocalized-1.json").write_text("[]")
-    with pytest.raises(BackupFailed, match="no manifest"):
+    with pytest.raises(BackupFailed, match="not a manifest"):
         await archive.list_manifests()
     await archive.delete("vocalized-1")
     assert not any(tmp_path.iterdir())  # noqa: ASYNC240

@@ -39,7 +39,7 @@ async def test_api_answers_the_tool(
     tools = BusRemoteTools(node.client)
     async with running_api(database_url, valkey_url) as api:
         told = msgspec.json.decode(await tools.run(models_call(call, "call_context")))
-        with pytest.raises(ToolError, match="no such request"):
+        with pytest.raises(ToolError, match="request does not exist"):
             await tools.run(models_call(call, "format_disk"))
         metrics = (await api.anonymous.get("/metrics")).raw.decode()
     assert told["business"].startswith("Acme")
