@@ -155,7 +155,7 @@ class RequestReader:
     async def _process(self, entry: RequestEntry) -> None:
         """Answer an entry.
 
-        If Redis does not accept the reply, the entry stays, and is answered again before its deadline.
+        If Redis does not accept the reply, the entry stays, and is answered again if its deadline allows.
         """
         try:
             await self._reply_or_remove(entry)

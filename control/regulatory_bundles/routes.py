@@ -103,7 +103,7 @@ ADMIN_BUNDLES = "/admin/workspaces/{workspaceId}/regulatory-bundles"
 
 
 class BundleLinkBody(Body):
-    """Links a bundle that the carrier holds about this workspace's business."""
+    """A bundle to link, which the carrier holds about this workspace's business."""
 
     carrier: CarrierName | None = Field(None, description=_CARRIER)
     carrier_bundle_id: str = Field(

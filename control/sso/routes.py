@@ -245,7 +245,7 @@ async def list_sso_domains(context: MemberContext) -> SsoDomainList:
 
 
 async def add_sso_domain(context: MemberContext, body: NewSsoDomain) -> SsoDomainAnswer:
-    """Add a domain, to be proven by the TXT record in the answer."""
+    """Add a domain. The answer contains the TXT record that proves it."""
     settings = context.services[SingleSignOn].settings
     added = await settings.add_domain(context.db, context.actor, context.workspace_id, body.domain, context.now)
     return SsoDomainAnswer(to_domain(added))

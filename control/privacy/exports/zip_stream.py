@@ -57,6 +57,6 @@ class ZipStream:
             yield data
 
     def finish(self) -> bytes:
-        """Return the archive's central directory, which are its last bytes."""
+        """Return the archive's central directory, which ends the file."""
         self._archive.close()
         return self._sink.take()

@@ -59,7 +59,7 @@ async def select_workspaces(db: Connection, after: UUID | None, most: int) -> li
 
 
 async def select_workspace(db: Connection, workspace_id: UUID) -> RetainedWorkspace | None:
-    """Select a workspace by its id."""
+    """Return a workspace with its settings and features, or None."""
     row = await db.fetchrow(_SELECT_ONE, workspace_id)
     return None if row is None else RetainedWorkspace(**row)
 
