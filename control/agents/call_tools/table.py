@@ -16,7 +16,7 @@ from control.messages.tool import TAKE_MESSAGE
 
 
 def make_remote_tools(bookings: Bookings | None, search: KnowledgeSearch | None = None) -> tuple[RemoteTool, ...]:
-    """Return all tools that media asks the API to run."""
+    """Return all tools that control runs for media nodes."""
     changes = None if bookings is None else AppointmentChanges(bookings.runner)
     calendar = (*make_calendar_tools(bookings), *make_appointment_tools(changes))
     search_tool = make_search_tool(search or KnowledgeSearch())

@@ -134,7 +134,7 @@ async def delete_exemption(db: Connection, workspace_id: UUID, rule: ExemptionRu
 async def select_exemptions(
     db: Connection, workspace_id: UUID | None, rule: ExemptionRule | None
 ) -> list[ListedExemption]:
-    """Return up to MOST_EXEMPTIONS, newest first. Needs platform scope."""
+    """Return up to MOST_EXEMPTIONS exemptions, newest first. Needs platform scope."""
     rows = [dict(row) for row in await db.fetch(_SELECT, workspace_id, rule, MOST_EXEMPTIONS)]
     return [ListedExemption(workspace_name=row.pop("workspace_name"), exemption=Exemption(**row)) for row in rows]
 
