@@ -225,7 +225,9 @@ async def test_requests_without_a_valid_key_get_401_and_the_scheme(api: Api, key
 async def test_a_key_in_the_address_is_refused_and_told_to_nobody(api: Api, secret: str) -> None:
     with capture_logs() as logs:
         reply = await post(api, "", call_message("list_calls"), f"?key={secret}", Authorization=f"Bearer {secret}")
-    assert error_of(reply) == {"status": 422, "code": "invalid"} and "only in the header" in reply.body["error"]["message"]
+    assert (
+        error_of(reply) == {"status": 422, "code": "invalid"} and "only in the header" in reply.body["error"]["message"]
+    )
     assert secret not in f"{reply.raw!r}{logs}"
 
 
