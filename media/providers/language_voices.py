@@ -29,8 +29,10 @@ class LanguageVoices:
     """A TextToSpeech that chooses the chain by language. It requires whole clauses if any of its chains does."""
 
     def __init__(self, main: VoiceChain, others: Mapping[str, VoiceChain]) -> None:
-        """Args:
-        others: The chains by language, as the plan names it. All other languages use the main chain.
+        """Combine the chains of a call's languages.
+
+        Args:
+            others: The chains by language, as the plan names it. All other languages use the main chain.
         """
         self._main, self._others = main, others
         chains = [main.chain, *(other.chain for other in others.values())]

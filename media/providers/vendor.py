@@ -166,17 +166,17 @@ def _no_usual_wait(options: Struct) -> UsualWait | None:
 
 @dataclass(frozen=True, slots=True)
 class Adapter(Generic[P]):
-    """How a vendor makes a provider of one kind. Creating one opens nothing, but may raise ProviderUnusable.
+    """Creates a vendor's providers of one kind. Creating a provider opens nothing, but may raise ProviderUnusable.
 
     Attributes:
         model: Returns the model that the options choose, by the name under which it is priced (for a voice: its model,
             not the voice). Empty if the vendor has none.
-        request_options: Names of options that describe the request, but not the server or the time limits. Calls that
+        request_options: The names of options that describe the request, but not the server or the time limits. Calls that
             differ only in these options share the provider's health.
         is_guardable: `make` connects through the setup's guard. Only then may a customer give the address.
         usual_wait: The expected time to the first useful unit (for a recognizer: to the final text) before calls have
             measured it.
-        reads_figures: The voice itself says numbers, dates and addresses well, so it gets them as they are written.
+        reads_figures: The voice itself reads numbers, dates and addresses well, so it gets them as they are written.
         ends_with_blank: Each text for the voice ends with a blank, which is metered.
         keyterms: The recognizer's option for words to expect, if it has one.
     """
@@ -194,7 +194,7 @@ class Adapter(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """One vendor, with an adapter for each kind of provider that it offers."""
+    """A vendor, with an adapter for each kind of provider that it offers."""
 
     name: str
     stt: Adapter[SpeechToText] | None = None

@@ -59,8 +59,10 @@ class FolderCallRecordStore:
     def __init__(
         self, folder: StateFolder, disk: Executor, count_lost: Callable[[float], object] = lambda count: None
     ) -> None:
-        """Args:
-        count_lost: Called with the number of events that the disk did not accept.
+        """Create the store of a folder.
+
+        Args:
+            count_lost: Called with the number of events that the disk did not accept.
         """
         self._folder = folder
         self._files = EventFiles(folder, disk, count_lost)

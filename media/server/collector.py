@@ -44,7 +44,7 @@ class CycleCollector:
         self._timer = self._loop.call_later(CHECK_S, self._check)
 
     def stop(self) -> None:
-        """Stop the collector. Harmless before the start."""
+        """Stop the collector. May be called before the start."""
         if self._timer is not None:
             self._timer.cancel()
 

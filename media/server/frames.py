@@ -11,7 +11,7 @@ try:
 except ImportError:  # no compiled module for this platform: ten times slower
     from websockets.utils import apply_mask
 
-# Opcodes (section 5.2) and close codes (section 7.4.1).
+# Opcodes (section 5.2).
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 MAX_CONTROL_BYTES: Final = 125  # section 5.5
 MAX_REASON_BYTES: Final = 123

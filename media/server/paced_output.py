@@ -22,8 +22,10 @@ class PacedOutput:
     def __init__(
         self, send: Callable[[str | bytes], None], per_s: int, loop: asyncio.AbstractEventLoop | None = None
     ) -> None:
-        """Args:
-        loop: The event loop. Defaults to the running loop.
+        """Create an output with a full burst.
+
+        Args:
+            loop: The event loop. Defaults to the running loop.
         """
         self.waiting_bytes = 0
         self._send, self._per_s, self._loop = send, per_s, loop or asyncio.get_running_loop()

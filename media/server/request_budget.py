@@ -5,8 +5,10 @@ class RequestBudget:
     """Admits a burst of `at_once` requests, and after that `per_s` requests per second."""
 
     def __init__(self, at_once: int, per_s: float, now: float) -> None:
-        """Args:
-        now: The current time in seconds, by the clock that is also used for `take`.
+        """Create a full budget.
+
+        Args:
+            now: The current time in seconds, by the clock that is also used for `take`.
         """
         self._at_once, self._per_s = at_once, per_s
         self._left, self._at = float(at_once), now

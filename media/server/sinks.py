@@ -59,9 +59,11 @@ class EventFiles:
     def __init__(
         self, folder: StateFolder, disk: Executor, count_lost: Callable[[float], object] = lambda count: None
     ) -> None:
-        """Args:
-        count_lost: Called with the number of events that the disk did not accept, on the disk thread or on the
-            event loop.
+        """Create the writer without open files.
+
+        Args:
+            count_lost: Called with the number of events that the disk did not accept, on the disk thread or on the
+                event loop.
         """
         self._folder = folder
         self._disk = disk

@@ -83,8 +83,10 @@ class BrowserCodec:
     )  # fmt: skip
 
     def __init__(self, call_id: str, clock: Callable[[], float], max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
-        """Args:
-        clock: Returns real time in seconds.
+        """Create the codec of one socket.
+
+        Args:
+            clock: Returns real time in seconds.
         """
         self.accepted = 0  # audio messages passed on
         self.unknown = UnknownMessages()

@@ -26,10 +26,12 @@ class CallerVoice:
     def __init__(
         self, others_may_talk: Callable[[], bool] | None = None, onset_ms: Callable[[], int] | None = None
     ) -> None:
-        """Args:
-        others_may_talk: Returns whether a sound that adds no words may come from other people behind the caller.
-            None means never.
-        onset_ms: Returns the true start of the current speech. None means that speech starts when it is noticed.
+        """Create the voice of a caller who is silent.
+
+        Args:
+            others_may_talk: Returns whether a sound that adds no words may come from other people behind the caller.
+                None means never.
+            onset_ms: Returns the true start of the current speech. None means that speech starts when it is noticed.
         """
         self._others_may_talk = others_may_talk
         self._onset_ms = onset_ms

@@ -15,9 +15,11 @@ class FinalTextRequest:
     """
 
     def __init__(self, clock: Callable[[], float] | None) -> None:
-        """Args:
-        clock: Returns ms of real time. Delayed audio arrives faster than real time, so a recognizer gets its time
-            on both clocks.
+        """Create the state without a request.
+
+        Args:
+            clock: Returns ms of real time. Delayed audio arrives faster than real time, so a recognizer gets its time
+                on both clocks.
         """
         self._clock = clock
         self._clock_ms = 0.0

@@ -26,8 +26,10 @@ class Hold:
     """
 
     def __init__(self, rules: TurnRules, may_be_speech: Callable[[], bool] | None = None) -> None:
-        """Args:
-        may_be_speech: Returns whether the caller's latest sound may be speech, long before that is certain.
+        """Create the state without a hold.
+
+        Args:
+            may_be_speech: Returns whether the caller's latest sound may be speech, long before that is certain.
         """
         self._rules = rules
         self._may_be_speech = may_be_speech

@@ -100,9 +100,11 @@ class LanguageRule:
     """Applies the rule to the turns of one call. A continued turn is evaluated again with all its words."""
 
     def __init__(self, allowed: Container[str], current: str) -> None:
-        """Args:
-        allowed: The codes of the allowed languages, without regions.
-        current: The code of the call's language, without a region.
+        """Create the rule of a call.
+
+        Args:
+            allowed: The codes of the allowed languages, without regions.
+            current: The code of the call's language, without a region.
         """
         self._allowed = allowed
         self._before = self._state = LanguageState(current)

@@ -130,7 +130,7 @@ class TurnPause:
         return True
 
     def due_ms(self, end: int) -> int:
-        """Return when the silence since `end` was long enough and no sound kept the turn open."""
+        """Return the time at which the silence since `end` was long enough and no sound kept the turn open."""
         return max(end + self.needed_ms, self._open_until)
 
     def prepare(self, t: int, silent_ms: int, text: TurnText, *, over_agent: bool) -> Decisions:

@@ -39,9 +39,11 @@ class Candidates(Generic[P]):
         health: ChainHealth | None = None,
         return_s: float = 0.0,
     ) -> None:
-        """Args:
-        health: The health of these providers, in their order. The chain creates its own board by default.
-        return_s: How long a call avoids a provider after its first failure, for `begin_return`.
+        """Create the candidates. Raises ValueError without providers.
+
+        Args:
+            health: The health of these providers, in their order. The chain creates its own board by default.
+            return_s: How long a call avoids a provider after its first failure, for `begin_return`.
         """
         if not providers:
             raise ValueError(f"{kind}: an empty chain")

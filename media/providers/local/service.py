@@ -104,8 +104,10 @@ class EngineService:
         capacity: int = CAPACITY,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Args:
-        clock: Returns the time in seconds.
+        """Create the service with empty queues.
+
+        Args:
+            clock: Returns the time in seconds.
         """
         self._clock = clock
         self._recognizer = recognizer

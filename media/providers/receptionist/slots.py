@@ -50,7 +50,7 @@ class AppointmentSlots:
 
 
 def find_slots(line: str, *, time_asked: bool = False) -> AppointmentSlots:
-    """Find day and time in a line of lower-case words.
+    """Return the day and the time in a line of lower-case words.
 
     Args:
         time_asked: The caller was asked for a time, so a number alone is a time.

@@ -26,8 +26,10 @@ class CheckpointWriter:
     """Writes checkpoints. All methods must be called on the event loop."""
 
     def __init__(self, checkpoints: Checkpoints, gate: asyncio.Semaphore, metrics: Metrics) -> None:
-        """Args:
-        gate: Limits the number of concurrent final writes.
+        """Create a writer without a running task.
+
+        Args:
+            gate: Limits the number of concurrent final writes.
         """
         self._checkpoints, self._gate, self._metrics = checkpoints, gate, metrics
         self._changed: dict[CheckpointSource, None] = {}  # in order of the changes

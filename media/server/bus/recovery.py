@@ -45,8 +45,10 @@ class SpoolRecovery:
         metrics: Metrics,
         own: NodeFolder | None = None,
     ) -> None:
-        """Args:
-        own: The folder of this process, which is created again if it was removed from outside.
+        """Create the recovery of a spool.
+
+        Args:
+            own: The folder of this process, which is created again if it was removed from outside.
         """
         self._own = own
         self._spool, self._stream, self._publisher, self._uploads = spool, stream, publisher, uploads

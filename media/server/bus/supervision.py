@@ -23,8 +23,10 @@ class TicketSupervision:
         gate: asyncio.Semaphore,
         rights: RightChecks,
     ) -> None:
-        """Args:
-        gate: Limits the number of concurrent claims.
+        """Create the token source of a node.
+
+        Args:
+            gate: Limits the number of concurrent claims.
         """
         self._tickets, self._node_id, self._heartbeats, self._gate = tickets, node_id, heartbeats, gate
         self._rights = rights

@@ -16,8 +16,10 @@ class TicketPlans:
     """Claims plans with the token in the last part of the path, or in the parameter `token` of the stream's start."""
 
     def __init__(self, tickets: Tickets, gate: asyncio.Semaphore) -> None:
-        """Args:
-        gate: Limits the number of concurrent claims.
+        """Create the plan source of a node.
+
+        Args:
+            gate: Limits the number of concurrent claims.
         """
         self._tickets, self._gate = tickets, gate
 

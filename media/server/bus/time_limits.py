@@ -54,8 +54,10 @@ class TimeLimits:
     """Reads and applies the granted times of a node's calls."""
 
     def __init__(self, granted: GrantedTimes, heartbeats: CallHeartbeats, metrics: Metrics) -> None:
-        """Args:
-        heartbeats: The running calls.
+        """Create the limits without any call.
+
+        Args:
+            heartbeats: The running calls.
         """
         self._granted, self._heartbeats, self._metrics = granted, heartbeats, metrics
         self._times: dict[str, CallTime] = {}
