@@ -171,7 +171,7 @@ class Adapter(Generic[P]):
     Attributes:
         model: Returns the model that the options choose, by the name under which it is priced (for a voice: its model,
             not the voice). Empty if the vendor has none.
-        request_options: The names of options that describe the request, but not the server or the time limits. Calls that
+        request_options: Names of options that describe the request, but not the server or the time limits. Calls that
             differ only in these options share the provider's health.
         is_guardable: `make` connects through the setup's guard. Only then may a customer give the address.
         usual_wait: The expected time to the first useful unit (for a recognizer: to the final text) before calls have
