@@ -74,7 +74,7 @@ class WavWriter:
         """Append interleaved little-endian samples. Raises ValueError for an incomplete frame, and WavError
         too_long."""
         if len(pcm) % (2 * self._channels):
-            raise ValueError(f"{len(pcm)} bytes are no whole frames of {self._channels} channels")
+            raise ValueError(f"{len(pcm)} bytes are not whole frames of {self._channels} channels")
         if self.data_bytes + len(pcm) > _MAX_DATA_BYTES:
             raise WavError("too_long", "a WAV file holds at most 4 GiB")
         self._write_whole(pcm)

@@ -158,7 +158,7 @@ class ContextUtterance(Generic[M_contra]):
         if self._is_over or self._contexts.is_done:
             return
         if silent_s >= SILENCE_S:
-            self.fail(ProviderSlow(self._provider, f"nothing came for {SILENCE_S:g} s"))
+            self.fail(ProviderSlow(self._provider, f"no data for {SILENCE_S:g} s"))
             return
         if silent_s >= IDLE_S and self._contexts.has_audio:
             self._send(self._contexts.finish())

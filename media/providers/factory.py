@@ -258,7 +258,7 @@ class ProviderFactory:
         adapter = adapters.get(choice.vendor_name)
         if adapter is None:
             field = "vendor" if choice.vendor else "provider"
-            raise ProviderUnusable(f"{field}: there is no {choice.vendor_name!r}, only {', '.join(adapters)}")
+            raise ProviderUnusable(f"{field}: {choice.vendor_name!r} is unknown; known are {', '.join(adapters)}")
         try:
             options = _add_keyterms(adapter, msgspec.convert(choice.options, adapter.options), expected.keyterms)
         except msgspec.ValidationError as error:

@@ -44,4 +44,4 @@ class SseParser:
 
     def _check_size(self, size: int) -> None:
         if size > MAX_EVENT_BYTES:
-            raise SseError("an event of more than a megabyte")
+            raise SseError("an event is larger than a megabyte")

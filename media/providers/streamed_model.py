@@ -102,7 +102,7 @@ class StreamedLanguageModel:
         parser = SseParser()
         while not reply.done:
             try:
-                chunk = await self._within(deadline, response.content.readany(), "no token came in time")
+                chunk = await self._within(deadline, response.content.readany(), "no token in time")
             except ProviderError:
                 if reply.is_complete:
                     return
@@ -125,7 +125,7 @@ class StreamedLanguageModel:
         """
         while True:
             left_out = frozenset(self._server.refused)  # another call may add a field while this one waits
-            response = await self._within(deadline, self._request(request, left_out), "no answer came in time")
+            response = await self._within(deadline, self._request(request, left_out), "no answer in time")
             if response.status == 200 and response.content_type == "text/event-stream":
                 return response
             body = await self._read_refusal(response, deadline)
@@ -138,7 +138,7 @@ class StreamedLanguageModel:
         """Return the body of a response that is not a stream. Raises ProviderError if its status is 200."""
         try:
             if response.status == 200:
-                reason = f"answered with {name_media_type(response.content_type)}, no event stream"
+                reason = f"answered with {name_media_type(response.content_type)} instead of an event stream"
                 raise ProviderError(self.name, reason, retryable=False, cause="unreadable")
             return await self._read_error(response, deadline)
         finally:
@@ -150,7 +150,7 @@ class StreamedLanguageModel:
         body = bytearray()
         with suppress(ProviderError):
             while len(body) < MAX_ERROR_BYTES:
-                if not (piece := await self._within(deadline, response.content.readany(), "no answer came in time")):
+                if not (piece := await self._within(deadline, response.content.readany(), "no answer in time")):
                     break
                 body += piece
         return bytes(body[:MAX_ERROR_BYTES])

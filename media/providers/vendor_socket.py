@@ -160,7 +160,7 @@ class VendorSocket:
         if listener.is_open and listener.transport is not None:
             listener.transport.send(kind, message)
             if self.unsent_bytes > MAX_UNSENT_BYTES:
-                listener.end(ABNORMAL, "the vendor reads nothing")
+                listener.end(ABNORMAL, "the vendor does not read")
 
 
 class _Listener(picows.WSListener):
@@ -211,7 +211,7 @@ class _Listener(picows.WSListener):
             self._fragments.clear()
         self._fragments += frame.get_payload_as_memoryview()
         if len(self._fragments) > MAX_MESSAGE_BYTES:
-            self.end(ABNORMAL, "a message that is too long")
+            self.end(ABNORMAL, "a message is too long")
         elif frame.fin:
             self._deliver(self._kind, bytes(self._fragments))
 

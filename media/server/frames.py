@@ -107,9 +107,9 @@ class FrameReader:
                 return None
             size = int.from_bytes(data[at + 2 : at + 2 + wide], "big")
             if size < 126 or (wide == 8 and size < 65_536):
-                raise FrameError(CloseCode.PROTOCOL_ERROR, "a length that is not in its shortest form")
+                raise FrameError(CloseCode.PROTOCOL_ERROR, "a length is not in its shortest form")
         if size + len(self._fragments) > self._max_bytes and data[at] & 0x08 == 0:
-            raise FrameError(CloseCode.TOO_BIG, f"more than {self._max_bytes} bytes in one message")
+            raise FrameError(CloseCode.TOO_BIG, f"a message has more than {self._max_bytes} bytes")
         start = at + 2 + wide + 4
         return (start, size) if len(data) >= start else None
 
@@ -119,14 +119,14 @@ class FrameReader:
         if first & 0x70:
             raise FrameError(CloseCode.PROTOCOL_ERROR, "a reserved bit is set")
         if not second & 0x80:
-            raise FrameError(CloseCode.PROTOCOL_ERROR, "a frame without mask")
+            raise FrameError(CloseCode.PROTOCOL_ERROR, "a frame is not masked")
         if opcode in (CLOSE, PING, PONG):
             if not final or size > MAX_CONTROL_BYTES:
-                raise FrameError(CloseCode.PROTOCOL_ERROR, "a control frame in fragments or too long")
+                raise FrameError(CloseCode.PROTOCOL_ERROR, "a control frame is fragmented or too long")
         elif opcode not in (CONTINUATION, TEXT, BINARY):
             raise FrameError(CloseCode.PROTOCOL_ERROR, f"unknown opcode {opcode}")
         elif (opcode == CONTINUATION) == (self._opcode == CONTINUATION):
-            raise FrameError(CloseCode.PROTOCOL_ERROR, "fragments out of order")
+            raise FrameError(CloseCode.PROTOCOL_ERROR, "fragments are out of order")
 
     def _accept(self, first: int, payload: bytes, messages: list[Message]) -> None:
         opcode, final = first & 0x0F, first & 0x80
@@ -144,7 +144,7 @@ class FrameReader:
         elif opcode > BINARY:
             self.other_frames += 1
         if opcode == TEXT:
-            _check_text(payload, CloseCode.NO_TEXT, "a text message that is no text")
+            _check_text(payload, CloseCode.NO_TEXT, "a text message is not UTF-8")
         messages.append((opcode, payload))
 
 
@@ -170,8 +170,8 @@ def _check_close(payload: bytes) -> None:
     if not payload:
         return
     if len(payload) == 1 or int.from_bytes(payload[:2], "big") not in _CLOSE_CODES:
-        raise FrameError(CloseCode.PROTOCOL_ERROR, "a close frame without a valid code")
-    _check_text(payload[2:], CloseCode.PROTOCOL_ERROR, "a close reason that is no text")
+        raise FrameError(CloseCode.PROTOCOL_ERROR, "a close frame has no valid code")
+    _check_text(payload[2:], CloseCode.PROTOCOL_ERROR, "a close reason is not UTF-8")
 
 
 def _check_text(payload: bytes, close_code: CloseCode, detail: str) -> None:

@@ -16,4 +16,4 @@ def append_whole(file: FileIO, data: bytes) -> None:
     written = file.write(data)
     if written != len(data):
         file.truncate(os.fstat(file.fileno()).st_size - written)
-        raise OSError(errno.ENOSPC, "the disk took only a part")
+        raise OSError(errno.ENOSPC, "the disk accepted only a part of the data")

@@ -147,13 +147,13 @@ class BrowserCodec:
             case _DtmfMessage(digit=digit):
                 self._pressed += 1
                 if self._pressed > PRESSED_AT_ONCE + (self._clock() - self._began) * PRESSED_PER_S:
-                    most = f"more than {PRESSED_AT_ONCE} keys and {PRESSED_PER_S} for each second"
+                    most = f"more than {PRESSED_AT_ONCE} keys and {PRESSED_PER_S} per second"
                     raise MediaProtocolError("too_fast", most, "digit")
                 return DigitReceived(digit)
             case _TextMessage(text=text):
                 self._typed += len(text)
                 if self._typed > TYPED_AT_ONCE + (self._clock() - self._began) * TYPED_PER_S:
-                    most = f"more than {TYPED_AT_ONCE} typed characters and {TYPED_PER_S} for each second"
+                    most = f"more than {TYPED_AT_ONCE} typed characters and {TYPED_PER_S} per second"
                     raise MediaProtocolError("too_fast", most, "text")
                 return TextReceived(text.strip())
             case _MarkMessage(name=name):

@@ -74,7 +74,7 @@ def check_params(params: Mapping[str, str], field: str) -> dict[str, str]:
     if len(params) > MAX_PARAMS:
         raise MediaProtocolError("bad_params", f"{len(params)} parameters, at most {MAX_PARAMS} are accepted", field)
     if any(len(name) + len(value) > MAX_PARAM_CHARACTERS for name, value in params.items()):
-        raise MediaProtocolError("bad_params", f"a parameter of more than {MAX_PARAM_CHARACTERS} characters", field)
+        raise MediaProtocolError("bad_params", f"a parameter has more than {MAX_PARAM_CHARACTERS} characters", field)
     return dict(params)
 
 

@@ -43,7 +43,7 @@ class StreamSession:
         """Raise MediaProtocolError unless the stream runs (out_of_order) and has this ID (wrong_stream)."""
         self._require(event, StreamStage.RUNNING)
         if stream_id != self.stream_id:
-            raise MediaProtocolError("wrong_stream", f"{event} of another stream than the one started")
+            raise MediaProtocolError("wrong_stream", f"{event} belongs to another stream")
 
     def check_open(self, event: str, stream_id: str | None) -> None:
         """Raise MediaProtocolError if the stream is closed, or if it runs with another ID. None matches any stream."""

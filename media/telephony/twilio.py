@@ -175,7 +175,7 @@ class TwilioCodec:
         self._session.start(event.stream_sid)
         start = event.start
         if start.stream_sid != event.stream_sid:
-            raise MediaProtocolError("wrong_stream", "two stream ids in one start", "start.streamSid")
+            raise MediaProtocolError("wrong_stream", "the start message has two stream IDs", "start.streamSid")
         _check_format(start)
         self._stream = b',"streamSid":' + msgspec.json.encode(event.stream_sid)
         self._media_start = media_start(self._stream)

@@ -89,7 +89,7 @@ class _Arguments(Struct):
 
     def __post_init__(self) -> None:
         if self.min_digits > self.max_digits:
-            raise ValueError("min_digits: more than max_digits")
+            raise ValueError("min_digits: must not exceed max_digits")
 
 
 _PARAMETERS: Final[dict[str, Any]] = {

@@ -122,7 +122,7 @@ def load_completeness_model(path: Path | None = None, *, sha256: str = COMPLETEN
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             return CompletenessModel(dict(stored))
     except (ValueError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path.name}: no completeness model: {error}") from error
+        raise ModelError(f"{path.name}: not a completeness model: {error}") from error
 
 
 def _check_shapes(weights: dict[str, npt.NDArray[np.generic]]) -> None:

@@ -46,7 +46,7 @@ class Candidates(Generic[P]):
             return_s: How long a call avoids a provider after its first failure, for `begin_return`.
         """
         if not providers:
-            raise ValueError(f"{kind}: an empty chain")
+            raise ValueError(f"{kind}: the chain is empty")
         self.providers = tuple(providers)
         self.last_resorts = frozenset(index for index, one in enumerate(providers) if isinstance(one, LastResort))
         self.health = health or _own_health(kind, providers)

@@ -159,7 +159,7 @@ class HedgedRequests(Generic[P, A, T]):
         If each lost race canceled it at once, it could never show that it is only slower.
         """
         usual, waited_s = late.attempts.usual_wait, late.waited_s
-        error = ProviderSlow(late.attempts.current.name, f"nothing came for {waited_s:.2g} s, another one was asked")
+        error = ProviderSlow(late.attempts.current.name, f"no data for {waited_s:.2g} s; another provider was tried")
         demote = usual is None or waited_s >= self._deadlines.bound(usual)
         judge_s = self._deadlines.judge_s if usual is not None else self._deadlines.first_token_s
         left_s = 0.0 if late.attempts.is_learned else judge_s - waited_s

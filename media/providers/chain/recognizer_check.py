@@ -88,8 +88,8 @@ class RecognizerCheck:
             name: The name of the checked recognizer.
         """
         if self.cause == "deaf":
-            return ProviderError(name, "no text for speech that another one understood", cause="deaf")
-        return ProviderSlow(name, f"no final text for {waited_s:.2g} s, another one gave it")
+            return ProviderError(name, "no text for speech that another recognizer understood", cause="deaf")
+        return ProviderSlow(name, f"no final text for {waited_s:.2g} s; another recognizer returned it")
 
     def take(self) -> tuple[SpeechToTextSession | None, AudioMeter | None]:
         """Return the session and its meter, and end the rest of the check."""

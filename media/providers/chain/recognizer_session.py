@@ -112,7 +112,7 @@ class SessionOpener:
             async with DeadlineScope(limit_s):
                 session = await stt.open(self.language, sink)
         except TimeoutError as error:
-            raise ProviderSlow(stt.name, f"not open within {limit_s:g} s") from error
+            raise ProviderSlow(stt.name, f"the session did not open within {limit_s:g} s") from error
         if sink.error is not None:
             await close_within(session.close())
             raise sink.error

@@ -45,9 +45,9 @@ class TimedStream(Generic[T]):
             return await anext(self._stream, None)
         except (asyncio.CancelledError, TimeoutError) as error:
             if self._end_wait(task, cancels):
-                raise ProviderSlow(self._provider, f"nothing came for {self._limit_s:.3g} s") from error
+                raise ProviderSlow(self._provider, f"no data for {self._limit_s:.3g} s") from error
             if isinstance(error, TimeoutError):
-                raise ProviderError(self._provider, "timed out by itself") from error
+                raise ProviderError(self._provider, "the provider raised a timeout of its own") from error
             raise
         finally:
             self._end_wait(task, cancels)

@@ -26,7 +26,7 @@ def encode_frame(message: Struct) -> bytes:
     """Encode a message with its length. Raises EngineProtocolError if the message is too large."""
     body = _ENCODER.encode(message)
     if len(body) > MAX_MESSAGE_BYTES:
-        raise EngineProtocolError(f"a message of {len(body)} bytes")
+        raise EngineProtocolError(f"a message has {len(body)} bytes, at most {MAX_MESSAGE_BYTES} are allowed")
     return _LENGTH.pack(len(body)) + body
 
 
@@ -35,7 +35,7 @@ async def receive_message(reader: asyncio.StreamReader, decoder: msgspec.msgpack
     try:
         (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
         if length > MAX_MESSAGE_BYTES:
-            raise EngineProtocolError(f"a message of {length} bytes")
+            raise EngineProtocolError(f"a message has {length} bytes, at most {MAX_MESSAGE_BYTES} are allowed")
         return decoder.decode(await reader.readexactly(length))
     except asyncio.IncompleteReadError:
         return None

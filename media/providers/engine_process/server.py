@@ -65,4 +65,4 @@ def _remove_stale(path: Path) -> None:
         except FileNotFoundError:
             return
         else:
-            raise OSError(f"{path}: another engine listens there")
+            raise OSError(f"{path}: another engine listens at this socket")

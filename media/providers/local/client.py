@@ -138,4 +138,4 @@ def _require_answer(answer: EngineAnswer, expected: type[T]) -> T:
             raise ProviderBusy(NAME, answer.reason)
         has_failed = answer.kind == "failed"
         raise ProviderError(NAME, answer.reason, retryable=has_failed, cause="error" if has_failed else "refused")
-    raise ProviderError(NAME, "an answer of the wrong type", cause="unreadable")
+    raise ProviderError(NAME, "the engine returned an answer of another type", cause="unreadable")

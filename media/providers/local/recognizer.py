@@ -236,9 +236,9 @@ def split_pieces(speech: Floats) -> list[Floats]:
 
 def _samples(pcm: bytes, sample_rate: int) -> Floats:
     if len(pcm) % 2:
-        raise ValueError("half a sample")
+        raise ValueError("pcm: ends in half a sample")
     if not 8_000 <= sample_rate <= 48_000:
-        raise ValueError(f"a sample rate of {sample_rate}")
+        raise ValueError(f"sample_rate: {sample_rate} is not between 8000 and 48000")
     samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32_768)
     if sample_rate == RATE or not len(samples):
         return samples

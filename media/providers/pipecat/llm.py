@@ -47,4 +47,4 @@ def _to_event(provider: str, message: SessionOutput) -> LanguageModelEvent:
             return ToolCall(number, name, arguments)
         case ReplyTokens(prompt, completion, cached):
             return TokenUsage(prompt, completion, cached=cached)
-    raise ProviderError(provider, "the engine of pipecat gave a wrong answer")
+    raise ProviderError(provider, "unexpected answer of the pipecat engine")

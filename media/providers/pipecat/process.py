@@ -85,15 +85,15 @@ class PipecatProcess:
         restart."""
         self.start()
         if self._ready is None:
-            raise ProviderError(provider, "the engine of pipecat is not running")
+            raise ProviderError(provider, "the pipecat engine is not running")
         try:
             async with asyncio.timeout(self._start_s):
                 await asyncio.shield(self._ready)
                 return await asyncio.open_unix_connection(self._socket)
         except TimeoutError as error:
-            raise ProviderSlow(provider, "the engine of pipecat does not start", may_bill=False) from error
+            raise ProviderSlow(provider, "the pipecat engine did not start in time", may_bill=False) from error
         except OSError as error:
-            raise ProviderError(provider, f"the engine of pipecat cannot be reached: {error.strerror}") from error
+            raise ProviderError(provider, f"the pipecat engine cannot be reached: {error.strerror}") from error
 
     async def close(self) -> None:
         """End the process and wait for its end."""
@@ -187,7 +187,7 @@ class PipecatProcess:
         """Fail all waits for the process, and further ones until it is restarted."""
         if self._ready is None or self._ready.done():
             self._ready = asyncio.get_running_loop().create_future()
-        self._ready.set_exception(ConnectionRefusedError(0, "it has ended"))
+        self._ready.set_exception(ConnectionRefusedError(0, "the process has ended"))
         self._ready.exception()  # there may be no waiting task
 
 

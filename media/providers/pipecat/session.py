@@ -41,7 +41,7 @@ class PipecatSession:
                 session = cls(provider, *await process.connect(provider))
                 session._write(encode_frame(wanted))
                 if not isinstance(await session.receive(), ServiceOpened):
-                    raise ProviderError(provider, "the engine of pipecat gave a wrong answer")
+                    raise ProviderError(provider, "unexpected answer of the pipecat engine")
         except TimeoutError as error:
             await _close(session)
             raise ProviderSlow(provider, f"no service within {timeout_s:g} s", may_bill=False) from error
@@ -60,7 +60,7 @@ class PipecatSession:
         if self._writer.is_closing():
             raise ProviderError(self.provider, "the session is over")
         if self._writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
-            raise ProviderError(self.provider, "the engine of pipecat reads nothing")
+            raise ProviderError(self.provider, "the pipecat engine does not read its input")
         self._write(_encode(self.provider, message))
 
     async def receive(self) -> SessionOutput:
@@ -82,12 +82,12 @@ class PipecatSession:
         self._writer.write(data)
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
-        decoder, reason = make_output_decoder(), "the engine of pipecat ended"
+        decoder, reason = make_output_decoder(), "the pipecat engine ended"
         try:
             while (message := await receive_message(reader, decoder)) is not None:
                 await self._unread.put(message)
         except (EngineProtocolError, OSError) as error:
-            reason = f"the connection to the engine of pipecat broke: {type(error).__name__}"
+            reason = f"the connection to the pipecat engine broke: {type(error).__name__}"
         finally:
             self._writer.close()
         await self._unread.put(ProviderError(self.provider, reason))

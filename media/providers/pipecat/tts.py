@@ -73,7 +73,7 @@ async def _receive(session: PipecatSession, reading: "asyncio.Task[None]") -> Sp
         return SpeechChunk(message.ulaw)
     if isinstance(message, UtteranceSpoken):
         return message
-    raise ProviderError(session.provider, "the engine of pipecat gave a wrong answer")
+    raise ProviderError(session.provider, "unexpected answer of the pipecat engine")
 
 
 async def _send(session: PipecatSession, text: AsyncIterator[str]) -> None:

@@ -50,7 +50,7 @@ class TeacherModel:
         try:
             binding: Any = importlib.import_module("xllamacpp")
         except ImportError as error:
-            raise TeacherError(f"xllamacpp: not installed or not usable: {error.name}") from error
+            raise TeacherError(f"xllamacpp: not installed or not usable ({error.name})") from error
         params = binding.CommonParams()
         params.model.path = str(model)
         params.offline = True

@@ -48,7 +48,9 @@ def make_credentials(settings: CredentialSettings, url: str) -> BusCredentials:
     node_credential = _find_credential(settings.media_pass.get_secret_value(), keys, url)
     accepts = settings.bus_unsigned == "accept" or (not settings.bus_unsigned and not settings.media_pass)
     if accepts and not keys:
-        raise CredentialsFault("BUS_UNSIGNED", "needs VOCALIZED_SECRET_KEYS, with which the previous version seals")
+        raise CredentialsFault(
+            "BUS_UNSIGNED", "requires VOCALIZED_SECRET_KEYS, with which the previous release encrypts"
+        )
     return BusCredentials(node_credential, node_key[0] if node_key else b"", keys if accepts else ())
 
 
@@ -56,7 +58,7 @@ def _find_credential(text: str, keys: tuple[bytes, ...], url: str) -> NodeCreden
     if not text:
         if not keys:
             raise CredentialsFault(
-                "MEDIA_PASS", "needed without --plan: `python -m control keys media-pass URL` makes it"
+                "MEDIA_PASS", "required without --plan; create it with `python -m control keys media-pass URL`"
             )
         return Enrollment(keys).make_credential(url, issued_s=0)
     try:

@@ -108,7 +108,7 @@ class RequestClient:
             raise RequestRefused("too_large", f"the arguments have more than {MAX_BYTES} bytes")
         if self._workspaces[call.workspace_id] >= self._max_requests - len(self._waiting):
             self._forget(call.workspace_id)
-            raise RequestRefused("busy", "too many requests wait for an answer")
+            raise RequestRefused("busy", "too many requests are waiting for an answer")
         loop = asyncio.get_running_loop()
         until = loop.time() + min(deadline_s, LONGEST_DEADLINE_S)
         waiting: asyncio.Future[MediaReply] = loop.create_future()
@@ -162,7 +162,7 @@ class RequestClient:
         if stream_credential is None and not self._stream.takes_unsigned:
             raise RequestRefused("call_over", "the call is over")
         if not await self._stream.send(request, stream_credential):
-            raise RequestRefused("busy", "too many requests wait for control")
+            raise RequestRefused("busy", "too many requests are waiting for control")
 
     async def _step(self) -> None:
         if not self._waiting:  # nothing to read from Redis

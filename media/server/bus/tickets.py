@@ -27,7 +27,7 @@ class TicketPlans:
         """Return the plan of the stream. Raises PlanRefused, whose message contains no token."""
         token = route.token or started.params.get(PARAM, "")
         if not token:
-            raise PlanRefused("no plan: the stream brings no token", "no_token")
+            raise PlanRefused("no plan: the stream has no token", "no_token")
         try:
             async with self._gate:
                 # Telnyx returns the client state that control has set: our call ID, after a colon or alone.

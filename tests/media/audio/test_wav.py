@@ -77,7 +77,7 @@ def test_a_crash_loses_only_what_came_after_the_latest_sync(tmp_path: Path) -> N
 
 
 def test_parts_of_frames_are_refused() -> None:
-    with pytest.raises(ValueError, match="no whole frames of 2 channels"):
+    with pytest.raises(ValueError, match="not whole frames of 2 channels"):
         WavWriter(io.BytesIO(), channels=2).write(bytes(6))
 
 

@@ -104,5 +104,5 @@ def test_recognizers_are_made_to_hear_all_languages_where_they_can() -> None:
 
 
 def test_a_language_without_a_voice_that_can_be_made_is_refused() -> None:
-    with pytest.raises(PlanError, match=r"languages\[0\]\.tts\[0\]\.provider: there is no 'acme'"):
+    with pytest.raises(PlanError, match=r"languages\[0\]\.tts\[0\]\.provider: 'acme' is unknown"):
         run(build(plan([{"language": "es", "tts": [{"provider": "acme"}]}])))

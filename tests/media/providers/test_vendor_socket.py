@@ -212,7 +212,7 @@ async def test_a_vendor_that_reads_nothing_is_given_up(target: SocketTarget) -> 
         if recorder.closed:
             break
         await asyncio.sleep(0)
-    assert recorder.closed == [(ABNORMAL, "the vendor reads nothing")]
+    assert recorder.closed == [(ABNORMAL, "the vendor does not read")]
 
 
 async def test_all_audio_that_a_chain_replays_can_be_sent_at_once(target: SocketTarget) -> None:

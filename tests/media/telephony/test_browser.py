@@ -199,7 +199,7 @@ def test_more_keys_than_anybody_presses_end_the_call() -> None:
     now[0] += 0.15
     codec.receive(key)
     refused = refusal(codec, key)
-    assert refused.code == "too_fast" and "50 keys and 10 for each second" in str(refused)
+    assert refused.code == "too_fast" and "50 keys and 10 per second" in str(refused)
 
 
 def test_more_text_than_anybody_types_ends_the_call() -> None:

@@ -134,7 +134,7 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
     path = tmp_path / "broken.npz"
     for content in (b"not a model", b"PK\x03\x04 not an archive"):
         path.write_bytes(content)
-        with pytest.raises(ModelError, match=r"broken\.npz: no completeness model"):
+        with pytest.raises(ModelError, match=r"broken\.npz: not a completeness model"):
             load_completeness_model(path, sha256=hashlib.sha256(content).hexdigest())
 
 

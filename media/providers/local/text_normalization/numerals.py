@@ -25,7 +25,7 @@ def cardinal(number: int) -> list[str]:
     """Convert a number: 1250 is "one thousand two hundred fifty". Numbers above 999 trillion are read digit by digit.
     Raises ValueError below 0."""
     if number < 0:
-        raise ValueError(f"no words for {number}")
+        raise ValueError(f"number: {number} is negative")
     if number >= 10**15:
         return digits(str(number))
     if number < 20:

@@ -40,7 +40,7 @@ def make_service(wanted: OpenService, http: ClientSession) -> FrameProcessor:
     except ImportError as error:
         raise _refuse(f"service: a package is missing: {error.name}") from error
     except Exception as error:  # vendors' constructors raise their own errors
-        raise _refuse(f"settings: {type(error).__name__} of the service's constructor") from error
+        raise _refuse(f"settings: the service's constructor raised {type(error).__name__}") from error
     _end_own_retries(service)
     made: FrameProcessor = service
     return made

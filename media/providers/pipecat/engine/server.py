@@ -46,7 +46,7 @@ class SessionServer:
         """Serve one session, or refuse it if there are too many."""
         assert self._http is not None
         if len(self._sessions) >= self._max_sessions:
-            writer.write(encode_frame(ServiceFailed("busy", f"the engine has {self._max_sessions} sessions")))
+            writer.write(encode_frame(ServiceFailed("busy", f"the engine already has {self._max_sessions} sessions")))
             writer.close()
             return
         session = asyncio.create_task(EngineSession(MAKERS, self._http, writer).run(reader))

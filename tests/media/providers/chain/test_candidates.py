@@ -34,7 +34,7 @@ def attempted_names(chain: Candidates[FakeProvider], start: int | None = None) -
 
 
 def test_an_empty_chain_is_refused() -> None:
-    with pytest.raises(ValueError, match="tts: an empty chain"):
+    with pytest.raises(ValueError, match="tts: the chain is empty"):
         candidates("")
 
 

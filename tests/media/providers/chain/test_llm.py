@@ -69,7 +69,7 @@ def test_a_silent_model_is_left_after_the_default_wait() -> None:
     a = FakeLanguageModel("a", [None])
     harness = ChainHarness(a, FakeLanguageModel("b", [TextDelta("Nine.")]))
     run(main())
-    reason = "nothing came for 1.2 s, another one was asked"
+    reason = "no data for 1.2 s; another provider was tried"
     assert harness.failed == [ProviderFailed("llm", "a", reason, "b", "first_unit", "late", 1_200)]
     assert a.closed == 1
 
@@ -92,7 +92,7 @@ def test_a_model_that_stalls_in_mid_reply_is_replaced() -> None:
     async def main() -> None:
         assert await harness.text() == "We are open from nine. "
         assert now() == 0.9
-        assert harness.failed == [ProviderFailed("llm", "a", "nothing came for 0.9 s", "b", "stream", "stalled", 900)]
+        assert harness.failed == [ProviderFailed("llm", "a", "no data for 0.9 s", "b", "stream", "stalled", 900)]
 
     harness = ChainHarness(
         FakeLanguageModel("a", [*text_deltas("We are open"), None]), FakeLanguageModel("b", text_deltas("from nine."))
@@ -188,7 +188,7 @@ def test_the_last_model_gets_more_time() -> None:
 
     harness = ChainHarness(FakeLanguageModel("a", [None]), FakeLanguageModel("b", [7.5, TextDelta("Nine.")]))
     run(main())
-    with pytest.raises(ProviderSlow, match="nothing came for 8 s"):
+    with pytest.raises(ProviderSlow, match="no data for 8 s"):
         run(ChainHarness(FakeLanguageModel("a", [None])).text())
 
 

@@ -15,7 +15,7 @@ from shared.events import ProviderFailed
 from tests.media.providers.recognizer_calls import FRAME_S, Caller, Recognizer, call
 from tests.media.providers.virtual import run
 
-DEAF = "no text for speech that another one understood"
+DEAF = "no text for speech that another recognizer understood"
 GONE = ProviderError("b", "gone")
 
 

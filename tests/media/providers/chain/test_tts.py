@@ -152,13 +152,13 @@ def test_no_audio_for_two_seconds_is_a_failure() -> None:
     a = FakeTextToSpeech("a", None)
     harness = ChainHarness(a, FakeTextToSpeech("b", say(TEXT)))
     run(main())
-    assert harness.failed == [ProviderFailed("tts", "a", "nothing came for 2 s", "b", "first_unit", "late", 2_000)]
+    assert harness.failed == [ProviderFailed("tts", "a", "no data for 2 s", "b", "first_unit", "late", 2_000)]
     assert a.closed == 1
 
 
 def test_the_last_voice_gets_more_time() -> None:
     assert run(ChainHarness(FakeTextToSpeech("a", 7.5, say(TEXT))).speak()) == [say(TEXT)]
-    with pytest.raises(ProviderSlow, match="nothing came for 8 s"):
+    with pytest.raises(ProviderSlow, match="no data for 8 s"):
         run(ChainHarness(FakeTextToSpeech("a", None)).speak())
 
 

@@ -53,7 +53,10 @@ def test_host_serves_both_engines_and_removes_its_socket(socket_path: Path) -> N
     with running_engine(socket_path) as pid:
         assert asyncio.run(use_both_engines(socket_path)) == "Thank you for calling."
         assert socket_path.stat().st_mode & 0o077 == 0
-        with pytest.raises(EngineStartError, match="another engine listens there"), running_engine(socket_path):
+        with (
+            pytest.raises(EngineStartError, match="another engine listens at this socket"),
+            running_engine(socket_path),
+        ):
             pass
         assert asyncio.run(use_both_engines(socket_path)) == "Thank you for calling."
     assert not is_running(pid)

@@ -94,6 +94,6 @@ async def test_one_that_cannot_be_started_is_tried_again(
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(sys, "executable", "/no/such/python")
-        with pytest.raises(ProviderError, match="it has ended"):
+        with pytest.raises(ProviderError, match="the process has ended"):
             await ask(engine)
     assert await ask_until_it_serves(engine) == EngineServes()

@@ -129,7 +129,7 @@ async def test_comments_are_ignored_and_do_not_extend_deadlines() -> None:
     # Long enough for a busy machine to send the head of the answer; comments follow for ten times as long.
     ticking: list[Step] = [step for _ in range(1_000) for step in (b": PROCESSING\n\n", 0.01)]
     events, error = await broken((CHUNKED, ticking), first_token_s=1.0)
-    assert (type(error), error.reason) == (ProviderSlow, "no token came in time")
+    assert (type(error), error.reason) == (ProviderSlow, "no token in time")
     assert [type(event) for event in events] == [TokenUsage]  # the server has the prompt
     assert isinstance(error, ProviderSlow) and error.may_bill
 
@@ -177,7 +177,7 @@ async def test_error_responses_are_mapped(
         ({"choices": [{"delta": {}, "finish_reason": "error"}]}, ProviderError, "error in the stream", True),
         ("{no json", ProviderError, "an unreadable chunk", True),
         ({"choices": {"delta": 1}}, ProviderError, "an unreadable chunk", True),
-        ("x" * 1_000_001, ProviderError, "an event of more than a megabyte", True),
+        ("x" * 1_000_001, ProviderError, "an event is larger than a megabyte", True),
     ],
 )
 async def test_errors_in_the_stream_are_mapped(
@@ -256,7 +256,7 @@ async def test_a_connection_that_is_never_made_is_slow() -> None:
 async def test_a_response_without_event_stream_is_a_provider_error() -> None:
     head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
     _, error = await broken((head, [b"{}"]))
-    assert (error.reason, error.retryable) == ("answered with application/json, no event stream", False)
+    assert (error.reason, error.retryable) == ("answered with application/json instead of an event stream", False)
 
 
 async def test_closing_the_stream_closes_the_connection() -> None:
