@@ -9,6 +9,7 @@ from control.accounts.passwords import Passwords
 from control.accounts.rules import AccountPolicy, HashPolicy
 from control.accounts.users.service import Accounts
 from control.addresses.service import BusinessAddresses
+from control.agent_tests.service import AgentTests
 from control.agents.config_parts import RESERVED_NAMES
 from control.agents.plans.service import AgentLookup
 from control.agents.rules import AgentPolicy
@@ -196,6 +197,7 @@ def make_services(
         BrowserCalls(workspaces, lookup, platform, outside.media_assignment, rights),
         CallPlacement(lookup, platform, do_not_call),
         CallRecords(),
+        AgentTests(workspaces, agents, lookup, CallRecords()),
         LiveFeed(CallRecords(), outside.media_assignment, policies.streams),
         Supervisions(CallRecords(), platform),
         rights,

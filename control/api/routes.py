@@ -2,6 +2,7 @@
 
 from control.accounts import routes as accounts
 from control.addresses import routes as addresses
+from control.agent_tests import routes as agent_tests
 from control.agents import routes as agents
 from control.agents.templates import routes as templates
 from control.analytics.call_exports import routes as call_exports
@@ -49,6 +50,7 @@ CLIENT_ROUTES: tuple[Route, ...] = (
     *api_keys.ROUTES,
     *templates.ROUTES,
     *agents.ROUTES,
+    *agent_tests.ROUTES,
     *numbers.ROUTES,
     *addresses.ROUTES,
     *regulatory_bundles.ROUTES,

@@ -11,6 +11,8 @@ SECTIONS: Final = (
         "Agents", "The personas that answer and place calls. Each change creates a version; a live agent answers calls."
     ),
     Section("Templates", "Ready-made configs that agents are created from."),
+    Section("Test cases", "Callers in tests of agents, made from calls or written by hand."),
+    Section("Test runs", "Runs of test cases against a version of an agent, with a verdict for each assertion."),
     Section("Phone numbers", "Documents about the business that a carrier holds, which some numbers require."),
     Section("Addresses", "Addresses of the business, which the purchase of some numbers requires."),
     Section("Regulatory bundles", "Documents about the business that a carrier has, which some numbers need."),

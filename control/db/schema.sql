@@ -2739,6 +2739,49 @@ ALTER TABLE public.tax_rates ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 );
 
 --
+-- Name: test_cases; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.test_cases (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    agent_id uuid NOT NULL,
+    source_call_id uuid,
+    name text NOT NULL,
+    script jsonb NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: test_results; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.test_results (
+    run_id uuid NOT NULL,
+    case_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    report jsonb,
+    finished_at timestamp with time zone,
+    CONSTRAINT test_results_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'passed'::text, 'failed'::text, 'error'::text])))
+);
+
+--
+-- Name: test_runs; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.test_runs (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    agent_id uuid NOT NULL,
+    agent_version integer NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL
+);
+
+--
 -- Name: tier_prices; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -3677,6 +3720,7 @@ INSERT INTO public.schema_migrations VALUES ('20261127004501');
 INSERT INTO public.schema_migrations VALUES ('20261127004502');
 INSERT INTO public.schema_migrations VALUES ('20261127004503');
 INSERT INTO public.schema_migrations VALUES ('20261127004611');
+INSERT INTO public.schema_migrations VALUES ('20261203000101');
 
 --
 -- Data for Name: session_keys; Type: TABLE DATA; Schema: public; Owner: -
@@ -3728,6 +3772,18 @@ INSERT INTO public.schema_migrations VALUES ('20261127004611');
 
 --
 -- Data for Name: tax_rates; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: test_cases; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: test_results; Type: TABLE DATA; Schema: public; Owner: -
+--
+
+--
+-- Data for Name: test_runs; Type: TABLE DATA; Schema: public; Owner: -
 --
 
 --
@@ -4825,6 +4881,27 @@ ALTER TABLE ONLY public.tax_rates
 
 ALTER TABLE ONLY public.tax_rates
     ADD CONSTRAINT tax_rates_pkey PRIMARY KEY (id);
+
+--
+-- Name: test_cases test_cases_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.test_cases
+    ADD CONSTRAINT test_cases_pkey PRIMARY KEY (id);
+
+--
+-- Name: test_results test_results_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.test_results
+    ADD CONSTRAINT test_results_pkey PRIMARY KEY (run_id, case_id);
+
+--
+-- Name: test_runs test_runs_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.test_runs
+    ADD CONSTRAINT test_runs_pkey PRIMARY KEY (id);
 
 --
 -- Name: tier_prices tier_prices_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -5945,6 +6022,42 @@ CREATE INDEX sso_flows_workspace ON public.sso_flows USING btree (workspace_id);
 CREATE INDEX sso_identities_user ON public.sso_identities USING btree (user_id);
 
 --
+-- Name: test_cases_agent; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX test_cases_agent ON public.test_cases USING btree (workspace_id, agent_id);
+
+--
+-- Name: test_cases_list; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX test_cases_list ON public.test_cases USING btree (workspace_id, created_at DESC, id DESC);
+
+--
+-- Name: test_cases_source; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX test_cases_source ON public.test_cases USING btree (source_call_id) WHERE (source_call_id IS NOT NULL);
+
+--
+-- Name: test_results_case; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX test_results_case ON public.test_results USING btree (case_id);
+
+--
+-- Name: test_runs_agent; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX test_runs_agent ON public.test_runs USING btree (workspace_id, agent_id, created_at DESC);
+
+--
+-- Name: test_runs_list; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX test_runs_list ON public.test_runs USING btree (workspace_id, created_at DESC, id DESC);
+
+--
 -- Name: tool_runs_started; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -6840,6 +6953,41 @@ ALTER TABLE ONLY public.sso_identities
 
 ALTER TABLE ONLY public.sso_identities
     ADD CONSTRAINT sso_identities_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id) ON DELETE CASCADE;
+
+--
+-- Name: test_cases test_cases_source_call_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.test_cases
+    ADD CONSTRAINT test_cases_source_call_id_fkey FOREIGN KEY (source_call_id) REFERENCES public.calls(id) ON DELETE CASCADE;
+
+--
+-- Name: test_cases test_cases_workspace_id_agent_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.test_cases
+    ADD CONSTRAINT test_cases_workspace_id_agent_id_fkey FOREIGN KEY (workspace_id, agent_id) REFERENCES public.agents(workspace_id, id) ON DELETE CASCADE;
+
+--
+-- Name: test_results test_results_case_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.test_results
+    ADD CONSTRAINT test_results_case_id_fkey FOREIGN KEY (case_id) REFERENCES public.test_cases(id) ON DELETE CASCADE;
+
+--
+-- Name: test_results test_results_run_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.test_results
+    ADD CONSTRAINT test_results_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.test_runs(id) ON DELETE CASCADE;
+
+--
+-- Name: test_runs test_runs_workspace_id_agent_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.test_runs
+    ADD CONSTRAINT test_runs_workspace_id_agent_id_fkey FOREIGN KEY (workspace_id, agent_id) REFERENCES public.agents(workspace_id, id) ON DELETE CASCADE;
 
 --
 -- Name: tier_prices tier_prices_tier_name_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -8146,6 +8294,24 @@ CREATE POLICY tenant ON public.sso_flows USING ((( SELECT (public.current_scope(
 CREATE POLICY tenant ON public.sso_identities USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
 
 --
+-- Name: test_cases tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.test_cases USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: test_results tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.test_results USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: test_runs tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY tenant ON public.test_runs USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (workspace_id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
 -- Name: tool_runs tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -8242,6 +8408,24 @@ CREATE POLICY tenant ON public.workspace_totals USING ((( SELECT (public.current
 CREATE POLICY tenant ON public.workspaces USING ((( SELECT (public.current_scope() = 'platform'::text)) OR (id = ( SELECT public.current_workspace() AS current_workspace)) OR (id IN ( SELECT m.workspace_id
    FROM public.workspace_members m
   WHERE (m.user_id = ( SELECT public.current_person() AS current_person)))))) WITH CHECK ((( SELECT (public.current_scope() = 'platform'::text)) OR (id = ( SELECT public.current_workspace() AS current_workspace))));
+
+--
+-- Name: test_cases; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.test_cases ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: test_results; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.test_results ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: test_runs; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.test_runs ENABLE ROW LEVEL SECURITY;
 
 --
 -- Name: tier_prices; Type: ROW SECURITY; Schema: public; Owner: -
@@ -9313,6 +9497,27 @@ GRANT SELECT ON TABLE public.tax_rates TO vocalized_backup;
 
 GRANT SELECT,USAGE ON SEQUENCE public.tax_rates_id_seq TO vocalized_app;
 GRANT SELECT ON SEQUENCE public.tax_rates_id_seq TO vocalized_backup;
+
+--
+-- Name: TABLE test_cases; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.test_cases TO vocalized_app;
+GRANT SELECT ON TABLE public.test_cases TO vocalized_backup;
+
+--
+-- Name: TABLE test_results; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.test_results TO vocalized_app;
+GRANT SELECT ON TABLE public.test_results TO vocalized_backup;
+
+--
+-- Name: TABLE test_runs; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.test_runs TO vocalized_app;
+GRANT SELECT ON TABLE public.test_runs TO vocalized_backup;
 
 --
 -- Name: TABLE tier_prices; Type: ACL; Schema: public; Owner: -

@@ -19,6 +19,11 @@ ROWS = {
     "VALUES ($2, 1, $1, 'A', '{}')",
     "agent_drafts": "INSERT INTO agent_drafts (agent_id, workspace_id, base_version, revision, name, config, "
     "created_at, updated_at) VALUES ($2, $1, 1, $2, 'A', '{}', now(), now())",
+    "test_cases": "INSERT INTO test_cases (id, workspace_id, agent_id, name, script, created_at, updated_at) "
+    "VALUES ($2, $1, $2, 'x', '{}', now(), now())",
+    "test_runs": "INSERT INTO test_runs (id, workspace_id, agent_id, agent_version, created_at) "
+    "VALUES ($2, $1, $2, 1, now())",
+    "test_results": "INSERT INTO test_results (run_id, case_id, workspace_id) VALUES ($2, $2, $1)",
     "invitations": "INSERT INTO invitations (id, workspace_id, email, role, token_hash, expires_at) "
     "VALUES ($2, $1, 'a@example.com', 'member', $2::uuid::text::bytea, now())",
     "workspace_changes": "INSERT INTO workspace_changes (id, workspace_id, status, tier_name, monthly_fee) "

@@ -19,6 +19,7 @@ ROOT: Final = Path(control.__file__).parent
 OWNERS: Final = {
     "accounts": "admin_recovery_codes admins failed_sign_ins former_users letter_counts one_time_tokens refresh_tokens "
     "sessions sign_in_failures user_recovery_codes users verified_numbers",
+    "agent_tests": "test_cases test_results test_runs",
     "api_keys": "api_key_secrets api_keys",
     "agents": "agent_drafts agent_templates agent_versions agents",
     "analytics": "agent_daily agent_totals call_exports call_intervals platform_daily platform_provider_daily "

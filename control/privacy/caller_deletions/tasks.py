@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+from control.agent_tests.service import delete_cases_of_calls
 from control.audit.service import Actor, record_change
 from control.calls.deletion import service as calls
 from control.calls.deletion.rules import CallerNumber, DeletedCall
@@ -120,6 +121,7 @@ async def _delete_calls(pool: Pool, media_assignment: MediaAssignment, found: _D
             counts["messages"] = await delete_messages(db, found.caller.workspace_id, closed)
             counts["webhook_events"] = await delete_call_events(db, found.caller.workspace_id, closed)
             counts["tool_runs"] = await delete_call_runs(db, found.caller.workspace_id, closed)
+            counts["test_cases"] = await delete_cases_of_calls(db, found.caller.workspace_id, closed)
             await queries.add_counts(db, found.deletion.id, counts)
 
 

@@ -162,6 +162,9 @@ EXPORTED: Final = (
     ExportedTable("agents", "agents", ("id",), "Agents, deleted ones included."),
     ExportedTable("agent_drafts", "agent_drafts", ("agent_id",), "Drafts of agents' next versions."),
     ExportedTable("agent_versions", "agent_versions", ("agent_id", "version"), "Each version of each agent's config."),
+    ExportedTable("test_cases", "test_cases", ("id",), "Test cases of agents."),
+    ExportedTable("test_runs", "test_runs", ("id",), "Runs of test cases."),
+    ExportedTable("test_results", "test_results", ("run_id", "case_id"), "What happened in each case of a run."),
     ExportedTable("phone_numbers", "phone_numbers", ("id",), "Phone numbers, released ones included."),
     ExportedTable("business_addresses", "business_addresses", ("id",), "Addresses that numbers were bought under."),
     ExportedTable(

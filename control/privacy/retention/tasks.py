@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from control.agent_tests.service import delete_cases_of_calls
 from control.calls.deletion.service import delete_events, delete_recordings, delete_words, retry_deletions
 from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
@@ -111,10 +112,12 @@ async def _delete_words(db: Connection, workspace_id: UUID, call_ids: list[UUID]
     await delete_words(db, workspace_id, call_ids)
     await delete_messages(db, workspace_id, call_ids)
     await delete_spoken_events(db, workspace_id, call_ids)
+    await delete_cases_of_calls(db, workspace_id, call_ids)
 
 
 async def _delete_events(db: Connection, workspace_id: UUID, call_ids: list[UUID], _: datetime) -> None:
     await delete_events(db, workspace_id, call_ids)
+    await delete_cases_of_calls(db, workspace_id, call_ids)  # they hold results of tools
 
 
 _DELETIONS: Final[Mapping[RetentionKind, Delete]] = {

@@ -93,6 +93,19 @@ async def _take_message(api: Api, workspace: CallWorkspace, call_id: str, number
     )  # fmt: skip
 
 
+async def _insert_tests(api: Api, workspace: CallWorkspace, number: int) -> None:
+    """A test case and a test run."""
+    for table, columns, values in (
+        ("test_cases", "name, script, updated_at", "'A', '{}', $4"),
+        ("test_runs", "agent_version", "1"),
+    ):
+        await api.owner.execute(
+            f"INSERT INTO {table} (id, workspace_id, agent_id, created_at, {columns}) "
+            f"VALUES ($1, $2, $3, $4, {values})",
+            UUID(new_id()), UUID(workspace.workspace_id), UUID(workspace.agent_id), ago(number // 2),
+        )  # fmt: skip
+
+
 async def _insert_bundle(api: Api, workspace_id: str, number: int) -> None:
     await api.owner.execute(
         "INSERT INTO regulatory_bundles (id, workspace_id, carrier, carrier_bundle_id, country, number_kind, status,"
@@ -198,6 +211,7 @@ async def workspace(api: Api) -> CallWorkspace:
         await _use_privacy(workspace, call_id, number)
         await _add_document(workspace, number)
         await _insert_bundle(api, workspace.workspace_id, number)
+        await _insert_tests(api, workspace, number)
         await _insert_address(api, workspace.workspace_id, number)
         # The id of the agent is as good as any; it is in the paths of `lists`.
         await _insert_integration(api, workspace.workspace_id, number, workspace.agent_id if number == 0 else "")
@@ -302,16 +316,18 @@ async def test_row_of_another_workspace_is_no_cursor(api: Api, lists: list[Paged
     await _use_privacy(other, await other.insert_call(), 0)
     await _add_document(other, 0)
     await _insert_bundle(api, other.workspace_id, 0)
+    await _insert_tests(api, other, 0)
     await _insert_address(api, other.workspace_id, 0)
     await _insert_integration(api, other.workspace_id, 0, other.agent_id)
     await _insert_deliveries(api, other.workspace_id, other.agent_id, 1)
     await _insert_campaigns(api, other.workspace_id, other.agent_id, 1)
     await _bill(api, other, 0)
     mine = [one for one in lists if one.path.startswith("/workspaces/") and one.name != "version"]
-    assert len(mine) == 21
+    assert len(mine) == 23
     for one in mine:
         url = one.path.replace("{workspaceId}", other.workspace_id).replace("{integrationId}", other.agent_id)
         url = url.replace("{webhookEndpointId}", other.agent_id).replace("{campaignId}", other.agent_id)
+        url = url.replace("{agentId}", other.agent_id)
         theirs = PagedList(other.ann, one.path, url, one.name)
         (row, *_) = theirs.rows(await theirs.read(limit=1))
         reply = await one.client.get(one.url, params={"starting_after": row})

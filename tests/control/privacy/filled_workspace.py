@@ -74,6 +74,12 @@ class FilledWorkspace:
                     call_id, seq, self.id, at, data["type"], data,
                 )  # fmt: skip
 
+            await db.execute(
+                "INSERT INTO test_cases (id, workspace_id, agent_id, source_call_id, name, script, created_at,"
+                " updated_at) VALUES ($1, $2, $3, $4, 'Case', $5, $6, $6)",
+                UUID(new_id()), self.id, row["agent_id"], call_id, {"turns": [{"text": f"I like {word}."}]}, at,
+            )  # fmt: skip
+
         await self.platform.in_platform(insert)
         return call_id
 

@@ -42,7 +42,7 @@ PLACES = {
     "campaign_recipients.reference", "do_not_call_numbers.note", "do_not_call_numbers.number",
     "idempotency_keys.answer", "messages.callback_number", "messages.text",
     "outbound_webhook_attempts.answer", "outbound_webhook_events.data",
-    "phone_codes.phone_number", "tool_runs.outcome", "webhook_events.payload",
+    "phone_codes.phone_number", "test_cases.script", "tool_runs.outcome", "webhook_events.payload",
 }  # fmt: skip
 
 
@@ -91,7 +91,7 @@ async def test_nothing_is_left_of_a_caller(
     assert done.counts == {
         "calls": 3, "transcripts": 3, "events": 8, "recordings": 1, "messages": 2, "tool_runs": 2, "transfers": 1,
         "phone_codes": 1, "blocked_callers": 1, "stored_responses": 1, "exports": 1, "webhooks": 1, "webhook_events": 2,
-        "contacts": 1, "appointments": 1, "do_not_call": 1, "campaign_recipients": 1,
+        "contacts": 1, "appointments": 1, "do_not_call": 1, "campaign_recipients": 1, "test_cases": 3,
     }  # fmt: skip
     log = await platform.in_platform(
         lambda db: db.fetch("SELECT action, actor, actor_id, details FROM audit_log WHERE action LIKE 'caller.delete%'")

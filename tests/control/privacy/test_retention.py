@@ -98,6 +98,7 @@ async def held(filled: FilledWorkspace, call_id: UUID) -> set[str]:
                    EXISTS (SELECT FROM call_words w WHERE w.call_id = c.id) AS words,
                    EXISTS (SELECT FROM messages m WHERE m.call_id = c.id) AS message,
                    EXISTS (SELECT FROM outbound_webhook_events o WHERE o.call_id = c.id) AS webhook,
+                   EXISTS (SELECT FROM test_cases t WHERE t.source_call_id = c.id) AS test_case,
                    EXISTS (SELECT FROM call_events e WHERE e.call_id = c.id) AS event
             FROM calls c WHERE id = $1
             """,
@@ -119,7 +120,7 @@ async def old_call(filled: FilledWorkspace, days: float) -> tuple[UUID, str]:
     return call_id, await filled.record(call_id)
 
 
-EVERYTHING = {"recording", "transcript", "words", "message", "webhook", "event"}
+EVERYTHING = {"recording", "transcript", "words", "message", "webhook", "test_case", "event"}
 
 
 async def test_each_kind_is_deleted_at_its_age(platform: CallPlatform) -> None:
