@@ -52,7 +52,9 @@ export function mergePatch(before, after) {
 /** Hints are the first sentence of a description: forms would be all text otherwise. @param {Schema} schema */
 function hintOf(schema) {
   const text = (schema.description || "").replaceAll("`", "");
-  return text.length <= 160 ? text : text.split(/(?<=\.)\s/)[0];
+  const short = text.length <= 160 ? text : text.split(/(?<=\.)\s/)[0];
+  // Forms have empty fields and boxes where the API has null, true and false.
+  return t(short.replace(/^[Nn]ull removes it\.$/, "").replace(/[;,]? ?[Nn]ull leaves (it|them) as (it is|they are)(?=\.)/, "").replace(/\bnull\b/g, "empty").replace(/^false:/, "Off:").replace(/\bfalse:/g, "off:").replace(/^true:/, "On:"));
 }
 
 const isSecret = (/** @type {string} */ name, /** @type {Schema} */ schema) => schema.writeOnly || /secret|api_key|password|credential/.test(name);

@@ -34,11 +34,21 @@ export function t(text, values) {
   return values ? found.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole)) : found;
 }
 
+/** What providers do in a call. @type {Record<string, string>} */
+const ROLES = { stt: "Recognition", llm: "Language model", tts: "Voice" };
+
 /** A name of the API as people read it: "phone_number" becomes "Phone number". @param {string} name */
 export function label(name) {
+  if (name in ROLES) return t(ROLES[name]);
   if (/[^a-z0-9_ -]/i.test(String(name))) return String(name);
   const words = String(name).replace(/_at$|^(is|has)_/g, "").replaceAll("_", " ").replace(/\b(ids?|url|uri|api|llm|stt|tts|sso|totp|mcp|http|utc|usd|oauth2?)\b/g, (word) => (word === "ids" ? "IDs" : word.replace(/^oauth/, "OAuth").replace(/^[a-z]+$/, (short) => short.toUpperCase())));
   return t(words.charAt(0).toUpperCase() + words.slice(1));
+}
+
+/** A field's path as people read it: "config.hours.weekly.monday.0.opens" becomes "Hours › Weekly › Monday › 1 › Opens". @param {string} path */
+export function pathLabel(path) {
+  const parts = path.replace(/\[(\w+)\]/g, ".$1").split(".").filter((part, i) => i || part !== "config");
+  return parts.map((part) => (/^\d+$/.test(part) ? String(Number(part) + 1) : label(part))).join(" › ");
 }
 
 const options = () => (zone.value ? { timeZone: zone.value } : {});

@@ -24,8 +24,8 @@ export function Plot({ title, labels, values, format = String, kind = "bars", co
     const plot = new uPlot({
       width: holder.clientWidth || 600, height: 240, legend: { show: false }, cursor: { y: false, points: { show: kind === "line" } },
       scales: { x: { time: false, range: [-0.6, labels.length - 0.4] }, y: { range: (_, low, high) => [0, Math.max(high || 0, 1e-6) * 1.12] } },
-      axes: [{ ...axis, grid: { show: false }, values: (_, at) => at.map((i) => (Number.isInteger(i) ? labels[i] ?? "" : "")), space: 64 }, { ...axis, size: 64, values: (_, at) => at.map((value) => (isWhole && !Number.isInteger(value) ? "" : format(value))) }],
-      series: [{}, { label: title, stroke: of(color), width: 2, fill: kind === "bars" ? of(color) : undefined, paths: kind === "bars" ? uPlot.paths.bars?.({ size: [0.7, 64] }) : undefined, points: { show: kind === "line" } }],
+      axes: [{ ...axis, grid: { show: false }, values: (_, at) => at.map((i) => (Number.isInteger(i) ? labels[i] ?? "" : "")), space: 64 }, { ...axis, size: 64, ...(isWhole ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000] } : {}), values: (_, at) => at.map((value) => (isWhole && !Number.isInteger(value) ? "" : format(value))) }],
+      series: [{}, { label: title, stroke: of(color), width: kind === "bars" ? 0 : 2, fill: kind === "bars" ? of(color) : undefined, paths: kind === "bars" ? uPlot.paths.bars?.({ size: [0.7, 64] }) : undefined, points: { show: kind === "line" } }],
     }, [labels.map((_, i) => i), values], holder);
     const resized = new ResizeObserver(() => plot.setSize({ width: holder.clientWidth, height: 240 }));
     resized.observe(holder);

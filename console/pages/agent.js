@@ -4,7 +4,8 @@ import { useEffect, useState } from "preact/hooks";
 import { call as ask, get, post, put, remove } from "../api.js";
 import { may } from "../app.js";
 import { Fields, faultsOf, mergePatch, tidy } from "../forms.js";
-import { duration, figure, t } from "../i18n.js";
+import { compareTexts, shorten } from "../diff.js";
+import { duration, figure, label, money, pathLabel, t } from "../i18n.js";
 import { go, guard, link, setQuery, view } from "../router.js";
 import { Badge, Button, Copy, Dialog, ErrorBox, Facts, Icon, Loaded, Page, SelectField, Table, Tabs, TextField, Time, confirm, errorText, html, toast, useAction, useLoad } from "../ui.js";
 import { MissingFacts } from "./facts.js";
@@ -44,7 +45,7 @@ export function Agent({ workspace, agent: id, tab = "" }) {
   return html`<${Page} wide title=${agent?.name || t("Agent")} crumbs=${[[t("Agents"), `/w/${workspace}/agents`]]}
     note=${agent ? html`<${Badge} value=${agent.status} /><span>${t("Version {n}", { n: agent.version })}</span>${loaded.data?.phone_number ? html`<span>${loaded.data.phone_number.phone_number}</span>` : html`<span>${t("No number")}</span>`}<${Copy} value=${id} />` : null}
     actions=${agent && isMember ? html`<a class="button" href=${link(`${here}/test`)}><${Icon} name="mic" />${t("Test call")}</a>${agent.status === "live" ? html`<${Button} busy=${status.busy} onClick=${() => status.run("pause")}>${t("Pause")}<//>` : html`<${Button} kind="main" busy=${status.busy} onClick=${() => status.run("activate")}>${t("Activate")}<//>`}` : null}>
-    <${ErrorBox} error=${status.error} />
+    ${status.error?.code === "cannot_answer" ? html`<div class="notice bad" role="alert"><${Icon} name="warn" /><div><p><strong>${t("It cannot be activated yet.")}</strong></p><${Reasons} reasons=${status.error.faults} /></div></div>` : html`<${ErrorBox} error=${status.error} />`}
     <${Tabs} current=${link(here + (tab ? `/${tab}` : ""))} items=${[[t("Configuration"), link(here)], [t("Versions"), link(`${here}/versions`)], [t("Test call"), link(`${here}/test`)], [t("Details"), link(`${here}/details`)]]} />
     <${Loaded} of=${loaded} rows=${8}>${(/** @type {any} */ data) => tab === "versions" ? html`<${Versions} ...${{ workspace, base, data, reload: loaded.reload, isMember }} />` : tab === "test" ? html`<${MissingFacts} ...${{ workspace, base, data, reload: loaded.reload, isMember }} />${(data.draft || data.agent).missing_facts.length ? null : html`<${TestCall} ...${{ workspace, base, data, isMember }} />`}` : tab === "details" ? html`<${AgentDetails} ...${{ workspace, base, data, reload: loaded.reload }} />` : html`<${MissingFacts} ...${{ workspace, base, data, reload: loaded.reload, isMember }} /><${Editor} key=${data.draft?.revision || data.agent.version} ...${{ workspace, base, data, reload: loaded.reload, isMember }} />`}<//>
   <//>`;
@@ -97,6 +98,7 @@ function Editor({ workspace, base, data, reload, isMember }) {
         ${isDirty ? html`<${Button} onClick=${() => { setName(saved.name); setConfig(saved.config); }}>${t("Undo")}<//><${Button} kind="main" type="submit" busy=${save.busy}>${t("Save draft")}<//>` : html`<a class="button" href=${link(`/w/${workspace}/agents/${agent.id}/test`)}>${t("Test the draft")}</a><${Button} kind="main" onClick=${() => setPublishing(true)}>${t("Compare and publish")}<//>`}
       </div></div>` : null}
     </div>
+    <${Preview} base=${base} patch=${patch} status=${agent.status} />
     ${publishing ? html`<${Publish} ...${{ base, agent, draft, onClose: () => setPublishing(false), done: reload }} />` : null}
   </form>`;
 }
@@ -126,11 +128,58 @@ function Publish({ base, agent, draft, onClose, done }) {
   <//>`;
 }
 
+/** A value as people read it. @param {any} value @returns {string} */
+function readable(value) {
+  if (value === null || value === undefined || value === "") return t("None");
+  if (typeof value === "boolean") return value ? t("Yes") : t("No");
+  if (typeof value === "string") return value;
+  if (typeof value === "number") return figure(value);
+  if (Array.isArray(value)) return value.length ? value.map(readable).join(value.some((one) => typeof one === "object") ? "\n" : ", ") : t("None");
+  return Object.entries(value).map(([name, part]) => `${label(name)}: ${readable(part)}`).join(", ");
+}
+
 /** @param {{differences: any[]}} props */
 function Diff({ differences }) {
   if (!differences.length) return html`<p class="quiet">${t("There is no difference.")}</p>`;
-  const text = (/** @type {any} */ value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
-  return html`<dl class="diff">${differences.map((one) => html`<div key=${one.path}><dt><code>${one.path}</code></dt><dd>${one.kind === "added" ? null : html`<del>${text(one.before)}</del>`}${one.kind === "removed" ? null : html`<ins>${text(one.after)}</ins>`}</dd></div>`)}</dl>`;
+  return html`<dl class="diff">${differences.map((one) => html`<div key=${one.path}><dt><strong>${pathLabel(one.path)}</strong> <code class="quiet">${one.path}</code></dt><dd><${Change} ...${one} /></dd></div>`)}</dl>`;
+}
+
+/** A passage that changed shows the words that were removed and added in it. @param {any} props */
+function Change({ kind, before, after }) {
+  const isText = kind === "changed" && typeof before === "string" && typeof after === "string" && (before.length > 60 || after.length > 60 || /\n/.test(before + after));
+  if (!isText) return html`${kind === "added" ? null : html`<del>${readable(before)}</del>`}${kind === "removed" ? null : html`<ins>${readable(after)}</ins>`}`;
+  return html`<p class="text">${shorten(compareTexts(before, after)).map(([piece, text], i) => piece === "gap" ? html`<span class="gap" key=${i}>${t("{count} lines are unchanged", { count: text })}</span>` : piece === "del" ? html`<del key=${i}>${text}</del>` : piece === "ins" ? html`<ins key=${i}>${text}</ins>` : html`<span key=${i}>${text}</span>`)}</p>`;
+}
+
+/** What the agent would be with the changes so far: the API tries them without storing anything. @param {{base: string, patch: any, status: string}} props */
+function Preview({ base, patch, status }) {
+  const [found, setFound] = useState(/** @type {any} */ (null));
+  const [isOld, setOld] = useState(false);
+  const wanted = JSON.stringify(patch || {});
+  useEffect(() => {
+    const control = new AbortController();
+    setOld(true);
+    const timer = setTimeout(() => post(`${base}/preview`, { config: JSON.parse(wanted) }, { signal: control.signal }).then((answer) => { setFound(answer); setOld(false); }, () => null), found ? 600 : 0);
+    return () => {
+      clearTimeout(timer);
+      control.abort();
+    };
+  }, [base, wanted]);
+  if (!found) return html`<aside class="preview"></aside>`;
+  const unknown = html`<span class="unknown">${t("not measured yet")}</span>`;
+  return html`<aside class=${`preview${isOld ? " old" : ""}`} aria-label=${t("With these settings")}>
+    <section class="card"><h2>${t("With these settings")}</h2>
+      <dl class="facts list">${found.providers.map((/** @type {any} */ one) => html`<div key=${one.kind}><dt>${label(one.kind)}<span class="sub">${one.provider}</span></dt><dd>${one.latency_ms === null ? unknown : `${figure(one.latency_ms)} ms`}</dd></div>`)}
+        <div class="sum"><dt>${t("Answer time")}<span class="sub">${t("after the end of the turn")}</span></dt><dd>${found.latency_ms === null ? unknown : `${figure(found.latency_ms)} ms`}</dd></div>
+        <div class="sum"><dt>${t("Price of a minute")}<span class="sub">${found.vendor_cost === null ? t("beyond the included ones") : t("and about {amount} to your vendors", { amount: money(found.vendor_cost, "USD") })}</span></dt><dd>${money(found.price_per_minute, found.currency)}</dd></div></dl></section>
+    ${found.reasons.length ? html`<section class="card"><h2>${status === "live" ? t("What keeps it from answering") : t("Before you can activate it")}</h2><${Reasons} reasons=${found.reasons} /></section>` : null}
+    ${found.warnings.length ? html`<section class="card"><h2>${t("Good to know")}</h2><ul class="reasons">${found.warnings.map((/** @type {any} */ one) => html`<li key=${one.param + one.code}>${t(one.message)}</li>`)}</ul></section>` : null}
+  </aside>`;
+}
+
+/** Why an agent cannot answer. @param {{reasons: {param: string | null, message: string}[]}} props */
+function Reasons({ reasons }) {
+  return html`<ul class="reasons">${reasons.map(({ param, message }) => html`<li key=${param + message}>${param ? html`<strong>${pathLabel(param.replace(/_id$/, ""))}</strong> ` : null}${t(message)}</li>`)}</ul>`;
 }
 
 /** @param {any} props */

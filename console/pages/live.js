@@ -194,18 +194,20 @@ function Supervision({ base, more }) {
 
 /** What people and tools said and did, from the call's events. @param {{events: any[], isOver: boolean}} props */
 function Transcript({ events, isOver }) {
-  const end = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const log = useRef(/** @type {HTMLDivElement | null} */ (null));
   const lines = events.filter(({ event_type: type }) => ["caller.said", "agent.said", "turn.latency", "tool.started", "tool.ended", "tool.finished", "provider.failed", "supervisor.said", "person.said"].includes(type));
   useEffect(() => {
-    end.current?.scrollIntoView({ block: "nearest" });
+    // The log scrolls by itself: a page that moves with each line takes its buttons from under the pointer.
+    const place = log.current;
+    if (place && place.scrollHeight - place.scrollTop - place.clientHeight < 240) place.scrollTop = place.scrollHeight;
   }, [lines.length]);
   const waits = new Map(events.filter((event) => event.event_type === "turn.latency").map(({ event_data: data }) => [data.turn, data.total_ms]));
-  return html`<div class="card"><div class="talk" role="log" aria-live="polite" aria-label=${t("Transcript")}>${lines.length ? lines.filter((event) => event.event_type !== "turn.latency").map(({ seq, event_type: type, event_data: data }) => {
+  return html`<div class="card flush"><div class="talk own" ref=${log} role="log" aria-live="polite" tabindex="0" aria-label=${t("Transcript")}>${lines.length ? lines.filter((event) => event.event_type !== "turn.latency").map(({ seq, event_type: type, event_data: data }) => {
     if (!type.endsWith(".said")) return html`<div class="turn" key=${seq}><span class="when"></span><p class="quiet"><${Icon} name=${type.startsWith("tool") ? "tools" : "warn"} /> ${type} ${data.name || data.tool || data.provider || ""}</p></div>`;
     const speaker = type.startsWith("caller") ? "caller" : "agent";
     const wait = speaker === "agent" ? waits.get(data.turn) : null;
     return html`<div class="turn" key=${seq}><span class="when">${data.start_ms === undefined && data.end_ms === undefined ? "" : duration((data.start_ms ?? data.end_ms) / 1000)}</span><div class=${`line ${speaker}`}><span class="speaker">${type.startsWith("caller") ? t("Caller") : type.startsWith("agent") ? t("Agent") : t("Person")}</span><p>${data.text || t("Speech without a transcript")}</p>${wait ? html`<p class="note">${t("answered after {ms} ms", { ms: figure(wait) })}</p>` : null}</div></div>`;
-  }) : html`<p class="quiet">${isOver ? t("Nothing was said, or the transcript is not kept.") : t("Words appear here as they are said.")}</p>`}<div ref=${end}></div></div></div>`;
+  }) : html`<p class="quiet">${isOver ? t("Nothing was said, or the transcript is not kept.") : t("Words appear here as they are said.")}</p>`}</div></div>`;
 }
 
 /** Running calls of all workspaces, for the staff. */
@@ -219,7 +221,7 @@ export function AdminLive() {
   };
   return html`<${Page} wide title=${t("Live calls")} note=${live.calls ? html`<span role="status">${t("Running calls: {count}", { count: `${live.calls.length}${live.hasMore ? "+" : ""}` })}</span>` : null}>
     ${live.error ? html`<${ErrorBox} error=${live.error} />` : null}
-    ${live.calls === null ? html`<${Loading} />` : live.calls.length ? html`<div class="table"><table><caption class="sr">${t("Live calls")}</caption><thead><tr>${["Workspace", "Agent", "Caller", "Called number", "State", "Duration", ""].map((name) => html`<th key=${name} scope="col">${name ? t(name) : html`<span class="sr">${t("Actions")}</span>`}</th>`)}</tr></thead><tbody>${live.calls.map((call) => html`<tr key=${call.id}><td>${call.workspace_name}</td><td data-label=${t("Agent")}>${call.agent_name || "–"}</td><td data-label=${t("Caller")}>${call.caller_number || (call.is_test ? t("Browser") : t("Withheld"))}</td><td data-label=${t("Called number")}>${call.called_number || "–"}</td><td data-label=${t("State")}><${Badge} value=${call.status} /></td><td data-label=${t("Duration")}><${Clock} call=${call} /></td><td>${mayEnd ? html`<div class="buttons"><${Button} kind="small" onClick=${() => setHeard(call)}>${t("Listen")}<//><${Button} kind="small danger" onClick=${() => end(call)}>${t("End the call")}<//></div>` : null}</td></tr>`)}</tbody></table></div>` : html`<${Empty} title=${t("No call is running.")} />`}
+    ${live.calls === null ? html`<${Loading} />` : live.calls.length ? html`<div class="table"><table><caption class="sr">${t("Live calls")}</caption><thead><tr>${["Workspace", "Agent", "Caller", "Called number", "State", "Warnings", "Floor", "Duration", ""].map((name) => html`<th key=${name} scope="col">${name ? t(name) : html`<span class="sr">${t("Actions")}</span>`}</th>`)}</tr></thead><tbody>${live.calls.map((call) => html`<tr key=${call.id}><td>${call.workspace_name}</td><td data-label=${t("Agent")}>${call.agent_name || "–"}</td><td data-label=${t("Caller")}>${call.caller_number || (call.is_test ? t("Browser") : t("Withheld"))}</td><td data-label=${t("Called number")}>${call.called_number || "–"}</td><td data-label=${t("State")}><${Badge} value=${call.status} /></td><td data-label=${t("Warnings")}>${call.warnings?.length ? html`<span class="row">${call.warnings.map((/** @type {string} */ one) => html`<${Badge} key=${one} value="warn" text=${label(one)} />`)}</span>` : "–"}</td><td data-label=${t("Floor")}>${call.floor && call.floor !== "none" ? label(call.floor) : "–"}</td><td data-label=${t("Duration")}><${Clock} call=${call} /></td><td>${mayEnd ? html`<div class="buttons"><${Button} kind="small" onClick=${() => setHeard(call)}>${t("Listen")}<//><${Button} kind="small danger" onClick=${() => end(call)}>${t("End the call")}<//></div>` : null}</td></tr>`)}</tbody></table></div>` : html`<${Empty} title=${t("No call is running.")} />`}
     ${heard ? html`<${StaffListens} call=${heard} onClose=${() => setHeard(null)} />` : null}
   <//>`;
 }

@@ -25,6 +25,7 @@ export function cell(name, value, row) {
   if (typeof value === "number") return figure(value);
   if (name === "size_bytes") return figure(value);
   if (WORDS.test(name) && /^[a-z][a-z0-9_]*$/.test(value)) return label(value);
+  if (name === "kinds" && Array.isArray(value)) return value.map(label).join(", ");
   if (Array.isArray(value)) return value.length ? value.map((one) => (typeof one === "object" ? one.name || one.phone_number || JSON.stringify(one) : String(one))).join(", ") : html`<span class="quiet">–</span>`;
   if (typeof value === "object") return html`<code>${JSON.stringify(value).slice(0, 120)}</code>`;
   return String(value).length > 140 ? `${String(value).slice(0, 140)}…` : String(value);
@@ -271,7 +272,7 @@ export function ResourceDetail({ workspace, resource, id }) {
   return html`<${Page} title=${name} crumbs=${[[t(declared.title), `${base}/${resource}`]]} note=${item ? html`${item.status ? html`<${Badge} value=${item.status} />` : null}<${Copy} value=${id} />` : null}
     actions=${document && item ? html`<${Actions} actions=${actions} document=${document} workspace=${workspace} ids=${[id]} row=${item} after=${loaded.reload} gone=${() => go(`${base}/${resource}`)} />` : null}>
     <${Loaded} of=${loaded}>${(/** @type {any} */ _) => html`
-      <section class="card"><${Facts} items=${Object.entries(item).filter(([field, value]) => field !== "id" && (typeof value !== "object" || value === null || isShort(value))).map(([field, value]) => [label(field), cell(field, (field.endsWith("_by") && loaded.data?.people[/** @type {string} */ (value)]) || value, item)])} /></section>
+      <section class="card"><${Facts} items=${Object.entries(item).filter(([field, value]) => field !== "id" && value !== null && value !== "" && !(field.endsWith("_id") && item[field.replace(/_id$/, "_name")]) && (typeof value !== "object" || value === null || isShort(value))).map(([field, value]) => [label(field), cell(field, (field.endsWith("_by") && loaded.data?.people[/** @type {string} */ (value)]) || value, item)])} /></section>
       ${Object.entries({ ...item, ...restOf(answer, item) }).filter(([, value]) => value && typeof value === "object" && !isShort(value) && Object.keys(value).length).map(([field, value]) => html`<section class="card" key=${field}><h2>${label(field)}</h2><${Part} value=${value} /></section>`)}
       ${(declared.panels || []).map(([title, operation]) => html`<${Panel} key=${operation} ...${{ title, operation, document, workspace, ids: [id] }} />`)}
       ${(declared.children || []).map((child) => html`<${ChildList} key=${child.list} ...${{ child, document, workspace, parent: id }} />`)}
@@ -304,7 +305,7 @@ function Panel({ title, operation, document, workspace, ids }) {
     const item = Object.values(answer)[0];
     const entries = Object.entries(item && typeof item === "object" ? item : answer);
     const isPart = (/** @type {[string, any]} */ [, value]) => value && typeof value === "object" && !Array.isArray(value);
-    return html`<${Facts} items=${entries.filter((entry) => !isPart(entry)).map(([name, value]) => [label(name), cell(name, value, item)])} />${entries.filter(isPart).map(([name, value]) => html`<div key=${name}><h3>${label(name)}</h3><${Part} value=${value} /></div>`)}`;
+    return html`<${Facts} items=${entries.filter((entry) => !isPart(entry)).map(([name, value]) => [label(name), cell(name, value, item)])} />${entries.filter(isPart).filter(([, value]) => Object.keys(value).length).map(([name, value]) => html`<div key=${name}><h3>${label(name)}</h3><${Part} value=${value} /></div>`)}`;
   }}<//></section>`;
 }
 

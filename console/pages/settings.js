@@ -2,7 +2,7 @@
 import { call, findOperation, get, openapi, remove } from "../api.js";
 import { loadSession, may, workspaceOf } from "../app.js";
 import { SchemaForm, resolve } from "../forms.js";
-import { t } from "../i18n.js";
+import { figure, label, t } from "../i18n.js";
 import { go, link } from "../router.js";
 import { Button, Copy, Facts, Loaded, Page, confirm, errorText, html, toast, useLoad } from "../ui.js";
 import { fill } from "./resource.js";
@@ -10,7 +10,7 @@ import { fill } from "./resource.js";
 /** A form for a change whose present values are known. @param {{workspace: string, title: string, change: string, value: any, done: () => void, skip?: string[]}} props */
 export function SettingsCard({ workspace, title, change, value, done, skip }) {
   const loaded = useLoad(() => openapi(), []);
-  return html`<section class="card"><h2>${title}</h2><${Loaded} of=${loaded} rows=${2}>${(/** @type {any} */ document) => {
+  return html`<section class="card setting"><h2>${title}</h2><${Loaded} of=${loaded} rows=${2}>${(/** @type {any} */ document) => {
     const { method, path, operation } = findOperation(document, change);
     const schema = resolve(operation.requestBody.content["application/json"].schema, document);
     const first = Object.fromEntries(Object.keys(schema.properties || {}).filter((name) => !skip?.includes(name) && value[name] !== undefined && value[name] !== null).map((name) => [name, value[name]]));
@@ -41,7 +41,7 @@ export function Settings({ workspace }) {
   };
   return html`<${Page} title=${t("Settings")}>
     <${Loaded} of=${loaded}>${(/** @type {any} */ { workspace: found, sso, subscription, rules, retention, strategy }) => html`
-      <section class="card"><${Facts} items=${[["ID", html`<${Copy} value=${found.id} />`], [t("Plan"), found.subscription_tier], ...Object.entries(subscription.limits || {}).filter(([, value]) => typeof value === "number").map(([name, value]) => [t("Limit: {name}", { name: name.replaceAll("_", " ") }), value])]} /></section>
+      <section class="card"><${Facts} items=${[["ID", html`<${Copy} value=${found.id} />`], [t("Plan"), found.subscription_tier], ...Object.entries(subscription.limits || {}).filter(([, value]) => typeof value === "number").map(([name, value]) => [t("Limit: {name}", { name: label(name) }), figure(value)])]} /></section>
       <${SettingsCard} workspace=${workspace} title=${t("Workspace")} change="update_workspace" value=${found} done=${reload} />
       <${SettingsCard} workspace=${workspace} title=${t("Sign-in")} change="change_sign_in_rules" value=${rules} done=${reload} />
       ${sso ? html`<section class="card"><header><h2>${t("Single sign-on")}</h2><a class="button" href=${link(`/w/${workspace}/sso-domains`)}>${t("Domains of single sign-on")}</a></header><${Facts} items=${[[t("To be registered at your provider"), html`<${Copy} value=${sso.redirect_uri} />`]]} /></section><${SettingsCard} workspace=${workspace} title=${t("Provider of single sign-on")} change="change_sso" value=${sso.connection || {}} done=${reload} />` : null}

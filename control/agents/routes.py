@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints
 from control.agents.checks import AgentWarning
 from control.agents.config import OPTIONS_PATCH, SCHEMA_ID, AgentConfig, AgentConfigPatch, json_schema
 from control.agents.config_parts import Options
+from control.agents.estimates import ProviderEstimate, sum_latencies
 from control.agents.plans.placeholders import missing_facts_of
 from control.agents.rules import (
     AgentContent,
@@ -29,7 +30,7 @@ from control.agents.rules import (
 )
 from control.agents.service import Agents
 from control.http.access import OPEN, member
-from control.http.body import PLAIN, Body, ChangeBody
+from control.http.body import PLAIN, Body, ChangeBody, Currency, Money
 from control.http.context import Context, MemberContext
 from control.http.fields import AgentId, CreatedAt, Id, UpdatedAt
 from control.http.openapi.schema_of import SchemaOf
@@ -242,6 +243,56 @@ class AgentsQuery(ListQuery):
     )
 
 
+class PreviewBody(Body):
+    """Changes that are tried; fields that are left out stay unchanged."""
+
+    config: ConfigPatch = Field({})
+    voice_provider: Provider | None = Field(None, description="null removes it.", examples=["cartesia"])
+    voice_config: OptionsPatch = Field({}, examples=[{"speed": 1.1}])
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewReason:
+    """A reason why the agent could not be activated."""
+
+    param: Annotated[str, Field(description="The field at fault, dotted.", examples=["phone_number_id"])]
+    message: Annotated[str, Field(description="For people.", examples=["it has no phone number"])]
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewAnswer:
+    """How an agent would answer."""
+
+    reasons: Annotated[list[PreviewReason], Field(description="Why it could not be activated; empty if it could.")]
+    warnings: Annotated[list[AgentWarning], Field(description="What its owner should know; empty for nothing.")]
+    providers: Annotated[
+        list[ProviderEstimate], Field(description="The first provider of each kind; none for a kind without one.")
+    ]
+    latency_ms: Annotated[
+        int | None,
+        Field(
+            description="Sum of the providers' latencies: what an answer takes after the end of the caller's turn is "
+            "known. null while one of them is unknown.",
+            examples=[840],
+        ),
+    ]
+    price_per_minute: Annotated[
+        Money | None,
+        Field(
+            description="What the workspace pays for a minute of a call beyond the included ones; null if unknown.",
+            examples=[0.12],
+        ),
+    ]
+    currency: Currency
+    vendor_cost: Annotated[
+        float | None,
+        Field(
+            description="US dollars a minute that vendors bill the workspace besides, for its own keys; null for none.",
+            examples=[0.0121],
+        ),
+    ]
+
+
 class NewAgent(Body):
     """An agent to create."""
 
@@ -333,6 +384,27 @@ async def activate_agent(context: MemberContext, agent_id: AgentId) -> Activatio
     agents = context.services[Agents]
     agent = await agents.activate(context.db, context.workspace_id, context.actor, agent_id, context.now)
     return to_activation_answer(agent, await agents.list_warnings(context.db, agent))
+
+
+async def preview_agent(context: MemberContext, agent_id: AgentId, body: PreviewBody) -> PreviewAnswer:
+    """How an agent would answer with changes of its draft, or of its current version if it has no draft: why it could
+    not be activated, and what its providers take and cost. Nothing is stored."""
+    edit = AgentEdit(
+        config=body.config,
+        voice_provider=body.voice_provider if "voice_provider" in body.model_fields_set else UNSET,
+        voice_config=body.voice_config,
+    )
+    found = await context.services[Agents].preview(context.db, context.workspace_id, agent_id, edit, context.now)
+    costs = [estimate.vendor_cost for estimate in found.providers if estimate.vendor_cost is not None]
+    return PreviewAnswer(
+        reasons=[PreviewReason(reason.param, reason.message) for reason in found.reasons],
+        warnings=list(found.warnings),
+        providers=list(found.providers),
+        latency_ms=sum_latencies(found.providers),
+        price_per_minute=found.minute_price,
+        currency=found.currency,
+        vendor_cost=sum(costs) if costs else None,
+    )
 
 
 async def pause_agent(context: MemberContext, agent_id: AgentId) -> StatusAnswer:
@@ -594,6 +666,16 @@ ROUTES: tuple[Route, ...] = (
         limit=WRITE_LIMIT,
         is_heavy=True,
         errors=("404 agent_not_found", "409 cannot_answer"),
+    ),
+    Route(
+        "POST",
+        f"{AGENT}/preview",
+        preview_agent,
+        member("viewer", "agents:read"),
+        limit=RateLimit("agent-previews", 120, 60, per_user=True),
+        is_heavy=True,
+        beyond_spec=True,
+        errors=("404 agent_not_found", *(error for error in _AGENT_CONTENT_ERRORS if error.startswith("422"))),
     ),
     Route(
         "POST",

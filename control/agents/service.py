@@ -2,9 +2,10 @@
 answer.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -30,6 +31,7 @@ from control.agents.checks import (
 )
 from control.agents.config import AgentConfig
 from control.agents.destinations import DialScope, make_dial_scope, require_not_ours, stored_fallback
+from control.agents.estimates import ProviderEstimate, estimate_providers
 from control.agents.plans import queries as plans_queries
 from control.agents.plans.rules import require_spoken, speech_settings
 from control.agents.rules import (
@@ -51,11 +53,28 @@ from control.db.pool import Connection
 from control.knowledge.service import KnowledgeDocuments
 from control.outbound_webhooks.event_types import AgentEventData, EventType
 from control.outbound_webhooks.service import ReportedFact, report_facts
+from control.platform.service import find_currency, find_minute_price
 from control.voice.catalog.service import list_workspace_offers
 from control.voice.routing.rules import ProviderOffers
 from control.workspaces.service import Workspaces
 from shared.errors import Conflict, Invalid, NotFound
 from shared.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPreview:
+    """How an agent would answer.
+
+    Attributes:
+        reasons: Why it could not be activated; empty if it could.
+        minute_price: What the workspace pays for a minute of a call beyond the included ones; None: unknown.
+    """
+
+    reasons: Sequence[ReadinessReason]
+    warnings: Sequence[AgentWarning]
+    providers: Sequence[ProviderEstimate]
+    minute_price: Decimal | None
+    currency: str
 
 
 class NumberAssigner(Protocol):
@@ -191,6 +210,29 @@ class Agents:
         if found:
             raise make_refusal(found)
         return await _change_status(db, agent, "live", actor, now)
+
+    async def preview(
+        self, db: Connection, workspace_id: UUID, agent_id: UUID, edit: AgentEdit, now: datetime
+    ) -> AgentPreview:
+        """Returns how the agent would answer with this edit of its draft, or of its current version without a draft.
+        Nothing is stored. Raises NotFound, and Invalid for an edit that could not be saved."""
+        agent = await self.get(db, workspace_id, agent_id)
+        draft = await queries.select_draft(db, workspace_id, agent_id)
+        base = agent.content if draft is None else draft.content
+        content = await self.make_content(db, workspace_id, base, edit, in_force=agent.content)
+        config, tier = AgentConfig.model_validate(content.config), await self._workspaces.limits(db, workspace_id)
+        offers = await self._offers(db, workspace_id)
+        version = AgentVersion(workspace_id, agent_id, agent.version, content, None, now)
+        reasons = [] if agent.status == "live" else await self._workspace_reasons(db, workspace_id, tier.max_agents)
+        scope = await self._dial_scope(db, workspace_id, stored_fallback(content.config))
+        currency = await find_currency(db, workspace_id)
+        return AgentPreview(
+            [*reasons, *find_reasons(version, agent.number, offers, scope)],
+            find_warnings(version, offers),
+            estimate_providers(content, config, offers),
+            await find_minute_price(db, tier, currency),
+            currency,
+        )
 
     async def list_warnings(self, db: Connection, agent: VoiceAgent) -> list[AgentWarning]:
         """Return warnings for the owner about how the agent would answer now."""

@@ -24,6 +24,7 @@ from control.audit.service import Change, ReadContent, mask_number, record_chang
 from control.billing.ledger.rules import ResourceCost
 from control.billing.prices.rules import LedgerUnit, Role
 from control.calls.browser_calls.service import BROWSER_CALLERS, BrowserCallRequest, BrowserCalls
+from control.calls.feed.service import LiveFeed
 from control.calls.live.service import CallNotLive, MediaAssignment, end_by_staff
 from control.calls.outbound.service import CallRequest, OutboundCalls
 from control.calls.recordings.wav import read_range
@@ -59,6 +60,7 @@ from control.http.route import RateLimit, Route
 from control.validation import bounded_map
 from shared.bus.client import BusUnavailable
 from shared.bus.commands import DONE, OUTCOME_UNKNOWN, Command, EndCall, SayText, TransferCall
+from shared.bus.live import Floor
 from shared.errors import Conflict, Invalid, NotFound, Unavailable
 from shared.events import CallStatus, EndReason, TransferFailure
 from shared.storage import ObjectNotFound, Storage, StorageUnavailable
@@ -103,6 +105,13 @@ READERS = admin("support", "read_only")
 AgentNameField = Annotated[str | None, Field(description="Name of the agent; null for none.", examples=["Front desk"])]
 DirectionField = Annotated[
     Direction, Field(description="`inbound`: somebody called the workspace's number. `outbound`: an agent called.")
+]
+FloorField = Annotated[
+    Floor | None,
+    Field(
+        description="Who has the floor; `agent` also while it prepares its words, `person` for a person who speaks in "
+        "the agent's place. Up to 2 s old; null before the call's node reports it, and while Redis is unavailable."
+    ),
 ]
 StatusField = Annotated[CallStatus, Field(description="Present status.")]
 EndReasonField = Annotated[
@@ -372,6 +381,7 @@ class LiveCallRow:
     is_test: IsTest
     duration_so_far: DurationSoFarField
     started_at: CallStartedAt
+    floor: FloorField
 
 
 @dataclass(frozen=True, slots=True)
@@ -689,10 +699,15 @@ async def list_calls(context: MemberContext, query: CallListQuery) -> CallList:
     return CallList([to_row(call) for call in found.rows], **page_fields(query, found))
 
 
-async def list_live(context: MemberContext) -> LiveCallList:
+async def list_live(context: MemberContext) -> AfterCommit[LiveCallList]:
     """The workspace's calls that have not ended."""
     found = await context.services[CallRecords].list_open(context.db, context.workspace_id)
-    return LiveCallList([to_live(call, context.now) for call in found.rows], found.has_more)
+
+    async def answer() -> LiveCallList:
+        floors = await context.services[LiveFeed].find_floors(found.rows)
+        return LiveCallList([to_live(call, context.now, floors) for call in found.rows], found.has_more)
+
+    return AfterCommit(answer)
 
 
 async def get_call(context: MemberContext, call_id: CallId) -> CallAnswer:
@@ -858,9 +873,9 @@ def to_row(call: CallSummary) -> CallRow:
     return CallRow(**{name: getattr(call, name) for name in CallRow.__slots__})
 
 
-def to_live(call: CallSummary, now: datetime) -> LiveCallRow:
-    values = {name: getattr(call, name) for name in LiveCallRow.__slots__ if name != "duration_so_far"}
-    return LiveCallRow(**values, duration_so_far=seconds_so_far(call, now))
+def to_live(call: CallSummary, now: datetime, floors: Mapping[UUID, Floor]) -> LiveCallRow:
+    values = {name: getattr(call, name) for name in LiveCallRow.__slots__ if hasattr(call, name)}
+    return LiveCallRow(**values, duration_so_far=seconds_so_far(call, now), floor=floors.get(call.id))
 
 
 def seconds_so_far(line: CallSummary, now: datetime) -> int:
@@ -1054,6 +1069,7 @@ class AdminLiveCall:
     is_test: IsTest
     duration_so_far: DurationSoFarField
     started_at: CallStartedAt
+    floor: FloorField
 
 
 @dataclass(frozen=True, slots=True)
@@ -1227,10 +1243,15 @@ async def admin_list_calls(context: AdminContext, query: AdminCallsQuery) -> Adm
     return AdminCallList([to_admin_row(call) for call in found.rows], **page_fields(query, found))
 
 
-async def admin_list_live(context: AdminContext) -> AdminLiveCalls:
+async def admin_list_live(context: AdminContext) -> AfterCommit[AdminLiveCalls]:
     """The platform's calls that have not ended."""
     found = await context.services[CallRecords].list_open(context.db, None)
-    return AdminLiveCalls([to_admin_live(call, context.now) for call in found.rows], found.has_more)
+
+    async def answer() -> AdminLiveCalls:
+        floors = await context.services[LiveFeed].find_floors(found.rows)
+        return AdminLiveCalls([to_admin_live(call, context.now, floors) for call in found.rows], found.has_more)
+
+    return AfterCommit(answer)
 
 
 async def admin_get_call(context: AdminContext, call_id: CallId, query: AdminCallQuery) -> AdminCallAnswer:
@@ -1284,10 +1305,9 @@ def to_admin_row(line: CallSummary) -> AdminCallRow:
     return AdminCallRow(**{name: getattr(line, name) for name in AdminCallRow.__slots__})
 
 
-def to_admin_live(line: CallSummary, now: datetime) -> AdminLiveCall:
-    seconds = max(0, int((now - line.answered_at).total_seconds())) if line.answered_at else 0
-    values = {name: getattr(line, name) for name in AdminLiveCall.__slots__ if name != "duration_so_far"}
-    return AdminLiveCall(**values, duration_so_far=seconds)
+def to_admin_live(call: CallSummary, now: datetime, floors: Mapping[UUID, Floor]) -> AdminLiveCall:
+    values = {name: getattr(call, name) for name in AdminLiveCall.__slots__ if hasattr(call, name)}
+    return AdminLiveCall(**values, duration_so_far=seconds_so_far(call, now), floor=floors.get(call.id))
 
 
 def without_content(call: CallReport) -> CallReport:

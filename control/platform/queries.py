@@ -1,6 +1,7 @@
 """SQL for settings and tiers."""
 
 from dataclasses import fields
+from decimal import Decimal
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -108,6 +109,16 @@ async def is_priced(db: Connection, tier_name: str, currency: str) -> bool:
         currency,
     )
     return found
+
+
+async def select_minute_price(db: Connection, tier: Tier, currency: str) -> Decimal | None:
+    """Returns what a minute of the tier costs in a currency; None for a currency without prices."""
+    if currency == CURRENCY:
+        return tier.price_per_minute
+    price: Decimal | None = await db.fetchval(
+        "SELECT price_per_minute FROM tier_prices WHERE tier_name = $1 AND currency = $2", tier.tier_name, currency
+    )
+    return price
 
 
 async def select_account_currency(db: Connection, workspace_id: UUID) -> str:

@@ -1,6 +1,7 @@
 """Settings and tiers of the platform, currencies of tiers, and the initial data of a new database."""
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -151,6 +152,11 @@ def _tier_not_found() -> NotFound:
 async def find_currency(db: Connection, workspace_id: UUID) -> str:
     """Return the currency that a workspace is billed in."""
     return await queries.select_account_currency(db, workspace_id)
+
+
+async def find_minute_price(db: Connection, tier: Tier, currency: str) -> Decimal | None:
+    """Return what a minute of the tier costs in a currency; None for a currency without prices."""
+    return await queries.select_minute_price(db, tier, currency)
 
 
 async def require_priced(db: Connection, tier_name: str, currency: str, param: str) -> None:

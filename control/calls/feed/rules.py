@@ -2,15 +2,16 @@
 
 import re
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
 import msgspec
 
 from control.redaction.finder import may_hold_any
+from shared.bus.live import Floor
 
 # Only these events change what is shown.
 SHOWN_TYPES: Final = (
@@ -23,14 +24,45 @@ SHOWN_TYPES: Final = (
     "provider.failed",
     "call.nudged",
 )
+CallWarning = Literal["silence", "failover", "repeated_question", "angry_words"]
+FLOORS: Final[tuple[Floor, ...]] = get_args(Floor)
 WITHHELD: Final = "[withheld]"
 _SPEAKERS: Final = {"caller.said": "caller", "agent.said": "agent", "person.said": "person"}
-# A question like this twice in the last four turns means that the caller does not understand the agent.
-_QUESTION: Final = re.compile(r"\b(what\?|pardon|come again|say that again|repeat that|wie bitte|was\?|nochmal)", re.I)
-_ANGRY: Final = re.compile(
-    r"\b(ridiculous|useless|stupid|angry|furious|complain|complaint|lawyer|supervisor|manager|unverschämt|beschwer\w*)\b",
-    re.I,
+
+
+def _phrases(*patterns: str) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{'|'.join(patterns)})(?!\w)")
+
+
+# Signs in the caller's words that the call goes badly, in the languages of the console. Texts are compared as `_words`
+# writes them.
+_QUESTION: Final = _phrases(
+    r"what did you (?:just )?say",
+    r"come again",
+    r"(?:say|repeat|explain) (?:that|it|this)(?: for me)? (?:again|more|once more)",
+    r"repeat (?:that|it)",
+    r"(?:did|do)n't (?:catch|get|understand) (?:that|it|you|what)",
+    r"can't (?:hear|understand) you",
+    r"pardon",
+    r"wie bitte",
+    r"was (?:haben sie|hast du) gesagt",
+    r"(?:nochmal|noch mal|noch einmal) (?:sagen|wiederholen)",
+    r"nicht verstanden",
+    r"verstehe (?:sie|dich|das) nicht",
 )
+# Alone they ask the agent to say something again; within a sentence they do not.
+_ALONE: Final = frozenset(("what", "huh", "sorry", "excuse me", "was", "wie", "hä"))
+_ANGRY: Final = _phrases(
+    r"ridiculous|useless|stupid|idiots?|unacceptable|outrageous|pathetic|furious|angry|incompetent|disgrace(?:ful)?",
+    r"fed up|sick of (?:this|it|you)|had enough|(?:waste|wasting) (?:of )?(?:my )?time|shut up|bullshit|damn(?:ed|it)?",
+    r"fuck\w*",
+    r"(?:make|file) a complaint|complain about|from my lawyer|sue you",
+    r"(?:speak|talk) (?:to|with) (?:a|your|the) (?:manager|supervisor)",
+    r"unverschämt\w*|frechheit|lächerlich|beschwer\w*|idiot\w*|scheiß\w*|verdammt\w*|es reicht|mir reicht(?:'s| es)",
+    r"mit (?:ihrem|dem) (?:chef|vorgesetzten)",
+)
+# Shorter answers, such as "yes", come twice in any call.
+_FEWEST_WORDS: Final = 3
 _MOST_REMEMBERED: Final = 4
 
 
@@ -93,6 +125,8 @@ class ShownCall:
 
     Attributes:
         seq: Number of the last applied event.
+        is_silent: Nobody but the agent spoke since it asked whether the caller is there.
+        said: The caller's last turns as `_words` writes them. They are compared, and never shown.
     """
 
     seq: int = -1
@@ -107,10 +141,11 @@ class ShownCall:
         """Applies the next event."""
         self.seq, kind = max(self.seq, seq), data["type"]
         if speaker := _SPEAKERS.get(kind):
-            text = live_text(str(data.get("text", "")), redacts=redacts)
-            self.last_words, self.is_silent = {"by": speaker, "text": text, "at": at.isoformat()}, False
+            said = str(data.get("text", ""))
+            self.last_words = {"by": speaker, "text": live_text(said, redacts=redacts), "at": at.isoformat()}
+            self.is_silent = self.is_silent and speaker == "agent"
             if speaker == "caller":
-                self.said.append(text)
+                self.said.append(_words(said))
         elif kind == "turn.latency":
             self.last_latency_ms = data["total_ms"]
         elif kind == "tool.started":
@@ -125,19 +160,42 @@ class ShownCall:
 
     def describe(self) -> dict[str, Any]:
         """Return the fields of a call that the list of running calls does not have."""
-        found = {
-            "silence": self.is_silent,
-            "failover": self.failover is not None,
-            "repeated_question": sum(_QUESTION.search(text) is not None for text in self.said) > 1,
-            "angry_words": any(_ANGRY.search(text) for text in self.said),
-        }
         return {
             "last_words": self.last_words,
             "last_latency_ms": self.last_latency_ms,
             "tool": self.tool,
             "failover": self.failover,
-            "warnings": [name for name, is_found in found.items() if is_found],
+            "warnings": self.find_warnings(),
         }
+
+    def find_warnings(self) -> list[CallWarning]:
+        """Return what a person at the live desk should look at."""
+        found: dict[CallWarning, bool] = {
+            "silence": self.is_silent,
+            "failover": self.failover is not None,
+            "repeated_question": sum(map(_asks_again, self.said)) > 1 or _repeats_itself(self.said),
+            "angry_words": any(_ANGRY.search(said) for said in self.said),
+        }
+        return [warning for warning, is_found in found.items() if is_found]
+
+
+def _words(text: str) -> str:
+    """Returns the text in small letters, with single spaces and without punctuation but the apostrophe."""
+    return " ".join(re.sub(r"[^\w']+", " ", text.lower().replace("\u2019", "'")).split())
+
+
+def _asks_again(said: str) -> bool:
+    return said in _ALONE or _QUESTION.search(said) is not None
+
+
+def _repeats_itself(said: Iterable[str]) -> bool:
+    """Returns whether the caller said the same sentence twice, as people do who got no answer to it."""
+    return any(times > 1 and text.count(" ") + 1 >= _FEWEST_WORDS for text, times in Counter(said).items())
+
+
+def read_floor(reported: str) -> Floor | None:
+    """Returns what a node reports; None for a node that reports nothing, or what only a later version knows."""
+    return next((floor for floor in FLOORS if floor == reported), None)
 
 
 def live_text(text: str, *, redacts: bool) -> str:

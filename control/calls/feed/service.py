@@ -18,6 +18,7 @@ from control.calls.feed.rules import (
     StreamPlaces,
     encode_message,
     live_event,
+    read_floor,
 )
 from control.calls.live.service import MediaAssignment
 from control.calls.records.reports import CallSummary, EventLine
@@ -27,6 +28,7 @@ from control.http.context import Context
 from control.http.responses.live_response import Reauthorized
 from control.workspaces.service import find_redaction
 from shared.bus.client import BusUnavailable
+from shared.bus.live import Floor
 from shared.errors import Forbidden, NotFound, TooManyRequests, Unauthorized
 
 POLL_S: Final = 1.0
@@ -96,7 +98,7 @@ class LiveFeed:
     def __init__(self, records: CallRecords, media: MediaAssignment, limits: LiveStreamLimits) -> None:
         self._records, self._media = records, media
         self._places = StreamPlaces(limits)
-        self._floors: dict[UUID, tuple[float, str]] = {}  # by call: when it was read, and who had it
+        self._floors: dict[UUID, tuple[float, Floor | None]] = {}  # by call: when it was read, and who had it
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -133,7 +135,7 @@ class LiveFeed:
             except (Unauthorized, Forbidden, NotFound):
                 yield state.message("closed", {"reason": "revoked"})
                 return
-            if messages := b"".join(_messages(state, found, await self._find_floors(found))):
+            if messages := b"".join(_messages(state, found, await self.find_floors(found.calls))):
                 quiet_since = loop.time()
                 yield messages
             elif loop.time() - quiet_since >= BEAT_S:
@@ -144,10 +146,11 @@ class LiveFeed:
                     await self._stopping.wait()
         yield state.message("closed", {"reason": "ending"})
 
-    async def _find_floors(self, found: _Reading) -> dict[UUID, str]:
-        """Who has the floor, by call, as its node reports it. Streams share what was read just now."""
+    async def find_floors(self, calls: Sequence[CallSummary]) -> dict[UUID, Floor]:
+        """Returns who has the floor, by call, as the calls' nodes report it; empty while Redis is unavailable. Readers
+        share what was read just now."""
         now, floors = asyncio.get_running_loop().time(), self._floors
-        wanted = [call.id for call in found.calls if call.status == "in_progress"]
+        wanted = [call.id for call in calls if call.status == "in_progress"]
         due = [call_id for call_id in wanted if call_id not in floors or now - floors[call_id][0] >= POLL_S / 2]
         if len(floors) > MOST_FLOORS:
             floors.clear()
@@ -156,8 +159,9 @@ class LiveFeed:
             live = await self._media.find_live(due) if due else {}
         except BusUnavailable:
             return {}
-        floors.update({call_id: (now, live[call_id].floor if call_id in live else "") for call_id in due})
-        return {call_id: floors[call_id][1] for call_id in wanted if call_id in floors and floors[call_id][1]}
+        floors.update({call_id: (now, read_floor(live[call_id].floor) if call_id in live else None) for call_id in due})
+        found = {call_id: floors[call_id][1] for call_id in wanted if call_id in floors}
+        return {call_id: floor for call_id, floor in found.items() if floor is not None}
 
     async def _read(self, workspace_id: UUID | None, state: _Stream, context: Context) -> _Reading:
         db = context.db
@@ -192,7 +196,7 @@ class LiveFeed:
         return list(found.rows)
 
 
-def _messages(state: _Stream, found: _Reading, floors: Mapping[UUID, str]) -> list[bytes]:
+def _messages(state: _Stream, found: _Reading, floors: Mapping[UUID, Floor]) -> list[bytes]:
     calls = {call.id: _describe(call, state, found, floors) for call in found.calls}
     if not state.messages:
         messages = [state.message("snapshot", {"calls": list(calls.values()), "has_more": found.has_more})]
@@ -211,7 +215,7 @@ def _messages(state: _Stream, found: _Reading, floors: Mapping[UUID, str]) -> li
     return messages
 
 
-def _describe(call: CallSummary, state: _Stream, found: _Reading, floors: Mapping[UUID, str]) -> dict[str, Any]:
+def _describe(call: CallSummary, state: _Stream, found: _Reading, floors: Mapping[UUID, Floor]) -> dict[str, Any]:
     seconds = max(0, int((found.now - call.answered_at).total_seconds())) if call.answered_at else 0
     shown = (state.shown.get(call.id) or ShownCall()).describe()
     if found.is_staff:

@@ -13,7 +13,7 @@ from aiohttp import ClientResponse, ClientSession
 
 from shared.bus.client import bus_client
 from shared.bus.live import LiveCall, LiveCalls
-from shared.events import AgentSaid, CallerSaid, Event, PersonSaid, ToolStarted, TurnLatency
+from shared.events import AgentSaid, CallerSaid, CallNudged, Event, PersonSaid, ToolStarted, TurnLatency
 from tests.control.api.call_workspace import NOW, CallWorkspace, make_call_workspace
 from tests.platform.api import Api, running_api
 from tests.platform.clients import Staff, User
@@ -196,7 +196,39 @@ async def test_floor_is_what_the_node_reports(workspace: CallWorkspace, valkey_u
             await LiveCalls(redis).refresh([LiveCall(call_id, "node-1", 0, floor=floor)])
             name, call = await next_message(stream)
             assert (name, call["id"], call["floor"]) == ("call", call_id, floor)
+    (listed,) = (await workspace.ann.get(f"{workspace.calls_path}/live")).body["active_calls"]
+    assert listed["floor"] == "person"
+    staff = await workspace.api.admin("support")
+    everywhere = (await staff.get("/admin/calls/live")).body["active_calls"]
+    assert [call["floor"] for call in everywhere if call["id"] == call_id] == ["person"]
     await redis.aclose()
+
+
+async def test_call_that_no_node_reports_has_no_floor(workspace: CallWorkspace, valkey_url: str) -> None:
+    call_id = await workspace.insert_call(status="in_progress")
+    redis = bus_client(valkey_url, 5.0)
+    await LiveCalls(redis).refresh([LiveCall(call_id, "node-1", 0, floor="of a later version")])
+    await workspace.insert_call(status="ringing")
+    listed = (await workspace.ann.get(f"{workspace.calls_path}/live")).body["active_calls"]
+    assert [call["floor"] for call in listed] == [None, None]
+    await redis.aclose()
+
+
+async def test_warnings_reach_members_and_staff_without_words(workspace: CallWorkspace, api: Api) -> None:
+    call_id = await workspace.insert_call(CallerSaid(1, "This is ridiculous!", 0, 900), status="in_progress")
+    async with following(workspace, workspace.ann) as stream:
+        (call,) = (await next_message(stream))[1]["calls"]
+        assert call["warnings"] == ["angry_words"]
+        await add_event(workspace, call_id, 2, CallNudged(9_000))
+        await add_event(workspace, call_id, 3, AgentSaid(1, "Are you still there?", 9_000, 9_900))
+        _, call = await next_message(stream)
+        assert call["warnings"] == ["silence", "angry_words"]
+    staff = await api.admin("support")
+    async with following(workspace, staff, path="/admin/calls/live/events") as stream:
+        calls = (await next_message(stream))[1]["calls"]
+        (call,) = [call for call in calls if call["id"] == call_id]
+        assert call["warnings"] == ["silence", "angry_words"]
+        assert "ridiculous" not in json.dumps(call) and "there?" not in json.dumps(call)
 
 
 async def test_staff_follow_all_workspaces_without_words(workspace: CallWorkspace, api: Api) -> None:

@@ -335,3 +335,84 @@ async def test_services_of_pipecat_are_for_the_staff(tenant: Tenant) -> None:
     first = (await tenant.plan()).llm[0]
     assert (first.vendor_name, first.options) == ("pipecat", {**llm, "api_key": "platform-key"})
     await staff.put("/admin/providers/pc", {"is_enabled": False})
+
+
+async def preview(tenant: Tenant, config: dict[str, Any]) -> dict[str, Any]:
+    reply = await tenant.user.post(f"/workspaces/{tenant.id}/agents/{tenant.agent_id}/preview", {"config": config})
+    assert reply.status == 200, reply.body
+    return dict(reply.body)
+
+
+async def test_preview_says_what_chosen_providers_take_and_cost(tenant: Tenant, vendor: ChatVendor) -> None:
+    assert (await tenant.set("openai", own(vendor))).status == 200
+    await tenant.api.owner.executemany(
+        "INSERT INTO provider_figures (provider, role, source, status, since, p50_ms, checked_at) "
+        "VALUES ($1, $2, 'calls', 'healthy', now(), $3, now())",
+        [("openai", "llm", 640), ("local", "stt", 80), ("local", "tts", 120)],
+    )
+    await tenant.api.owner.execute(
+        "UPDATE providers SET estimated_costs = $1 WHERE provider IN ('openai', 'local')",
+        {"llm": 0.01, "stt": 0.02, "tts": 0.03},
+    )
+    try:
+        found = await preview(tenant, {"speech": {"llm": [{"provider": "openai"}]}})
+        by_kind = {one["kind"]: one for one in found["providers"]}
+        assert {kind: one["provider"] for kind, one in by_kind.items()} == {
+            "stt": "local", "llm": "openai", "tts": "local",
+        }  # fmt: skip
+        assert (by_kind["llm"]["latency_ms"], found["latency_ms"]) == (640, 840)
+        # The workspace pays its own vendor, and the platform's minutes whatever they cost the platform.
+        assert (by_kind["llm"]["uses_own_key"], by_kind["llm"]["vendor_cost"], found["vendor_cost"]) == (
+            True,
+            0.01,
+            0.01,
+        )
+        assert (by_kind["stt"]["uses_own_key"], by_kind["stt"]["vendor_cost"]) == (False, None)
+        price = await tenant.api.owner.fetchval(
+            "SELECT price_per_minute FROM tiers JOIN workspaces USING (tier_name) WHERE workspaces.id = $1",
+            UUID(tenant.id),
+        )
+        assert (found["price_per_minute"], found["currency"]) == (float(price), "usd")
+        await tenant.api.owner.execute("DELETE FROM provider_figures WHERE role = 'stt'")
+        assert (await preview(tenant, {}))["latency_ms"] is None
+    finally:
+        await tenant.api.owner.execute("DELETE FROM provider_figures")
+
+
+async def test_preview_prices_minutes_in_the_currency_of_the_workspace(tenant: Tenant) -> None:
+    owner = tenant.api.owner
+    await owner.execute(
+        "INSERT INTO billing_accounts (workspace_id, currency, opened_at) VALUES ($1, 'eur', now()) "
+        "ON CONFLICT (workspace_id) DO UPDATE SET currency = 'eur'",
+        UUID(tenant.id),
+    )
+    assert (await preview(tenant, {}))["price_per_minute"] is None
+    await owner.execute(
+        "INSERT INTO tier_prices (tier_name, currency, monthly_fee, price_per_minute) "
+        "SELECT tier_name, 'eur', 1, 0.25 FROM workspaces WHERE id = $1",
+        UUID(tenant.id),
+    )
+    try:
+        found = await preview(tenant, {})
+        assert (found["price_per_minute"], found["currency"]) == (0.25, "eur")
+    finally:
+        await owner.execute("DELETE FROM tier_prices WHERE currency = 'eur'")
+
+
+async def test_preview_names_all_reasons_and_stores_nothing(tenant: Tenant) -> None:
+    path = f"/workspaces/{tenant.id}/agents/{tenant.agent_id}"
+    before = (await tenant.user.get(path)).body["agent"]
+    await tenant.user.put(f"{path}/draft", {"config": {"goodbye": "Bye from {firm}."}})
+    draft = (await tenant.user.get(f"{path}/draft")).body["draft"]
+    found = await preview(tenant, {"greeting": "Hello from {town}."})
+    params = [reason["param"] for reason in found["reasons"]]
+    assert {"config.facts.firm", "config.facts.town", "phone_number_id"} <= set(params)
+    assert [reason["message"] for reason in found["reasons"] if reason["param"] == "phone_number_id"]
+    refused = await tenant.user.post(f"{path}/preview", {"config": {"speech": {"llm": [{"provider": "acme"}]}}})
+    assert (refused.status, refused.code) == (422, "provider_unknown")
+    assert (await tenant.user.get(path)).body["agent"] == before
+    assert (await tenant.user.get(f"{path}/draft")).body["draft"] == draft
+    viewer = await tenant.api.member(tenant.id, "viewer")
+    assert (await viewer.post(f"{path}/preview", {})).status == 200
+    stranger = await tenant.api.sign_up()
+    assert (await stranger.post(f"{path}/preview", {})).status == 404
