@@ -1,4 +1,4 @@
-"""Passwords: their rules, and argon2id hashing in threads with a bounded queue."""
+"""Password rules, and argon2id hashing in threads with a bounded queue."""
 
 import asyncio
 import secrets
@@ -22,7 +22,7 @@ _COMMON: Final = Path(__file__).with_name("common_passwords.txt")
 
 
 def require_strong_password(password: str, *, email: str, name: str, param: str) -> None:
-    """Raise Invalid (code weak_password, the field `param`)."""
+    """Raise Invalid (code weak_password) for the field `param` if the password is weak."""
     weakness = _weakness(password, email, name)
     if weakness:
         raise Invalid(weakness, code="weak_password", param=param)
@@ -30,7 +30,7 @@ def require_strong_password(password: str, *, email: str, name: str, param: str)
 
 def _weakness(password: str, email: str, name: str) -> str:
     if len(password) < MIN_LENGTH:
-        return f"A password has {MIN_LENGTH} characters at least."
+        return f"A password has {MIN_LENGTH} characters or more."
     if len(password) > MAX_LENGTH:
         return f"A password has {MAX_LENGTH} characters at most."
     if _folded(password) in {_folded(email), _folded(email.partition("@")[0]), _folded(name)}:
@@ -54,10 +54,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class PasswordCheck:
-    """Result of a check.
+    """Result of a password check.
 
     Attributes:
-        needs_rehash: The hash was made with other parameters than the current ones.
+        needs_rehash: Whether the hash was made with outdated parameters.
     """
 
     is_correct: bool
@@ -67,7 +67,7 @@ class PasswordCheck:
 class Passwords:
     """Hashes and checks passwords.
 
-    Raises Unavailable (code busy) if the queue is full, which limits memory under a flood.
+    Raises Unavailable (code busy) if the queue is full, which limits the memory use under a flood of requests.
     """
 
     def __init__(self, policy: HashPolicy) -> None:
@@ -85,7 +85,7 @@ class Passwords:
         """Compare a password with its hash.
 
         Args:
-            known: The hash. None (no such account) compares with a dummy hash, so that both take the same time.
+            known: The hash. None (unknown account) compares with a dummy hash, so that both cases take equally long.
         """
         right = await self._run(self._verify, known or self._dummy_hash, _normalized(password))
         if known is None or not right:
@@ -93,7 +93,7 @@ class Passwords:
         return PasswordCheck(True, self._hasher.check_needs_rehash(known))
 
     def close(self) -> None:
-        """End the threads; queued work is cancelled."""
+        """Stop the threads and cancel queued work."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _verify(self, known: str, plain: bytes) -> bool:
@@ -104,7 +104,7 @@ class Passwords:
 
     async def _run(self, work: Callable[..., Result], *arguments: object) -> Result:
         if self._pending >= self._max_pending:
-            raise Unavailable("Too many sign-ins at once; try again in a moment.", code="busy")
+            raise Unavailable("Too many sign-ins at once. Try again in a moment.", code="busy")
         self._pending += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
@@ -113,5 +113,5 @@ class Passwords:
 
 
 def _normalized(password: str) -> bytes:
-    """Normalize composed and decomposed letters to one form (NIST SP 800-63B, 3.1.1.2)."""
+    """Normalize composed and decomposed letters to the same form (NIST SP 800-63B, section 3.1.1.2)."""
     return unicodedata.normalize("NFKC", password).encode()

@@ -1,4 +1,4 @@
-"""Routes of people: sign-up, sign-in, their own account, and users as the staff manage them."""
+"""Routes of accounts: sign-up, sign-in, own accounts, and the administration of users by staff."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,18 +30,19 @@ RecoveryCode = Annotated[
     str,
     Field(
         pattern=RECOVERY_CODE,
-        description="A one-time recovery code, for those without their authenticator app.",
+        description="A one-time recovery code, which replaces a code of the authenticator app.",
         examples=["k3vq-7ayo-m2fd"],
     ),
 ]
-# Longer than any token that we issue, and short enough to hash quickly.
+# Longer than any token that the platform issues, and short enough to hash quickly.
 TokenText = Annotated[str, Field(min_length=1, max_length=200)]
-# Fields that several requests or answers have.
+# Fields that several requests and answers share.
 EmailAddress = Annotated[Address, Field(description="E-mail address, in lower case.")]
 Password = Annotated[
     PasswordText,
     Field(
-        description="The account's password; a new one has 10 to 128 characters.", examples=["correct horse battery"]
+        description="The account's password. A new password has 10 to 128 characters.",
+        examples=["correct horse battery"],
     ),
 ]
 NewPasswordText = Annotated[
@@ -52,21 +53,21 @@ _TOKEN_EXAMPLE: Final = "kq3V0mJb7cQh0mX2t9yWf1s8Zr4pLd6uE5nGaTiB"
 LinkToken = Annotated[
     TokenText, Field(description="The token of an e-mail's link, after `token=`.", examples=[_TOKEN_EXAMPLE])
 ]
-_REFRESH_TEXT: Final = "Exchanged once for the next tokens, by the refresh endpoint."
+_REFRESH_TEXT: Final = "Refresh token, valid once at the refresh endpoint."
 PresentedRefreshToken = Annotated[TokenText, Field(description=_REFRESH_TEXT, examples=[_TOKEN_EXAMPLE])]
 NextRefreshToken = Annotated[str, Field(description=_REFRESH_TEXT, examples=[_TOKEN_EXAMPLE])]
 _DEVICE_EXAMPLE: Final = "q2dWd0V1c2tYb3pRZm5hYwAAAABpJ8bQm3o0aHl5dXJ6Z2t4dHZwZHNqcW9uYWxlYndpY2hmbXQ"
 OldDeviceToken = Annotated[
     DeviceToken | None,
     Field(
-        description="Of an earlier sign-in, so that nobody else's failures make this client wait.",
+        description="Device token of an earlier sign-in. Failures of other clients then do not delay this client.",
         examples=[_DEVICE_EXAMPLE],
     ),
 ]
 NextDeviceToken = Annotated[
     str,
     Field(
-        description="Sent at this client's next sign-in, it spares the client from waits that others' failures cause.",
+        description="Send this token at the client's next sign-in, so that failures of other clients do not delay it.",
         examples=[_DEVICE_EXAMPLE],
     ),
 ]
@@ -80,7 +81,7 @@ RESET_LIMIT: Final = RateLimit("reset-password", 20, 60)
 
 
 class NewAccount(Body):
-    """A new account."""
+    """A new user account."""
 
     email: EmailAddress
     password: Password
@@ -88,7 +89,10 @@ class NewAccount(Body):
 
 
 class SignIn(Body):
-    """The credentials. Once a second factor is confirmed, totp_code is required, or in its place recovery_code."""
+    """Credentials of a user.
+
+    Once a second factor is confirmed, `totp_code` or `recovery_code` is required.
+    """
 
     email: EmailAddress
     password: Password
@@ -97,13 +101,13 @@ class SignIn(Body):
     device_token: OldDeviceToken = None
 
     def presented(self) -> PresentedCredentials:
-        """As the accounts take them."""
+        """Return the credentials in the form that the service takes."""
         code = self.totp_code or self.recovery_code
         return PresentedCredentials(self.email, self.password, code, self.device_token)
 
 
 class RefreshToken(Body):
-    """The latest refresh token of the session."""
+    """The session's latest refresh token."""
 
     refresh_token: PresentedRefreshToken
 
@@ -149,7 +153,7 @@ class Session:
         ),
     ]
     refresh_token: NextRefreshToken
-    expires_in: Annotated[int, Field(description="Seconds that `token` is valid for.", examples=[600])]
+    expires_in: Annotated[int, Field(description="Lifetime of `token` in seconds.", examples=[600])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,54 +180,69 @@ class Self:
 
 
 async def sign_up(context: Context, body: NewAccount) -> SignedUp:
-    """Create an account and sign in. An email asks to confirm the address."""
+    """Create an account and sign in.
+
+    An email asks the user to confirm the address.
+    """
     accounts = context.services[Accounts]
     done = await accounts.sign_up(context.db, body.email, body.name, body.password, context.origin, context.now)
     return to_signed_up(done)
 
 
 async def log_in(context: Context, body: SignIn) -> SignedIn:
-    """Sign in. 401 totp_required: the password is right, and a code is missing. After several wrong passwords from one
-    network the account must wait there, longer each time (429)."""
+    """Sign in.
+
+    401 `totp_required`: the password is correct, but a code is missing. After several wrong passwords from a network,
+    sign-ins to the account from this network must wait, longer each time (429).
+    """
     done = await context.services[Accounts].sign_in(context.db, body.presented(), context.origin, context.now)
     workspaces = await context.services[Workspaces].memberships(context.db, done.user.id)
     return to_signed_in(done, workspaces)
 
 
 async def refresh(context: Context, body: RefreshToken) -> Session:
-    """Issue the next tokens. The refresh token is used up; using it again ends the session."""
+    """Issue the next tokens.
+
+    A refresh token is valid once. Using it again ends the session.
+    """
     tokens = await context.services[Accounts].refresh(context.db, body.refresh_token, context.origin, context.now)
     return to_session(tokens)
 
 
 async def log_out(context: SessionContext) -> None:
-    """End this session. Its tokens are refused from the next request on."""
+    """End the current session. Its tokens are refused from the next request on."""
     await context.services[Accounts].sign_out(context.db, context.session_id, context.now)
 
 
 async def me(context: UserContext) -> Self:
-    """The signed-in person."""
+    """Return the signed-in user and their workspaces."""
     workspaces = await context.services[Workspaces].memberships(context.db, context.user_id)
     return Self(Me(context.user_id, context.email, context.name, context.is_verified), workspaces)
 
 
 async def verify_email(context: Context, body: LetterToken) -> None:
-    """Confirm an email address by the token that was sent to it."""
+    """Confirm an email address with the token from the email."""
     await context.services[Accounts].email_links.verify_email(context.db, body.token, context.now)
 
 
 async def resend_verification(context: UserContext) -> None:
-    """Send the confirmation email again, unless the address is confirmed. Earlier links become invalid."""
+    """Send the confirmation email again, unless the address is confirmed.
+
+    Earlier links become invalid.
+    """
     await context.services[Accounts].email_links.send_verification(context.db, context.user_id, context.now)
 
 
 async def forgot_password(context: Context, body: Forgotten) -> None:
-    """Send a link to set a new password, if the account exists. The response is the same if it does not."""
+    """Send a link for setting a new password, if the account exists.
+
+    The response does not reveal whether the account exists.
+    """
     await context.services[Accounts].email_links.request_password_reset(context.db, body.email)
 
 
 async def reset_password(context: Context, body: NewPassword) -> None:
-    """Set a new password by the token of an email, and end all of the user's sessions."""
+    """Set a new password with the token from an email, and end all of the user's sessions."""
     await context.services[Accounts].email_links.reset_password(context.db, body.token, body.new_password, context.now)
 
 
@@ -251,16 +270,18 @@ _PROOFS: Final = RateLimit("proofs", 20, 600, per_user=True)
 
 
 class OwnPasswordBody(Body):
-    """The present password and the new one."""
+    """The current password and a new password."""
 
     current_password: Annotated[
-        PasswordText, Field(description="The present password.", examples=["correct horse battery"])
+        PasswordText, Field(description="The current password.", examples=["correct horse battery"])
     ]
     new_password: NewPasswordText
-    keep_other_sessions: Annotated[bool, Field(description="They go on; otherwise they end.")] = False
+    keep_other_sessions: Annotated[
+        bool, Field(description="Whether the other sessions stay open. False: they end.")
+    ] = False
 
     def change(self) -> PasswordChange:
-        """As the accounts take it."""
+        """Return the change in the form that the service takes."""
         return PasswordChange(self.current_password, self.new_password, self.keep_other_sessions)
 
 
@@ -271,22 +292,22 @@ class PasswordAgain(Body):
 
 
 class TotpCode(Body):
-    """A code of the authenticator app; each is accepted once."""
+    """A code of the authenticator app. Each code is accepted once."""
 
     code: Annotated[Code, Field(description="Six digits of an authenticator app.", examples=["492039"])]
 
 
 class SecondFactor(Body):
-    """One of the two codes."""
+    """A code of the authenticator app, or a recovery code."""
 
     code: Annotated[Code | None, Field(description="Six digits of an authenticator app.", examples=["492039"])] = None
     recovery_code: RecoveryCode | None = None
 
     def given(self) -> str:
-        """Return the code that was sent. Raises Invalid for none."""
+        """Return the code that was sent. Raises Invalid if there is none."""
         given = self.code or self.recovery_code
         if given is None:
-            raise Invalid("A code of the authenticator app is needed, or a recovery code.", param="code")
+            raise Invalid("A code of the authenticator app or a recovery code is required.", param="code")
         return given
 
 
@@ -296,7 +317,7 @@ class Reauthentication(SecondFactor):
     password: Annotated[
         PasswordText | None,
         Field(
-            description="The account's password; a new one has 10 to 128 characters.",
+            description="The account's password.",
             examples=["correct horse battery"],
         ),
     ] = None
@@ -307,22 +328,22 @@ class Reauthentication(SecondFactor):
 
 @dataclass(frozen=True, slots=True)
 class OwnSessionView:
-    """A session that goes on."""
+    """An open session."""
 
     id: Id
-    created_at: Annotated[datetime, Field(description="When its sign-in was (UTC).")]
-    last_used_at: Annotated[datetime, Field(description="When tokens were last issued to it (UTC).")]
-    expires_at: Annotated[datetime, Field(description="When it ends unless it is used (UTC).")]
-    network: Annotated[str, Field(description="Of the sign-in.", examples=["192.0.2.0/24"])]
+    created_at: Annotated[datetime, Field(description="Time of the sign-in (UTC).")]
+    last_used_at: Annotated[datetime, Field(description="When tokens were last issued to the session (UTC).")]
+    expires_at: Annotated[datetime, Field(description="When the session ends if it is not used (UTC).")]
+    network: Annotated[str, Field(description="The client's address at the sign-in.", examples=["192.0.2.0/24"])]
     user_agent: Annotated[
-        str, Field(description="What its client called itself.", examples=["Mozilla/5.0 (X11; Linux x86_64)"])
+        str, Field(description="The client's user agent.", examples=["Mozilla/5.0 (X11; Linux x86_64)"])
     ]
-    is_current: Annotated[bool, Field(description="It is the one that asks.")]
+    is_current: Annotated[bool, Field(description="Whether this is the session of the request.")]
 
 
 @dataclass(frozen=True, slots=True)
 class OwnSessionList:
-    """The sessions, last used first."""
+    """The open sessions, last used first."""
 
     sessions: Annotated[list[OwnSessionView], Field(description="The sessions.")]
     has_more: HasMore
@@ -334,13 +355,13 @@ class SecondFactorState:
 
     is_enabled: Annotated[bool, Field(description="Whether each sign-in needs a code.")]
     recovery_codes_left: Annotated[
-        int, Field(description="Those that are unused; 0 without a second factor.", examples=[10])
+        int, Field(description="Number of unused recovery codes. 0 without a second factor.", examples=[10])
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class TotpSecret:
-    """A secret for an authenticator app, in force once it is confirmed."""
+    """A new secret for an authenticator app. It takes effect once it is confirmed."""
 
     secret: Annotated[
         str,
@@ -364,33 +385,38 @@ class TotpSecret:
             examples=[["k3vq-7ayo-m2fd", "p6tr-2bxe-w9cs"]],
         ),
     ]
-    digits: Annotated[int, Field(description="Digits of a code.")] = 6
-    period: Annotated[int, Field(description="Seconds for which a code is shown.")] = 30
+    digits: Annotated[int, Field(description="Number of digits of a code.")] = 6
+    period: Annotated[int, Field(description="Seconds for which the app shows a code.")] = 30
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveryCodeList:
-    """Ten one-time codes for a sign-in without the authenticator app, shown only here."""
+    """Ten one-time codes for a sign-in without the authenticator app, shown only once."""
 
     recovery_codes: Annotated[
         list[str],
         Field(
-            description="Ten one-time codes for a sign-in without the app; shown only here.",
+            description="Ten one-time codes for a sign-in without the app, shown only once.",
             examples=[["k3vq-7ayo-m2fd", "p6tr-2bxe-w9cs"]],
         ),
     ]
 
 
 async def change_password(context: SessionContext, body: OwnPasswordBody) -> None:
-    """Set a new password. The other sessions end, unless they are kept."""
+    """Set a new password.
+
+    The other sessions end unless they are kept.
+    """
     accounts = context.services[Accounts]
     own = await accounts.own.change_password(context.db, _user_session(context), body.change(), context.now)
     await accounts.email_links.report_own_password(context.db, own, not body.keep_other_sessions)
 
 
 async def reauthenticate(context: SessionContext, body: Reauthentication) -> None:
-    """Prove again who is signed in, by the password or a code. For some minutes this session may do what answers 403
-    reauthentication_required otherwise."""
+    """Prove the identity of the signed-in user again, with the password or a code.
+
+    For some minutes, the session may call endpoints that otherwise return 403 `reauthentication_required`.
+    """
     own, session = context.services[Accounts].own, _user_session(context)
     if body.password is not None:
         await own.reauthenticate(context.db, session, body.password, context.now)
@@ -399,7 +425,7 @@ async def reauthenticate(context: SessionContext, body: Reauthentication) -> Non
 
 
 async def list_own_sessions(context: SessionContext) -> OwnSessionList:
-    """The user's sessions that go on, last used first."""
+    """List the user's open sessions, last used first."""
     found = await context.services[Accounts].own.list_sessions(context.db, context.user_id, context.now)
     return to_session_list(found, context.session_id)
 
@@ -410,18 +436,21 @@ async def end_own_session(context: SessionContext, session_id: SessionId) -> Non
 
 
 async def end_other_sessions(context: SessionContext) -> None:
-    """End all of the user's sessions but this one."""
+    """End all of the user's sessions except the current session."""
     await context.services[Accounts].own.end_others(context.db, _user_session(context), context.now)
 
 
 async def get_second_factor(context: SessionContext) -> SecondFactorState:
-    """Whether the user has a second factor."""
+    """Return whether the user has a second factor."""
     state = await context.services[Accounts].second_factors.state(context.db, context.user_id)
     return SecondFactorState(state.is_enabled, state.recovery_codes_left)
 
 
 async def begin_totp(context: SessionContext, body: PasswordAgain) -> TotpSecret:
-    """Create a secret for an authenticator app, which its first code confirms. The password is asked for again."""
+    """Create a secret for an authenticator app.
+
+    The password is required again. The first code confirms the secret.
+    """
     accounts = context.services[Accounts]
     await accounts.own.require_password(context.db, _user_session(context), body.password, context.now)
     offer = await accounts.second_factors.offer(context.db, context.user_id, context.email, context.now)
@@ -429,21 +458,27 @@ async def begin_totp(context: SessionContext, body: PasswordAgain) -> TotpSecret
 
 
 async def confirm_totp(context: SessionContext, body: TotpCode) -> None:
-    """Confirm the second factor with its first code. From now on each sign-in needs a code."""
+    """Confirm the second factor with its first code.
+
+    From now on, each sign-in needs a code.
+    """
     accounts = context.services[Accounts]
     await accounts.second_factors.confirm(context.db, context.user_id, body.code, context.origin, context.now)
     await accounts.email_links.report_second_factor(context.db, context.email, context.name, True)
 
 
 async def remove_totp(context: SessionContext, body: SecondFactor) -> None:
-    """Remove the second factor. Workspaces that demand one are closed to the user then."""
+    """Remove the second factor.
+
+    The user then has no access to workspaces that require a second factor.
+    """
     accounts = context.services[Accounts]
     await accounts.second_factors.remove(context.db, context.user_id, body.given(), context.origin, context.now)
     await accounts.email_links.report_second_factor(context.db, context.email, context.name, False)
 
 
 async def replace_recovery_codes(context: SessionContext, body: SecondFactor) -> RecoveryCodeList:
-    """Create ten new recovery codes. The older ones become invalid."""
+    """Create ten new recovery codes. The older codes become invalid."""
     factors = context.services[Accounts].second_factors
     codes = await factors.replace_codes(context.db, context.user_id, body.given(), context.origin, context.now)
     return RecoveryCodeList(list(codes))
@@ -473,35 +508,38 @@ def to_totp_secret(offer: TotpOffer) -> TotpSecret:
     return TotpSecret(offer.secret, offer.uri, list(offer.recovery_codes))
 
 
-# --- Sign-in of the staff --------------------------------------------------------------------------------------------
+# --- Sign-in of staff ------------------------------------------------------------------------------------------------
 
 
 class AdminPassword(Body):
-    """The credentials of an admin who sets up a second factor before the first sign-in."""
+    """Credentials of an admin who sets up a second factor before the first sign-in."""
 
     email: EmailAddress
     password: Password
     device_token: OldDeviceToken = None
 
     def presented(self) -> PresentedCredentials:
-        """As the accounts take them."""
+        """Return the credentials in the form that the service takes."""
         return PresentedCredentials(self.email, self.password, None, self.device_token)
 
 
 class AdminSignIn(AdminPassword):
-    """The credentials. Once a second factor is confirmed, totp_code is required, or in its place recovery_code."""
+    """Credentials of an admin.
+
+    Once a second factor is confirmed, `totp_code` or `recovery_code` is required.
+    """
 
     totp_code: OptionalTotpCode = None
     recovery_code: RecoveryCode | None = None
 
     def presented(self) -> PresentedCredentials:
-        """As the accounts take them."""
+        """Return the credentials in the form that the service takes."""
         code = self.totp_code or self.recovery_code
         return PresentedCredentials(self.email, self.password, code, self.device_token)
 
 
 class AdminRefresh(Body):
-    """The latest refresh token of the session."""
+    """The session's latest refresh token."""
 
     refresh_token: PresentedRefreshToken
 
@@ -518,12 +556,12 @@ class Staff:
 
 @dataclass(frozen=True, slots=True)
 class AdminSession(Session):
-    """The tokens of a session."""
+    """The tokens of a staff session."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdminSignedIn(AdminSession):
-    """A session and its admin."""
+    """A staff session and its admin."""
 
     admin: Annotated[Staff, Field(description="The staff member.")]
     device_token: NextDeviceToken
@@ -531,36 +569,45 @@ class AdminSignedIn(AdminSession):
 
 @dataclass(frozen=True, slots=True)
 class AdminSelf:
-    """The signed-in person."""
+    """The signed-in staff member."""
 
     admin: Annotated[Staff, Field(description="The staff member.")]
 
 
 async def admin_log_in(context: Context, body: AdminSignIn) -> AdminSignedIn:
-    """Sign in. 401 totp_required: the password is right, and a code is missing. 403 totp_setup_required: the platform
-    requires a second factor, and this admin has none yet."""
+    """Sign in as staff.
+
+    401 `totp_required`: the password is correct, but a code is missing. 403 `totp_setup_required`: the platform
+    requires a second factor, and this admin has none.
+    """
     admins = context.services[Accounts].admins
     return to_admin_signed_in(await admins.sign_in(context.db, body.presented(), context.origin, context.now))
 
 
 async def admin_refresh(context: Context, body: AdminRefresh) -> AdminSession:
-    """Issue the next tokens. The refresh token is used up; using it again ends the session."""
+    """Issue the next tokens.
+
+    A refresh token is valid once. Using it again ends the session.
+    """
     admins = context.services[Accounts].admins
     return to_admin_session(await admins.refresh(context.db, body.refresh_token, context.origin, context.now))
 
 
 async def admin_log_out(context: AdminContext) -> None:
-    """End this session. Its tokens are refused from the next request on."""
+    """End the current session. Its tokens are refused from the next request on."""
     await context.services[Accounts].admins.sign_out(context.db, context.session_id, context.now)
 
 
 async def admin_me(context: AdminContext) -> AdminSelf:
-    """The signed-in person."""
+    """Return the signed-in staff member."""
     return AdminSelf(Staff(context.admin_id, context.email, context.name, context.role))
 
 
 async def enrol_totp(context: Context, body: AdminPassword) -> TotpSecret:
-    """Create a secret for an admin who needs a second factor to sign in. The first sign-in with a code confirms it."""
+    """Create a secret for an admin who needs a second factor to sign in.
+
+    The first sign-in with a code confirms the secret.
+    """
     admins = context.services[Accounts].admins
     return to_totp_secret(await admins.enrol_totp(context.db, body.presented(), context.origin, context.now))
 
@@ -581,14 +628,19 @@ ADMIN_PROOFS: Final = RateLimit("admin-proofs", 20, 600, per_user=True)
 
 
 async def admin_change_password(context: AdminContext, body: OwnPasswordBody) -> None:
-    """Set a new password. The other sessions end, unless they are kept."""
+    """Set a new password.
+
+    The other sessions end unless they are kept.
+    """
     own = context.services[Accounts].admins.own
     await own.change_password(context.db, _admin_session(context), body.change(), context.now)
 
 
 async def admin_reauthenticate(context: AdminContext, body: Reauthentication) -> None:
-    """Prove again who is signed in, by the password or a code. For some minutes this session may do what answers 403
-    reauthentication_required otherwise."""
+    """Prove the identity of the signed-in admin again, with the password or a code.
+
+    For some minutes, the session may call endpoints that otherwise return 403 `reauthentication_required`.
+    """
     own, session = context.services[Accounts].admins.own, _admin_session(context)
     if body.password is not None:
         await own.reauthenticate(context.db, session, body.password, context.now)
@@ -597,7 +649,7 @@ async def admin_reauthenticate(context: AdminContext, body: Reauthentication) ->
 
 
 async def admin_list_own_sessions(context: AdminContext) -> OwnSessionList:
-    """The admin's sessions that go on, last used first."""
+    """List the admin's open sessions, last used first."""
     found = await context.services[Accounts].admins.own.list_sessions(context.db, context.admin_id, context.now)
     return to_session_list(found, context.session_id)
 
@@ -609,12 +661,15 @@ async def admin_end_own_session(context: AdminContext, session_id: SessionId) ->
 
 
 async def admin_end_other_sessions(context: AdminContext) -> None:
-    """End all of the admin's sessions but this one."""
+    """End all of the admin's sessions except the current session."""
     await context.services[Accounts].admins.own.end_others(context.db, _admin_session(context), context.now)
 
 
 async def admin_begin_totp(context: AdminContext, body: PasswordAgain) -> TotpSecret:
-    """Create a new secret, which its first code confirms. The password is asked for again."""
+    """Create a new secret for an authenticator app.
+
+    The password is required again. The first code confirms the secret.
+    """
     admins = context.services[Accounts].admins
     await admins.own.require_password(context.db, _admin_session(context), body.password, context.now)
     offer = await admins.second_factors.offer(context.db, context.admin_id, context.email, context.now)
@@ -634,31 +689,33 @@ async def admin_remove_totp(context: AdminContext, body: SecondFactor) -> None:
 
 
 async def admin_replace_recovery_codes(context: AdminContext, body: SecondFactor) -> RecoveryCodeList:
-    """Create ten new recovery codes. The older ones become invalid."""
+    """Create ten new recovery codes. The older codes become invalid."""
     factors = context.services[Accounts].admins.second_factors
     codes = await factors.replace_codes(context.db, context.admin_id, body.given(), context.origin, context.now)
     return RecoveryCodeList(list(codes))
 
 
 def _admin_session(context: AdminContext) -> OwnSession:
-    """The session that a request came in."""
+    """Return the session of a request."""
     return OwnSession(context.session_id, context.admin_id, context.email, context.origin)
 
 
-# --- Users, for the staff --------------------------------------------------------------------------------------------
+# --- Administration of users by staff -------------------------------------------------------------------------------
 
 
 class UsersQuery(ListQuery):
-    """Filters of the list."""
+    """Filters for the list of users."""
 
     search: str | None = Field(None, max_length=200, description="Part of an email address or a name.")
 
 
 class UserChange(Body):
-    """Fields that are left out or null stay unchanged."""
+    """Changes to a user. Fields that are omitted or null stay unchanged."""
 
-    name: Annotated[LetterName | None, Field(description="The person's new name.", examples=["Ada Lovelace"])] = None
-    is_active: Annotated[bool | None, Field(description="Whether the user may sign in; false: deactivated.")] = None
+    name: Annotated[LetterName | None, Field(description="The user's new name.", examples=["Ada Lovelace"])] = None
+    is_active: Annotated[
+        bool | None, Field(description="Whether the user may sign in. False: the account is deactivated.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -670,7 +727,7 @@ class UserSummary:
     name: Annotated[str, Field(description="The person's name.", examples=["Ada Lovelace"])]
     workspaces_count: Annotated[int, Field(description="Number of the user's workspaces.", examples=[2])]
     created_at: CreatedAt
-    is_active: Annotated[bool, Field(description="Whether the user may sign in; false: deactivated.")]
+    is_active: Annotated[bool, Field(description="Whether the user may sign in. False: the account is deactivated.")]
     is_verified: Annotated[bool, Field(description="Whether the e-mail address is confirmed.")]
 
 
@@ -683,20 +740,20 @@ class UserList(ListAnswer):
 
 @dataclass(frozen=True, slots=True)
 class UserDetail:
-    """A user."""
+    """A user with all details."""
 
     id: Id
     email: Email
     name: Annotated[str, Field(description="The person's name.", examples=["Ada Lovelace"])]
     created_at: CreatedAt
-    last_login: Annotated[datetime | None, Field(description="When the user last signed in (UTC); null if never.")]
-    is_active: Annotated[bool, Field(description="Whether the user may sign in; false: deactivated.")]
+    last_login: Annotated[datetime | None, Field(description="When the user last signed in (UTC). Null if never.")]
+    is_active: Annotated[bool, Field(description="Whether the user may sign in. False: the account is deactivated.")]
     is_verified: Annotated[bool, Field(description="Whether the e-mail address is confirmed.")]
 
 
 @dataclass(frozen=True, slots=True)
 class UserWorkspace:
-    """A membership of the user."""
+    """A user's membership in a workspace."""
 
     workspace_id: WorkspaceId
     workspace_name: Annotated[str, Field(description="Name of the workspace.", examples=["Riverside Dental"])]
@@ -720,7 +777,7 @@ class UserAnswer:
 
 
 async def list_users(context: AdminContext, query: UsersQuery) -> UserList:
-    """Users, newest first."""
+    """List users, newest first."""
     services, db = context.services, context.db
     found = await services[Accounts].user_administration.search(db, query.search, query.request())
     counts = await services[Workspaces].count_memberships(db, [user.id for user in found.rows])
@@ -729,7 +786,7 @@ async def list_users(context: AdminContext, query: UsersQuery) -> UserList:
 
 
 async def get_user(context: AdminContext, user_id: UserId) -> UserWithWorkspaces:
-    """A user and their memberships."""
+    """Return a user and their memberships."""
     user = await context.services[Accounts].user_administration.get(context.db, user_id)
     memberships = await context.services[Workspaces].memberships(context.db, user_id)
     workspaces = [UserWorkspace(each.id, each.name, each.role, each.joined_at) for each in memberships]
@@ -737,7 +794,10 @@ async def get_user(context: AdminContext, user_id: UserId) -> UserWithWorkspaces
 
 
 async def update_user(context: AdminContext, user_id: UserId, body: UserChange) -> UserAnswer:
-    """Change the name or deactivates the user, which ends all their sessions and prevents sign-in."""
+    """Change a user's name, or deactivate the user.
+
+    Deactivation ends all sessions of the user and prevents sign-in.
+    """
     user = await context.services[Accounts].user_administration.update(
         context.db, context.actor, user_id, context.now, name=body.name, is_active=body.is_active
     )
@@ -745,7 +805,10 @@ async def update_user(context: AdminContext, user_id: UserId, body: UserChange) 
 
 
 async def delete_user(context: AdminContext, user_id: UserId) -> None:
-    """Delete a user and their memberships. 409 last_owner: the user is the last owner of a workspace."""
+    """Delete a user and their memberships.
+
+    409 `last_owner`: the user is the last owner of a workspace.
+    """
     accounts = context.services[Accounts]
     await accounts.user_administration.get(context.db, user_id)
     await context.services[Workspaces].members.leave_all(context.db, user_id, context.now)
@@ -778,7 +841,7 @@ def to_detail(user: User) -> UserDetail:
 
 # --- Routes ----------------------------------------------------------------------------------------------------------
 
-# Errors that several operations can answer with.
+# Errors that several operations can return.
 _SIGN_IN_ERRORS: Final = (
     "401 invalid_credentials",
     "401 session_over",

@@ -1,6 +1,4 @@
-"""Types of accounts of users and staff, their policy, and the rules for addresses, networks and names. Pure
-functions.
-"""
+"""Types and policies of user and staff accounts, and rules for addresses, networks and names. Pure functions."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,7 +29,11 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """A member of the staff. `has_totp` says whether a second factor is enabled."""
+    """A staff member.
+
+    Attributes:
+        has_totp: Whether a second factor is enabled.
+    """
 
     id: UUID
     email: str
@@ -43,11 +45,11 @@ class Admin:
 
 @dataclass(frozen=True, slots=True)
 class PresentedCredentials:
-    """What a sign-in presents.
+    """The credentials of a sign-in.
 
     Attributes:
         code: A code of the authenticator app, or a recovery code.
-        device: The token of a known device.
+        device: Token of a known device.
     """
 
     email: str
@@ -58,7 +60,7 @@ class PresentedCredentials:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedNumber:
-    """A phone number, in E.164, that a user showed to be theirs."""
+    """A phone number, in E.164, that a user has proved to own."""
 
     id: UUID
     user_id: UUID
@@ -68,7 +70,7 @@ class VerifiedNumber:
 
 @dataclass(frozen=True, slots=True)
 class OwnPassword:
-    """An account with the hash of its password."""
+    """An account with its password hash."""
 
     email: str
     name: str
@@ -80,7 +82,7 @@ class ListedSession:
     """An open session.
 
     Attributes:
-        last_used_at: When tokens were last issued to it.
+        last_used_at: When tokens were last issued to the session.
         address: The client's address at the sign-in.
     """
 
@@ -102,8 +104,8 @@ class HashPolicy:
     """Parameters of argon2id, from OWASP's password storage cheat sheet: 19 MiB, two passes, one lane.
 
     Attributes:
-        workers: Concurrent hashes, which need workers x memory_kib of memory.
-        queue_size: Requests that may wait for a hash.
+        workers: Number of concurrent hashes, which need workers x memory_kib of memory.
+        queue_size: Number of requests that may wait for a hash.
     """
 
     time_cost: int = 2
@@ -130,16 +132,16 @@ class SessionPolicy:
 class LockPolicy:
     """Waits after wrong passwords.
 
-    Failures are counted for an address at one network or at one known device. Two further counts bound guesses that are
-    spread: of an address from all networks, and of a network at all addresses.
+    Failures are counted for an address at a network or at a known device. Two further counts limit distributed
+    guessing: failures of an address from all networks, and failures from a network at all addresses.
 
     Attributes:
         free_failures: Failures without a wait. Each further failure doubles the wait, from 2 s to max_wait_s.
-        forget_after_s: The count starts again after this many seconds without a failure.
+        forget_after_s: Seconds without a failure after which the count restarts.
         address_failures: Failures of an address from all networks, after which sign-ins without a known device wait for
             the end of the window.
-        network_failures: Failures of a network at all addresses, with the same effect.
-        window_s: Length of the window in seconds. The first failure begins it.
+        network_failures: Failures from a network at all addresses, with the same effect.
+        window_s: Length of the window in seconds. The first failure starts the window.
     """
 
     free_failures: int = 5
@@ -150,7 +152,7 @@ class LockPolicy:
     window_s: int = 3_600
 
     def wait_s(self, failures: int) -> int:
-        """Return the seconds that an address waits after so many consecutive failures."""
+        """Return the seconds that an address must wait after this many consecutive failures."""
         if failures <= self.free_failures:
             return 0
         doublings = min(failures - self.free_failures, 32)
@@ -163,10 +165,10 @@ class AccountPolicy:
 
     Attributes:
         refresh_grace_s: How long a used refresh token is accepted again, for clients that lose responses or refresh
-            twice at once; 0 accepts none.
-        issuer: Our name in an authenticator app.
-        confirms_at_once: New accounts have a confirmed address without an e-mail.
-        recent_s: How long after a sign-in, or after a further proof of who they are, people may do sensitive things.
+            twice at once. 0 accepts none.
+        issuer: The platform's name in an authenticator app.
+        confirms_at_once: Whether new accounts have a confirmed address without an e-mail.
+        recent_s: How long after a sign-in or a later proof of identity people may perform sensitive actions.
     """
 
     user: SessionPolicy = SessionPolicy(idle_s=14 * DAY_S, max_age_s=90 * DAY_S)
@@ -184,12 +186,12 @@ class AccountPolicy:
 # --- Addresses and networks ------------------------------------------------------------------------------------------
 
 MAX_LENGTH: Final = 254
-# Longer texts are refused unparsed: parsing a megabyte takes a second, and the error message is longer still.
+# Longer texts are refused without parsing: parsing a megabyte takes a second and produces an even longer error.
 _MAX_PARSED: Final = 1_000
 
 
 def normal_address(text: str) -> str:
-    """Return the address as it is stored and compared. Raises ValueError."""
+    """Return the address in the form in which it is stored and compared. Raises ValueError."""
     if len(text) > _MAX_PARSED:
         raise ValueError(f"must be at most {MAX_LENGTH} characters")
     try:
@@ -203,7 +205,7 @@ def normal_address(text: str) -> str:
 
 
 def _fault(text: str) -> str:
-    """Return what is most likely wrong with an address."""
+    """Return the most likely fault of an address."""
     if len(text) > MAX_LENGTH:
         return f"must be at most {MAX_LENGTH} characters"
     _, at, domain = text.rpartition("@")
@@ -219,8 +221,8 @@ Address = Annotated[
     AfterValidator(normal_address),
     WithJsonSchema({"type": "string", "format": "email", "maxLength": MAX_LENGTH, "examples": ["ada@example.com"]}),
 ]
-# An IPv4 host shares its /24 with neighbors at most; the least that providers give a customer of IPv6 is a /56
-# (RIPE-690), within which one host may have any address.
+# A host with IPv4 shares at most its /24 with neighbors. Providers assign at least a /56 to an IPv6 customer
+# (RIPE-690), in which a host may have any address.
 IPV4_PREFIX: Final = 24
 IPV6_PREFIX: Final = 56
 

@@ -1,4 +1,4 @@
-"""The worker's tasks for accounts: sends email, and deletes what has expired."""
+"""Background tasks for accounts: send e-mails and delete expired data."""
 
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ from shared.secrets import UnsealError
 
 
 def accounts_tasks(pool: Pool, accounts: Accounts, sender: EmailSender) -> WorkerTasks:
-    """Jobs `mail.send` and `accounts.recover`, duty `sign_ins`."""
+    """Return the jobs `mail.send` and `accounts.recover`, and the duty `sign_ins`."""
 
     async def sign_ins(db: Connection, now: datetime) -> int:
         return await accounts.purge(db, now, 1_000)
@@ -35,7 +35,7 @@ def _send_email(sender: EmailSender) -> JobHandler:
 
 
 def _send_password_reset(pool: Pool, accounts: Accounts) -> JobHandler:
-    """Send nothing when the address has no account."""
+    """Return the handler that sends a password reset e-mail. It sends nothing if the address has no account."""
 
     async def run(payload: bytes) -> None:
         try:

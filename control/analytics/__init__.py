@@ -1,1 +1,1 @@
-"""Figures about calls and usage, and the roll-ups from which they are read."""
+"""Figures about calls and usage, and the roll-ups that they are read from."""

@@ -1,5 +1,7 @@
-"""Latency histograms: turns by bucket, whose bounds grow by a tenth each. They add up over calls, days and workspaces,
-which percentiles do not."""
+"""Latency histograms: numbers of turns per bucket. Each bucket is a tenth wider than the previous one.
+
+Unlike percentiles, histograms can be added up over calls, days and workspaces.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -7,26 +9,28 @@ from math import floor, log
 from typing import Final
 
 _GROWTH: Final = 1.1
-# 1.1^120 ms are 92,709 ms: no turn waits longer.
+# The last bucket starts at 1.1^120 ms = 92,709 ms. No turn takes longer.
 LAST_BUCKET: Final = 120
 
-# Turns by bucket; as JSON the buckets are texts.
+# Number of turns by bucket. The keys are strings, because JSON requires it.
 Histogram = Mapping[str, int]
 
 
 def bucket_of(ms: int) -> str:
-    """Return the bucket of a latency: bucket n holds 1.1^n ms up to 1.1^(n+1) ms; shorter ones are in the first."""
+    """Return the bucket of a latency. Bucket n covers 1.1^n ms to 1.1^(n+1) ms. Latencies below 1 ms are in the first
+    bucket.
+    """
     return str(min(LAST_BUCKET, floor(log(max(1, ms), _GROWTH))))
 
 
 def add_turn(histogram: Histogram, ms: int) -> Histogram:
-    """Return the histogram with one turn more."""
+    """Return the histogram with an added turn."""
     bucket = bucket_of(ms)
     return {**histogram, bucket: histogram.get(bucket, 0) + 1}
 
 
 def add_histograms(histograms: Iterable[Histogram]) -> Histogram:
-    """Return the sum of several."""
+    """Return the sum of the histograms."""
     total: Counter[str] = Counter()
     for histogram in histograms:
         total.update(histogram)
@@ -34,7 +38,8 @@ def add_histograms(histograms: Iterable[Histogram]) -> Histogram:
 
 
 def median_ms(histogram: Histogram) -> int | None:
-    """Return the p50 in ms, by the middle of its bucket: at most 5 % off. None without turns."""
+    """Return the p50 in ms, or None without turns. The middle of the bucket is returned, which is off by at most 5
+    %."""
     turns = sum(histogram.values())
     seen = 0
     for bucket in sorted(histogram, key=int):

@@ -1,4 +1,4 @@
-"""Calendar periods, from their first day to today, and chosen ranges of days."""
+"""Calendar periods up to today, and chosen ranges of days."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -9,16 +9,16 @@ from shared.errors import Invalid
 
 Period = Literal["day", "week", "month", "quarter", "year"]
 _DAY = timedelta(days=1)
-# Errors of an operation whose query is a `RangeChoice`.
+# Errors of operations whose query contains a `RangeChoice`.
 RANGE_ERRORS: Final = ("422 range_incomplete", "422 range_invalid", "422 range_too_long")
 
 
 @dataclass(frozen=True, slots=True)
 class DayRange:
-    """Days of a time zone, first and last included.
+    """A range of days in a time zone, with both ends included.
 
     Attributes:
-        zone: A name of the IANA database.
+        zone: Time zone name of the IANA database.
     """
 
     first: date
@@ -27,22 +27,24 @@ class DayRange:
 
     @property
     def since(self) -> datetime:
-        """When the first day begins."""
+        """Start of the first day."""
         return _begin(self.first, self.zone)
 
     @property
     def until(self) -> datetime:
-        """When the day after the last one begins."""
+        """Start of the day after the last day."""
         return _begin(self.last + _DAY, self.zone)
 
     @property
     def days(self) -> list[date]:
-        """All of them."""
+        """All days of the range."""
         return [self.first + _DAY * number for number in range((self.last - self.first).days + 1)]
 
     def split(self, today: date) -> tuple[list[date], list[date]]:
-        """Whole calendar months, by their first days, and the days beside them. The month that ends after `today` is
-        whole when it is reached: nothing counts on days to come."""
+        """Split the range into whole calendar months, given by their first days, and the remaining days.
+
+        The current month counts as whole if the range reaches today, because later days have no figures.
+        """
         months, rest, day = [], [], self.first
         while day <= self.last:
             after = _next_month(day)
@@ -56,7 +58,7 @@ class DayRange:
 
 
 def first_day(period: Period, today: date) -> date:
-    """Return the first day of the period that contains today. Weeks begin on Monday."""
+    """Return the first day of the period that contains today. Weeks start on Monday."""
     match period:
         case "day":
             return today
@@ -72,17 +74,17 @@ def first_day(period: Period, today: date) -> date:
 
 @dataclass(frozen=True, slots=True)
 class RangeChoice:
-    """What a request asks for: a period, or the days `first` to `last` (both included)."""
+    """A requested range: a period, or the days `first` to `last` (both included)."""
 
     period: Period
     first: date | None = None
     last: date | None = None
 
     def resolve(self, now: datetime, zone: str, most_days: int) -> DayRange:
-        """Return the days, up to today.
+        """Return the days up to today.
 
-        Raises Invalid: one end alone (range_incomplete), ends in the wrong order or in the future (range_invalid), more
-        than `most_days` (range_too_long).
+        Raises Invalid: only one end is given (range_incomplete), the ends are in the wrong order or in the future
+        (range_invalid), or there are more than `most_days` days (range_too_long).
         """
         today = now.astimezone(ZoneInfo(zone)).date()
         if self.first is None and self.last is None:
@@ -100,9 +102,9 @@ class RangeChoice:
 
 
 def _begin(day: date, zone: str) -> datetime:
-    """Return when the day begins in the zone, in UTC.
+    """Return the start of the day in the zone, in UTC.
 
-    Where clocks skip midnight: at the skip; where midnight comes twice: the first one.
+    If clocks skip midnight, the day starts at the skip. If midnight occurs twice, the day starts at the first.
     """
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 

@@ -1,4 +1,4 @@
-"""SQL for webhook_events: each event is stored once, by source and id, and stays open until its effect is stored."""
+"""SQL for webhook_events. Each event is stored once, by source and id, and stays open until its effect is stored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from typing import Any, Final, Literal
 from control.db.pool import Connection
 
 EventState = Literal["new", "open", "handled"]
-# An open event is retried 5 s after it was received, then after 10, 20, 40 … s.
+# Seconds before the first retry of an open event. The wait doubles with each retry.
 FIRST_RETRY_S: Final = 5
 MAX_ATTEMPTS: Final = 8
-# Open events that no one finished are deleted this much later than handled ones.
+# How much longer open events are kept than handled events.
 OPEN_RETENTION: Final = timedelta(days=7)
 _MAX_ERROR_LENGTH: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class EventKey:
-    """Identifies an event.
+    """Key of an event.
 
     Attributes:
         event_id: Unique within its source.
@@ -30,10 +30,10 @@ class EventKey:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """One event of a source.
+    """An event of a source.
 
     Attributes:
-        payload: JSON, without secrets.
+        payload: JSON without secrets.
     """
 
     source: str
@@ -49,10 +49,10 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class OpenEvent:
-    """An event whose effect is missing.
+    """An event without its effect.
 
     Attributes:
-        attempts: Retries so far, the current one included.
+        attempts: Number of retries, including the current retry.
     """
 
     event: StoredEvent
@@ -65,9 +65,9 @@ class ClearedPayloads:
     """The result of clearing payloads.
 
     Attributes:
-        last: The last event that was read; None at the table's end.
-        cleared: Payloads that were emptied.
-        open: Events that also name the number and are not handled yet.
+        last: The last event that was read. None at the end of the table.
+        cleared: Number of emptied payloads.
+        open: Number of events that name the phone number but are not handled yet.
     """
 
     last: EventKey | None
@@ -75,28 +75,28 @@ class ClearedPayloads:
     open: int
 
 
-# Inserts an event. A second request at the same moment waits here until the first one has committed.
+# Inserts an event. A concurrent request with the same event waits here until the first request has committed.
 INSERT_EVENT: Final = """
 INSERT INTO webhook_events (source, event_id, event_type, payload, received_at, handled_at)
 VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN $5::timestamptz END)
 ON CONFLICT (source, event_id) DO NOTHING RETURNING true
 """
-# Whether an event that is stored already has its effect.
+# Whether the effect of a stored event is stored.
 SELECT_HANDLED: Final = "SELECT handled_at IS NOT NULL FROM webhook_events WHERE source = $1 AND event_id = $2"
-# Closes an event together with its effect, or with the reason why it has none.
+# Closes an event together with its effect, or with the reason why it has no effect.
 UPDATE_HANDLED: Final = """
 UPDATE webhook_events SET handled_at = coalesce(handled_at, $3), last_error = $4 WHERE source = $1 AND event_id = $2
 """
-# Records why an attempt failed; the event stays open.
+# Stores why an attempt failed. The event stays open.
 UPDATE_LAST_ERROR: Final = """
 UPDATE webhook_events SET last_error = $3 WHERE source = $1 AND event_id = $2 AND handled_at IS NULL
 """
-# Closes an event that was retried too often, unless it was finished in the meantime.
+# Closes an event that was retried too often, unless it was handled meanwhile.
 CLOSE_FAILED: Final = """
 UPDATE webhook_events SET handled_at = $3 WHERE source = $1 AND event_id = $2 AND handled_at IS NULL RETURNING true
 """
-# Claims open events that are due, oldest first. Counting the attempt is the claim: another worker finds them not due,
-# and the events of a worker that dies are due again later.
+# Claims open events that are due, oldest first. Counting the attempt is the claim: the event is then not due for other
+# workers. If the worker dies, the event is due again later.
 CLAIM_OPEN: Final = """
 UPDATE webhook_events SET attempts = attempts + 1
 WHERE (source, event_id) IN (
@@ -107,7 +107,7 @@ WHERE (source, event_id) IN (
     ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED)
 RETURNING source, event_id, event_type, payload, received_at, attempts
 """
-# Deletes events received before $1, open ones only when received before $2.
+# Deletes events received before $1, or before $2 if they are open.
 DELETE_OLD: Final = """
 DELETE FROM webhook_events WHERE (source, event_id) IN (
     SELECT source, event_id FROM webhook_events
@@ -115,8 +115,8 @@ DELETE FROM webhook_events WHERE (source, event_id) IN (
     LIMIT $3 FOR UPDATE SKIP LOCKED)
 """
 
-# No index covers payloads, so the page is read by the primary key. Open events are only counted, because they are still
-# needed.
+# Payloads have no index, so a page is read by the primary key. Open events are only counted, because their payloads are
+# still needed.
 CLEAR_PAYLOADS = """
 WITH page AS MATERIALIZED (
     SELECT source, event_id, handled_at, payload::text AS payload FROM webhook_events
@@ -138,10 +138,10 @@ LEFT JOIN LATERAL (SELECT source, event_id FROM page ORDER BY source DESC, event
 
 
 async def store_once(db: Connection, event: StoredEvent, now: datetime, *, handled: bool) -> EventState:
-    """Store an event. Returns "new", or the state of the event that is stored already.
+    """Store an event. Return "new", or the state of the event if it is already stored.
 
     Args:
-        handled: Whether its effect is in this transaction.
+        handled: Whether the event's effect is in this transaction.
     """
     inserted = await db.fetchval(
         INSERT_EVENT, event.source, event.event_id, event.event_type, event.payload, now, handled
@@ -153,7 +153,7 @@ async def store_once(db: Connection, event: StoredEvent, now: datetime, *, handl
 
 
 async def is_stored(db: Connection, source: str, event_id: str) -> bool:
-    """Return whether the event was received."""
+    """Return whether the event has been received."""
     return await db.fetchval(SELECT_HANDLED, source, event_id) is not None
 
 
@@ -161,27 +161,27 @@ async def mark_handled(db: Connection, key: EventKey, now: datetime, error: str 
     """Close an event whose effect is in this transaction.
 
     Args:
-        error: Why it has no effect and never will. It contains no personal data.
+        error: Why the event can have no effect. Must not contain personal data.
     """
     await db.execute(UPDATE_HANDLED, key.source, key.event_id, now, error and error[:_MAX_ERROR_LENGTH])
 
 
 async def set_last_error(db: Connection, key: EventKey, error: str) -> None:
-    """Record why an attempt failed. The event stays open.
+    """Store why an attempt failed. The event stays open.
 
     Args:
-        error: Contains no personal data.
+        error: Must not contain personal data.
     """
     await db.execute(UPDATE_LAST_ERROR, key.source, key.event_id, error[:_MAX_ERROR_LENGTH])
 
 
 async def close_failed(db: Connection, key: EventKey, now: datetime) -> bool:
-    """Close an event without its effect, keeping its last error; False when it was handled in the meantime."""
+    """Close an event without its effect and keep its last error. Return False if it was handled meanwhile."""
     return bool(await db.fetchval(CLOSE_FAILED, key.source, key.event_id, now))
 
 
 async def claim_open_events(db: Connection, sources: Sequence[str], now: datetime, limit: int) -> list[OpenEvent]:
-    """Return up to `limit` open events that are due, oldest first, and counts the attempt."""
+    """Claim up to `limit` open events that are due, oldest first, and count the attempt. Return the events."""
     rows = await db.fetch(CLAIM_OPEN, now, limit, FIRST_RETRY_S, list(sources))
     events = [
         OpenEvent(
@@ -195,8 +195,10 @@ async def claim_open_events(db: Connection, sources: Sequence[str], now: datetim
 
 
 async def delete_old_events(db: Connection, sources: Sequence[str], before: datetime, limit: int) -> int:
-    """Delete up to `limit` handled events received before `before`, and open ones OPEN_RETENTION later and return how
-    many."""
+    """Delete up to `limit` handled events received before `before`, and open events OPEN_RETENTION later.
+
+    Returns the number of deleted events.
+    """
     status: str = await db.execute(DELETE_OLD, before, before - OPEN_RETENTION, limit, list(sources))
     return int(status.split()[-1])
 
@@ -204,14 +206,17 @@ async def delete_old_events(db: Connection, sources: Sequence[str], before: date
 async def clear_payloads(
     db: Connection, number: str, calls: Sequence[str], after: EventKey, limit: int
 ) -> ClearedPayloads:
-    """Empties the payloads of handled events that name the number and one of these calls, among the `limit` events
-    after `after` in the order of their keys. The events stay, so that a repeated delivery is still known."""
+    """Empty the payloads of handled events that name the number and one of these calls.
+
+    Reads the `limit` events after `after` in the order of their keys. The events themselves stay, so that repeated
+    deliveries are still recognized.
+    """
     row = await db.fetchrow(CLEAR_PAYLOADS, after.source, after.event_id, limit, number, list(calls))
     last = None if row["source"] is None else EventKey(row["source"], row["event_id"])
     return ClearedPayloads(last, row["cleared"], row["open"])
 
 
-# Newest call.initiated of a leg: its call_control_id.
+# The call_control_id in the newest call.initiated of a leg.
 SELECT_CALL_OF_LEG: Final = """
 SELECT payload #>> '{data,payload,call_control_id}' FROM webhook_events
 WHERE source = 'telnyx' AND event_type = 'call.initiated' AND payload #>> '{data,payload,call_leg_id}' = $1
@@ -220,7 +225,9 @@ ORDER BY received_at DESC LIMIT 1
 
 
 async def find_call_of_leg(db: Connection, call_leg_id: str) -> str | None:
-    """Return the call_control_id of a leg whose call.initiated was stored. call.recording.saved names only the leg
-    (the SDK's type of it has no call_control_id)."""
+    """Return the call_control_id of a leg whose call.initiated is stored, or None.
+
+    call.recording.saved may name only the leg (its type in the SDK has no call_control_id).
+    """
     found: str | None = await db.fetchval(SELECT_CALL_OF_LEG, call_leg_id)
     return found

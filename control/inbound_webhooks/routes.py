@@ -1,6 +1,6 @@
-"""Serves the addresses of all sources of webhooks.
+"""Serves the webhook addresses of all sources.
 
-`Webhooks` reads a request, finds the source that it belongs to, verifies it, and has the source answer it.
+`Webhooks` reads a request, finds its source, verifies the request, and returns the source's answer.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -36,8 +36,8 @@ log = structlog.get_logger()
 
 # --- The table of sources --------------------------------------------------------------------------------------------
 
-# If several sources share an address, the first source whose reader claims a request takes it. A request that no reader
-# claims goes to the first source.
+# If several sources share an address, the first source whose reader claims the request handles it. A request that no
+# reader claims goes to the first source.
 SOURCES: Final[tuple[SourceDefinition, ...]] = (TELNYX, TWILIO, STRIPE)
 WEBHOOK_ROUTES: Final = tuple(dict.fromkeys(route for source in SOURCES for route in source.routes))
 
@@ -86,7 +86,7 @@ def _target(request: web.Request) -> str:
 def verified_reader(
     request: WebhookRequest, readers: Sequence[SourceReader[Any]], metrics: WebhookMetrics, now: datetime
 ) -> SourceReader[Any]:
-    """Return the first reader that claims the request, else the first reader, after verifying the signature.
+    """Verify the signature. Return the first reader that claims the request, or the first reader if none does.
 
     Raises Forbidden (code bad_signature) and Malformed.
     """
@@ -120,7 +120,7 @@ class Webhooks:
         """Build all sources. Raises ValueError for an invalid public key.
 
         Args:
-            registry: The API's metrics.
+            registry: Registry for the API's metrics.
             activity: Tracks which webhooks are being answered.
         """
         self._clock = clock or _now
@@ -129,12 +129,12 @@ class Webhooks:
         self._sources = [source.build(self._parts) for source in sources]
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        """Add each address of each source."""
+        """Add the addresses of all sources to the router."""
         for path in dict.fromkeys(path for source in self._sources for path in source.answers):
             router.add_post(path, self._handler(path, [source for source in self._sources if path in source.answers]))
 
     async def close(self) -> None:
-        """Wait some seconds for background work. Call it before the pool closes."""
+        """Wait some seconds for background work. Call this method before the pool closes."""
         await self._parts.background.close()
 
     def _handler(
@@ -148,7 +148,7 @@ class Webhooks:
             now = self._clock()
             request = await read_request(http_request, self._parts.options.body_timeout_s, max_bytes)
             reader = verified_reader(request, readers, self._parts.metrics, now)
-            with self._activity.answering():  # only now: a forged or slow webhook must not delay other requests
+            with self._activity.answering():  # starts only here: a forged or slow webhook must not delay other requests
                 return await answers[reader.name](reader.parse(request, now), now)
 
         return handle

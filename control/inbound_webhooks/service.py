@@ -1,4 +1,4 @@
-"""The inbox: stores each event once, together with its effect. Failed events are stored open and retried."""
+"""The inbox stores each event once, together with its effect. Failed events are stored as open and retried."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
@@ -43,10 +43,10 @@ T = TypeVar("T")
 
 
 class WebhookMetrics:
-    """Counts webhooks.
+    """Counters of webhooks.
 
     Args:
-        registry: The program's registry; without one, the counters are not published.
+        registry: The program's registry. Without a registry, the counters are not published.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
@@ -77,13 +77,13 @@ class WebhookMetrics:
         )
 
 
-# --- Webhooks that arrive while the database is unavailable: queued in Redis -----------------------------------------
+# --- Webhooks that arrive while the database is unavailable are queued in Redis ---------------------------------------
 
 _BATCH: Final = 100
 
 
 class _QueuedEvent(msgspec.Struct, frozen=True):
-    """An entry of the queue, as JSON."""
+    """A queue entry, encoded as JSON."""
 
     source: str
     event_id: str
@@ -95,16 +95,22 @@ class _QueuedEvent(msgspec.Struct, frozen=True):
 class WebhookDeferral:
     """Moves events into the queue and out of it.
 
-    Twilio repeats a status callback only a few times, so the queue takes events while the database is unavailable. An
-    event that is in both counts once.
+    Twilio repeats a status callback only a few times, so events are queued while the database is unavailable. An event
+    that is both queued and stored counts once.
     """
 
     def __init__(self, transactions: PlatformTransactions, queue: DeferredWebhooks, timeout_s: float) -> None:
-        """`timeout_s` limits requests to Redis."""
+        """Create the deferral.
+
+        Args:
+            transactions: Transactions in platform scope.
+            queue: The queue in Redis.
+            timeout_s: Time limit of a request to Redis, in seconds.
+        """
         self._transactions, self._queue, self._timeout_s = transactions, queue, timeout_s
 
     async def defer(self, event: StoredEvent, now: datetime) -> bool:
-        """Queues an event. Returns False if the queue is full or Redis is unavailable."""
+        """Queue an event. Return False if the queue is full or Redis is unavailable."""
         queued = _QueuedEvent(event.source, event.event_id, event.event_type, dict(event.payload), now)
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -113,10 +119,11 @@ class WebhookDeferral:
             return False
 
     async def store_deferred(self, sources: Collection[str]) -> int:
-        """Store all queued events as open events and return their number. Several workers may run it at once.
+        """Store all queued events as open events. Return their number. Several workers may run this method
+        concurrently.
 
-        Events of unknown sources are dropped and logged. Without Redis, nothing is moved. Raises Unavailable without a
-        database.
+        Events of unknown sources are dropped and logged. If Redis is unavailable, nothing is moved. Raises Unavailable
+        if the database is unavailable.
         """
         moved = 0
         try:
@@ -148,15 +155,15 @@ def _decode(entry: DeferredWebhook) -> _QueuedEvent | None:
 
 # --- The inbox -------------------------------------------------------------------------------------------------------
 
-# The effect of an event in the database, within the transaction that stores it.
+# Applies the effect of an event within the transaction that stores the event.
 Apply = Callable[[Connection], Awaitable[None]]
 
 
 class WebhookInbox:
-    """Stores webhooks for every source.
+    """Stores webhooks for all sources.
 
     Args:
-        deadline_s: Limit for storing one event.
+        deadline_s: Time limit for storing an event, in seconds.
     """
 
     def __init__(
@@ -166,9 +173,9 @@ class WebhookInbox:
         self._deadline_s = deadline_s
 
     async def receive(self, event: StoredEvent, apply: Apply, now: datetime) -> None:
-        """Store an event with its effect. If the database is unavailable, queues the event.
+        """Store an event with its effect. If the database is unavailable, queue the event.
 
-        Raises Unavailable if the queue does not take it either, so that the sender repeats it.
+        Raises Unavailable if the event cannot be queued either, so that the sender repeats it.
         """
         try:
             outcome: str = await self.store(event, lambda db: apply_once(db, event, apply, now), now) or "broken"
@@ -182,14 +189,16 @@ class WebhookInbox:
     async def store(
         self, event: StoredEvent, work: Callable[[Connection], Awaitable[T]], now: datetime, *, is_complete: bool = True
     ) -> T | None:
-        """Run `work`, which stores the event, in a transaction. Raises Unavailable without a database, and for an
-        incomplete event.
+        """Run `work`, which stores the event, in a transaction.
+
+        Raises Unavailable if the database is unavailable, and if an incomplete event fails.
 
         Args:
-            is_complete: False if the stored payload is not enough for a retry; the sender then has to repeat the event.
+            is_complete: False if the stored payload is not sufficient for a retry. The sender must then repeat the
+                event.
 
-        Returns:
-            None if a bug of ours made it fail. The event is stored open, because a repeat would fail in the same way.
+        Returns: None if a bug on our side caused a failure. The event is stored as open, because a repeat would fail as
+            well.
         """
         async with asyncio.timeout(self._deadline_s):
             try:
@@ -204,7 +213,7 @@ class WebhookInbox:
                 return None
 
     async def finish(self, event: StoredEvent, apply: Apply, now: datetime) -> None:
-        """Store the effect of an event that stayed open. Raises what `apply` raises."""
+        """Store the effect of an open event. Raises the errors of `apply`."""
 
         async def work(db: Connection) -> None:
             await apply(db)
@@ -218,7 +227,7 @@ class WebhookInbox:
 
 
 async def apply_once(db: Connection, event: StoredEvent, apply: Apply, now: datetime) -> EventState:
-    """Store an event and its effect, unless the effect is stored already and return the state that the event had."""
+    """Store an event and its effect, unless the effect is already stored. Return the state that the event had."""
     state = await store_once(db, event, now, handled=True)
     if state == "handled":
         return state
@@ -238,7 +247,7 @@ _MAX_AT_ONCE: Final = 10
 class EventRetry:
     """Retries open events.
 
-    It calls outside services, so it must not run within a transaction. Several workers may run it at once.
+    A retry calls outside services, so it must not run within a transaction. Several workers may run it concurrently.
     """
 
     def __init__(self, transactions: PlatformTransactions, sources: Sequence[WebhookSource[Any]]) -> None:
@@ -246,12 +255,12 @@ class EventRetry:
         self._sources: Mapping[str, WebhookSource[Any]] = {source.name: source for source in sources}
 
     async def run(self, now: datetime, limit: int) -> int:
-        """Retry up to `limit` open events that are due and return how many.
+        """Retry up to `limit` open events that are due. Return the number of events.
 
-        An event that failed MAX_ATTEMPTS times is closed with its last error.
+        An event that has failed MAX_ATTEMPTS times is closed with its last error.
 
         Raises:
-            Unavailable: The database is unavailable. The other events are due again later.
+            Unavailable: The database is unavailable. The remaining events are due again later.
         """
         events = await self._transactions.run(lambda db: claim_open_events(db, list(self._sources), now, limit))
 
@@ -262,9 +271,7 @@ class EventRetry:
         return len(events)
 
     def _by_ordering_key(self, events: Sequence[OpenEvent]) -> list[list[OpenEvent]]:
-        """Group events, so that the events of one call are applied in the order received: its ringing before its
-        end.
-        """
+        """Group events by call, so that a call's events are applied in the order received."""
         groups: dict[tuple[str, str], list[OpenEvent]] = {}
         for event in events:
             source = self._sources[event.event.source]
@@ -277,7 +284,7 @@ class EventRetry:
             await self._sources[stored_event.source].retry(event, now)
         except Unavailable:
             raise
-        except Exception as error:  # the error of one event must not stop the others  # noqa: BLE001
+        except Exception as error:  # the error of an event must not stop the others  # noqa: BLE001
             reason = type(error).__name__
             log.error("webhook.failed", source=stored_event.source, kind=stored_event.event_type, **error_fields(error))
             await self._transactions.run(lambda db: set_last_error(db, stored_event.key, reason))
@@ -291,9 +298,9 @@ class EventRetry:
 
 
 async def _each(groups: Sequence[Sequence[OpenEvent]], work: Callable[[OpenEvent], Awaitable[None]]) -> None:
-    """Processes up to _MAX_AT_ONCE groups at once, the oldest first.
+    """Process up to _MAX_AT_ONCE groups concurrently, oldest first.
 
-    After an error, no further groups are started; the first error is raised when all have ended.
+    After an error no further groups are started. The first error is raised once all running groups have ended.
     """
     waiting = iter(groups)
 
@@ -314,14 +321,14 @@ _CANCEL_WAIT_S: Final = 1.0
 
 
 class BackgroundTasks:
-    """Runs up to `max_tasks` tasks at once, each for `timeout_s` seconds."""
+    """Runs up to `max_tasks` concurrent tasks, each for up to `timeout_s` seconds."""
 
     def __init__(self, max_tasks: int = 256, timeout_s: float = 4.0) -> None:
         self._max_tasks, self._timeout_s = max_tasks, timeout_s
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-        """Start a task. If max_tasks are running, the work is dropped and logged, and None is returned."""
+        """Start a task. If max_tasks are running, drop the work, log it, and return None."""
         if len(self._tasks) >= self._max_tasks:
             work.close()
             log.warning("webhook.background_task_dropped", task=name)
@@ -339,7 +346,7 @@ class BackgroundTasks:
             log.error("webhook.background_task_failed", task=name, **error_fields(error))
 
     async def close(self) -> None:
-        """Wait for running tasks up to their time limit, then cancels them."""
+        """Wait for running tasks up to their time limit, then cancel them."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self._timeout_s + _CANCEL_WAIT_S)
         late = [task for task in self._tasks if task.cancel()]
@@ -347,12 +354,12 @@ class BackgroundTasks:
             await asyncio.wait(late, timeout=_CANCEL_WAIT_S)
 
 
-# --- What all sources share ------------------------------------------------------------------------------------------
+# --- Shared by all sources -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookParts:
-    """What each source is built from."""
+    """The shared parts that sources are built from."""
 
     options: WebhookOptions
     services: Services
@@ -370,8 +377,8 @@ class SourceDefinition:
 
     Attributes:
         name: The value of webhook_events.source.
-        routes: The source's addresses, for the API's document.
-        build: Makes the source. It may raise ValueError for an invalid key.
+        routes: The source's addresses, for the API document.
+        build: Creates the source. Raises ValueError for an invalid key.
     """
 
     name: str
@@ -380,7 +387,7 @@ class SourceDefinition:
 
 
 def make_parts(pool: Pool, services: Services, options: WebhookOptions, metrics: WebhookMetrics) -> WebhookParts:
-    """Make the parts without opening connections."""
+    """Create the parts without opening connections."""
     transactions = PlatformTransactions(pool, metrics.repeats.inc)
     deferral = WebhookDeferral(transactions, services[DeferredWebhooks], options.media_assignment_s)
     return WebhookParts(
@@ -398,6 +405,6 @@ def make_parts(pool: Pool, services: Services, options: WebhookOptions, metrics:
             options.media_assignment_s,
             lambda carrier: metrics.resumed.labels(carrier).inc(),
         ),
-        # Longer than the commands of one event may take, because their result is stored afterwards.
+        # Longer than the commands of an event, because their result is stored afterwards.
         background=BackgroundTasks(timeout_s=options.commands_s + 4),
     )

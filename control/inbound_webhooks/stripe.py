@@ -1,6 +1,7 @@
-"""Stripe as a source of webhooks.
+"""Webhooks from Stripe.
 
-Each event is stored once, with a job that asks Stripe for the change: events arrive in any order and repeatedly.
+Each event is stored once, with a job that requests the change from Stripe, because events arrive in any order and may
+repeat.
 """
 
 import hashlib
@@ -30,7 +31,7 @@ from shared.errors import Malformed
 
 _MOST: Final = 255
 EventSubject: TypeAlias = Literal["invoice", "payment", "customer"]
-# The subject of each type of event that has an effect.
+# The subject of each event type that has an effect.
 _SUBJECTS: Final[Mapping[str, EventSubject]] = {
     "invoice.finalized": "invoice",
     "invoice.paid": "invoice",
@@ -58,7 +59,7 @@ _SUBJECTS: Final[Mapping[str, EventSubject]] = {
 
 @dataclass(frozen=True, slots=True)
 class StripeEvent:
-    """An event.
+    """An event of Stripe.
 
     Attributes:
         subject: None if the event has no effect.
@@ -83,7 +84,7 @@ class _Envelope(msgspec.Struct):
 
 
 def parse_event(body: bytes) -> StripeEvent:
-    """Raise Malformed (code not_an_event)."""
+    """Parse an event. Raises Malformed (code not_an_event)."""
     try:
         envelope = msgspec.json.decode(body, type=_Envelope)
     except msgspec.DecodeError:
@@ -95,12 +96,12 @@ def parse_event(body: bytes) -> StripeEvent:
 
 
 def to_stored_event(event: StripeEvent) -> StoredEvent:
-    """Return the event as stored, without personal data."""
+    """Return the event as it is stored, without personal data."""
     return StoredEvent("stripe", event.id, event.type, {"subject": event.subject, "subject_id": event.subject_id})
 
 
 def from_stored_event(stored: StoredEvent) -> StripeEvent:
-    """Return the event that `to_stored_event` was made of."""
+    """Return the event for a row that `to_stored_event` created."""
     payload = stored.payload
     return StripeEvent(stored.event_id, stored.event_type, payload["subject"], payload["subject_id"])
 
@@ -117,14 +118,14 @@ def _subject_id(envelope: _Envelope, subject: str) -> Any:
     return changed.get("customer") or before.get("customer")
 
 
-# Applies in both directions, because clocks differ. Stripe's SDK has the same limit, for the past only.
+# Applies in both directions, because clocks differ. Stripe's SDK has the same limit, but only for the past.
 TOLERANCE_S: Final = 300
-# Stripe sends no more: two while a secret is replaced.
+# Stripe sends at most two, during the replacement of a secret.
 _MOST_SIGNATURES: Final = 10
 
 
 class StripeSecrets:
-    """The endpoint's signing secrets including `whsec_`: the old and the new secret while it is replaced."""
+    """The endpoint's signing secrets including `whsec_`. Has the old and the new secret during a replacement."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
         self._secrets = [secret.encode() for secret in secrets]
@@ -133,7 +134,7 @@ class StripeSecrets:
         """Verify a signature. Raises BadSignature.
 
         Args:
-            header: `t=seconds,v1=hex[,v1=hex…]`; other schemes are ignored. The signed text is the time, "." and the
+            header: `t=seconds,v1=hex[,v1=hex…]`. Other schemes are ignored. The signed text is the time, "." and the
                 raw body.
         """
         if not header:
@@ -147,7 +148,7 @@ class StripeSecrets:
         wanted = [hmac.new(secret, signed, hashlib.sha256).hexdigest().encode() for secret in self._secrets]
         if not any(hmac.compare_digest(signature, other) for signature in wanted for other in sent):
             raise BadSignature("wrong")
-        # The time is checked last, because only now it is known to be from Stripe.
+        # The time is checked last, because the signature has only now proved that it comes from Stripe.
         if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
             raise BadSignature("stale")
         if abs(now.timestamp() - int(timestamp)) > TOLERANCE_S:
@@ -159,7 +160,7 @@ SIGNATURE_HEADER: Final = "Stripe-Signature"
 
 
 class StripeReader:
-    """A SourceReader."""
+    """Reads requests of Stripe. Implements SourceReader."""
 
     name = "stripe"
 
@@ -167,7 +168,7 @@ class StripeReader:
         self._secrets = StripeSecrets(options.stripe_secrets)
 
     def claims(self, request: WebhookRequest) -> bool:
-        """Return True: no other source has this address."""
+        """Return True, because no other source uses this address."""
         return True
 
     def verify(self, request: WebhookRequest, now: datetime) -> None:
@@ -175,18 +176,21 @@ class StripeReader:
         self._secrets.check(request.body, request.headers.get(SIGNATURE_HEADER), now)
 
     def parse(self, request: WebhookRequest, now: datetime) -> StripeEvent:
-        """Raise Malformed."""
+        """Parse the event. Raises Malformed."""
         return parse_event(request.body)
 
 
 class StripeEvents:
-    """Answers Stripe with an error only when it should send the event again: Unavailable, without a database."""
+    """Stores events of Stripe.
+
+    Raises Unavailable if the database is unavailable, so that Stripe sends the event again.
+    """
 
     def __init__(self, parts: WebhookParts) -> None:
         self._inbox = parts.inbox
 
     async def receive(self, event: StripeEvent, now: datetime) -> web.Response:
-        """Store an event with its job. Events without an effect are answered and not stored."""
+        """Store an event with its job. Events without an effect are answered but not stored."""
         if event.subject is None:
             self._inbox.count("stripe", "other", "passed_over")
             return web.Response(status=200)
@@ -194,7 +198,7 @@ class StripeEvents:
         return web.Response(status=200)
 
     async def retry(self, open_event: OpenEvent, now: datetime) -> None:
-        """Finish an event that stayed open."""
+        """Finish an open event."""
         event = from_stored_event(open_event.event)
         await self._inbox.finish(open_event.event, lambda db: _enqueue_check(db, event), now)
 

@@ -1,4 +1,4 @@
-"""The worker's tasks for webhooks: retries open events, deletes old events, and follows up ended streams."""
+"""Background tasks for webhooks: retry open events, delete old events, and follow up on ended streams."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from control.inbound_webhooks.telnyx.tasks import make_stream_end_job
 from control.inbound_webhooks.twilio.calls import CHECK_STREAM
 from control.inbound_webhooks.twilio.tasks import make_stream_check_job
 
-# Events contain phone numbers, so they are stored only as long as a dispute with a carrier needs them.
+# Events contain phone numbers, so they are kept only as long as a dispute with a carrier may need them.
 RETENTION: Final = timedelta(days=30)
 
 
@@ -29,11 +29,12 @@ async def retry_open_webhooks(
     metrics: WebhookMetrics | None = None,
     sources: Sequence[SourceDefinition] = SOURCES,
 ) -> int:
-    """Store deferred webhooks, then retries up to `limit` open events that are due. Returns their number.
+    """Store deferred webhooks, then retry up to `limit` open events that are due. Return the number of retried events.
 
-    It calls carriers, so it must not run within a transaction. Raises Unavailable without a database.
+    The retries call carriers, so this function must not run within a transaction. Raises Unavailable if the database is
+    unavailable.
     """
-    # The worker answers no request, so it needs neither address nor keys.
+    # The worker answers no requests, so it needs neither an address nor keys.
     parts = make_parts(pool, services, WebhookOptions(""), metrics or WebhookMetrics())
     await parts.deferral.store_deferred([source.name for source in sources])
     return await EventRetry(parts.transactions, [source.build(parts) for source in sources]).run(now, limit)
@@ -42,17 +43,18 @@ async def retry_open_webhooks(
 async def remove_old_webhooks(
     db: Connection, now: datetime, limit: int, sources: Sequence[SourceDefinition] = SOURCES
 ) -> int:
-    """Delete up to `limit` events older than RETENTION and return their number. Requires platform scope."""
+    """Delete up to `limit` events older than RETENTION. Return the number of deleted events. Requires platform
+    scope."""
     return await delete_old_events(db, [source.name for source in sources], now - RETENTION, limit)
 
 
 def webhooks_tasks(pool: Pool, services: Services, metrics: WebhookMetrics | None = None) -> WorkerTasks:
-    """Duties `webhooks` and `old_webhooks`, and the jobs that follow a stream's end.
+    """Return the duties `webhooks` and `old_webhooks`, and the jobs that follow the end of a stream.
 
     Args:
-        metrics: Counts the events that are retried.
+        metrics: Counters for retried events.
     """
-    # The worker answers no request, so it needs neither address nor keys.
+    # The worker answers no requests, so it needs neither an address nor keys.
     parts = make_parts(pool, services, WebhookOptions(""), metrics or WebhookMetrics())
 
     async def webhooks(pool: Pool, now: datetime) -> int:
@@ -67,17 +69,16 @@ def webhooks_tasks(pool: Pool, services: Services, metrics: WebhookMetrics | Non
     )
 
 
-# Events that one transaction reads.
+# Number of events that are read per transaction.
 _BATCH: Final = 5_000
 
 
 async def clear_caller_payloads(pool: Pool, number: str, calls: Sequence[str]) -> tuple[int, int]:
-    """Empties handled webhooks that name the number (E.164) and one of these calls by the carrier's id.
+    """Empty the payloads of handled webhooks that name the number (E.164) and one of these calls by the carrier's id.
 
-    Reads all webhooks, which are those of 30 days, in short transactions.
+    Reads the webhooks of all 30 days in short transactions.
 
-    Returns:
-        The number of emptied webhooks, and the number of webhooks that are not handled yet.
+    Returns: The number of emptied webhooks, and the number of matching webhooks that are not handled yet.
     """
     position: EventKey | None = EventKey("", "")
     cleared = still_open = 0

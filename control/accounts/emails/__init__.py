@@ -1,1 +1,1 @@
-"""E-mails to users and staff, and limits on them."""
+"""E-mails to users and staff, and their limits."""

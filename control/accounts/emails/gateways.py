@@ -1,4 +1,4 @@
-"""Gateways for e-mails: an SMTP server, or a folder with one file per e-mail. The only importer of aiosmtplib."""
+"""E-mail gateways: an SMTP server, or a folder with a file per e-mail. Only this module imports aiosmtplib."""
 
 import asyncio
 import ssl
@@ -32,11 +32,11 @@ class SmtpServer:
 
 
 class SmtpGateway:
-    """Opens one connection per e-mail.
+    """Sends e-mails through an SMTP server, with a connection per e-mail.
 
     Args:
-        timeout_s: For the whole exchange.
-        trust: Accepted certificates.
+        timeout_s: Time limit of the whole exchange in seconds.
+        trust: TLS context with the accepted certificates.
     """
 
     def __init__(self, server: SmtpServer, timeout_s: float = 20.0, trust: ssl.SSLContext | None = None) -> None:
@@ -45,7 +45,7 @@ class SmtpGateway:
         self._trust = trust or ssl.create_default_context()
 
     async def send(self, message: EmailMessage) -> None:
-        """Raise EmailUnavailable, EmailRefused."""
+        """Send an e-mail. Raises EmailUnavailable, EmailRefused."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._exchange(message)
@@ -54,7 +54,7 @@ class SmtpGateway:
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _reply_error(error.recipients[0].code, "the recipient was refused") from None
         except aiosmtplib.SMTPAuthenticationError as error:
-            # The settings are wrong, not this e-mail: the job is retried until they are corrected.
+            # The settings are wrong, not this e-mail. The job is retried until the settings are corrected.
             raise EmailUnavailable(f"the mail server refused our sign-in: {error.code}") from None
         except aiosmtplib.SMTPResponseException as error:
             raise _reply_error(error.code, "the mail was refused") from None
@@ -78,13 +78,13 @@ class SmtpGateway:
 
 
 class EmailFolder:
-    """Writes one .eml file per e-mail, readable by the owner only. A file is renamed when complete."""
+    """Writes a .eml file per e-mail, readable only by the owner. A file gets its final name once it is complete."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     async def send(self, message: EmailMessage) -> None:
-        """Raise EmailUnavailable."""
+        """Write an e-mail to a file. Raises EmailUnavailable."""
         try:
             await asyncio.to_thread(self._write, message.as_bytes())
         except OSError as error:
@@ -100,8 +100,11 @@ class EmailFolder:
 
 
 def open_gateway(url: str, timeout_s: float = 20.0, trust: ssl.SSLContext | None = None) -> EmailGateway:
-    """Open the gateway of a URL: file:///folder · smtps://user:password@host · smtp://user:password@host:587 (STARTTLS
-    demanded) · smtp://localhost:25?tls=off. Raises ValueError; its message holds no password."""
+    """Open the gateway for a URL. Raises ValueError without the password in its message.
+
+    The forms are file:///folder, smtps://user:password@host, smtp://user:password@host:587 (STARTTLS required) and
+    smtp://localhost:25?tls=off.
+    """
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.path:
         return EmailFolder(Path(unquote(parts.path)))
@@ -121,5 +124,7 @@ def _server(parts: SplitResult) -> SmtpServer:
 
 
 def _reply_error(code: int, what: str) -> EmailUnavailable | EmailRefused:
-    """4xx is a temporary refusal, 5xx a permanent one (RFC 5321, 4.2.1)."""
+    """Return the error for an SMTP reply: 4xx is a temporary refusal, 5xx a permanent refusal (RFC 5321, section
+    4.2.1).
+    """
     return (EmailRefused if code >= 500 else EmailUnavailable)(f"{what}: {code}")

@@ -1,4 +1,4 @@
-"""SQL for letter_counts: how many letters of a kind were sent to a recipient."""
+"""SQL for letter_counts: how many e-mails of a kind a recipient was sent."""
 
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from control.db.pool import Connection
 async def count_letter(
     db: Connection, recipient: bytes, now: datetime, hour_ago: datetime, day_ago: datetime, per_hour: int, per_day: int
 ) -> bool:
-    """Count a letter. If there are `per_hour` or `per_day` letters already, count none and return False."""
+    """Count an e-mail. If `per_hour` or `per_day` is already reached, count nothing and return False."""
     counted = await db.fetchval(
         """
         INSERT INTO letter_counts AS c (recipient, hour_started_at, in_hour, day_started_at, in_day)
@@ -28,7 +28,7 @@ async def count_letter(
 
 
 async def purge(db: Connection, day_ago: datetime, most: int) -> int:
-    """Delete counts of days that are over and return how many were deleted."""
+    """Delete counts of days that have ended. Return the number of deleted rows."""
     done: Any = await db.execute(
         """
         DELETE FROM letter_counts WHERE recipient IN (

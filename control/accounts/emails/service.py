@@ -1,4 +1,4 @@
-"""Delivery of e-mails, and limits of letters that strangers can cause."""
+"""Delivery of e-mails, and limits for e-mails that strangers can trigger."""
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ _PURPOSE: Final = "mail"
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """An e-mail to one recipient.
+    """An e-mail to a single recipient.
 
     Attributes:
         text: Plain text.
@@ -40,23 +40,23 @@ class Email:
 
 
 class EmailQueue:
-    """Enqueues e-mails, and makes their links."""
+    """Enqueues e-mails and creates their links."""
 
     def __init__(self, sealer: Sealer, base_url: str) -> None:
         """Create the queue.
 
         Args:
-            base_url: Prefix of links in e-mails: the console's address, or that of the client portal.
+            base_url: Prefix of links in e-mails: the address of the console or the client portal.
         """
         self._sealer = sealer
         self._base_url = base_url.rstrip("/")
 
     def link(self, path: str, token: str) -> str:
-        """Return a link. The token follows `#`, because browsers do not send that part to servers."""
+        """Return a link with a token. The token follows `#`, because browsers do not send that part to servers."""
         return f"{self._base_url}/{path.lstrip('/')}#token={quote(token, safe='')}"
 
     def page(self, path: str) -> str:
-        """Return the address of a page that asks for a sign-in, so that its link needs no token."""
+        """Return the address of a page that requires a sign-in, so that the link needs no token."""
         return f"{self._base_url}/{path.lstrip('/')}"
 
     async def enqueue(self, db: Connection, email: Email) -> None:
@@ -64,31 +64,31 @@ class EmailQueue:
         await enqueue(db, EMAIL_JOB, self._sealer.seal(msgspec.json.encode(asdict(email)), _PURPOSE))
 
 
-# Kinds are counted apart, so that many invitations to an address do not block the e-mail for a new password.
+# Kinds are counted separately, so that many invitations to an address do not block the password reset e-mail.
 LetterKind = Literal["invitation", "confirmation", "password_reset"]
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 
 
 class LetterLimits:
-    """Limits the letters that strangers can cause.
+    """Limits the e-mails that strangers can trigger.
 
-    Letters are counted by recipient, over all senders, so that no one can fill a mailbox through us. The transaction
-    that sends a letter counts it. The limits are settings of the platform.
+    E-mails are counted per recipient across all senders, so that nobody can flood a mailbox through the platform. The
+    transaction that sends an e-mail counts it. The limits are platform settings.
     """
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
 
     async def admits(self, db: Connection, kind: LetterKind, to: str, now: datetime) -> bool:
-        """Return whether another letter of this kind may be sent to the address. If so, the letter is counted."""
+        """Return whether another e-mail of this kind may be sent to the address. If so, count it."""
         per_hour = await self._platform.setting(db, "letters_per_hour")
         per_day = await self._platform.setting(db, "letters_per_day")
         recipient = sha256(f"{kind}\0{to}".encode()).digest()
         return await queries.count_letter(db, recipient, now, now - _HOUR, now - _DAY, per_hour, per_day)
 
     async def require(self, db: Connection, kind: LetterKind, to: str, now: datetime) -> None:
-        """Count a letter. Raises TooManyRequests (letter_limit)."""
+        """Count an e-mail. Raises TooManyRequests (letter_limit)."""
         if not await self.admits(db, kind, to, now):
             raise TooManyRequests(
                 "This address was sent many letters of this kind; wait before the next.",
@@ -97,35 +97,35 @@ class LetterLimits:
             )
 
     async def purge(self, db: Connection, now: datetime, most: int) -> int:
-        """Delete up to `most` counts of days that are over; return how many."""
+        """Delete up to `most` counts of days that have ended. Return the number of deleted rows."""
         return await queries.purge(db, now - _DAY, most)
 
 
 class EmailFailed(Exception):
-    """The gateway did not accept an e-mail. The message holds no address."""
+    """The gateway did not accept an e-mail. The message contains no address."""
 
 
 class EmailUnavailable(EmailFailed):
-    """The mail server is unreachable or refuses for now; the job is retried."""
+    """The mail server is unreachable or refuses temporarily. The job is retried."""
 
 
 class EmailRefused(EmailFailed):
-    """The mail server refuses this e-mail for good."""
+    """The mail server refuses this e-mail permanently."""
 
 
 class EmailGateway(Protocol):
     """Sends e-mails."""
 
     async def send(self, message: EmailMessage) -> None:
-        """Raise EmailUnavailable, EmailRefused."""
+        """Send an e-mail. Raises EmailUnavailable, EmailRefused."""
 
 
-# Keeps a link on one line and unencoded, because e-mails in a folder are read with a text editor.
+# Keeps links on one line and unencoded, because e-mails in a folder are read with a text editor.
 _LONG_LINES: Final = USUAL.clone(max_line_length=500)
 
 
 class EmailSender:
-    """Sends what an EmailQueue enqueued, with `sender` as the From address."""
+    """Sends the e-mails from an EmailQueue, with `sender` as the From address."""
 
     def __init__(self, sealer: Sealer, gateway: EmailGateway, sender: str) -> None:
         self._sealer = sealer
@@ -133,7 +133,7 @@ class EmailSender:
         self._sender = sender
 
     async def send(self, payload: bytes) -> None:
-        """Run the job. Raises EmailUnavailable (retry), EmailRefused and shared.secrets.UnsealError (permanent)."""
+        """Run the job. Raises EmailUnavailable (retried), EmailRefused and shared.secrets.UnsealError (permanent)."""
         email = msgspec.json.decode(self._sealer.open(payload, _PURPOSE), type=Email)
         await self._gateway.send(self._message(email))
 

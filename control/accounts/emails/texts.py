@@ -8,7 +8,7 @@ from control.http.names import letter_name
 
 
 def verification_email(to: str, link: str, hours: int) -> Email:
-    """Ask to confirm the address."""
+    """Return the e-mail that asks the recipient to confirm the address."""
     return Email(
         to,
         "Confirm your e-mail address",
@@ -24,7 +24,7 @@ If you did not sign up for Vocalized, you need do nothing.
 
 
 def password_reset_email(to: str, link: str, minutes: int) -> Email:
-    """Holds the link that sets a new password."""
+    """Return the e-mail with the link for setting a new password."""
     return Email(
         to,
         "Choose a new password",
@@ -40,7 +40,7 @@ The link works once. If you did not ask for it, you need do nothing: your passwo
 
 
 def own_password_changed_email(to: str, name: str, ends_sessions: bool) -> Email:
-    """Report that the signed-in person changed the password."""
+    """Return the e-mail that reports a password change by the signed-in person."""
     elsewhere = ", and you were signed out everywhere else" if ends_sessions else ""
     return Email(
         to,
@@ -55,7 +55,7 @@ If that was not you, choose a new password at once by "Forgot password" on the s
 
 
 def second_factor_email(to: str, name: str, is_enabled: bool) -> Email:
-    """Report that the second factor was enabled or removed."""
+    """Return the e-mail that reports that the second factor was enabled or removed."""
     what = "needs a code of your authenticator app from now on" if is_enabled else "needs the password only from now on"
     return Email(
         to,
@@ -70,7 +70,7 @@ If that was not you, choose a new password at once by "Forgot password" on the s
 
 
 def password_changed_email(to: str, name: str) -> Email:
-    """Report that the password was changed."""
+    """Return the e-mail that reports a password change through a reset link."""
     return Email(
         to,
         "Your password was changed",

@@ -1,1 +1,1 @@
-"""What a person does with their own account."""
+"""A person's own account: password, sessions and proofs of identity."""

@@ -1,4 +1,4 @@
-"""SQL of what users and staff do to their own account: password and sessions."""
+"""SQL for the own accounts of users and staff: password and sessions."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -8,21 +8,21 @@ from control.accounts.rules import ListedSession, OwnPassword
 from control.db.pool import Connection
 from control.http.auth.access_tokens import Audience
 
-# Owners of sessions: the column that refers to them, and their table.
+# For each kind of session owner: the column of the session that refers to the owner, and the owner's table.
 _OWNERS: Final[dict[Audience, tuple[str, str]]] = {"user": ("user_id", "users"), "admin": ("admin_id", "admins")}
-# A person has a few sessions; a page shows at most as many rows.
+# Maximum number of listed sessions. A person usually has a few.
 MOST_LISTED: Final = 200
 
 
 async def find_password(db: Connection, audience: Audience, owner_id: UUID) -> OwnPassword | None:
-    """Find the password of an account by the account's id."""
+    """Return the password hash of an account, or None."""
     _, table = _OWNERS[audience]
     row = await db.fetchrow(f"SELECT email, name, password_hash FROM {table} WHERE id = $1", owner_id)
     return None if row is None else OwnPassword(row["email"], row["name"], row["password_hash"])
 
 
 async def set_password(db: Connection, audience: Audience, owner_id: UUID, known: str, new: str, now: datetime) -> bool:
-    """Replace the hash `known`; return False if the account has another hash, because it changed meanwhile."""
+    """Replace the hash `known`. Return False if the account has another hash, because it changed meanwhile."""
     _, table = _OWNERS[audience]
     done = await db.execute(
         f"UPDATE {table} SET password_hash = $3, updated_at = $4 WHERE id = $1 AND password_hash = $2",
@@ -32,7 +32,7 @@ async def set_password(db: Connection, audience: Audience, owner_id: UUID, known
 
 
 async def select_sessions(db: Connection, audience: Audience, owner_id: UUID, now: datetime) -> list[ListedSession]:
-    """Select the sessions that can still be refreshed, last used first."""
+    """Return the sessions that can still be refreshed, last used first."""
     column, _ = _OWNERS[audience]
     rows = await db.fetch(
         f"""
@@ -51,7 +51,7 @@ async def select_sessions(db: Connection, audience: Audience, owner_id: UUID, no
 async def revoke_session(
     db: Connection, audience: Audience, owner_id: UUID, session_id: UUID, why: str, now: datetime
 ) -> bool:
-    """End a session of this owner; return False if the owner has no such open session."""
+    """End a session of this owner. Return False if the owner has no open session with this id."""
     column, _ = _OWNERS[audience]
     done = await db.execute(
         f"UPDATE sessions SET revoked_at = $4, revoked_why = $3 WHERE id = $2 AND {column} = $1 AND revoked_at IS NULL",
@@ -61,7 +61,7 @@ async def revoke_session(
 
 
 async def revoke_others(db: Connection, audience: Audience, owner_id: UUID, kept: UUID, why: str, now: datetime) -> int:
-    """End all sessions of this owner except `kept`; return how many."""
+    """End all sessions of this owner except `kept`. Return the number of ended sessions."""
     column, _ = _OWNERS[audience]
     done: Any = await db.execute(
         f"UPDATE sessions SET revoked_at = $4, revoked_why = $3 "
@@ -72,12 +72,12 @@ async def revoke_others(db: Connection, audience: Audience, owner_id: UUID, kept
 
 
 async def set_authenticated(db: Connection, session_id: UUID, now: datetime) -> None:
-    """Record that the session's owner gave the password or a code again."""
+    """Record that the session's owner has proved their identity again with the password or a code."""
     await db.execute("UPDATE sessions SET authenticated_at = $2 WHERE id = $1", session_id, now)
 
 
 async def select_authenticated(db: Connection, session_id: UUID) -> datetime | None:
-    """Return when the session's owner last gave the password or a code: at its beginning, or again."""
+    """Return when the session's owner last proved their identity with the password or a code, including the sign-in."""
     found: datetime | None = await db.fetchval(
         "SELECT coalesce(authenticated_at, created_at) FROM sessions WHERE id = $1", session_id
     )

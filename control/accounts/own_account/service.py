@@ -1,4 +1,4 @@
-"""What people do to their own account, users and the staff alike: password, sessions, second factor."""
+"""Own accounts of users and staff: password, sessions, second factor."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from shared.errors import Conflict, Forbidden, NotFound, Unauthorized
 
 @dataclass(frozen=True, slots=True)
 class OwnSession:
-    """The session in which a person acts, and the origin of the request."""
+    """The session of a request, and the request's origin."""
 
     id: UUID
     owner_id: UUID
@@ -29,7 +29,7 @@ class OwnSession:
 
 @dataclass(frozen=True, slots=True)
 class PasswordChange:
-    """A new password for the present one.
+    """A change of the password.
 
     Attributes:
         keeps_sessions: Whether the person's other sessions stay open.
@@ -41,7 +41,7 @@ class PasswordChange:
 
 
 class OwnAccount:
-    """Own accounts of one audience. A sign-in or a further proof counts as recent for `recent_s` seconds."""
+    """Own accounts of users, or of staff. A sign-in or a later proof counts as recent for `recent_s` seconds."""
 
     def __init__(
         self,
@@ -61,22 +61,26 @@ class OwnAccount:
     async def change_password(
         self, db: Connection, session: OwnSession, change: PasswordChange, now: datetime
     ) -> OwnPassword:
-        """Set a new password, and end the other sessions unless they are kept and return the account as it was. Raises
-        Unauthorized (invalid_credentials), TooManyRequests (sign_in_locked), Invalid (weak_password), Conflict
-        (password_changed: at the same moment, elsewhere)."""
+        """Set a new password, and end the other sessions unless they are kept. Return the account before the change.
+
+        Raises Unauthorized (invalid_credentials), TooManyRequests (sign_in_locked), Invalid (weak_password), Conflict
+        (password_changed: another request changed it at the same time).
+        """
         own = await self.require_password(db, session, change.current, now)
         require_strong_password(change.new, email=own.email, name=own.name, param="new_password")
         hashed = await self._passwords.hash(change.new)
         if not await queries.set_password(db, self._audience, session.owner_id, own.hash, hashed, now):
-            raise Conflict("The password was changed at this moment.", code="password_changed")
+            raise Conflict("The password was just changed by another request.", code="password_changed")
         await queries.set_authenticated(db, session.id, now)
         ended = 0 if change.keeps_sessions else await self._end_others(db, session, "password changed", now)
         await self._record(db, session, "password_change", {"ended_sessions": ended})
         return own
 
     async def require_password(self, db: Connection, session: OwnSession, password: str, now: datetime) -> OwnPassword:
-        """Check the password. A wrong password counts as at a sign-in. Raises Unauthorized (invalid_credentials),
-        TooManyRequests (sign_in_locked)."""
+        """Check the password and return the account. A wrong password counts as a failed sign-in.
+
+        Raises Unauthorized (invalid_credentials), TooManyRequests (sign_in_locked).
+        """
         own = await queries.find_password(db, self._audience, session.owner_id)
         if own is None:
             raise Unauthorized("This sign-in is over.", code="session_over")
@@ -86,19 +90,23 @@ class OwnAccount:
         return own
 
     async def reauthenticate(self, db: Connection, session: OwnSession, password: str, now: datetime) -> None:
-        """Make the session a recent one by the password. Raises as `require_password`."""
+        """Verify the password and mark the session as recently authenticated. Raises the errors of
+        `require_password`.
+        """
         await self.require_password(db, session, password, now)
         await queries.set_authenticated(db, session.id, now)
 
     async def reauthenticate_by_code(self, db: Connection, session: OwnSession, code: str, now: datetime) -> None:
-        """Make the session a recent one by the second factor. Raises Conflict (totp_not_enabled), Unauthorized,
-        TooManyRequests."""
+        """Verify a code of the second factor and mark the session as recently authenticated.
+
+        Raises Conflict (totp_not_enabled), Unauthorized, TooManyRequests.
+        """
         await self._second_factors.prove(db, session.owner_id, code, session.origin, now)
         await queries.set_authenticated(db, session.id, now)
 
     async def require_recent(self, db: Connection, session_id: UUID, now: datetime) -> None:
-        """Raise Forbidden (reauthentication_required) for a session whose owner signed in, or proved again who they
-        are, too long ago."""
+        """Raise Forbidden (reauthentication_required) if the session's owner last proved their identity too long
+        ago."""
         proved_at = await queries.select_authenticated(db, session_id)
         if proved_at is None or now - proved_at > self._recent:
             raise Forbidden(
@@ -107,11 +115,11 @@ class OwnAccount:
             )
 
     async def list_sessions(self, db: Connection, owner_id: UUID, now: datetime) -> Sequence[ListedSession]:
-        """Return open sessions, last used first."""
+        """Return the open sessions, last used first."""
         return await queries.select_sessions(db, self._audience, owner_id, now)
 
     async def end_session(self, db: Connection, session: OwnSession, ended: UUID, now: datetime) -> None:
-        """End a session of the person: the current session or another. Raises NotFound."""
+        """End a session of the person, possibly the current session. Raises NotFound."""
         why = "ended by its owner"
         if not await queries.revoke_session(db, self._audience, session.owner_id, ended, why, now):
             raise NotFound("You have no such session.", code="session_not_found")

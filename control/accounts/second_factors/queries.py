@@ -1,4 +1,4 @@
-"""SQL for second factors and recovery codes, of users and of the staff alike."""
+"""SQL for second factors and recovery codes of users and staff."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class FactorHolder:
     """An account with its second factor.
 
     Attributes:
-        sealed: The secret, in force once it is enabled; None without one.
+        sealed: The sealed secret, in effect once it is enabled. None if there is no secret.
     """
 
     id: UUID
@@ -27,7 +27,7 @@ class FactorHolder:
 
 
 async def lock(db: Connection, audience: Audience, owner_id: UUID) -> FactorHolder | None:
-    """Lock and return the holder with this account id until the transaction ends."""
+    """Lock the account until the transaction ends and return its second factor, or None."""
     row = await db.fetchrow(
         f"SELECT id, email, totp_secret, totp_enabled_at FROM {_TABLES[audience]} WHERE id = $1 FOR NO KEY UPDATE",
         owner_id,
@@ -38,7 +38,7 @@ async def lock(db: Connection, audience: Audience, owner_id: UUID) -> FactorHold
 
 
 async def offer(db: Connection, audience: Audience, owner_id: UUID, sealed: bytes, now: datetime) -> bool:
-    """Store a secret that is not confirmed yet; False when one is enabled."""
+    """Store an unconfirmed secret. Return False if a second factor is enabled."""
     done = await db.execute(
         f"UPDATE {_TABLES[audience]} SET totp_secret = $2, updated_at = $3 WHERE id = $1 AND totp_enabled_at IS NULL",
         owner_id, sealed, now,
@@ -47,7 +47,7 @@ async def offer(db: Connection, audience: Audience, owner_id: UUID, sealed: byte
 
 
 async def use_step(db: Connection, audience: Audience, owner_id: UUID, step: int) -> bool:
-    """Mark a code's time step as used. Returns False if this step or a later step was used before."""
+    """Mark a code's time step as used. Return False if this step or a later step was used before."""
     done = await db.execute(
         f"UPDATE {_TABLES[audience]} SET totp_last_step = $2 WHERE id = $1 AND totp_last_step < $2", owner_id, step
     )
@@ -55,7 +55,7 @@ async def use_step(db: Connection, audience: Audience, owner_id: UUID, step: int
 
 
 async def enable(db: Connection, audience: Audience, owner_id: UUID, now: datetime) -> None:
-    """Enables the second factor: each sign-in needs a code."""
+    """Enable the second factor, so that each sign-in needs a code."""
     await db.execute(
         f"UPDATE {_TABLES[audience]} SET totp_enabled_at = $2, updated_at = $2 "
         "WHERE id = $1 AND totp_enabled_at IS NULL",
@@ -71,7 +71,7 @@ async def remove(db: Connection, audience: Audience, owner_id: UUID, now: dateti
     )  # fmt: skip
 
 
-# The table, and its column that refers to the account.
+# The table of recovery codes, and its column that refers to the account.
 _CODE_TABLES: Final[dict[Audience, tuple[str, str]]] = {
     "user": ("user_recovery_codes", "user_id"),
     "admin": ("admin_recovery_codes", "admin_id"),
@@ -81,7 +81,7 @@ _CODE_TABLES: Final[dict[Audience, tuple[str, str]]] = {
 async def replace_codes(
     db: Connection, audience: Audience, owner_id: UUID, hashes: Sequence[bytes], now: datetime
 ) -> None:
-    """Delete the account's codes and insert these."""
+    """Replace the account's recovery codes."""
     table, column = _CODE_TABLES[audience]
     await delete_codes(db, audience, owner_id)
     await db.execute(
@@ -91,13 +91,13 @@ async def replace_codes(
 
 
 async def delete_codes(db: Connection, audience: Audience, owner_id: UUID) -> None:
-    """Delete all codes of an account."""
+    """Delete all recovery codes of an account."""
     table, column = _CODE_TABLES[audience]
     await db.execute(f"DELETE FROM {table} WHERE {column} = $1", owner_id)
 
 
 async def use_code(db: Connection, audience: Audience, owner_id: UUID, hashes: Sequence[bytes], now: datetime) -> bool:
-    """Mark the unused code with one of these hashes as used. Returns False if there is none."""
+    """Mark the unused code with one of these hashes as used. Return False if there is none."""
     table, column = _CODE_TABLES[audience]
     done = await db.execute(
         f"UPDATE {table} SET used_at = $3 WHERE {column} = $1 AND code_hash = ANY($2::bytea[]) AND used_at IS NULL",
@@ -107,7 +107,7 @@ async def use_code(db: Connection, audience: Audience, owner_id: UUID, hashes: S
 
 
 async def count_unused_codes(db: Connection, audience: Audience, owner_id: UUID) -> int:
-    """Return how many codes are unused."""
+    """Return the number of unused recovery codes."""
     table, column = _CODE_TABLES[audience]
     left: int = await db.fetchval(f"SELECT count(*) FROM {table} WHERE {column} = $1 AND used_at IS NULL", owner_id)
     return left

@@ -1,4 +1,4 @@
-"""The second factor of users and of the staff: an authenticator app, and recovery codes in its place."""
+"""Second factors of users and staff: an authenticator app, and recovery codes that replace its codes."""
 
 import hmac
 import secrets
@@ -24,7 +24,7 @@ TOTP_PURPOSES: Final[Mapping[Audience, str]] = {"admin": "totp", "user": "user t
 
 @dataclass(frozen=True, slots=True)
 class TotpOffer:
-    """A secret for an authenticator app. Its first code confirms it; from then on each sign-in needs a code.
+    """A new secret for an authenticator app. Once its first code confirms it, each sign-in needs a code.
 
     Attributes:
         uri: Content of the QR code.
@@ -41,7 +41,7 @@ class FactorState:
     """Whether an account has a second factor.
 
     Attributes:
-        recovery_codes_left: Number of unused codes; 0 while no second factor is enabled.
+        recovery_codes_left: Number of unused codes. 0 while no second factor is enabled.
     """
 
     is_enabled: bool
@@ -49,7 +49,7 @@ class FactorState:
 
 
 class SecondFactors:
-    """Second factors of one audience. A `code` is a code of the authenticator app, or a recovery code.
+    """Second factors of users, or of staff. A `code` is a code of the authenticator app, or a recovery code.
 
     Each change is written to the audit log.
     """
@@ -58,7 +58,7 @@ class SecondFactors:
         """Create the service.
 
         Args:
-            issuer: Our name in the authenticator app.
+            issuer: The platform's name in the authenticator app.
         """
         self._audience: Audience = audience
         self._throttle = throttle
@@ -67,11 +67,11 @@ class SecondFactors:
         self._issuer = issuer
 
     async def offer(self, db: Connection, owner_id: UUID, email: str, now: datetime) -> TotpOffer:
-        """Store and return a new secret, to be confirmed by its first code. Raises Conflict (totp_enabled)."""
+        """Store and return a new secret that its first code must confirm. Raises Conflict (totp_enabled)."""
         secret = totp.new_secret()
         sealed = self._sealer.seal(secret.encode(), TOTP_PURPOSES[self._audience])
         if not await queries.offer(db, self._audience, owner_id, sealed, now):
-            raise Conflict("A second factor is in force; remove it first.", code="totp_enabled")
+            raise Conflict("A second factor is enabled. Remove it first.", code="totp_enabled")
         codes = await self._recovery_codes.replace(db, owner_id, now)
         return TotpOffer(secret, totp.provisioning_uri(secret, email, self._issuer), codes)
 
@@ -82,10 +82,10 @@ class SecondFactors:
         return FactorState(True, await self._recovery_codes.count_left(db, owner_id))
 
     async def confirm(self, db: Connection, owner_id: UUID, code: str, origin: RequestOrigin, now: datetime) -> None:
-        """Enables the second factor. Raises Conflict (totp_enabled, totp_not_begun), Unauthorized, TooManyRequests."""
+        """Enable the second factor. Raises Conflict (totp_enabled, totp_not_begun), Unauthorized, TooManyRequests."""
         holder = await self._lock(db, owner_id)
         if holder.is_enabled:
-            raise Conflict("A second factor is in force already.", code="totp_enabled")
+            raise Conflict("A second factor is already enabled.", code="totp_enabled")
         if holder.sealed is None:
             raise Conflict("Ask for a secret first.", code="totp_not_begun")
         await self.use(db, holder, code, origin, now)
@@ -99,14 +99,14 @@ class SecondFactors:
         await self._record(db, holder, "totp_remove", origin)
 
     async def forget(self, db: Connection, owner_id: UUID, now: datetime) -> None:
-        """Remove the second factor, offered or enabled, with its recovery codes."""
+        """Remove the second factor with its recovery codes, whether it is enabled or not."""
         await queries.remove(db, self._audience, owner_id, now)
         await queries.delete_codes(db, self._audience, owner_id)
 
     async def replace_codes(
         self, db: Connection, owner_id: UUID, code: str, origin: RequestOrigin, now: datetime
     ) -> Sequence[str]:
-        """Return new recovery codes; the older ones become invalid. Raises as `remove`."""
+        """Return new recovery codes. The older codes become invalid. Raises the errors of `remove`."""
         holder = await self._require_enabled(db, owner_id)
         await self.use(db, holder, code, origin, now)
         codes = await self._recovery_codes.replace(db, owner_id, now)
@@ -116,8 +116,11 @@ class SecondFactors:
     async def require_at_sign_in(
         self, db: Connection, owner_id: UUID, code: str | None, origin: RequestOrigin, now: datetime
     ) -> None:
-        """Check the code of a sign-in with the right password, for an account that was offered a secret; a first code
-        enables it. Raises Unauthorized (totp_required when only the code is missing), TooManyRequests."""
+        """Check the code of a sign-in with a correct password, if the account has a secret.
+
+        The first code enables the second factor. Raises Unauthorized (totp_required if only the code is missing),
+        TooManyRequests.
+        """
         if not code:
             raise Unauthorized("The code of your authenticator app is needed.", code="totp_required")
         holder = await self._lock(db, owner_id)
@@ -130,8 +133,10 @@ class SecondFactors:
         await self.use(db, await self._require_enabled(db, owner_id), code, origin, now)
 
     async def use(self, db: Connection, holder: FactorHolder, code: str, origin: RequestOrigin, now: datetime) -> None:
-        """Mark the code as used. Wrong codes make the account's codes wait, wherever they come from. Raises
-        Unauthorized (totp_invalid, recovery_code_invalid), TooManyRequests."""
+        """Mark the code as used. After wrong codes, the account's codes must wait, regardless of their origin.
+
+        Raises Unauthorized (totp_invalid, recovery_code_invalid), TooManyRequests.
+        """
         attempt = self._throttle.attempt(self._audience, holder.email, origin.address, None, now)
         await self._throttle.refuse_codes(db, attempt, now)
         if is_recovery_code(code):
@@ -151,7 +156,10 @@ class SecondFactors:
     async def _use_recovery_code(
         self, db: Connection, holder: FactorHolder, code: str, origin: RequestOrigin, now: datetime
     ) -> bool:
-        """Use a recovery code. It does not confirm a secret: only a code shows that the app has the secret."""
+        """Use a recovery code. Return whether the code is valid.
+
+        A recovery code does not confirm a secret, because only a code of the app shows that the app has the secret.
+        """
         if not holder.is_enabled or not await self._recovery_codes.use(db, holder.id, code, now):
             return False
         left = await self._recovery_codes.count_left(db, holder.id)
@@ -161,7 +169,7 @@ class SecondFactors:
     async def _require_enabled(self, db: Connection, owner_id: UUID) -> FactorHolder:
         holder = await self._lock(db, owner_id)
         if not holder.is_enabled:
-            raise Conflict("No second factor is in force.", code="totp_not_enabled")
+            raise Conflict("No second factor is enabled.", code="totp_not_enabled")
         return holder
 
     async def _lock(self, db: Connection, owner_id: UUID) -> FactorHolder:
@@ -188,18 +196,18 @@ class SecondFactors:
 
 
 COUNT: Final = 10
-# With or without hyphens, in either case. Base32 has no 0, 1, 8 and 9, so that O and I cannot be mistaken for digits.
+# Hyphens are optional, and case does not matter. Base32 has no 0, 1, 8 and 9, so O and I cannot be mistaken for digits.
 PATTERN: Final = r"^[A-Za-z2-7]{4}(-?[A-Za-z2-7]{4}){2}$"
 _GROUP: Final = 4
 _LENGTH: Final = 12
 
 
 class RecoveryCodes:
-    """Makes and uses one-time codes of one audience, for a sign-in without the authenticator app.
+    """Creates and checks one-time codes of users, or of staff, for a sign-in without the authenticator app.
 
-    A code has 60 random bits. The database holds HMACs under a key derived from the secret keys: a copy of the database
-    alone neither contains a code nor lets anyone guess one. One indexed query checks a code. A code under a rotated
-    secret key is accepted as long as the key is listed.
+    A code has 60 random bits. The database stores HMACs under a key derived from the secret keys, so a copy of the
+    database alone neither contains codes nor allows guessing them. A single indexed query checks a code. Codes under a
+    rotated secret key are accepted as long as that key is listed.
     """
 
     def __init__(self, audience: Audience, sealer: Sealer) -> None:
@@ -207,24 +215,24 @@ class RecoveryCodes:
         self._keys = sealer.derive(f"{audience} recovery codes")
 
     async def replace(self, db: Connection, owner_id: UUID, now: datetime) -> Sequence[str]:
-        """Return ten new codes, which are shown once; the account's older ones become invalid."""
+        """Return ten new codes, which are shown only once. The account's older codes become invalid."""
         codes = [_new_code() for _ in range(COUNT)]
         hashes = [_hash(self._keys[0], owner_id, code) for code in codes]
         await queries.replace_codes(db, self._audience, owner_id, hashes, now)
         return codes
 
     async def use(self, db: Connection, owner_id: UUID, code: str, now: datetime) -> bool:
-        """Mark a code as used; return False if the code is unknown or was used before."""
+        """Mark a code as used. Return False if the code is unknown or was used before."""
         hashes = [_hash(key, owner_id, code) for key in self._keys]
         return await queries.use_code(db, self._audience, owner_id, hashes, now)
 
     async def count_left(self, db: Connection, owner_id: UUID) -> int:
-        """Return how many codes of the account are unused."""
+        """Return the number of the account's unused codes."""
         return await queries.count_unused_codes(db, self._audience, owner_id)
 
 
 def is_recovery_code(code: str) -> bool:
-    """Return whether this is a recovery code rather than a code of an authenticator app, which has six digits."""
+    """Return whether the code is a recovery code. A code of an authenticator app has six digits."""
     return len(code) >= _LENGTH
 
 

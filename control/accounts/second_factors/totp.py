@@ -1,4 +1,4 @@
-"""Codes of an authenticator app (RFC 6238: six digits, 30 s). The only importer of pyotp."""
+"""Codes of an authenticator app (RFC 6238: six digits, 30 s). Only this module imports pyotp."""
 
 import hmac
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Final
 import pyotp
 
 STEP_S: Final = 30
-# Steps accepted before and after, for clock drift and typing time (RFC 6238, 5.2).
+# Number of steps accepted before and after the current step, for clock drift and typing time (RFC 6238, section 5.2).
 WINDOW: Final = 1
 
 
@@ -22,12 +22,12 @@ def provisioning_uri(secret: str, email: str, issuer: str) -> str:
 
 
 def code_at(secret: str, now: datetime) -> str:
-    """Return the code at this time."""
+    """Return the code for this time."""
     return pyotp.TOTP(secret).generate_otp(_step(now))
 
 
 def find_step(secret: str, given: str, now: datetime) -> int | None:
-    """Return the time step of the code, None if it is not valid within the window."""
+    """Return the time step of the code, or None if the code is not valid within the window."""
     generator, found = pyotp.TOTP(secret), None
     for step in range(_step(now) - WINDOW, _step(now) + WINDOW + 1):
         if hmac.compare_digest(generator.generate_otp(step).encode(), given.encode()):

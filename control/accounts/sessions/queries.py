@@ -9,7 +9,7 @@ from uuid import UUID
 from control.db.pool import Connection
 from control.http.auth.access_tokens import Audience
 
-# Owners of sessions: the column that refers to them, and their table.
+# For each kind of session owner: the column of the session that refers to the owner, and the owner's table.
 _OWNERS: Final[dict[Audience, tuple[str, str]]] = {"user": ("user_id", "users"), "admin": ("admin_id", "admins")}
 
 
@@ -19,7 +19,7 @@ class NewSession:
 
     Attributes:
         token: Hash of the first refresh token.
-        sso_workspace_id: Whose provider signed the user in; None for a password.
+        sso_workspace_id: The workspace whose provider signed the user in. None for a sign-in with a password.
     """
 
     id: UUID
@@ -34,10 +34,10 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True)
 class PresentedRefreshToken:
-    """A refresh token that could not be used, and its owner.
+    """A refused refresh token and its owner.
 
     Attributes:
-        is_over: The session ended.
+        is_over: Whether the session has ended.
     """
 
     session_id: UUID
@@ -50,9 +50,10 @@ class PresentedRefreshToken:
 
 
 async def insert(db: Connection, audience: Audience, session: NewSession, now: datetime, known: str | None) -> bool:
-    """Insert session and first refresh token, and update the owner's last sign-in, in one round trip.
+    """Insert a session and its first refresh token, and update the owner's last sign-in, in one round trip.
 
-    False: the owner is deleted, inactive, or has another password hash than `known`. Locks the owner's row."""
+    Returns False if the owner is deleted, inactive, or has another password hash than `known`. Locks the owner's row.
+    """
     column, table = _OWNERS[audience]
     done: Any = await db.execute(
         f"""
@@ -73,7 +74,8 @@ async def insert(db: Connection, audience: Audience, session: NewSession, now: d
 
 
 async def use_refresh(db: Connection, audience: Audience, token: bytes, now: datetime) -> tuple[UUID, datetime] | None:
-    """Mark a valid token as used and return session and its end. Of two concurrent uses only one succeeds."""
+    """Mark a valid token as used. Return its session and the session's end. Only one of two concurrent uses
+    succeeds."""
     column, table = _OWNERS[audience]
     row = await db.fetchrow(
         f"""
@@ -89,7 +91,7 @@ async def use_refresh(db: Connection, audience: Audience, token: bytes, now: dat
 
 
 async def find_refresh(db: Connection, audience: Audience, token: bytes, now: datetime) -> PresentedRefreshToken | None:
-    """Look up a token that `use_refresh` refused."""
+    """Return the data of a token that `use_refresh` refused, or None."""
     column, table = _OWNERS[audience]
     row = await db.fetchrow(
         f"""
@@ -122,7 +124,7 @@ async def insert_refresh(db: Connection, token: bytes, session_id: UUID, now: da
 
 
 async def revoke(db: Connection, session_id: UUID, why: str, now: datetime) -> None:
-    """End one session."""
+    """End a session."""
     await db.execute(
         "UPDATE sessions SET revoked_at = $3, revoked_why = $2 WHERE id = $1 AND revoked_at IS NULL",
         session_id, why, now,
@@ -130,7 +132,7 @@ async def revoke(db: Connection, session_id: UUID, why: str, now: datetime) -> N
 
 
 async def revoke_sso(db: Connection, user_ids: Collection[UUID], workspace_id: UUID, why: str, now: datetime) -> None:
-    """End the sessions of these users that a workspace's provider began."""
+    """End the sessions of these users that a workspace's provider started."""
     await db.execute(
         "UPDATE sessions SET revoked_at = $4, revoked_why = $3 "
         "WHERE user_id = ANY ($1::uuid[]) AND revoked_at IS NULL AND sso_workspace_id = $2",
@@ -148,7 +150,7 @@ async def revoke_all(db: Connection, audience: Audience, owner_id: UUID, why: st
 
 
 async def purge(db: Connection, now: datetime, forget: datetime, most: int) -> int:
-    """Delete expired rows, up to `most` of each table and return how many in all."""
+    """Delete up to `most` expired rows of each table. Return the total number of deleted rows."""
     return sum(
         [
             await _purge(db, "sessions", "id", "expires_at", now, most),

@@ -1,4 +1,4 @@
-"""Sessions: started by a sign-in, extended by rotating refresh tokens, revocable with immediate effect."""
+"""Sessions: started by a sign-in, extended with rotating refresh tokens, and revocable with immediate effect."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ class SessionTokens:
 
 
 class Sessions:
-    """Sessions of one audience. A used refresh token is accepted again for `grace_s` seconds."""
+    """Sessions of users, or of staff. A used refresh token is accepted again for `grace_s` seconds."""
 
     def __init__(self, audience: Audience, tokens: AccessTokens, policy: SessionPolicy, grace_s: int = 0) -> None:
         self._audience = audience
@@ -48,12 +48,11 @@ class Sessions:
         known: str | None = None,
         sso_workspace_id: UUID | None = None,
     ) -> SessionTokens:
-        """Start a session. Raises Unauthorized (session_over) when the account changed.
+        """Start a session. Raises Unauthorized (session_over) if the account changed meanwhile.
 
         Args:
-            known: The hash that the password was checked against; hashing takes long enough for the account to change
-                meanwhile.
-            sso_workspace_id: Whose provider signed the user in.
+            known: The hash that the password was checked against. The account may change while a password is hashed.
+            sso_workspace_id: The workspace whose provider signed the user in.
         """
         token, ends = new_token(), now + timedelta(seconds=self._policy.max_age_s)
         session = NewSession(
@@ -67,12 +66,13 @@ class Sessions:
             sso_workspace_id=sso_workspace_id,
         )
         if not await queries.insert(db, self._audience, session, now, known):
-            raise Unauthorized("The account was changed at this moment; sign in again.", code="session_over")
+            raise Unauthorized("The account was just changed. Sign in again.", code="session_over")
         return self._issue(session.id, token.text, now)
 
     async def refresh(self, db: Connection, refresh_token: str, origin: RequestOrigin, now: datetime) -> SessionTokens:
-        """Return the next tokens and mark this one as used. A token used before ends its session. Raises
-        Unauthorized."""
+        """Return the next tokens and mark this token as used. Using a token again ends its session. Raises
+        Unauthorized.
+        """
         presented = token_hash(refresh_token)
         used = await queries.use_refresh(db, self._audience, presented, now)
         session_id, ends = used or await self._check_reuse(db, presented, origin, now)
@@ -81,11 +81,11 @@ class Sessions:
         return self._issue(session_id, token.text, now)
 
     async def end(self, db: Connection, session_id: UUID, now: datetime, why: str = "signed out") -> None:
-        """Revoke the session: its access tokens fail from the next request on."""
+        """End a session. Its access tokens fail from the next request on."""
         await queries.revoke(db, session_id, why, now)
 
     async def end_all(self, db: Connection, owner_id: UUID, why: str, now: datetime) -> None:
-        """Revoke all sessions of an account."""
+        """End all sessions of an account."""
         await queries.revoke_all(db, self._audience, owner_id, why, now)
 
     async def _check_reuse(
@@ -106,7 +106,7 @@ class Sessions:
     async def _revoke_reused(
         self, db: Connection, found: PresentedRefreshToken, origin: RequestOrigin, now: datetime
     ) -> None:
-        """Revoke the session, because two clients hold its token and one of them may be a thief."""
+        """Revoke the session, because two clients have its token and one of them may be an attacker."""
         await queries.revoke(db, found.session_id, "refresh token used twice", now)
         actor = Actor(self._audience, found.owner_id, found.email, origin.request_id, origin.address)
         change = Change(

@@ -1,4 +1,4 @@
-"""SQL for failed sign-ins, counted by subject: an address at a network, an address, a network."""
+"""SQL for failed sign-ins, counted by subject: an address at a network, an address, or a network."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from control.http.auth.access_tokens import Audience
 
 @dataclass(frozen=True, slots=True)
 class FailureCount:
-    """The count of a subject.
+    """The failure count of a subject.
 
     Attributes:
-        locked_until: Until then its sign-ins are refused.
+        locked_until: Sign-ins of the subject are refused until this time.
     """
 
     failures: int
@@ -27,8 +27,9 @@ class CountedFailure:
     """A failure to count.
 
     Attributes:
-        address: Hash of the e-mail address, None for a network's count.
-        unless_began, unless_last: The count starts anew if it began before, or if its last failure was before.
+        address: Hash of the e-mail address. None for the count of a network.
+        unless_began: The count restarts if it began before this time.
+        unless_last: The count restarts if its last failure was before this time.
     """
 
     subject: bytes
@@ -38,7 +39,7 @@ class CountedFailure:
 
 
 async def select_counts(db: Connection, audience: Audience, subjects: Collection[bytes]) -> dict[bytes, FailureCount]:
-    """Select the counts of these subjects. Subjects without failures are left out."""
+    """Return the counts of these subjects. Subjects without failures are left out."""
     rows = await db.fetch(
         """
         SELECT subject, failures, started_at, locked_until FROM sign_in_failures
@@ -52,7 +53,7 @@ async def select_counts(db: Connection, audience: Audience, subjects: Collection
 async def count_failures(
     db: Connection, audience: Audience, counted: Sequence[CountedFailure], now: datetime
 ) -> dict[bytes, int]:
-    """Count a failure of each subject; return their counts.
+    """Count a failure of each subject. Return their counts.
 
     Rows are written in the order of the subjects, so that two failures with common subjects cannot deadlock.
     """
@@ -75,7 +76,7 @@ async def count_failures(
 
 
 async def lock_subject(db: Connection, audience: Audience, subject: bytes, until: datetime) -> None:
-    """Refuse sign-ins of this subject before `until`."""
+    """Refuse sign-ins of this subject until `until`."""
     await db.execute(
         "UPDATE sign_in_failures SET locked_until = $3 WHERE audience = $1 AND subject = $2", audience, subject, until
     )
@@ -90,7 +91,7 @@ async def delete_address(db: Connection, audience: Audience, address: bytes, kep
     """Delete all counts of an address, at all networks and devices.
 
     Args:
-        kept: A subject whose count stays.
+        kept: Subject whose count is kept.
     """
     await db.execute(
         "DELETE FROM sign_in_failures WHERE audience = $1 AND address_hash = $2 AND subject <> $3",
@@ -99,7 +100,7 @@ async def delete_address(db: Connection, audience: Audience, address: bytes, kep
 
 
 async def purge(db: Connection, forget: datetime, most: int) -> int:
-    """Delete counts without a failure since `forget` and return how many were deleted."""
+    """Delete counts without a failure since `forget`. Return the number of deleted rows."""
     done: Any = await db.execute(
         """
         DELETE FROM sign_in_failures WHERE (audience, subject) IN (

@@ -1,4 +1,4 @@
-"""The password check of a sign-in: known devices, and growing waits after failures."""
+"""Password checks of sign-ins: known devices, and growing waits after failures."""
 
 import hmac
 import secrets
@@ -37,31 +37,33 @@ class SignInAttempt:
 
     @property
     def source(self) -> bytes:
-        """Subject of the failures of this e-mail address at this network, or at this known device."""
+        """Subject of failures of this e-mail address at this network, or at this known device."""
         if self.device is not None:
             return _subject("device", self.email, self.device.hex())
         return _subject("address at network", self.email, self.network)
 
     @property
     def codes(self) -> bytes:
-        """Subject of wrong codes of the second factor, from all networks: who tries codes knows the password."""
+        """Subject of wrong codes of the second factor, from all networks, because anyone who tries codes has the
+        password.
+        """
         return _subject("codes", self.email)
 
 
 @dataclass(frozen=True, slots=True)
 class RightPassword:
-    """A password that was right.
+    """A correct password.
 
     Attributes:
         needs_rehash: See `PasswordCheck`.
-        has_failed: Wrong passwords of this source were counted before.
+        has_failed: Whether failures of this source were counted before.
     """
 
     needs_rehash: bool
     has_failed: bool
 
 
-# A device that did not sign in for this long is unknown again.
+# A device without a sign-in for this long is no longer known.
 LIFETIME_S: Final = 365 * 86_400
 # A token older than this is replaced at a sign-in.
 RENEW_S: Final = 30 * 86_400
@@ -72,12 +74,12 @@ _MAC_BYTES: Final = 32
 
 
 class DeviceTokens:
-    """Issues and reads the tokens by which clients prove that they signed in to an account before.
+    """Issues and reads the tokens with which clients prove an earlier sign-in to an account.
 
     They are the "device cookies" of OWASP ("Slow Down Online Guessing Attacks with Device Cookies"). Failures of a
-    known device are counted apart, so that guesses from elsewhere do not make the device wait. A token is no
-    credential: a thief of a token gains the free failures of one more device. A token under a rotated secret key is
-    accepted as long as the key is listed.
+    known device are counted separately, so that guesses from elsewhere do not delay the device. A token is not a
+    credential: an attacker with a stolen token only gains the free failures of one more device. Tokens under a rotated
+    secret key are accepted as long as that key is listed.
     """
 
     def __init__(self, sealer: Sealer) -> None:
@@ -89,7 +91,7 @@ class DeviceTokens:
         return urlsafe_b64encode(body + _sign(self._keys[0], audience, email, body)).decode().rstrip("=")
 
     def read(self, audience: Audience, email: str, token: str, now: datetime) -> bytes | None:
-        """Return the device's id, or None if the text is no token of this account or is too old."""
+        """Return the device's id, or None if the text is not a token of this account or is too old."""
         decoded = _decode(token)
         body, mac = decoded[:-_MAC_BYTES], decoded[-_MAC_BYTES:]
         if len(body) != _ID_BYTES + _TIME_BYTES or _age_s(body, now) > LIFETIME_S:
@@ -99,7 +101,9 @@ class DeviceTokens:
         return None
 
     def renewed(self, audience: Audience, email: str, token: str, now: datetime) -> str:
-        """Return the token that a client keeps after a sign-in: the presented token while it is valid and young."""
+        """Return the token that a client keeps after a sign-in: the presented token if it is valid and not due for
+        renewal.
+        """
         if self.read(audience, email, token, now) is None or _age_s(_decode(token)[:-_MAC_BYTES], now) > RENEW_S:
             return self.issue(audience, email, now)
         return token
@@ -110,7 +114,7 @@ def _age_s(body: bytes, now: datetime) -> float:
 
 
 def _decode(token: str) -> bytes:
-    """Decode base64url; return no bytes for other text."""
+    """Decode base64url. Return empty bytes for invalid text."""
     try:
         return urlsafe_b64decode(token + "=" * (-len(token) % 4))
     except ValueError:
@@ -124,10 +128,10 @@ def _sign(key: bytes, audience: Audience, email: str, body: bytes) -> bytes:
 class SignInThrottle:
     """Checks passwords, with growing waits after failures. Unknown addresses are treated like known addresses.
 
-    Failures are counted for an e-mail address at a network, or at a known device, so that no one makes another person
-    wait by guessing from elsewhere. Two further counts bound guesses that are spread: guesses for one address over many
-    networks, and guesses from one network over many addresses. Known devices are exempt from these two. The database
-    holds the counts, so that they outlive restarts and all processes share them.
+    Failures are counted for an e-mail address at a network, or at a known device, so that guesses from elsewhere do not
+    delay other people. Two further counts limit distributed guessing: for an address from many networks, and from a
+    network for many addresses. Known devices are exempt from these two. The counts are stored in the database, so that
+    all processes share them and they survive restarts.
     """
 
     def __init__(self, passwords: Passwords, policy: LockPolicy, devices: DeviceTokens) -> None:
@@ -136,38 +140,39 @@ class SignInThrottle:
         self._devices = devices
 
     def attempt(self, audience: Audience, email: str, address: str, device: str | None, now: datetime) -> SignInAttempt:
-        """Describe a sign-in.
+        """Return the attempt for a sign-in.
 
         Args:
             address: The client's IP address.
-            device: The device token that the client presented.
+            device: The device token that the client sent.
         """
         known = self._devices.read(audience, email, device, now) if device else None
         return SignInAttempt(audience, email, network_of(address), known)
 
     def device_token(self, attempt: SignInAttempt, presented: str | None, now: datetime) -> str:
-        """Return the token that the client keeps after its sign-in."""
+        """Return the token that the client keeps after a sign-in."""
         return self._devices.renewed(attempt.audience, attempt.email, presented or "", now)
 
     async def check_password(
         self, db: Connection, attempt: SignInAttempt, known: str | None, password: str, now: datetime
     ) -> RightPassword:
-        """Check the password. Raises TooManyRequests (before the check and after it), Unauthorized, Unavailable.
+        """Check the password. Raises TooManyRequests (before and after the check), Unauthorized, Unavailable.
 
         Args:
-            known: The hash; None for an unknown account, refused after the same work. Call `accept` with the result
-                when the whole sign-in succeeds.
+            known: The hash. None for an unknown account, which is refused after the same work. Call `accept` with the
+                result if the whole sign-in succeeds.
         """
         await self.refuse_locked(db, attempt, now)
         verdict = await self._passwords.check(known, password)
         if not verdict.is_correct:
             raise await self.count_failure(db, attempt, now)
-        # Concurrent guesses may have locked the source meanwhile. Their author must not learn that this guess is right.
+        # Concurrent guesses may have locked the source meanwhile. The client must not find out that this guess is
+        # right.
         has_failed = await self.refuse_locked(db, attempt, now)
         return RightPassword(verdict.needs_rehash, has_failed)
 
     async def refuse_locked(self, db: Connection, attempt: SignInAttempt, now: datetime) -> bool:
-        """Raise TooManyRequests while the sign-in has to wait. Returns whether failures of its source are counted."""
+        """Raise TooManyRequests while the sign-in must wait. Return whether failures of its source are counted."""
         spread = self._spread_limits(attempt)
         counts = await queries.select_counts(db, attempt.audience, [attempt.source, *spread])
         waits = [_lock_end(counts.get(attempt.source))]
@@ -176,12 +181,12 @@ class SignInThrottle:
         return attempt.source in counts
 
     async def refuse_codes(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
-        """Raise TooManyRequests while codes of the account's second factor have to wait."""
+        """Raise TooManyRequests while codes of the account's second factor must wait."""
         counts = await queries.select_counts(db, attempt.audience, [attempt.codes])
         _refuse(_lock_end(counts.get(attempt.codes)), now)
 
     async def count_failure(self, db: Connection, attempt: SignInAttempt, now: datetime) -> Unauthorized:
-        """Count a failure and return the error to raise, which commits the count."""
+        """Count a failure. Return the error to raise, which commits the count."""
         await self._count(db, attempt, attempt.source, self._spread_limits(attempt), now)
         return Unauthorized("Address or password is wrong.", code="invalid_credentials", commits=True)
 
@@ -195,13 +200,15 @@ class SignInThrottle:
             await queries.delete_subject(db, attempt.audience, attempt.source)
 
     async def accept_code(self, db: Connection, attempt: SignInAttempt, now: datetime) -> None:
-        """Clear the wrong codes after a right code. Raises TooManyRequests."""
+        """Clear the wrong codes after a correct code. Raises TooManyRequests."""
         await self.refuse_codes(db, attempt, now)
         await queries.delete_subject(db, attempt.audience, attempt.codes)
 
     async def clear_failures(self, db: Connection, audience: Audience, email: str) -> None:
-        """Clear the failures of an address after a reset by e-mail. Wrong codes still count: a mailbox proves nothing
-        about the second factor."""
+        """Clear the failures of an address after a reset by e-mail.
+
+        Wrong codes are kept, because access to the mailbox proves nothing about the second factor.
+        """
         await queries.delete_address(db, audience, address_hash(email), kept=_subject("codes", email))
 
     def oldest_relevant_failure(self, now: datetime) -> datetime:
@@ -210,7 +217,7 @@ class SignInThrottle:
         return now - timedelta(seconds=max(policy.forget_after_s, policy.max_wait_s, policy.window_s))
 
     def _spread_limits(self, attempt: SignInAttempt) -> dict[bytes, int]:
-        """Return by subject how many failures make sign-ins wait for the end of the window; none for known devices."""
+        """Return by subject how many failures make sign-ins wait for the end of the window. Empty for known devices."""
         if attempt.device is not None:
             return {}
         return {
@@ -253,7 +260,7 @@ def _lock_end(count: FailureCount | None) -> datetime:
 def _refuse(until: datetime, now: datetime) -> None:
     if until > now:
         raise TooManyRequests(
-            "Too many wrong sign-ins; wait before the next.",
+            "Too many wrong sign-ins. Wait before the next attempt.",
             code="sign_in_locked",
             retry_after_s=ceil((until - now).total_seconds()),
         )

@@ -1,4 +1,4 @@
-"""SQL for the staff's accounts."""
+"""SQL for staff accounts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ class AdminSecrets:
     """Secrets that a sign-in is checked against.
 
     Attributes:
-        totp_secret: Sealed; required only once the admin has confirmed it.
+        totp_secret: Sealed secret. Required at a sign-in once the admin has confirmed it.
     """
 
     admin: Admin
@@ -27,7 +27,7 @@ class AdminSecrets:
 async def insert(
     db: Connection, admin_id: UUID, email: str, name: str, role: AdminRole, password_hash: str, now: datetime
 ) -> Admin | None:
-    """Return None when the address is taken."""
+    """Insert a staff account. Return None if the address is taken."""
     row = await db.fetchrow(
         f"""
         INSERT INTO admins (id, email, name, role, password_hash, created_at, updated_at)
@@ -41,26 +41,26 @@ async def insert(
 
 
 async def find_by_email(db: Connection, email: str) -> AdminSecrets | None:
-    """By address."""
+    """Return the staff account with this address, or None."""
     row = await db.fetchrow(f"SELECT {_COLUMNS} FROM admins WHERE email = $1", email)
     return _secrets(row) if row else None
 
 
 async def lock(db: Connection, admin_id: UUID) -> AdminSecrets | None:
-    """By id; locked until the transaction ends."""
+    """Lock the staff account until the transaction ends and return it, or None."""
     row = await db.fetchrow(f"SELECT {_COLUMNS} FROM admins WHERE id = $1 FOR NO KEY UPDATE", admin_id)
     return _secrets(row) if row else None
 
 
 async def set_password(db: Connection, admin_id: UUID, password_hash: str, now: datetime) -> None:
-    """Store another hash."""
+    """Store a new password hash."""
     await db.execute(
         "UPDATE admins SET password_hash = $2, updated_at = $3 WHERE id = $1", admin_id, password_hash, now
     )
 
 
 async def set_active(db: Connection, admin_id: UUID, is_active: bool, now: datetime) -> None:
-    """Say whether the admin may sign in."""
+    """Store whether the admin may sign in."""
     await db.execute("UPDATE admins SET is_active = $2, updated_at = $3 WHERE id = $1", admin_id, is_active, now)
 
 

@@ -1,4 +1,4 @@
-"""Accounts of the staff: sign-in, creation, and what an operator does to them at the command line."""
+"""Staff accounts: sign-in, creation, and maintenance by an operator at the command line."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,11 @@ _REQUIRED: Final = "admin_totp_required"
 
 @dataclass(frozen=True, slots=True)
 class AdminSignInResult:
-    """An admin and their new session's tokens. `device_token` proves at the next sign-in that the client is known."""
+    """An admin and the tokens of a new session.
+
+    Attributes:
+        device_token: Identifies the client as a known device at the next sign-in.
+    """
 
     admin: Admin
     tokens: SessionTokens
@@ -40,11 +44,11 @@ class AdminSignInResult:
 
 
 class AdminAccounts:
-    """Accounts of the staff. A `code` is a code of the authenticator app, or a recovery code.
+    """Staff accounts. A `code` is a code of the authenticator app, or a recovery code.
 
     Attributes:
-        own: What an admin does to their own account.
-        second_factors: Second factors of the staff. They are removed by `remove_totp`, which asks the platform first.
+        own: The admins' own accounts.
+        second_factors: Second factors of staff. Remove them with `remove_totp`, which checks the platform's setting.
     """
 
     def __init__(
@@ -67,9 +71,11 @@ class AdminAccounts:
     async def sign_in(
         self, db: Connection, presented: PresentedCredentials, origin: RequestOrigin, now: datetime
     ) -> AdminSignInResult:
-        """Start a session. Raises Unauthorized (invalid_credentials; totp_required when only the code is missing;
-        session_over when the account changed meanwhile), TooManyRequests (sign_in_locked), Forbidden
-        (account_deactivated, totp_setup_required)."""
+        """Start a session.
+
+        Raises Unauthorized (invalid_credentials; totp_required if only the code is missing; session_over if the account
+        changed meanwhile), TooManyRequests (sign_in_locked), Forbidden (account_deactivated, totp_setup_required).
+        """
         attempt = self._attempt(presented, origin, now)
         found, right = await self._authenticate(db, attempt, presented.password, now)
         if found.admin.has_totp or (found.totp_secret and presented.code):
@@ -91,15 +97,17 @@ class AdminAccounts:
         return await self._sessions.refresh(db, refresh_token, origin, now)
 
     async def sign_out(self, db: Connection, session_id: UUID, now: datetime) -> None:
-        """End the session at once."""
+        """End a session immediately."""
         await self._sessions.end(db, session_id, now)
 
     async def enrol_totp(
         self, db: Connection, presented: PresentedCredentials, origin: RequestOrigin, now: datetime
     ) -> TotpOffer:
-        """Offers a secret to an admin who may not sign in without one; the sign-in with its first code enables it.
+        """Return a new secret for an admin who may not sign in without a second factor. The first sign-in with a code
+        enables it.
 
-        Raises what `sign_in` raises, and Conflict (totp_enabled)."""
+        Raises the errors of `sign_in`, and Conflict (totp_enabled).
+        """
         attempt = self._attempt(presented, origin, now)
         found, right = await self._authenticate(db, attempt, presented.password, now)
         await self._throttle.accept(db, attempt, right)
@@ -108,10 +116,13 @@ class AdminAccounts:
     async def remove_totp(
         self, db: Connection, admin_id: UUID, code: str, origin: RequestOrigin, now: datetime
     ) -> None:
-        """Disable the second factor. Raises Conflict (totp_not_enabled), Forbidden (totp_setup_required: the platform
-        requires one), Unauthorized, TooManyRequests."""
+        """Disable the second factor.
+
+        Raises Conflict (totp_not_enabled), Forbidden (totp_setup_required if the platform requires a second factor),
+        Unauthorized, TooManyRequests.
+        """
         if await self._platform.setting(db, _REQUIRED):
-            raise Forbidden("The platform demands a second factor.", code="totp_setup_required")
+            raise Forbidden("The platform requires a second factor.", code="totp_setup_required")
         await self.second_factors.remove(db, admin_id, code, origin, now)
 
     def _attempt(self, presented: PresentedCredentials, origin: RequestOrigin, now: datetime) -> SignInAttempt:
@@ -120,12 +131,12 @@ class AdminAccounts:
     async def _authenticate(
         self, db: Connection, attempt: SignInAttempt, password: str, now: datetime
     ) -> tuple[AdminSecrets, RightPassword]:
-        """Check the password, and return the account. Enters platform scope, in which staff accounts are visible."""
+        """Check the password and return the account. Enters platform scope, in which staff accounts are visible."""
         await enter_platform(db)
         found = await queries.find_by_email(db, attempt.email)
         known = found.password_hash if found else None
         right = await self._throttle.check_password(db, attempt, known, password, now)
-        assert found is not None  # without an account no password is correct
+        assert found is not None  # an unknown account has no correct password
         if not found.admin.is_active:
             raise sign_in_refused()
         return found, right
@@ -156,7 +167,8 @@ async def create_admin(db: Connection, passwords: Passwords, new: NewAdmin, now:
 async def reset_totp(db: Connection, email: str, now: datetime) -> Admin:
     """Remove the second factor and its recovery codes, end all sessions, and clear the wait after wrong codes.
 
-    Raises NotFound."""
+    Raises NotFound.
+    """
     found = await _lock(db, email)
     await _remove_totp(db, found.admin, now)
     await _clear_failures(db, email)
@@ -168,7 +180,7 @@ async def reset_totp(db: Connection, email: str, now: datetime) -> Admin:
 async def reset_account(db: Connection, passwords: Passwords, email: str, password: str, now: datetime) -> Admin:
     """Set a new password, remove the second factor, end all sessions, and clear waits.
 
-    For an admin who lost both password and second factor. Raises NotFound, Invalid (weak_password).
+    Used if an admin has lost both password and second factor. Raises NotFound, Invalid (weak_password).
     """
     found = await _lock(db, email)
     admin = found.admin
@@ -182,12 +194,12 @@ async def reset_account(db: Connection, passwords: Passwords, email: str, passwo
 
 
 async def list_sessions(db: Connection, email: str, now: datetime) -> Sequence[ListedSession]:
-    """Sessions of an admin that go on, last used first. Raises NotFound."""
+    """Return an admin's open sessions, last used first. Raises NotFound."""
     return await own_account_queries.select_sessions(db, "admin", (await _lock(db, email)).admin.id, now)
 
 
 async def end_session(db: Connection, email: str, session_id: UUID, now: datetime) -> None:
-    """End one session of an admin. Raises NotFound (admin_not_found, session_not_found)."""
+    """End a session of an admin. Raises NotFound (admin_not_found, session_not_found)."""
     admin = (await _lock(db, email)).admin
     if not await own_account_queries.revoke_session(db, "admin", admin.id, session_id, "ended by an operator", now):
         raise NotFound(f"{admin.email} has no such session.", code="session_not_found")
@@ -202,10 +214,10 @@ async def end_all_sessions(db: Connection, email: str, now: datetime) -> None:
 
 
 async def set_active(db: Connection, email: str, is_active: bool, now: datetime) -> Admin:
-    """Disable or enable the account.
+    """Disable or enable an account.
 
-    A disabled account is refused from its next request on. An enabled account does not wait for earlier wrong sign-ins.
-    Raises NotFound.
+    A disabled account is refused from its next request on. Waits after wrong sign-ins are cleared when an account is
+    enabled. Raises NotFound.
     """
     found = await _lock(db, email)
     await queries.set_active(db, found.admin.id, is_active, now)
@@ -219,7 +231,7 @@ async def set_active(db: Connection, email: str, is_active: bool, now: datetime)
 
 
 async def has_super_admin(db: Connection) -> bool:
-    """Return whether there is a super_admin who may sign in."""
+    """Return whether a super_admin exists who may sign in."""
     return await queries.has_active(db, "super_admin")
 
 

@@ -1,4 +1,4 @@
-"""Users: sign-up, sign-in, links in e-mails, people, verified phone numbers, and their administration."""
+"""Users: sign-up, sign-in, links in e-mails, people, verified phone numbers, and administration by staff."""
 
 import secrets
 from collections.abc import Collection
@@ -50,10 +50,10 @@ from shared.secrets import Sealer
 
 @dataclass(frozen=True, slots=True)
 class SignInResult:
-    """A user and their new session's tokens.
+    """A user and the tokens of a new session.
 
     Attributes:
-        device_token: Proves at the next sign-in that the client is known.
+        device_token: Identifies the client as a known device at the next sign-in.
     """
 
     user: User
@@ -62,13 +62,13 @@ class SignInResult:
 
 
 class Accounts:
-    """Accounts of users. A person who is not signed in yet is looked up, and signed in, in the scope of accounts.
+    """Accounts of users. People who are not signed in are looked up and signed in within the accounts scope.
 
     Attributes:
-        admins: Accounts of the staff.
-        user_administration: What the staff does to users.
-        email_links: Confirmation and reset by e-mail.
-        own: What users do to their own account.
+        admins: Staff accounts.
+        user_administration: Administration of users by staff.
+        email_links: Confirmation and password reset by e-mail.
+        own: The users' own accounts.
         second_factors: Second factors of users.
     """
 
@@ -115,20 +115,20 @@ class Accounts:
     async def sign_up(
         self, db: Connection, email: str, name: str, password: str, origin: RequestOrigin, now: datetime
     ) -> SignInResult:
-        """Create an account, sign it in and send an e-mail that asks to confirm the address, unless it counts as
-        confirmed.
+        """Create an account, sign it in, and send an e-mail for confirming the address unless it is already confirmed.
 
-        Enters the user's scope. Raises Forbidden (signup_closed), Invalid (weak_password), Conflict (email_taken)."""
+        Enters the user's scope. Raises Forbidden (signup_closed), Invalid (weak_password), Conflict (email_taken).
+        """
         await enter_accounts(db)
         if not await self._platform.setting(db, "signup_enabled"):
-            raise Forbidden("New accounts cannot be made at present.", code="signup_closed")
+            raise Forbidden("New accounts cannot be created at the moment.", code="signup_closed")
         user = await self.create_user(db, email, name, password, verified=self._confirms_at_once, now=now)
         if not user.is_verified:
             await self.email_links.send_verification(db, user.id, now)
         return await self.sign_in_new(db, user, origin, now)
 
     async def sign_in_new(self, db: Connection, user: User, origin: RequestOrigin, now: datetime) -> SignInResult:
-        """Sign in a user whose account was just made; enter their scope."""
+        """Sign in the user of a new account and enter the user's scope."""
         await enter_accounts(db)
         tokens = await self._begin_session(db, user.id, origin, now)
         attempt = self._throttle.attempt("user", user.email, origin.address, None, now)
@@ -137,10 +137,11 @@ class Accounts:
     async def create_user(
         self, db: Connection, email: str, name: str, password: str, verified: bool, now: datetime
     ) -> User:
-        """Create an account, in that scope. Raises Invalid (weak_password, param password), Conflict (email_taken).
+        """Create an account. Requires accounts scope. Raises Invalid (weak_password, param password), Conflict
+        (email_taken).
 
         Args:
-            verified: The address is confirmed already.
+            verified: Whether the address is already confirmed.
         """
         require_strong_password(password, email=email, name=name, param="password")
         if await queries.find_by_email(db, email):
@@ -161,7 +162,7 @@ class Accounts:
                 the code is wrong (totp_invalid, recovery_code_invalid), or the account changed meanwhile
                 (session_over).
             Forbidden: The account is deactivated (account_deactivated).
-            TooManyRequests: The sign-in has to wait (sign_in_locked).
+            TooManyRequests: The sign-in must wait (sign_in_locked).
         """
         attempt = self._attempt(presented, origin, now)
         found, right = await self._check(db, attempt, presented, origin, now)
@@ -173,7 +174,10 @@ class Accounts:
     async def authenticate(
         self, db: Connection, presented: PresentedCredentials, origin: RequestOrigin, now: datetime
     ) -> User:
-        """Return the user with this password, without a session; enter their scope. Raises what `sign_in` raises."""
+        """Return the user with this password without starting a session, and enter the user's scope.
+
+        Raises the errors of `sign_in`.
+        """
         found, _ = await self._check(db, self._attempt(presented, origin, now), presented, origin, now)
         await enter_user(db, found.user.id)
         return found.user
@@ -193,7 +197,7 @@ class Accounts:
         found = await queries.find_credentials(db, presented.email)
         known = found.password_hash if found else None
         right = await self._throttle.check_password(db, attempt, known, presented.password, now)
-        assert found is not None  # without an account no password is correct
+        assert found is not None  # an unknown account has no correct password
         if not found.user.is_active:
             raise sign_in_refused()
         if found.has_totp:
@@ -204,8 +208,9 @@ class Accounts:
     async def _begin_session(
         self, db: Connection, user_id: UUID, origin: RequestOrigin, now: datetime, known: str | None = None
     ) -> SessionTokens:
-        """Start a session, in the scope of accounts, and enter the user's. Raises Unauthorized (session_over) when
-        the account changed meanwhile.
+        """Start a session in accounts scope, and enter the user's scope.
+
+        Raises Unauthorized (session_over) if the account changed meanwhile.
 
         Args:
             known: The hash that the password was checked against.
@@ -217,12 +222,14 @@ class Accounts:
     async def sign_in_by_sso(
         self, db: Connection, user_id: UUID, workspace_id: UUID, origin: RequestOrigin, now: datetime
     ) -> SignInResult:
-        """Start a session that is good in this workspace only; enters the user's scope. Raises Forbidden
-        (account_deactivated), Unauthorized (session_over)."""
+        """Start a session that is valid only in this workspace, and enter the user's scope.
+
+        Raises Forbidden (account_deactivated), Unauthorized (session_over).
+        """
         await enter_accounts(db)
         user = await queries.find(db, user_id)
         if user is None:
-            raise Unauthorized("The account was deleted at this moment.", code="session_over")
+            raise Unauthorized("The account was just deleted.", code="session_over")
         if not user.is_active:
             raise sign_in_refused()
         tokens = await self._sso_sessions.begin(db, user_id, origin, now, sso_workspace_id=workspace_id)
@@ -231,9 +238,9 @@ class Accounts:
         return SignInResult(user, tokens, self._throttle.device_token(attempt, None, now))
 
     async def take_over(self, db: Connection, user_id: UUID, now: datetime) -> None:
-        """End password, second factor and sessions of an account, for the person to whom its address belongs.
+        """Invalidate the password, second factor and sessions of an account for the rightful owner of its address.
 
-        Another person may have made the account with this address, and must not be able to sign in to it.
+        Another person may have created the account with this address and must no longer be able to sign in.
         """
         await queries.set_password(db, user_id, await self._passwords.hash(secrets.token_urlsafe(32)), now)
         await self.second_factors.forget(db, user_id, now)
@@ -242,29 +249,33 @@ class Accounts:
     async def end_sso_sessions(
         self, db: Connection, user_ids: Collection[UUID], workspace_id: UUID, why: str, now: datetime
     ) -> None:
-        """End the sessions of these users that a workspace's provider began."""
+        """End the sessions of these users that a workspace's provider started."""
         await read_platform(db, lambda: sessions_queries.revoke_sso(db, user_ids, workspace_id, why, now))
 
     async def refresh(self, db: Connection, refresh_token: str, origin: RequestOrigin, now: datetime) -> SessionTokens:
-        """Return the next tokens of a session; enter the scope of accounts. Raises Unauthorized (session_over,
-        refresh_token_reused)."""
+        """Return the next tokens of a session, and enter accounts scope.
+
+        Raises Unauthorized (session_over, refresh_token_reused).
+        """
         await enter_accounts(db)
         return await self._sessions.refresh(db, refresh_token, origin, now)
 
     async def sign_out(self, db: Connection, session_id: UUID, now: datetime) -> None:
-        """End the session at once."""
+        """End a session immediately."""
         await self._sessions.end(db, session_id, now)
 
     async def find(self, db: Connection, user_id: UUID) -> User | None:
-        """By id."""
+        """Return a user, or None."""
         return await queries.find(db, user_id)
 
     async def find_by_email(self, db: Connection, email: str) -> User | None:
-        """By normalized address."""
+        """Return the user with this normalized address, or None."""
         return await queries.find_by_email(db, email)
 
     async def purge(self, db: Connection, now: datetime, most: int) -> int:
-        """Delete expired sessions, tokens and failure counts, up to `most` of each and return how many in all."""
+        """Delete up to `most` each of expired sessions, tokens and failure counts. Return the total number of deleted
+        rows.
+        """
         forget = self._throttle.oldest_relevant_failure(now)
         sessions = await sessions_queries.purge(db, now, forget, most)
         letters = await self.letter_limits.purge(db, now, most)
@@ -288,7 +299,7 @@ _PURPOSE: Final = "recovery"
 
 
 class EmailLinks:
-    """Single-use links. A new link of a kind makes the older ones invalid."""
+    """Single-use links in e-mails. A new link invalidates older links of its kind."""
 
     def __init__(
         self,
@@ -311,8 +322,9 @@ class EmailLinks:
         self._second_factors = second_factors
 
     async def send_verification(self, db: Connection, user_id: UUID, now: datetime) -> None:
-        """Send a link that confirms the address, unless it is confirmed already. Raises TooManyRequests
-        (letter_limit)."""
+        """Send a link that confirms the address, unless it is already confirmed. Raises TooManyRequests
+        (letter_limit).
+        """
         user = await queries.lock(db, user_id)
         if user is None or user.is_verified:
             return
@@ -323,7 +335,7 @@ class EmailLinks:
         await self._email_queue.enqueue(db, verification_email(user.email, link, self._policy.verify_s // 3600))
 
     async def verify_email(self, db: Connection, token: str, now: datetime) -> None:
-        """Mark the address as confirmed; enter the scope of accounts. Raises Invalid (token_invalid)."""
+        """Mark the address as confirmed, and enter accounts scope. Raises Invalid (token_invalid)."""
         await enter_accounts(db)
         used = await queries.use_token(db, token_hash(token), "verify_email", now)
         if used is None:
@@ -331,19 +343,22 @@ class EmailLinks:
         await queries.set_verified(db, *used, now)
 
     async def mark_verified(self, db: Connection, user_id: UUID, email: str, now: datetime) -> None:
-        """Mark the address as confirmed: the user presented a token that another room sent to it."""
+        """Mark the address as confirmed, because the user presented a token that another component sent to it."""
         await queries.set_verified(db, user_id, email, now)
 
     async def request_password_reset(self, db: Connection, email: str) -> None:
         """Enqueue a job that looks up the account and sends the link.
 
-        The request does the same for every address, so that neither its response nor its duration reveals an
-        account."""
+        The request does the same work for each address, so that neither its response nor its duration reveals whether
+        an account exists.
+        """
         await enqueue(db, PASSWORD_RESET_JOB, self._sealer.seal(email.encode(), _PURPOSE))
 
     async def send_password_reset(self, db: Connection, payload: bytes, now: datetime) -> None:
-        """Run the job of `request_password_reset`. An address that was sent many links gets none, and the latest one
-        stays good. Raises shared.secrets.UnsealError."""
+        """Run the job of `request_password_reset`. Raises shared.secrets.UnsealError.
+
+        An address that has reached its limit gets no link, and its latest link stays valid.
+        """
         found = await queries.find_by_email(db, self._sealer.open(payload, _PURPOSE).decode())
         user = await queries.lock(db, found.id) if found else None
         if user is None or not user.is_active:
@@ -356,9 +371,10 @@ class EmailLinks:
         await self._email_queue.enqueue(db, password_reset_email(user.email, link, self._policy.reset_s // 60))
 
     async def reset_password(self, db: Connection, token: str, password: str, now: datetime) -> None:
-        """Set a new password and end all sessions; of an address that no one confirmed, the second factor goes,
-        too. Enters the scope of accounts. Raises Invalid (token_invalid; weak_password, after which the token is still
-        valid)."""
+        """Set a new password and end all sessions. If the address was never confirmed, also remove the second factor.
+
+        Enters accounts scope. Raises Invalid (token_invalid; weak_password, after which the token is still valid).
+        """
         await enter_accounts(db)
         used = await queries.use_token(db, token_hash(token), "reset_password", now)
         user = await queries.lock(db, used[0]) if used else None
@@ -366,7 +382,7 @@ class EmailLinks:
             raise _link_invalid()
         require_strong_password(password, email=user.email, name=user.name, param="new_password")
         await queries.set_password(db, user.id, await self._passwords.hash(password), now)
-        if not user.is_verified:  # someone else may have made the account, to lock the address's owner out of it
+        if not user.is_verified:  # another person may have made the account, to lock out the address's owner
             await self._second_factors.forget(db, user.id, now)
         await queries.set_verified(db, user.id, user.email, now)
         await queries.drop_tokens(db, user.id, "reset_password")
@@ -384,7 +400,7 @@ class EmailLinks:
 
 
 def _link_invalid() -> Invalid:
-    return Invalid("This link is not valid any more; ask for a new one.", code="token_invalid", param="token")
+    return Invalid("This link is no longer valid. Request a new link.", code="token_invalid", param="token")
 
 
 _AUDITED_FIELDS = ("email", "name", "is_active", "is_verified")
@@ -397,13 +413,16 @@ class UserAdministration:
         self._sessions = sessions
 
     async def search(self, db: Connection, text: str | None, page: PageRequest) -> ListPage[User]:
-        """Newest first, of users whose address or name contains the text. Raises Invalid (code cursor_unknown)."""
+        """Return a page of users whose address or name contains the text, newest first.
+
+        Raises Invalid (code cursor_unknown).
+        """
         pattern = contains_pattern(text) if text else None
         found = await queries.select_users(db, pattern, page)
         return found if page.cursor is not None else found.with_total(await queries.count(db, pattern))
 
     async def get(self, db: Connection, user_id: UUID) -> User:
-        """Raise NotFound."""
+        """Return a user. Raises NotFound."""
         user = await queries.find(db, user_id)
         if user is None:
             raise _user_not_found()
@@ -419,7 +438,7 @@ class UserAdministration:
         name: str | None = None,
         is_active: bool | None = None,
     ) -> User:
-        """Change a user; None leaves a field unchanged. Deactivation ends all sessions. Raises NotFound."""
+        """Change a user. A field that is None stays unchanged. Deactivation ends all sessions. Raises NotFound."""
         before = await self._lock(db, user_id)
         name = before.name if name is None else name
         is_active = before.is_active if is_active is None else is_active
@@ -437,7 +456,7 @@ class UserAdministration:
         return after
 
     async def delete(self, db: Connection, actor: Actor, user_id: UUID) -> None:
-        """Delete a user for good, after `Members.leave_all`. Raises NotFound."""
+        """Delete a user permanently. Call `Members.leave_all` first. Raises NotFound."""
         before = await self._lock(db, user_id)
         await queries.insert_former(db, user_id)
         await queries.delete(db, user_id)
@@ -459,9 +478,9 @@ def _user_not_found() -> NotFound:
 
 
 async def lock_people(db: Connection, user_ids: Collection[UUID]) -> set[UUID]:
-    """Return these users and all users known to be the same people.
+    """Return these users and all users who are known to be the same people.
 
-    Until the transaction ends, no other transaction counts what these people have in order to add to it.
+    Until the transaction ends, no other transaction can count what these people have and add to it.
     """
     people = await queries.select_people(db, user_ids)
     await queries.lock_people(db, people)
@@ -475,7 +494,7 @@ async def require_room(db: Connection, user_id: UUID, phone_number: str, most: i
 
 
 async def add_verified(db: Connection, user_id: UUID, phone_number: str, now: datetime) -> VerifiedNumber:
-    """Store that a number is the user's; a known number gets the new time."""
+    """Store that a number belongs to the user. The verification time of a known number is updated."""
     return await queries.insert_verified(db, UUID(new_id()), user_id, phone_number, now)
 
 

@@ -1,4 +1,4 @@
-"""SQL for exports of calls: which were begun, how they ended, and the calls in them."""
+"""SQL for exports of calls: their state, and the exported calls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from uuid import UUID
 from control.db.pool import Connection
 
 ExportOutcome = Literal["complete", "aborted"]
-# Older ones are deleted when the workspace exports again; the audit log keeps that they were made.
+# Older rows are deleted when the workspace exports again. The audit log keeps a record of each export.
 KEPT: Final = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
 class ExportCounts:
-    """The workspace's exports.
+    """Numbers of a workspace's exports.
 
     Attributes:
         running: Exports that have not ended and began recently enough to continue.
@@ -27,7 +27,9 @@ class ExportCounts:
 
 
 async def count_exports(db: Connection, workspace_id: UUID, now: datetime, longest: timedelta) -> ExportCounts:
-    """Of the workspace. Locks its exports until the transaction ends, so that two requests do not both find room."""
+    """Count the workspace's exports. Locks them until the transaction ends, so that two requests cannot both find
+    room.
+    """
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('call_exports ' || $1::uuid, 0))", workspace_id)
     row = await db.fetchrow(
         """
@@ -46,7 +48,7 @@ async def insert_export(
     db: Connection, *, export_id: UUID, workspace_id: UUID, user_id: UUID, file_format: str, since: datetime,
     until: datetime, now: datetime,
 ) -> None:  # fmt: skip
-    """An export that begins; forgets old ones."""
+    """Insert a new export, and delete exports older than KEPT."""
     await db.execute("DELETE FROM call_exports WHERE workspace_id = $1 AND started_at < $2", workspace_id, now - KEPT)
     await db.execute(
         """
@@ -58,7 +60,7 @@ async def insert_export(
 
 
 async def end_export(db: Connection, workspace_id: UUID, export_id: UUID, outcome: ExportOutcome, rows: int) -> None:
-    """How it ended."""
+    """Store the outcome of an export."""
     await db.execute(
         """
         UPDATE call_exports SET ended_at = now(), outcome = $3, rows = $4
@@ -71,7 +73,7 @@ async def end_export(db: Connection, workspace_id: UUID, export_id: UUID, outcom
     )
 
 
-# $1: workspace; $2, $3: from, before; $4, $5: time and id of the last call that was read; $6: most rows.
+# $1: workspace; $2, $3: range start and end; $4, $5: time and id of the last call read; $6: maximum number of rows.
 _PAGE: Final = """
     SELECT c.id AS call_id, c.created_at, c.answered_at, c.ended_at, c.direction, c.is_test, c.status, c.end_reason,
            c.agent_id, a.name AS agent_name, c.caller_number, c.called_number, c.duration_seconds,
@@ -86,6 +88,6 @@ _PAGE: Final = """
 async def select_calls(
     db: Connection, workspace_id: UUID, since: datetime, until: datetime, after: tuple[datetime, UUID], limit: int
 ) -> Sequence[Any]:
-    """Return the oldest `limit` calls after that one, test calls included."""
+    """Return the oldest `limit` calls after the call in `after`, including test calls."""
     rows: Sequence[Any] = await db.fetch(_PAGE, workspace_id, since, until, *after, limit)
     return rows

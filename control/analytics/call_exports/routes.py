@@ -1,4 +1,4 @@
-"""Routes of exports of calls, for the members of their workspace."""
+"""Routes of call exports for workspace members."""
 
 from functools import partial
 from typing import Literal
@@ -18,14 +18,16 @@ from control.platform.service import find_currency
 
 
 class ExportQuery(MemberRangeQuery):
-    """The file's format, and the days in the workspace's time zone."""
+    """The format of the file, and the days in the workspace's time zone."""
 
-    format: Literal["csv", "json"] = Field("csv", description="For spreadsheets, or for programs.")
+    format: Literal["csv", "json"] = Field("csv", description="`csv` for spreadsheets, `json` for programs.")
 
 
 async def export_calls(context: MemberContext, query: ExportQuery) -> StreamedFile:
-    """The calls as a file, one row each, test calls included. Whether it is complete shows in the transfer: where
-    something fails, the connection is reset."""
+    """Export the calls as a file with a row per call, including test calls.
+
+    If the export fails, the connection is reset, so an incomplete file can be recognized.
+    """
     exports, workspace_id = context.services[CallExports], context.workspace_id
     analytics, choice = context.services[WorkspaceAnalytics], query.to_choice()
     days = await analytics.resolve(context.db, workspace_id, choice, context.now, MAX_DAYS)

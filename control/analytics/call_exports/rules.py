@@ -1,4 +1,4 @@
-"""Rows of an export of calls, as CSV or JSON. Pure functions."""
+"""Formats the rows of a call export as CSV or JSON. Pure functions."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -25,9 +25,9 @@ class ExportedCall:
     """A call as exported.
 
     Attributes:
-        cost: Billed.
-        cost_list: At list price.
-        local_time: `created_at` in the workspace's zone.
+        cost: Billed amount.
+        cost_list: Amount at list price.
+        local_time: `created_at` in the workspace's time zone.
     """
 
     call_id: UUID
@@ -57,7 +57,7 @@ COLUMNS: Final = tuple(ExportedCall.__dataclass_fields__)
 
 
 def make_call(row: Mapping[str, Any], zone: ZoneInfo, currency: str) -> ExportedCall:
-    """Return a call of the export.
+    """Return a call for the export.
 
     Args:
         row: The columns, without local_time and currency.
@@ -66,17 +66,19 @@ def make_call(row: Mapping[str, Any], zone: ZoneInfo, currency: str) -> Exported
 
 
 def open_file(file_format: ExportFormat) -> bytes:
-    """What is before the first row: CSV's header (RFC 4180) behind a byte order mark, or the beginning of the list."""
+    """Return what precedes the first row: a byte order mark and CSV's header (RFC 4180), or the start of the JSON
+    list.
+    """
     if file_format == "json":
         return b'{"calls": [\n'
     return (BYTE_ORDER_MARK + _csv_lines([COLUMNS])).encode()
 
 
 def format_calls(calls: Sequence[ExportedCall], file_format: ExportFormat, *, is_first: bool) -> bytes:
-    """Return the rows.
+    """Return the formatted rows.
 
     Args:
-        is_first: Of the first calls of the file.
+        is_first: Whether these are the first calls of the file.
     """
     if file_format == "csv":
         return _csv_lines([[_cell(getattr(call, name)) for name in COLUMNS] for call in calls]).encode()
@@ -85,7 +87,7 @@ def format_calls(calls: Sequence[ExportedCall], file_format: ExportFormat, *, is
 
 
 def close_file(file_format: ExportFormat) -> bytes:
-    """What is behind the last row."""
+    """Return what follows the last row."""
     return b"\n]}\n" if file_format == "json" else b""
 
 
@@ -96,7 +98,9 @@ def _csv_lines(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    """Numbers are ours, so that a minus stays; empty for what is not known."""
+    """Return the text of a CSV cell. Unknown values are empty. Numbers are our own and need no protection from
+    formulas.
+    """
     match value:
         case None:
             return ""
@@ -112,13 +116,13 @@ def _cell(value: Any) -> str:
 
 
 def _value(value: Any) -> Any:
-    """For JSON: money as a number, as everywhere in the API."""
+    """Return the JSON value. Money is a number, as everywhere in the API."""
     if isinstance(value, datetime):
         return _time(value)
     return float(value) if isinstance(value, Decimal) else value
 
 
 def _time(moment: datetime) -> str:
-    """ISO 8601; UTC as Z."""
+    """Return the time in ISO 8601, with Z for UTC."""
     text = moment.isoformat(timespec="seconds")
     return text.removesuffix("+00:00") + "Z" if moment.tzinfo is UTC else text

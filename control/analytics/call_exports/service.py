@@ -1,7 +1,7 @@
-"""Exports of calls: one row per call, read in pages while the file is sent.
+"""Exports of calls with a row per call, read in pages while the file is sent.
 
-Each page is a transaction of its own: a slow client holds no connection and no snapshot, so vacuum continues, and
-memory is bounded by one page. Calls are exported as they are when their page is read.
+Each page is read in its own transaction. A slow client thus holds no connection and no snapshot, vacuum can proceed,
+and memory is limited to a page. Each call is exported in its state when its page is read.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -26,7 +26,7 @@ from control.db.transaction import Transact
 from shared.errors import Problem, TooManyRequests
 from shared.ids import new_id
 
-# The longest range of an export.
+# Maximum number of days of an export.
 MAX_DAYS: Final = 366
 _FIRST_ID: Final = UUID(int=0)
 
@@ -38,10 +38,11 @@ class ExportPolicy:
     """Limits of exports.
 
     Attributes:
-        concurrency: Simultaneous exports of one workspace.
-        per_hour: Exports that one workspace may begin in an hour.
-        stall_s, longest_s: See StreamedFile.
-        page: Calls read at a time; 500 calls take about 5 ms of a core.
+        concurrency: Maximum number of concurrent exports per workspace.
+        per_hour: Maximum number of exports that a workspace may start per hour.
+        stall_s: See StreamedFile.
+        longest_s: See StreamedFile.
+        page: Number of calls read at a time. 500 calls take about 5 ms of a core.
     """
 
     concurrency: int = 2
@@ -53,10 +54,10 @@ class ExportPolicy:
 
 @dataclass(frozen=True, slots=True)
 class CallExport:
-    """An export that has begun.
+    """A started export.
 
     Attributes:
-        until: When it began, or earlier: later calls are not part of it.
+        until: The start of the export, or earlier. Later calls are not exported.
     """
 
     id: UUID
@@ -68,16 +69,16 @@ class CallExport:
 
     @property
     def name(self) -> str:
-        """The file's name."""
+        """Name of the file."""
         return f"calls-{self.days.first}-{self.days.last}.{self.file_format}"
 
 
 @dataclass(frozen=True, slots=True)
 class ExportingMember:
-    """Who exports.
+    """The member who exports.
 
     Attributes:
-        currency: Of the workspace's amounts.
+        currency: Currency of the workspace's amounts.
     """
 
     workspace_id: UUID
@@ -87,7 +88,7 @@ class ExportingMember:
 
 
 class CallExports:
-    """Begins exports and makes their files."""
+    """Starts exports and creates their files."""
 
     def __init__(self, policy: ExportPolicy) -> None:
         self.policy = policy
@@ -95,8 +96,10 @@ class CallExports:
     async def begin(
         self, db: Connection, member: ExportingMember, days: DayRange, file_format: ExportFormat, now: datetime
     ) -> CallExport:
-        """Begin an export: counts and audits it. Raises TooManyRequests (codes export_running,
-        export_hourly_limit)."""
+        """Start an export. Counts the export against the limits and records it in the audit log.
+
+        Raises TooManyRequests (codes export_running, export_hourly_limit).
+        """
         workspace_id = member.workspace_id
         counts = await queries.count_exports(db, workspace_id, now, timedelta(seconds=self.policy.longest_s))
         if counts.running >= self.policy.concurrency:
@@ -114,7 +117,7 @@ class CallExports:
         return export
 
     async def make_file(self, export: CallExport, transact: Transact) -> AsyncGenerator[bytes]:
-        """Yield the file, and store how the export ended. Raises what `transact` raises."""
+        """Yield the file and store the outcome of the export. Raises the errors of `transact`."""
         rows = 0
         outcome: ExportOutcome = "aborted"
         last = (export.days.since, _FIRST_ID)
@@ -150,7 +153,9 @@ class CallExports:
         await record_change(db, member.actor, change)
 
     async def _end(self, export: CallExport, transact: Transact, outcome: ExportOutcome, rows: int) -> None:
-        """Without a database the export counts as running until `longest_s` is over."""
+        """Store the outcome. If the database is unavailable, the export counts as running until `longest_s` has
+        passed.
+        """
 
         async def end(db: Connection) -> None:
             await enter_workspace(db, export.workspace_id)

@@ -1,4 +1,4 @@
-"""All SQL that reads the platform's figures, from roll-ups, workspaces, agents and providers."""
+"""SQL that reads the platform's figures from roll-ups, workspaces, agents and providers."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -18,7 +18,7 @@ from control.analytics.platform_figures.rules import (
 from control.db.pool import Connection
 from control.platform.rules import CURRENCY
 
-# Providers in an answer: more than a catalog has.
+# Maximum number of providers in an answer. No catalog has more.
 MAX_PROVIDERS: Final = 1_000
 # $1, $2: first and last day.
 _SUMS: Final = """
@@ -39,7 +39,7 @@ _PARTS: Final = """
     ) part
     WHERE day BETWEEN $1 AND $2 GROUP BY 1, 2 ORDER BY 3 DESC, 2
 """
-# $1: first days of months; $2: days; $3: most rows.
+# $1: first days of months; $2: days; $3: maximum number of rows.
 _SPANS: Final = """
     SELECT workspace_id, sum(calls)::bigint AS calls, sum(seconds)::bigint AS seconds, sum(revenue) AS revenue,
            sum(cost) AS cost
@@ -51,7 +51,7 @@ _SPANS: Final = """
     ) spans
     GROUP BY 1
 """
-# All time; its parameters are those of _SPANS, so that both are used alike.
+# All-time figures. The parameters are those of _SPANS, so that both queries can be used alike.
 _TOTALS: Final = """
     SELECT workspace_id, calls, seconds, coalesce(revenue, price) AS revenue, cost FROM workspace_totals
     WHERE cardinality($1::date[]) + cardinality($2::date[]) = 0
@@ -74,7 +74,7 @@ _LATENCY: Final = """
 
 
 async def select_sums(db: Connection, first: date, last: date) -> PlatformSums:
-    """Call and money of all workspaces."""
+    """Return calls and money of all workspaces."""
     row = await db.fetchrow(_SUMS, first, last)
     parts: dict[str, dict[str, Any]] = {"status": {}, "provider": {}, "tier": {}, "resource": {}}
     for part in await db.fetch(_PARTS, first, last):
@@ -96,12 +96,12 @@ async def rank_workspaces(
 
 
 async def rank_workspaces_of_all_time(db: Connection, order: WorkspaceOrder, limit: int) -> list[WorkspaceFigures]:
-    """Return the first `limit` workspaces, by all that is recorded of them."""
+    """Return the first `limit` workspaces by their all-time figures."""
     return await _rank(db, _TOTALS, [], [], order, limit)
 
 
 async def count_unpriced(db: Connection, workspaces: Sequence[UUID], first: date, last: date) -> dict[UUID, int]:
-    """Entries of calls without a known cost, by workspace."""
+    """Return the number of call entries without a known cost, by workspace."""
     rows = await db.fetch(
         "SELECT workspace_id, sum(unpriced)::bigint AS unpriced FROM provider_daily "
         "WHERE workspace_id = ANY ($1::uuid[]) AND day BETWEEN $2 AND $3 GROUP BY 1",
@@ -113,7 +113,7 @@ async def count_unpriced(db: Connection, workspaces: Sequence[UUID], first: date
 
 
 async def select_providers(db: Connection, first: date, last: date) -> list[ProviderFigures]:
-    """Providers and carriers that calls used, the most expensive first."""
+    """Return the providers and carriers that calls used, most expensive first."""
     rows = await db.fetch(_PROVIDERS, first, last, MAX_PROVIDERS)
     latency: dict[str, dict[str, dict[str, int]]] = {}
     for row in await db.fetch(_LATENCY, first, last):
@@ -137,7 +137,7 @@ async def _rank(
     return [WorkspaceFigures(**row) for row in rows]
 
 
-# The fee of each active workspace, by the exchange rate of now. $1: the platform's currency.
+# The fee of each active workspace at the current exchange rate. $1: the platform's currency.
 ACTIVE_FEES: Final = """
     SELECT w.tier_name, CASE WHEN coalesce(a.currency, $1) = $1 THEN t.monthly_fee
                         ELSE round(p.monthly_fee * usd_rate(a.currency, now()), 2) END AS fee
@@ -149,7 +149,7 @@ ACTIVE_FEES: Final = """
 
 
 async def select_overview(db: Connection, today: date, month: date) -> Overview:
-    """Return the platform's figures, in one statement, so that they are consistent."""
+    """Return the platform's figures. A single statement makes them consistent."""
     row = await db.fetchrow(
         f"""
         WITH here AS (
@@ -195,12 +195,12 @@ async def select_overview(db: Connection, today: date, month: date) -> Overview:
 
 
 async def select_mrr(db: Connection) -> Decimal:
-    """Return the monthly fees of all active workspaces' tiers."""
+    """Return the sum of the monthly fees of all active workspaces."""
     return Decimal(await db.fetchval(f"SELECT coalesce(sum(fee), 0) FROM ({ACTIVE_FEES}) f", CURRENCY))
 
 
 async def select_revenue(db: Connection, first: date) -> tuple[Decimal, dict[str, Decimal]]:
-    """Return the sum charged since a day: total, and by tier."""
+    """Return the amount charged since a day: in total, and by tier."""
     total = await db.fetchval("SELECT coalesce(sum(price), 0) FROM platform_daily WHERE day >= $1", first)
     rows = await db.fetch(
         """
@@ -213,7 +213,7 @@ async def select_revenue(db: Connection, first: date) -> tuple[Decimal, dict[str
 
 
 async def count_churn(db: Connection, began: datetime, now: datetime) -> tuple[int, int]:
-    """Numbers of workspaces that were active at `began`, and of those of them that are not active at `now`."""
+    """Return the number of workspaces that were active at `began`, and how many of them are not active at `now`."""
     row = await db.fetchrow(
         """
         WITH earlier AS (
@@ -235,7 +235,7 @@ async def count_churn(db: Connection, began: datetime, now: datetime) -> tuple[i
 
 
 async def select_usage(db: Connection, first: date) -> UsageFigures:
-    """Call since a day."""
+    """Return the calls since a day."""
     sums = await db.fetchrow(
         "SELECT coalesce(sum(calls), 0)::bigint AS calls, coalesce(sum(seconds), 0)::bigint AS seconds "
         "FROM platform_daily WHERE day >= $1",

@@ -1,4 +1,4 @@
-"""Routes of the platform's figures and dashboards, for the staff."""
+"""Routes of the platform's figures and dashboards for staff."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ from control.http.pagination import MAX_LIMIT, Query
 from control.http.route import Route
 from control.platform.rules import CURRENCY
 
-# Dashboards
+# -- Dashboards --
 
 
 @dataclass(frozen=True, slots=True)
 class OverviewView:
-    """Key figures."""
+    """Key figures of the platform."""
 
     total_workspaces: Annotated[int, Field(description="Number of workspaces.", examples=[120])]
     active_workspaces: Annotated[
@@ -107,31 +107,31 @@ class HourView:
 
 @dataclass(frozen=True, slots=True)
 class AdminUsageView:
-    """Calls of the period."""
+    """Calls of the period by provider and hour."""
 
     total_calls: TotalCalls
     total_minutes: Annotated[float, Field(description="Minutes of all calls, without test calls.", examples=[12840.5])]
     calls_by_provider: Annotated[
         Mapping[str, int], Field(description="Number of calls by provider.", examples=[{"groq": 310, "cartesia": 305}])
     ]
-    avg_call_duration: Annotated[float, Field(description="Seconds of a call, on average.", examples=[94.8])]
-    peak_hours: Annotated[list[HourView], Field(description="Hours with calls, the busiest first.")]
+    avg_call_duration: Annotated[float, Field(description="Average duration of a call in seconds.", examples=[94.8])]
+    peak_hours: Annotated[list[HourView], Field(description="Hours with calls, busiest first.")]
 
 
 class RevenueQuery(Query):
-    """The period: a calendar period in UTC, up to now."""
+    """A calendar period in UTC, up to now."""
 
     period: Literal["month", "quarter", "year"] = Field("month", description="This month, quarter or year.")
 
 
 class UsageQuery(Query):
-    """The period: a calendar period in UTC, up to now."""
+    """A calendar period in UTC, up to now."""
 
     period: Literal["day", "week", "month"] = Field("month", description="Today, this week or this month.")
 
 
 async def overview(context: AdminContext) -> OverviewView:
-    """Key figures of the platform: today, this month, and now."""
+    """Return the platform's key figures: today, this month, and now."""
     figures = await context.services[Dashboard].get_overview(context.db, context.now)
     return OverviewView(
         total_workspaces=figures.workspaces,
@@ -147,7 +147,7 @@ async def overview(context: AdminContext) -> OverviewView:
 
 
 async def revenue(context: AdminContext, query: RevenueQuery) -> RevenueView:
-    """Revenue and churn of the period."""
+    """Return revenue and churn of the period."""
     figures = await context.services[Dashboard].get_revenue(context.db, query.period, context.now)
     return RevenueView(
         total_revenue=figures.total,
@@ -160,7 +160,7 @@ async def revenue(context: AdminContext, query: RevenueQuery) -> RevenueView:
 
 
 async def usage(context: AdminContext, query: UsageQuery) -> AdminUsageView:
-    """Call of the period by provider and hour."""
+    """Return the calls of the period by provider and hour."""
     figures = await context.services[Dashboard].get_usage(context.db, query.period, context.now)
     hours = [HourView(hour, calls) for hour, calls in enumerate(figures.by_hour) if calls]
     hours.sort(key=lambda hour: (-hour.calls, hour.hour))
@@ -174,28 +174,32 @@ DASHBOARD_ROUTES = (
 )
 
 
-# Analytics
+# -- Analytics --
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceFiguresView:
-    """A workspace's calls and money."""
+    """Calls and money of a workspace."""
 
     workspace_id: WorkspaceId
-    name: Annotated[str | None, Field(description="Null once the workspace is purged.", examples=["Riverside Dental"])]
+    name: Annotated[
+        str | None, Field(description="Name of the workspace. Null once it is purged.", examples=["Riverside Dental"])
+    ]
     total_calls: TotalCalls
     total_revenue: TotalRevenue
     total_minutes: Annotated[float, Field(description="Minutes of all calls, without test calls.", examples=[12840.5])]
     avg_call_duration: Annotated[
         float | None,
-        Field(description="Seconds of a call, unanswered ones included; null without calls.", examples=[94.8]),
+        Field(
+            description="Average seconds of a call, including unanswered calls. Null without calls.", examples=[94.8]
+        ),
     ]
     currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformFiguresView:
-    """The platform in a range of days (UTC)."""
+    """Figures of the platform for a range of days (UTC)."""
 
     first_day: FirstDay
     last_day: LastDay
@@ -219,11 +223,9 @@ class PlatformFiguresView:
         Money, Field(description="The fees of the days that have begun, in major units.", examples=[24.5])
     ]
     credits: Annotated[
-        Money, Field(description="What invoices took from credits, negative, in major units.", examples=[-20.0])
+        Money, Field(description="Credits that invoices used, as a negative amount in major units.", examples=[-20.0])
     ]
-    total_cost: Annotated[
-        Money, Field(description="What providers and carriers cost us, in major units.", examples=[930.1])
-    ]
+    total_cost: Annotated[Money, Field(description="Cost of providers and carriers in major units.", examples=[930.1])]
     profit_margin: Annotated[
         float | None,
         Field(
@@ -233,12 +235,12 @@ class PlatformFiguresView:
         ),
     ]
     unpriced: Annotated[
-        int, Field(description="Entries of calls without a known cost, which count as 0.", examples=[0])
+        int, Field(description="Number of call entries without a known cost, which count as 0.", examples=[0])
     ]
     warning: Annotated[
         str | None,
         Field(
-            description="Why a cost is too low, and so a margin unknown; null where all costs are known.",
+            description="Why the cost is too low and the margin unknown. Null if all costs are known.",
             examples=[None],
         ),
     ]
@@ -255,72 +257,71 @@ class PlatformFiguresView:
         Field(description="Revenue by name of the tier, in major units.", examples=[{"starter": 980.0, "pro": 540.4}]),
     ]
     top_workspaces: Annotated[list[WorkspaceFiguresView], Field(description="The workspaces with the highest revenue.")]
-    mrr: Annotated[Money, Field(description="Now, not in the range.", examples=[5390.0])]
-    arr: Annotated[Money, Field(description="Now, not in the range.", examples=[64680.0])]
+    mrr: Annotated[Money, Field(description="Current value, not of the range.", examples=[5390.0])]
+    arr: Annotated[Money, Field(description="Current value, not of the range.", examples=[64680.0])]
     churn_rate: Annotated[
-        float | None, Field(description="Null if no workspace was active at the beginning.", examples=[0.02])
+        float | None,
+        Field(description="Churn rate, 0 to 1. Null if no workspace was active at the start.", examples=[0.02]),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceRankingView:
-    """Workspaces, the first in the wanted order."""
+    """Workspaces in the requested order."""
 
-    first_day: Annotated[date | None, Field(description="Null for all time.", examples=["2026-11-01"])]
-    last_day: Annotated[date | None, Field(description="Null for all time.", examples=["2026-11-26"])]
-    workspaces: Annotated[
-        list[WorkspaceFiguresView], Field(description="The workspaces, the first in the wanted order.")
-    ]
+    first_day: Annotated[date | None, Field(description="First day. Null for all time.", examples=["2026-11-01"])]
+    last_day: Annotated[date | None, Field(description="Last day. Null for all time.", examples=["2026-11-26"])]
+    workspaces: Annotated[list[WorkspaceFiguresView], Field(description="The workspaces in the requested order.")]
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderFiguresView:
-    """A provider or carrier in the calls of the range."""
+    """Figures of a provider or carrier for the calls of the range."""
 
     provider: ProviderName
     total_calls: TotalCalls
     success_rate: Annotated[
         float | None,
         Field(
-            description="Share of the calls in which it did not fail, 0 to 1; null where failures are not known.",
+            description="Share of calls without a failure of the provider, 0 to 1. Null if unknown.",
             examples=[0.997],
         ),
     ]
     avg_latency: Annotated[
-        int | None, Field(description="P50 in ms of its slowest role; null where none was measured.", examples=[310])
+        int | None, Field(description="P50 in ms of the slowest role. Null if no role was measured.", examples=[310])
     ]
     latency_by_role: Annotated[
-        Mapping[str, int], Field(description="The same of each role.", examples=[{"stt": 120, "tts": 310}])
+        Mapping[str, int], Field(description="P50 in ms of each role.", examples=[{"stt": 120, "tts": 310}])
     ]
-    total_cost: Annotated[Money, Field(description="What it cost us, in major units.", examples=[12.5])]
+    total_cost: Annotated[Money, Field(description="Cost in major units.", examples=[12.5])]
     revenue_generated: Annotated[
         Money,
-        Field(description="Its share of what the calls are billed, split by cost, in major units.", examples=[55.1]),
+        Field(description="Share of the billed amount of the calls, split by cost, in major units.", examples=[55.1]),
     ]
     unpriced: Annotated[
-        int, Field(description="Entries of the ledger without a known cost, which the sum lacks.", examples=[0])
+        int, Field(description="Number of ledger entries without a known cost, which the sum lacks.", examples=[0])
     ]
     currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderRankingView:
-    """Providers, the most expensive first."""
+    """Providers, most expensive first."""
 
     first_day: FirstDay
     last_day: LastDay
-    by_provider: Annotated[list[ProviderFiguresView], Field(description="By provider, the highest cost first.")]
+    by_provider: Annotated[list[ProviderFiguresView], Field(description="The providers, highest cost first.")]
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderMarginView:
-    """A provider's cost, and its share of the billed calls."""
+    """A provider's cost and its share of the billed calls."""
 
     provider: ProviderName
-    cost: Annotated[Money, Field(description="What it cost us, in major units.", examples=[12.5])]
+    cost: Annotated[Money, Field(description="Cost in major units.", examples=[12.5])]
     revenue: Annotated[
         Money,
-        Field(description="Its share of what the calls are billed, split by cost, in major units.", examples=[55.1]),
+        Field(description="Share of the billed amount of the calls, split by cost, in major units.", examples=[55.1]),
     ]
     margin: Annotated[
         float | None,
@@ -331,7 +332,7 @@ class ProviderMarginView:
         ),
     ]
     unpriced: Annotated[
-        int, Field(description="Entries of calls without a known cost, which count as 0.", examples=[0])
+        int, Field(description="Number of call entries without a known cost, which count as 0.", examples=[0])
     ]
     currency: Currency = CURRENCY
 
@@ -341,8 +342,10 @@ class WorkspaceMarginView:
     """A workspace's cost and revenue."""
 
     workspace_id: WorkspaceId
-    name: Annotated[str | None, Field(description="Null once the workspace is purged.", examples=["Riverside Dental"])]
-    cost: Annotated[Money, Field(description="What the workspace cost us, in major units.", examples=[12.5])]
+    name: Annotated[
+        str | None, Field(description="Name of the workspace. Null once it is purged.", examples=["Riverside Dental"])
+    ]
+    cost: Annotated[Money, Field(description="Cost of the workspace in major units.", examples=[12.5])]
     revenue: Annotated[
         Money, Field(description="usage_billed and fees_accrued of the workspace, in major units.", examples=[55.1])
     ]
@@ -355,7 +358,7 @@ class WorkspaceMarginView:
         ),
     ]
     unpriced: Annotated[
-        int, Field(description="Entries of calls without a known cost, which count as 0.", examples=[0])
+        int, Field(description="Number of call entries without a known cost, which count as 0.", examples=[0])
     ]
     currency: Currency = CURRENCY
 
@@ -366,9 +369,7 @@ class CostOverviewView:
 
     first_day: FirstDay
     last_day: LastDay
-    total_cost: Annotated[
-        Money, Field(description="What providers and carriers cost us, in major units.", examples=[930.1])
-    ]
+    total_cost: Annotated[Money, Field(description="Cost of providers and carriers in major units.", examples=[930.1])]
     total_revenue: TotalRevenue
     usage_list_price: Annotated[
         Money,
@@ -387,7 +388,7 @@ class CostOverviewView:
         Money, Field(description="The fees of the days that have begun, in major units.", examples=[24.5])
     ]
     credits: Annotated[
-        Money, Field(description="What invoices took from credits, negative, in major units.", examples=[-20.0])
+        Money, Field(description="Credits that invoices used, as a negative amount in major units.", examples=[-20.0])
     ]
     profit_margin: Annotated[
         float | None,
@@ -398,18 +399,18 @@ class CostOverviewView:
         ),
     ]
     unpriced: Annotated[
-        int, Field(description="Entries of calls without a known cost, which count as 0.", examples=[0])
+        int, Field(description="Number of call entries without a known cost, which count as 0.", examples=[0])
     ]
     warning: Annotated[
         str | None,
         Field(
-            description="Why a cost is too low, and so a margin unknown; null where all costs are known.",
+            description="Why the cost is too low and the margin unknown. Null if all costs are known.",
             examples=[None],
         ),
     ]
     currency: Currency
-    by_provider: Annotated[list[ProviderMarginView], Field(description="By provider, the highest cost first.")]
-    by_workspace: Annotated[list[WorkspaceMarginView], Field(description="Those that cost most.")]
+    by_provider: Annotated[list[ProviderMarginView], Field(description="The providers, highest cost first.")]
+    by_workspace: Annotated[list[WorkspaceMarginView], Field(description="The workspaces with the highest cost.")]
 
 
 def to_platform(found: PlatformOverview) -> PlatformFiguresView:
@@ -438,18 +439,18 @@ def to_platform(found: PlatformOverview) -> PlatformFiguresView:
 
 
 def to_ranking(days: DayRange | None, found: list[WorkspaceFigures]) -> WorkspaceRankingView:
-    """Workspaces as a view."""
+    """Return workspaces as a view."""
     first, last = (days.first, days.last) if days is not None else (None, None)
     return WorkspaceRankingView(first, last, [_to_workspace(workspace) for workspace in found])
 
 
 def to_providers(days: DayRange, found: list[ProviderFigures]) -> ProviderRankingView:
-    """Providers as a view."""
+    """Return providers as a view."""
     return ProviderRankingView(days.first, days.last, [_to_provider(provider) for provider in found])
 
 
 def to_costs(found: CostOverview) -> CostOverviewView:
-    """Costs as a view."""
+    """Return costs as a view."""
     sums = found.sums
     return CostOverviewView(
         first_day=found.range.first,
@@ -467,7 +468,7 @@ def to_costs(found: CostOverview) -> CostOverviewView:
 
 
 def to_parts(parts: RevenueParts) -> dict[str, Decimal]:
-    """Return the parts of the revenue as fields."""
+    """Return the parts of the revenue as fields of a view."""
     return {
         "usage_list_price": parts.list_price,
         "usage_billed": parts.usage,
@@ -519,29 +520,29 @@ READERS = admin("finance", "read_only")
 
 
 class WorkspaceRankingQuery(RangeQuery):
-    """Order and number of the workspaces, and the days in UTC."""
+    """Order and maximum number of the workspaces, and the days in UTC."""
 
-    sort_by: WorkspaceOrder = Field("calls", description="What the most of which comes first.")
-    limit: int = Field(10, ge=1, le=MAX_LIMIT, description="The most workspaces.")
+    sort_by: WorkspaceOrder = Field("calls", description="The figure to sort by, highest first.")
+    limit: int = Field(10, ge=1, le=MAX_LIMIT, description="Maximum number of workspaces.")
     period: Period | None = Field(
-        None, description="Today, or this week, month, quarter or year; without it and from: all time."
+        None, description="Today, or this week, month, quarter or year. Without a period and days: all time."
     )
 
 
 class CostQuery(StaffRangeQuery):
-    """The days in UTC, and how many workspaces."""
+    """The days in UTC, and the maximum number of workspaces."""
 
-    limit: int = Field(50, ge=1, le=MAX_LIMIT, description="The most workspaces in by_workspace.")
+    limit: int = Field(50, ge=1, le=MAX_LIMIT, description="Maximum number of workspaces in `by_workspace`.")
 
 
 async def get_platform(context: AdminContext, query: StaffRangeQuery) -> PlatformFiguresView:
-    """Call, revenue and margin of the platform, its best customers, and what recurs each month."""
+    """Return calls, revenue and margin of the platform, its best customers, and the recurring revenue."""
     analytics = context.services[PlatformAnalytics]
     return to_platform(await analytics.get_overview(context.db, query.to_choice(), context.now))
 
 
 async def rank_workspaces(context: AdminContext, query: WorkspaceRankingQuery) -> WorkspaceRankingView:
-    """The workspaces with the most calls, revenue, minutes or cost."""
+    """List the workspaces with the most calls, revenue, minutes or cost."""
     is_bounded = query.period is not None or query.first is not None or query.last is not None
     choice = query.to_choice() if is_bounded else None
     analytics = context.services[PlatformAnalytics]
@@ -549,13 +550,13 @@ async def rank_workspaces(context: AdminContext, query: WorkspaceRankingQuery) -
 
 
 async def rank_providers(context: AdminContext, query: StaffRangeQuery) -> ProviderRankingView:
-    """How providers and carriers did, what they cost, and which share of the revenue they carried."""
+    """List success rates, latencies, costs and shares of the revenue of providers and carriers."""
     analytics = context.services[PlatformAnalytics]
     return to_providers(*await analytics.list_providers(context.db, query.to_choice(), context.now))
 
 
 async def get_costs(context: AdminContext, query: CostQuery) -> CostOverviewView:
-    """Cost, revenue and margin, by provider and by workspace."""
+    """Return cost, revenue and margin, by provider and by workspace."""
     analytics = context.services[PlatformAnalytics]
     return to_costs(await analytics.get_costs(context.db, query.to_choice(), query.limit, context.now))
 

@@ -1,4 +1,4 @@
-"""Figures of the whole platform. Money is in major units, durations in seconds unless a name says otherwise."""
+"""Figures of the whole platform. Money is in major units. Durations are in seconds unless a name says otherwise."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from control.analytics.periods import DayRange
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The platform at a glance.
+    """Key figures of the platform.
 
     Attributes:
-        providers_by_health: Enabled providers, by healthy, degraded, down and unknown.
+        providers_by_health: Numbers of enabled providers that are healthy, degraded, down and unknown.
     """
 
     workspaces: int
@@ -30,10 +30,10 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class Revenue:
-    """Money of a period.
+    """Revenue of a period.
 
     Attributes:
-        churn_rate: 0 to 1; None if no workspace was active at its beginning.
+        churn_rate: 0 to 1. None if no workspace was active at the start.
     """
 
     total: Decimal
@@ -52,7 +52,7 @@ class UsageFigures:
     """Calls of a period.
 
     Attributes:
-        by_hour: Calls that began in each hour of the day (UTC), 24 of them.
+        by_hour: Numbers of calls that began in each of the 24 hours of the day (UTC).
     """
 
     calls: int
@@ -62,7 +62,7 @@ class UsageFigures:
 
     @property
     def average_seconds(self) -> float:
-        """Average over all calls, unanswered ones included; 0 without calls."""
+        """Average over all calls, including unanswered calls. 0 without calls."""
         return round(self.seconds / self.calls, 1) if self.calls else 0.0
 
     @property
@@ -75,15 +75,15 @@ WorkspaceOrder = Literal["calls", "revenue", "minutes", "cost"]
 
 
 def profit_margin(revenue: Decimal, cost: Decimal, unpriced: int) -> float | None:
-    """Return the share of the revenue that is left after the cost; negative when it costs more.
+    """Return the share of the revenue that is left after the cost. Negative if the cost exceeds the revenue.
 
-    None without revenue, and where the cost of some entries is unknown.
+    Returns None without revenue, or if the cost of some entries is unknown.
     """
     return round(float((revenue - cost) / revenue), 4) if revenue > 0 and not unpriced else None
 
 
 def cost_warning(unpriced: int) -> str | None:
-    """Say that a cost is too low, because entries of the ledger have none."""
+    """Return a warning that the cost is too low because ledger entries have no cost, or None."""
     if not unpriced:
         return None
     entries = "1 entry of the ledger has" if unpriced == 1 else f"{unpriced} entries of the ledger have"
@@ -92,13 +92,13 @@ def cost_warning(unpriced: int) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class RevenueParts:
-    """What revenue consists of.
+    """The parts of revenue.
 
     Attributes:
-        list_price: Of call minutes, before included and trial minutes are deducted.
+        list_price: Call minutes at list price, before included and trial minutes are deducted.
         usage: Minutes after these deductions, and numbers.
-        fees: Accrued by the day.
-        credits: What invoices took from credits, negative; no part of the revenue.
+        fees: Fees accrued by the day.
+        credits: Credits that invoices used, as a negative amount. Not part of the revenue.
     """
 
     list_price: Decimal
@@ -108,7 +108,7 @@ class RevenueParts:
 
     @property
     def total(self) -> Decimal:
-        """Usage and fees: the revenue, without tax and before credits."""
+        """Revenue: usage and fees, without tax and before credits."""
         return self.usage + self.fees
 
 
@@ -129,8 +129,8 @@ class WorkspaceFigures:
     """A workspace's calls and money.
 
     Attributes:
-        name: None once it is purged.
-        unpriced: Entries without a known cost, where they were counted.
+        name: None once the workspace is purged.
+        unpriced: Number of entries without a known cost. 0 if they were not counted.
     """
 
     workspace_id: UUID
@@ -148,7 +148,7 @@ class WorkspaceFigures:
 
     @property
     def average_seconds(self) -> float | None:
-        """Over all calls, unanswered ones included; None without calls."""
+        """Average over all calls, including unanswered calls. None without calls."""
         return round(self.seconds / self.calls, 1) if self.calls else None
 
 
@@ -157,7 +157,7 @@ class PlatformSums:
     """Calls and money of all workspaces in a range of days.
 
     Attributes:
-        unpriced: Entries of calls without a known cost, which counts as 0.
+        unpriced: Number of call entries without a known cost, which count as 0.
     """
 
     calls: int
@@ -173,11 +173,11 @@ class PlatformSums:
 
 @dataclass(frozen=True, slots=True)
 class PlatformOverview:
-    """The platform in a range of days.
+    """Figures of the platform for a range of days.
 
     Attributes:
-        mrr: Now.
-        churn_rate: None if no workspace was active at the beginning.
+        mrr: Current monthly recurring revenue.
+        churn_rate: None if no workspace was active at the start.
     """
 
     range: DayRange
@@ -194,13 +194,13 @@ class PlatformOverview:
 
 @dataclass(frozen=True, slots=True)
 class ProviderFigures:
-    """A provider in the calls of a range of days.
+    """Figures of a provider for the calls of a range of days.
 
     Attributes:
-        measured: Calls in which a failure would be known.
-        revenue: Its share of the calls' prices.
-        unpriced: Entries of the ledger without a cost, which counts as 0.
-        latency: By role.
+        measured: Number of calls in which failures are tracked.
+        revenue: The provider's share of the calls' prices.
+        unpriced: Number of ledger entries without a cost, which count as 0.
+        latency: Histograms by role.
     """
 
     provider: str
@@ -214,18 +214,18 @@ class ProviderFigures:
 
     @property
     def success_rate(self) -> float | None:
-        """Share of the measured calls in which it did not fail; None without measured calls."""
+        """Share of the measured calls in which the provider did not fail. None without measured calls."""
         return round(1 - self.failed_calls / self.measured, 4) if self.measured else None
 
     @property
     def latency_by_role(self) -> Mapping[str, int]:
-        """The p50 in ms of each role that was measured."""
+        """P50 in ms of each measured role."""
         found = {role: median_ms(turns) for role, turns in sorted(self.latency.items())}
         return {role: ms for role, ms in found.items() if ms is not None}
 
     @property
     def worst_latency(self) -> int | None:
-        """The p50 in ms of the slowest role; None if no role was measured."""
+        """P50 in ms of the slowest role. None if no role was measured."""
         return max(self.latency_by_role.values(), default=None)
 
 
@@ -234,7 +234,7 @@ class CostOverview:
     """Cost and revenue of a range of days.
 
     Attributes:
-        workspaces: Those that cost most.
+        workspaces: The workspaces with the highest cost.
     """
 
     range: DayRange

@@ -1,4 +1,4 @@
-"""Figures of the whole platform, for the staff. Days are UTC; figures are seconds old. Requires platform scope."""
+"""Figures of the whole platform for staff. Days are in UTC. Figures are a few seconds old. Requires platform scope."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,16 +26,16 @@ class Dashboard:
     """Figures of the dashboards. Periods are calendar periods in UTC up to `now`."""
 
     async def get_overview(self, db: Connection, now: datetime) -> Overview:
-        """Today and this month. mrr: the monthly fees of the tiers of all active workspaces."""
+        """Return the figures of today and this month. `mrr` is the sum of the monthly fees of all active workspaces."""
         today = now.astimezone(UTC).date()
         return await queries.select_overview(db, today, first_day("month", today))
 
     async def get_revenue(self, db: Connection, period: Literal["month", "quarter", "year"], now: datetime) -> Revenue:
-        """Return what was charged in the period, by the tier that each workspace had when its day was last computed.
+        """Return the amounts charged in the period, by the tier that each workspace had when its day was last computed.
 
-        churn_rate: of the workspaces that were active when the period began, the share that is not active now
-        (suspended, deleted or purged), None if there were none. A workspace that was suspended and is active again does
-        not count.
+        `churn_rate` is the share of the workspaces active at the start of the period that are not active now
+        (suspended, deleted or purged). It is None if there were none. A workspace that was suspended and is active
+        again does not count as lost.
         """
         first = first_day(period, now.astimezone(UTC).date())
         total, by_tier = await queries.select_revenue(db, first)
@@ -44,15 +44,18 @@ class Dashboard:
         return Revenue(total, by_tier, await queries.select_mrr(db), round(lost / before, 4) if before else None)
 
     async def get_usage(self, db: Connection, period: Literal["day", "week", "month"], now: datetime) -> UsageFigures:
-        """Call of the period, without test calls."""
+        """Return the calls of the period, without test calls."""
         return await queries.select_usage(db, first_day(period, now.astimezone(UTC).date()))
 
 
 class PlatformAnalytics:
-    """Figures of chosen ranges of days. Every method raises Invalid for an invalid range (see RangeChoice.resolve)."""
+    """Figures for chosen ranges of days. Each method raises Invalid for an invalid range (see RangeChoice.resolve)."""
 
     async def get_overview(self, db: Connection, choice: RangeChoice, now: datetime) -> PlatformOverview:
-        """Call and money of the range. top_workspaces: by revenue. churn_rate: as on the dashboard, of the range."""
+        """Return calls and money of the range.
+
+        The top workspaces are ordered by revenue. The churn rate is computed as on the dashboard, for the range.
+        """
         days = _resolve(choice, now)
         before, lost = await queries.count_churn(db, days.since, min(days.until, now))
         return PlatformOverview(
@@ -66,7 +69,7 @@ class PlatformAnalytics:
     async def list_workspaces(
         self, db: Connection, choice: RangeChoice | None, order: WorkspaceOrder, limit: int, now: datetime
     ) -> tuple[DayRange | None, list[WorkspaceFigures]]:
-        """Return the first `limit` workspaces of the range; without a choice, of all time."""
+        """Return the first `limit` workspaces of the range. Without a choice, the figures are all-time."""
         if choice is None:
             return None, await queries.rank_workspaces_of_all_time(db, order, limit)
         days = _resolve(choice, now)
@@ -75,12 +78,12 @@ class PlatformAnalytics:
     async def list_providers(
         self, db: Connection, choice: RangeChoice, now: datetime
     ) -> tuple[DayRange, list[ProviderFigures]]:
-        """Providers and carriers in the calls of the range."""
+        """Return the providers and carriers in the calls of the range."""
         days = _resolve(choice, now)
         return days, await queries.select_providers(db, days.first, days.last)
 
     async def get_costs(self, db: Connection, choice: RangeChoice, limit: int, now: datetime) -> CostOverview:
-        """Cost and revenue of the range, by provider, and of the `limit` workspaces that cost most."""
+        """Return cost and revenue of the range by provider, and the `limit` workspaces with the highest cost."""
         days = _resolve(choice, now)
         sums = await queries.select_sums(db, days.first, days.last)
         providers = await queries.select_providers(db, days.first, days.last)

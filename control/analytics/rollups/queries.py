@@ -1,6 +1,6 @@
-"""All SQL that marks days and writes the roll-ups from calls, usage records and workspaces.
+"""SQL that marks days and computes the roll-ups from calls, usage records and workspaces.
 
-Statements over `$1`, `$2` take workspaces and days (UTC) as two arrays of one length.
+In statements with `$1` and `$2`, these are workspaces and days (UTC) as two arrays of the same length.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,14 @@ from uuid import UUID
 from control.db.pool import Connection
 from control.platform.rules import CURRENCY
 
-# Marks, locks and totals
+# -- Marks, locks and totals --
 
 
 async def insert_marks(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
-    """Mark days. Each mark is a row of its own, so that no transaction waits for another. A worker sees a mark only
-    together with the rows that its transaction wrote."""
+    """Mark days. Each mark is a separate row, so that no transaction waits for another.
+
+    A mark becomes visible to workers together with the rows that its transaction wrote.
+    """
     await db.execute(
         """
         INSERT INTO rollup_dirty (workspace_id, day)
@@ -28,8 +30,10 @@ async def insert_marks(db: Connection, workspaces: Sequence[UUID], days: Sequenc
 
 
 async def delete_marks(db: Connection, most: int) -> list[tuple[UUID, date]]:
-    """Delete the `most` oldest marks that no other worker has locked, and all others of the same days and return the
-    days in order. Another worker with marks of the same day waits in `lock_days`."""
+    """Delete the `most` oldest marks that no other worker has locked, and all other marks of the same days.
+
+    Returns the days in order. Another worker with marks of the same days waits in `lock_days`.
+    """
     rows = await db.fetch(
         """
         WITH oldest AS (
@@ -49,7 +53,7 @@ async def delete_marks(db: Connection, most: int) -> list[tuple[UUID, date]]:
 
 
 async def lock_workspaces(db: Connection, workspaces: Sequence[UUID]) -> None:
-    """Lock the accruals of these workspaces until the transaction ends, in one order for all workers."""
+    """Lock the accruals of these workspaces until the transaction ends, in the same order in all workers."""
     await db.execute(
         """
         SELECT pg_advisory_xact_lock(key) FROM (
@@ -62,7 +66,7 @@ async def lock_workspaces(db: Connection, workspaces: Sequence[UUID]) -> None:
 
 
 async def lock_days(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
-    """Lock these days until the transaction ends, in one order for all workers."""
+    """Lock these days until the transaction ends, in the same order in all workers."""
     await db.execute(
         """
         SELECT pg_advisory_xact_lock(key) FROM (
@@ -76,12 +80,12 @@ async def lock_days(db: Connection, workspaces: Sequence[UUID], days: Sequence[d
 
 
 async def lock_sums(db: Connection) -> None:
-    """Serialize the sums: each must see the days that another worker has computed."""
+    """Serialize the computation of sums, because each must include the days that other workers have computed."""
     await db.execute("SELECT pg_advisory_xact_lock(hashtext('rollup_sums'))")
 
 
 async def make_totals(db: Connection, workspaces: Sequence[UUID]) -> None:
-    """workspace_totals and agent_totals of these workspaces, from their days."""
+    """Compute workspace_totals and agent_totals of these workspaces from their days."""
     await db.execute(
         """
         INSERT INTO workspace_totals (workspace_id, calls, seconds, price, revenue, cost)
@@ -112,7 +116,7 @@ async def delete_workspace_marks(db: Connection, workspace_id: UUID) -> None:
     await db.execute("DELETE FROM rollup_dirty WHERE workspace_id = $1", workspace_id)
 
 
-# Days of workspaces, agents, resources and the platform
+# -- Days of workspaces, agents, resources and the platform --
 
 _BATCH: Final = """
 batch AS MATERIALIZED (
@@ -122,18 +126,19 @@ batch AS MATERIALIZED (
 )
 """
 
-# A row of the ledger, `u`, that the closing of a period added for a line of its invoice, except for credits. Accruals
-# hold the same amounts by day.
+# Matches ledger rows `u` that were added for an invoice line when a period was closed, except credits. Accruals contain
+# the same amounts by day.
 _OF_LINE: Final = "u.details ? 'line' AND u.resource_type <> 'credit'"
 _PERIOD: Final = """
     SELECT FROM billing_periods p WHERE p.workspace_id = u.workspace_id AND p.period_start <= u.at
     AND p.period_end > u.at
 """
 _CLOSING: Final = f"{_OF_LINE} AND EXISTS ({_PERIOD})"
-# Periods that were closed before there were accruals have none: their rows count.
+# Periods that were closed before accruals existed have no accruals, so their rows count.
 _CLOSED: Final = f"{_OF_LINE} AND EXISTS ({_PERIOD} AND p.accrued_until IS NOT NULL)"
-# The money of a day: the rows of `ledger` and the accruals. Prices are in the workspace's currency; revenue is in the
-# platform's ($3), by the rate that held when the day began. Credits pay for revenue and are no part of it.
+# Money of a day: the rows of `ledger` and the accruals. Prices are in the workspace's currency. Revenue is in the
+# platform's currency ($3), at the exchange rate of the start of the day. Credits pay for revenue and are not part of
+# it.
 _MONEY: Final = f"""
 charged AS (
     SELECT workspace_id, day, resource_type, price, cost FROM ledger u WHERE NOT ({_CLOSED})
@@ -156,10 +161,10 @@ money AS (
     FROM resources GROUP BY 1, 2
 )
 """
-# Unknown costs and prices count as 0 in sums; usage_daily.unpriced says how many there are. An adjusting row whose cost
-# and price are known was computed from the call's whole, and settles the rows of its kind. charged_quantity: without
-# what customers never pay, such as test calls, whose rows have the price 0 by no price version.
-# by_…: one JSON object per day from rows (workspace_id, day, what, key, calls).
+# Unknown costs and prices count as 0 in sums; usage_daily.unpriced has their number. An adjusting row with known cost
+# and price was computed from the whole call and settles all rows of its kind. charged_quantity excludes what customers
+# never pay, such as test calls, whose rows have price 0 and no price version. by_…: a JSON object per day built from
+# rows (workspace_id, day, what, key, calls).
 _WORKSPACE_DAYS: Final = f"""
 WITH {_BATCH},
 counted AS MATERIALIZED (
@@ -220,7 +225,7 @@ LEFT JOIN tallies t USING (workspace_id, day)
 LEFT JOIN hours h USING (workspace_id, day)
 """
 
-# Of days whose accruals changed, and of workspaces whose calls are deleted: what was counted of the calls stays.
+# For days whose accruals changed, and for workspaces whose calls are deleted: the figures counted from calls are kept.
 _LATE_MONEY: Final = f"""
 WITH {_BATCH},
 ledger AS MATERIALIZED (
@@ -272,7 +277,7 @@ SELECT workspace_id, day, resource_type, provider, sum(quantity), count(DISTINCT
 FROM per_call GROUP BY 1, 2, 3, 4
 """
 
-# A day without revenue was written by a program that knew only the platform's currency.
+# A day without revenue was written by a release that supported only the platform's currency.
 _PLATFORM_DAYS: Final = """
 WITH daily AS MATERIALIZED (
     SELECT d.day, d.calls, d.seconds, d.cost, d.by_status, d.by_direction, d.by_carrier, d.by_provider, d.by_hour,
@@ -324,8 +329,10 @@ FROM sums JOIN tallies USING (day) JOIN hours USING (day)
 
 
 async def insert_all_marks(db: Connection, first: date = date.min, last: date = date.max) -> int:
-    """Mark every day from `first` to `last` that has calls, usage or accruals and return how many days are marked.
-    Days of workspaces that are purged, or about to be, are not marked: only their figures are left."""
+    """Mark each day from `first` to `last` that has calls, usage or accruals. Return the number of marked days.
+
+    Days of workspaces that are purged, or about to be purged, are not marked, because only their figures are left.
+    """
     status = await db.execute(
         """
         WITH span AS (
@@ -353,7 +360,7 @@ async def insert_all_marks(db: Connection, first: date = date.min, last: date = 
 
 
 async def count_days_without_rows(db: Connection, first: date, last: date) -> int:
-    """Days of workspaces that have figures, and no longer calls, usage or accruals; not those of purged workspaces."""
+    """Return the number of days that have figures but no calls, usage or accruals. Purged workspaces are left out."""
     count: int = await db.fetchval(
         """
         SELECT count(*) FROM workspace_daily d
@@ -375,18 +382,18 @@ async def count_days_without_rows(db: Connection, first: date, last: date) -> in
 
 
 async def make_workspace_days(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
-    """workspace_daily of these days; a day without calls and usage has no row."""
+    """Compute workspace_daily of these days. A day without calls and usage has no row."""
     await _clear_days(db, "workspace_daily", workspaces, days)
     await db.execute(_WORKSPACE_DAYS, workspaces, days, CURRENCY)
 
 
 async def make_late_money(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
-    """Price and cost of these days in workspace_daily; what was counted of calls stays."""
+    """Update price and cost of these days in workspace_daily. Figures counted from calls are kept."""
     await db.execute(_LATE_MONEY, workspaces, days, CURRENCY)
 
 
 async def select_purged(db: Connection, workspaces: Sequence[UUID]) -> set[UUID]:
-    """Those whose calls are deleted, or may be within minutes."""
+    """Return the workspaces whose calls are deleted, or may be deleted within minutes."""
     rows = await db.fetch(
         """
         SELECT asked.id FROM unnest($1::uuid[]) AS asked (id) LEFT JOIN workspaces w ON w.id = asked.id
@@ -398,19 +405,19 @@ async def select_purged(db: Connection, workspaces: Sequence[UUID]) -> set[UUID]
 
 
 async def make_agent_days(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
-    """agent_daily of these days."""
+    """Compute agent_daily of these days."""
     await _clear_days(db, "agent_daily", workspaces, days)
     await db.execute(_AGENT_DAYS, workspaces, days)
 
 
 async def make_usage_days(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
-    """usage_daily of these days: every usage record, also those of test calls."""
+    """Compute usage_daily of these days from all usage records, including those of test calls."""
     await _clear_days(db, "usage_daily", workspaces, days)
     await db.execute(_USAGE_DAYS, workspaces, days)
 
 
 async def make_platform_days(db: Connection, days: Sequence[date]) -> None:
-    """platform_daily of these days, from all workspaces' days; money in the platform's currency."""
+    """Compute platform_daily of these days from all workspaces' days, in the platform's currency."""
     await db.execute("DELETE FROM platform_daily WHERE day = ANY ($1::date[])", days)
     await db.execute(_PLATFORM_DAYS, days)
 
@@ -426,7 +433,7 @@ async def _clear_days(db: Connection, table: str, workspaces: Sequence[UUID], da
     )
 
 
-# Quarters of an hour
+# -- Quarters of an hour --
 
 _INTERVAL_DAYS: Final = """
     SELECT workspace_id, day::timestamp AT TIME ZONE 'UTC' AS since, (day + 1)::timestamp AT TIME ZONE 'UTC' AS until
@@ -451,8 +458,8 @@ JOIN calls c ON c.workspace_id = b.workspace_id AND c.created_at >= b.since AND 
 WHERE NOT c.is_test
 GROUP BY 1, 2, 3
 """
-# Only what customers pay. An adjusting row with a price was computed from the call's whole, and settles the rows of its
-# kind, which have its time.
+# Contains only what customers pay. An adjusting row with a price was computed from the whole call and settles the rows
+# of its kind, which have the same time.
 _USAGE_INTERVALS: Final = f"""
 WITH batch AS MATERIALIZED ({_INTERVAL_DAYS}),
 per_call AS (
@@ -472,13 +479,13 @@ FROM per_call GROUP BY 1, 2, 3
 
 
 async def make_call_intervals(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
-    """call_intervals of these days; a quarter of an hour without calls has no row."""
+    """Compute call_intervals of these days. A quarter of an hour without calls has no row."""
     await _clear_intervals(db, "call_intervals", workspaces, days)
     await db.execute(_CALL_INTERVALS, workspaces, days)
 
 
 async def make_usage_intervals(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
-    """usage_intervals of these days."""
+    """Compute usage_intervals of these days."""
     await _clear_intervals(db, "usage_intervals", workspaces, days)
     await db.execute(_USAGE_INTERVALS, workspaces, days)
 
@@ -494,18 +501,18 @@ async def _clear_intervals(db: Connection, table: str, workspaces: Sequence[UUID
     )
 
 
-# $1, $2: workspaces and days (UTC), arrays of one length. All figures are of the calls created on the day, so that a
+# $1, $2: workspaces and days (UTC), arrays of the same length. All figures are of calls created on the day, so that a
 # call at midnight counts once. Usage is dated at most 40 days from its call (FURTHEST of
 # control/calls/events/service.py).
 #   made      the calls; share: the part of their list price that is billed, after included and trial minutes
-#   kinds     a call's usage of one kind; an adjusting row of known cost settles the rows before it
-#   seen      the roles in which a provider was used, or failed; choices: of how many providers of the call
-#   shares    a call's cost of each provider, and that share of the call's price: never more than the whole of it,
-#             whatever corrections there are; in the end converted to the platform's currency, $3, by the rate that held
-#             when the day began
-#   parts     sums, and turns of calls with one provider in the role, whose latency the turns' is
-# Looked up call by call and never joined with itself: the planner takes these tables for short, and would compare each
-# row with each. IS NOT DISTINCT FROM keeps it from the index by workspace and time, by which it would read the
+#   kinds     a call's usage of a kind; an adjusting row with a known cost settles the rows before it
+#   seen      the roles in which a provider was used, or failed; choices: number of the call's providers
+#   shares    a call's cost by provider, and the same share of the call's price, which never exceeds the price
+#             regardless of corrections; converted to the platform's currency, $3, at the exchange rate
+#             of the start of the day
+#   parts     sums, and turns of calls with a single provider in the role, which caused the turns' latency
+# Each call is looked up separately, without self-joins: the planner underestimates these tables and would compare each
+# row with each other row. IS NOT DISTINCT FROM prevents use of the index by workspace and time, which would read the
 # workspace's 80 days of records for each call (5 s instead of 0.1 s for 2,000 calls).
 # Days of providers
 
@@ -584,7 +591,7 @@ FROM parts p LEFT JOIN billing_accounts a ON a.workspace_id = p.workspace_id GRO
 
 
 async def make_provider_days(db: Connection, workspaces: Sequence[UUID], days: Sequence[date]) -> None:
-    """provider_daily of these days."""
+    """Compute provider_daily of these days."""
     await db.execute(
         """
         DELETE FROM provider_daily d USING unnest($1::uuid[], $2::date[]) AS asked (workspace_id, day)
@@ -596,8 +603,7 @@ async def make_provider_days(db: Connection, workspaces: Sequence[UUID], days: S
     await db.execute(_PROVIDER_DAYS, workspaces, days, CURRENCY)
 
 
-# $1: days.
-# Sums of other roll-ups: months of workspaces, days of providers on the platform
+# $1: days. Sums of other roll-ups: months of workspaces, days of providers on the platform
 
 _PROVIDER_SUMS: Final = """
 WITH buckets AS (
@@ -624,7 +630,9 @@ FROM sums LEFT JOIN histograms USING (day, provider)
 
 
 async def make_months(db: Connection, workspaces: Sequence[UUID], months: Sequence[date]) -> None:
-    """workspace_monthly of these workspaces in these months, given by their first days: two arrays of one length."""
+    """Compute workspace_monthly of these workspaces and months. Months are given by their first days; both arrays have
+    the same length.
+    """
     await db.execute(
         """
         DELETE FROM workspace_monthly m USING unnest($1::uuid[], $2::date[]) AS asked (workspace_id, month)
@@ -649,6 +657,6 @@ async def make_months(db: Connection, workspaces: Sequence[UUID], months: Sequen
 
 
 async def make_platform_provider_days(db: Connection, days: Sequence[date]) -> None:
-    """platform_provider_daily of these days."""
+    """Compute platform_provider_daily of these days."""
     await db.execute("DELETE FROM platform_provider_daily WHERE day = ANY ($1::date[])", days)
     await db.execute(_PROVIDER_SUMS, days)

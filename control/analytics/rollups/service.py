@@ -1,9 +1,9 @@
 """Roll-ups: figures of a workspace's day, computed from its calls and usage records whenever the day is marked.
 
-Code that writes calls or usage_records marks (workspace, day) in the same transaction; usage of running calls is marked
-every few minutes, and by the end of the call. A worker takes marks and computes those days again in one transaction:
-after a crash the marks still exist, and a repeated day changes nothing. Days are UTC; a call counts on the day of its
-creation, money on the day of its usage record.
+Code that writes calls or usage_records marks (workspace, day) in the same transaction. The usage of running calls is
+marked every few minutes and at the end of the call. A worker takes marks and recomputes their days in one transaction.
+After a crash the marks still exist, and recomputing a day gives the same result. Days are in UTC. A call counts on the
+day of its creation, money on the day of its usage record.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -18,23 +18,23 @@ from control.db.scope import keep_plans
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceDay:
-    """One workspace's day."""
+    """A day of a workspace."""
 
     workspace_id: UUID
     day: date
 
 
-# Computes fees, included minutes and numbers of these days; returns the days whose amounts changed.
+# Computes fees, included minutes and numbers of these days. Returns the days whose amounts changed.
 Accrue = Callable[[Connection, Sequence[WorkspaceDay]], Awaitable[list[WorkspaceDay]]]
 
 
 async def mark_day(db: Connection, workspace_id: UUID, day: date) -> None:
-    """Has this day computed again after the current transaction, to which the mark belongs. Marks never block."""
+    """Mark a day to be recomputed after the current transaction commits. Marks never block."""
     await mark_days(db, [WorkspaceDay(workspace_id, day)])
 
 
 async def mark_days(db: Connection, days: Iterable[WorkspaceDay]) -> None:
-    """Mark several days, or none."""
+    """Mark any number of days."""
     once = list(dict.fromkeys(days))
     if not once:
         return
@@ -44,26 +44,31 @@ async def mark_days(db: Connection, days: Iterable[WorkspaceDay]) -> None:
 
 
 async def mark_all_days(db: Connection, first: date = date.min, last: date = date.max) -> int:
-    """Mark every day (UTC) from `first` to `last` that has calls or usage, for a rebuild by the workers and return how
-    many. Days of which only figures are left keep them."""
+    """Mark each day (UTC) from `first` to `last` that has calls or usage, so that workers recompute it.
+
+    Returns the number of marked days. Days of which only figures are left are not marked.
+    """
     return await queries.insert_all_marks(db, first, last)
 
 
 async def count_days_without_rows(db: Connection, first: date, last: date) -> int:
-    """Return the number of days of which only figures are left, so that they cannot be computed; without purged
-    workspaces."""
+    """Return the number of days of which only figures are left, so that they cannot be recomputed.
+
+    Purged workspaces are left out.
+    """
     return await queries.count_days_without_rows(db, first, last)
 
 
 async def roll_up_days(db: Connection, most: int, accrue: Accrue | None = None) -> int:
-    """Compute up to `most` marked days again, in the current transaction (platform scope) and return how many.
+    """Recompute up to `most` marked days in the current transaction. Return the number of days. Requires platform
+    scope.
 
-    Several workers may run at once: they take different marks. They wait for one another if marks are of the same day,
-    and for the sums over days and workspaces, which come last. For workspaces whose calls a purge deletes, only the
-    money is computed: the ledger stays, and their last period is billed later.
+    Several workers may run concurrently, because they take different marks. They wait for each other if marks are of
+    the same day, and for the sums over days and workspaces, which are computed last. For workspaces whose calls are
+    being purged, only the money is recomputed: the ledger stays, and the last period is billed later.
 
     Args:
-        accrue: None leaves the accruals of the bills as they are.
+        accrue: Computes the accruals. None leaves them unchanged.
     """
     taken = await queries.delete_marks(db, most)
     if not taken:
@@ -71,7 +76,7 @@ async def roll_up_days(db: Connection, most: int, accrue: Accrue | None = None) 
     workspaces, days = _split(taken)
     await keep_plans(db)
     if accrue:
-        # Accruals change other days of the workspace, so this lock comes before those of days and their rows.
+        # Accruals change other days of the workspace, so this lock must come before the locks of days and their rows.
         await queries.lock_workspaces(db, workspaces)
     await queries.lock_days(db, workspaces, days)
     purged = await queries.select_purged(db, sorted(set(workspaces)))
@@ -90,12 +95,12 @@ async def roll_up_days(db: Connection, most: int, accrue: Accrue | None = None) 
 
 
 def _split(days: Sequence[tuple[UUID, date]]) -> tuple[list[UUID], list[date]]:
-    """Workspaces and days as two lists of one length."""
+    """Return workspaces and days as two lists of the same length."""
     return [workspace for workspace, _ in days], [day for _, day in days]
 
 
 async def _make_days_of_calls(db: Connection, taken: Sequence[tuple[UUID, date]]) -> None:
-    """Figures that are counted from calls, which must still exist."""
+    """Compute the figures that are counted from calls, which must still exist."""
     workspaces, days = _split(taken)
     await queries.make_workspace_days(db, workspaces, days)
     await queries.make_agent_days(db, workspaces, days)
@@ -104,8 +109,10 @@ async def _make_days_of_calls(db: Connection, taken: Sequence[tuple[UUID, date]]
 
 
 async def _make_sums(db: Connection, taken: Sequence[tuple[UUID, date]]) -> None:
-    """Sum over days and over workspaces. A day of the platform is the sum over all workspaces, also if only
-    some of them were marked."""
+    """Compute the sums over days and over workspaces.
+
+    A day of the platform is the sum over all workspaces, even if only some of them were marked.
+    """
     days = sorted({day for _, day in taken})
     await queries.lock_sums(db)
     await queries.make_totals(db, sorted({workspace for workspace, _ in taken}))
@@ -116,5 +123,5 @@ async def _make_sums(db: Connection, taken: Sequence[tuple[UUID, date]]) -> None
 
 
 async def delete_workspace_marks(db: Connection, workspace_id: UUID) -> None:
-    """Delete the marks of a purged workspace: its days keep the figures they have."""
+    """Delete the marks of a purged workspace, so that its days keep their figures."""
     await queries.delete_workspace_marks(db, workspace_id)

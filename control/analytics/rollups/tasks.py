@@ -1,4 +1,4 @@
-"""The worker's tasks for analytics: computes roll-ups."""
+"""Background tasks for analytics: compute the roll-ups."""
 
 from datetime import datetime
 from typing import Final
@@ -12,14 +12,14 @@ from control.db.pool import Connection, Pool
 from control.db.scope import enter_platform
 
 REBUILD: Final = "rollups.rebuild"
-# Each run computes whole days again, also if a day has many marks.
+# Each run recomputes whole days, even if a day has many marks.
 ROLL_UP_EVERY_S: Final = 5
 
 log = structlog.get_logger()
 
 
 def analytics_tasks(pool: Pool, accrue: Accrue) -> WorkerTasks:
-    """Job `rollups.rebuild`, duty `rollups`.
+    """Return the job `rollups.rebuild` and the duty `rollups`.
 
     Args:
         accrue: See `roll_up_days`.
@@ -32,7 +32,7 @@ def analytics_tasks(pool: Pool, accrue: Accrue) -> WorkerTasks:
 
 
 def _rebuild(pool: Pool) -> JobHandler:
-    """Mark every day, so that the duty computes all roll-ups again."""
+    """Return the handler of the job that marks all days, so that the duty recomputes all roll-ups."""
 
     async def run(_: bytes) -> None:
         async with pool.transaction() as db:

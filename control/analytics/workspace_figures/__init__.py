@@ -1,1 +1,1 @@
-"""Figures about one workspace, for its members."""
+"""Figures of a workspace for its members."""

@@ -1,4 +1,4 @@
-"""All SQL that reads a workspace's figures, from its roll-ups by quarter of an hour, agents and time zone."""
+"""SQL that reads a workspace's figures from its roll-ups by quarter of an hour, and its agents and time zone."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -8,18 +8,18 @@ from uuid import UUID
 from control.analytics.workspace_figures.rules import SUM_NAMES, AgentFigures, CallSums, ResourceCharge
 from control.db.pool import Connection
 
-# Agents of one workspace in an answer: more than any tier allows.
+# Maximum number of agents in an answer. No tier allows more.
 MAX_AGENTS: Final = 1_000
 _SUMS: Final = ", ".join(f"coalesce(sum(i.{name}), 0) AS {name}" for name in SUM_NAMES)
 _NAMES: Final = ", ".join(SUM_NAMES)
-# Charges of workspace $1 from $2, before $3: minutes at list price, credits and accruals.
+# Charges of workspace $1 from $2 to before $3: minutes at list price, credits and accruals.
 _CHARGES: Final = """
     SELECT began AS at, resource_type, quantity, price, unpriced FROM usage_intervals
     WHERE workspace_id = $1 AND began >= $2 AND began < $3
     UNION ALL
     SELECT at, resource_type, quantity, price, 0 FROM accruals WHERE workspace_id = $1 AND at >= $2 AND at < $3
 """
-# $1: workspace; $2, $3: from, before; $4: most agents, the busiest first.
+# $1: workspace; $2, $3: range start and end; $4: maximum number of agents, busiest first.
 _AGENTS: Final = f"""
     WITH sums AS (
         SELECT i.agent_id, {_SUMS} FROM call_intervals i
@@ -39,7 +39,7 @@ async def select_timezone(db: Connection, workspace_id: UUID) -> str:
 
 
 async def select_agents(db: Connection, workspace_id: UUID, since: datetime, until: datetime) -> list[AgentFigures]:
-    """Agents that exist or have calls, and the calls without an agent; the busiest first."""
+    """Return existing agents, deleted agents with calls, and the calls without an agent, busiest first."""
     rows = await db.fetch(_AGENTS, workspace_id, since, until, MAX_AGENTS)
     return [
         AgentFigures(
@@ -55,7 +55,7 @@ async def select_agents(db: Connection, workspace_id: UUID, since: datetime, unt
 async def select_hours(
     db: Connection, workspace_id: UUID, since: datetime, until: datetime, zone: str
 ) -> dict[int, int]:
-    """Numbers of calls by hour of the day in the zone, where there are any."""
+    """Return the numbers of calls by hour of the day in the zone. Hours without calls are left out."""
     rows = await db.fetch(
         """
         SELECT extract(hour FROM began AT TIME ZONE $4)::integer AS hour, sum(calls)::bigint AS calls
@@ -70,7 +70,7 @@ async def select_hours(
 
 
 async def select_charges(db: Connection, workspace_id: UUID, since: datetime, until: datetime) -> list[ResourceCharge]:
-    """Return what was charged, by resource, the most expensive first; credits, too."""
+    """Return the charges by resource, most expensive first, including credits."""
     rows = await db.fetch(
         f"""
         SELECT resource_type, sum(quantity) AS quantity, sum(price) AS price, sum(unpriced)::bigint AS unpriced
@@ -86,7 +86,7 @@ async def select_charges(db: Connection, workspace_id: UUID, since: datetime, un
 async def select_daily_charges(
     db: Connection, workspace_id: UUID, since: datetime, until: datetime, zone: str
 ) -> dict[date, Decimal]:
-    """Return what was charged, by day in the zone, where there is anything; without credits."""
+    """Return the charges by day in the zone, without credits. Days without charges are left out."""
     rows = await db.fetch(
         f"""
         SELECT (at AT TIME ZONE $4)::date AS day, sum(price) AS price

@@ -1,4 +1,4 @@
-"""Routes of a workspace's figures, for its members."""
+"""Routes of a workspace's figures for its members."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,14 +31,17 @@ class LocalHourView:
 class AgentCallsView:
     """An agent's calls."""
 
-    agent_id: Annotated[UUID | None, Field(description="Null for calls without an agent.")]
-    name: Annotated[str | None, Field(description="Null once the agent is purged.", examples=["Riverside Dental"])]
+    agent_id: Annotated[UUID | None, Field(description="Id of the agent. Null for calls without an agent.")]
+    name: Annotated[
+        str | None,
+        Field(description="Name of the agent. Null once the agent is purged.", examples=["Riverside Dental"]),
+    ]
     calls: Annotated[int, Field(description="Number of the agent's calls.", examples=[57])]
 
 
 @dataclass(frozen=True, slots=True)
 class CallOverviewView:
-    """Calls of a range of days."""
+    """Figures of the calls of a range of days."""
 
     first_day: FirstDay
     last_day: LastDay
@@ -49,7 +52,9 @@ class CallOverviewView:
     total_minutes: Annotated[float, Field(description="Minutes of all calls, without test calls.", examples=[12840.5])]
     avg_call_duration: Annotated[
         float | None,
-        Field(description="Seconds of a call, unanswered ones included; null without calls.", examples=[94.8]),
+        Field(
+            description="Average seconds of a call, including unanswered calls. Null without calls.", examples=[94.8]
+        ),
     ]
     calls_by_status: Annotated[
         Mapping[str, int],
@@ -59,55 +64,59 @@ class CallOverviewView:
         Mapping[str, int],
         Field(description="Number of calls by direction.", examples=[{"inbound": 120, "outbound": 8}]),
     ]
-    calls_by_agent: Annotated[list[AgentCallsView], Field(description="The busiest first.")]
-    peak_hours: Annotated[list[LocalHourView], Field(description="Hours with calls, the busiest first.")]
+    calls_by_agent: Annotated[list[AgentCallsView], Field(description="Calls by agent, busiest first.")]
+    peak_hours: Annotated[list[LocalHourView], Field(description="Hours with calls, busiest first.")]
     sentiment_distribution: Annotated[
         Mapping[str, int],
         Field(
-            description="Number of calls by sentiment; `unknown` have none.",
+            description="Number of calls by sentiment. `unknown`: calls without a sentiment.",
             examples=[{"positive": 60, "neutral": 40, "negative": 5, "unknown": 23}],
         ),
     ]
     success_rate: Annotated[
         float | None,
         Field(
-            description="Share of the calls whose success is known that were successful, 0 to 1; null without such.",
+            description="Share of successful calls among those with a known outcome, 0 to 1.",
             examples=[0.91],
         ),
     ]
     sentiment_score: Annotated[
         float | None,
-        Field(description="The caller's mood from -1, very negative, to 1; null while it is unknown.", examples=[0.4]),
+        Field(description="The callers' mood from -1 (very negative) to 1. Null if it is unknown.", examples=[0.4]),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentFiguresView:
-    """How an agent did."""
+    """Figures of an agent's calls."""
 
     agent_id: AgentId
-    name: Annotated[str | None, Field(description="Null once the agent is purged.", examples=["Riverside Dental"])]
+    name: Annotated[
+        str | None,
+        Field(description="Name of the agent. Null once the agent is purged.", examples=["Riverside Dental"]),
+    ]
     total_calls: TotalCalls
     total_minutes: Annotated[float, Field(description="Minutes of all calls, without test calls.", examples=[12840.5])]
-    judged_calls: Annotated[int, Field(description="Number of calls whose success is known.", examples=[90])]
+    judged_calls: Annotated[int, Field(description="Number of calls with a known outcome.", examples=[90])]
     success_rate: Annotated[
         float | None,
         Field(
-            description="Share of the calls whose success is known that were successful, 0 to 1; null without such.",
+            description="Share of successful calls among those with a known outcome, 0 to 1.",
             examples=[0.91],
         ),
     ]
     avg_duration: Annotated[
-        float | None, Field(description="Seconds of a call, on average; null without calls.", examples=[94.2])
+        float | None, Field(description="Average duration of a call in seconds. Null without calls.", examples=[94.2])
     ]
     sentiment_score: Annotated[
-        float | None, Field(description="Average of the calls' scores, -1 to 1; null without such.", examples=[0.42])
+        float | None,
+        Field(description="Average sentiment score of the calls, -1 to 1. Null without scores.", examples=[0.42]),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentFiguresList:
-    """Agents that exist, and deleted ones with calls in the range, the busiest first."""
+    """Existing agents, and deleted agents with calls in the range, busiest first."""
 
     first_day: FirstDay
     last_day: LastDay
@@ -119,26 +128,26 @@ class AgentFiguresList:
 
 @dataclass(frozen=True, slots=True)
 class ResourceChargeView:
-    """What a resource was charged."""
+    """The charges for a resource."""
 
     resource_type: Annotated[str, Field(description="What was consumed.", examples=["stt"])]
     quantity: Annotated[float, Field(description="How much was consumed, in the resource's unit.", examples=[7704])]
-    cost: Annotated[Money, Field(description="Charged for it, in major units.", examples=[12.25])]
+    cost: Annotated[Money, Field(description="Charged amount in major units.", examples=[12.25])]
     currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
 class DailyChargeView:
-    """What was charged on a day."""
+    """The charges of a day."""
 
     date: Annotated[date, Field(description="The day.", examples=["2026-11-26"])]
-    cost: Annotated[Money, Field(description="Charged on it, in major units.", examples=[2.1])]
+    cost: Annotated[Money, Field(description="Charged amount in major units.", examples=[2.1])]
     currency: Currency
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeOverviewView:
-    """What the workspace was charged in a range of days, without tax and before"""
+    """What a workspace was charged in a range of days, without tax and before credits."""
 
     first_day: FirstDay
     last_day: LastDay
@@ -166,18 +175,18 @@ class ChargeOverviewView:
         Money, Field(description="The fees of the days that have begun, in major units.", examples=[24.5])
     ]
     credits: Annotated[
-        Money, Field(description="What invoices took from credits, negative, in major units.", examples=[-20.0])
+        Money, Field(description="Credits that invoices used, as a negative amount in major units.", examples=[-20.0])
     ]
     currency: Currency
     unpriced: Annotated[
-        int, Field(description="Entries of the ledger without a known price, which the sum lacks.", examples=[0])
+        int, Field(description="Number of ledger entries without a known price, which the sum lacks.", examples=[0])
     ]
-    by_resource: Annotated[list[ResourceChargeView], Field(description="By resource, the most expensive first.")]
+    by_resource: Annotated[list[ResourceChargeView], Field(description="Charges by resource, most expensive first.")]
     trend: Annotated[list[DailyChargeView], Field(description="Each day.")]
 
 
 def to_overview(found: CallOverview) -> CallOverviewView:
-    """Call as a view."""
+    """Return the call figures as a view."""
     total = found.total
     hours = [LocalHourView(hour, calls) for hour, calls in found.hours.items()]
     return CallOverviewView(
@@ -198,13 +207,13 @@ def to_overview(found: CallOverview) -> CallOverviewView:
 
 
 def to_agents(days: DayRange, found: list[AgentFigures]) -> AgentFiguresList:
-    """Agents as a view."""
+    """Return the agents' figures as a view."""
     agents = [_to_agent(agent.agent_id, agent) for agent in found if agent.agent_id is not None]
     return AgentFiguresList(days.first, days.last, days.zone, agents)
 
 
 def to_charges(found: ChargeOverview) -> ChargeOverviewView:
-    """Charges as a view."""
+    """Return the charges as a view."""
     parts = found.parts
     return ChargeOverviewView(
         first_day=found.range.first,
@@ -243,19 +252,19 @@ ANALYTICS = "/workspaces/{workspaceId}/analytics"
 
 
 async def get_call_overview(context: MemberContext, query: MemberRangeQuery) -> CallOverviewView:
-    """Call by status, direction, agent, hour and sentiment, without test calls."""
+    """Return the calls by status, direction, agent, hour and sentiment, without test calls."""
     analytics, workspace_id = context.services[WorkspaceAnalytics], context.workspace_id
     return to_overview(await analytics.get_overview(context.db, workspace_id, query.to_choice(), context.now))
 
 
 async def list_agent_figures(context: MemberContext, query: MemberRangeQuery) -> AgentFiguresList:
-    """How the agents did, without test calls."""
+    """Return the figures of each agent's calls, without test calls."""
     analytics, workspace_id = context.services[WorkspaceAnalytics], context.workspace_id
     return to_agents(*await analytics.get_agents(context.db, workspace_id, query.to_choice(), context.now))
 
 
 async def get_charges(context: MemberContext, query: MemberRangeQuery) -> ChargeOverviewView:
-    """What the workspace was charged, by resource and day."""
+    """Return what the workspace was charged, by resource and day."""
     analytics, workspace_id = context.services[WorkspaceAnalytics], context.workspace_id
     return to_charges(await analytics.get_costs(context.db, workspace_id, query.to_choice(), context.now))
 

@@ -1,4 +1,4 @@
-"""Figures of one workspace, as sums of its roll-ups by quarter of an hour."""
+"""Figures of a workspace, as sums of its roll-ups by quarter of an hour."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -19,11 +19,11 @@ class CallSums:
     """Sums over calls.
 
     Attributes:
-        seconds: Connected.
-        judged: Calls whose success is known.
-        successful: Judged calls that succeeded.
-        scored: Calls with a sentiment score.
-        score_sum: Sum of their scores.
+        seconds: Connected seconds.
+        judged: Number of calls with a known outcome.
+        successful: Number of judged calls that succeeded.
+        scored: Number of calls with a sentiment score.
+        score_sum: Sum of the sentiment scores.
     """
 
     calls: int = 0
@@ -52,17 +52,17 @@ class CallSums:
 
     @property
     def average_seconds(self) -> float | None:
-        """Over all calls, unanswered ones included; None without calls."""
+        """Average over all calls, including unanswered calls. None without calls."""
         return round(self.seconds / self.calls, 1) if self.calls else None
 
     @property
     def success_rate(self) -> float | None:
-        """Share of the calls whose success is known; None without such."""
+        """Share of successful calls among the judged calls. None without judged calls."""
         return round(self.successful / self.judged, 4) if self.judged else None
 
     @property
     def sentiment_score(self) -> float | None:
-        """Average over the calls that have one, -1 to 1; None without such."""
+        """Average sentiment score, -1 to 1. None without scored calls."""
         return round(float(self.score_sum / self.scored), 4) if self.scored else None
 
     @property
@@ -77,7 +77,7 @@ class CallSums:
 
     @property
     def by_sentiment(self) -> Mapping[str, int]:
-        """Numbers of calls by sentiment; unknown: calls without one."""
+        """Numbers of calls by sentiment. `unknown` counts calls without a sentiment."""
         known = {name: getattr(self, name) for name in SENTIMENTS}
         return {**known, "unknown": self.calls - sum(known.values())}
 
@@ -86,7 +86,7 @@ SUM_NAMES: Final = tuple(field.name for field in fields(CallSums))
 
 
 def add_sums(parts: Iterable[CallSums]) -> CallSums:
-    """Return the sum of several."""
+    """Return the sum of the parts."""
     parts = list(parts)
     return CallSums(**{name: sum(getattr(part, name) for part in parts) for name in SUM_NAMES})
 
@@ -98,7 +98,7 @@ class AgentFigures:
     Attributes:
         agent_id: None for calls without an agent.
         name: None if the agent no longer exists.
-        is_listed: The agent exists.
+        is_listed: Whether the agent exists.
     """
 
     agent_id: UUID | None
@@ -112,8 +112,8 @@ class CallOverview:
     """A workspace's calls in a range of days.
 
     Attributes:
-        agents: Those with calls.
-        hours: Numbers of calls by hour of the day in the range's zone, where there are any.
+        agents: Agents with calls.
+        hours: Numbers of calls by hour of the day in the range's zone. Hours without calls are left out.
     """
 
     range: DayRange
@@ -124,11 +124,11 @@ class CallOverview:
 
 @dataclass(frozen=True, slots=True)
 class ResourceCharge:
-    """What a resource was charged.
+    """The charges for a resource.
 
     Attributes:
         quantity: In the ledger's unit.
-        unpriced: Entries without a price, which counts as 0.
+        unpriced: Number of entries without a price, which count as 0.
     """
 
     resource_type: str
@@ -142,9 +142,9 @@ class ChargeOverview:
     """What a workspace was charged in a range of days.
 
     Attributes:
-        currency: Of all amounts (ISO 4217, lower case).
-        resources: With credits, which are no part of the cost.
-        by_day: Each day of the range, in order.
+        currency: Currency of all amounts (ISO 4217, lower case).
+        resources: Charges by resource, including credits, which are not part of the cost.
+        by_day: Charges of each day of the range, in order.
     """
 
     range: DayRange
@@ -154,5 +154,5 @@ class ChargeOverview:
 
     @property
     def parts(self) -> RevenueParts:
-        """What the cost consists of, and the credits."""
+        """The parts of the cost, and the credits."""
         return split_revenue({resource.resource_type: resource.price for resource in self.resources})

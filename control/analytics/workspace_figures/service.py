@@ -1,4 +1,4 @@
-"""Figures of one workspace, for its members. Days and hours are those of its time zone; figures are seconds old."""
+"""Figures of a workspace for its members. Days and hours are in its time zone. Figures are a few seconds old."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -11,17 +11,17 @@ from control.analytics.workspace_figures.rules import AgentFigures, CallOverview
 from control.db.pool import Connection
 from control.platform.service import find_currency
 
-# The longest range: with 20 agents busy in each quarter of an hour, 177,000 rows are added up.
+# Maximum number of days. With 20 agents that are busy in each quarter of an hour, 177,000 rows are added up.
 MAX_DAYS: Final = 92
 
 
 class WorkspaceAnalytics:
-    """Reads only. Raises Invalid for a range that cannot be (see RangeChoice.resolve)."""
+    """Reads a workspace's figures. Methods raise Invalid for an invalid range (see RangeChoice.resolve)."""
 
     async def get_overview(
         self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime
     ) -> CallOverview:
-        """Call of the range, without test calls."""
+        """Return the calls of the range, without test calls."""
         days = await self.resolve(db, workspace_id, choice, now)
         agents = await queries.select_agents(db, workspace_id, days.since, days.until)
         hours = await queries.select_hours(db, workspace_id, days.since, days.until, days.zone)
@@ -31,13 +31,13 @@ class WorkspaceAnalytics:
     async def get_agents(
         self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime
     ) -> tuple[DayRange, list[AgentFigures]]:
-        """Agents that exist, and deleted ones with calls in the range."""
+        """Return existing agents, and deleted agents with calls in the range."""
         days = await self.resolve(db, workspace_id, choice, now)
         agents = await queries.select_agents(db, workspace_id, days.since, days.until)
         return days, [agent for agent in agents if agent.agent_id is not None]
 
     async def get_costs(self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime) -> ChargeOverview:
-        """Return what the workspace was charged in the range, the fees of its days included."""
+        """Return what the workspace was charged in the range, including the fees of its days."""
         days = await self.resolve(db, workspace_id, choice, now)
         resources = await queries.select_charges(db, workspace_id, days.since, days.until)
         by_day = await queries.select_daily_charges(db, workspace_id, days.since, days.until, days.zone)
@@ -47,5 +47,5 @@ class WorkspaceAnalytics:
     async def resolve(
         self, db: Connection, workspace_id: UUID, choice: RangeChoice, now: datetime, most_days: int = MAX_DAYS
     ) -> DayRange:
-        """Return the requested days, in the workspace's zone."""
+        """Return the requested days in the workspace's time zone."""
         return choice.resolve(now, await queries.select_timezone(db, workspace_id), most_days)

@@ -1,1 +1,1 @@
-"""Telnyx's webhooks: events, signatures, Call Control commands. `calls.py` lists the steps of a call."""
+"""Telnyx's webhooks: events, signatures and Call Control commands. `calls.py` lists the steps of a call."""

@@ -1,14 +1,13 @@
-"""Telnyx's webhooks, the steps of a call in one place.
+"""Telnyx's webhooks: all steps of a call.
 
-Every event comes to any address and takes the same way: `TelnyxCalls.receive` stores it with its effect in the database
-(`TelnyxHandlers`, by the event's type), then runs the commands that follow from it (`CallCommands`). Unlike TwiML, the
-answer controls nothing. An inbound call:
+Each event may come to any address and is processed in the same way. `TelnyxCalls.receive` stores the event with its
+effect in the database (`TelnyxHandlers`, by the event's type), then runs the resulting commands (`CallCommands`).
+Unlike TwiML, the answer to a webhook controls nothing. An inbound call:
 
-1. call.initiated: the call is admitted, and answered or rejected by command.
-2. call.answered: a media node is chosen, and the stream is started by command.
-3. streaming.stopped, streaming.failed: the call is hung up, transferred, or streamed to another node.
-4. call.speak.ended: an announcement is over; the call is hung up.
-5. call.hangup, call.cost, call.recording.saved: stored.
+1. call.initiated: the call is admitted, and answered or rejected by command. 2. call.answered: a media node is chosen,
+and the stream is started by command. 3. streaming.stopped, streaming.failed: the call is hung up, transferred, or
+streamed to another node. 4. call.speak.ended: an announcement has ended; the call is hung up. 5. call.hangup,
+call.cost, call.recording.saved: stored.
 """
 
 import asyncio
@@ -47,17 +46,17 @@ from control.inbound_webhooks.telnyx.wire import HANDLED_TYPES, TelnyxEvent, fro
 from shared.bus.client import BusUnavailable
 from shared.errors import Unavailable
 
-# Commands that run after the commit. They return what is stored when the event is closed.
+# Runs commands after the commit. Returns the effect to store when the event is closed.
 Step = Callable[[], Awaitable[Effect | None]]
 Handler = Callable[[Connection, TelnyxEvent, datetime], Awaitable[Step | None]]
-# Events that show that the leg was reached. The cause of its hang-up does not show that: normal_clearing is also the
-# cause for a target that declines (seen by users of Telnyx).
+# Events that show that the leg was reached. The cause of the hang-up does not show this: normal_clearing is also the
+# cause if a target declines (reported by users of Telnyx).
 _REACHED: Final = frozenset({"call.answered", "call.bridged"})
 log = structlog.get_logger()
 
 
 class TelnyxHandlers:
-    """Applies events within a transaction. The handlers send no request to Telnyx, and may run more than once."""
+    """Applies events within a transaction. Handlers send no requests to Telnyx and may run more than once."""
 
     def __init__(self, admission: CallAdmission, commands: CallCommands) -> None:
         self._admission, self._commands = admission, commands
@@ -92,7 +91,7 @@ class TelnyxHandlers:
         return await (handler or self._by_type[event.type])(db, event, now)
 
     async def abandon(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """Handle an event that arrived too late: hangs up, unless the call has its agent."""
+        """Handle an event that arrived too late: hang up, unless the call is connected to its agent."""
         call = await find_call(db, event, now)
         return partial(self._commands.hang_up_unless_live, event, call)
 
@@ -105,7 +104,7 @@ class TelnyxHandlers:
         return partial(self._commands.answer_or_reject, event, call, now)
 
     async def _call_answered(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """Start the stream, which has to wait until now, because its ticket is valid for a minute."""
+        """Start the stream. It is not started earlier, because its ticket is valid for only a minute."""
         if event.is_outbound and event.call_id is None:
             return None  # not placed by us
         await apply_status(db, wire.status_change(event, "in_progress"))
@@ -113,7 +112,8 @@ class TelnyxHandlers:
             db, "telnyx", event.call_control_id, event.call_id, now, session_id=event.session_id
         )
         if isinstance(call, RefusedCall) and call.call_id is None and not event.is_outbound:
-            # Its call.initiated is not stored, because Telnyx does not promise an order (docs: receiving-webhooks).
+            # call.initiated may not be stored yet, because Telnyx does not guarantee an order (docs:
+            # receiving-webhooks).
             call = await self._admission.admit_inbound(db, wire.incoming_call(event), now)
         return partial(self._commands.connect_agent, event, call, now)
 
@@ -122,14 +122,14 @@ class TelnyxHandlers:
         return partial(self._commands.continue_after_stream, event, call, now)
 
     async def _speak_ended(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """End the call: Telnyx's voice speaks only announcements that end calls."""
+        """End the call, because Telnyx's voice speaks only announcements that end calls."""
         return partial(self._commands.hang_up, event.call_control_id)
 
     async def _transfer_leg(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """Apply an event of the leg that was called for a transfer.
+        """Apply an event of a transfer leg.
 
-        If it ends without having been reached, the caller continues with the agent. A report of its cost may arrive in
-        between.
+        If the leg ends without having been reached, the caller continues with the agent. A report of its cost may
+        arrive earlier.
         """
         if event.type == "call.cost":
             await apply_status(db, wire.transfer_leg_cost(event))
@@ -160,7 +160,7 @@ class TelnyxHandlers:
         return None
 
     async def _ignore(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
-        """Ignore keys and words, which only targets of warm transfers are asked for."""
+        """Ignore keys and words, because only targets of warm transfers are asked for them."""
         return None
 
     async def _call_cost(self, db: Connection, event: TelnyxEvent, now: datetime) -> Step | None:
@@ -182,14 +182,17 @@ class TelnyxHandlers:
         return None
 
 
-# By then, a caller who hears nothing has hung up.
+# By this time, a caller who hears nothing has hung up.
 _TOO_LATE: Final = timedelta(seconds=60)
-# Events whose commands make no sense when they are that late.
+# Events whose commands are pointless after _TOO_LATE.
 _URGENT: Final = frozenset({"call.initiated", "call.answered", "streaming.stopped", "streaming.failed"})
 
 
 class TelnyxCalls:
-    """Answers Telnyx with an error only when it should send the event again: Unavailable, without a database."""
+    """Processes Telnyx's events.
+
+    Raises Unavailable if the database is unavailable, so that Telnyx sends the event again.
+    """
 
     def __init__(self, parts: WebhookParts) -> None:
         self._options, self._background, self._inbox = parts.options, parts.background, parts.inbox
@@ -200,8 +203,8 @@ class TelnyxCalls:
     async def receive(self, event: TelnyxEvent, now: datetime) -> web.Response:
         """Store an event and run its commands.
 
-        Commands that take longer than inline_commands_s continue after the answer. Unknown types are answered and not
-        stored.
+        Commands that take longer than inline_commands_s continue after the answer. Events of unknown types are answered
+        but not stored.
         """
         if event.type not in HANDLED_TYPES or not event.names_call:
             self._inbox.count("telnyx", "other", "passed_over")
@@ -215,7 +218,7 @@ class TelnyxCalls:
         return web.Response(status=200)
 
     async def retry(self, open_event: OpenEvent, now: datetime) -> None:
-        """Apply an event that stayed open and runs its commands, as far as they still make sense."""
+        """Apply an open event, and run those of its commands that are not too late."""
         event = wire.from_stored_payload(open_event.event.payload, open_event.received_at)
         is_late = event.type in _URGENT and now - open_event.received_at > _TOO_LATE
         handler = self._handlers.abandon if is_late else None
@@ -224,9 +227,9 @@ class TelnyxCalls:
             await self._run(event, step, now)
 
     async def receive_stream_end(self, job: StreamEndedJob, now: datetime) -> None:
-        """Continues after the end of a stream that media has reported.
+        """Continue a call after the end of a stream that a media node has reported.
 
-        Telnyx's report of the same end then counts as a repeat, and the other way round.
+        If Telnyx also reports this end, the later report counts as a repeat.
         """
         event = wire.stream_end(job, now)
         _, step = await self._store(event, now)
@@ -237,12 +240,13 @@ class TelnyxCalls:
         stored = wire.to_stored_event(event)
 
         async def store_and_apply(db: Connection) -> tuple[EventState, Step | None]:
-            """Of an event that was stored before, the commands were run, are being run, or wait for a retry."""
+            """Store the event and apply it. For a repeated event, the commands have been run, are running, or wait for
+            a retry.
+            """
             state = await store_once(db, stored, now, handled=False)
             return state, await self._apply(db, event, now) if state == "new" else None
 
-        # A recording's URL contains its own credentials and is not stored, so Telnyx has to repeat a failed event of a
-        # recording.
+        # The URL of a recording contains credentials and is not stored, so Telnyx must repeat a failed recording event.
         is_complete = event.type != "call.recording.saved"
         result = await self._inbox.store(stored, store_and_apply, now, is_complete=is_complete)
         return ("broken", None) if result is None else result
@@ -250,7 +254,7 @@ class TelnyxCalls:
     async def _apply(
         self, db: Connection, event: TelnyxEvent, now: datetime, handler: Handler | None = None
     ) -> Step | None:
-        """Apply the event's effect and return its commands; without commands the event is closed."""
+        """Apply the event's effect and return its commands. Close the event if there are no commands."""
         step = await self._handlers.apply(db, event, now, handler)
         if step is None:
             await mark_handled(db, event.key, now)
@@ -259,8 +263,8 @@ class TelnyxCalls:
     async def _run(self, event: TelnyxEvent, step: Step, now: datetime) -> None:
         """Run commands and close the event.
 
-        A command that Telnyx refuses would be refused again, so it closes the event, too. A command that did not reach
-        Telnyx in time leaves the event open.
+        A command that Telnyx refuses also closes the event, because it would be refused again. A command that did not
+        reach Telnyx in time leaves the event open.
         """
         try:
             async with asyncio.timeout(self._options.commands_s):

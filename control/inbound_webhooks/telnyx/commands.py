@@ -1,5 +1,6 @@
-"""Commands to Telnyx about a call. They are sent after the commit of the event that caused them, and may be sent
-twice.
+"""Commands to Telnyx about a call.
+
+Commands are sent after the commit of the event that caused them, and may be sent twice.
 """
 
 from collections.abc import Awaitable, Callable, Collection
@@ -30,24 +31,25 @@ from control.inbound_webhooks.telnyx.wire import TelnyxEvent, facts_only, stream
 from shared.bus.client import BusUnavailable
 from shared.errors import Unavailable
 
-# What is stored in the transaction that closes the event.
+# Stored in the transaction that closes the event.
 Effect = Callable[[Connection], Awaitable[None]]
-# The slowest speed of Telnyx's voices. The margin covers the command, the event and its retries.
+# Speed of Telnyx's slowest voice. The margin covers the command, the event and its retries.
 _SLOWEST_CHARACTERS_PER_S: Final = 10.0
 SPEAK_MARGIN_S: Final = 30.0
-# Stored in place of Telnyx's code for a refused transfer.
+# Values that are stored instead of Telnyx's error code if a transfer is refused.
 TARGET_GONE: Final = "target_gone"
 DESTINATION_REFUSED: Final = "destination_refused"
 log = structlog.get_logger()
 
 
 class CallCommands:
-    """Every method raises CarrierRefused, CarrierUnavailable and Unavailable.
+    """Sends commands. Methods raise CarrierRefused, CarrierUnavailable and Unavailable.
 
-    Telnyx may refuse any command, for its limits of concurrent calls, its profiles and its destinations (docs:
-    sip-trunking/troubleshooting/response-codes). Then the next of these is tried, so that no caller is left in silence:
-    answer without a recording, reject, hang up; stream, speak, hang up; transfer, stream, speak, hang up. A refused
-    hang-up leaves the event open, so that it is sent again. CarrierRefused is raised for calls that are over.
+    Telnyx may refuse any command because of its limits of concurrent calls, its profiles and its destinations (docs:
+    sip-trunking/troubleshooting/response-codes). Then the next command in one of these sequences is tried, so that no
+    caller is left in silence: answer without a recording, reject, hang up; stream, speak, hang up; transfer, stream,
+    speak, hang up. A refused hang-up leaves the event open, so that it is retried. CarrierRefused is raised if the call
+    has ended.
     """
 
     def __init__(self, parts: WebhookParts) -> None:
@@ -58,7 +60,7 @@ class CallCommands:
     async def answer_or_reject(
         self, event: TelnyxEvent, call: AdmittedCall | RefusedCall, now: datetime
     ) -> Effect | None:
-        """Answer a ringing call, also one whose refusal is spoken; reject others with a tone."""
+        """Answer a ringing call, also if its refusal will be spoken. Reject other refused calls with a tone."""
         over_limit = await self._routing.reserve(call) if isinstance(call, AdmittedCall) else None
         if isinstance(call, AdmittedCall) and over_limit is not None:
             call_id, reserved = call.call_id, over_limit
@@ -77,7 +79,8 @@ class CallCommands:
             log.info("call.already_answered", call_id=str(current.call_id))
             return None
         if isinstance(call, AdmittedCall):
-            # This comes first, because Telnyx's report of the end may arrive before its response to the command.
+            # Stored before the reject command, because Telnyx's report of the end may arrive before the command's
+            # response.
             await self._routing.record_refusal(make_busy_refusal(call.plan.agent.language, call.call_id), now)
         await self._reject(event, "busy")
         return None
@@ -85,7 +88,7 @@ class CallCommands:
     async def connect_agent(
         self, event: TelnyxEvent, call: AdmittedCall | RefusedCall, now: datetime, exclude: Collection[str] = ()
     ) -> Effect | None:
-        """Start an answered call's media stream, or speaks a refusal.
+        """Start an answered call's media stream, or speak a refusal.
 
         Args:
             exclude: Ids of nodes that lost the call.
@@ -112,12 +115,12 @@ class CallCommands:
         return lambda db: record_media_node(db, call, node_id, stream_key(url))
 
     async def continue_after_stream(self, event: TelnyxEvent, call: OpenCall | None, now: datetime) -> Effect | None:
-        """Hang up, transfer, or streams the call to another node: Telnyx keeps a call up when its stream ends."""
+        """Hang up, transfer, or stream the call to another node. Telnyx keeps a call up when its stream ends."""
         if call is None:
             await self.hang_up(event.call_control_id)
             return None
         if call.is_transferring:
-            # A repeat. The events of the called leg decide what follows.
+            # A repeated event. The events of the transfer leg decide what follows.
             log.info("stream.repeated_end_ignored", call_id=str(call.call_id), leg=call.leg)
             return None
         is_final = call.status in FINAL
@@ -143,14 +146,14 @@ class CallCommands:
                 await self._routing.note_loss(call, now)
             return None
         if event.id != call.stream_id and await self._is_streaming(call.call_id, call.leg):
-            # The repeated end of an earlier stream: the call has another one since.
+            # A repeated end of an earlier stream. The call has a newer stream.
             log.info("stream.repeated_end_ignored", call_id=str(call.call_id), leg=call.leg)
             return None
         return await self._resume(event, call, now)
 
     async def hang_up_unless_live(self, event: TelnyxEvent, call: OpenCall | None) -> None:
-        """Hang up a call that no media node carries, unless its caller is connected to the target of a transfer, or
-        waits for it.
+        """Hang up a call without a media node, unless its caller is connected to, or waits for, the target of a
+        transfer.
         """
         if call is not None and call.is_transferring:
             return
@@ -161,7 +164,7 @@ class CallCommands:
     async def hang_up(self, call_control_id: str) -> None:
         """End a call.
 
-        Raises CarrierUnavailable also if Telnyx refuses, because the line costs money until it is ended.
+        Raises CarrierUnavailable even if Telnyx refuses, because the line costs money until the call ends.
         """
         telnyx = self._telnyx
         try:
@@ -171,16 +174,16 @@ class CallCommands:
             raise CarrierUnavailable(refused.carrier, refused.code, refused.message) from None
 
     async def return_to_agent(self, event: TelnyxEvent, call: OpenCall, now: datetime) -> Effect | None:
-        """Connects the caller of a transfer that was not answered with the agent again; hangs up a call that is over.
+        """Reconnect the caller to the agent after an unanswered transfer. Hang up if the call has ended.
 
         Args:
-            event: Of either leg.
+            event: An event of either leg.
         """
         if call.status in FINAL:
             await self.hang_up(event.caller_leg)
             return None
         if call.leg not in call.transfer_failures and await self._is_streaming(call.call_id, call.leg):
-            return None  # a repeat: the call has another stream since
+            return None  # a repeat: the call has a newer stream
         log.info("transfer.returned", carrier="telnyx", call_id=str(call.call_id), failure=call.returned)
         return await self._resume(event, call, now)
 
@@ -188,15 +191,15 @@ class CallCommands:
         try:
             resumed, lost_nodes = await self._routing.resume(call, now)
         except StreamFollowed as followed:
-            # Another event about the same loss was faster, and connects the call.
+            # Another event about the same loss was faster and is connecting the call.
             log.info("call.already_streaming", call_id=str(call.call_id), leg=followed.leg)
             return None
         return await self.connect_agent(event, resumed, now, lost_nodes)
 
     async def _answer(self, event: TelnyxEvent, call_id: str, *, record: bool) -> bool:
-        """Answer the call.
+        """Answer the call. Return whether Telnyx accepted.
 
-        Returns whether Telnyx accepted. If Telnyx refuses the recording, the call is answered without it.
+        If Telnyx refuses the recording, the call is answered without it.
         """
         command_id = event.command_id("answer" if record else "answer_unrecorded")
         try:
@@ -236,14 +239,14 @@ class CallCommands:
         return await self._take_back(event, call, code, now)
 
     async def _prepare_transfer(self, db: Connection, call: OpenCall, number: str) -> bool:
-        """Return whether the transfer may be carried out. It ends the calls of warm ones."""
+        """Return whether the transfer may be carried out. Ends the calls to targets of warm transfers."""
         if not await transfers_service.may_transfer(db, self._outbound, call, number):
             return False
         await transfers_service.release(db, call.call_id)
         return True
 
     async def _join(self, event: TelnyxEvent, call: OpenCall, conference: str, now: datetime) -> Effect | None:
-        """Connects the caller to the target of a warm transfer, if the target waits in this conference."""
+        """Connect the caller to the target of a warm transfer, if the target waits in this conference."""
         if not await self._transact(lambda db: transfers_service.join(db, call.call_id, conference, now)):
             return await self._take_back(event, call, TARGET_GONE, now)
         try:
@@ -251,7 +254,7 @@ class CallCommands:
         except CarrierRefused as refused:
             _log_refusal(event, "conference_join", refused)
             return await self._take_back(event, call, refused.code, now)
-        met = f"conference:{conference}"  # so that a repeat of the stream's end is recognized
+        met = f"conference:{conference}"  # lets a repeat of the stream's end be recognized
         joined = facts_only(event, transfer_called=met, transfer_leg=met)
         return lambda db: apply_status(db, joined)
 
@@ -274,17 +277,18 @@ class CallCommands:
             await self.hang_up(call_control_id)
 
     def _hang_up_after(self, call_id: UUID, words: str) -> Effect:
-        """Return the effect that ends the call after its last words. If `call.speak.ended` is lost, a job ends it."""
+        """Return the effect that schedules a hang-up in case `call.speak.ended` is lost."""
         delay_s = SPEAK_MARGIN_S + len(words) / _SLOWEST_CHARACTERS_PER_S
         return lambda db: hang_up_later(db, call_id, delay_s)
 
     async def _reload(self, event: TelnyxEvent, now: datetime) -> OpenCall | None:
-        """Return the call as other events have left it meanwhile: a refused command may be the repeat of one that
-        was carried out."""
+        """Return the call's current state. Other events may have changed it, and a refused command may repeat an
+        earlier command.
+        """
         return await self._transact(lambda db: find_call(db, event, now))
 
     async def _is_streaming(self, call_id: UUID, leg: int) -> bool:
-        """Return whether a node has the stream; False while Redis is unavailable."""
+        """Return whether a node has the stream. Return False while Redis is unavailable."""
         try:
             return await self._media.is_streaming(call_id, leg)
         except BusUnavailable:
@@ -298,11 +302,11 @@ class CallCommands:
         return None
 
     async def _speak_refusal(self, event: TelnyxEvent, refused: RefusedCall, now: datetime) -> Effect | None:
-        """Speaks a refusal, after which the call is hung up; without words it is hung up at once."""
+        """Speak a refusal, after which the call is hung up. Without an announcement, hang up immediately."""
         if not refused.announcement:
             await self.hang_up(event.caller_leg)
             return None
-        # The caller hears the words anyway; the refusal is stored when the event is closed.
+        # The caller hears the announcement in any case. The refusal is stored when the event is closed.
         with suppress(Unavailable):
             await self._routing.record_refusal(refused, now)
         await self._speak(event, event.caller_leg, refused.announcement, refused.language, event.command_id("words"))
@@ -319,12 +323,12 @@ class CallCommands:
 
     @property
     def targets(self) -> ConferenceCalls:
-        """Return the calls to targets of warm transfers. Raises CarrierRefused like the commands."""
+        """Calls to targets of warm transfers. Raises CarrierRefused like the commands."""
         return self._telnyx.targets
 
     @property
     def _telnyx(self) -> CallControlCarrier:
-        """Return the carrier. Raises CarrierRefused (code not_set_up) without an API key."""
+        """The carrier. Raises CarrierRefused (code not_set_up) without an API key."""
         telnyx = self._carriers.telnyx
         if telnyx is None:
             raise CarrierRefused("telnyx", "not_set_up", "this carrier is not set up")
@@ -332,17 +336,17 @@ class CallCommands:
 
 
 async def find_call(db: Connection, event: TelnyxEvent, now: datetime) -> OpenCall | None:
-    """Return the call that an event is about, as `find_open` does."""
+    """Return the call of an event, as `find_open` does."""
     return await find_open(db, "telnyx", event.call_control_id, now, call_id=event.call_id, session_id=event.session_id)
 
 
 def _leg_command_id(call: OpenCall, command: str) -> str:
-    """Return an id that is the same for all reports of a stream's end, which may have different ids."""
+    """Return a command id shared by all reports of a stream's end, which may have different event ids."""
     return str(uuid5(NAMESPACE_URL, f"{call.call_id}:{call.leg}:{command}"))
 
 
 def _log_refusal(event: TelnyxEvent, command: str, refused: CarrierRefused) -> None:
-    """Log a refusal. Raises it again if the call is over, because then nothing else has to be done."""
+    """Log a refusal. Raise it again if the call has ended, because nothing else needs to be done then."""
     if refused.call_ended:
         raise refused
     log.error("call.command_refused", carrier="telnyx", kind=event.type, command=command, code=refused.code)

@@ -19,7 +19,7 @@ TOLERANCE_S: Final = 300
 
 
 class TelnyxKeys:
-    """The public keys of our Telnyx account: the old and the new key while they rotate."""
+    """The public keys of our Telnyx account. Has the old and the new key during a rotation."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         """Parse the keys. Raises ValueError for an invalid key, without the key in the message.
@@ -44,7 +44,7 @@ class TelnyxKeys:
             raise BadSignature("wrong") from None
         if not any(_verifies(key, decoded, timestamp.encode("utf-8", "replace") + b"|" + body) for key in self._keys):
             raise BadSignature("wrong")
-        # The timestamp is checked last, because only now it is known to be from Telnyx.
+        # The timestamp is checked last, because the signature has only now proved that it comes from Telnyx.
         if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
             raise BadSignature("stale")
         if abs(now.timestamp() - int(timestamp)) > TOLERANCE_S:
@@ -67,16 +67,16 @@ def _verifies(key: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:
 
 
 class TelnyxReader:
-    """A SourceReader."""
+    """Reads requests of Telnyx. Implements SourceReader."""
 
     name = "telnyx"
 
     def __init__(self, options: WebhookOptions) -> None:
-        """Raise ValueError for an invalid public key."""
+        """Create the reader. Raises ValueError for an invalid public key."""
         self._keys = TelnyxKeys(options.telnyx_public_keys)
 
     def claims(self, request: WebhookRequest) -> bool:
-        """Return whether the request has the header of Telnyx's signature."""
+        """Return whether the request has Telnyx's signature header."""
         return SIGNATURE_HEADER in request.headers
 
     def verify(self, request: WebhookRequest, now: datetime) -> None:

@@ -1,8 +1,8 @@
-"""The leg of a warm transfer's target at Telnyx: hears the brief and the question, and is put into a conference.
+"""The leg of a warm transfer's target at Telnyx: the target hears the brief and the question, and joins a conference.
 
-1. call.answered: the brief is spoken. It ends at a key, and words do not count yet: whoever picks up says "yes?".
-2. call.gather.ended without a key: the question is asked, and what is said is reported as words.
-3. call.gather.ended with a key, or call.transcription: the decision; a conference is made, or the leg hung up.
+1. call.answered: the brief is spoken. A key ends it, but words are ignored, because people say "yes?" when they answer.
+2. call.gather.ended without a key: the question is asked, and speech is reported as words. 3. call.gather.ended with a
+key, or call.transcription: the decision. A conference is created, or the leg is hung up.
 """
 
 from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ from control.db.pool import Connection
 from control.inbound_webhooks.telnyx.commands import CallCommands, Effect
 from control.inbound_webhooks.telnyx.wire import TelnyxEvent, transfer_failure
 
-# The pause between the brief and the question, and the target's time to answer.
+# The pause between the brief and the question, and the target's time to answer, in seconds.
 PAUSE_S: Final = 1.0
 DECIDE_S: Final = 10.0
 _BY_KEY: Final[dict[str, Decision]] = {"1": "accepted", "2": "declined"}
@@ -36,13 +36,13 @@ log = structlog.get_logger()
 
 
 class TelnyxTargetLegs:
-    """Handlers and commands of target legs, like those of TelnyxHandlers for calls."""
+    """Handlers and commands of target legs, analogous to TelnyxHandlers and CallCommands."""
 
     def __init__(self, commands: CallCommands) -> None:
         self._commands = commands
 
     async def apply(self, db: Connection, event: TelnyxEvent, transfer_id: UUID, now: datetime) -> Step | None:
-        """Return the effect of an event of such a leg, and the commands that follow."""
+        """Apply an event of a target leg and return the resulting commands."""
         match event.type:
             case "call.answered":
                 asked = await transfers_service.answer(db, transfer_id, event.call_control_id)
@@ -70,7 +70,8 @@ class TelnyxTargetLegs:
         return refused or (lambda db: transfers_service.mark_asked(db, asked.id, now))
 
     async def _listen(self, event: TelnyxEvent, asked: WarmTransfer) -> bool:
-        """Start Telnyx's transcription and return whether it reports words. If Telnyx refuses, only a key decides."""
+        """Start Telnyx's transcription and return whether it reports words. If Telnyx refuses, only a key can
+        decide."""
         try:
             await self._commands.targets.listen(event.call_control_id, asked.language, event.command_id("listen"))
         except CarrierRefused as refused:
@@ -81,7 +82,7 @@ class TelnyxTargetLegs:
         return True
 
     async def _say(self, event: TelnyxEvent, asked: WarmTransfer, words: str, wait_s: float) -> Effect | None:
-        """Speaks to the target. Returns the effect of a refusal."""
+        """Speak to the target. Return the effect of a refusal, or None."""
         leg, command_id = event.call_control_id, event.command_id("ask")
         try:
             await self._commands.targets.ask(leg, words, asked.language, wait_s, command_id)
@@ -92,7 +93,7 @@ class TelnyxTargetLegs:
     # --- The decision ---------------------------------------------------------------------------------------------
 
     async def _gathered(self, db: Connection, event: TelnyxEvent, transfer_id: UUID, now: datetime) -> Step | None:
-        """Apply a pressed key, or none. A decision by words also ends the question, which is reported here."""
+        """Apply a pressed key, or the end of the question without a key. A decision by words also ends the question."""
         decision = _BY_KEY.get(event["digits"])
         if decision is not None:
             return await self._decide(db, event, transfer_id, decision)
@@ -110,7 +111,7 @@ class TelnyxTargetLegs:
         return partial(self._hang_up, event)
 
     async def _heard(self, db: Connection, event: TelnyxEvent, transfer_id: UUID) -> Step | None:
-        """Apply words. Words that are not a decision change nothing, and the time to answer continues."""
+        """Apply spoken words. Words without a decision have no effect, and the time to answer continues."""
         transfer = await transfers_service.lock_transfer(db, transfer_id)
         if transfer is None or transfer.asked_at is None or transfer.status != "asking":
             return None
@@ -120,8 +121,8 @@ class TelnyxTargetLegs:
     async def _decide(self, db: Connection, event: TelnyxEvent, transfer_id: UUID, decision: Decision) -> Step | None:
         """Apply the decision.
 
-        The acceptance is stored before its conference is made, so that the end of the question or a second decision
-        changes nothing.
+        The acceptance is stored before the conference is created, so that the end of the question or a second decision
+        has no effect.
         """
         if decision == "declined":
             await transfers_service.fail(db, transfer_id, "refused")
@@ -150,7 +151,7 @@ class TelnyxTargetLegs:
     # --- Ends -----------------------------------------------------------------------------------------------------
 
     async def _give_up(self, event: TelnyxEvent, transfer_id: UUID, refused: CarrierRefused) -> Effect:
-        """Give up the transfer. Raises the refusal if the leg is over, because its report follows."""
+        """Give up the transfer. Raises the refusal if the leg has ended, because its report follows."""
         if refused.call_ended:
             raise refused
         log.error("transfer.target_hung_up", carrier="telnyx", kind=event.type, code=refused.code)
@@ -171,5 +172,5 @@ class TelnyxTargetLegs:
 
 
 def _command_id(transfer_id: UUID, command: str) -> str:
-    """Return an id that is the same for all events with the decision: both a key and a word may arrive."""
+    """Return a command id shared by all events with the decision, because both a key and a word may arrive."""
     return str(uuid5(NAMESPACE_URL, f"{transfer_id}:{command}"))

@@ -1,4 +1,4 @@
-"""The job that acts on media's report of a stream's end, whether or not Telnyx reports it, too."""
+"""The job that acts on a media node's report of a stream's end, whether or not Telnyx also reports it."""
 
 from datetime import UTC, datetime
 
@@ -11,9 +11,9 @@ from shared.errors import Unavailable
 
 
 def make_stream_end_job(parts: WebhookParts) -> JobHandler:
-    """Return the job that hangs up or transfers a call whose conversation is over.
+    """Return the handler that hangs up or transfers a call whose conversation has ended.
 
-    It does nothing without an outcome: Telnyx has to notice the loss of a stream before another stream can be started.
+    Without an outcome, the job does nothing: Telnyx must notice the loss of a stream before another stream can start.
     """
     calls, media = TelnyxCalls(parts), parts.services[MediaAssignment]
 

@@ -1,4 +1,4 @@
-"""Telnyx's signed events (docs: voice/programmable-voice/voice-api-webhooks), parsed and converted to our types."""
+"""Parses Telnyx's signed events (docs: voice/programmable-voice/voice-api-webhooks) and converts them to our types."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from control.inbound_webhooks.source import non_empty, parse_uuid, plausible_tim
 from shared.errors import Malformed
 from shared.events import CallStatus, EndReason, TransferFailure
 
-# Types that have an effect. Others are answered and not stored: a pressed key may be a digit of a payment card.
+# Event types that have an effect. Others are answered but not stored: a pressed key may be a digit of a payment card.
 HANDLED_TYPES: Final = frozenset(
     {
         "call.initiated", "call.answered", "call.bridged", "call.hangup", "call.cost", "call.recording.saved",
@@ -29,10 +29,10 @@ HANDLED_TYPES: Final = frozenset(
         "call.gather.ended", "call.transcription", "streaming.stopped", "streaming.failed",
     }
 )  # fmt: skip
-# Events have been seen with underscores in their names (`call_initiated`).
+# Some events arrive with underscores in their names (`call_initiated`).
 _TYPES_BY_WORDS: Final = {name.replace(".", "_"): name for name in HANDLED_TYPES}
-# Payload fields that are stored; digits are those of targets that were asked to accept a call. Left out: presigned
-# URLs, the stream's URL (it holds a ticket), headers, free texts.
+# Payload fields that are stored. `digits` come only from targets that were asked to accept a call. Presigned URLs, the
+# stream's URL (which contains a ticket), headers and free texts are left out.
 STORED_FIELDS: Final = frozenset(
     {
         "call_control_id", "call_leg_id", "call_session_id", "connection_id", "client_state", "from", "to", "direction",
@@ -74,16 +74,16 @@ _ANSWERED_BY_RESULT: Final[Mapping[str, Literal["human", "machine", "fax", "unkn
 
 @dataclass(frozen=True, slots=True)
 class TelnyxEvent:
-    """One event.
+    """An event of Telnyx.
 
     Attributes:
-        id: The same for every delivery of it.
-        call_id: Ours, of a call that we placed or answered, as its client_state has it.
-        transfer_of: The call_control_id of the call for whose transfer this leg was called; such a leg is no call of
+        id: The same for each delivery of the event.
+        call_id: Our id of a call that we placed or answered, from its client_state.
+        transfer_of: The call_control_id of the transferred call if this is a transfer leg. Such a leg is not a call of
             ours.
-        target_of: Our id of the warm transfer for which this leg was called.
-        payload: Whole, as Telnyx sent it.
-        is_placed: We placed the call.
+        target_of: Our id of the warm transfer whose target this leg was called for.
+        payload: The complete payload as Telnyx sent it.
+        is_placed: Whether we placed the call.
     """
 
     id: str
@@ -96,7 +96,7 @@ class TelnyxEvent:
     target_of: UUID | None = None
 
     def __getitem__(self, name: str) -> str:
-        """Return a text of the payload, cut to 500 characters; empty if it is missing or not a text."""
+        """Return a text of the payload, cut to 500 characters. Empty if it is missing or not a text."""
         value = self.payload.get(name)
         return value[:_MAX_TEXT_LENGTH].replace("\0", "") if isinstance(value, str) else ""
 
@@ -112,19 +112,19 @@ class TelnyxEvent:
 
     @property
     def caller_leg(self) -> str:
-        """Telnyx's id of the call of ours: for the leg of a transfer's target, that of the transferred call."""
+        """Telnyx's id of our call. For a transfer leg, the id of the transferred call."""
         return self.transfer_of or self.call_control_id
 
     @property
     def words(self) -> str:
-        """What was said, by `call.transcription`; empty for an interim result. Not stored, so that a retry has none."""
+        """The words in `call.transcription`. Empty for an interim result. Words are not stored, so a retry has none."""
         data = self.payload.get("transcription_data")
         said = data.get("transcript") if isinstance(data, dict) and data.get("is_final") is not False else None
         return said if isinstance(said, str) else ""
 
     @property
     def names_call(self) -> bool:
-        """Whether the call can be found. call.recording.saved may name the leg instead of the call."""
+        """Whether the event identifies its call. call.recording.saved may name the leg instead of the call."""
         by_leg = self.type == "call.recording.saved" and self["call_leg_id"]
         return bool(self.call_control_id or by_leg)
 
@@ -135,11 +135,11 @@ class TelnyxEvent:
 
     @property
     def session_id(self) -> str:
-        """Telnyx's id of the call with all its legs. It stays when the call_control_id changes."""
+        """Telnyx's id of the call with all its legs. It stays the same if the call_control_id changes."""
         return self["call_session_id"]
 
     def command_id(self, command: str) -> str:
-        """Return an id that is the same for every attempt of a command: Telnyx ignores a repeat within 60 s (docs:
+        """Return an id that is the same for each attempt of a command. Telnyx ignores a repeat within 60 s (docs:
         command-retries).
         """
         return str(uuid5(NAMESPACE_URL, f"{self.id}:{command}"))
@@ -157,26 +157,26 @@ def parse_event(body: bytes, call: str, now: datetime) -> TelnyxEvent:
         payload = data["payload"] if data.get("payload") is not None else {}
         event_id, event_type = data["id"], data["event_type"]
     except (msgspec.DecodeError, RecursionError, KeyError, TypeError, AttributeError):
-        raise Malformed("This is no event of Telnyx.") from None
+        raise Malformed("This is not an event of Telnyx.") from None
     if not (isinstance(payload, dict) and isinstance(event_id, str) and isinstance(event_type, str) and event_id):
-        raise Malformed("This is no event of Telnyx.")
+        raise Malformed("This is not an event of Telnyx.")
     occurred_at = _parse_time(data.get("occurred_at"), now)
     event_type = _TYPES_BY_WORDS.get(event_type.replace(".", "_"), event_type)
     return _event(_identity(event_id, event_type, payload), event_type[:100], occurred_at, payload, call)
 
 
 def to_stored_event(event: TelnyxEvent) -> StoredEvent:
-    """Convert to a row of webhook_events, with the fields of STORED_FIELDS only."""
+    """Convert the event to a row of webhook_events, with only the fields of STORED_FIELDS."""
     fields = {name: _without_nul(value) for name, value in event.payload.items() if name in STORED_FIELDS}
     data = {"id": event.id, "event_type": event.type, "occurred_at": event.occurred_at.isoformat(), "payload": fields}
     return StoredEvent("telnyx", event.id, event.type, {"data": data, "call": str(event.call_id or "")})
 
 
 def from_stored_payload(payload: Mapping[str, Any], now: datetime) -> TelnyxEvent:
-    """Convert the payload of a row of webhook_events.
+    """Convert the payload of a row of webhook_events to an event.
 
     Args:
-        now: In place of a time that is implausible.
+        now: Replaces an implausible time.
     """
     data = payload["data"]
     occurred_at = _parse_time(data["occurred_at"], now)
@@ -184,7 +184,7 @@ def from_stored_payload(payload: Mapping[str, Any], now: datetime) -> TelnyxEven
 
 
 def incoming_call(event: TelnyxEvent) -> IncomingCall:
-    """Return a call to one of our numbers."""
+    """Return the call of an event for an inbound call."""
     attestation = _ATTESTATIONS.get(event["shaken_stir_attestation"])
     if event.payload.get("shaken_stir_validated") is False and attestation is not None:
         attestation = "failed"
@@ -192,12 +192,12 @@ def incoming_call(event: TelnyxEvent) -> IncomingCall:
 
 
 def status_change(event: TelnyxEvent, status: CallStatus) -> CarrierStatus:
-    """Return the call's state as of this event."""
+    """Return the call's status as of this event."""
     return _carrier_status(event, status, facts={"status": event.type})
 
 
 def hangup_status(event: TelnyxEvent) -> CarrierStatus:
-    """Return the end of the call, with its cause."""
+    """Return the status of the ended call, with its cause."""
     cause = event["hangup_cause"]
     status = _STATUS_BY_CAUSE.get(cause, "failed")
     facts = non_empty(status=event.type, cause=cause, source=event["hangup_source"], sip=event["sip_hangup_cause"])
@@ -212,48 +212,50 @@ def machine_status(event: TelnyxEvent) -> CarrierStatus:
 
 
 def greeting_status(event: TelnyxEvent) -> CarrierStatus:
-    """Return a machine's greeting is over, with or without a beep (docs: answering-machine-detection,
-    greeting.ended)."""
+    """Return the end of a machine's greeting, with or without a beep (docs: answering-machine-detection,
+    greeting.ended).
+    """
     return _carrier_status(event, None, answered_by="machine", greeting_ended=True, facts={"greeting": event["result"]})
 
 
 def facts_only(event: TelnyxEvent, **facts: Any) -> CarrierStatus:
-    """Facts that are stored without a change of the call's state."""
+    """Return facts to store without a change of the call's status."""
     return _carrier_status(event, None, facts=facts)
 
 
 def transfer_leg_status(event: TelnyxEvent, *, is_reached: bool) -> CarrierStatus:
-    """Facts of the transferred call: a leg is called for it, which was answered, if `is_reached`."""
+    """Return a fact about the transferred call: it has a transfer leg, which was answered if `is_reached`."""
     leg = event.call_control_id
     facts = {"transfer_called": leg} | ({"transfer_leg": leg} if is_reached else {})
     return CarrierStatus("telnyx", event.transfer_of, None, event.occurred_at, facts=facts)
 
 
 def transfer_leg_cost(event: TelnyxEvent) -> CarrierStatus:
-    """Return what the leg of a transfer's target cost, reached or not: a fact of the transferred call."""
+    """Return a fact about the transferred call: the cost of its transfer leg, whether it was reached or not."""
     leg = event["call_leg_id"] or event.call_control_id
     facts = {f"{LEG_COST}{leg}": {"total": event["total_cost"]}}
     return CarrierStatus("telnyx", event.transfer_of, None, event.occurred_at, facts=facts)
 
 
 def transfer_failure(event: TelnyxEvent) -> TransferFailure:
-    """Return why the leg of a transfer ended that was not answered.
+    """Return why an unanswered transfer leg ended.
 
-    A target that declines is seen with normal_clearing (seen by users of Telnyx) or call_rejected.
+    If the target declines, the cause is normal_clearing (reported by users of Telnyx) or call_rejected.
     """
     return _FAILURES.get(event["hangup_cause"], "failed")
 
 
 def recording(event: TelnyxEvent, call_control_id: str) -> CarrierRecording | None:
-    """Return None when there is neither a URL nor an id to fetch it by. The SDK's type of this event has no
-    recording_id: without one, the recording is looked up by its leg.
+    """Return the recording, or None if the event has neither a URL nor an id.
+
+    The SDK's type of this event has no recording_id. Without an id, the recording is looked up by its leg.
 
     Args:
-        call_control_id: The event itself may lack it.
+        call_control_id: Id of the call, because the event may lack it.
     """
     urls = event.payload.get("recording_urls")
     found = {kind: url for kind, url in urls.items() if isinstance(url, str)} if isinstance(urls, dict) else {}
-    # A URL is valid for ten minutes (docs: voice-api-webhooks). The id stays valid, but not every payload has it.
+    # A URL is valid for ten minutes (docs: voice-api-webhooks). The id stays valid, but some payloads lack it.
     location = found.get("wav") or found.get("mp3") or event["recording_id"]
     leg_id = event["call_leg_id"]
     if not (location or leg_id) or not (call_control_id or event.call_id):
@@ -287,8 +289,8 @@ def _carrier_status(event: TelnyxEvent, status: CallStatus | None, **fields: Any
 def _identity(event_id: str, event_type: str, payload: Mapping[str, Any]) -> str:
     """Return the event's identity.
 
-    A stream's end may arrive in two events (failed, then stopped). They count as one event, identified by the stream's
-    URL, which is unique.
+    The end of a stream may arrive in two events (failed, then stopped). They count as one event, identified by the
+    stream's unique URL.
     """
     if event_type not in ("streaming.stopped", "streaming.failed"):
         return event_id[:_MAX_TEXT_LENGTH]
@@ -298,12 +300,12 @@ def _identity(event_id: str, event_type: str, payload: Mapping[str, Any]) -> str
 
 
 def stream_key(url: str) -> str:
-    """Return a hash of the stream's URL, which contains a ticket, as the stream's identity."""
+    """Return the identity of a stream: a hash of its URL. The URL itself contains a ticket."""
     return f"stream:{sha256(url.encode('utf-8', 'replace')).hexdigest()[:40]}"
 
 
 def stream_end(job: StreamEndedJob, at: datetime) -> TelnyxEvent:
-    """Return the end of a stream as Telnyx would report it, with all that names the call."""
+    """Return the end of a stream as an event of Telnyx, with all fields that identify the call."""
     state = client_state(f"{INBOUND}{job.call_id}")
     payload = {"call_control_id": job.carrier_call_id, "call_session_id": job.session_id, "client_state": state}
     return _event(job.stream_id, "streaming.stopped", at, payload, "")
@@ -319,7 +321,7 @@ def _event(event_id: str, event_type: str, occurred_at: datetime, payload: Mappi
     if state.startswith(INBOUND):
         call_id = parse_uuid(state.removeprefix(INBOUND))
         return TelnyxEvent(event_id, event_type, occurred_at, call_id, "", payload)
-    # Other legs of the call inherit its webhook URL but not its client_state, so the state decides where there is one.
+    # Other legs of the call inherit its webhook URL but not its client_state, so the state takes precedence.
     own_call_id = state if "client_state" in payload else call
     placed_id = parse_uuid(own_call_id)
     return TelnyxEvent(event_id, event_type, occurred_at, placed_id, "", payload, is_placed=placed_id is not None)
@@ -335,7 +337,7 @@ def _end_reason(event: TelnyxEvent, cause: str, status: CallStatus) -> EndReason
 
 
 def _parse_time(text: object, now: datetime) -> datetime:
-    """Return `now` where it is missing, malformed or implausible.
+    """Return the time. Return `now` if the text is missing, malformed or implausible.
 
     Args:
         text: ISO 8601.
@@ -347,7 +349,7 @@ def _parse_time(text: object, now: datetime) -> datetime:
 
 
 def _without_nul(value: Any) -> Any:
-    """Remove NUL, which PostgreSQL's text cannot store."""
+    """Remove NUL characters, which PostgreSQL's text type cannot store."""
     if isinstance(value, str):
         return value.replace("\0", "")
     if isinstance(value, list):

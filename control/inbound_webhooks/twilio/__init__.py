@@ -1,1 +1,1 @@
-"""Twilio's webhooks: forms, signatures, TwiML. `calls.py` lists the steps of a call."""
+"""Twilio's webhooks: forms, signatures and TwiML. `calls.py` lists the steps of a call."""

@@ -1,17 +1,18 @@
-"""Twilio's webhooks, the steps of a call in one place.
+"""Twilio's webhooks: all steps of a call.
 
-An inbound call takes them in this order; one that we placed begins with status callbacks:
+An inbound call takes the steps in this order. An outbound call starts with status callbacks.
 
 1. INBOUND: a call rings. `connect_call` stores the event and admits the call in one transaction, chooses a media node
-   and answers `<Connect><Stream>`. A refused call gets `<Reject>`, or `<Say>` and `<Hangup>`, as REFUSALS has it
+   and answers `<Connect><Stream>`. A refused call gets `<Reject>`, or `<Say>` and `<Hangup>`, as defined in REFUSALS
    (`control/calls/records/refusals.py`).
-2. STATUS: ringing, in-progress … `receive_status` stores each with its effect, in whatever order they come.
-3. CONTINUE, asked by `<Connect action>`: the media stream ended. `continue_call` hangs up after the conversation's end,
-   dials after a transfer, and connects the call to another node (step 1's answer) when its node was lost.
-4. CONTINUE, asked by `<Dial action>`: the transfer ended. `continue_call` hangs up, or connects the caller with the
-   agent again, because no one answered. TARGET: the target of a warm transfer is asked (`target_legs.py`).
-   STREAM reports each stream's end besides: should CONTINUE not be asked, a job has Twilio ask it (`tasks.py`).
-5. STATUS: completed; RECORDING: a recording can be fetched.
+2. STATUS: ringing, in-progress, and so on. `receive_status` stores each event with its effect, in any order. 3.
+CONTINUE, requested by `<Connect action>`: the media stream ended. `continue_call` hangs up if the conversation has
+   ended, dials if the call is transferred, and connects the call to another node (the answer of step 1) if its node
+   was lost.
+4. CONTINUE, requested by `<Dial action>`: the transfer ended. `continue_call` hangs up, or reconnects the caller to the
+   agent if nobody answered. TARGET: the target of a warm transfer is asked (`target_legs.py`). STREAM also reports the
+   end of each stream: if CONTINUE is not requested, a job makes Twilio request it (`tasks.py`).
+5. STATUS: completed. RECORDING: a recording can be fetched.
 """
 
 import asyncio
@@ -70,13 +71,14 @@ CHECK_AFTER_S: Final = 2.0
 
 
 class CheckStreamJob(msgspec.Struct, frozen=True):
-    """Payload of the job.
+    """Payload of the job that checks the end of a stream.
 
     Attributes:
-        leg: Of the stream.
+        leg: Leg of the stream.
         ended_at: Seconds since the epoch.
         language: The agent's locale.
-        is_error: The stream had an error, and may continue: Twilio reports some as warnings (docs: error 31951).
+        is_error: The stream had an error and may continue, because Twilio reports some errors as warnings (docs: error
+            31951).
     """
 
     call_id: UUID
@@ -89,13 +91,13 @@ class CheckStreamJob(msgspec.Struct, frozen=True):
 def continue_path(call_id: UUID | None, leg: int, language: str) -> str:
     """Return the path and query where Twilio requests the next instruction after a stream.
 
-    They contain the language, so that an announcement needs no look-up during an outage.
+    The query contains the language, so that an announcement needs no look-up during an outage.
     """
     return f"{CONTINUE}?call={call_id or ''}&leg={leg}&language={language}"
 
 
 async def enqueue_stream_check(db: Connection, form: TwilioForm, now: datetime) -> None:
-    """Enqueue the check of a stream's end. Does nothing for the report of a stream's beginning."""
+    """Enqueue the check of a stream's end. Do nothing if the report is about the start of a stream."""
     if form["StreamEvent"] in ("stream-stopped", "stream-error") and form.call_id is not None:
         ended_at = parse_iso_time(form["Timestamp"], now).timestamp()
         is_error = form["StreamEvent"] == "stream-error"
@@ -103,17 +105,17 @@ async def enqueue_stream_check(db: Connection, form: TwilioForm, now: datetime) 
         await enqueue(db, CHECK_STREAM, msgspec.json.encode(job), delay_s=CHECK_AFTER_S)
 
 
-# DialCallStatus of a transfer that was answered (docs: TwiML <Dial>).
+# DialCallStatus of an answered transfer (docs: TwiML <Dial>).
 _TRANSFER_ANSWERED: Final = frozenset({"completed", "answered"})
-# DialCallStatus of an unanswered transfer (docs: as above). Other values, such as "canceled", count as failed.
+# DialCallStatus of an unanswered transfer (docs: TwiML <Dial>). Other values, such as "canceled", count as failed.
 _FAILURES: Final[Mapping[str, TransferFailure]] = {"busy": "busy", "no-answer": "no_answer"}
-# Seconds between checks for the stream that a simultaneous copy of the request is assigned.
+# Seconds between checks for the stream that a concurrent copy of the request is assigned.
 _POLL_S: Final = 0.025
 log = structlog.get_logger()
 
 
 class TwilioCalls:
-    """The steps of a call, which the module's docstring lists in order. Every form is verified."""
+    """Implements the steps of a call that the module's docstring lists. All forms are verified."""
 
     def __init__(self, parts: WebhookParts) -> None:
         self._options, self._background, self._inbox = parts.options, parts.background, parts.inbox
@@ -122,16 +124,16 @@ class TwilioCalls:
         self._transact = parts.transactions.run
 
     async def connect_call(self, form: TwilioForm, now: datetime) -> web.Response:
-        """Answer the first request of a call: an inbound one, or one of ours that was picked up."""
+        """Answer the first request of an inbound call, or of an outbound call that was answered."""
         return await self._answer("inbound", self._connect_call(form, now))
 
     async def continue_call(self, form: TwilioForm, now: datetime) -> web.Response:
-        """Answer what comes next, after a media stream or after a transfer ended."""
+        """Answer the request for the next step after a media stream or a transfer has ended."""
         next_step = self._transfer_ended if form["DialCallStatus"] else self._stream_ended
         return await self._answer("continue", next_step(form, now))
 
     async def _answer(self, kind: TwilioKind, work: Awaitable[str]) -> web.Response:
-        """Run `work`.
+        """Run `work` and return its TwiML.
 
         A caller is on the line, so an error is answered with a spoken apology and never with an error status.
         """
@@ -151,15 +153,15 @@ class TwilioCalls:
         call = await self._transact(lambda db: self._store_and_admit(db, form, now))
         if isinstance(call, RefusedCall):
             return _reject_or_say(call) if not form.is_outbound else _say_refusal(call)
-        # An outbound call is recorded by a parameter of its creation (control/carriers/twilio_forms.py).
+        # Outbound calls are recorded by a parameter of their creation (control/carriers/twilio_forms.py).
         records = call.records_at_carrier and not form.is_outbound
         return await self._connect_stream(call, now, records=records)
 
     async def _store_and_admit(self, db: Connection, form: TwilioForm, now: datetime) -> AdmittedCall | RefusedCall:
-        """Store the event and admits the call.
+        """Store the event and admit the call.
 
-        Twilio repeats a request only if it did not execute our answer. The repeat gets the same call, with a new ticket
-        if the call is not over.
+        Twilio repeats a request only if it did not execute our answer. If the call has not ended, the repeat gets the
+        same call with a new ticket.
         """
         kind: TwilioKind = "answered" if form.is_outbound else "inbound"
         await store_once(db, wire.to_stored_event(kind, form), now, handled=True)
@@ -173,7 +175,7 @@ class TwilioCalls:
         """Return the TwiML that connects the call's media stream.
 
         Args:
-            records: Record the call from here to its end, including further streams.
+            records: Whether to record the call from now to its end, including further streams.
         """
         stream = await self._routing.assign_media(call, exclude)
         if isinstance(stream, RefusedCall):
@@ -190,9 +192,7 @@ class TwilioCalls:
         )
 
     async def _record_media_node(self, call: AdmittedCall, stream: StreamTarget) -> None:
-        """Store the media node after the answer. If this fails, the next leg only does not know which node to
-        avoid.
-        """
+        """Store the media node after the answer. If this fails, the next leg only lacks the node to avoid."""
         await self._transact(lambda db: record_media_node(db, call, stream.node_id))
 
     # --- The media stream ended: <Connect action> (docs: TwiML <Connect>) ------------------------------------------
@@ -220,17 +220,20 @@ class TwilioCalls:
         return await self._resume(call, form, now)
 
     async def _carry_out(self, call: OpenCall | None, form: TwilioForm, outcome: StreamOutcome, now: datetime) -> str:
-        """Carries out the outcome. If the target has left the conference, the caller continues with the agent
-        instead.
+        """Return the TwiML for the outcome. If the target has left the conference, the caller continues with the
+        agent.
         """
         if call is not None and outcome.number and not await self._prepare_transfer(call, outcome, now):
             return await self._return_to_agent(form, "failed", now)
         return self._hang_up_or_transfer(call, form, outcome)
 
     async def _prepare_transfer(self, call: OpenCall, outcome: StreamOutcome, now: datetime) -> bool:
-        """Return whether the transfer may be carried out: to a conference only while the target waits in it, to a
-        number only where the workspace may call, whoever named it. A blind one ends the calls of warm ones. Without
-        a database it is carried out, unless the number alone forbids it."""
+        """Return whether the transfer may be carried out.
+
+        A transfer to a conference requires that the target still waits in it. A transfer to a number requires that the
+        workspace may call the number, whoever named it. A blind transfer ends the calls to targets of warm transfers.
+        If the database is unavailable, the transfer is carried out unless the number alone forbids it.
+        """
 
         async def prepare(db: Connection) -> bool:
             if outcome.conference:
@@ -259,10 +262,10 @@ class TwilioCalls:
             return await self._transact(store_and_load)
 
     async def _wait_for_outcome(self, call: OpenCall | None, form: TwilioForm) -> StreamOutcome | None:
-        """Wait for the outcome.
+        """Wait for the outcome of the stream.
 
-        If the call's end is stored already, does not wait, because the outcome is there or will never arrive. Raises
-        BusUnavailable.
+        If the call's end is already stored, the method does not wait, because the outcome is available or will never
+        arrive. Raises BusUnavailable.
         """
         wait = self._services[MediaAssignment].wait_for_outcome
         if call is not None:
@@ -271,7 +274,7 @@ class TwilioCalls:
         return None if form.call_id is None else await wait(form.call_id, None, 0, leg=form.leg)
 
     async def _resume(self, call: OpenCall, form: TwilioForm, now: datetime) -> str:
-        """Resume the call.
+        """Resume the call on another node.
 
         A repeated or replayed request about the same stream gets the same answer, whose ticket can be used once.
         """
@@ -287,15 +290,15 @@ class TwilioCalls:
         return await self._connect_stream(resumed, now, lost_nodes)
 
     async def _find_stream(self, call: OpenCall, leg: int) -> StreamTarget | None:
-        """Return what a stream of the call was assigned to; None also while Redis is unavailable."""
+        """Return the target that a stream of the call was assigned. Return None also while Redis is unavailable."""
         with suppress(BusUnavailable):
             return await self._services[MediaAssignment].find_assignment(call.call_id, leg)
         return None
 
     async def _wait_for_stream(self, call: OpenCall, leg: int) -> StreamTarget:
-        """Return the stream that the same request, sent at the same moment, is being given.
+        """Return the stream that a concurrent copy of the request is assigned.
 
-        Raises TimeoutError when it gets none, because no node has room, or Redis is unavailable.
+        Raises TimeoutError if no stream is assigned, because no node has room or Redis is unavailable.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + self._routing.timeout_s
@@ -310,8 +313,8 @@ class TwilioCalls:
     async def _end_without_database(self, form: TwilioForm, now: datetime, error: Exception) -> str:
         """End the call without the database. The URL has our id of the call, so its outcome can be read from the bus.
 
-        Raises `error` if there is no outcome: only the database can tell whether such a call may be resumed. Twilio's
-        request is stored later; otherwise the check of the stream (`tasks.py`) would redirect the call in the middle of
+        Raises `error` if there is no outcome, because only the database shows whether the call may be resumed. Twilio's
+        request is stored later. Otherwise the check of the stream (`tasks.py`) would redirect the call in the middle of
         its transfer.
         """
         if form.is_ended:
@@ -337,7 +340,7 @@ class TwilioCalls:
             return wire.say_and_hang_up(transfer_failed_text(form.language), locale(form.language))
         if not outcome.number:
             return wire.say_and_hang_up(outcome.words, spoken) if outcome.words else wire.hang_up()
-        # An empty callerId leaves the choice to Twilio, which shows the caller of the call (docs: TwiML <Dial>).
+        # With an empty callerId, Twilio shows the caller of the call (docs: TwiML <Dial>).
         caller_id = "" if call is None else transfer_caller_id(call, caller_allowed=True)
         if not caller_id and form["Direction"].startswith("outbound"):
             caller_id = form["From"]
@@ -351,8 +354,8 @@ class TwilioCalls:
     async def _transfer_ended(self, form: TwilioForm, now: datetime) -> str:
         """Return an unanswered caller to the agent.
 
-        Without a database, and for a call that cannot continue, Twilio says that the transfer was not answered. The
-        event is stored after the answer.
+        If the database is unavailable or the call cannot continue, Twilio announces that the transfer was not answered.
+        The event is stored after the answer.
         """
         self._background.start("transfer_ended", self._store_continue(form, now))
         if form.is_ended or form["DialCallStatus"] in _TRANSFER_ANSWERED:
@@ -385,7 +388,7 @@ class TwilioCalls:
     # --- Shared by the steps ---------------------------------------------------------------------------------------
 
     def _refuse(self, refused: RefusedCall, now: datetime) -> str:
-        """Return the refusal, and store it after the answer, because the caller is waiting."""
+        """Return the refusal and store it after the answer, because the caller is waiting."""
         self._background.start("record_refusal", self._routing.record_refusal(refused, now))
         return _say_refusal(refused)
 
@@ -394,7 +397,7 @@ class TwilioCalls:
 
 
 def _reject_or_say(refused: RefusedCall) -> str:
-    """Return the TwiML that refuses a call that is not answered yet."""
+    """Return the TwiML that refuses a call before it is answered."""
     response = REFUSALS[refused.reason].twilio
     return _say_refusal(refused) if response == "spoken" else wire.reject(response)
 
@@ -404,33 +407,33 @@ def _say_refusal(refused: RefusedCall) -> str:
 
 
 class StatusCallbacks:
-    """Stores each event once, together with its effect, and answers with 204."""
+    """Stores each status event once, together with its effect, and answers with 204."""
 
     def __init__(self, inbox: WebhookInbox) -> None:
         self._inbox = inbox
 
     async def receive_status(self, form: TwilioForm, now: datetime) -> web.Response:
-        """Store a call's state, or the result of answering-machine detection, which has the same address and no
-        SequenceNumber (docs: voice/api/call-resource, AsyncAmdStatusCallback).
+        """Store a call's status, or the result of answering-machine detection.
+
+        Both have the same address, but a detection result has no SequenceNumber (docs: voice/api/call-resource,
+        AsyncAmdStatusCallback).
         """
         is_machine_result = form["AnsweredBy"] and not form["SequenceNumber"]
         return await self._receive("amd" if is_machine_result else "status", form, now)
 
     async def receive_recording(self, form: TwilioForm, now: datetime) -> web.Response:
-        """Return a recording that Twilio made, or could not make."""
+        """Store a recording that Twilio made or failed to make."""
         return await self._receive("recording", form, now)
 
     async def receive_stream(self, form: TwilioForm, now: datetime) -> web.Response:
-        """Store that a media stream ended or failed (docs: TwiML <Stream>, statusCallback). A beginning is not
-        stored.
-        """
+        """Store that a media stream ended or failed (docs: TwiML <Stream>, statusCallback). The start is not stored."""
         if form["StreamEvent"] == "stream-started":
             self._inbox.count("twilio", "stream", "ignored")
             return web.Response(status=204)
         return await self._receive("stream", form, now)
 
     async def retry(self, open_event: OpenEvent, now: datetime) -> None:
-        """Apply an event that stayed open."""
+        """Apply an open event."""
         event = open_event.event
         form = wire.from_stored_payload(event.payload)
         await self._inbox.finish(event, lambda db: self._apply(db, event.event_type, form, now), now)
@@ -458,7 +461,7 @@ class StatusCallbacks:
 
 
 def build(parts: WebhookParts) -> WebhookSource[TwilioForm]:
-    """Return the source with its steps by address."""
+    """Return the source with its handlers by address."""
     calls = TwilioCalls(parts)
     callbacks = StatusCallbacks(parts.inbox)
     return WebhookSource(

@@ -13,8 +13,10 @@ SIGNATURE_HEADER: Final = "X-Twilio-Signature"
 
 
 class TwilioTokens:
-    """The tokens of our account and its subaccounts, each of which signs its own requests, and the SharedKeys that sign
-    in their place where a Webhook Rule says so."""
+    """The tokens of our account and its subaccounts, and SharedKeys.
+
+    Each account signs its own requests. SharedKeys sign instead if a Webhook Rule says so.
+    """
 
     def __init__(
         self,
@@ -23,9 +25,10 @@ class TwilioTokens:
         shared_keys: Sequence[tuple[str, str]] = (),
         required: bool = True,
     ) -> None:
-        """Store the tokens and keys that verify signatures.
+        """Create the collection of tokens and keys.
 
         Args:
+            tokens: (account, token) pairs.
             shared_keys: (id, secret) pairs.
             required: Whether a request without any signature is refused. A wrong signature is always refused.
         """
@@ -46,12 +49,15 @@ class TwilioTokens:
         body: bytes | None = None,
         settings: str | None = None,
     ) -> None:
-        """Raise BadSignature.
+        """Verify a signature. Raises BadSignature.
 
         Args:
-            url, fields, body: See shared/twilio_signature.py.
-            account: The request's AccountSid; an empty one counts as the main account's.
-            settings: Value of SETTINGS_HEADER, which only SharedKeys bring.
+            url: See shared/twilio_signature.py.
+            signature: The signature header. None if it is missing.
+            account: The request's AccountSid. An empty value counts as the main account.
+            fields: See shared/twilio_signature.py.
+            body: See shared/twilio_signature.py.
+            settings: Value of SETTINGS_HEADER, which only requests signed with SharedKeys have.
         """
         if signature is None:
             if self._required:
@@ -81,7 +87,7 @@ class TwilioTokens:
 
 
 class TwilioReader:
-    """A SourceReader."""
+    """Reads requests of Twilio. Implements SourceReader."""
 
     name = "twilio"
 
@@ -94,13 +100,11 @@ class TwilioReader:
         )
 
     def claims(self, request: WebhookRequest) -> bool:
-        """Return whether the body is a form: Telnyx sends only JSON."""
+        """Return whether the request has Twilio's signature or a form body. Telnyx sends only JSON."""
         return SIGNATURE_HEADER in request.headers or not request.is_json
 
     def verify(self, request: WebhookRequest, now: datetime) -> None:
-        """Verify the signature. The signed URL is our configured address, never the address that the request
-        claims.
-        """
+        """Verify the signature. The signed URL is our configured address, not the address in the request."""
         url, signature = self._base_url + request.target, request.headers.get(SIGNATURE_HEADER)
         account = _first_values(request).get("AccountSid", "")
         settings = request.headers.get(SETTINGS_HEADER)
@@ -118,5 +122,5 @@ class TwilioReader:
 
 
 def _first_values(request: WebhookRequest) -> dict[str, str]:
-    """Return the fields. If a field is repeated, its first value counts."""
+    """Return the fields of the request. If a field is repeated, its first value is used."""
     return dict(reversed(request.fields))

@@ -1,5 +1,4 @@
-"""The leg of a warm transfer's target at Twilio: asked when it is answered, and joined to the conference by a key or a
-word."""
+"""The leg of a warm transfer's target at Twilio: the target is asked, and joins the conference by a key or a word."""
 
 import asyncio
 from datetime import datetime
@@ -24,24 +23,25 @@ from control.inbound_webhooks.twilio.wire import TwilioForm
 from shared.events import TransferFailure
 from shared.logs import error_fields
 
-# The target's time to answer after the question.
+# The target's time to answer after the question, in seconds.
 DECIDE_S: Final = 10
 _BY_KEY: Final[dict[str, Decision]] = {"1": "accepted", "2": "declined"}
-# The step of the answer to a question that was asked again, which is done once.
+# The step of the answer to a repeated question. The question is repeated only once.
 _ASKED_AGAIN: Final = "decided_again"
 _FAILURES: Final[dict[str, TransferFailure]] = {"busy": "busy", "no-answer": "no_answer", "failed": "failed"}
 log = structlog.get_logger()
 
 
 class TwilioTargetLegs:
-    """Handles the target's leg. After an error of ours, the target is hung up and the caller stays with the agent."""
+    """Handles the target's leg. After an error on our side, the target is hung up and the caller stays with the
+    agent."""
 
     def __init__(self, parts: WebhookParts) -> None:
         self._url, self._inbox, self._transact = parts.options.url, parts.inbox, parts.transactions.run
         self._deadline_s = parts.options.deadline_s
 
     async def receive(self, form: TwilioForm, now: datetime) -> web.Response:
-        """Return instructions, by the step in the address. The report of the leg's end is answered with 204."""
+        """Return the instructions for the step in the address. The report of the leg's end is answered with 204."""
         if form.step == "ended":
             await self._transact(lambda db: self._end(db, form, now))
             self._inbox.count("twilio", "target", "answered")
@@ -49,7 +49,7 @@ class TwilioTargetLegs:
         try:
             async with asyncio.timeout(self._deadline_s):
                 text = await (self._ask(form) if form.step == "answered" else self._decide(form))
-        except Exception as error:  # a caller waits for this leg no longer than its tool does  # noqa: BLE001
+        except Exception as error:  # the caller waits only as long as the tool runs  # noqa: BLE001
             log.error("transfer.target_hung_up", carrier="twilio", **error_fields(error))
             text = wire.hang_up()
         self._inbox.count("twilio", "target", "answered")

@@ -1,8 +1,8 @@
 """Detects ended media streams that Twilio did not follow up.
 
-When our side closes a stream, Twilio continues with the next instruction (docs: error 31921). Twilio does not document
-what follows a broken connection (31903): such a call could stay silent for hours. So Twilio also reports each stream's
-end (`<Stream statusCallback>`), and a job makes it request the instructions if it has not done so.
+If our side closes a stream, Twilio requests the next instruction (docs: error 31921). Twilio does not document what
+follows a broken connection (31903), and such a call could stay silent for hours. Twilio therefore also reports the end
+of each stream (`<Stream statusCallback>`), and a job makes Twilio request the instruction if it has not done so.
 """
 
 from datetime import UTC, datetime
@@ -24,17 +24,18 @@ from control.inbound_webhooks.twilio.calls import CheckStreamJob, continue_path
 from control.inbound_webhooks.twilio.wire import continue_event_id
 from shared.bus.client import BusUnavailable
 
-# After this time the job does nothing: the caller has hung up, or Twilio requested the instructions while the database
-# was unavailable.
+# Seconds after which the job does nothing: by then the caller has hung up, or Twilio requested the instruction while
+# the database was unavailable.
 LATEST_S: Final = 40.0
-# CallStatus of a call that is over at Twilio (docs: voice/api/call-resource).
+# CallStatus of a call that has ended at Twilio (docs: voice/api/call-resource).
 _OVER: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 log = structlog.get_logger()
 
 
 def make_stream_check_job(pool: Pool, services: Services) -> JobHandler:
-    """Return the job that redirects a call to its next instruction, unless it is over or Twilio requested the
-    instruction itself.
+    """Return the handler that redirects a call to its next instruction.
+
+    The job does nothing if the call has ended or Twilio has requested the instruction.
     """
 
     async def run(payload: bytes) -> None:
@@ -51,8 +52,8 @@ def make_stream_check_job(pool: Pool, services: Services) -> JobHandler:
 
 
 async def _is_stuck(pool: Pool, call: CallState, job: CheckStreamJob) -> bool:
-    """Return whether the call is up, and nothing followed the stream: neither another one nor a request for
-    instructions."""
+    """Return whether the call is active and neither another stream nor a request for instructions followed the
+    stream."""
     is_over = call.carrier_call_id is None or call.details.carrier.unknown.get("status") in _OVER
     if is_over or call.details.leg != job.leg:
         return False
@@ -64,7 +65,8 @@ async def _is_stuck(pool: Pool, call: CallState, job: CheckStreamJob) -> bool:
 async def _may_be_live(services: Services, call: CallState, job: CheckStreamJob) -> bool:
     """Return whether a node may still have the call. A dead node appears alive for some seconds (shared/bus/live.py).
 
-    Without Redis this is unknown: a stream that Twilio has stopped is not live, and a stream with an error may be.
+    If Redis is unavailable, this is unknown. A stream that Twilio has stopped then counts as not live, and a stream
+    with an error as possibly live.
     """
     if call.is_final:
         return False
@@ -75,8 +77,10 @@ async def _may_be_live(services: Services, call: CallState, job: CheckStreamJob)
 
 
 async def _redirect(services: Services, call: CallState, job: CheckStreamJob) -> None:
-    """Redirect the call, unless it is being transferred: then Twilio requested that, although the database was
-    unavailable at the time. Legs of transfers that led back to the agent have ended.
+    """Redirect the call, unless it is being transferred.
+
+    A transfer shows that Twilio requested the instruction while the database was unavailable. Transfer legs that
+    returned to the agent have ended and do not count.
     """
     carrier_call_id = call.carrier_call_id or ""
     try:

@@ -1,6 +1,6 @@
-"""Twilio's forms (docs: voice/twiml, voice/api/call-resource), and the TwiML documents that it receives.
+"""Twilio's forms (docs: voice/twiml, voice/api/call-resource), and the TwiML documents that we answer.
 
-Every value of a document is escaped.
+All values in a document are escaped.
 """
 
 import re
@@ -37,7 +37,8 @@ _STATUS_BY_NAME: Final[Mapping[str, CallStatus]] = {
 }
 _ATTESTATIONS: Final[Mapping[str, Attestation]] = {"A": "A", "B": "B", "C": "C"}
 _UNREACHED: Final = frozenset({"busy", "failed", "no_answer", "canceled"})
-# Fields that are stored. Twilio may add fields at any time, and some are secrets (CallToken), so these are listed.
+# Fields that are stored. The list is explicit, because Twilio may add fields at any time and some are secrets
+# (CallToken).
 STORED_FIELDS: Final = frozenset(
     {
         "CallSid", "AccountSid", "From", "To", "CallStatus", "Direction", "ForwardedFrom", "ParentCallSid",
@@ -47,7 +48,7 @@ STORED_FIELDS: Final = frozenset(
         "StreamSid", "StreamEvent", "StreamError",
     }
 )  # fmt: skip
-# These fields are read and not stored: a key may be a digit of a payment card, and words may be anything.
+# These fields are read but not stored: a key may be a digit of a payment card, and words may contain anything.
 _KEYS: Final = "Digits"
 _WORDS: Final = "SpeechResult"
 _KNOWN_RESULTS: Final = frozenset({"machine", "human", "fax"})
@@ -56,14 +57,16 @@ _MAX_TEXT_LENGTH: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class TwilioForm:
-    """A request's fields, and the values in our own URL.
+    """The fields of a request, and the values in our own URL.
 
     Attributes:
         call_id: Our id of the call.
-        leg: The number of the stream that ended.
+        leg: Number of the stream that ended.
         language: The agent's locale.
-        transfer_id, step: Set for a call to the target of a warm transfer.
-        keys, words: What was gathered.
+        transfer_id: Set for a call to the target of a warm transfer.
+        step: Set for a call to the target of a warm transfer.
+        keys: Keys that were collected.
+        words: Words that were recognized.
     """
 
     fields: Mapping[str, str]
@@ -76,7 +79,7 @@ class TwilioForm:
     words: str = ""
 
     def __getitem__(self, name: str) -> str:
-        """Return the field; empty if it is missing."""
+        """Return the field. Empty if it is missing."""
         return self.fields.get(name, "")
 
     @property
@@ -86,7 +89,7 @@ class TwilioForm:
 
     @property
     def status(self) -> CallStatus | None:
-        """The call's state; None for an unknown CallStatus."""
+        """The call's status. None for an unknown CallStatus."""
         return _STATUS_BY_NAME.get(self["CallStatus"])
 
     @property
@@ -117,7 +120,7 @@ def parse_form(fields: Mapping[str, str], query: Mapping[str, str]) -> TwilioFor
 
 
 def to_stored_event(kind: TwilioKind, form: TwilioForm) -> StoredEvent:
-    """Return the event as stored.
+    """Return the event as it is stored.
 
     Its id consists of signed fields, because Twilio's I-Twilio-Idempotency-Token is an unsigned header.
     """
@@ -131,19 +134,20 @@ def to_stored_event(kind: TwilioKind, form: TwilioForm) -> StoredEvent:
 
 
 def from_stored_payload(payload: Mapping[str, Any]) -> TwilioForm:
-    """Convert the payload of a row of webhook_events."""
+    """Convert the payload of a row of webhook_events to a form."""
     language = payload.get("language", "en")  # rows of the previous version have no language
     return TwilioForm(payload["form"], parse_uuid(payload["call"]), payload["leg"], language)
 
 
 def incoming_call(form: TwilioForm) -> IncomingCall:
-    """Return a call to one of our numbers."""
+    """Return the call of a form for an inbound call."""
     return IncomingCall("twilio", form.call_sid, form["From"], form["To"], _attestation(form["StirVerstat"]))
 
 
 def _attestation(verstat: str) -> Attestation | None:
-    """Return the attestation of a value such as TN-Validation-Passed-A or TN-Validation-Failed-C (docs:
-    voice/trusted-calling-with-shakenstir).
+    """Return the attestation for a value such as TN-Validation-Passed-A or TN-Validation-Failed-C.
+
+    Docs: voice/trusted-calling-with-shakenstir.
     """
     if verstat.startswith("TN-Validation-Failed"):
         return "failed"
@@ -151,7 +155,7 @@ def _attestation(verstat: str) -> Attestation | None:
 
 
 def call_status(form: TwilioForm, now: datetime) -> CarrierStatus:
-    """Return the state that a status callback reports."""
+    """Return the status that a status callback reports."""
     return _carrier_status(
         form,
         _parse_time(form["Timestamp"], now),
@@ -185,7 +189,7 @@ def machine_status(form: TwilioForm, now: datetime) -> CarrierStatus:
 
 
 def recording(form: TwilioForm) -> CarrierRecording | None:
-    """Return the recording; None if it is not complete, or is absent."""
+    """Return the recording, or None if it is incomplete or absent."""
     if form["RecordingStatus"] not in ("completed", "") or not form["RecordingUrl"] or not form["RecordingSid"]:
         return None
     return CarrierRecording(
@@ -199,7 +203,7 @@ def recording(form: TwilioForm) -> CarrierRecording | None:
 
 
 def recording_absent(form: TwilioForm, now: datetime) -> CarrierStatus:
-    """Facts for the call's record: Twilio could not make the recording."""
+    """Return facts for the call's record: Twilio could not make the recording."""
     return _carrier_status(form, now, facts=non_empty(recording=form["RecordingStatus"], error=form["ErrorCode"]))
 
 
@@ -210,7 +214,7 @@ def _carrier_status(
 
 
 def continue_event_id(call_sid: str, leg: int) -> str:
-    """Return the id of the stored request for what comes after a stream."""
+    """Return the id of the stored request for the instruction after a stream."""
     return f"{call_sid}:continue:{leg}"
 
 
@@ -230,7 +234,7 @@ def _identity(kind: TwilioKind, form: TwilioForm) -> str:
 
 
 def _parse_time(text: str, now: datetime) -> datetime:
-    """Return `now` where it is missing, malformed or implausible.
+    """Return the time. Return `now` if the text is missing, malformed or implausible.
 
     Args:
         text: RFC 2822.
@@ -242,7 +246,7 @@ def _parse_time(text: str, now: datetime) -> datetime:
 
 
 def parse_iso_time(text: str, now: datetime) -> datetime:
-    """Return `now` where it is missing, malformed or implausible.
+    """Return the time. Return `now` if the text is missing, malformed or implausible.
 
     Args:
         text: ISO 8601, as in reports of streams.
@@ -257,7 +261,7 @@ def _parse_int(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
-# Characters outside XML 1.0's Char production (section 2.2): escaping does not make them valid.
+# Characters outside of XML 1.0's Char production (section 2.2). Escaping does not make them valid.
 _NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MAX_SAY_LENGTH: Final = 3_000
 DIAL_TIMEOUT_S: Final = 30
@@ -266,15 +270,16 @@ DIAL_TIMEOUT_S: Final = 30
 def connect(
     stream_url: str, token: str, action: str, *, stream_callback: str = "", recording_callback: str = ""
 ) -> str:
-    """Connects the call to a media socket; when the stream ends, Twilio requests `action`.
+    """Return TwiML that connects the call to a media socket. When the stream ends, Twilio requests `action`.
 
-    The token is a <Parameter>, because a query in the URL of <Stream> is dropped (docs: TwiML <Stream>, error 31920).
+    The token is a <Parameter>, because Twilio drops the query in the URL of <Stream> (docs: TwiML <Stream>, error
+    31920).
 
     Args:
-        stream_callback: Where Twilio reports the stream's beginning and end, if anywhere.
-        recording_callback: Where Twilio reports a recording that it makes from now on; empty: it makes none. So an
-            inbound call is recorded from its first moment, which a REST request cannot do: it is refused before the
-            call is in progress (docs: TwiML <Recording>).
+        stream_callback: Where Twilio reports the start and end of the stream. Empty: no reports.
+        recording_callback: Where Twilio reports a recording that starts with the stream. Empty: no recording. With it,
+            an inbound call is recorded from its first moment. A REST request could not do this, because it is refused
+            before the call is in progress (docs: TwiML <Recording>).
     """
     report = f' statusCallback={_quoted(stream_callback)} statusCallbackMethod="POST"' if stream_callback else ""
     stream = f'<Stream url={_quoted(stream_url)}{report}><Parameter name="token" value={_quoted(token)}/></Stream>'
@@ -283,33 +288,33 @@ def connect(
 
 
 def say_and_hang_up(text: str, locale: str) -> str:
-    """Speaks up to 3,000 characters by Twilio's voice for the locale (en-US), then hangs up."""
+    """Return TwiML that speaks up to 3,000 characters with Twilio's voice for the locale (en-US), then hangs up."""
     return _response(f"{_say(text, locale)}<Hangup/>")
 
 
 def hang_up() -> str:
-    """End the call."""
+    """Return TwiML that ends the call."""
     return _response("<Hangup/>")
 
 
 def reject(reason: Literal["rejected", "busy"]) -> str:
-    """Reject a call before it is answered, which Twilio does not bill.
+    """Return TwiML that rejects a call before it is answered, which Twilio does not bill.
 
     Args:
-        reason: What Twilio plays (docs: TwiML <Reject>): a standard response that the number is not in service, or a
+        reason: What Twilio plays (docs: TwiML <Reject>): a standard message that the number is not in service, or a
             busy signal. The caller's network may play something else.
     """
     return _response(f'<Reject reason="{reason}"/>')
 
 
 def dial(number: str, caller: str, action: str, limit_s: int, *, words: str = "", locale: str = "") -> str:
-    """Transfer the caller for `limit_s` seconds at most; afterwards Twilio requests `action`.
+    """Return TwiML that transfers the caller for up to `limit_s` seconds. Afterwards Twilio requests `action`.
 
     Args:
         number: May have an extension, or be a SIP URI.
-        caller: The number to show, which must be one of the call's own or ours (docs: TwiML <Dial>); empty leaves the
-            choice to Twilio.
-        words: Spoken before by Twilio's voice, if any.
+        caller: The number to show, which must be one of the call's numbers or ours (docs: TwiML <Dial>). Empty leaves
+            the choice to Twilio.
+        words: Text that Twilio's voice speaks before the transfer. May be empty.
     """
     caller_id = f" callerId={_quoted(caller)}" if caller else ""
     said = _say(words, locale) if words else ""
@@ -322,7 +327,7 @@ def dial(number: str, caller: str, action: str, limit_s: int, *, words: str = ""
 def _noun(target: str) -> str:
     """Return the noun that <Dial> calls (docs: TwiML <Number>, <Sip>).
 
-    Each "w" waits for 0.5 s, because menus do not listen at once.
+    Each "w" is a pause of 0.5 s, because menus do not accept keys immediately.
     """
     number, _, extension = target.partition(";ext=")
     if target.lower().startswith("sip"):
@@ -332,12 +337,14 @@ def _noun(target: str) -> str:
 
 
 def ask(question: str, locale: str, action: str, wait_s: int, *, first: str = "", hints: Sequence[str] = ()) -> str:
-    """Ask, and take one key or, with hints, words, up to `wait_s` seconds after the question; then Twilio requests
-    `action`, with or without an answer (docs: TwiML <Gather>).
+    """Return TwiML that asks a question and collects one key or, with hints, words, for up to `wait_s` seconds.
+
+    Twilio then requests `action`, with or without an answer (docs: TwiML <Gather>).
 
     Args:
-        first: Spoken before. It ends at a key, and no word counts yet: whoever picks up says "hello", or "yes?".
-        hints: What the recognizer is to expect.
+        first: Spoken before the question. A key ends it, but words are ignored, because people say "hello" or "yes?"
+            when they answer.
+        hints: Words that the recognizer should expect.
     """
     prelude = f"<Gather {_gather('dtmf', action, 1)}>{_say(first, locale)}</Gather>" if first else ""
     heard = f' language={_quoted(locale)} hints={_quoted(", ".join(hints))} speechTimeout="1"' if hints else ""
@@ -346,11 +353,12 @@ def ask(question: str, locale: str, action: str, wait_s: int, *, first: str = ""
 
 
 def join_conference(name: str, limit_s: int, action: str = "") -> str:
-    """Joins a conference of two, in silence while alone. If one of them leaves, it ends for both (docs: TwiML
-    <Conference>).
+    """Return TwiML that joins a conference of two, which is silent for a single participant.
+
+    The conference ends when either participant leaves (docs: TwiML <Conference>).
 
     Args:
-        action: What Twilio requests afterwards; empty: the call ends then.
+        action: What Twilio requests afterwards. Empty: the call ends.
     """
     after = f' action={_quoted(action)} method="POST"' if action else ""
     return _response(
@@ -360,7 +368,7 @@ def join_conference(name: str, limit_s: int, action: str = "") -> str:
 
 
 def _gather(taken: str, action: str, wait_s: int) -> str:
-    """Return the attributes that questions share."""
+    """Return the attributes that all questions share."""
     return f'input="{taken}" numDigits="1" timeout="{wait_s}" action={_quoted(action)} method="POST"'
 
 
