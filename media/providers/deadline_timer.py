@@ -13,7 +13,7 @@ STEP_S: Final = 1 / 16
 TOLERANCE_S: Final = 0.01
 # The maximum lateness that is added to one limit, because a caller waits no matter which side is late.
 MOST_LATE_S: Final = 2.0
-# Timers fire up to this much early, because a shorter wait is not worth another step.
+# The resolution of timers: they may fire this much early, and a shorter rest is not waited for.
 _RESOLUTION_S: Final = 0.001
 
 

@@ -43,7 +43,7 @@ _REACH: Final = 3  # number of letters on each side that the model sees
 
 
 class PronunciationLexicon:
-    """The loaded lexicon. The constructor raises SpeechModelError if a file is missing or wrong."""
+    """The pronunciations, which the constructor loads. Raises SpeechModelError if a file is missing or wrong."""
 
     def __init__(self) -> None:
         self._words = _read_words(models.read_model_file(models.LEXICON))

@@ -40,7 +40,7 @@ class Sound:
 
 
 class Vits:
-    """The loaded model. The constructor raises SpeechModelError if a file is missing or wrong."""
+    """The voice model, which the constructor loads. Raises SpeechModelError if a file is missing or wrong."""
 
     def __init__(self) -> None:
         onnxruntime.set_seed(_SEED)

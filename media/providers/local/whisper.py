@@ -31,7 +31,7 @@ _PROMPT: Final = ("<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notime
 
 
 class Whisper:
-    """The loaded model. Not thread-safe.
+    """The Whisper model, which the constructor loads. Not thread-safe.
 
     The constructor raises SpeechModelError if a file is missing or wrong, and OSError if the folder of temporary files
     has no room for 150 MB, which are needed for a moment.
