@@ -16,7 +16,7 @@ PHONE_SAMPLES = SECONDS * RATE // 2
 
 
 class SmartTurn:
-    """The smart-turn model, which threads may share. The constructor raises ModelError if the model cannot be opened."""
+    """The model, which threads may share. The constructor raises ModelError if the model cannot be opened."""
 
     def __init__(self, model_path: Path, *, threads: int = 1) -> None:
         self._session = open_session(model_path, {"input_features"}, threads)

@@ -77,7 +77,7 @@ class _Beam:
 
 
 class Moonshine:
-    """The Moonshine model, which the constructor loads. Not thread-safe. Raises SpeechModelError if a file is missing or wrong."""
+    """The Moonshine model. Not thread-safe. The constructor raises SpeechModelError if a file is missing or wrong."""
 
     def __init__(self) -> None:
         self._encoder = models.open_session(models.read_model_file(models.ENCODER))
