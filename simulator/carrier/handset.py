@@ -1,11 +1,9 @@
 """A phone outside the network's process: the client of the handset socket.
 
 `GET /network/handset?from=+1…&to=+1…` places a call; `?answer=+1…` waits for a call. The network sends JSON text
-messages
-(ringing, answered, refused, arrived, cleared, ended) and binary frames of 160 bytes of mu-law (20 ms). The phone
-answers
-each binary frame with its own next 20 ms. It may also send digits, hold (the line delays the next frame), hang_up,
-answer and reject.
+messages (ringing, answered, refused, arrived, cleared, ended) and binary frames of 160 bytes of mu-law (20 ms). The
+phone answers each binary frame with its own next 20 ms. It may also send digits, hold (the line delays the next frame),
+hang_up, answer and reject.
 """
 
 import asyncio
@@ -56,8 +54,7 @@ async def call_number(
     """Call a number of the network at `base_url` (http://…) and return after the call has ended.
 
     In the result, identity.call is the carrier's call id, identity.account is the carrier's name, and audio is what
-    this
-    phone sent and heard.
+    this phone sent and heard.
 
     Args:
         on_ringing: Called with the call's identity as soon as it is known.

@@ -114,8 +114,7 @@ class Ending:
     """When the caller hangs up after the last turn.
 
     The caller hangs up if the agent answered and was silent for `quiet_ms`, did not answer within `timeout_ms`, or
-    still
-    speaks after `longest_ms`.
+    still speaks after `longest_ms`.
     """
 
     quiet_ms: int = 1_500

@@ -12,8 +12,7 @@ def create_credit_note(account: StripeAccount, params: StripeObject) -> StripeOb
     """Reduce the open amount by `amount`.
 
     For a paid invoice, the money goes back to the card (refund_amount), to the customer's balance (credit_amount), or
-    is
-    paid back elsewhere (out_of_band_amount).
+    is paid back elsewhere (out_of_band_amount).
     """
     invoice = find_invoice(account, read_text(params, "invoice"), "open", "paid", verb="credited", status=400)
     amount = read_integer(params, "amount")

@@ -613,8 +613,7 @@ class _TurnWords:
     """Collects the timed words of a turn.
 
     Some voices report offset 0 for each word. Only the first word is then taken from the service, and the other words
-    are
-    spread over the audio.
+    are spread over the audio.
 
     Args:
         written: The words as sent to the service.

@@ -1,8 +1,7 @@
 """A simulated Cartesia: speech over `/tts/websocket`, recognition over `/stt/websocket` and `/stt/turns/websocket`.
 
 The recognizer Ink finalizes texts on request, or detects turns. The voice speaks contexts over one WebSocket, each in
-its
-own task. Like Cartesia, the simulator bills the characters sent to the voice and the audio sent to a recognizer.
+its own task. Like Cartesia, the simulator bills the characters sent to the voice and the audio sent to a recognizer.
 
 The simulator follows docs/develop/vendors/cartesia.md and docs.cartesia.ai/api-reference/voices/list and …/voices/get.
 Two facts about Cartesia are unknown: the error code of an account without credit, and the close code after five idle

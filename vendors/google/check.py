@@ -15,7 +15,7 @@ from shared.providers.options import BASE_URL
 from vendors.google.facts import GOOGLE_URL
 from vendors.google.wire import choose_thinking, is_day_used_up, is_key_refused, make_gemini_url, make_headers
 
-# If a model supports no schema, the request asks for any JSON, then for text. The prompt contains the schema as well.
+# If a model supports no schema, the request requires any JSON, then plain text. The prompt contains the schema as well.
 _FORMAT: Final = ("responseJsonSchema", "responseMimeType")
 _WHOLE: Final = ("STOP", "FINISH_REASON_UNSPECIFIED", None)
 

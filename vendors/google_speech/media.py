@@ -476,7 +476,7 @@ class _Session:
             self._overdue = None
 
 
-# The vendor ends a stream after 5 s without text. It may also hold back the last words until it knows that no text
+# The vendor ends a stream after 5 s without text. It may also hold back the last words until it is certain that no text
 # follows.
 IDLE_S: Final = 0.5
 # The same limit as for voices with contexts (`context_utterance.py`).

@@ -25,7 +25,7 @@ from shared.providers.check import VendorCheck
 from shared.providers.options import BASE_URL
 from vendors.openai.facts import OPENAI_URL
 
-# If a server supports no JSON Schema, the request asks for any JSON, then for text. The prompt contains the schema as
+# If a server supports no JSON Schema, the request requires any JSON, then plain text. The prompt contains the schema as
 # well.
 _LOOSER: Final = {"json_schema": "json_object", "json_object": "text"}
 _LIMITS: Final = ("max_tokens", "max_completion_tokens")

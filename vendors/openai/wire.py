@@ -51,8 +51,7 @@ def make_messages(request: ChatRequest) -> list[dict[str, Any]]:
     """Return the conversation in the API's format. A tool call without a result gets NO_RESULT.
 
     Notes are part of the system message and of the user's message, because prompt templates of some open models refuse
-    a
-    system message after the first position (https://github.com/vllm-project/vllm/issues/41114).
+    a system message after the first position (https://github.com/vllm-project/vllm/issues/41114).
     """
     system = join_texts(request.system, request.call_note)
     messages = [{"role": "system", "content": system}] if system else []

@@ -30,8 +30,7 @@ class LegLifecycle:
         """Bridge two legs. A stream or sound ends when the bridge begins, because a line has one endpoint at a time.
 
         When one leg ends, the other is hung up unless it parks. If a leg is already bridged (by a second transfer),
-        only `other`
-        is hung up.
+        only `other` is hung up.
         """
         if leg.bridged or other.bridged:
             return _hang_up_unless_parked(other)

@@ -77,8 +77,7 @@ class TelnyxMediaStreams:
         """Publish streaming.stopped after an orderly close by either side, streaming.failed after a broken socket.
 
         The documentation (voice/programmable-voice/media-streaming) names both events, but not the event for a broken
-        socket.
-        streaming.failed is the default because it contains a reason; `broken_stream` changes the event.
+        socket. streaming.failed is the default because it contains a reason; `broken_stream` changes the event.
         """
         silent = self._config.faults.of(leg.phone).silent_closes
         if isinstance(outcome, StreamEnd) and outcome.by == "agent" and silent:

@@ -27,8 +27,7 @@ def signature_headers(config: TwilioConfig, url: str, fields: Iterable[tuple[str
     """Return the headers of a webhook.
 
     They are signed with the account's token, or with the SharedKey of a Webhook Rule. In the latter case, a second
-    header
-    names the key (docs: usage/webhooks/webhook-shared-keys).
+    header names the key (docs: usage/webhooks/webhook-shared-keys).
     """
     if config.shared_key is None:
         return {"X-Twilio-Signature": sign(config.auth_token, url, fields)}
