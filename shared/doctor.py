@@ -15,7 +15,9 @@ NEEDED_MB: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class DoctorFinding:
-    """One result. `remedy` says what to do if `ok` is false. If `needed` is set and `ok` is false, the doctor fails."""
+    """One result. `remedy` describes the fix if `ok` is false. If `needed` is set and `ok` is false, the
+    doctor fails.
+    """
 
     what: str
     ok: bool

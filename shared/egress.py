@@ -83,10 +83,10 @@ class EgressGuard:
         except HostInvalid as error:
             raise EgressRefused(str(error)) from None
         except ValueError:
-            raise EgressRefused("this is no address like https://api.example.com/v1") from None
+            raise EgressRefused("this is not a URL like https://api.example.com/v1") from None
         is_plain_text = url.isascii() and url.isprintable() and not set(url) & set(" \\")
         if parts.scheme not in _PORTS or parts.username is not None or port == 0 or not is_plain_text:
-            raise EgressRefused("an address begins with https:// or wss://, and holds no user name and no password")
+            raise EgressRefused("a URL must begin with https:// or wss:// and must not contain a user name or password")
         if not isinstance(host, str) and not self.permits(host):
             raise EgressRefused(f"this address is not on the public internet ({_EXCEPTIONS})")
         may_be_listed = bool(self._allowed) if isinstance(host, str) else self._is_listed(host)

@@ -56,7 +56,7 @@ _EMBEDDING: Final = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))
 
 
 class HostInvalid(ValueError):
-    """A text is not a host, or has a spelling that programs interpret differently. The message says which."""
+    """A text is not a host, or has a spelling that programs interpret differently. The message names the reason."""
 
 
 def is_public(address: Address) -> bool:

@@ -185,8 +185,10 @@ class AgentSaid(_Event, frozen=True, omit_defaults=True, tag="agent.said"):
 class PersonSaid(_Event, frozen=True, omit_defaults=True, tag="person.said"):
     """What a supervisor said to the caller in the agent's place, as recognized.
 
-    session_id: as in `supervision.speaking`. text: empty if the words are not known, because the recognizer failed.
-    word_ms: as in `caller.said`.
+    Attributes:
+        session_id: As in `supervision.speaking`.
+        text: Empty if the words are unknown, because the recognizer failed.
+        word_ms: As in `caller.said`.
     """
 
     session_id: str

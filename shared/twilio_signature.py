@@ -1,4 +1,4 @@
-"""Computes X-Twilio-Signature over the URL that Twilio knows and the form's fields.
+"""Computes X-Twilio-Signature over the URL configured at Twilio and the form's fields.
 
 Webhooks and media sockets use this module.
 

@@ -19,23 +19,24 @@ class AgentListener(Protocol):
     """The agent's reports to the conversation."""
 
     def agent_audible(self, utterance: Utterance) -> None:
-        """The utterance's first audio was sent to the caller."""
+        """Called when the utterance's first audio was sent to the caller."""
 
     def agent_length_known(self, utterance: Utterance, left_ms: float) -> None:
-        """The utterance has all its audio. `left_ms` of it are still to be heard."""
+        """Called when the utterance has all its audio, of which `left_ms` are still to be heard."""
 
     def agent_heard(self) -> None:
-        """Words of the utterance were heard and will be reported next. The listener reports the turn that they answer
-        first."""
+        """Report the turn that the utterance answers. Called before words of the utterance that were heard are
+        reported.
+        """
 
     def agent_finished(self, utterance: Utterance) -> None:
-        """The utterance was heard to its end."""
+        """Called when the utterance was heard to its end."""
 
     def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
-        """The utterance could not be finished. The part that was heard stays in the transcript."""
+        """Handle an utterance that could not be finished. The part that was heard stays in the transcript."""
 
     def agent_crashed(self, error: BaseException) -> None:
-        """An internal error occurred, so the call cannot continue."""
+        """Handle an internal error, after which the call cannot continue."""
 
 
 class Agent:
@@ -185,7 +186,7 @@ class Agent:
         self.go_on()
 
     def go_on(self) -> None:
-        """The playback has continued with the utterance, if there is one."""
+        """Record that the playback has continued with the utterance, if there is an utterance."""
         if self._reply is None:
             return
         if self._reply.utterance.speech_at is not None:
@@ -213,7 +214,7 @@ class Agent:
         self._conclude(interrupted=True, is_withdrawn=withdraws)
 
     def on_audio_sent(self) -> None:
-        """Audio of the utterance was sent to the caller."""
+        """Handle audio of the utterance that was sent to the caller."""
         reply = self._reply
         if reply is None or self._audible_at is not None or self._services.playback.held:
             return
@@ -226,7 +227,7 @@ class Agent:
         self._report_length()
 
     def settle(self) -> None:
-        """The caller's turn can no longer change, so the utterance is its answer."""
+        """Record that the caller's turn can no longer change, so the utterance is its answer."""
         self._is_settled = True
         self.check_finished()
 
@@ -329,7 +330,10 @@ class Agent:
             self._on_made(error)
 
     def _on_made(self, error: ProviderError | None) -> None:
-        """All audio was received, or every provider failed. Failures of an interrupted reply do not count."""
+        """Handle the end of the synthesis: all audio was received, or every provider failed.
+
+        Failures of an interrupted reply do not count.
+        """
         if self._reply is None:
             return
         utterance = self._reply.utterance

@@ -53,21 +53,21 @@ class Announcements:
         return self._due[0][1]
 
     def began(self, utterance: Utterance) -> None:
-        """Record that this utterance says what `next_text` returned."""
+        """Record that this utterance speaks the text that `next_text` returned."""
         self._utterance = utterance
         if self._due[0][0] == "recording":
             self._consent.asked()
 
     def is_said_by(self, utterance: Utterance) -> bool:
-        """Return whether this utterance says an announcement now."""
+        """Return whether this utterance is the current announcement."""
         return utterance is self._utterance
 
     def callee_spoke(self) -> None:
-        """The other side has spoken, so the announcements no longer wait for it."""
+        """Record that the other side has spoken. The announcements no longer wait for its first words."""
         self._waits_since = None
 
     def finished(self, utterance: Utterance, now: float, *, is_proven: bool) -> None:
-        """An utterance was played to its end. `is_proven` means that a mark has confirmed it."""
+        """Record that an utterance was played to its end. `is_proven` means that a mark has confirmed the end."""
         if utterance is not self._utterance:
             return
         self._utterance = None

@@ -77,21 +77,21 @@ class Call:
     # --- life ---
 
     def begin(self) -> None:
-        """The line is open: say the greeting, or wait for the caller."""
+        """Begin the conversation on the open line: say the greeting, or wait for the caller."""
         self._responder.begin()
 
     def on_mark(self, name: str) -> None:
-        """The carrier returned a mark."""
+        """Process a mark that the carrier returned."""
         if not self._sent_keys.on_mark(name, self._clock.now()):
             self._mixer.agent.on_mark(name, self._clock.now())
             self._responder.on_played()
 
     def on_digit(self, digit: str) -> None:
-        """The caller pressed a key."""
+        """Process a key that the caller pressed."""
         self._responder.on_digit(digit)
 
     def on_text(self, text: str) -> None:
-        """The caller typed a turn."""
+        """Process a turn that the caller typed."""
         self._responder.on_text(text)
 
     def tick(self) -> None:
@@ -107,14 +107,14 @@ class Call:
             self._person.tick(now)
 
     def end_stream(self) -> None:
-        """The stream is over: settle what the last checkpoint must count. `finish` follows."""
+        """Settle what the last checkpoint must contain, because the stream has ended. `finish` follows."""
         self._responder.end_stream()
 
     async def finish(self, reason: events.EndReason, detail: str = "") -> None:
-        """The stream is over: complete transcript and recording, emit `CallEnded`, and free everything.
+        """Complete transcript and recording after the stream has ended, emit `CallEnded`, and free everything.
 
         Args:
-            reason: Why the stream ended. If our side ended the call, its own reason replaces this.
+            reason: Why the stream ended. If our side ended the call, its own reason replaces this value.
             detail: Belongs to `reason`.
         """
         now, self._is_over = self._clock.now(), True
@@ -266,7 +266,7 @@ class Call:
             self._responder.say_last(announcement)
 
     def add_tap(self, tap: Tap) -> None:
-        """Add a reader of the call's audio. It is told first whether the audio may be kept."""
+        """Add a reader of the call's audio. The reader is notified first whether the audio may be kept."""
         if tap.consent is not None:
             self._consent.follow(tap.consent, self._clock.now())
         self._inbound.add(tap)
@@ -282,7 +282,7 @@ class Call:
         self._mixer.settle(self._clock.now())
 
     def begin_speaking(self) -> None:
-        """A person speaks to the caller in the agent's place: silence the agent until `end_speaking`."""
+        """Silence the agent until `end_speaking`, because a person speaks to the caller in the agent's place."""
         self._mixer.begin_person(self._clock.now())
 
     def speak(self, ulaw: bytes) -> None:
@@ -290,7 +290,7 @@ class Call:
         self._mixer.push_person(ulaw, self._clock.now())
 
     def end_speaking(self) -> None:
-        """The person has spoken: let the agent continue once the last word was heard."""
+        """Let the agent continue once the person's last word was heard."""
         self._mixer.end_person(self._clock.now())
 
     def _total_usage(self, now: float) -> events.CallUsage:

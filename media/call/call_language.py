@@ -56,7 +56,7 @@ class CallLanguage:
         return [tag for tag in self.tags if tag != self.tag]
 
     def heard(self, turn: int, spoken: str) -> None:
-        """A final text arrived.
+        """Record the language of a final text.
 
         Args:
             turn: The floor's number of the turn.
@@ -71,7 +71,7 @@ class CallLanguage:
         return self._plans[self._rule.preview(turn, self._told(turn), text, is_dictated=is_dictated).current].language
 
     def take_turn(self, turn: int, text: str, *, is_dictated: bool) -> str:
-        """A turn of the caller has ended, or was continued and has ended again.
+        """Update the call's language after a turn of the caller has ended, perhaps for the second time.
 
         Args:
             turn: The floor's number of the turn.

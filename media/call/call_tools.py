@@ -52,7 +52,7 @@ class ToolSequence:
         self._wake.set()
 
     def finish(self) -> None:
-        """All calls have ended."""
+        """Record that all calls have ended."""
         self.is_done = True
         self._wake.set()
 
@@ -64,7 +64,7 @@ class ToolSequence:
         return words
 
     def abandon(self) -> None:
-        """The reply no longer waits."""
+        """Record that the reply no longer waits."""
         if not self.is_abandoned:
             self.is_abandoned = True
             self._on_abandon(self)
@@ -74,13 +74,13 @@ class ToolListener(Protocol):
     """The tools' reports to the conversation."""
 
     def tools_called(self) -> None:
-        """An answer of the model calls tools, which begin to run."""
+        """Called when an answer of the model calls tools, which begin to run."""
 
     def tools_done(self, sequence: ToolSequence) -> None:
-        """All tools of an answer have ended."""
+        """Called when all tools of an answer have ended."""
 
     def tool_ends_call(self) -> None:
-        """A tool that ends the call has succeeded, and its answer was not interrupted."""
+        """Called when a tool that ends the call has succeeded and its answer was not interrupted."""
 
 
 class CallTools:
@@ -151,9 +151,9 @@ class CallTools:
                 self.add_new_results([result])
 
     def transfer_failed(self, transcript: Transcript, failure: TransferFailure) -> None:
-        """The caller is back, because the target of a transfer was not reached: tell the model.
+        """Add the failed transfer to the transcript, because its target was not reached and the caller is back.
 
-        The first words of the new stream tell the caller, so the result is not new to the caller.
+        The first words of the new stream inform the caller, so the result is not new to the caller.
         """
         text = transfer_failed_result(failure)
         results = [result for result in transcript.last_results() if result.call.name == "transfer"]
@@ -172,7 +172,7 @@ class CallTools:
         self._new_results += known
 
     def clear_new_results(self, results: Iterable[ToolResult]) -> None:
-        """An answer of the model has covered these results."""
+        """Record that an answer of the model has covered these results."""
         covered = set(results)
         self._new_results = [result for result in self._new_results if result not in covered]
 
@@ -193,7 +193,9 @@ class CallTools:
         return sequence
 
     async def _run(self, sequence: ToolSequence, *, is_repeated: bool) -> None:
-        """Run the tools. `is_repeated`: they began before the call was lost, so they run although no reply waits."""
+        """Run the tools. `is_repeated` means that they began before the call was lost, so they run although no reply
+        waits.
+        """
         for result in sequence.results[MOST_CALLS:]:
             result.text, sequence.can_end_reply = TOO_MANY_RESULT, False
         for result in sequence.results[:MOST_CALLS]:

@@ -72,7 +72,8 @@ class CallerRequests:
         return self._termination.reason is not None
 
     def agent_began(self, utterance: Utterance) -> None:
-        """An utterance other than an announcement has become audible. The caller's next words may answer it.
+        """Record that an utterance other than an announcement has become audible. The caller's next words may answer
+        it.
 
         After an answer of the model, "no" refers to that answer.
         """
@@ -81,7 +82,7 @@ class CallerRequests:
             self._consent.answered()
 
     def agent_finished(self, utterance: Utterance) -> None:
-        """Such an utterance was heard to its end. If it ends in a question, "no" answers that question."""
+        """Record that the utterance was heard to its end. If it ends in a question, "no" answers that question."""
         if self._asks_yes_or_no(utterance.text):
             self._consent.answered()
 
@@ -107,7 +108,7 @@ class CallerRequests:
         return self._put_through() if self._asks_for_person_by(keys) else self._refuse(now, "key")
 
     def is_request(self, keys: str) -> bool:
-        """Return whether `read_keys` would do something for these keys. Callers in a hurry press 0 more than once."""
+        """Return whether `read_keys` would act on these keys. Callers in a hurry may press 0 several times."""
         if expected_reply(self._agent_said) in _NUMBERS or self._may_be_answer():
             return False
         return self._asks_for_person_by(keys) or bool(keys and keys == self._refusal_key)

@@ -62,7 +62,7 @@ class CallerTurns:
         return self.number - self.is_pending
 
     def began(self, at: float, onset_ms: float | None = None) -> None:
-        """The caller began to speak, or continues. `onset_ms` is the same moment on the audio clock."""
+        """Record that the caller began to speak or continues. `onset_ms` is the same moment on the audio clock."""
         if self._onset_ms is None:
             self._onset_ms = onset_ms
         if onset_ms is not None and (self._began is None or self._lead_ms is None):
@@ -73,7 +73,7 @@ class CallerTurns:
             self._went_on = at
 
     def began_over_agent(self, at: float) -> None:
-        """The caller interrupted the agent. The turn began with the first sound over the agent's words."""
+        """Record that the caller interrupted the agent. The turn began with the first sound over the agent's words."""
         self._began = at
 
     def discard(self) -> None:

@@ -5,14 +5,15 @@ report. Each step below names the method that carries it out.
 
 1. The caller starts (`_caller_started`). A filler that no reply has taken over and a prepared answer are dropped.
 
-2. The caller pauses (`CallerPaused`). The recognizer is asked for the final text, and the judges for their opinion. An
-   answer may be prepared (`PrepareAnswer`): the model is asked, but no audio is sent and no tool runs before step 3.
+2. The caller pauses (`CallerPaused`). The final text is requested from the recognizer, and an opinion from the
+   judges. An answer may be prepared (`PrepareAnswer`): the model gets the request, but no audio is sent and no tool
+   runs before step 3.
 
 3. The caller is done (`_answer`). The turn enters the transcript (`CallerTurns.take`, which schedules a checkpoint).
    It may change the call's language (`_language_changed`).
-   Then the model is asked (`_reply`), a fixed text answers, or a tool that collects digits takes the words. The turn
-   may still go on: it is reported (`CallerSaid`) when the answer has been audible for a moment (`TurnSettled`), when a
-   tool is called (`tools_called`), or when the answer ends.
+   Then the model gets the request (`_reply`), a fixed text answers, or a tool that collects digits takes the words.
+   The turn may still go on: it is reported (`CallerSaid`) when the answer has been audible for a moment
+   (`TurnSettled`), when a tool is called (`tools_called`), or when the answer ends.
 
 4. The agent sounds (`agent_audible`, then `agent_length_known`) and is heard to its end (`agent_finished`). `AgentSaid`
    is emitted, the floor is free, and what waits is said (`_speak_pending`).
@@ -26,7 +27,7 @@ report. Each step below names the method that carries it out.
      b. `Agent.interrupt` cancels the reply's task, and with it the requests to the model and the voice, and drops the
         rest of the audio.
      c. The transcript, and so the model's next request, keeps only the words that were heard. A word was heard if 60 %
-        of it has sounded (`HEARD_SHARE`). Tools go on as step 6 tells.
+        of it has sounded (`HEARD_SHARE`). Tools continue as in step 6.
      d. `AgentSaid(interrupted=True)` reports the words that were heard, if any. `planned` is the text as far as it was
         written, and empty if all of that was heard.
      e. `TurnInterrupted` is emitted.
@@ -45,7 +46,7 @@ report. Each step below names the method that carries it out.
      `tick`. If `barge_in` is off, neither does: their answer replaces the agent's words when it begins, without 5e, 5f.
 
 6. A tool outlives the words that called it. If they sound to their end, the reply is not over: it waits for its tools
-   (`Reply._fill`), says their fillers, and then asks the model with their results, unless every tool succeeded and ends
+   (`Reply._fill`), says their fillers, and then sends their results to the model, unless every tool succeeded and ends
    the call or the answer. The tools start when the model's text ends, not when it was heard. If the reply is cut while
    it waits (5c), or a tool asks whether digits are right (`Agent.end_waiting`), its tools are abandoned (`Reply.cut`):
    - The run under way continues. A tool that `stops_at_barge_in` (hang up, transfer, collect digits) is canceled,
@@ -74,7 +75,7 @@ report. Each step below names the method that carries it out.
      already, and control may still read the checkpoint before. A lost stream gets no outcome. If the node itself dies,
      the latest checkpoint remains: one is written after each turn, utterance, tool start and tool end.
    - The checkpoint has the words that were heard, without those of an utterance under way (its tool calls are kept).
-     A tool that runs has no result in it.
+     A running tool has no result in the checkpoint.
    - Then `close` runs as in step 9. Its events are stored, but the checkpoint does not change.
    - The carrier asks control what to do next. Control finds no outcome, and makes a plan from the checkpoint
      (`make_resumed_plan` in `control/calls/admission/plans.py`): leg + 1, with an apology as the greeting.
@@ -90,8 +91,8 @@ report. Each step below names the method that carries it out.
 
 10. A supervisor takes the line (`Call.take_line`) and speaks to the caller. The agent is paused (`pause`): it is
     interrupted (5b to 5d), and an answer that was not audible yet is due after the pause. What the caller says is taken
-    as in step 3 and not answered (`_take_while_paused`). The supervisor's words are recognized in a session of their
-    own (`PersonTranscript`). Each utterance is put among the caller's turns by the time at which it began
+    as in step 3 and not answered (`_take_while_paused`). The supervisor's words are recognized in a separate
+    session (`PersonTranscript`). Each utterance is put among the caller's turns by the time at which it began
     (`person_said`), and `PersonSaid` is emitted. When the line is given back, the last words are awaited for at most
     `LAST_WORDS_S`. Then the agent answers the caller's last turn (`resume`), and the model reads what was said.
 """
@@ -294,7 +295,7 @@ class Conversation:
     # --- from the carrier ---
 
     def on_played(self) -> None:
-        """A mark came back: the utterance may have begun to sound, or may be over."""
+        """Process a returned mark, which may show that the utterance has begun to sound or has ended."""
         if (sounded := self._mixer.agent.sounded_at) is not None:
             self.floor.agent_sounded(self._clock.to_audio(sounded))
         self._agent.check_finished()
@@ -324,17 +325,17 @@ class Conversation:
         self._speak_pending()
 
     def line_is_free(self) -> None:
-        """A person gave the line back: the agent's utterance continues."""
+        """Continue the agent's utterance after a person gave the line back."""
         self._agent.go_on()
 
     def on_digit(self, digit: str) -> None:
-        """The caller pressed a key."""
+        """Process a key that the caller pressed."""
         self._silence.key_pressed()
         if self.keypad.press(digit, in_question=self.floor.state in CALLER_TALKS or self._agent.is_thinking):
             self.apply(self.floor.dtmf(self._clock.audio_ms, digit))
 
     def on_text(self, text: str) -> None:
-        """The caller typed a turn, which the next tick answers."""
+        """Store a turn that the caller typed. The next tick answers it."""
         self._silence.key_pressed()
         self._typed.append(text)
 
@@ -350,7 +351,7 @@ class Conversation:
         self._speech.say_last(text)
 
     def machine_answered(self) -> None:
-        """An answering machine records from now on: leave the agent's message, if it has one, and end the call.
+        """Leave the agent's message on an answering machine, if the agent has a message, and end the call.
 
         The call continues if the machine only asks who is calling.
         """
@@ -374,7 +375,7 @@ class Conversation:
     # --- from the agent ---
 
     def agent_audible(self, utterance: Utterance) -> None:
-        """Audio of the utterance was sent for the first time."""
+        """Called when audio of the utterance was sent for the first time."""
         if self.floor.is_overlapped:
             self.turns.commit(is_continued=True)
         self._silence.reply_audible(is_answer=utterance.is_answer)
@@ -382,17 +383,17 @@ class Conversation:
         self._report_speech(utterance, None)
 
     def agent_length_known(self, utterance: Utterance, left_ms: float) -> None:
-        """The utterance has all its audio. `left_ms` are still to be played."""
+        """Called when the utterance has all its audio, of which `left_ms` are still to be played."""
         self._report_speech(utterance, self._clock.audio_ms + round(left_ms))
         self.keypad.time_question(utterance, left_ms)
 
     def agent_heard(self) -> None:
-        """The agent will report words that were heard: report the turn that they answer first."""
+        """Report the turn that the agent's words answer, before the words themselves are reported as heard."""
         if self.turns.is_pending:
             self.turns.commit(is_continued=self.floor.is_overlapped)
 
     def agent_finished(self, utterance: Utterance) -> None:
-        """The utterance was heard to its end: the caller has the floor, or the call ends."""
+        """Give the floor to the caller, or end the call, because the utterance was heard to its end."""
         self.turns.commit(is_continued=self.floor.is_overlapped)
         self._pending.heard(utterance, self._clock.now(), is_proven=self._mixer.agent.is_proven)
         if utterance.is_answer and utterance.speech_at is not None:
@@ -404,7 +405,9 @@ class Conversation:
         self._speak_pending()
 
     def agent_failed(self, utterance: Utterance, error: ProviderError) -> None:
-        """All providers of a chain failed: apologize, or give up. An empty answer does not count as a failure."""
+        """Apologize or give up, because all providers of a chain failed. An empty answer does not count as
+        a failure.
+        """
         self.turns.commit(is_continued=self.floor.is_overlapped)
         self.apply(self.floor.agent_done(self._clock.audio_ms))
         if isinstance(error, ReplyUnusable) and not self._termination.reason:
@@ -412,24 +415,26 @@ class Conversation:
         self._reply_failed(error.provider, is_voice_failing=self._failures.is_voice_failing(utterance))
 
     def agent_crashed(self, error: BaseException) -> None:
-        """An internal error ends only this call. The loop's exception handler logs the traceback."""
+        """End only this call after an internal error. The loop's exception handler logs the traceback."""
         self._termination.begin("provider_error", f"internal fault: {type(error).__name__}", after_speech=False)
         asyncio.get_running_loop().call_exception_handler({"message": "a reply crashed", "exception": error})
 
     # --- from the tools ---
 
     def tools_called(self) -> None:
-        """A tool acts on what the caller said, so the turn can no longer change."""
+        """Settle the caller's turn, because a tool acts on it and it can no longer change."""
         self.turns.settle(is_acted_on=True)
 
     def tools_done(self, sequence: ToolSequence) -> None:
-        """All tools of an answer have ended: the waiting reply is due, or the new results are said later."""
+        """Called when all tools of an answer have ended: the waiting reply is due, or the new results are
+        said later.
+        """
         self._silence.tools_done(is_awaited=not sequence.is_abandoned)
         if sequence.is_abandoned:
             self._speak_pending()
 
     def tool_ends_call(self) -> None:
-        """A tool ended the call: hang up after the last words, unless the tool has begun a transfer."""
+        """Hang up after the last words because a tool ended the call, unless the tool has begun a transfer."""
         self._termination.begin("agent_hangup", "", after_speech=True)
 
     # --- decisions of the floor ---
@@ -474,21 +479,30 @@ class Conversation:
         self.turns.began(self._clock.at_audio(onset_ms), onset_ms)
 
     def _caller_overlaps(self, *, has_begun: bool) -> None:
-        """The caller speaks over the agent, which was lowered or held. `has_begun` marks the beginning of speech."""
+        """Called when the caller speaks over the agent, which was lowered or held. `has_begun` marks the beginning of
+        speech.
+        """
         if has_begun:
             self._overlap_began = self._clock.at_audio(self._components.track.onset_ms)
             self._caller_started()
 
     def _resume_agent(self, *, was_lowered: bool) -> None:
-        """The speech over the agent was a backchannel or noise. `was_lowered`: the agent was audible all the time."""
+        """Resume the agent, because the speech over it was a backchannel or noise.
+
+        Args:
+            was_lowered: The agent was audible all the time.
+        """
         self.turns.discard_overlap()
         if not was_lowered:
             self._emit(events.TurnResumed(self.turns.number, round(self._clock.now())))
             self._agent.resume()
 
     def _interrupt_agent(self, *, is_early: bool) -> None:
-        """The caller takes the floor from the agent. `is_early`: the caller continues the turn that the agent
-        answers."""
+        """Interrupt the agent, because the caller takes the floor.
+
+        Args:
+            is_early: The caller continues the turn that the agent answers.
+        """
         agent, turns = self._agent, self.turns
         if agent.is_answering:
             self._failures.answered()
@@ -536,7 +550,7 @@ class Conversation:
             self._reply(TurnTimes(since := self._silence.heard_since(ended), max(due, since), decided, reason))
 
     def _language_changed(self) -> None:
-        """The caller speaks another language of the agent's: the call continues in it from this answer on."""
+        """Continue the call in the caller's language from this answer on."""
         tag = self.language.tag
         self._phrase_audio.set_language(tag, self._failures.order_sentences(self._late.sentences))
         self.floor.set_language(tag)

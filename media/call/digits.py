@@ -141,7 +141,7 @@ class DigitCollector:
                 self._on_collecting(False)
 
     def take_speech(self, text: str, ended: float, now: float) -> bool:
-        """Process a turn of the caller. Return whether it contains awaited digits, or says whether digits are right.
+        """Process a turn of the caller. Return whether it contains awaited digits, or confirms or rejects digits.
 
         Other words end the request and are answered.
 

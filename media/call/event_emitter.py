@@ -14,7 +14,7 @@ class EventSink(Protocol):
         """Accept an event. Never blocks."""
 
     def close(self) -> None:
-        """The call is over. Only late events may follow."""
+        """Close the sink after the call has ended. Only late events may follow."""
 
 
 def utc_now() -> str:
@@ -51,7 +51,7 @@ class EventEmitter:
             listener(event)
 
     def close(self) -> None:
-        """The call is over. Repeated calls change nothing."""
+        """Close the sink after the call has ended. Repeated calls change nothing."""
         if not self._closed:
             self._closed = True
             self._sink.close()

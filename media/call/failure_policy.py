@@ -32,7 +32,7 @@ class FailurePolicy:
         return (fillers[0], phrases.apology, last, *fillers[1:])
 
     def answered(self) -> None:
-        """The caller heard an answer of the model, or interrupted it."""
+        """Record that the caller heard an answer of the model, or interrupted it."""
         self._count = 0
 
     def is_voice_failing(self, utterance: Utterance) -> bool:

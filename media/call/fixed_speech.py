@@ -16,7 +16,7 @@ from shared.refcycles import break_cycle
 
 
 class FixedSpeech:
-    """What one call's agent says without the model. Times are in ms on the call's clock.
+    """Speaks the texts of a call's agent that need no model. Times are in ms on the call's clock.
 
     Attributes:
         turns: Determines the turn in which a text is said.

@@ -1,4 +1,4 @@
-"""Passes the recognizer's texts and signals to the floor, and asks other judges in pauses.
+"""Passes the recognizer's texts and signals to the floor, and queries other judges in pauses.
 
 Smart-turn's opinion of the sound and a second judge's opinion of the words arrive later or never. Nothing waits for
 them: the floor uses them while it still waits, and ignores them afterwards.
@@ -74,21 +74,21 @@ class FloorEvidence:
         self._ask_second_judge()
 
     def paused(self, token: int) -> None:
-        """The caller paused: ask all judges about this pause. `token` identifies the pause."""
+        """Query all judges about a pause of the caller. `token` identifies the pause."""
         self._token = token
         if self._hints is not None:
             self._hints.request(lambda finished: self._take_opinion(token, finished))
         self._ask_second_judge()
 
     def end(self) -> None:
-        """The call is over: stop notifying the floor, because further words are reported as the last ones.
+        """Stop notifying the floor after the call has ended, because further words are reported as the last ones.
 
         Also drops the reference to the call, which refers back to this object.
         """
         self._apply = None
 
     def _ask_second_judge(self) -> None:
-        """Ask the second judge once about each text of a pause that it could decide."""
+        """Query the second judge once about each text of a pause that it could decide."""
         if self._second_judge is None:
             return
         token, text = self._token, self._floor.open_text

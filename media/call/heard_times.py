@@ -27,7 +27,7 @@ class HeardTimes:
         self._stretches: list[_Stretch] = []
 
     def add(self, start_ms: float, end_ms: float, at: float) -> None:
-        """The audio from `start_ms` to `end_ms` was heard, and began to sound at `at`."""
+        """Record that the audio from `start_ms` to `end_ms` was heard and began to sound at `at`."""
         last = self._stretches[-1] if self._stretches else None
         lead_ms = at - start_ms
         if last is not None and last.end_ms == start_ms and abs(last.lead_ms - lead_ms) <= SEAM_MS:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-# By our code: codes of ISO 639-2 and 639-3, older codes, and codes of parts of Norwegian and of Tagalog.
+# Our code -> codes of ISO 639-2 and 639-3, older codes, and codes of parts of Norwegian and of Tagalog.
 _OTHERS: Final[Mapping[str, tuple[str, ...]]] = {
     **{"af": ("afr",), "am": ("amh",), "ar": ("ara", "arb"), "az": ("aze",), "be": ("bel",), "bg": ("bul",)},
     **{"bn": ("ben",), "bs": ("bos",), "ca": ("cat",), "cs": ("ces", "cze"), "cy": ("cym", "wel"), "da": ("dan",)},

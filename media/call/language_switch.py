@@ -39,7 +39,7 @@ class LanguageSwitch:
         return self._language.preview(self._floor.turn, text, is_dictated=self._is_dictated)
 
     def turn_ended(self, text: str, *, is_opening: bool) -> bool:
-        """A turn of the caller will be answered. The call may be in another language from the answer on.
+        """Choose the call's language for the answer to a turn of the caller.
 
         Args:
             text: All words of the floor's turn.

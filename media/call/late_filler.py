@@ -45,16 +45,16 @@ class LateFiller:
         return more[(self._count - 1) % len(more)]
 
     def said(self) -> None:
-        """The chosen filler is said."""
+        """Record that the chosen filler is said."""
         self._count += 1
 
     def answered(self, latency_ms: float) -> None:
-        """An answer began to sound this long after it was due."""
+        """Record an answer that began to sound `latency_ms` after it was due."""
         self._usual.append(latency_ms)
         self.wait_over()
 
     def wait_over(self) -> None:
-        """The wait is over."""
+        """Record the end of a wait."""
         self._waits += bool(self._count)
         self._count = 0
 

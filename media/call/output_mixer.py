@@ -40,7 +40,7 @@ class OutputMixer:
         return self._has_person
 
     def begin_person(self, now: float) -> None:
-        """A person takes the line: silence the agent until the line is free again. Repeated calls change nothing."""
+        """Give the line to a person: silence the agent until the line is free again. Repeated calls change nothing."""
         self._is_ending = False
         if not self._has_person:
             self._has_person = True
@@ -60,7 +60,7 @@ class OutputMixer:
             self.person.push(ulaw, now)
 
     def end_person(self, now: float) -> None:
-        """The person has spoken: free the line once the last word was heard."""
+        """End the person's speech, and free the line once the last word was heard."""
         if self._has_person and not self._is_ending:
             self._is_ending = True
             self.person.end(now)

@@ -73,12 +73,12 @@ class PendingSpeech:
         return self.has_announcements or self.is_greeting_due
 
     def began(self, utterance: Utterance) -> None:
-        """An utterance has become audible, or more is known about it."""
+        """Record an utterance that has become audible, or about which more is known."""
         if not self._announcements.is_said_by(utterance):
             self._requests.agent_began(utterance)
 
     def heard(self, utterance: Utterance, now: float, *, is_proven: bool) -> None:
-        """An utterance was played to its end. `is_proven` means that a mark has confirmed it."""
+        """Record that an utterance was played to its end. `is_proven` means that a mark has confirmed the end."""
         if self._announcements.is_said_by(utterance):
             self._announcements.finished(utterance, now, is_proven=is_proven)
         else:

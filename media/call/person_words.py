@@ -34,7 +34,7 @@ _SILENT_PCM: Final = mulaw.decode(_SILENT_FRAME)
 
 @dataclass(frozen=True, slots=True)
 class PersonEar:
-    """What recognizes a person's words. `make_track` and `release_track` belong to the voice detector."""
+    """Recognizes a person's words. `make_track` and `release_track` belong to the voice detector."""
 
     stt: SpeechToText
     make_track: Callable[[], VoiceTrack]
@@ -229,7 +229,7 @@ class PersonTranscript:
         return self._awaited > 0
 
     def begin(self, session_id: str, language: str, now: float) -> None:
-        """A person has taken the line."""
+        """Begin a session for a person who has taken the line."""
         ear = self._ear if len(self._ending) < MOST_OPEN else None
         self._current = PersonWords(ear, session_id, language, now, self._report)
         self._voice.on_sent = self._current.push
@@ -240,7 +240,7 @@ class PersonTranscript:
             self._current.tick(now)
 
     def end(self) -> None:
-        """The person has given the line back."""
+        """End the session of a person who has given the line back."""
         words, self._current, self._voice.on_sent = self._current, None, None
         if words is not None:
             self._awaited += 1
@@ -249,7 +249,7 @@ class PersonTranscript:
             task.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
-        """The call is over: wait for last words, and free everything."""
+        """Wait for last words after the call has ended, and free everything."""
         self.end()
         await asyncio.gather(*self._ending, return_exceptions=True)
         break_cycle(self, "_report", "_on_known")

@@ -71,7 +71,7 @@ class PhraseAudioCache:
             self._found.popitem(last=False)
 
     def release(self, key: SentenceKey) -> None:
-        """The synthesis was cancelled without a fault of the voice."""
+        """Release the claim, because the synthesis was cancelled without a fault of the voice."""
         self._blocked_until.pop(key, None)
 
 
@@ -101,7 +101,7 @@ class PhraseAudio:
         self.set_language(language, sentences)
 
     def set_language(self, language: str, sentences: Sequence[str]) -> None:
-        """The call is in this language from now on. `sentences` are its sentences to synthesize in advance."""
+        """Switch the call to this language. `sentences` are its sentences to synthesize in advance."""
         self._language = language
         self._missing = [self._key(text) for text in dict.fromkeys(sentences)]
 

@@ -188,14 +188,14 @@ class Playback:
             self._put_end_mark()
 
     def preempt(self, now: float) -> None:
-        """Another source takes the line: silence the agent until `release`."""
+        """Silence the agent until `release`, because another source takes the line."""
         if not self._is_preempted:
             resumes = not self.held
             self.hold(now)
             self._is_preempted, self._resumes = True, resumes
 
     def release(self, now: float) -> None:
-        """The line is free again: continue, unless the agent was also silenced for another reason."""
+        """Continue on the free line, unless the agent was also silenced for another reason."""
         if self._is_preempted:
             self._is_preempted = False
             if self._resumes:
@@ -211,7 +211,7 @@ class Playback:
     # --- from the carrier ---
 
     def on_mark(self, name: str, now: float) -> None:
-        """A mark came back. Unknown marks and marks of an older generation are ignored."""
+        """Process a returned mark. Unknown marks and marks of an older generation are ignored."""
         if not any(name == mark for mark, _ in self._marks):
             return
         mark = ""
@@ -376,7 +376,10 @@ class Playback:
             self.sounded_at = max(self._sound_due, now - (position - sound_ms))
 
     def _settle_sound(self) -> None:
-        """No mark will come back: audio that counts as heard sounded when it was due, and the rest did not sound."""
+        """Set when the sound began without its mark, which will not come back.
+
+        Audio that counts as heard sounded when it was due. The rest did not sound.
+        """
         sound_ms = self.utterance.sound_ms if self.utterance is not None else None
         if self.sounded_at is None and sound_ms is not None and self._settled > sound_ms:
             self.sounded_at = self._sound_due

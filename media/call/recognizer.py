@@ -84,7 +84,7 @@ class CallRecognizer:
         self._opening.add_done_callback(self._report_crash)
 
     def set_language(self, language: str) -> None:
-        """The caller speaks this language (BCP 47) from now on."""
+        """Set the caller's language (BCP 47) from now on."""
         self._language = language
         if isinstance(self._session, LanguageFollower):
             self._session.set_language(language)
@@ -99,7 +99,7 @@ class CallRecognizer:
             self._buffered_ms += len(ulaw) / BYTES_PER_MS
 
     def started(self) -> None:
-        """The caller began to speak."""
+        """Record that the caller began to speak."""
         self._token = None
         if self._session is not None:
             self._session.started()
@@ -115,7 +115,7 @@ class CallRecognizer:
             self._buffer.append(token)
 
     def next_turn(self) -> None:
-        """The turn's text has been used. Later text belongs to the next turn."""
+        """Start the next turn, because the turn's text has been used. Later text belongs to the next turn."""
         self._token, self._has_text, self._text = None, False, ""
         if self._session is not None:
             self._session.next_turn()

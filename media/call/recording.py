@@ -170,7 +170,7 @@ class RecordingWriter:
             self._missing = 0
 
     def _forget_vanished(self) -> None:
-        """If somebody removed the file, continue in a new file. The content of the old one is lost."""
+        """Continue in a new file if the file was removed. The content of the old file is lost."""
         if self._writer is None or self._file is None or is_in_place(self._file, self.path):
             return
         written = 4 * (self._writer.frames - round(self._start_ms * BYTES_PER_MS))

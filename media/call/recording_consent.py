@@ -63,15 +63,15 @@ class RecordingConsent:
         self._readers = tuple(other for other in self._readers if other != read)
 
     def asked(self) -> None:
-        """The announcement begins."""
+        """Record that the announcement begins."""
         self.is_asked = True
 
     def answered(self) -> None:
-        """The caller has heard an answer to something else."""
+        """Record that the caller has heard an answer to something else."""
         self.is_asked = False
 
     def given(self, now: float) -> None:
-        """The call may be recorded from now on."""
+        """Allow the recording of the call from now on."""
         if not self.is_refused:
             self._change(replace(self.state, consent="given"), now)
 
@@ -85,9 +85,9 @@ class RecordingConsent:
         self._change(replace(self.state, is_paused=bool(self._pauses)), now)
 
     def refuse(self, now: float, by: Literal["words", "key"]) -> bool:
-        """The caller does not want to be recorded, so what was recorded is deleted.
+        """Refuse the recording for the caller, so that what was recorded is deleted.
 
-        Returns False if nothing was announced, or the caller has said so before.
+        Returns False if nothing was announced, or the caller has already refused.
         """
         if not self._is_by_announcement or self.is_refused:
             return False

@@ -53,7 +53,7 @@ class Reply:
 
     Attributes:
         on_audio_sent: Called after each piece of audio was given to the playback.
-        fixed: A text that is spoken as it is (greeting, nudge). None asks the model.
+        fixed: A text that is spoken as it is (greeting, nudge). None requests the text from the model.
         in_transcript: The model will see the words.
         prepared: A prepared request to the model and its answer.
     """
@@ -150,7 +150,7 @@ class Reply:
         self.on_audio_sent()
 
     async def _text(self) -> AsyncIterator[str]:
-        """Yield everything that must be spoken. An empty piece asks the voice to speak what it has."""
+        """Yield everything that must be spoken. An empty piece makes the voice speak what it has."""
         if self.fixed is not None:
             yield self._add_words(self._new_part(), self.fixed)
             return

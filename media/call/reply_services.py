@@ -19,7 +19,7 @@ from shared.plan import CallPlan
 
 @dataclass(frozen=True, slots=True)
 class ReplyServices:
-    """What every reply of a call uses.
+    """The services and settings that all replies of a call use.
 
     Attributes:
         phrases: The audio of fixed sentences.

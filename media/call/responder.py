@@ -16,11 +16,11 @@ How to write a responder (`tests/calls/test_realtime_responders.py` has one of e
    (`on_turn_taken`). `clock.at_audio` turns a place in the caller's audio into a time on the call's clock.
 4. The agent speaks.
    - In responses: `mixer.agent.begin` an `Utterance`, `receive` its audio, `plan` its text, `complete` it.
-     `mixer.agent.finished` tells that it was heard to its end: ask in `on_played` and in `tick`. Then
+     `mixer.agent.finished` returns whether it was heard to its end: check it in `on_played` and `tick`. Then
      `mixer.agent.describe_words` makes the event `AgentSaid`; call `termination.agent_finished` after it.
    - Without turns: `mixer.push_live` each piece. It returns when the piece sounds, or None if the caller will not hear
-     it. A tap on the agent's audio tells what was heard.
-5. The caller interrupts: `mixer.agent.drop` (or `mixer.live.cut`), then `mixer.agent.heard_ms` tells the vendor where
+     it. A tap on the agent's audio receives what was heard.
+5. The caller interrupts: `mixer.agent.drop` (or `mixer.live.cut`), then `mixer.agent.heard_ms` shows the vendor where
    its item ends for the caller. Emit `AgentSaid(interrupted=True)`, then `TurnInterrupted`.
 6. A person has taken the line while `mixer.has_person`: utterances wait, and `push_live` drops. `line_is_free` follows.
 7. `usage` gets what the model used; `UsageMeter` makes the events that are billed. Speech-to-speech models have no unit
@@ -50,7 +50,7 @@ from shared.plan import CallPlan
 
 @dataclass(frozen=True, slots=True)
 class CallLine:
-    """What a call gives its responder.
+    """The parts of a call that its responder uses.
 
     Attributes:
         mixer: The line to the caller. `mixer.agent` plays utterances, `mixer.live` a voice without turns.
@@ -76,7 +76,7 @@ class CallLine:
 
 @dataclass(frozen=True, slots=True)
 class ResponderState:
-    """What another node needs to resume the call.
+    """The state that another node needs to resume the call.
 
     Attributes:
         messages: What was said and heard, without the current utterance.
@@ -109,26 +109,28 @@ class Responder(Protocol):
         """The language of the call."""
 
     def begin(self) -> None:
-        """The line is open: say the greeting, or wait for the caller."""
+        """Begin the conversation on the open line: say the greeting, or wait for the caller."""
 
     def frame_heard(self, audio_ms: int) -> None:
-        """All taps have received a frame of 20 ms that ends at `audio_ms` of the audio clock. This is the frame
-        path."""
+        """Handle a frame of 20 ms that all taps have received and that ends at `audio_ms` of the audio clock.
+
+        This method is on the frame path.
+        """
 
     def on_played(self) -> None:
-        """A mark of the agent came back: `mixer.agent` shows what was heard."""
+        """Handle a returned mark of the agent. `mixer.agent` shows what was heard."""
 
     def on_digit(self, digit: str) -> None:
-        """The caller pressed a key."""
+        """Process a key that the caller pressed."""
 
     def on_text(self, text: str) -> None:
-        """The caller typed a turn."""
+        """Process a turn that the caller typed."""
 
     def tick(self, now: float) -> None:
         """Check what depends on time. Called about four times a second."""
 
     def line_is_free(self) -> None:
-        """A person who spoke in the agent's place has given the line back."""
+        """Continue after a person who spoke in the agent's place has given the line back."""
 
     def say(self, text: str) -> None:
         """Say this as soon as nobody speaks."""
@@ -154,19 +156,21 @@ class Responder(Protocol):
         """Say this at once, as the last words before the line is closed."""
 
     def machine_answered(self) -> None:
-        """An answering machine has answered: leave a message or end the call."""
+        """Leave a message for an answering machine, or end the call."""
 
     def end(self, reason: EndReason) -> None:
         """End the call after a goodbye."""
 
     def end_stream(self) -> None:
-        """The stream is over: report the caller's pending turn before the last `state` is read. `close` follows."""
+        """Report the caller's pending turn before the last `state` is read, because the stream has ended. `close`
+        follows.
+        """
 
     def state(self) -> ResponderState:
         """Return what was said so far."""
 
     async def close(self) -> None:
-        """The call is over: report what is pending, and free everything."""
+        """Report what is pending after the call has ended, and free everything."""
 
 
 # Makes the responder of a call.

@@ -1,9 +1,9 @@
 """Detects phones that screen calls and ask who is calling and why, such as iPhones.
 
-Carriers report such a phone as an answering machine. The phone's words show what it is, so the agent tells it who is
-calling, and the person may take the call afterwards. Sources of the words: Apple's and Google's support pages on call
-screening, as quoted in Twilio's "Detecting iOS 26 Call Screening and Leaving Voicemail" (2025). iOS screens calls in
-more languages than those below. There the words are not recognized, and the report of a machine ends the call.
+Carriers report such a phone as an answering machine. The phone's words reveal the screening, so the agent answers who
+is calling, and the person may take the call afterwards. Sources of the words: Apple's and Google's support pages on
+call screening, as quoted in Twilio's "Detecting iOS 26 Call Screening and Leaving Voicemail" (2025). iOS screens calls
+in more languages than those below. There the words are not recognized, and the report of a machine ends the call.
 """
 
 import re
@@ -50,7 +50,7 @@ class CallScreening:
         self._due: float | None = None
 
     def heard(self, text: str) -> None:
-        """The other side has said this so far in its turn."""
+        """Store what the other side has said so far in its turn."""
         if not self._is_active or self._is_screened:
             return
         self._words = text if len(text) > len(self._words) else self._words
@@ -65,7 +65,9 @@ class CallScreening:
         return FixedText(self._message, interruptible=False)
 
     def defers_verdict(self) -> bool:
-        """The carrier reports a machine. Return whether the call continues, for good or until `verdict_is_due`."""
+        """Return whether the call continues although the carrier reports a machine, for good or until
+        `verdict_is_due`.
+        """
         if not self._is_active or (self._due is None and self._is_machine):
             return False
         self._due = self._due if self._due is not None else self._now() + LONGEST_WAIT_MS

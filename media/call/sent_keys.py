@@ -140,7 +140,7 @@ class SentKeys:
             run.ended.set_result(True)
 
     def on_mark(self, name: str, now: float) -> bool:
-        """A mark came back. Return whether it belongs to keys. A mark that comes back too early was cleared."""
+        """Process a returned mark. Return whether it belongs to keys. A mark that comes back too early was cleared."""
         run = self._run
         if run is not None and name == f"{_MARK}{run.number}" and not run.ended.done():
             run.ended.set_result(now >= run.end_ms - EARLY_MS)
@@ -156,7 +156,7 @@ class SentKeys:
         return mulaw.SILENCE * len(ulaw) if is_echo else ulaw
 
     def _sound(self, run: _Run, event: DigitsSent) -> None:
-        """The keys sound from now on."""
+        """Record that the keys sound from now on."""
         run.sound_ms = self._clock()
         self.echoes = "".join(sorted(set(run.keys) - set(dtmf.PAUSES_MS)))
         self._echo_until = run.end_ms + ECHO_MS

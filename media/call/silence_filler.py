@@ -28,11 +28,11 @@ class SilenceFiller:
         self._chosen_at = self.silent_since = now
 
     def heard(self, now: float) -> None:
-        """The agent or the caller sounded until now."""
+        """Record that the agent or the caller was audible until now."""
         self.silent_since = now
 
     def tool_ended(self) -> None:
-        """No tool runs any longer. The next tool begins with its own words."""
+        """Record that no tool is running any longer. The next tool begins with its own words."""
         self._count = 0
 
     def choose(self, now: float, words: str) -> str:

@@ -37,7 +37,7 @@ class ObservedCall:
 
 
 class SilenceMonitor:
-    """Is notified of what is due, and checked four times a second. Times are in ms on the call's clock."""
+    """Tracks which words of the agent are due. Checked four times a second. Times are in ms on the call's clock."""
 
     __slots__ = (
         "_asked_filler_at", "_call", "_due_since", "_is_silence_meant", "_is_unclear_told", "_late", "_patience_ms",
@@ -61,21 +61,21 @@ class SilenceMonitor:
     # --- what happened ---
 
     def caller_spoke(self) -> None:
-        """The caller began to speak, or continued."""
+        """Record that the caller began to speak or continued."""
         self._watchdog.caller_spoke(self._call.clock.now())
         self._late.wait_over()
 
     def key_pressed(self) -> None:
-        """The caller pressed a key."""
+        """Record that the caller pressed a key."""
         now = self._call.clock.now()
         self._watchdog.caller_spoke(now)
         self._tool_filler.heard(now)
 
     def reply_due(self, times: TurnTimes | None) -> None:
-        """An answer to a turn is due, or without times, an answer to the results of tools.
+        """Record that an answer to a turn is due, or without `times`, an answer to the results of tools.
 
-        Of the silence that ended the turn, at most the plan's `silence_ms` counts as waiting for words, because a
-        filler right at its end would only delay the answer.
+        The silence that ended the turn counts as waiting for words only up to the plan's `silence_ms`, because a filler
+        right at its end would only delay the answer.
         """
         now = self._call.clock.now()
         if times is None:
@@ -87,28 +87,28 @@ class SilenceMonitor:
             self._watchdog.reply_asked(since)
 
     def words_due(self) -> None:
-        """A fixed text is due. It does not end a wait: an apology is due since the answer was."""
+        """Record that a fixed text is due. It does not end a wait: an apology is due since the answer was due."""
         self._due_since = now = self._call.clock.now()
         self._watchdog.answer_owed(now)
 
     def reply_audible(self, *, is_answer: bool) -> None:
-        """An utterance has begun to sound."""
+        """Record that an utterance has begun to sound."""
         if is_answer:
             self._late.answered(self._call.clock.now() - self._due_since)
 
     def reply_over(self) -> None:
-        """The answer is over or no longer due."""
+        """Record that the answer was heard or is no longer due."""
         self._watchdog.reply_over()
         self._late.wait_over()
 
     def words_heard(self) -> None:
-        """The agent's words were heard to their end."""
+        """Record that the agent's words were heard to their end."""
         self._words_at = now = self._call.clock.now()
         self._watchdog.agent_heard(now)
         self.reply_over()
 
     def tools_done(self, *, is_awaited: bool) -> None:
-        """The tools of an answer have ended. If they had a filler, all silence since the last sound counts.
+        """Record that the tools of an answer have ended. If they had a filler, all silence since the last sound counts.
 
         Args:
             is_awaited: A reply waits for their results.
@@ -169,7 +169,7 @@ class SilenceMonitor:
         return self._late.choose(now - max(since, self._sound_at)) if since is not None and is_silent else ""
 
     def late_filler_said(self) -> None:
-        """The result of `late_filler` is said."""
+        """Record that the result of `late_filler` is said."""
         self._late.said()
 
     def tool_filler(self, now: float, *, is_silent: bool) -> str:

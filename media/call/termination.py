@@ -24,7 +24,7 @@ class CallTermination:
         reason: None while the call is not being ended.
         transfer_number: The number to which the caller is transferred (E.164); empty for no transfer.
         conference: Where the target waits for the caller; empty if the target has not been called yet.
-        unsaid_words: What the caller must be told, but the agent could not say. The carrier says it once the stream is
+        unsaid_words: Words for the caller that the agent could not say. The carrier says them once the stream is
             over.
     """
 
@@ -57,7 +57,7 @@ class CallTermination:
         self.begin("transferred", detail, after_speech=after_speech)
 
     def interrupted(self) -> None:
-        """The caller spoke over the last words.
+        """Called when the caller spoke over the last words.
 
         The agent's own goodbye, or the goodbye after silence, is revoked. Any other decision is carried out at once.
         """
@@ -66,7 +66,7 @@ class CallTermination:
         self.agent_finished()
 
     def agent_finished(self) -> None:
-        """The agent's words were played to their end."""
+        """Called when the agent's words were played to their end."""
         if self.reason is not None:
             self._close()
 

@@ -49,7 +49,7 @@ class TranscriptEntry:
     Attributes:
         is_open: Its utterance is not over yet.
         results: The results of the tools called at its end, one for each call.
-        aside: What a supervisor told the agent, for the model only.
+        aside: A supervisor's notes to the agent, which only the model reads.
         began: When the words of a caller or a supervisor began, in ms on the call's clock, if known.
         is_person: A supervisor said it to the caller.
     """
@@ -145,7 +145,7 @@ class Transcript:
             entry.aside = _join(entry.aside, line)[-MOST_ASIDE_CHARACTERS:]
 
     def add_tool_calls(self, entry: TranscriptEntry, calls: Sequence[ToolCall]) -> tuple[ToolResult, ...]:
-        """The model called tools at the end of this utterance. Return the places of their results."""
+        """Add the tools that the model called at the end of this utterance. Return the places of their results."""
         entry.results = tuple(map(self._make_result, calls))
         tool_calls = tuple(result.call for result in entry.results)
         entry.message = replace(entry.message, tool_calls=tool_calls)

@@ -1,4 +1,4 @@
-"""Asks the smart-turn model, on a thread that all calls share, whether the caller sounds finished."""
+"""Queries the smart-turn model, on a thread that all calls share, whether the caller sounds finished."""
 
 import asyncio
 from collections import deque

@@ -17,7 +17,7 @@ _FIELDS: Final[dict[UsageUnit, str]] = {
 
 
 class UsageTotals:
-    """Adds up one call's usage events, and counts what only the call knows.
+    """Adds up one call's usage events, and counts what only the call can measure.
 
     Attributes:
         llm_requests: The number of requests by replies, however many models each took.

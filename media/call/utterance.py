@@ -49,7 +49,7 @@ class Utterance:
         text: The words planned so far, exactly as the model wrote them.
         audio: All audio so far, mu-law 8 kHz, kept until the utterance is over so that it can be resumed after a hold.
         complete: No more audio will come.
-        is_answer: The model is asked. Otherwise it is a fixed text.
+        is_answer: The model writes the text. Otherwise the text is fixed.
         insertions: Fillers in the audio, in order.
         speech_at: Where the voice's own audio begins. None while there is none.
         sound_ms: Where the voice's first audible sound begins. None before it arrives. Voices often begin with silence.

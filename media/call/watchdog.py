@@ -38,28 +38,30 @@ class Watchdog:
         self._too_long = False
 
     def caller_spoke(self, now: float) -> None:
-        """The caller made a sound: silence counts from now, and the agent may nudge and say goodbye again later."""
+        """Record a sound of the caller: silence counts from now, and the agent may nudge and say goodbye
+        again later.
+        """
         self._silent_since = now
         self._nudged = self._goodbye_said = False
 
     def agent_heard(self, now: float) -> None:
-        """The caller heard words of the agent until now."""
+        """Record that the caller heard words of the agent until now."""
         self._silent_since = now
         self._reply_due_since = None
 
     def working(self, now: float) -> None:
-        """The agent works without a sound (a tool, the keypad), which does not count as silence."""
+        """Record that the agent works without a sound (a tool, the keypad), which does not count as silence."""
         self._silent_since = now
 
     def agent_busy(
         self, now: float, *, is_silent: bool, is_waiting: bool, owes_answer: bool, is_made: bool = False
     ) -> None:
-        """The agent prepares or speaks an utterance.
+        """Record that the agent prepares or speaks an utterance.
 
         Args:
-            is_waiting: It waits for a tool.
-            owes_answer: Its latest words are not an answer.
-            is_made: All its audio has arrived.
+            is_waiting: The utterance waits for a tool.
+            owes_answer: The utterance's latest words are not an answer.
+            is_made: All audio of the utterance has arrived.
         """
         if is_waiting:
             self.reply_over()  # due again when the tool has ended
@@ -71,12 +73,13 @@ class Watchdog:
             self.answer_owed(self._silent_since)
 
     def answer_owed(self, since: float) -> None:
-        """The caller has waited for words of the agent since then. An answer that is already due stays due."""
+        """Record since when the caller waits for words of the agent. An answer that is already due stays due."""
         if self._reply_due_since is None:
             self.reply_asked(since)
 
     def filler_heard(self, now: float) -> None:
-        """The caller heard until now that the agent is busy with a tool: a filler, or the words before the tool.
+        """Record that the caller heard until now that the agent is busy with a tool: a filler, or the words before the
+        tool.
 
         An answer that is due is still due, counted from now on.
         """
@@ -85,22 +88,22 @@ class Watchdog:
             self._reply_due_since, self._warned = now, False
 
     def late_filler_heard(self, now: float) -> None:
-        """The caller heard until now that an answer is late. Its limit continues to run."""
+        """Record that the caller heard until now that an answer is late. The answer's limit continues to run."""
         self._silent_since = now
 
     def reply_asked(self, since: float) -> None:
-        """An answer is due. `since` is the end of the caller's speech."""
+        """Record that an answer is due. `since` is the end of the caller's speech."""
         self._reply_due_since, self._warned = since, False
 
     def tool_ended(self, now: float, silent_since: float) -> None:
-        """A tool has ended: the answer about its result is due, counted from the last sound.
+        """Record that a tool has ended. The answer about its result is due, counted from the last sound.
 
-        The model has half of the limit for it, whatever the silence before, because a tool may have no filler.
+        The model has half of the limit for this answer, whatever the silence before, because a tool may have no filler.
         """
         self.reply_asked(max(silent_since, now - self._limits.reply_s * 1000 / 2))
 
     def reply_over(self) -> None:
-        """The answer is over or no longer due."""
+        """Record that the answer was heard or is no longer due."""
         self._reply_due_since = None
 
     def tick(self, now: float) -> Alarm | None:

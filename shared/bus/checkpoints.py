@@ -58,7 +58,7 @@ class StreamOutcome(Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         number: The number to which the caller is transferred, in E.164. If it is empty, the carrier hangs up.
-        words: What the caller must be told first, because the agent's voices could not say it.
+        words: Words that the carrier must say to the caller first, because the agent's voices could not say it.
         language: The language of `words` (BCP 47).
         is_refused: There was no conversation, because media cannot use the call's audio.
         conference: Where the target of a warm transfer waits for the caller.

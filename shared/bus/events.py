@@ -79,11 +79,11 @@ class EventStream:
             await pipe.execute()
 
     async def leave(self, consumer: str) -> None:
-        """See `ConsumerGroup.leave`."""
+        """Remove a consumer that ends, as `ConsumerGroup.leave` does."""
         await self._group.leave(consumer)
 
     async def remove_dead_consumers(self, idle_s: float) -> None:
-        """See `ConsumerGroup.remove_dead`."""
+        """Remove consumers that have died, as `ConsumerGroup.remove_dead` does."""
         await self._group.remove_dead(idle_s)
 
     async def length(self) -> int:

@@ -21,7 +21,7 @@ RECENT_S: Final = 5
 # One round trip stores reports and returns all states. All times are Redis's own, so that differences between the
 # machines' clocks don't matter: a report contains the age of its event. A state has the form "at:until:ejections:node",
 # in ms; until 0 means that the provider works.
-# The later event wins. Of two events at the same time, the one that says that the provider works wins, then the longer
+# The later event wins. Of two events at the same time, the report of a working provider wins, then the longer
 # ejection. A state from the future was written before Redis's clock was set back; it would hide all reports until then.
 # Doubts are kept by node and name. The latest useful unit is kept by name and written at most twice a second: otherwise
 # 64 processes with 600 accounts would need more than one Redis can do.

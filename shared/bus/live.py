@@ -117,7 +117,7 @@ class LiveCalls:
         return call
 
     async def _is_fresh(self, call: LiveCall) -> bool:
-        """Return whether the entry is recent. Asks Redis for its time before it returns False, because Redis's clock
+        """Return whether the entry is recent. Queries Redis's time before it returns False, because Redis's clock
         may have changed."""
         most_ms = MOST_AGE_S * 1_000
         return abs(await self._now_ms() - call.at_ms) <= most_ms or abs(await self._ask_ms() - call.at_ms) <= most_ms

@@ -247,7 +247,7 @@ class NodeRegistry:
         async with map_redis_error():
             at_ms = await self._now_ms()
             now_ms = await self._write(state, at_ms)
-            if abs(now_ms - at_ms) > MOST_AGE_S * 500:  # Redis has another clock now, by which nobody believes this
+            if abs(now_ms - at_ms) > MOST_AGE_S * 500:  # a changed clock of Redis would reject the entry
                 await self._write(state, now_ms)
 
     async def _write(self, state: NodeState, at_ms: int) -> int:

@@ -26,7 +26,8 @@ STREAM: Final = f"{PREFIX}requests"
 GROUP: Final = "control"
 # The prefix of a request that runs a tool of a call's language model.
 TOOL_REQUEST: Final = "tool."
-# Asks whether a socket that a person opened may stay open. The arguments are `RightCheck`, the result is true or false.
+# Checks whether a socket that a person opened may stay open. The arguments are `RightCheck`, the result is true or
+# false.
 SUPERVISION_CHECK: Final = "supervision.check"
 BROWSER_CALL_CHECK: Final = "browser_call.check"
 REQUEST_PURPOSE: Final = "request"
@@ -134,7 +135,9 @@ class MediaReply(Struct, frozen=True, omit_defaults=True):
 
 
 class RightCheck(Struct, frozen=True):
-    """Asks whether a right is still valid. `right` is the sealed text that came with the socket's ticket."""
+    """A request that checks whether a right is still valid. `right` is the sealed text that came with the
+    socket's ticket.
+    """
 
     right: Annotated[str, Meta(max_length=2_000)]
 
@@ -295,12 +298,12 @@ class RequestStream:
             await pipe.execute()
 
     async def leave(self, consumer: str) -> None:
-        """See `ConsumerGroup.leave`."""
+        """Remove a consumer that ends, as `ConsumerGroup.leave` does."""
         async with self._gate:
             await self._group.leave(consumer)
 
     async def remove_dead_consumers(self, idle_s: float) -> None:
-        """See `ConsumerGroup.remove_dead`."""
+        """Remove consumers that have died, as `ConsumerGroup.remove_dead` does."""
         await self._group.remove_dead(idle_s)
 
     def _entries(self, found: Sequence[tuple[bytes, dict[bytes, bytes] | None]]) -> list[RequestEntry]:

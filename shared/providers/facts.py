@@ -120,7 +120,7 @@ class VendorFacts:
             vendor. None means any language.
         takes_ipa: Returns whether a voice with these options accepts pronunciations in IPA. Missing options have their
             defaults.
-        reads_figures: The vendor's voice says numbers, dates and addresses well, so it gets them as they are written.
+        reads_figures: The vendor's voice speaks numbers, dates and addresses well, so it gets them as they are written.
     """
 
     options: Mapping[ProviderKind, tuple[str, ...]]

@@ -50,11 +50,11 @@ class AgentSpeech:
             self.arrived_ms = self.heard_ms = None
 
     def speaking(self, at_ms: float) -> bool:
-        """Whether agent audio is playing or queued at this moment."""
+        """Return whether agent audio is playing or queued at this moment."""
         return self._plays_until > at_ms
 
     def quiet_ms(self, at_ms: float) -> float | None:
-        """How long the agent has been silent since its answer; 0 while it speaks, None before an answer."""
+        """Return how long the agent has been silent since its answer; 0 while it speaks, None before an answer."""
         if self.heard_ms is not None and at_ms >= self.heard_ms:
             return max(0.0, at_ms - self._plays_until)
         if self._overlaps and self._plays_until - self.since_ms > _SHORTEST_OVERLAP_MS:

@@ -35,7 +35,7 @@ class Clip:
         return milliseconds(len(self.ulaw))
 
     def samples(self) -> NDArray[np.float32]:
-        """The clip as samples of -1.0..1.0."""
+        """Return the clip as samples of -1.0..1.0."""
         return to_float(decode(self.ulaw))
 
 

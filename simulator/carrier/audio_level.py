@@ -39,7 +39,7 @@ def dbfs(samples: NDArray[np.float32]) -> float:
 
 
 def levels(samples: NDArray[np.float32], block: int) -> NDArray[np.float64]:
-    """The level of each block of `block` samples, in dBFS; the last block may be shorter."""
+    """Return the level of each block of `block` samples, in dBFS. The last block may be shorter."""
     padded = np.pad(samples, (0, -len(samples) % block))
     power = np.square(padded.reshape(-1, block)).mean(axis=1)
     return np.asarray(np.maximum(_FLOOR_DBFS, 10 * np.log10(power + 1e-12)), dtype=np.float64)
@@ -56,7 +56,7 @@ def audible_span(ulaw: bytes) -> Span | None:
 
 
 def speech_level(samples: NDArray[np.float32]) -> float:
-    """The level of the loud parts of the speech in a clip, in dBFS."""
+    """Return the level of the loud parts of the speech in a clip, in dBFS."""
     measured = levels(samples, FRAME)
     return float(np.percentile(measured[measured > _FLOOR_DBFS], 90)) if (measured > _FLOOR_DBFS).any() else _FLOOR_DBFS
 
@@ -120,5 +120,5 @@ def _pitched(samples: NDArray[np.float32], blocks: int) -> NDArray[np.bool_]:
 
 
 def milliseconds(samples: int) -> float:
-    """The duration of `samples` samples at 8 kHz."""
+    """Return the duration of `samples` samples at 8 kHz."""
     return samples * FRAME_MS / FRAME

@@ -89,8 +89,7 @@ async def answer_call(
     Raises:
         CannotConnect: The network cannot be reached.
         CallRefused: Nobody called within `wait_s` ("not_called"), another phone waits at this number ("phone_taken"),
-            the
-            caller gave up, or `reject` is set.
+            the caller gave up, or `reject` is set.
     """
     try:
         socket = await _open(session, base_url, {"answer": number})

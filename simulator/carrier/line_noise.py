@@ -46,7 +46,7 @@ def make_noise(kind: NoiseKind, samples: int, seed: int) -> NDArray[np.float32]:
 
 
 def add_noise(clip: Clip, noise: Noise) -> Clip:
-    """The clip with noise added; its speech span is unchanged."""
+    """Return the clip with noise added. Its speech span is unchanged."""
     voice = clip.samples()
     level = speech_level(voice) if clip.speech else dbfs(voice)
     scale = np.float32(10 ** ((level - noise.snr_db) / 20))

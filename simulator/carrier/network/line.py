@@ -148,7 +148,7 @@ class Line:
         await self._task
 
     def now_ms(self) -> float:
-        """The time on the line's clock."""
+        """Return the time on the line's clock."""
         return (self._clock.now() - self._origin) * 1_000
 
     # --- Frames ---------------------------------------------------------------------------------------------------
