@@ -8,7 +8,7 @@ from lab.benchmarks.delays import read_delays
 from lab.benchmarks.results import LoadResult, spread
 from lab.benchmarks.run import ServerRecord
 
-Verdict = Literal["PASS", "MISS", "VOID", "not run"]
+TargetResult = Literal["PASS", "MISS", "VOID", "not run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def overhead(latency_ms: float) -> float:
     return latency_ms - read_delays().total
 
 
-def verdict(demand: Demand, record: ServerRecord | None) -> Verdict:
+def verdict(demand: Demand, record: ServerRecord | None) -> TargetResult:
     """The targets, for our server."""
     load = demand.load(record) if record else None
     value = demand.figure(record) if record else None

@@ -8,23 +8,22 @@ those that it keeps connected are ended by control.
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from lab.engine.scenario import Scenario, Stage
 from lab.stage.call_records import RecordedCall, first_carrier_ids
-from lab.stage.callers import RehearsalCaller, scripted_caller
-from lab.stage.calls import calls_on, check_calls, start_calls, wait_for_records
-from lab.stage.load_balancer import LoadBalancer
+from lab.stage.callers import RehearsalCaller
+from lab.stage.calls import calls_on, check_calls, wait_for_records
+from lab.stage.growing_calls import GrowingCalls
 from lab.stage.metrics_page import read_metric
-from lab.stage.platform import Platform, PlatformShape, ProgramFactory
+from lab.stage.platform import PlatformShape, ProgramFactory
 from lab.stage.service import Program
 from lab.verdict import Verdict
 from shared.secrets import new_key
-from simulator.carrier.prepared_turn import PreparedTurn
 from vocalized.free_port import free_port
 from vocalized.stack.key_settings import BUS_KEYS, TOKEN_KEYS, VAULT_KEYS
 from vocalized.stack.programs import Programs
@@ -46,42 +45,20 @@ class CommandFailed(Exception):
     """A command for operators did not succeed. The message is what it printed."""
 
 
-@dataclass(slots=True)
-class _Rotation:
-    """One run. root: the checkout. settings: of the programs that were started last. node: the one that was added.
-    callers, calls: all so far."""
+@dataclass(slots=True, kw_only=True)
+class _Rotation(GrowingCalls):
+    """One run. root: the checkout. settings: of the programs that were started last. node: the one that was added."""
 
-    platform: Platform
     root: Path
-    words: Sequence[PreparedTurn]
-    balancer: LoadBalancer
-    started: AsyncExitStack
     settings: Mapping[str, str]
     api: Program
     worker: Program
     node: Program | None = None
-    begun: float = field(default_factory=time.monotonic)
-    callers: list[RehearsalCaller] = field(default_factory=list)
-    calls: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
     def factory(self) -> ProgramFactory:
         """Makes programs with the settings of now."""
         return ProgramFactory(Programs(self.root, self.platform.folder / "rotated"), self.settings)
-
-    async def call(self, count: int, turns: int = FEW_TURNS) -> list[RehearsalCaller]:
-        """Starts more calls, half of them over each carrier."""
-        words = self.words[:turns]
-        more = [scripted_caller(words, len(self.callers) + index) for index in range(count)]
-        self.callers += more
-        self.calls += await start_calls(self.platform, more, per_s=10.0)
-        return more
-
-    async def start(self, program: Program) -> Program:
-        """Starts a program; it is stopped at the end."""
-        await program.start()
-        self.started.push_async_callback(program.stop)
-        return program
 
     async def restart(self, change: Callable[[str, str], str]) -> None:
         """A new API and a new worker in place of the ones that run. change: by a set's name, its list from now on."""
@@ -92,7 +69,7 @@ class _Rotation:
             self.start(factory.api(free_port())), self.start(factory.worker(free_port()))
         )
         self.balancer.ports = [self.api.port, api.port]  # both answer for a while
-        await self.call(2)
+        await self.call(2, FEW_TURNS)
         await asyncio.sleep(2.0)
         self.balancer.ports = [api.port]
         await asyncio.gather(self.api.stop(), self.worker.stop())
@@ -113,10 +90,6 @@ class _Rotation:
         """Returns when every program knows of it."""
         await self.command("keys", "revoke", f"ws://127.0.0.1:{node.port}")
         await asyncio.sleep(REVOKED_S)
-
-    def step(self, what: str) -> None:
-        running = sum(not call.done() for call in self.calls)
-        print(f"  {time.monotonic() - self.begun:6.1f} s  {what} ({running} calls running)", flush=True)
 
 
 async def _run(stage: Stage) -> list[Verdict]:
@@ -187,12 +160,12 @@ async def _revoke_and_cut(run: _Rotation) -> _Revoked:
     """Add a node with a credential by the new key, revoke an old node and cut it off, and drain the other old node."""
     drained, revoked = run.platform.nodes
     run.node = await run.start(run.factory.node("media-2", free_port()))
-    await run.call(4)
+    await run.call(4, FEW_TURNS)
     await asyncio.sleep(SETTLE_S)
     before = await _callers_on(run, "media-1")
     await run.revoke(revoked)
     run.step("a node is revoked")
-    late = await run.call(4)
+    late = await run.call(4, FEW_TURNS)
     await asyncio.sleep(SETTLE_S)
     cut = await _callers_on(run, "media-1")
     revoked.kill()
@@ -249,7 +222,7 @@ async def _revoke_and_keep(run: _Rotation) -> list[Verdict]:
     revoked_at = time.monotonic()
     ends = asyncio.gather(*(_end_of(call) for call in kept))
     await run.revoke(run.node)
-    after = await run.call(KEPT_CALLS)
+    after = await run.call(KEPT_CALLS, FEW_TURNS)
     longest = max(await ends) - revoked_at
     run.step("the calls that a revoked node kept have ended")
     await asyncio.gather(*run.calls)

@@ -3,20 +3,18 @@ replaced by one of this checkout while both run side by side, and an old and a n
 of Redis are the old ones until the last old node has ended."""
 
 import asyncio
-import time
 from argparse import ArgumentParser
 from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from lab.engine.scenario import CannotRun, Scenario, Stage
 from lab.stage.call_records import RecordedCall
-from lab.stage.callers import RehearsalCaller, scripted_caller
-from lab.stage.calls import check_calls, start_calls, wait_for_records
+from lab.stage.calls import check_calls, wait_for_records
 from lab.stage.checkout_environment import SetupFailed, find_python
-from lab.stage.load_balancer import LoadBalancer
+from lab.stage.growing_calls import GrowingCalls
 from lab.stage.platform import Platform, PlatformShape, ProgramFactory, running_platform, set_node_rules
 from lab.stage.service import Program
 from lab.verdict import Verdict
@@ -34,34 +32,11 @@ RESUME_S: Final = 6.0
 SETTLE_S: Final = 8.0
 
 
-@dataclass(slots=True)
-class _Upgrade:
-    """One run of the scenario. callers, calls: all so far. step: prints what was just done, with the time."""
+@dataclass(slots=True, kw_only=True)
+class _Upgrade(GrowingCalls):
+    """One run. programs: makes those of the new checkout."""
 
-    platform: Platform
-    words: Sequence[PreparedTurn]
-    balancer: LoadBalancer
     programs: ProgramFactory
-    started: AsyncExitStack
-    begun: float = field(default_factory=time.monotonic)
-    callers: list[RehearsalCaller] = field(default_factory=list)
-    calls: list[asyncio.Task[None]] = field(default_factory=list)
-
-    async def call(self, count: int) -> None:
-        """Starts more calls, half of them over each carrier."""
-        more = [scripted_caller(self.words, len(self.callers) + index) for index in range(count)]
-        self.callers += more
-        self.calls += await start_calls(self.platform, more, per_s=10.0)
-
-    async def start(self, program: Program) -> Program:
-        """Starts a new program; it is stopped at the scenario's end."""
-        await program.start()
-        self.started.push_async_callback(program.stop)
-        return program
-
-    def step(self, what: str) -> None:
-        running = sum(not call.done() for call in self.calls)
-        print(f"  {time.monotonic() - self.begun:6.1f} s  {what} ({running} calls running)", flush=True)
 
 
 async def _run(stage: Stage) -> list[Verdict]:
@@ -86,7 +61,7 @@ async def rolling_upgrade(platform: Platform, words: Sequence[PreparedTurn], roo
     assert platform.balancer is not None
     programs = ProgramFactory(Programs(root, platform.folder / "new"), platform.settings)
     async with AsyncExitStack() as started:
-        run = _Upgrade(platform, words, platform.balancer, programs, started)
+        run = _Upgrade(platform=platform, words=words, balancer=platform.balancer, programs=programs, started=started)
         await run.call(20)
         await asyncio.sleep(SETTLE_S)
         run.step("all programs are old")

@@ -12,7 +12,7 @@ from lab.benchmarks.vendors.conversation import ANSWER, GREETING
 from lab.benchmarks.vendors.markers import EVERY
 from lab.benchmarks.vendors.run import PER_SECOND, VendorLoad, VendorRecord, VendorRun
 from lab.benchmarks.vendors.verdict import TARGETS, VendorTarget
-from lab.benchmarks.verdict import Verdict
+from lab.benchmarks.verdict import TargetResult
 
 METHOD = Path(__file__).parent / "method.md"
 _SERVERS = ("stock", "lean", "ours")
@@ -33,7 +33,7 @@ def section(run: VendorRun) -> str:
     return "\n\n".join([VENDORS, head, _targets(run.records), _loads(run.records), _openings(run.records), _method()])
 
 
-def verdicts(run: VendorRun) -> list[tuple[VendorTarget, Verdict]]:
+def verdicts(run: VendorRun) -> list[tuple[VendorTarget, TargetResult]]:
     """Each target with the verdict on our server."""
     return [(target, target.verdict(_find(run.records, "ours"))) for target in TARGETS]
 

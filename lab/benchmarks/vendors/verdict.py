@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lab.benchmarks.results import spread
 from lab.benchmarks.vendors.run import VendorLoad, VendorRecord
-from lab.benchmarks.verdict import Verdict, overhead
+from lab.benchmarks.verdict import TargetResult, overhead
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class VendorTarget:
     limit: float
     figure: Callable[[VendorLoad], float | None]
 
-    def verdict(self, record: VendorRecord | None) -> Verdict:
+    def verdict(self, record: VendorRecord | None) -> TargetResult:
         """Whether the server's best load meets it."""
         load = record.best if record else None
         value = self.figure(load) if load else None
