@@ -13,6 +13,7 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
+from vocalized.commands.agent_test_cli import test
 from vocalized.commands.client_cli import client
 from vocalized.commands.completion_cli import completion
 from vocalized.commands.env_cli import env
@@ -228,6 +229,7 @@ app.command()(up)
 app.command()(env)
 app.command()(completion)
 app.command()(client)
+app.command()(test)
 app.command()(mcp)
 
 

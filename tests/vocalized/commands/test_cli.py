@@ -26,6 +26,7 @@ COMMANDS = (
     "explain",
     "client",
     "mcp",
+    "test",
     "completion",
 )
 
