@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Literal
 
 from control.http.key_text import WORKSPACE_ROLES, Scope
-from control.http.key_text import WorkspaceRole as WorkspaceRole  # also for those who import it from here
+from control.http.key_text import WorkspaceRole as WorkspaceRole  # re-exported for other modules
 
 AdminRole = Literal["super_admin", "support", "finance", "read_only"]
 
@@ -13,12 +13,12 @@ ADMIN_ROLES: tuple[AdminRole, ...] = ("super_admin", "support", "finance", "read
 
 
 class AccessKind(StrEnum):
-    """What the caller must be."""
+    """The kind of caller that a route requires."""
 
     OPEN = "open"  # anyone
     USER = "user"  # a signed-in user
     MEMBER = "member"  # a member of the workspace in the path
-    ADMIN = "admin"  # of the platform's staff
+    ADMIN = "admin"  # a member of the platform's staff
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Access:
     """Who may call a route.
 
     Attributes:
-        roles: The roles that may call; empty for OPEN and USER.
-        scope: The scope that an API key needs; None if no key may call.
+        roles: The roles that may call. Empty for OPEN and USER.
+        scope: The scope that an API key needs. None if no key may call.
     """
 
     kind: AccessKind
@@ -35,14 +35,12 @@ class Access:
     scope: Scope | None = None
 
     def allows(self, role: str | None) -> bool:
-        """Return whether this role may call (MEMBER and ADMIN only)."""
+        """Return whether this role may call. Applies only to MEMBER and ADMIN."""
         return role in self.roles
 
     @property
     def needed(self) -> str:
-        """Return the required role for a message: the lowest role of a workspace, or all roles of the staff, which
-        have no order.
-        """
+        """The required role for a message: the lowest workspace role, or all staff roles, which have no order."""
         if self.kind is AccessKind.MEMBER:
             return next(role for role in reversed(WORKSPACE_ROLES) if role in self.roles)
         return " or ".join(role for role in reversed(ADMIN_ROLES) if role in self.roles)
@@ -58,8 +56,9 @@ def user(scope: Scope) -> Access:
 
 
 def member(least: WorkspaceRole, scope: Scope | None = None) -> Access:
-    """Allow members of the workspace in the path with this role or a higher one, and the workspace's API keys with
-    this scope whose holders have such a role.
+    """Allow members of the workspace in the path with this role or a higher role.
+
+    Also allow the workspace's API keys that have this scope and whose holders have such a role.
     """
     return Access(AccessKind.MEMBER, frozenset(WORKSPACE_ROLES[: WORKSPACE_ROLES.index(least) + 1]), scope)
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 
 from control.http.names import holds_address
 
-# A Decimal in Python, a JSON number in major units in the API.
+# A Decimal in Python and a JSON number in major units in the API.
 Money = Annotated[
     Decimal,
     PlainSerializer(float, return_type=float, when_used="json"),
@@ -17,11 +17,11 @@ Money = Annotated[
 Currency = Annotated[
     str, Field(pattern=r"^[a-z]{3}$", description="Of the amounts beside it: ISO 4217, lower case.", examples=["usd"])
 ]
-# A currency in a path, or as a field of its own.
+# A currency in a path, or as a separate field.
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}$")]
-# PostgreSQL stores no NUL in texts.
+# PostgreSQL cannot store NUL in texts.
 PLAIN: Final = r"^[^\u0000]*$"
-# One line, because names are shown in lists and in email to others.
+# A single line, because names appear in lists and in e-mails to others.
 ONE_LINE: Final = r"^[^\u0000-\u001f\u007f]*$"
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=ONE_LINE)]
 
@@ -37,14 +37,14 @@ LetterName = Annotated[Name, AfterValidator(_require_no_address)]
 # Length of the device token from an earlier sign-in of the same client.
 DEVICE_TOKEN_LENGTH: Final = 75
 DeviceToken = Annotated[str, Field(min_length=DEVICE_TOKEN_LENGTH, max_length=DEVICE_TOKEN_LENGTH)]
-# A name for programs: of a tier, an industry, a feature.
+# An identifier, such as that of a tier, an industry or a feature.
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-# Only bounds the length; the rules for new passwords are in control/accounts/passwords.py.
+# Limits only the length. The rules for new passwords are in control/accounts/passwords.py.
 PasswordText = Annotated[str, Field(min_length=1, max_length=128, json_schema_extra={"format": "password"})]
 
 
 class Body(BaseModel):
-    """Base of every request body; an unknown field is an error that names it."""
+    """Base of all request bodies. Unknown fields are rejected by name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -61,8 +61,10 @@ ANSWER: Final = ConfigDict(
 
 
 class ChangeBody(Body):
-    """Base of changes: a field that is left out stays unchanged, so the schema states no defaults. Those of the class
-    are never used, and need not be valid."""
+    """Base of bodies with changes. Omitted fields stay unchanged, so the schema has no defaults.
+
+    The defaults in the classes are never used and need not be valid.
+    """
 
     model_config = ConfigDict(json_schema_extra=_drop_defaults)
 

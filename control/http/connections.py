@@ -1,4 +1,4 @@
-"""The limit of simultaneous connections from one client address, in each process."""
+"""Limits concurrent connections from a client address, in each process."""
 
 import asyncio
 from collections import Counter
@@ -16,18 +16,18 @@ from shared.ids import new_id
 
 log = structlog.get_logger()
 
-# How long a refused connection stays open, so that the client can read the answer.
+# Seconds that a refused connection stays open, so that the client can read the answer.
 LINGER_S: Final = 2.0
 _RETRY_AFTER_S: Final = 5
 _REPORT_EVERY_S: Final = 60.0
 
 
 class ConnectionLimit:
-    """Counts the connections of each client address. The connections of a /64 of IPv6 count together.
+    """Counts the connections of each client address. Connections from the same IPv6 /64 count together.
 
     Args:
-        most: Connections from one address that are served at the same time.
-        trusted_proxies: Networks of our proxies, "10.0.0.0/8", which have no limit.
+        most: Maximum number of concurrent connections from an address.
+        trusted_proxies: Networks of our proxies, such as "10.0.0.0/8", which have no limit.
     """
 
     def __init__(self, most: int, trusted_proxies: Sequence[str] = ()) -> None:
@@ -38,9 +38,9 @@ class ConnectionLimit:
         self._next_report = float("-inf")
 
     def accept(self, transport: asyncio.BaseTransport) -> str | None:
-        """Count a new connection, until `release`. Returns its address, which is empty if it has no limit.
+        """Count a new connection until `release`. Return its address, or an empty string if it has no limit.
 
-        Returns None for a connection beyond the limit, which gets an answer of status 429 and is closed.
+        Returns None for a connection beyond the limit. It gets an answer with status 429 and is closed.
         """
         peer = transport.get_extra_info("peername")
         if not isinstance(peer, tuple) or self._proxies.trusts(peer[0]):
@@ -49,7 +49,7 @@ class ConnectionLimit:
         if self._served[address] < self._most:
             self._served[address] += 1
             return address
-        self._refuse(cast(asyncio.Transport, transport), address)  # uvloop's are no subclasses
+        self._refuse(cast(asyncio.Transport, transport), address)  # uvloop's transports are not subclasses
         return None
 
     def release(self, address: str) -> None:
@@ -58,7 +58,9 @@ class ConnectionLimit:
 
     def _refuse(self, transport: asyncio.Transport, address: str) -> None:
         self._report()
-        if self._refused[address] >= self._most:  # too many connections to wait until each client has read its answer
+        if (
+            self._refused[address] >= self._most
+        ):  # too many to wait for their clients
             transport.abort()
             return
         self._refused[address] += 1
@@ -72,7 +74,7 @@ class ConnectionLimit:
 
 
 class _RefusedConnection(asyncio.Protocol):
-    """Answers with status 429 at once, and drops what the client sends until it closes or `LINGER_S` is over."""
+    """Answers with status 429 immediately, and discards input until the client closes or `LINGER_S` has passed."""
 
     def __init__(self, transport: asyncio.Transport, counts: Counter[str], address: str) -> None:
         self._counts = counts

@@ -1,4 +1,4 @@
-"""The context of a request, which every handler takes: transaction, caller, services."""
+"""The context of a request, which all handlers receive: transaction, caller and services."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +12,7 @@ from control.http.services import Services
 
 @dataclass(frozen=True, slots=True)
 class RequestOrigin:
-    """Where a request came from.
+    """Origin of a request.
 
     Attributes:
         address: The client's IP, as reported by trusted proxies.
@@ -43,8 +43,8 @@ class CallingKey:
     """The API key of a request.
 
     Attributes:
-        role: The role with which it acts in its workspace.
-        unrecorded: The hash of the secret, if its use is to be recorded.
+        role: The role with which the key acts in its workspace.
+        unrecorded: The hash of the secret if its use must be recorded. Otherwise None.
     """
 
     id: UUID
@@ -58,8 +58,9 @@ class UserContext(Context):
     """The context of a request by a signed-in user or an API key.
 
     Attributes:
-        key: The API key, whose holder is the user; None without a key.
-        credential: The request's credential, for sockets that outlast it (control/http/auth/lasting_rights.py).
+        key: The API key, held by the user. None for a session.
+        credential: The request's credential, for sockets that outlast the request
+            (control/http/auth/lasting_rights.py).
     """
 
     user_id: UUID
@@ -71,7 +72,7 @@ class UserContext(Context):
 
     @property
     def actor(self) -> Actor:
-        """Return the actor for the audit log."""
+        """The actor for the audit log."""
         key_id = None if self.key is None else self.key.id
         return Actor("user", self.user_id, self.email, self.origin.request_id, self.origin.address, key_id)
 
@@ -113,5 +114,5 @@ class AdminContext(Context):
 
     @property
     def actor(self) -> Actor:
-        """Return the actor for the audit log."""
+        """The actor for the audit log."""
         return Actor("admin", self.admin_id, self.email, self.origin.request_id, self.origin.address)

@@ -1,4 +1,4 @@
-"""CORS: web pages of the configured origins, compared exactly, may call the API from a browser."""
+"""CORS: pages of the configured origins may call the API from a browser. Origins are compared exactly."""
 
 from collections.abc import Collection, Sequence
 
@@ -16,10 +16,16 @@ PREFLIGHT_MAX_AGE_S = 600
 
 
 class Cors:
-    """Allows no credentials: pages of other origins send the bearer token themselves, and cannot use cookies."""
+    """Allows requests without credentials. Pages of other origins send the bearer token themselves and cannot use
+    cookies.
+    """
 
     def __init__(self, origins: Collection[str] = ()) -> None:
-        """`origins`: "https://app.vocalized.app"."""
+        """Create the policy.
+
+        Args:
+            origins: Allowed origins, such as "https://app.vocalized.app".
+        """
         self._origins = frozenset(origins)
 
     def preflight(self, request: web.Request) -> web.Response | None:

@@ -1,5 +1,7 @@
-"""Handles a request: reads the body, begins the transaction, authorizes the caller, checks the input, runs the handler,
-and makes the response, if necessary after the commit.
+"""Handles a request from reading its body to its response.
+
+The steps are: read the body, begin the transaction, authorize the caller, check the input, run the handler, and create
+the response, if necessary after the commit.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -46,13 +48,13 @@ from shared.errors import Invalid, Unavailable
 # Parsing a longer body blocks the event loop for several milliseconds.
 HEAVY_BODY_BYTES: Final = 16_384
 JSON_HEADERS = {"Content-Type": "application/json"}
-# A body of at least this size is parsed while no webhook is being answered, if such a moment comes within PARSE_WAIT_S.
+# A body of at least this size is parsed while no webhook is being answered, if this occurs within PARSE_WAIT_S.
 LONG_BODY_BYTES: Final = 8_192
 PARSE_WAIT_S: Final = 0.25
-# Marks the stored response to an earlier request under the same Idempotency-Key; the name is Stripe's.
+# Header of a stored response to an earlier request with the same Idempotency-Key. The name is Stripe's.
 REPLAYED = "Idempotent-Replayed"
 
-# Factor on the time limit for a body: 10 MB at 1 Mbit/s take 80 s.
+# Factor on the time limit for a body. Sending 10 MB at 1 Mbit/s takes 80 s.
 UPLOAD_TIMES: Final = 6
 
 T = TypeVar("T")
@@ -64,12 +66,13 @@ class EndpointDependencies:
     """Dependencies of all endpoints.
 
     Attributes:
-        connection_limit: Limits the connections that API requests hold at once; webhooks may use the rest, too.
+        connection_limit: Limits the database connections that API requests hold at once. Webhooks may also use the
+            rest.
         heavy_limit: Limits requests whose body or route blocks the event loop.
         webhook_activity: Heavy requests wait until no webhook is being answered.
         record_key_use: Stores when the secret of an API key with this hash was last used.
         upload_limit: Limits requests with a file, which is held in memory.
-        body_timeout_s: Seconds within which a body must arrive; a file has UPLOAD_TIMES as long.
+        body_timeout_s: Seconds within which a body must arrive. A file may take UPLOAD_TIMES as long.
     """
 
     pool: Pool
@@ -90,15 +93,16 @@ class EndpointDependencies:
 
 @dataclass(frozen=True, slots=True)
 class EndpointResponse:
-    """A response, or how it is made after the transaction.
+    """A response, or the way to create it after the transaction.
 
-    Instead of a body there may be a file, a redirect, or work that computes the response.
+    Instead of a body, the response may have a file, a redirect, or work that computes the response.
 
     Attributes:
-        status, body: Status and body of a JSON response; the body is empty for 204.
+        status: HTTP status.
+        body: JSON body. Empty for 204.
         open_key: The Idempotency-Key under which the computed response is stored.
-        is_replayed: This is the stored response of an earlier request.
-        change: What a second transaction saves after the check.
+        is_replayed: Whether this is the stored response of an earlier request.
+        change: The change that a second transaction saves after its check.
     """
 
     status: int
@@ -112,12 +116,12 @@ class EndpointResponse:
 
 @dataclass(slots=True)
 class EndpointRequest:
-    """A request while it is handled.
+    """A request that is being handled.
 
     Attributes:
-        arguments: The handler's arguments; None until the input has been checked.
+        arguments: The handler's arguments. None until the input has been checked.
         checked: The change to save.
-        is_counted: The limits of its user and its API key have counted it.
+        is_counted: Whether the limits of the user and the API key have counted the request.
     """
 
     request: web.Request
@@ -153,7 +157,7 @@ class Endpoint:
             return await self._handle(request)
 
     async def _admit_sender(self, request: web.Request) -> str:
-        """Return the sender of a file who is allowed to send it, and counts the request by the user's limit.
+        """Return the sender of a file, who must be allowed to send it, and count the request by the user's limit.
 
         Files of other callers are not received.
         """
@@ -165,7 +169,7 @@ class Endpoint:
     async def _handle(self, request: web.Request) -> web.Response:
         incoming = await self._read(request)
         if self.route.access.kind is AccessKind.OPEN:
-            # Other routes check the input after the authorization: only authorized callers learn what is wrong with it.
+            # Other routes check the input after authorization, so that only authorized callers get details about it.
             incoming.arguments = await self._parse(incoming)
             await self._limit_account(incoming, incoming.arguments)
         async with self._admitted(incoming):
@@ -221,7 +225,7 @@ class Endpoint:
             await self._dependencies.limits.check_account(incoming.request, limit, account)
 
     async def _limit_caller(self, incoming: EndpointRequest, context: Context) -> None:
-        """Count the request by its caller's limits, once, before its body is parsed."""
+        """Count the request once by its caller's limits, before its body is parsed."""
         if incoming.is_counted:
             return
         incoming.is_counted = True
@@ -236,7 +240,7 @@ class Endpoint:
 
     @asynccontextmanager
     async def _admitted(self, incoming: EndpointRequest) -> AsyncIterator[None]:
-        """Wait, without a connection, until the request may begin. Raises Unavailable."""
+        """Wait without a database connection until the request may begin. Raises Unavailable."""
         dependencies = self._dependencies
         async with AsyncExitStack() as admission:
             if self.route.hashes_password:
@@ -246,7 +250,7 @@ class Endpoint:
             yield
 
     async def _check(self, request: web.Request, change: CheckedChange[object]) -> None:
-        """Run the check of a change outside of a transaction. The caller is authorized."""
+        """Run the check of a change outside of a transaction. The caller is already authorized."""
         if change.check is None:
             return
         if self.route.check_limit is not None:
@@ -263,8 +267,9 @@ class Endpoint:
             return await in_transaction(dependencies.pool, work, dependencies.metrics.transaction_retries.inc)
 
     async def _reauthorized(self, incoming: EndpointRequest, work: Callable[[Context], Awaitable[T]]) -> T:
-        """Run `work` in a new transaction after authorizing the caller again, who may have lost the right to a long
-        response.
+        """Authorize the caller again and run `work` in a new transaction.
+
+        The caller may have lost the right to a long response meanwhile.
         """
         renewed = replace(incoming, now=self._dependencies.clock(), is_counted=True)
 
@@ -283,14 +288,14 @@ class Endpoint:
         )
 
     async def _within(self, incoming: EndpointRequest, db: Connection) -> EndpointResponse:
-        """Run the part inside the transaction. It may run twice."""
+        """Run the part of the request inside the transaction. This part may run twice."""
         context = await self._authorize(incoming, db)
         if self.route.idempotent and "Idempotency-Key" in incoming.request.headers:
             response = await self._run_idempotently(incoming, context)
         else:
             response = await self._run(incoming, context, context.origin.request_id)
         if isinstance(context, UserContext) and context.key is not None and context.key.unrecorded is not None:
-            # This comes last, so that the row is locked only until the commit.
+            # Comes last, so that the row is locked only until the commit.
             await self._dependencies.record_key_use(db, context.key.unrecorded)
         return response
 
@@ -353,8 +358,8 @@ class Endpoint:
         return response
 
     async def _store(self, open_key: IdempotentRequest, response: StoredResponse) -> None:
-        """Store the response. A failure is only logged: the change has been made, and a repeated request detects
-        that.
+        """Store the response. A failure is only logged, because the change has been made and a repeated request detects
+        it.
         """
         try:
             await self._in_transaction(lambda db: open_key.complete(db, response))
@@ -369,7 +374,7 @@ class Endpoint:
         return EndpointResponse(self.route.status, self.signature.response.dump_json(result))
 
     async def _parse(self, incoming: EndpointRequest) -> dict[str, Any]:
-        """Return the same as `_arguments`, at a moment when parsing does not delay a call."""
+        """Return the result of `_arguments`, at a moment when parsing does not delay a call."""
         if self.route.is_heavy or len(incoming.raw) > LONG_BODY_BYTES:
             await self._dependencies.webhook_activity.wait_until_idle(PARSE_WAIT_S)
         return self._arguments(incoming)
@@ -397,7 +402,7 @@ class Endpoint:
     def _readers(self, incoming: EndpointRequest) -> dict[str, Callable[[], BaseModel]]:
         """Return the functions that read the query and the body.
 
-        If the route takes no query, every parameter is reported as unknown.
+        If the route takes no query, each parameter is reported as unknown.
         """
         readers: dict[str, Callable[[], BaseModel]] = {}
         if self.signature.query is not None or incoming.request.query_string:

@@ -1,4 +1,4 @@
-"""Types of fields that the schemas of many nouns share, with their texts; and answers made from records."""
+"""Field types with descriptions that the schemas of many nouns share, and conversion of records to answers."""
 
 from dataclasses import fields
 from datetime import date, datetime
@@ -59,11 +59,11 @@ TotalRevenue = Annotated[
 
 
 def copy_fields(kind: type[T], *records: object, **others: Any) -> T:
-    """Return an answer with the values that records have under the same names. Values are not checked.
+    """Return an answer with the values of the records' attributes of the same names. Values are not checked.
 
     Args:
         kind: The class of the answer: a dataclass or a model.
-        records: The first record that has an attribute gives its value.
+        records: The first record with an attribute provides its value.
         others: The values of all other fields.
     """
     for record in records:

@@ -1,4 +1,4 @@
-"""The headers of every response."""
+"""The default headers of all responses."""
 
 from multidict import CIMultiDict, MultiMapping
 
@@ -10,8 +10,7 @@ YEAR_S = 31_536_000
 
 def default_headers(public_url: str) -> MultiMapping[str]:
     """Return the default headers. A response's own headers take precedence. HSTS is set only if `public_url` is
-    https.
-    """
+    https."""
     headers = CIMultiDict(
         {
             "Server": SERVER_NAME,

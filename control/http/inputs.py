@@ -9,10 +9,10 @@ from control.http.responses.errors import map_validation_error
 from control.validation import list_faults, make_invalid
 from shared.errors import ErrorDetail, Malformed, NotFound
 
-# The range of PostgreSQL's integer: no row has a larger id.
+# The range of PostgreSQL's integer. No row has a larger id.
 MAX_INTEGER = 2**31 - 1
-# Maximum number of field names in a body, at all levels. Each may be a fault, and 80,000 unknown names blocked the
-# event loop for half a second. A config that uses all its limits has about 1,200.
+# Maximum number of field names in a body, at all levels. Each may cause an error, and 80,000 unknown names blocked the
+# event loop for half a second. A config that uses all its limits has about 1,200 names.
 MOST_NAMES: Final = 3_000
 # Maximum number of values in a body, at all levels. 330,000 empty lists in 1 MB blocked the event loop for a second.
 MOST_VALUES: Final = 10_000
@@ -21,7 +21,7 @@ MOST_VALUES: Final = 10_000
 def read_path_value(kind: TypeAdapter[Any], text: str, name: str) -> Any:
     """Return the value of a path parameter.
 
-    Raises NotFound, with the parameter's name, for a value that cannot be an id.
+    Raises NotFound, with the parameter's name, if the value cannot be an id.
     """
     try:
         value = kind.validate_strings(text)
@@ -37,7 +37,7 @@ def read_path_value(kind: TypeAdapter[Any], text: str, name: str) -> Any:
 def read_query(kind: type[BaseModel], request: web.Request) -> BaseModel:
     """Read the query.
 
-    Raises Invalid, and Malformed for a repeated parameter, because one of the values would be ignored.
+    Raises Invalid. Raises Malformed for a repeated parameter, because all but one of its values would be ignored.
     """
     pairs = request.query
     values = dict(pairs)
@@ -77,9 +77,9 @@ def _require_few_parts(raw: bytes) -> None:
 
 
 def count_parts(raw: bytes) -> tuple[int, int]:
-    """Return the number of names in a JSON text, and at least the number of its values, without parsing it.
+    """Return the number of names in a JSON text, and a lower bound of the number of its values, without parsing it.
 
-    It counts the punctuation outside of strings, which takes about 2 ms for 1 MB.
+    Counts the punctuation outside of strings, which takes about 2 ms for 1 MB.
     """
     plain = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
     quotes = plain.count(b'"')

@@ -1,4 +1,4 @@
-"""The text of API keys in requests, their scopes, and the role with which they act. Pure functions."""
+"""The text of API keys, their scopes, and the role with which they act. Pure functions."""
 
 import re
 import secrets
@@ -38,7 +38,7 @@ Scope = Literal[
 ]
 # In the order of the documentation.
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
-# No key has an owner's rights.
+# Keys never have an owner's rights.
 HIGHEST_ROLE: Final[WorkspaceRole] = "admin"
 
 
@@ -52,17 +52,17 @@ def order_scopes(scopes: frozenset[Scope]) -> tuple[Scope, ...]:
     return tuple(scope for scope in SCOPES if scope in scopes)
 
 
-# A secret is a prefix, random characters, and a checksum. Scanners that look for leaked secrets find it by its pattern,
-# and verify it by its checksum without a request to us. GitHub's tokens have the same form:
+# A secret is a prefix, random characters, and a checksum. Scanners for leaked secrets find it by its pattern and verify
+# it by its checksum without a request to the API. GitHub's tokens have the same form:
 # https://github.blog/engineering/behind-githubs-new-authentication-token-formats/
 SCHEME: Final = "vk_live_"
 ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
-# 43 of 62 characters are 256 random bits. They cannot be guessed, so the database keeps a plain SHA-256. A slow hash
+# 43 of 62 characters are 256 random bits, which cannot be guessed, so the database stores a plain SHA-256. A slow hash
 # protects secrets that people choose, and would make each request as expensive as a sign-in.
 RANDOM_LENGTH: Final = 43
 CHECKSUM_LENGTH: Final = 6
 PATTERN: Final = rf"{SCHEME}[0-9A-Za-z]{{{RANDOM_LENGTH + CHECKSUM_LENGTH}}}"
-# The part of a secret that is shown later: 6 of 43 random characters leave 220 bits.
+# Length of the part of a secret that stays visible. 6 of 43 random characters leave 220 bits.
 PREFIX_LENGTH: Final = len(SCHEME) + 6
 _PATTERN: Final = re.compile(PATTERN)
 

@@ -1,4 +1,4 @@
-"""Prometheus metrics of requests. With several processes, PROMETHEUS_MULTIPROC_DIR makes each report the sum of all."""
+"""Prometheus metrics of requests. With several processes, PROMETHEUS_MULTIPROC_DIR makes each report the total."""
 
 import os
 
@@ -10,14 +10,17 @@ from shared.process_metrics import ProcessMetrics
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 UNMATCHED = "unmatched"
-# Requests without a route are counted under one name: each label value takes memory, and clients choose the path.
+# Requests without a route are counted under a single name, because each label value takes memory and clients choose
+# paths.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _Key = tuple[str, str, int]
 
 
 class HttpMetrics:
-    """Counts by route template, method and status class (2xx); durations by route template and method."""
+    """Counts requests by route template, method and status class (2xx), and measures durations by route template and
+    method.
+    """
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
@@ -46,7 +49,7 @@ class HttpMetrics:
         """Count a request.
 
         Args:
-            route: Its template, or UNMATCHED.
+            route: The route's template, or UNMATCHED.
         """
         key = (route, method if method in METHODS else "other", status // 100)
         children = self._children.get(key)
@@ -59,7 +62,7 @@ class HttpMetrics:
         children[1].observe(seconds)
 
     def render(self) -> bytes:
-        """Return the text exposition."""
+        """Return the metrics in Prometheus's text format."""
         folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         if not folder:
             return generate_latest(self.registry)

@@ -1,4 +1,4 @@
-"""The middleware around every route: request id, origin, errors as JSON, headers, metrics and one log line."""
+"""The middleware around all routes: request id, origin, errors as JSON, headers, metrics and a log line."""
 
 import asyncio
 import re
@@ -37,39 +37,40 @@ log = structlog.get_logger()
 
 HEADER: Final = "X-Request-Id"
 OWN_HEADER: Final = "Vocalized-Request-Id"
-# UUIDs, hexadecimal, base64, and AWS's trace ids; no white space, quotes, brackets or @, so that it needs no escapes in
-# logs and cannot be an e-mail address.
+# UUIDs, hexadecimal, base64, and AWS's trace ids. Without white space, quotes, brackets and @, the id needs no escapes
+# in logs and cannot be an e-mail address.
 _SAFE: Final = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
 class RequestIds:
-    """Our own id of a request, which logs and the audit log use, and the caller's. The caller's id never replaces ours,
-    because it may repeat; in logs it has a field of its own.
+    """Our own id of a request, used in logs and the audit log, and the caller's id.
+
+    The caller's id may repeat, so it never replaces our id. In logs it has a separate field.
 
     Attributes:
         own: UUIDv7.
-        caller: As sent in X-Request-Id; None without one, or for one that is too long or not safe.
+        caller: Value of X-Request-Id. None if it is missing, too long or not safe.
     """
 
     own: str
     caller: str | None
 
     def headers(self) -> dict[str, str]:
-        """Return the response headers.
+        """The response headers.
 
-        The caller's id is returned under its own name; without one, that header has our id.
+        The caller's id is returned under its own name. Without a caller's id, this header has our id.
         """
         return {HEADER: self.caller or self.own, OWN_HEADER: self.own}
 
     def log_fields(self) -> dict[str, str]:
-        """Return the fields for the request's log line."""
+        """The fields for the request's log line."""
         fields = {"request_id": self.own}
         return fields if self.caller is None else fields | {"client_request_id": self.caller}
 
 
 def make_request_ids(request: web.Request) -> RequestIds:
-    """Return a new id of ours, and the caller's id."""
+    """Return a new id of our own, with the caller's id."""
     sent = request.headers.get(HEADER, "")
     return RequestIds(new_id(), sent if _SAFE.fullmatch(sent) else None)
 
@@ -79,9 +80,9 @@ def make_request_ids(request: web.Request) -> RequestIds:
 
 @dataclass(frozen=True, slots=True)
 class EdgeMiddleware:
-    """One middleware instead of seven: each of aiohttp's layers costs a call and a coroutine per request.
+    """A single middleware instead of seven, because each of aiohttp's layers costs a call and a coroutine per request.
 
-    Outermost to innermost: request id, origin, log, metrics, default headers, CORS, errors.
+    Order from outermost to innermost: request id, origin, log, metrics, default headers, CORS, errors.
     """
 
     origins: OriginReader
@@ -90,7 +91,7 @@ class EdgeMiddleware:
     metrics: HttpMetrics
 
     def middleware(self) -> Middleware:
-        """Return the middleware function for aiohttp."""
+        """The middleware function for aiohttp."""
 
         @web.middleware
         async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -116,7 +117,7 @@ class EdgeMiddleware:
         except web.HTTPException as error:
             return _aiohttp_response(error, request_id)
         except asyncio.CancelledError as error:
-            # aiohttp closes the connection of a cancelled handler without a response and without a log line.
+            # aiohttp closes the connection of a canceled handler without a response and without a log line.
             log.warning("request.cancelled", request_id=request_id, **error_fields(error))
             if _is_being_cancelled():
                 raise
@@ -170,13 +171,13 @@ def problem_response(problem: Problem, request_id: str) -> web.Response:
 
 
 def route_template(request: web.Request) -> str:
-    """Return the path as the route declares it: values in paths must not appear in logs and metrics."""
+    """Return the path as the route declares it, because values in paths must not appear in logs and metrics."""
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else UNMATCHED
 
 
 JSON = "application/json"
-# Messages may quote the request, so they are cut to these lengths.
+# Messages may quote the request, so they are cut at these lengths.
 MAX_MESSAGE_LENGTH, MAX_PARAM_LENGTH, MAX_DETAIL_LENGTH = 2_000, 200, 500
 
 
@@ -200,7 +201,7 @@ def _aiohttp_response(error: web.HTTPException, request_id: str) -> web.StreamRe
 
 
 def _is_being_cancelled() -> bool:
-    """Return whether this request itself was cancelled, and not only a shared task that it waited for."""
+    """Return whether this request itself was canceled, as opposed to a shared task that the request waited for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
@@ -208,7 +209,7 @@ def _is_being_cancelled() -> bool:
 def _error_response(error: BaseException, request_id: str) -> web.Response:
     """Return the error response.
 
-    It contains no internal detail; the log has the error's location under the same request id.
+    The response contains no internal details. The log has the error's location under the request id.
     """
     problem = map_database_error(error)
     if problem is None:

@@ -1,4 +1,4 @@
-"""Names in e-mails: strangers choose them, and mail programs turn text that looks like an address into links.
+"""Names in e-mails. Strangers choose names, and mail programs turn text that looks like an address into links.
 
 Pure functions.
 """
@@ -7,8 +7,8 @@ import re
 import unicodedata
 from typing import Final
 
-# "evil.example", "a@b", "https:", "192.0.2.1", "tel:1", "+1 646 555 0123"; not "St. Mary" or "J.P. Morgan". Mail
-# programs know which endings exist; new ones come every year, so any two letters after a period count.
+# Matches "evil.example", "a@b", "https:", "192.0.2.1", "tel:1", "+1 646 555 0123", but not "St. Mary" or "J.P. Morgan".
+# Mail programs have lists of top-level domains that grow every year, so any two letters after a period match.
 _ADDRESS: Final = re.compile(
     r"""
     [a-z][a-z0-9+.-]*://            # a scheme
@@ -38,18 +38,18 @@ def letter_name(name: str) -> str:
     text = " ".join(_visible(name).split())
     while found := _ADDRESS.search(text):
         harmless = _ADDRESS_SIGNS.sub(" ", found[0])
-        if _ADDRESS.search(harmless):  # of a phone number any sign but the digits may be missing
+        if _ADDRESS.search(harmless):  # a phone number may lack any character except digits
             harmless = re.sub(r"\d", "·", harmless)
         text = f"{text[: found.start()]}{harmless}{text[found.end() :]}"
     return text
 
 
-# Never empty in what _ADDRESS finds, so that `letter_name` comes to an end.
+# Matches at least one character of each match of _ADDRESS, so that `letter_name` terminates.
 _ADDRESS_SIGNS: Final = re.compile(r"[.:/@\u3002\[\]]+")
 
 
 def _visible(name: str) -> str:
-    """Return the name without invisible characters, such as direction marks, and with wide forms made plain."""
+    """Return the name without invisible characters, such as direction marks, and with wide characters normalized."""
     plain = unicodedata.normalize("NFKC", name)
     return "".join(
         " " if char.isspace() else char for char in plain if char.isspace() or unicodedata.category(char)[0] != "C"

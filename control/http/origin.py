@@ -1,4 +1,4 @@
-"""Where a request comes from: the peer, or the client that a trusted proxy reports."""
+"""Determines the origin of a request: the peer, or the client that a trusted proxy reports."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -11,7 +11,7 @@ from control.http.request import MAX_USER_AGENT_LENGTH
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
-# For the peer of a Unix socket, which has no address.
+# Address for the peer of a Unix socket, which has no address.
 LOCAL = "127.0.0.1"
 
 
@@ -22,7 +22,11 @@ class OriginReader:
     """
 
     def __init__(self, trusted: Sequence[str] = ()) -> None:
-        """`trusted`: networks of our proxies, "10.0.0.0/8". Raises ValueError."""
+        """Create the reader. Raises ValueError.
+
+        Args:
+            trusted: Networks of our proxies, such as "10.0.0.0/8".
+        """
         self._trusted: tuple[Network, ...] = tuple(ip_network(text) for text in trusted)
 
     def read(self, request: web.Request, request_id: str) -> RequestOrigin:
@@ -46,13 +50,13 @@ class OriginReader:
         return address
 
     def trusts(self, text: str) -> bool:
-        """Return whether an address is that of a trusted proxy."""
+        """Return whether the address belongs to a trusted proxy."""
         address = _parsed(text)
         return address is not None and any(address in network for network in self._trusted)
 
 
 def _parsed(text: str) -> Address | None:
-    """Without the port that some proxies add."""
+    """Parse an address without the port that some proxies append."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -1,4 +1,4 @@
-"""Lists: pages by `page` and `limit`, or next to a row by `starting_after` or `ending_before` and `limit`."""
+"""Lists: pages by `page` and `limit`, or relative to a row by `starting_after` or `ending_before` and `limit`."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,16 +12,16 @@ from shared.errors import Invalid
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
-# OFFSET reads the rows that it skips, so that deep pages are slow; cursors and filters reach those rows.
+# OFFSET reads the rows that it skips, so deep pages are slow. Use cursors and filters to reach these rows.
 MAX_PAGE = 10_000
 # The highest number of an agent's version.
 MAX_VERSION = 2**31 - 1
 
 
 def _in_utc(value: datetime) -> datetime:
-    """Return a datetime without a zone counts as UTC.
+    """Return the datetime in UTC. A datetime without a time zone counts as UTC.
 
-    Bounded, because datetimes near the range's ends overflow in UTC.
+    The year is bounded, because datetimes near the limits of the range overflow in UTC.
     """
     if not 1900 <= value.year <= 9000:
         raise ValueError("must be between the years 1900 and 9000")
@@ -36,7 +36,7 @@ HasMore = Annotated[
 
 
 class Query(BaseModel):
-    """Base of every query; an unknown parameter is an error that names it."""
+    """Base of all queries. Unknown parameters are rejected by name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,17 +49,17 @@ class PageQuery(Query):
 
     @property
     def offset(self) -> int:
-        """Rows before this page."""
+        """Number of rows before this page."""
         return (self.page - 1) * self.limit
 
     @property
     def cursors(self) -> dict[str, Any]:
-        """The parameters that name a row, by name; subclasses declare them."""
+        """The cursor parameters by name. Subclasses declare them."""
         names = ("starting_after", "ending_before")
         return {name: value for name in names if (value := getattr(self, name, None)) is not None}
 
     def request(self) -> PageRequest:
-        """Return the rows that are asked for. Raises Invalid for contradicting parameters (codes page_and_cursor,
+        """Return the requested rows. Raises Invalid for contradicting parameters (codes page_and_cursor,
         two_cursors)."""
         cursors = self.cursors
         if len(cursors) > 1:
@@ -96,7 +96,7 @@ class VersionsQuery(PageQuery):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListAnswer:
-    """Base of the answers that hold a page of a list."""
+    """Base of answers with a page of a list."""
 
     total: Annotated[
         int | None,
@@ -110,7 +110,7 @@ class ListAnswer:
 
 
 class PageFields(TypedDict):
-    """The values of ListAnswer."""
+    """The field values of ListAnswer."""
 
     total: int | None
     page: int | None
@@ -119,6 +119,6 @@ class PageFields(TypedDict):
 
 
 def page_fields(query: PageQuery, found: ListPage[Any]) -> PageFields:
-    """Return what the answer says about its page."""
+    """Return the page fields of an answer."""
     page = None if query.cursors else query.page
     return PageFields(total=found.total, page=page, limit=query.limit, has_more=found.has_more)

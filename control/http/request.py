@@ -9,11 +9,11 @@ from control.http.context import Context, RequestOrigin
 from shared.errors import Malformed, Problem
 
 ORIGIN = web.RequestKey("origin", RequestOrigin)
-# The caller, set after the authorization: for the access log.
+# The caller, for the access log. Set after authorization.
 PRINCIPAL = web.RequestKey("principal", Context)
-# The API key that a request is counted by.
+# The API key by which a request is counted.
 KEY_ID = web.RequestKey("key_id", UUID)
-# The body of a request that another one contains, in place of what comes over the connection.
+# The body of a request that is contained in another request. It replaces the body of the connection.
 GIVEN_BODY = web.RequestKey("given_body", bytes)
 MAX_USER_AGENT_LENGTH = 300
 
@@ -37,7 +37,7 @@ class BodyNotJson(Problem):
 
 
 def origin_of(request: web.Request) -> RequestOrigin:
-    """Return where the request comes from, as the middleware stored it."""
+    """Return the origin of a request, as stored by the middleware."""
     return request[ORIGIN]
 
 
@@ -54,14 +54,17 @@ async def read_json_body(request: web.Request, timeout_s: float, max_bytes: int 
 
 
 async def read_body(request: web.Request, timeout_s: float, max_bytes: int | None) -> bytes:
-    """Return the body of any type, of `max_bytes` at most, or the application's `client_max_size` if that is less
-    or the other is None. Raises BodyTooLarge, BodyTooSlow and Malformed."""
+    """Return a body of any type. Raises BodyTooLarge, BodyTooSlow and Malformed.
+
+    Args:
+        max_bytes: Size limit. The application's `client_max_size` applies if it is smaller, or if this limit is None.
+    """
     max_bytes = request.client_max_size if max_bytes is None else min(max_bytes, request.client_max_size)
     return await _read_within(request, timeout_s, max_bytes)
 
 
 async def read_upload(request: web.Request, timeout_s: float, max_bytes: int) -> bytes:
-    """Return a file of any type, of `max_bytes` at most, which may be more than bodies otherwise have.
+    """Return a file of any type, up to `max_bytes`, which may exceed the limit of other bodies.
 
     Raises BodyTooLarge, BodyTooSlow and Malformed.
     """
@@ -83,7 +86,7 @@ async def _read_within(request: web.Request, timeout_s: float, max_bytes: int) -
 
 
 async def _read_bounded(request: web.Request, max_bytes: int) -> bytes:
-    """Read the body. Raises BodyTooLarge as soon as it is longer."""
+    """Read the body. Raises BodyTooLarge as soon as the limit is exceeded."""
     body = bytearray()
     while chunk := await request.content.readany():
         body += chunk

@@ -20,10 +20,10 @@ from control.http.responses.redirect import Redirect
 from control.http.responses.streamed_file import StreamedFile
 
 RouteHandler = Callable[..., Awaitable[object]]
-# The longest body of a route without authorization: sign-in, sign-up and the like.
+# Size limit of a body on a route without authorization, such as sign-in and sign-up.
 MAX_OPEN_BODY_BYTES: Final = 16_384
 SessionEffect = Literal["begins", "renews", "ends"]
-# A path parameter: its name in the handler, its name in the path, its type.
+# A path parameter: its name in the handler, its name in the path, and its type.
 PathPart = tuple[str, str, TypeAdapter[Any]]
 
 
@@ -32,9 +32,9 @@ class RateLimit:
     """A rate limit of routes. A setting may override the values by the limit's name.
 
     Attributes:
-        times: Requests within `per_s` seconds for each address, and for each value of the body's field `account`, if
-            one is named (open routes only).
-        per_user: Counts by user or admin instead, wherever the requests come from.
+        times: Number of requests within `per_s` seconds per address. If `account` names a field of the body, also per
+            value of this field (open routes only).
+        per_user: Whether to count by user or admin instead of by address.
     """
 
     name: str
@@ -46,20 +46,20 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint.
+    """An endpoint.
 
     Attributes:
-        idempotent: Honors Idempotency-Key.
+        idempotent: Whether the route supports Idempotency-Key.
         hashes_password: Hashing takes long, so the request passes the hashing limit before it takes a connection.
-        is_heavy: Takes the event loop's time even with a short body, so the request passes the limit of heavy ones.
-        beyond_spec: An addition to the specification; docs/develop/api-additions.md lists it.
-        check_limit: Limits the checks of a CheckedChange, for each user and each workspace, whatever address they
-            come from.
-        upload_bytes: The longest file that the handler's parameter `upload` (bytes) takes: the body as it is, of any
-            type.
-        needs_recent_sign_in: The caller signed in, or proved again who they are, some minutes ago at most.
-        session: What a success does to the session of the caller, whose browser's cookies follow; None: nothing.
-        errors: What the rules behind the handler answer, as "404 agent_not_found". Errors that follow from the route
+        is_heavy: Whether the route blocks the event loop even with a short body. The request then passes the limit of
+            heavy requests.
+        beyond_spec: Whether the route is an addition to the specification. docs/develop/api-additions.md lists it.
+        check_limit: Limits the checks of a CheckedChange per user and per workspace, regardless of the address.
+        upload_bytes: Size limit of the file for the handler's parameter `upload` (bytes). The file is the raw body, of
+            any type.
+        needs_recent_sign_in: Whether the caller must have signed in, or proved their identity again, a few minutes ago.
+        session: What a success does to the caller's session. The browser's cookies follow. None: nothing.
+        errors: Errors of the rules behind the handler, such as "404 agent_not_found". Errors that follow from the route
             itself are not listed (control/http/openapi/route_errors.py). control/api/error_texts.py has the texts.
     """
 
@@ -81,14 +81,14 @@ class Route:
 
     @property
     def limits(self) -> tuple[RateLimit, ...]:
-        """Return all its limits."""
+        """All limits of the route."""
         return tuple(limit for limit in (self.limit, self.check_limit) if limit is not None)
 
     @property
     def max_body_bytes(self) -> int | None:
-        """Return the longest body.
+        """Size limit of the body. None: only the application's limit applies.
 
-        For an open route it is short, because anyone may send it. None: only the application's limit applies.
+        An open route has a small limit, because anyone may send a body.
         """
         return MAX_OPEN_BODY_BYTES if self.access.kind is AccessKind.OPEN else None
 
@@ -98,14 +98,14 @@ class HandlerSignature:
     """A handler's signature.
 
     Attributes:
-        path: Without workspaceId on a member's route, which is in the context.
-        response: None for 204, for a file and for a redirect.
-        file: The response is a FileResponse.
-        pdf: It is a PDF for those who ask for one.
-        streamed: The response is a StreamedFile.
-        live: A LiveResponse.
-        redirect: It is a Redirect.
-        upload: The body is a file.
+        path: Path parameters, without workspaceId on a member's route, which is in the context.
+        response: Type of the response. None for 204, for a file and for a redirect.
+        file: Whether the response is a FileResponse.
+        pdf: Whether the response is a PDF if the caller asks for one.
+        streamed: Whether the response is a StreamedFile.
+        live: Whether the response is a LiveResponse.
+        redirect: Whether the response is a Redirect.
+        upload: Whether the body is a file.
     """
 
     body: type[BaseModel] | None
@@ -122,10 +122,10 @@ class HandlerSignature:
 
 
 class InvalidRoute(TypeError):
-    """A handler's signature does not fit its route; raised at start."""
+    """A handler's signature does not match its route. Raised at start-up."""
 
 
-# Types of results that are no JSON.
+# Types of results that are not JSON.
 _WITHOUT_BODY: Final = (type(None), FileResponse, StreamedFile, LiveResponse, Redirect)
 
 
@@ -164,12 +164,12 @@ def read_signature(route: Route) -> HandlerSignature:
 
 
 def path_parameters(path: str) -> Sequence[str]:
-    """Return the names of the parameters in a path, as the spec spells them."""
+    """Return the names of the parameters in a path, in the spelling of the specification."""
     return re.findall(r"\{(\w+)\}", path)
 
 
 def snake_case(name: str) -> str:
-    """workspaceId becomes workspace_id."""
+    """Return the name in snake case: `workspaceId` becomes `workspace_id`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 

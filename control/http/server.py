@@ -21,7 +21,7 @@ from shared.ids import new_id
 log = structlog.get_logger()
 
 BACKLOG = 1_024
-# For the rest of a body that was refused.
+# Seconds to wait for the rest of a refused body.
 LINGER_S = 2.0
 
 
@@ -30,13 +30,13 @@ class ListenOptions:
     """How the server listens.
 
     Attributes:
-        port: 0 takes a free port, which is logged.
-        shared_port: Other processes listen on it, too (SO_REUSEPORT).
+        port: 0 selects a free port, which is logged.
+        shared_port: Whether other processes listen on the same port (SO_REUSEPORT).
         keepalive_s: How long an idle connection stays open.
-        head_s: Limit for the head of a request.
-        drain_s: Limit for running requests after the stop.
-        connections_per_address: Limit of simultaneous connections from one client address.
-        trusted_proxies: Networks like "10.0.0.0/8" without that limit.
+        head_s: Time limit for the head of a request.
+        drain_s: Time limit for running requests after the stop.
+        connections_per_address: Maximum number of concurrent connections from a client address.
+        trusted_proxies: Networks, such as "10.0.0.0/8", without that limit.
     """
 
     host: str
@@ -58,9 +58,10 @@ def stop_signal() -> asyncio.Event:
 
 
 class ApiRequestHandler(PlainRequestHandler):
-    """Answers requests that aiohttp cannot parse like any other API error, and closes a connection whose request has no
-    complete head in time. aiohttp would keep it open as long as an idle connection. Connections beyond the limit are
-    refused.
+    """Answers unparsable requests like other API errors, and closes connections whose request head is late.
+
+    aiohttp would keep a connection with an incomplete head open as long as an idle connection. Connections beyond the
+    limit are refused.
     """
 
     __slots__ = ("_address", "_head_s", "_head_timer", "_limit")
@@ -73,7 +74,7 @@ class ApiRequestHandler(PlainRequestHandler):
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """As aiohttp's."""
+        """Count the connection, and refuse it if it exceeds the limit of its address."""
         self._address = self._limit.accept(transport)
         if self._address is not None:
             super().connection_made(transport)
@@ -95,7 +96,7 @@ class ApiRequestHandler(PlainRequestHandler):
 
     def _waits_for_head(self) -> bool:
         if self._request_count == 0:
-            # On uvloop the first bytes may come before aiohttp's task runs, which sets the waiter.
+            # On uvloop the first bytes may arrive before aiohttp's task runs, which sets the waiter.
             return True
         return self._waiter is not None and not self._waiter.done()
 
@@ -121,8 +122,10 @@ class ApiRequestHandler(PlainRequestHandler):
 
 @asynccontextmanager
 async def listening(app: web.Application, listen: ListenOptions) -> AsyncIterator[int]:
-    """Serve the application until the block ends, then finishes the running requests within `drain_s`; yield the
-    port. Raises OSError when it is taken."""
+    """Serve the application until the block ends, then finish the running requests within `drain_s`. Yield the port.
+
+    Raises OSError if the port is taken.
+    """
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=listen.drain_s)
     await runner.setup()
     limit = ConnectionLimit(listen.connections_per_address, listen.trusted_proxies)
@@ -148,7 +151,7 @@ async def listening(app: web.Application, listen: ListenOptions) -> AsyncIterato
 
 
 async def serve(app: web.Application, listen: ListenOptions, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set and the running requests are answered, or `drain_s` is over.
+    """Serve until `stop` is set and the running requests are answered, or `drain_s` has passed.
 
     Raises OSError if the port is taken.
     """
@@ -160,8 +163,10 @@ async def serve(app: web.Application, listen: ListenOptions, stop: asyncio.Event
 
 
 def tune_garbage_collector() -> None:
-    """Excludes the objects made at the start from collections, because they live as long as the process, and collects
-    the others less often than by default."""
+    """Exclude the objects created at start-up from garbage collection, and collect less often than by default.
+
+    Start-up objects live as long as the process.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 100)

@@ -15,7 +15,7 @@ from shared.errors import Unauthorized
 
 Audience = Literal["user", "admin"]
 
-# What the keys are derived for (`Sealer.derive`).
+# Purpose of the derived keys (`Sealer.derive`).
 KEY_PURPOSE: Final = "access tokens"
 ALGORITHM: Final = "HS256"
 CACHED_TOKENS: Final = 8_192
@@ -24,7 +24,7 @@ _OPTIONS: Final[Any] = {"require": ["exp", "iat", "aud", "sid"], "verify_exp": F
 
 
 class AccessTokens:
-    """Signs with the first key, verifies with all.
+    """Issues and verifies access tokens. Signs with the first key and accepts signatures of all keys.
 
     Args:
         lifetime_s: Seconds from issue to expiry.
@@ -34,8 +34,8 @@ class AccessTokens:
         self.lifetime_s = lifetime_s
         self._keys = {_key_id(key): key for key in keys}
         self._signing_key_id = next(iter(self._keys))
-        # A client sends the same token with every request, so verified signatures are cached (an exception is not).
-        # Expiry and session are checked on every request.
+        # A client sends the same token with each request, so verified signatures are cached (failures are not). Expiry
+        # and session are checked for each request.
         self._verified = lru_cache(CACHED_TOKENS)(self._verify)
 
     def issue(self, audience: Audience, session_id: UUID, now: datetime) -> str:

@@ -1,8 +1,9 @@
-"""Authenticates and authorizes a request, by a session's token or by an API key. Session and key are looked up in the
-request's own transaction, so that a sign-out or a revocation takes effect at once, in every process.
+"""Authenticates and authorizes requests by session token or API key.
 
-What an API key may do is decided here, too: `authorize_key` demands the scope that the route declares, and that the
-member who holds the key has the role that the route declares."""
+Session and key are looked up in the request's own transaction, so that a sign-out or a revocation takes effect
+immediately in all processes. `authorize_key` requires that an API key has the scope that the route declares, and that
+the member who holds the key has the role that the route declares.
+"""
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
@@ -40,10 +41,10 @@ class TokenClaim:
 
 @dataclass(frozen=True, slots=True)
 class KeyClaim:
-    """The API key that a request presented.
+    """The API key of a request.
 
     Attributes:
-        hash: Of a secret that is well formed; it may be unknown.
+        hash: Hash of a well-formed secret, which may be unknown.
     """
 
     hash: bytes
@@ -51,12 +52,12 @@ class KeyClaim:
 
 @dataclass(frozen=True, slots=True)
 class ValidKey:
-    """A key that is valid now.
+    """A valid API key.
 
     Attributes:
-        role: What it acts with.
-        unrecorded: As of CallingKey.
-        credential: Of its context.
+        role: The role with which the key acts.
+        unrecorded: See CallingKey.
+        credential: See UserContext.
     """
 
     identity: KeyIdentity
@@ -67,7 +68,7 @@ class ValidKey:
 
 Claim = TokenClaim | KeyClaim
 
-# Errors by the codes of the SQL function member_refusal.
+# Messages by the codes of the SQL function member_refusal.
 _REFUSALS: Final = {
     "sso_required": "This workspace demands single sign-on: begin it at POST /auth/sso/begin.",
     "sso_of_another_workspace": "This session is good in the workspace of its single sign-on only.",
@@ -75,20 +76,20 @@ _REFUSALS: Final = {
 }
 
 
-# Checks that the session of a person began, or was confirmed again, within the last minutes. Raises Forbidden.
+# Checks that the caller signed in or proved their identity again within the last minutes. Raises Forbidden.
 RequireRecent = Callable[[Connection, Audience, UUID, datetime], Awaitable[None]]
 
 
-# Maximum number of remembered keys, about 300 bytes each.
+# Maximum number of cached keys, about 300 bytes each.
 MOST_KNOWN: Final = 8_192
 
 
 class KnownKeys:
-    """API keys that were recently valid in this process: ids by the hash of a secret. The least recently used key is
-    dropped first.
+    """Cache of API keys that were recently valid in this process: key ids by the hash of the secret.
 
-    Requests with known keys are counted by key before they take a database connection. Requests with other keys are
-    counted by address, because anyone can make up a text with a correct checksum.
+    The least recently used key is dropped first. Requests with cached keys are counted by key before they take a
+    database connection. Requests with other keys are counted by address, because anyone can create a text with a
+    correct checksum.
     """
 
     def __init__(self, most: int = MOST_KNOWN) -> None:
@@ -96,23 +97,23 @@ class KnownKeys:
         self._ids: OrderedDict[bytes, UUID] = OrderedDict()
 
     def find(self, secret: bytes) -> UUID | None:
-        """Return the key's id; None if it was not recently valid."""
+        """Return the key's id, or None if it was not recently valid."""
         return self._ids.get(secret)
 
     def add(self, secret: bytes, key_id: UUID) -> None:
-        """Remembers a key that has just been valid."""
+        """Add a key that has just been valid."""
         self._ids[secret] = key_id
         self._ids.move_to_end(secret)
         if len(self._ids) > self._most:
             self._ids.popitem(last=False)
 
     def discard(self, secret: bytes) -> None:
-        """Forgets a key that is no longer valid."""
+        """Remove a key that is no longer valid."""
         self._ids.pop(secret, None)
 
 
 class Authorizer:
-    """Turns a request's token and path into the context that the route's handler takes."""
+    """Converts a request's token and path to the context for the route's handler."""
 
     def __init__(self, tokens: AccessTokens, require_recent: RequireRecent, browser_sessions: BrowserSessions) -> None:
         self._tokens, self._require_recent, self._browser_sessions = tokens, require_recent, browser_sessions
@@ -138,8 +139,10 @@ class Authorizer:
         return TokenClaim(self._tokens.read(token, audience, now))
 
     async def authorize(self, access: Access, claim: Claim, request: web.Request, context: Context) -> Context:
-        """Look up the session or the key and set the transaction's row-level scope. Raises Unauthorized, Forbidden,
-        NotFound."""
+        """Look up the session or the key, and set the transaction's row-level scope.
+
+        Raises Unauthorized, Forbidden, NotFound.
+        """
         if isinstance(claim, KeyClaim):
             return await self._authorize_key(access, claim, request, context)
         if access.kind is AccessKind.ADMIN:
@@ -149,21 +152,22 @@ class Authorizer:
         return await _member(access, claim, request, context)
 
     def known_key(self, claim: KeyClaim) -> UUID | None:
-        """Return the API key's id; None if the key was not recently valid in this process, so it may be made up."""
+        """Return the API key's id, or None if the key was not recently valid in this process and may be forged."""
         return self._known_keys.find(claim.hash)
 
     async def identify_key(self, claim: KeyClaim, workspace_id: UUID | None, context: Context) -> ValidKey:
-        """Look up the key, whatever it is used for. Raises Unauthorized.
+        """Look up the key, regardless of the route. Raises Unauthorized.
 
         Args:
-            workspace_id: Of the path, None without one.
+            workspace_id: The workspace in the path. None if there is none.
         """
         try:
             valid = await find_key(claim, workspace_id, context)
         except Unauthorized:
             self._known_keys.discard(claim.hash)
             raise
-        # This also happens if the request is refused: a key must not escape its limit by requesting what it may not.
+        # Also done for refused requests, so that a key cannot escape its rate limit with requests that it is not
+        # allowed to make.
         self._known_keys.add(claim.hash, valid.identity.key_id)
         return valid
 
@@ -184,11 +188,11 @@ class Authorizer:
             await self._require_recent(context.db, audience, claim.session_id, context.now)
 
     def idempotency_scope(self, context: Context, route: Route) -> str:
-        """Return the caller and the route, the scope of an Idempotency-Key."""
+        """Return the scope of an Idempotency-Key: the caller and the route."""
         return f"{self.caller_name(context)} {route.method} {route.path}"
 
     def caller_name(self, context: Context) -> str:
-        """Return the name of the caller, for keys. Raises TypeError for an open route."""
+        """Return a name that identifies the caller. Raises TypeError for an open route."""
         match context:
             case UserContext(key=CallingKey(id=key_id)):
                 return f"key:{key_id}"
@@ -293,7 +297,7 @@ def is_key(token: str) -> bool:
 
 
 def read_key_claim(token: str) -> KeyClaim:
-    """Check form and checksum, without the database. Raises Unauthorized (code key_invalid)."""
+    """Check the form and checksum of a key, without the database. Raises Unauthorized (code key_invalid)."""
     if not is_well_formed(token):
         raise _key_invalid()
     return KeyClaim(token_hash(token))
@@ -321,7 +325,7 @@ async def find_key(claim: KeyClaim, workspace_id: UUID | None, context: Context)
 
 
 def authorize_key(access: Access, valid: ValidKey, workspace_id: UUID | None, context: Context) -> UserContext:
-    """Authorizes a valid key. Raises Forbidden, NotFound.
+    """Return the context of a valid key. Raises Forbidden, NotFound.
 
     Args:
         workspace_id: The workspace in the path.
@@ -332,7 +336,7 @@ def authorize_key(access: Access, valid: ValidKey, workspace_id: UUID | None, co
 
 @contextmanager
 def _log_refusal(key: KeyIdentity, context: Context) -> Iterator[None]:
-    """Log a refused request of a valid key, because a stolen key is often tried on many routes."""
+    """Log refused requests of a valid key, because a stolen key is often tried on many routes."""
     try:
         yield
     except Problem as refusal:

@@ -1,8 +1,8 @@
-"""Sessions of browsers: their tokens are in cookies that no script can read.
+"""Sessions of browsers, whose tokens are stored in cookies that scripts cannot read.
 
-A page of the API's own origin asks for it by the header `Vocalized-Session: cookie`, which it sends with every request.
-Without the header cookies are ignored: another site's form cannot send it, and another site's script may not, because
-CORS does not allow it (OWASP, "Cross-Site Request Forgery Prevention Cheat Sheet", custom request headers).
+A page of the API's own origin requests cookies with the header `Vocalized-Session: cookie` in each request. Without the
+header, cookies are ignored. Forms of other sites cannot send the header, and CORS forbids it to scripts of other sites
+(OWASP, "Cross-Site Request Forgery Prevention Cheat Sheet", custom request headers).
 """
 
 from typing import Any, Final
@@ -15,25 +15,28 @@ from control.http.auth.access_tokens import Audience
 
 HEADER: Final = "Vocalized-Session"
 _VALUE: Final = "cookie"
-# The server ends unused sessions earlier; browsers keep no cookie for longer than 400 days.
+# The server ends unused sessions earlier. Browsers limit the lifetime of cookies to 400 days.
 _REFRESH_AGE_S: Final = 90 * 86_400
 
 
 class BrowserSessions:
-    """Reads and sets the cookies. A request that may come from another origin is treated as a request without
-    cookies.
-    """
+    """Reads and sets the session cookies. Cookies of requests that may come from another origin are ignored."""
 
     def __init__(self, public_url: str) -> None:
-        """`public_url`: the API's address; over https the cookies are bound to its host and to https."""
+        """Create the reader.
+
+        Args:
+            public_url: The API's address. If it is https, cookies are bound to its host and to https.
+        """
         address = urlsplit(public_url)
         self._is_secure = address.scheme == "https"
         self._host = address.netloc
-        # RFC 6265bis, 4.1.3.2: Secure, no Domain, Path=/; so that no other host of the domain can set the cookie.
+        # RFC 6265bis, section 4.1.3.2: with Secure, Path=/ and without Domain, no other host of the domain can set the
+        # cookie.
         self._prefix = "__Host-" if self._is_secure else ""
 
     def is_asked(self, request: web.Request) -> bool:
-        """Return whether a page of our own origin sent the request and keep its session in cookies."""
+        """Return whether the request asks for cookies and comes from a page of our own origin."""
         if request.headers.get(HEADER) != _VALUE:
             return False
         if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
@@ -42,11 +45,11 @@ class BrowserSessions:
         return origin is None or urlsplit(origin).netloc in (self._host, request.host)
 
     def access_token(self, request: web.Request, audience: Audience) -> str:
-        """Return the access token; empty if there is none."""
+        """Return the access token. Empty if there is none."""
         return request.cookies.get(self._name(audience), "") if self.is_asked(request) else ""
 
     def refresh_body(self, request: web.Request, audience: Audience) -> bytes:
-        """Return the body of a request for new tokens; empty without a cookie."""
+        """Return the body of a refresh request. Empty if there is no cookie."""
         token = request.cookies.get(self._refresh_name(audience), "") if self.is_asked(request) else ""
         return msgspec.json.encode({"refresh_token": token}) if token else b""
 

@@ -1,6 +1,4 @@
-"""Refusals of deactivated accounts. They name the reason only to callers who presented the account's password or
-token.
-"""
+"""Errors for deactivated accounts. Only callers who sent the account's password or token get the reason."""
 
 from typing import Final
 
@@ -11,10 +9,10 @@ _MESSAGE: Final = "This account is deactivated. Ask the platform's support to ac
 
 
 def sign_in_refused() -> Forbidden:
-    """Return the refusal after a correct password."""
+    """Return the error for a sign-in with the correct password."""
     return Forbidden(_MESSAGE, code=CODE)
 
 
 def session_refused() -> Unauthorized:
-    """Return the refusal of an access or refresh token."""
+    """Return the error for an access or refresh token."""
     return Unauthorized(_MESSAGE, code=CODE)

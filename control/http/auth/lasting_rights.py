@@ -1,7 +1,7 @@
-"""Rights that outlast a request: a socket at a media node stays open only while its opener keeps the right to open it.
+"""Rights that outlast a request: a socket at a media node stays open only while its opener has the right to open it.
 
-The node holds a sealed text that says who opened the socket, and presents it again while the socket is open. So nothing
-is stored, and a node can neither read nor change who it was (docs/decisions/0054).
+The node stores a sealed text that identifies the opener, and sends it again while the socket is open. The API stores
+nothing, and a node can neither read nor change the opener (docs/decisions/0054).
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -51,16 +51,16 @@ def staff_credential(session_id: UUID) -> str:
 
 
 class LastingRights:
-    """Seals who opened a socket of a call, and checks whether the right still holds."""
+    """Seals the opener of a call's socket, and checks whether the opener's right still holds."""
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
 
     def seal(self, kind: str, call_id: UUID, credential: str) -> str:
-        """Return the text that the media node keeps.
+        """Return the sealed text for the media node.
 
         Args:
-            kind: Of socket; no other kind accepts the text.
+            kind: The kind of socket. The text is not valid for other kinds.
         """
         sealed = self._sealer.seal(msgspec.json.encode(_Right(call_id, credential)), _purpose(kind))
         return urlsafe_b64encode(sealed).decode()
@@ -68,11 +68,13 @@ class LastingRights:
     async def hold(
         self, db: Connection, kind: str, asked: str, call_id: UUID, workspace_id: UUID, accesses: Sequence[Access]
     ) -> bool:
-        """Return whether the opener still has one of these accesses in the workspace. Members and keys of a suspended
-        workspace have none. Leaves the transaction's scope: nothing may follow in it.
+        """Return whether the opener still has one of these accesses in the workspace.
+
+        Members and keys of a suspended workspace have no access. Leaves the transaction's scope, so this must be its
+        last step.
 
         Args:
-            asked: The node's `RightCheck`, as JSON.
+            asked: The node's `RightCheck` as JSON.
         """
         right = self._open(kind, asked)
         if right is None or right.call_id != call_id:

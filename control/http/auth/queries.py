@@ -14,8 +14,9 @@ class UserIdentity:
     """A user's session.
 
     Attributes:
-        role, workspace_status: None unless the user is a member of the requested workspace.
-        refusal: The code of the workspace's rule that refuses this session.
+        role: None unless the user is a member of the requested workspace.
+        workspace_status: None unless the user is a member of the requested workspace.
+        refusal: Code of the workspace's rule that refuses this session.
     """
 
     user_id: UUID
@@ -38,7 +39,7 @@ class AdminIdentity:
 
 
 async def read_user_session(db: Connection, session_id: UUID, workspace_id: UUID | None) -> UserIdentity | None:
-    """Return the user's session; None if it has ended."""
+    """Return the user's session, or None if it has ended."""
     row = await db.fetchrow(
         "SELECT *, member_refusal($1, $2) AS refusal FROM authorise_user($1, $2, $3)",
         session_id,
@@ -76,7 +77,7 @@ async def read_is_deactivated(db: Connection, session_id: UUID) -> bool:
 
 
 async def read_admin_session(db: Connection, session_id: UUID) -> AdminIdentity | None:
-    """Return the staff member's session; None if it has ended."""
+    """Return the staff member's session, or None if it has ended."""
     row = await db.fetchrow("SELECT * FROM authorise_admin($1, $2)", session_id, db.proof)
     if row is None:
         return None
@@ -87,12 +88,12 @@ async def read_admin_session(db: Connection, session_id: UUID) -> AdminIdentity 
 
 @dataclass(frozen=True, slots=True)
 class KeyIdentity:
-    """A key that presented its secret, and the member who holds it.
+    """An API key found by its secret, and the member who holds the key.
 
     Attributes:
-        role: The role of the holder; None if the holder has left the workspace.
-        scopes: Those that are stored, which may include ones that this release does not know.
-        is_use_due: Whether the last use of the secret is to be written.
+        role: The holder's role. None if the holder has left the workspace.
+        scopes: The stored scopes, which may include scopes that this release does not know.
+        is_use_due: Whether the last use of the secret must be recorded.
     """
 
     key_id: UUID
@@ -109,10 +110,10 @@ class KeyIdentity:
 
 
 async def read_key(db: Connection, secret: bytes, workspace_id: UUID | None) -> KeyIdentity | None:
-    """Return the key with this secret; None if there is none.
+    """Return the key with this secret, or None.
 
     Args:
-        secret: The hash of the secret.
+        secret: Hash of the secret.
         workspace_id: The workspace of the request, if any.
     """
     row = await db.fetchrow("SELECT * FROM authorise_api_key($1, $2, $3)", secret, workspace_id, db.proof)

@@ -1,4 +1,4 @@
-"""Random tokens, stored as hashes only. They have 256 random bits, so a plain SHA-256 is enough."""
+"""Random tokens that are stored only as hashes. They have 256 random bits, so a plain SHA-256 is sufficient."""
 
 import secrets
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ class NewToken:
     """A new token.
 
     Attributes:
-        text: For the recipient.
-        hash: For the database.
+        text: The token for the recipient.
+        hash: The hash for the database.
     """
 
     text: str

@@ -23,7 +23,7 @@ class ConcurrencyLimit:
     async def acquired(self) -> AsyncIterator[None]:
         """Wait for admission, which lasts until the block ends.
 
-        Raises Unavailable: at once if too many requests wait, or after `wait_s`.
+        Raises Unavailable immediately if too many requests wait, or after `wait_s`.
         """
         if self._present >= self._most:
             raise _busy()
@@ -46,7 +46,7 @@ class ConcurrencyLimit:
 
 
 class SenderConcurrencyLimit(ConcurrencyLimit):
-    """A limit of which one sender takes at most `each` places, including requests that wait."""
+    """A limit of which each sender gets at most `each` places, including waiting requests."""
 
     def __init__(self, concurrency: int, *, each: int, waiting: int, wait_s: float) -> None:
         super().__init__(concurrency, waiting=waiting, wait_s=wait_s)
@@ -55,7 +55,9 @@ class SenderConcurrencyLimit(ConcurrencyLimit):
 
     @asynccontextmanager
     async def acquired_by(self, sender: str) -> AsyncIterator[None]:
-        """Works like `acquired`. Raises Unavailable (code busy) at once if the sender has `each` places already."""
+        """Wait for admission as in `acquired`. Raises Unavailable (code busy) immediately if the sender has `each`
+        places.
+        """
         if self._by_sender[sender] >= self._each:
             raise Unavailable(f"You have {self._each} such requests under way; try again in a moment.", code="busy")
         self._by_sender[sender] += 1

@@ -19,7 +19,7 @@ class HashingLimit:
     async def acquired(self) -> AsyncIterator[None]:
         """Wait for admission, which lasts until the block ends.
 
-        Raises Unavailable (code busy) at once if too many requests wait.
+        Raises Unavailable (code busy) immediately if too many requests wait.
         """
         if self._requests >= self._max_requests:
             raise Unavailable("Too many sign-ins at once; try again in a moment.", code="busy")

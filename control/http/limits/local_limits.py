@@ -1,4 +1,4 @@
-"""Rate limits that one process counts in its own memory."""
+"""Rate limits that a process counts in its own memory."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -9,11 +9,10 @@ MOST_CELLS: Final = 100_000
 
 
 class LocalCells:
-    """Leaky buckets by theoretical arrival time (GCRA), as the script in Redis (control/http/limits/rate_limits.py) has
-    them.
+    """Leaky buckets by theoretical arrival time (GCRA), like the script in Redis (control/http/limits/rate_limits.py).
 
     Args:
-        most: Limit of the cells.
+        most: Maximum number of cells.
     """
 
     def __init__(self, most: int = MOST_CELLS) -> None:
@@ -21,9 +20,9 @@ class LocalCells:
         self._most = most
 
     def count(self, keys: Sequence[str], interval_us: int, burst_us: int, now_us: int) -> tuple[int, int]:
-        """Count a request, unless one of the keys blocks it.
+        """Count a request unless one of the keys blocks it.
 
-        Returns the µs to wait, 0 for an admitted request, and the µs until the fullest cell is empty again.
+        Returns the µs to wait, which are 0 for an admitted request, and the µs until the fullest cell is empty again.
         """
         before = [min(max(self._cells.get(key, now_us), now_us), now_us + burst_us) for key in keys]
         fullest = max(before) - now_us

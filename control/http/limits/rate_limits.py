@@ -1,6 +1,6 @@
-"""Rate limits in Redis against guessing and flooding: by address, by the account that a request names, and by sender.
+"""Rate limits in Redis against guessing and flooding: by address, by the account in a request, and by sender.
 
-While Redis is unreachable, each process counts on its own, from zero. The lockout of accounts is in PostgreSQL.
+While Redis is unreachable, each process counts separately, starting from zero. Account lockouts are in PostgreSQL.
 """
 
 import asyncio
@@ -25,18 +25,18 @@ from shared.errors import TooManyRequests
 
 log = structlog.get_logger()
 
-# All requests with one API key, 20 a second, in addition to the limits of routes.
+# Limit of all requests with an API key, 20 per second, in addition to the limits of routes.
 KEY_LIMIT: Final = RateLimit("api-key", 1_200, 60)
-# Requests from one address with API keys that this process has not seen as valid.
+# Limit of requests from an address with API keys that this process has not seen as valid.
 UNKNOWN_KEY_LIMIT: Final = RateLimit("unknown-api-key", 120, 60)
-# All requests with one user's tokens, 60 a second, in each process. The limits of routes count separately.
+# Limit of all requests with a user's tokens, 60 per second, in each process. The limits of routes count separately.
 USER_LIMIT: Final = RateLimit("user", 600, 10)
 
-# Leaky bucket by theoretical arrival time (GCRA): one number per key, in µs of Redis' own clock. A request is counted
-# only when every key lets it pass, so that a blocked address cannot use up the limit of someone's account.
-# KEYS: the cells. ARGV: µs between requests, µs of a burst. Returns the µs to wait, 0 for a request that passes, and
-# the µs until the fullest cell is empty again. No cell is fuller than a burst, unless Redis's clock was put back since:
-# then it counts as full, or its sender would wait for as long as the clock was put back.
+# Leaky bucket by theoretical arrival time (GCRA): one number per key, in µs of Redis's own clock. A request is counted
+# only if all keys admit it, so that a blocked address cannot use up the limit of another person's account. KEYS: the
+# cells. ARGV: µs between requests, µs of a burst. Returns the µs to wait (0 for an admitted request), and the µs until
+# the fullest cell is empty again. A cell is never fuller than a burst unless Redis's clock was set back. It then counts
+# as full; otherwise its sender would wait for the length of the jump.
 SCRIPT: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -59,7 +59,7 @@ return {0, fullest + ARGV[1]}
 """
 
 _REPORT_EVERY_S = 60.0
-# After a failure, Redis is not asked for this long, because a timeout at each sign-in would be noticeable.
+# After a failure, Redis is not queried for this many seconds, because a timeout at each sign-in would be noticeable.
 _PAUSE_S = 1.0
 
 
@@ -68,10 +68,10 @@ class RequestQuota:
     """The state of a limit after a request was counted or refused.
 
     Attributes:
-        limit: Requests.
-        remaining: Requests that would be admitted at once.
+        limit: Number of requests per period.
+        remaining: Number of requests that would be admitted immediately.
         reset_s: Whole seconds until `limit` requests would be admitted.
-        wait_s: Whole seconds until the refused request would be admitted; 0 for an admitted request.
+        wait_s: Whole seconds until the refused request would be admitted. 0 for an admitted request.
     """
 
     limit: int
@@ -93,7 +93,7 @@ class RateLimiter:
     """Counts requests in Redis.
 
     Args:
-        overrides: (requests, seconds) by the limit's name, instead of the route's values.
+        overrides: (requests, seconds) by the limit's name. They replace the route's values.
     """
 
     def __init__(
@@ -123,23 +123,25 @@ class RateLimiter:
         _apply(request, await self.count(limit, origin_of(request).address))
 
     async def check_key(self, request: web.Request, key_id: UUID) -> None:
-        """Count a request by its API key, once, however often this is called. Raises the same as `check`."""
+        """Count a request by its API key. Repeated calls for a request count once. Raises the errors of `check`."""
         if KEY_ID not in request:
             request[KEY_ID] = key_id
             await self.check_account(request, KEY_LIMIT, f"key:{key_id}")
 
     async def check_unknown_key(self, request: web.Request) -> None:
-        """Count a request by its address.
+        """Count a request with an unknown API key by its address.
 
-        An admitted request gets no quota headers, because the key's quota is the relevant one. Raises TooManyRequests.
+        An admitted request gets no quota headers, because only the key's quota is relevant. Raises TooManyRequests.
         """
         quota = await self.count(UNKNOWN_KEY_LIMIT, origin_of(request).address)
         if quota.wait_s:
             _apply(request, quota)
 
     def check_user(self, request: web.Request, user_id: UUID) -> None:
-        """Count a request by its user, in this process only, because a round trip to Redis for each request would cost
-        more than it protects. An admitted request gets no quota headers. Raises TooManyRequests.
+        """Count a request by its user, only in this process.
+
+        A round trip to Redis for each request would cost more than the limit protects. An admitted request gets no
+        quota headers. Raises TooManyRequests.
         """
         times, interval, burst = self._figures(USER_LIMIT)
         key = f"{{limit:{USER_LIMIT.name}}}:user:{user_id}"
@@ -148,20 +150,20 @@ class RateLimiter:
             _apply(request, quota)
 
     async def check_account(self, request: web.Request, limit: RateLimit, account: str) -> None:
-        """Count a request by the account that it names or that sends it. Raises the same as `check`."""
+        """Count a request by the account that it names or that sends it. Raises the errors of `check`."""
         _apply(request, await self.count(limit, None, account))
 
     async def check_senders(self, request: web.Request, limit: RateLimit, senders: Mapping[str, UUID]) -> None:
-        """Works like `check`, for each of the senders instead of the address.
+        """Count a request by each of the senders instead of the address. Raises the errors of `check`.
 
         Args:
-            senders: The ids by kind, such as `workspace`.
+            senders: Ids by kind, such as `workspace`.
         """
         keys = [f"{{limit:{limit.name}}}:{kind}:{sender}" for kind, sender in senders.items()]
         _apply(request, await self._count(limit, keys))
 
     async def count(self, limit: RateLimit, address: str | None, account: str | None = None) -> RequestQuota:
-        """Count a request unless it has to wait.
+        """Count a request unless it must wait.
 
         Returns the quota of the address or of the account, whichever leaves less.
         """
@@ -229,8 +231,8 @@ def _apply(request: web.Request, quota: RequestQuota) -> None:
 def redis_keys(name: str, address: str | None, account: str | None) -> list[str]:
     """Return the keys of the cells.
 
-    All keys have one hash tag, because a script's keys must be on one node of a cluster. The account is hashed, because
-    keys appear in logs and dumps.
+    All keys have the same hash tag, because the keys of a script must be on the same node of a cluster. The account is
+    hashed, because keys appear in logs and dumps.
     """
     keys = [] if address is None else [f"{{limit:{name}}}:address:{address_network(address)}"]
     if account is not None:
@@ -240,7 +242,7 @@ def redis_keys(name: str, address: str | None, account: str | None) -> list[str]
 
 
 def address_network(address: str) -> str:
-    """Return the /64 of an IPv6 address, which is the least that a client has.
+    """Return the /64 of an IPv6 address, which is the smallest network that a client gets.
 
     An IPv4 address in IPv6 form counts as IPv4.
     """

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 
 class WebhookActivity:
-    """The activity on one event loop.
+    """The webhook activity on an event loop.
 
-    A webhook needs the loop about ten times, between its round trips to PostgreSQL and Redis, and each time it could
-    wait behind a computation.
+    A webhook needs the loop about ten times, between its round trips to PostgreSQL and Redis. Each time it may have to
+    wait for a computation.
     """
 
     def __init__(self) -> None:

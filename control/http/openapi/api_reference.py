@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond what follows from routes and types: published names, sections, error codes."""
+"""Additions to the OpenAPI document that do not follow from routes and types: names, sections and error codes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ class Section:
     """A tag of the document.
 
     Attributes:
-        name: As `tag` in openapi.py makes it of a path.
+        name: The name that `tag` in document.py derives from a path.
     """
 
     name: str
@@ -18,10 +18,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """An error that an operation can answer with.
+    """An error that an operation can return.
 
     Attributes:
-        text: What it means, for people.
+        text: Description of the error for people.
     """
 
     status: int
@@ -31,8 +31,13 @@ class ErrorCode:
 
 @dataclass(frozen=True, slots=True)
 class ApiReference:
-    """names: published names of schemas that differ from their class's name. sections: in the order of the document;
-    others follow. error_texts: what each error of a route (`Route.errors`) means, by status and code."""
+    """Additions to the OpenAPI document.
+
+    Attributes:
+        names: Published names of schemas that differ from their class's name.
+        sections: Sections in the order of the document. Other sections follow.
+        error_texts: Description of each error of a route (`Route.errors`), by status and code.
+    """
 
     names: Mapping[str, str] = field(default_factory=dict)
     sections: Sequence[Section] = ()

@@ -38,7 +38,11 @@ _SENTENCE_END: Final = re.compile(r"(?<=[.])\s+(?=[A-Z0-9`])")
 
 
 class WebhookOperation(Protocol):
-    """An address to which an outside service posts in a format of its own. summary: what it posts."""
+    """An address to which an outside service posts in its own format.
+
+    Attributes:
+        summary: What the service posts.
+    """
 
     @property
     def path(self) -> str: ...
@@ -60,8 +64,8 @@ def make_document(
     """Return the document of the whole API.
 
     Args:
-        webhooks: Addresses beside it, which check the sender's signature.
-        events: What is posted to customers, by type, in this version.
+        webhooks: Additional addresses, which check the sender's signature.
+        events: Events that are posted to customers, by type, in this version.
     """
     known = reference or ApiReference()
     signed = [(route, read_signature(route)) for route in routes]
@@ -105,21 +109,22 @@ def query_names(route: Route) -> set[str]:
 
 
 def body_schema(route: Route) -> Schema:
-    """Return the JSON Schema of a route's body, with its `$defs`; empty without a body."""
+    """Return the JSON Schema of a route's body, with its `$defs`. Empty without a body."""
     body = read_signature(route).body
     return body.model_json_schema() if body is not None else {}
 
 
 def response_schema(route: Route) -> Schema:
-    """Return the JSON Schema of a route's response, with its `$defs`; empty for 204."""
+    """Return the JSON Schema of a route's response, with its `$defs`. Empty for 204."""
     response = read_signature(route).response
     return response.json_schema(mode="serialization") if response is not None else {}
 
 
 def operation_errors(route: Route, reference: ApiReference) -> Iterable[ErrorCode]:
-    """Return all errors that an operation can answer with: by its route and by its rules.
+    """Return all errors that an operation can return, from its route and from its rules.
 
-    Raises KeyError for an error without a text."""
+    Raises KeyError for an error without a text.
+    """
     return chain(route_errors(route, read_signature(route)), _declared_errors(route, reference))
 
 
@@ -130,13 +135,13 @@ def _declared_errors(route: Route, reference: ApiReference) -> Iterator[ErrorCod
 
 
 def operation_id(route: Route) -> str:
-    """Return the handler's name, prefixed with "admin_" on the staff's side."""
+    """Return the handler's name, prefixed with "admin_" for staff routes."""
     name = getattr(route.handler, "__name__", "")
     return f"admin_{name}" if route.path.startswith("/admin/") and not name.startswith("admin_") else name
 
 
 def tag(path: str) -> str:
-    """Return the section of a path: "Admin: workspaces", "Agents", "Phone numbers"."""
+    """Return the section of a path, such as "Admin: workspaces", "Agents" or "Phone numbers"."""
     parts = [part for part in path.split("/") if part and not part.startswith("{")]
     if parts[0] == "admin":
         return f"Admin: {parts[1]}"
@@ -144,13 +149,12 @@ def tag(path: str) -> str:
     return noun.replace("-", " ").capitalize()
 
 
-# First parts of paths that belong to the section of another noun.
+# First path segments that belong to the section of another noun.
 _SECTIONS: Final = {"schemas": "agents"}
 
 
 def _tags(paths: Mapping[str, Schema], reference: ApiReference) -> list[Schema]:
-    """Return the sections that are used: those of the reference in its order, then others in the order of the
-    paths."""
+    """Return the sections in use: those of the reference in its order, then others in the order of the paths."""
     used = dict.fromkeys(name for methods in paths.values() for method in methods.values() for name in method["tags"])
     described = {section.name: section.description for section in reference.sections if section.name in used}
     return [
@@ -166,7 +170,7 @@ def _key(route: Route, part: str) -> str:
 def _schemas(
     signed: list[tuple[Route, HandlerSignature]], others: Iterable[_Input] = ()
 ) -> tuple[dict[str, Schema], dict[str, Schema]]:
-    """Return the schema of each part of each route by `_key`, and the named types that these refer to."""
+    """Return the schemas of the parts of each route by `_key`, and the named types that they refer to."""
     inputs: list[_Input] = [(_ERROR_KEY, "serialization", TypeAdapter(ErrorAnswer)), *others]
     for route, signature in signed:
         if signature.body is not None:
@@ -206,12 +210,12 @@ def _operation(
     return operation
 
 
-# OpenAPI 3.1, "Considerations for File Uploads": a whole body that is binary.
+# OpenAPI 3.1, "Considerations for File Uploads": the whole body is binary.
 _FILE: Final = {"type": "string", "contentMediaType": "application/octet-stream"}
 
 
 def split_summary(docstring: str) -> tuple[str, str]:
-    """Return the first sentence without its full stop, and the rest, whose paragraphs stay."""
+    """Return the first sentence without its full stop, and the remaining text with its paragraphs."""
     first, *paragraphs = (" ".join(paragraph.split()) for paragraph in docstring.split("\n\n"))
     summary, *sentences = _SENTENCE_END.split(first, maxsplit=1)
     return summary.rstrip("."), "\n\n".join([*sentences, *paragraphs])
@@ -261,7 +265,7 @@ def _query_parameter(query: type[BaseModel], name: str) -> Schema:
 
 
 def _parameter(name: str, place: str, required: bool, schema: Schema) -> Schema:
-    """Return a parameter with the description of its schema, and with an example if it has no default."""
+    """Return a parameter with its schema's description. It has an example unless it has a default."""
     plain = plain_schema(schema)
     shown = plain if "default" in plain else with_example(plain)
     parameter: Schema = {"name": name, "in": place, "required": required, "schema": _undescribed(shown)}
@@ -282,7 +286,7 @@ def _without_null(schema: Schema) -> Schema:
 
 
 def _inlined(schema: Any, whole: Schema) -> Any:
-    """Return the schema with its references replaced by what they refer to."""
+    """Return the schema with its references replaced by their targets."""
     if isinstance(schema, list):
         return [_inlined(part, whole) for part in schema]
     if not isinstance(schema, dict):
@@ -327,7 +331,9 @@ _API_KEY: Final = (
 
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
-    """Alternatives. What stands behind a key is its scope (OpenAPI 3.1, "Security Requirement Object")."""
+    """Return the alternative security requirements. The value of a key is its scope (OpenAPI 3.1, "Security Requirement
+    Object").
+    """
     kind, scope = route.access.kind, route.access.scope
     if kind is AccessKind.OPEN:
         return []
@@ -336,7 +342,7 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
 
 
 def _roles(route: Route) -> list[str]:
-    """From most to least, so that the last role of a member's route is the least one that may call."""
+    """Return the roles from highest to lowest, so that a member route's last role is the lowest that may call."""
     if route.access.kind is AccessKind.MEMBER:
         return [role for role in WORKSPACE_ROLES if role in route.access.roles]
     return sorted(route.access.roles, key=lambda role: (role != "super_admin", role))

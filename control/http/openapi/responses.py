@@ -37,7 +37,7 @@ ERROR_TEXT: Final[Mapping[int, str]] = {
 _PROBLEMS: Final = (Malformed, Unauthorized, Forbidden, NotFound, Conflict, TooManyRequests, Unavailable, Problem)
 _TYPES: Final[Mapping[int, str]] = {problem.status: problem.type for problem in _PROBLEMS}
 _FILES: Final = ("audio/wav", "audio/mpeg", "application/octet-stream")
-# A file that is made while it is sent; as JSON it is one object.
+# A file that is created while it is sent. As JSON it is a single object.
 _STREAMED: Final = {
     "text/csv": {"schema": {"type": "string", "format": "binary"}},
     "application/json": {"schema": {"type": "object"}},
@@ -88,10 +88,10 @@ HEADERS: Final[Mapping[str, Schema]] = {
 def make_responses(
     route: Route, signature: HandlerSignature, schema: Schema | None, errors: Iterable[ErrorCode]
 ) -> Schema:
-    """By status.
+    """Return the responses by status.
 
     Args:
-        schema: Of a JSON response.
+        schema: Schema of a JSON response.
     """
     always = [*_ALWAYS, *(_LIMITED if route.limits else ())]
     responses = _success(route, signature, schema, always)
@@ -121,7 +121,7 @@ def error_response(status: int, errors: Iterable[ErrorCode], headers: Iterable[s
 
 
 def example_name(status: int, code: str) -> str:
-    """Name of the example of an error among the components."""
+    """Return the name of an error's example in the components."""
     return f"{code}_{status}"
 
 
@@ -147,7 +147,7 @@ def _success(route: Route, signature: HandlerSignature, schema: Schema | None, a
         text = "The file, complete unless the connection is reset."
         return {"200": {"description": text, "headers": headers, "content": dict(_STREAMED)}}
     if signature.live:
-        # The schema is that of one event (OpenAPI 3.2, "Sequential Media Types").
+        # The schema describes a single event (OpenAPI 3.2, "Sequential Media Types").
         fields = {name: {"type": "string"} for name in ("id", "event", "data")}
         events = {"text/event-stream": {"schema": {"type": "object", "properties": fields}}}
         return {"200": {"description": "Server-sent events.", "headers": headers, "content": events}}

@@ -1,4 +1,4 @@
-"""The errors that follow from a route itself: who may call it, whether it takes a body, an id or an Idempotency-Key."""
+"""Errors that follow from a route itself: its access, and whether it takes a body, an id or an Idempotency-Key."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -29,7 +29,7 @@ _SIGNED_IN: Final = (
     ErrorCode(401, "session_over", "This sign-in is over."),
     ErrorCode(401, "account_deactivated", "The staff deactivated this account."),
 )
-# Of a route for users and members, whether it accepts keys or not.
+# Errors of routes for users and members, whether they accept keys or not.
 _KEY: Final = (
     ErrorCode(401, "key_invalid", "There is no such API key; it may have been revoked."),
     ErrorCode(401, "key_expired", "This API key has expired, or was replaced by a rotation."),
@@ -50,7 +50,7 @@ _BODY: Final = (
 )
 _UPLOAD: Final = tuple(error for error in _BODY if error.code != "not_json")
 _LIMIT: Final = ErrorCode(429, "too_many_requests", "Too many requests of this kind. Wait a moment.")
-# Of lists with a cursor, by which ones its query has.
+# Errors of lists with cursors, by the cursors in the query.
 _CURSORS: Final[Mapping[str, tuple[ErrorCode, ...]]] = {
     "starting_after": (
         ErrorCode(422, "cursor_unknown", "No row of this list has the id of the cursor."),

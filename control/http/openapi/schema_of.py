@@ -1,4 +1,4 @@
-"""SchemaOf: documents a value of loose type with the JSON schema of a strict one."""
+"""SchemaOf documents a loosely typed value with the JSON schema of a strict type."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ class SchemaOf:
     """Annotates a type whose values are checked later, or were checked when they were stored.
 
     Attributes:
-        kind: The type whose schema the OpenAPI document shows in its place. It does not change the validation.
+        kind: The type whose schema the OpenAPI document shows instead. It does not change the validation.
     """
 
     kind: Any

@@ -1,6 +1,6 @@
-"""Completes the schemas that pydantic makes.
+"""Completes the schemas that pydantic creates.
 
-It adds published names, titles, and the descriptions and examples that follow from types. The models declare all other
+Adds published names, titles, and the descriptions and examples that follow from types. The models declare all other
 texts in pydantic's `Field`.
 """
 
@@ -10,22 +10,22 @@ from typing import Any, Final
 Schema = dict[str, Any]
 
 REF: Final = "#/components/schemas/{model}"
-# Examples of values whose format says all.
+# Examples of values that are fully described by their format.
 _FORMATS: Final[Mapping[str, str]] = {
     "uuid": "01936d2f-6c00-7a3e-9b1d-5f2c8e4a7b60",
     "date-time": "2026-11-26T09:30:00Z",
 }
-# Defaults that show nothing.
+# Defaults that are not useful as examples.
 _EMPTY: Final[tuple[Any, ...]] = ("", [], {})
-# Tells "no example" from the example null.
+# Distinguishes a missing example from the example null.
 _NO_EXAMPLE: Final = object()
 
 
 def complete_schemas(components: Mapping[str, Schema], names: Mapping[str, str]) -> dict[str, Schema]:
-    """Return the named schemas under their published names (`names`, by class), each with its name as title.
+    """Return the named schemas under their published names (`names`, by class), with the name as title.
 
-    A property without a description gets that of the schema that it refers to. A property without an example gets the
-    one that follows from its type.
+    A property without a description gets the description of the schema that it refers to. A property without an example
+    gets an example that follows from its type.
     """
     renamed: dict[str, Schema] = rename_schemas(components, names)
     summaries = {name: _flat(schema.get("description", "")) for name, schema in renamed.items()}
@@ -33,7 +33,7 @@ def complete_schemas(components: Mapping[str, Schema], names: Mapping[str, str])
 
 
 def rename_schemas(part: Any, names: Mapping[str, str]) -> Any:
-    """Return the part with published names in place of classes' names, in `$ref`s and as keys."""
+    """Return the part with published names instead of class names, in `$ref`s and as keys."""
     if isinstance(part, list):
         return [rename_schemas(item, names) for item in part]
     if not isinstance(part, dict):
@@ -46,15 +46,15 @@ def rename_schemas(part: Any, names: Mapping[str, str]) -> Any:
 
 
 def plain_schema(schema: Schema) -> Schema:
-    """Return a parameter's or an inline schema without pydantic's titles and nulls as default."""
+    """Return the schema of a parameter, or an inline schema, without pydantic's titles and null defaults."""
     plain: Schema = _without_noise(schema)
     return plain
 
 
 def with_example(schema: Schema) -> Schema:
-    """Return the schema with an example: its own, one that follows from the type, or the default.
+    """Return the schema with an example: its own, an example that follows from the type, or the default.
 
-    A boolean needs no example, nor does a value that another schema describes.
+    A boolean needs no example, and neither does a value that another schema describes.
     """
     if "examples" in schema or not has_values(schema):
         return schema
@@ -65,7 +65,7 @@ def with_example(schema: Schema) -> Schema:
 
 
 def has_values(schema: Schema) -> bool:
-    """Return whether the schema itself says which values there are, beyond true and false."""
+    """Return whether the schema itself lists its values, apart from true and false."""
     choices = [choice.get("items", choice) for choice in _choices(schema)]
     return not all("$ref" in choice or choice.get("type") == "boolean" for choice in choices)
 
@@ -92,12 +92,12 @@ def _property(schema: Schema, summaries: Mapping[str, str]) -> Schema:
 
 
 def _choices(schema: Schema) -> list[Schema]:
-    """Return what a value may be beside null."""
+    """Return the alternatives of a value except null."""
     return [choice for choice in schema.get("anyOf", [schema]) if choice != {"type": "null"}]
 
 
 def _hoist(schema: Schema) -> Schema:
-    """Description and examples of the only choice beside null belong to the property."""
+    """Move description and examples of the only non-null alternative to the property."""
     choices = _choices(schema)
     if "anyOf" not in schema or len(choices) != 1:
         return schema
@@ -108,7 +108,7 @@ def _hoist(schema: Schema) -> Schema:
 
 
 def _described_type(schema: Schema, summaries: Mapping[str, str]) -> str:
-    """Return the description of the schema that a property refers to, for want of another."""
+    """Return the description of the schema that a property refers to, as a fallback."""
     for choice in [schema, *schema.get("anyOf", []), schema.get("items", {})]:
         if "$ref" in choice:
             return summaries.get(choice["$ref"].rpartition("/")[2], "")
@@ -130,8 +130,10 @@ def _type_example(schema: Schema) -> Any:
 
 
 def _without_noise(part: Any) -> Any:
-    """Without generated titles and defaults of null, which would say that a field left out is one that is removed; and
-    with the values of a map under `additionalProperties`, where generators of clients look for their type."""
+    """Remove generated titles and null defaults, which would suggest that omitting a field removes its value.
+
+    Values of a map are moved to `additionalProperties`, where client generators look for their type.
+    """
     if isinstance(part, list):
         return [_without_noise(item) for item in part]
     if not isinstance(part, dict):
@@ -150,5 +152,5 @@ def _without_noise(part: Any) -> Any:
 
 
 def _without_noise_map(schemas: Mapping[str, Any]) -> dict[str, Any]:
-    """Keys are names of properties, one of which may be `title`."""
+    """Apply `_without_noise` to the values. The keys are property names, which may include `title`."""
     return {name: _without_noise(schema) for name, schema in schemas.items()}

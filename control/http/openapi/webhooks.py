@@ -1,4 +1,4 @@
-"""The part `webhooks` of the OpenAPI document: what is posted to addresses of customers, by event type."""
+"""The part `webhooks` of the OpenAPI document: events that are posted to customers' addresses, by type."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
@@ -25,7 +25,13 @@ _HEADERS: Final[Mapping[str, tuple[str, Schema]]] = {
 
 
 class EventText(Protocol):
-    """An event type. summary: when it is sent. data: its type. details: further sentences, in Markdown."""
+    """An event type.
+
+    Attributes:
+        summary: When the event is sent.
+        data: The type of the event's data.
+        details: Further sentences in Markdown.
+    """
 
     @property
     def summary(self) -> str: ...
@@ -38,20 +44,20 @@ class EventText(Protocol):
 
 
 def event_inputs(events: Mapping[str, EventText]) -> list[SchemaInput]:
-    """Return the types whose schemas `make_webhooks` needs, by the key that `event_key` makes."""
+    """Return the types whose schemas `make_webhooks` needs, by `event_key`."""
     return [(event_key(name), "serialization", TypeAdapter(event.data)) for name, event in events.items()]
 
 
 def event_key(name: str) -> str:
-    """Return the key of an event type's data."""
+    """Return the key of an event type's data schema."""
     return f"event {name}"
 
 
 def make_webhooks(events: Mapping[str, EventText], schemas: Mapping[str, Schema], api_version: str) -> Schema:
-    """By event type.
+    """Return the webhook operations by event type.
 
     Args:
-        schemas: Of the data, by `event_key`.
+        schemas: Schemas of the data, by `event_key`.
     """
     return {
         name: {"post": _operation(name, event, schemas[event_key(name)], api_version)} for name, event in events.items()

@@ -1,7 +1,8 @@
-"""A handler's response that is computed after the request's transaction is committed.
+"""Handler results that are computed after the request's transaction is committed.
 
-For a response that comes from a carrier, a media node or storage: a slow peer then holds no database connection, and
-the request's changes stay committed whatever the peer answers."""
+Used for responses that come from a carrier, a media node or storage. A slow peer then holds no database connection, and
+the request's changes stay committed whatever the peer answers.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,10 +18,10 @@ class AfterCommit(Generic[T]):
     """Returned by a handler instead of a T.
 
     Attributes:
-        work: Called once, after the commit and without a connection: it must not use the request's `db`. It may raise
-            Problems, like a handler.
-        complete: Takes what `work` returned and returns the response; its context has a transaction of its own, without
-            a scope. None: `work` returns the response.
+        work: Called once, after the commit and without a connection, so it must not use the request's `db`. It may
+            raise Problems, like a handler.
+        complete: Takes the result of `work` and returns the response. Its context has a separate transaction without a
+            scope. None: `work` returns the response.
     """
 
     work: Callable[[], Awaitable[Any]]
@@ -29,18 +30,19 @@ class AfterCommit(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class IdempotentAfterCommit(Generic[T]):
-    """Like AfterCommit, for a route that honors Idempotency-Key. work: takes an operation id, and must take effect at
-    most once for each id, however often it is called.
+    """Like AfterCommit, for a route that supports Idempotency-Key.
 
-    The id is that of the first request under the key, so it is the same for its repeats; without a key it is the
-    request's own. The transaction stores the key with this id and without a response: the key is open. Once `work` has
-    returned, its response is stored in a second transaction. A repeat finds one of these:
+    `work` takes an operation id and must take effect at most once per id, however often it is called. The id is that of
+    the first request with the key, so all repeats share it. Without a key, it is the request's own id. The transaction
+    stores the key with this id and without a response: the key is open. Once `work` has returned, its response is
+    stored in a second transaction. A repeat finds one of these states:
 
-    - a response: it is returned, and `work` is not called.
-    - an open key, because the process ended, the connection was lost, or `work` raised an error at any point after the
-      commit. `work` is called again with the same id: it does what was not done yet, or finds out what became of it.
-      So nothing is lost, and nothing happens twice. Errors are not stored, as on other routes.
-    - an open key whose first request is still working: the same, at the same time. Both get one outcome.
+    - A stored response: it is returned, and `work` is not called.
+    - An open key, because the process ended, the connection was lost, or `work` raised an error after the commit.
+      `work` is called again with the same id. It completes what was not done, or looks up the outcome. Nothing is lost,
+      and nothing happens twice. Errors are not stored, as on other routes.
+    - An open key whose first request is still running: `work` is called concurrently, and both requests get the same
+      outcome.
     """
 
     work: Callable[[str], Awaitable[T]]
@@ -48,14 +50,13 @@ class IdempotentAfterCommit(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class CheckedChange(Generic[T]):
-    """Returned by a handler that has to ask someone outside before it may change anything, such as a vendor about a
-    key.
+    """Returned by a handler that must query an outside service before a change, such as a vendor about a key.
 
     Attributes:
-        check: Called after the commit of a transaction that changed nothing, without a connection; it raises Problems;
-            None: there is no one to ask. It counts for the route's `check_limit` before it is called.
-        save: Called in a second transaction with a new context, for which the caller was authorized again. What it
-            relies on may have changed in between, so it reads it again.
+        check: Called without a connection, after the commit of a transaction that changed nothing. It raises Problems.
+            None: no check is needed. The check counts for the route's `check_limit` before it is called.
+        save: Called in a second transaction with a new context, for which the caller was authorized again. It must read
+            its data again, because the data may have changed meanwhile.
     """
 
     check: Callable[[], Awaitable[None]] | None

@@ -1,4 +1,4 @@
-"""The body of an error answer: what the middleware sends, and what the OpenAPI document says of it."""
+"""The body of an error answer, as sent by the middleware and described in the OpenAPI document."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +30,6 @@ class ErrorBody:
 
 @dataclass(frozen=True, slots=True)
 class ErrorAnswer:
-    """The body of every error answer."""
+    """The body of all error answers."""
 
     error: Annotated[ErrorBody, Field(description="What is wrong.")]

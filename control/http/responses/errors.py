@@ -8,13 +8,13 @@ from shared.errors import Malformed, NotFound, Problem
 
 
 class MethodNotAllowed(Problem):
-    """The path has no route for this method; the response's Allow header names the methods that have one."""
+    """The path has no route for this method. The response's Allow header lists the supported methods."""
 
     status, type, default_code = 405, "invalid_request", "method_not_allowed"
 
 
 def map_validation_error(error: ValidationError) -> Problem:
-    """Malformed for a body that is not JSON, else Invalid, which names every fault."""
+    """Return Malformed for a body that is not JSON, and otherwise Invalid, which names each fault."""
     if error.error_count() == 1 and error.errors(include_url=False)[0]["type"] == "json_invalid":
         return Malformed("The body is not valid JSON.", code="not_json")
     return make_invalid(list_faults(error))

@@ -1,11 +1,11 @@
-"""A response that is a file: the whole file, a byte range of it, or a redirect to where it is stored."""
+"""A file as a response: the whole file, a byte range, or a redirect to its location."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
 
-# Bytes that are read and sent at a time.
+# Number of bytes that are read and sent at a time.
 CHUNK_BYTES = 256 * 1024
 
 
@@ -14,9 +14,9 @@ class FileResponse:
     """A file as a handler's result.
 
     Attributes:
-        size: Bytes.
-        read: Yields the chunks of (start, length); called after the request's transaction.
-        link: A short-lived URL that needs no sign-in, or empty.
+        size: Size in bytes.
+        read: Yields the chunks of (start, length). Called after the request's transaction.
+        link: A short-lived URL that needs no sign-in. Empty if there is none.
     """
 
     name: str
@@ -38,7 +38,7 @@ def make_file_response(request: web.Request, file: FileResponse) -> web.Response
     }
     try:
         requested = request.http_range
-    except ValueError:  # a range that is not understood is ignored (RFC 9110, section 14.2)
+    except ValueError:  # an invalid range is ignored (RFC 9110, section 14.2)
         requested = slice(None, None, 1)
     if requested.start is None and requested.stop is None:
         return _stream(file, 0, file.size, 200, headers)

@@ -1,4 +1,4 @@
-"""A response that is JSON or a PDF, by the request's Accept header."""
+"""A response as JSON or PDF, depending on the request's Accept header."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from control.http.responses.file_response import FileResponse
 
 PDF: Final = "application/pdf"
 JSON: Final = "application/json"
-# Maximum number of ranges that are read of an Accept header.
+# Maximum number of ranges that are read from an Accept header.
 _MOST_RANGES: Final = 50
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ class JsonOrPdf(Generic[T]):
     """Returned by a handler instead of a T.
 
     Attributes:
-        make: Makes the PDF; called after the commit and without a connection.
+        make: Creates the PDF. Called after the commit and without a connection.
     """
 
     value: T
@@ -35,7 +35,7 @@ def wants_pdf(accept: str) -> bool:
 
 
 def _quality(accept: str, kind: str) -> float:
-    """Return the q-value of the most specific matching range; 0 without a match, 1 without a header."""
+    """Return the q-value of the most specific matching range. Return 0 without a match and 1 without a header."""
     if not accept.strip():
         return 1.0
     found: dict[str, float] = {}
@@ -47,7 +47,7 @@ def _quality(accept: str, kind: str) -> float:
 
 
 def _number(text: str) -> float:
-    """Return a q-value; an invalid value counts as 0."""
+    """Return a q-value. An invalid value counts as 0."""
     try:
         value = float(text)
     except ValueError:

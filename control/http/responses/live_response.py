@@ -1,4 +1,7 @@
-"""A response of server-sent events, made while it is sent, whose caller is authorized again for each transaction."""
+"""A response of server-sent events that is created while it is sent.
+
+The caller is authorized again for each transaction.
+"""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
@@ -13,19 +16,22 @@ T = TypeVar("T")
 
 
 class Reauthorized(Protocol):
-    """Runs `work` in a transaction of its own, with a new context of the same caller. Raises Unauthorized, Forbidden or
-    NotFound once the caller has lost the right to the route."""
+    """Runs `work` in a new transaction with a new context of the same caller.
+
+    Raises Unauthorized, Forbidden or NotFound once the caller has lost the right to the route.
+    """
 
     async def __call__(self, work: Callable[[Any], Awaitable[T]]) -> T: ...
 
 
 @dataclass(frozen=True, slots=True)
 class LiveResponse:
-    """What a handler returns for such a response.
+    """Server-sent events as a handler's result.
 
     Attributes:
-        open: Yields messages; it is closed early when the client is gone.
-        stall_s, longest_s: As of StreamedFile.
+        open: Yields messages. Closed early if the client disconnects.
+        stall_s: See StreamedFile.
+        longest_s: See StreamedFile.
     """
 
     open: Callable[[Reauthorized], AsyncGenerator[bytes]]
@@ -36,7 +42,7 @@ class LiveResponse:
 def make_live_response(
     request: web.Request, live: LiveResponse, reauthorized: Reauthorized, transact: Transact
 ) -> web.Response:
-    """Return the response, which no cache and no proxy may keep back."""
+    """Return the response. Caches and proxies must not buffer it."""
     file = StreamedFile("", "text/event-stream", lambda _: live.open(reauthorized), live.stall_s, live.longest_s)
     response = make_streamed_response(request, file, transact)
     del response.headers["Content-Disposition"]

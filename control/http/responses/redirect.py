@@ -1,4 +1,4 @@
-"""A response that sends the browser to another page."""
+"""A response that redirects the browser to another page."""
 
 from dataclasses import dataclass, field
 
@@ -7,17 +7,17 @@ from aiohttp import web
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """What a handler returns for a redirect (302).
+    """A redirect (302) as a handler's result.
 
     Attributes:
-        location: The address, which may hold a code of single use: it is not stored by caches, and the next page's
-            requests do not name it.
+        location: The address, which may contain a single-use code. Caches do not store the address, and requests of the
+            next page do not send it as referrer.
     """
 
     location: str = field(repr=False)
 
 
 def make_redirect(redirect: Redirect) -> web.Response:
-    """Return the response."""
+    """Return the redirect response."""
     headers = {"Location": redirect.location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
     return web.Response(status=302, headers=headers)

@@ -1,4 +1,4 @@
-"""A response that is a file of unknown length, made from the database while it is sent."""
+"""A file of unknown length as a response, created from the database while it is sent."""
 
 import asyncio
 import socket
@@ -25,13 +25,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class StreamedFile:
-    """What a handler returns for such a file.
+    """A streamed file as a handler's result.
 
     Attributes:
-        open: Called after the request's transaction with what runs further ones; yields the chunks, and is closed early
-            when the client is gone.
-        stall_s: The longest time without progress of the client.
-        longest_s: The longest time until the file is sent.
+        open: Called after the request's transaction with a function that runs further transactions. Yields the chunks.
+            Closed early if the client disconnects.
+        stall_s: Longest time in seconds without progress of the client.
+        longest_s: Longest time in seconds for sending the file.
     """
 
     name: str
@@ -42,30 +42,32 @@ class StreamedFile:
 
 
 def make_streamed_response(request: web.Request, file: StreamedFile, transact: Transact) -> web.Response:
-    """Return the response; it has no Content-Length and no ranges."""
+    """Return the response, which has no Content-Length and does not support ranges."""
     headers = {
         "Content-Type": file.content_type,
         "Content-Disposition": f'attachment; filename="{file.name}"',
         "Cache-Control": "private, no-store",
-        "X-Accel-Buffering": "no",  # nginx would otherwise write the file to its disk before it waits for the client
+        "X-Accel-Buffering": "no",  # otherwise nginx would write the file to its disk before it waits for the client
     }
     return web.Response(body=_StreamedPayload(request, file, transact), headers=headers)
 
 
 class _StreamedPayload(Payload):
-    """Sends the chunks as fast as the client takes them."""
+    """Sends the chunks as fast as the client accepts them."""
 
     def __init__(self, request: web.Request, file: StreamedFile, transact: Transact) -> None:
         super().__init__(file, content_type=file.content_type)
         self._request, self._file, self._transact = request, file, transact
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """Not possible: the file is read once, while it is sent."""
+        """Raise TypeError, because the file is read only once, while it is sent."""
         raise TypeError("a streamed file has no text")
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Whatever fails after the first byte, the connection is reset: a client of HTTP/1.0, such as a proxy, would
-        take a connection that is only closed for the end of the file."""
+        """Send the file. Reset the connection if anything fails after the first byte.
+
+        A client of HTTP/1.0, such as a proxy, would interpret a connection that is only closed as the end of the file.
+        """
         complete = False
         try:
             await self._send(writer)
