@@ -15,7 +15,12 @@ Money = Annotated[
 ]
 # The currency of the amounts in the same object.
 Currency = Annotated[
-    str, Field(pattern=r"^[a-z]{3}$", description="Of the amounts beside it: ISO 4217, lower case.", examples=["usd"])
+    str,
+    Field(
+        pattern=r"^[a-z]{3}$",
+        description="Currency of the amounts in this object: ISO 4217 in lower case.",
+        examples=["usd"],
+    ),
 ]
 # A currency in a path, or as a separate field.
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}$")]

@@ -58,9 +58,7 @@ class ConnectionLimit:
 
     def _refuse(self, transport: asyncio.Transport, address: str) -> None:
         self._report()
-        if (
-            self._refused[address] >= self._most
-        ):  # too many to wait for their clients
+        if self._refused[address] >= self._most:  # too many to wait for their clients
             transport.abort()
             return
         self._refused[address] += 1

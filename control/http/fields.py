@@ -13,39 +13,39 @@ from control.http.body import Money
 T = TypeVar("T")
 
 Id = Annotated[UUID, Field(description="Unique id (UUIDv7, so that ids sort by the time of creation).")]
-CreatedAt = Annotated[datetime, Field(description="When it was created (UTC).")]
-UpdatedAt = Annotated[datetime, Field(description="When it was last changed (UTC).")]
+CreatedAt = Annotated[datetime, Field(description="Time of the creation (UTC).")]
+UpdatedAt = Annotated[datetime, Field(description="Time of the last change (UTC).")]
 WorkspaceId = Annotated[UUID, Field(description="Id of the workspace.")]
 CallId = Annotated[UUID, Field(description="Id of the call.")]
 AgentId = Annotated[UUID, Field(description="Id of the agent.")]
-OptionalAgentId = Annotated[UUID | None, Field(description="Id of the agent; null for none.")]
+OptionalAgentId = Annotated[UUID | None, Field(description="Id of the agent. Null if there is none.")]
 UserId = Annotated[UUID, Field(description="Id of the user.")]
 SessionId = Annotated[UUID, Field(description="Id of the session.")]
 TemplateId = Annotated[UUID, Field(description="Id of the template.")]
 BundleId = Annotated[UUID, Field(description="Id of the regulatory bundle.")]
 CampaignId = Annotated[UUID, Field(description="Id of the campaign.")]
 InvoiceId = Annotated[UUID, Field(description="Id of the invoice.")]
-Name = Annotated[str, Field(description="Name, as people see it.", examples=["Riverside Dental"])]
+Name = Annotated[str, Field(description="Display name.", examples=["Riverside Dental"])]
 Email = Annotated[str, Field(description="E-mail address, in lower case.", examples=["ada@example.com"])]
 OptionalIndustry = Annotated[
-    str | None, Field(description="Industry, for programs; null for none.", examples=["dental"])
+    str | None, Field(description="Identifier of the industry. Null if there is none.", examples=["dental"])
 ]
 TierName = Annotated[str, Field(description="Name of the tier.", examples=["starter"])]
 ProviderName = Annotated[str, Field(description="Name of the provider in the catalog.", examples=["groq"])]
 Carrier = Annotated[str, Field(description="The carrier.", examples=["twilio"])]
-IsTest = Annotated[bool, Field(description="Whether it is a test call, which is not charged.")]
+IsTest = Annotated[bool, Field(description="Whether the call is a test call, which is not charged.")]
 CallerNumber = Annotated[
-    str | None, Field(description="The caller's number in E.164; null if it was withheld.", examples=["+12025550123"])
+    str | None, Field(description="The caller's number in E.164. Null if it was withheld.", examples=["+12025550123"])
 ]
 CallerWithheld = Annotated[
-    bool, Field(description="Whether the caller withheld the number; `caller_number` is null then.")
+    bool, Field(description="Whether the caller withheld the number. `caller_number` is then null.")
 ]
 CalledNumber = Annotated[
-    str | None, Field(description="The called number in E.164; null if it is unknown.", examples=["+12025550199"])
+    str | None, Field(description="The called number in E.164. Null if it is unknown.", examples=["+12025550199"])
 ]
 CallStartedAt = Annotated[
     datetime | None,
-    Field(description="When an inbound call arrived, or an outbound one was dialed (UTC); null before."),
+    Field(description="When an inbound call arrived, or an outbound call was dialed (UTC). Null before."),
 ]
 TotalCalls = Annotated[int, Field(description="Number of calls, without test calls.", examples=[128])]
 FirstDay = Annotated[date, Field(description="The first day of the figures.", examples=["2026-11-01"])]

@@ -26,13 +26,13 @@ ERROR_TEXT: Final[Mapping[int, str]] = {
     403: "Signed in, but not allowed.",
     404: "Does not exist, or is not visible to the caller.",
     408: "The body did not arrive in time.",
-    409: "Conflicts with the present state.",
+    409: "Conflicts with the current state.",
     413: "The body is too long.",
     415: "The body is not JSON.",
-    422: "A field is invalid; `errors` names each.",
-    429: "Too many requests; `Retry-After` has the seconds to wait.",
+    422: "A field is invalid. `errors` names each invalid field.",
+    429: "Too many requests. `Retry-After` has the seconds to wait.",
     500: "An internal error.",
-    503: "A service that is needed is unavailable; try again later.",
+    503: "A required service is unavailable. Try again later.",
 }
 _PROBLEMS: Final = (Malformed, Unauthorized, Forbidden, NotFound, Conflict, TooManyRequests, Unavailable, Problem)
 _TYPES: Final[Mapping[int, str]] = {problem.status: problem.type for problem in _PROBLEMS}
@@ -55,11 +55,11 @@ HEADERS: Final[Mapping[str, Schema]] = {
         "schema": {"type": "string", "format": "uuid", "examples": [REQUEST_ID_EXAMPLE]},
     },
     "RateLimit-Limit": {
-        "description": "Requests that the limit allows within its window.",
+        "description": "Number of requests that the limit allows per window.",
         "schema": {"type": "integer", "examples": [20]},
     },
     "RateLimit-Remaining": {
-        "description": "Requests that would pass now.",
+        "description": "Requests that would be admitted now.",
         "schema": {"type": "integer", "examples": [19]},
     },
     "RateLimit-Reset": {
@@ -75,7 +75,7 @@ HEADERS: Final[Mapping[str, Schema]] = {
         "schema": {"type": "string", "enum": ["true"]},
     },
     "WWW-Authenticate": {
-        "description": "The scheme of the token that is needed.",
+        "description": "The scheme of the required token.",
         "schema": {"type": "string", "examples": ["Bearer"]},
     },
     "Location": {

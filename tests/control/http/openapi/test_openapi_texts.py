@@ -81,7 +81,7 @@ def is_nullable(value: dict[str, Any]) -> bool:
     [
         ("CallRow.cost_total", "What is billed for it, after included and trial minutes."),
         ("CallRow.variables", "What placeholders in the agent's texts stand for in this call."),
-        ("CallRow.created_at", "When it was created (UTC)."),
+        ("CallRow.created_at", "Time of the creation (UTC)."),
         ("AgentConfig.turn", "When the caller's turn ends, and whether the caller may interrupt."),
         ("AgentConfigPatch.turn", "When the caller's turn ends, and whether the caller may interrupt."),
         ("ErrorDetail.param", "The field, dotted; null where no field is at fault."),
