@@ -80,7 +80,7 @@ class ApiRequestHandler(PlainRequestHandler):
             super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        """As aiohttp's."""
+        """Pass the data on, and start or stop the time limit for the request's head."""
         super().data_received(data)
         if not self._waits_for_head():
             self._stop_timer()
@@ -88,7 +88,7 @@ class ApiRequestHandler(PlainRequestHandler):
             self._head_timer = asyncio.get_running_loop().call_later(self._head_s, self._end_head)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """As aiohttp's."""
+        """Stop the time limit and release the connection's place."""
         self._stop_timer()
         if self._address:
             self._limit.release(self._address)

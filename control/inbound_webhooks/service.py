@@ -197,7 +197,8 @@ class WebhookInbox:
             is_complete: False if the stored payload is not sufficient for a retry. The sender must then repeat the
                 event.
 
-        Returns: None if a bug on our side caused a failure. The event is stored as open, because a repeat would fail as
+        Returns:
+            None if a bug on our side caused a failure. The event is stored as open, because a repeat would fail as
             well.
         """
         async with asyncio.timeout(self._deadline_s):

@@ -78,7 +78,8 @@ async def clear_caller_payloads(pool: Pool, number: str, calls: Sequence[str]) -
 
     Reads the webhooks of all 30 days in short transactions.
 
-    Returns: The number of emptied webhooks, and the number of matching webhooks that are not handled yet.
+    Returns:
+        The number of emptied webhooks, and the number of matching webhooks that are not handled yet.
     """
     position: EventKey | None = EventKey("", "")
     cleared = still_open = 0

@@ -274,7 +274,7 @@ def _check_lengths(lengths: Collection[int], dimensions: int) -> None:
         raise EmbedderUnavailable("its vectors have different numbers of values")
     if dimensions and dimensions not in lengths:
         raise EmbedderUnavailable(
-            f"its vectors have {min(lengths)} values, and {dimensions} were asked for: VOCALIZED_EMBEDDER_DIMENSIONS=0 "
+            f"its vectors have {min(lengths)} values, and {dimensions} were requested: VOCALIZED_EMBEDDER_DIMENSIONS=0 "
             "takes the model's own number"
         )
 

@@ -47,7 +47,7 @@ HeaderValue = Annotated[str, StringConstraints(min_length=1, max_length=4_096, p
 def _check_headers(headers: dict[str, str]) -> dict[str, str]:
     for name in headers:
         if not _TOKEN.fullmatch(name) or name.lower() in _RESERVED:
-            raise ValueError("must have names of headers, without those that HTTP itself uses, such as Host")
+            raise ValueError("must have names of headers other than those that HTTP itself uses, such as Host")
     if len({name.lower() for name in headers}) < len(headers):
         raise ValueError("must name each header once")
     return headers

@@ -166,7 +166,7 @@ def require_countries(codes: Sequence[str], param: str) -> None:
 
 DISCLOSURE: Final = WorkspaceSetting(
     "disclosure",
-    "What callers are told before anything else, where their agent has no text.",
+    "The disclosure that callers hear first, unless their agent has its own text.",
     "admins",
     NO_DISCLOSURE,
     _decode_disclosure,

@@ -272,7 +272,7 @@ class SyncDeclaration(Declared):
 def _require_placeholders(request: RequestTemplate, sources: tuple[str, ...]) -> set[str]:
     malformed = request.malformed()
     if malformed is not None:
-        raise ValueError(f"request: {malformed[:80]!r} has braces that are no placeholder like {{{{config.name}}}}")
+        raise ValueError(f"request: {malformed[:80]!r} has braces that are not a placeholder like {{{{config.name}}}}")
     found = request.placeholders()
     for name in sorted(found):
         source, dot, _ = name.partition(".")

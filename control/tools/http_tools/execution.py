@@ -211,7 +211,7 @@ async def _read(answer: httpx.Response) -> ToolHttpAnswer:
     is_cut = size > MOST_BYTES or len(parts) > MOST_CHUNKS
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()[:LONGEST_TYPE]
     if answer.headers.get("content-encoding", "identity").lower() != "identity":
-        kind = "application/octet-stream"  # the server compressed against our request
+        kind = "application/octet-stream"  # the server compressed the answer although the request forbids it
     return ToolHttpAnswer(answer.status_code, kind, b"".join(parts)[:MOST_BYTES], is_cut)
 
 

@@ -97,7 +97,7 @@ class HttpToolConfig(ToolConfigPart):
         default=8.0,
         ge=0.5,
         le=LONGEST_RUN_S,
-        description="Seconds for the whole request, after which the model is told that there is no answer.",
+        description="Time limit of the whole request in seconds. After it, the model gets an error.",
         examples=[8.0],
     )
     filler: str | None = Field(
@@ -110,7 +110,7 @@ class HttpToolConfig(ToolConfigPart):
     )
     read_only: bool = Field(
         default=False,
-        description="The request changes nothing, so it may be sent again when nobody knows whether it arrived. "
+        description="Whether the request only reads. It is then repeated if the outcome is unknown. "
         "Otherwise it is sent once, with an Idempotency-Key.",
         examples=[True],
     )

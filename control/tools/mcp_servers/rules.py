@@ -41,7 +41,7 @@ class McpServerConfig(ToolConfigPart):
         default=DEFAULT_TIMEOUT_S,
         ge=0.5,
         le=LONGEST_RUN_S,
-        description="Seconds for one use of a tool, after which the model is told that there is no answer.",
+        description="Time limit of a tool call in seconds. After it, the model gets an error.",
         examples=[DEFAULT_TIMEOUT_S],
     )
     max_result_chars: int = Field(

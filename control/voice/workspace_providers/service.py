@@ -245,7 +245,7 @@ class WorkspaceProviders:
     async def _require_feature(self, db: Connection, workspace_id: UUID) -> None:
         tier = await self._workspaces.limits(db, workspace_id)
         if not tier.features.get(OWN_KEYS, False):
-            message = "The workspace's tier has no keys of its own: it uses the platform's."
+            message = "The workspace's tier does not include own keys. Calls use the platform's keys."
             raise Conflict(message, code="own_keys_not_in_tier", param="uses_platform_key")
 
 

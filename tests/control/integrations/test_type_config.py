@@ -57,11 +57,11 @@ def test_whole_config_is_accepted() -> None:
     [
         ("actions.0.request.query", {"q": "{{input.other}}"}, "config.actions.0", "no property 'other'"),
         ("actions.0.request.query", {"q": "{{cursor}}"}, "config.actions.0", "none of input, config"),
-        ("actions.0.request.query", {"q": "{{ q"}, "config.actions.0", "no placeholder"),
+        ("actions.0.request.query", {"q": "{{ q"}, "config.actions.0", "not a placeholder"),
         ("actions.0.request.path", "/x/{{config.other}}", "config", "no property 'other'"),
         ("actions.0.request.path", "https://evil.example", "config.actions.0.request.path", ""),
         ("actions.0.request.path", "/x?y=1", "config.actions.0.request.path", ""),
-        ("actions.0.request.body", {"{{input.q}}": 1}, "config.actions.0", "no placeholder"),
+        ("actions.0.request.body", {"{{input.q}}": 1}, "config.actions.0", "not a placeholder"),
         ("actions.0.request.headers", {"X": "a\r\nHost: b"}, "config.actions.0.request.headers.X", ""),
         ("actions.0.input_schema", {"type": "object", "$ref": "https://evil.example"}, "config.actions.0", "$ref"),
         ("actions.0.input_schema", {"type": "nothing"}, "config.actions.0", "not a JSON Schema"),

@@ -83,8 +83,8 @@ async def test_vectors_have_length_one_and_end_in_zeros(embedder: Embedder, peer
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (vectors(3), "3 values, and 4 were asked for"),
-        (vectors(MOST_DIMENSIONS + 1), "were asked for"),
+        (vectors(3), "3 values, and 4 were requested"),
+        (vectors(MOST_DIMENSIONS + 1), "were requested"),
         ({"data": [{"index": 0, "embedding": [0.0] * 4}]}, "no direction"),
         ({"data": [{"index": 0, "embedding": [1e308] * 4}]}, "no direction"),
         ({"data": [{"index": 1, "embedding": [1.0] * 4}]}, "other texts"),

@@ -72,7 +72,7 @@ def test_no_argument_leaves_its_part_of_the_path(value: str) -> None:
         ({"url": "https://api.example.com/#x"}, "fragment"),
         ({"query": {"q": "unknown"}}, "parameters do not have"),
         ({"body": {"q": "sku"}}, "GET does not send"),
-        ({"headers": {"Host": "x"}}, "without those that HTTP itself uses"),
+        ({"headers": {"Host": "x"}}, "other than those that HTTP itself uses"),
         ({"headers": {"X-A": "a\r\nX-B: b"}}, "should match pattern"),
         ({"headers": {"X-A": "a", "x-a": "b"}}, "name each header once"),
         ({"result": {"a": "b"}}, "should match pattern"),
