@@ -1,4 +1,4 @@
-"""Create, change, remove and sync the workspaces' connections to vendors."""
+"""Creates, changes, removes and syncs the workspaces' connections to vendors."""
 
 import secrets
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Build the HTTP request for a declared action and map the vendor's answer to records. Pure functions.
+"""Builds the HTTP request for a declared action and maps the vendor's answer to records. Pure functions.
 
 Each value is escaped for its place in the request. Every value that is read from an answer is bounded in size.
 """

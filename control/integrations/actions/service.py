@@ -1,4 +1,4 @@
-"""Run a type's actions: send the request with the connection's credentials and read the answer."""
+"""Runs a type's actions: sends the request with the connection's credentials and reads the answer."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,6 @@
-"""Book, move and cancel appointments in a connected calendar. Each run takes effect once, and no time is booked twice.
+"""Books, moves and cancels appointments in a connected calendar.
+
+Each run takes effect once, and no time is booked twice.
 
 A booking first reserves its time in our database, under a lock of the calendar, so that only one of two concurrent
 calls continues. It then checks free/busy again and asks the vendor to create the appointment. All attempts of a run

@@ -1,4 +1,4 @@
-"""Look up a caller's contact and appointments, and delete a caller's data."""
+"""Looks up a caller's contact and appointments, and deletes a caller's data."""
 
 from datetime import datetime
 from uuid import UUID

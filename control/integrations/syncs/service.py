@@ -1,4 +1,4 @@
-"""Start syncs on request and at regular intervals."""
+"""Starts syncs on request and at regular intervals."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

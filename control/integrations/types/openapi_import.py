@@ -1,4 +1,4 @@
-"""Convert operations of an OpenAPI 3 document to actions.
+"""Converts operations of an OpenAPI 3 document to actions.
 
 Sizes are bounded, and references must stay within the document.
 """
