@@ -380,8 +380,7 @@ class TotpSecret:
     recovery_codes: Annotated[
         list[str],
         Field(
-            description="Ten one-time codes for a sign-in without the app, shown only here; valid once it is "
-            "confirmed.",
+            description="Ten one-time codes for a sign-in without the app, shown once. Valid after confirmation.",
             examples=[["k3vq-7ayo-m2fd", "p6tr-2bxe-w9cs"]],
         ),
     ]

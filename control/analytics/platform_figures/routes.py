@@ -90,8 +90,7 @@ class RevenueView:
     churn_rate: Annotated[
         float | None,
         Field(
-            description="The share (0 to 1) of workspaces active at its start that no longer are; null if "
-            "there were none.",
+            description="Share (0 to 1) of workspaces active at the start but no longer active. Null without any.",
             examples=[0.02],
         ),
     ]
@@ -229,8 +228,7 @@ class PlatformFiguresView:
     profit_margin: Annotated[
         float | None,
         Field(
-            description="Share of the revenue that is left after the cost; null without revenue, or while "
-            "costs are unknown.",
+            description="Share of the revenue left after the cost. Null without revenue, or if costs are unknown.",
             examples=[0.38],
         ),
     ]
@@ -326,8 +324,7 @@ class ProviderMarginView:
     margin: Annotated[
         float | None,
         Field(
-            description="Share of the revenue that is left after the cost; null without revenue, or while "
-            "costs are unknown.",
+            description="Share of the revenue left after the cost. Null without revenue, or if costs are unknown.",
             examples=[0.38],
         ),
     ]
@@ -352,8 +349,7 @@ class WorkspaceMarginView:
     margin: Annotated[
         float | None,
         Field(
-            description="Share of the revenue that is left after the cost; null without revenue, or while "
-            "costs are unknown.",
+            description="Share of the revenue left after the cost. Null without revenue, or if costs are unknown.",
             examples=[0.38],
         ),
     ]
@@ -393,8 +389,7 @@ class CostOverviewView:
     profit_margin: Annotated[
         float | None,
         Field(
-            description="Share of the revenue that is left after the cost; null without revenue, or while "
-            "costs are unknown.",
+            description="Share of the revenue left after the cost. Null without revenue, or if costs are unknown.",
             examples=[0.38],
         ),
     ]

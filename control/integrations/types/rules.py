@@ -315,7 +315,7 @@ class OAuthConfig(Declared):
     revoke_url: Annotated[
         Address | None,
         Field(
-            description="Where tokens are revoked (RFC 7009); null for none.",
+            description="Where tokens are revoked (RFC 7009). Null if the vendor has no such endpoint.",
             examples=["https://accounts.example.com/revoke"],
         ),
     ] = None
@@ -407,10 +407,10 @@ class IntegrationTypeConfig(Declared):
         ),
     ]
     oauth: Annotated[
-        OAuthConfig | None, Field(description="OAuth 2.0, where `auth_type` is oauth2; null for others.")
+        OAuthConfig | None, Field(description="OAuth 2.0 settings if `auth_type` is oauth2. Otherwise null.")
     ] = None
     api_key: Annotated[
-        ApiKeyConfig | None, Field(description="Where the key goes, where `auth_type` is api_key; null for others.")
+        ApiKeyConfig | None, Field(description="Where the key is sent if `auth_type` is api_key. Otherwise null.")
     ] = None
     calendar: Annotated[
         CalendarSetting | None,

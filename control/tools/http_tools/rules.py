@@ -66,7 +66,7 @@ class HttpToolConfig(ToolConfigPart):
         examples=["https://api.example.com/stock/{sku}"],
     )
     headers: Headers = Field(
-        default={}, description="Headers of the request, up to 20; secrets go into `secret_headers`.", examples=[{}]
+        default={}, description="Headers of the request, up to 20. Use `secret_headers` for secrets.", examples=[{}]
     )
     query: ArgumentMap = Field(
         default={},

@@ -31,11 +31,11 @@ class McpServerConfig(ToolConfigPart):
     url: str = Field(
         min_length=1,
         max_length=LONGEST_URL,
-        description="https address on the public internet of its endpoint for the transport Streamable HTTP.",
+        description="https address of the Streamable HTTP endpoint on the public internet.",
         examples=["https://mcp.example.com/mcp"],
     )
     headers: Headers = Field(
-        default={}, description="Headers of each request, up to 20; secrets go into `secret_headers`.", examples=[{}]
+        default={}, description="Headers of each request, up to 20. Use `secret_headers` for secrets.", examples=[{}]
     )
     timeout_s: float = Field(
         default=DEFAULT_TIMEOUT_S,
