@@ -54,7 +54,7 @@ function hintOf(schema) {
   const text = (schema.description || "").replaceAll("`", "");
   const short = text.length <= 160 ? text : text.split(/(?<=\.)\s/)[0];
   // Forms have empty fields and boxes where the API has null, true and false.
-  return t(short.replace(/^[Nn]ull removes it\.$/, "").replace(/[;,]? ?[Nn]ull leaves (it|them) as (it is|they are)(?=\.)/, "").replace(/\bnull\b/g, "empty").replace(/^false:/, "Off:").replace(/\bfalse:/g, "off:").replace(/^true:/, "On:"));
+  return t(short.replace(/[;,.]? ?\b[Nn]ull (removes|leaves) [^.;]*(?=\.|$)/, "").replace(/\bNull\b/g, "Empty").replace(/\bnull\b/g, "empty").replace(/^[Ff]alse:/, "Off:").replace(/\bfalse:/g, "off:").replace(/^[Tt]rue:/, "On:").replace(/^\.$/, ""));
 }
 
 const isSecret = (/** @type {string} */ name, /** @type {Schema} */ schema) => schema.writeOnly || /secret|api_key|password|credential/.test(name);
