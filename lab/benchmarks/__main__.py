@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from lab.benchmarks import comparison, listeners
+from lab.benchmarks import stages as frame_stages
 from lab.benchmarks.caller import CallerBehavior
 from lab.benchmarks.clip import load_phrase
 from lab.benchmarks.comparison import LoadSize
@@ -137,6 +138,22 @@ def judges(
     bench = Bench(load_phrase(clip, UNFINISHED), load_phrase(clip, FINISHED), server_core, console.print)
     loads = judged_loads(calls, teacher_calls)
     for line in judges_table(loads, measure_judges(bench, loads, seconds)):
+        console.print(line, markup=False)
+
+
+@app.command()
+def stages(
+    calls: Annotated[int, typer.Option(help="Calls of each of the three servers.")] = 100,
+    seconds: Annotated[float, typer.Option(help="Measured seconds of each round.")] = 10.0,
+    rounds: Annotated[int, typer.Option(min=1, max=30, help="Rounds, each with servers newly started.")] = 5,
+    server_core: Annotated[int, typer.Option(help="The core that the servers are pinned to.")] = 1,
+    load_core: Annotated[int, typer.Option(help="The core that the load generator is pinned to.")] = 0,
+    clip: Clip = CLIP,
+) -> None:
+    """Measure what sockets, frame path and ticks cost our server for a silent caller's frame."""
+    os.sched_setaffinity(0, {load_core})
+    size = LoadSize(calls, seconds)
+    for line in frame_stages.measure(load_phrase(clip, UNFINISHED), size, rounds, server_core):
         console.print(line, markup=False)
 
 

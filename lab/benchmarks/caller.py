@@ -20,6 +20,7 @@ class CallerBehavior:
     patience_s: after this time without an answer the turn counts as unanswered and the caller continues.
     barge_after_s: if set, the caller interrupts every second answer this long after its first audio.
     greeted: the caller first waits for the end of the agent's greeting, at most `patience_s`.
+    is_silent: the caller never speaks.
     """
 
     phrase_frames: int
@@ -28,6 +29,7 @@ class CallerBehavior:
     patience_s: float = 8.0
     barge_after_s: float | None = None
     greeted: bool = False
+    is_silent: bool = False
 
 
 @dataclass(slots=True)
@@ -120,7 +122,7 @@ class Caller:
         return True
 
     def _may_speak(self, now: float) -> bool:
-        if now < self._next_at:
+        if self._behavior.is_silent or now < self._next_at:
             return False
         last = self.turns[-1] if self.turns else None
         if last is None:
