@@ -63,7 +63,7 @@ def test_an_invoice_without_such_letters_stays_the_same_file(fonts: tuple[Path, 
 
 def test_what_is_no_font_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.otf").write_bytes(b"no font")
-    with pytest.raises(ValueError, match=r"broken\.otf is no font"):
+    with pytest.raises(ValueError, match=r"broken\.otf is not a font"):
         list_fonts(tmp_path)
     with pytest.raises(ValueError, match="missing cannot be read"):
         list_fonts(tmp_path / "missing")
