@@ -387,8 +387,8 @@ async def activate_agent(context: MemberContext, agent_id: AgentId) -> Activatio
 
 
 async def preview_agent(context: MemberContext, agent_id: AgentId, body: PreviewBody) -> PreviewAnswer:
-    """How an agent would answer with changes of its draft, or of its current version if it has no draft: why it could
-    not be activated, and what its providers take and cost. Nothing is stored."""
+    """Preview changes of an agent's draft, without storing them. If the agent has no draft, the changes apply to its
+    current version. The answer has the reasons that prevent activation, and the time and cost of the providers."""
     edit = AgentEdit(
         config=body.config,
         voice_provider=body.voice_provider if "voice_provider" in body.model_fields_set else UNSET,

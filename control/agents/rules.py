@@ -253,10 +253,10 @@ class Difference:
         Literal["added", "removed", "changed"], Field(description="The kind of change in the second version.")
     ]
     before: Annotated[
-        Any, Field(description="The value in the first version; null if the field was added.", examples=["09:00"])
+        Any, Field(description="The value in the first version; null where the field was added.", examples=["09:00"])
     ]
     after: Annotated[
-        Any, Field(description="The value in the second version; null if the field was removed.", examples=["08:00"])
+        Any, Field(description="The value in the second version; null where the field was removed.", examples=["08:00"])
     ]
 
 
