@@ -39,7 +39,7 @@ class CasesQuery(ListQuery):
 
 
 class NewCase(Body):
-    """A case that is written by hand."""
+    """A test case written by hand."""
 
     agent_id: AgentId
     name: CaseName
@@ -60,13 +60,13 @@ class CallCase(Body):
 
 
 class CaseReportBody(Body):
-    """What happened in a case."""
+    """The report of one case."""
 
     report: CaseReport
 
 
 class NewRun(Body):
-    """What is run."""
+    """The version and the cases to test."""
 
     version: int | None = Field(
         None, ge=1, le=2**31 - 1, description="Version of the agent; null takes the current one.", examples=[3]
@@ -99,7 +99,10 @@ class CaseView:
         str | None,
         Field(
             description="Path of the recording that turns with `start_ms` are cut from (left channel), with the same "
-            "sign-in; null if there is none: the local voice speaks every turn."
+            "sign-in; null if there is none: the local voice speaks every turn.",
+            examples=[
+                "/workspaces/0198a6c2-7f3e-7b1a-9c4d-5e6f7a8b9c0d/calls/0198a6c2-81aa-7c02-b1de-0f1e2d3c4b5a/recording"
+            ],
         ),
     ]
     script: Annotated[CaseScript, Field(description="What the caller does, and what is expected of the agent.")]
@@ -145,14 +148,15 @@ class PlannedCaseAnswer:
         dict[str, Any],
         Field(
             description="The plan as media reads it, without keys: local vendors take the places of the agent's. Its "
-            "fields may change with each release."
+            "fields may change with each release.",
+            examples=[{"call_id": "0198a6c2-81aa-7c02-b1de-0f1e2d3c4b5a"}],
         ),
     ]
     at: Annotated[datetime, Field(description="Date and time of the call for the agent (UTC).")]
 
 
 async def list_test_cases(context: MemberContext, query: CasesQuery) -> CaseList:
-    """The workspace's test cases, newest first."""
+    """List the workspace's test cases, newest first."""
     found = await context.services[AgentTests].list_cases(
         context.db, context.workspace_id, query.agent_id, query.request()
     )
@@ -160,7 +164,7 @@ async def list_test_cases(context: MemberContext, query: CasesQuery) -> CaseList
 
 
 async def create_test_case(context: MemberContext, body: NewCase) -> CaseAnswer:
-    """Stores a test case that is written by hand. The local voice speaks its turns."""
+    """Create a test case by hand. The local voice speaks its turns."""
     made = await context.services[AgentTests].create_case(
         context.db, context.workspace_id, context.actor, body.agent_id, body.name, body.script, context.now
     )
@@ -168,8 +172,9 @@ async def create_test_case(context: MemberContext, body: NewCase) -> CaseAnswer:
 
 
 async def create_test_case_from_call(context: MemberContext, call_id: CallId, body: CallCase) -> CaseAnswer:
-    """Makes a test case from a call that is over: what its caller said and when, what tools answered, and assertions
-    that every good version of the agent keeps. The case is deleted together with the words of the call."""
+    """Create a test case from a completed call. The case has the caller's words with their times, the recorded results
+    of tools, and assertions that hold for every good version of the agent. The case is deleted together with the
+    words of the call."""
     made = await context.services[AgentTests].create_from_call(
         context.db, context.workspace_id, context.actor, call_id, body.name, context.now
     )
@@ -177,13 +182,13 @@ async def create_test_case_from_call(context: MemberContext, call_id: CallId, bo
 
 
 async def get_test_case(context: MemberContext, test_case_id: CaseId) -> CaseAnswer:
-    """A test case with its script."""
+    """Get a test case with its script."""
     found = await context.services[AgentTests].get_case(context.db, context.workspace_id, test_case_id)
     return to_answer(context.workspace_id, found)
 
 
 async def replace_test_case(context: MemberContext, test_case_id: CaseId, body: CaseChange) -> CaseAnswer:
-    """Replaces the name and the script of a test case."""
+    """Replace the name and the script of a test case."""
     changed = await context.services[AgentTests].replace_case(
         context.db, context.workspace_id, context.actor, test_case_id, body.name, body.script, context.now
     )
@@ -191,18 +196,18 @@ async def replace_test_case(context: MemberContext, test_case_id: CaseId, body: 
 
 
 async def delete_test_case(context: MemberContext, test_case_id: CaseId) -> None:
-    """Deletes a test case with its results in all runs."""
+    """Delete a test case with its results in all runs."""
     await context.services[AgentTests].delete_case(context.db, context.workspace_id, context.actor, test_case_id)
 
 
 async def list_test_runs(context: MemberContext, agent_id: AgentId, query: ListQuery) -> RunList:
-    """An agent's test runs, newest first; the newest 100 are kept."""
+    """List an agent's test runs, newest first. The newest 100 are kept."""
     found = await context.services[AgentTests].list_runs(context.db, context.workspace_id, agent_id, query.request())
     return RunList(list(found.rows), **page_fields(query, found))
 
 
 async def begin_test_run(context: MemberContext, agent_id: AgentId, body: NewRun) -> RunProgress:
-    """Begins a run of test cases. `python -m vocalized test` runs the cases on your machine and stores their
+    """Start a run of test cases. The command `python -m vocalized test` runs the cases on your machine and stores their
     results."""
     version = body.version
     if body.uses_draft:
@@ -215,14 +220,14 @@ async def begin_test_run(context: MemberContext, agent_id: AgentId, body: NewRun
 
 
 async def get_test_run(context: MemberContext, test_run_id: RunId) -> RunAnswer:
-    """A test run with its progress and results."""
+    """Get a test run with its progress and results."""
     tests = context.services[AgentTests]
     run = await tests.get_run(context.db, context.workspace_id, test_run_id)
     return RunAnswer(run, await tests.list_results(context.db, context.workspace_id, test_run_id))
 
 
 async def get_test_run_case(context: MemberContext, test_run_id: RunId, test_case_id: CaseId) -> PlannedCaseAnswer:
-    """A case of a run with the call plan of the tested version."""
+    """Get a case of a run with the call plan of the tested version."""
     planned = await context.services[AgentTests].plan_case(
         context.db, context.workspace_id, test_run_id, test_case_id, context.now
     )
@@ -233,7 +238,7 @@ async def get_test_run_case(context: MemberContext, test_run_id: RunId, test_cas
 async def save_test_result(
     context: MemberContext, test_run_id: RunId, test_case_id: CaseId, body: CaseReportBody
 ) -> RunProgress:
-    """Stores what became of a case of a run, in place of an earlier report."""
+    """Store the report of a case of a run. An earlier report is replaced."""
     run = await context.services[AgentTests].save_result(
         context.db, context.workspace_id, test_run_id, test_case_id, body.report, context.now
     )

@@ -93,10 +93,14 @@ class ScriptedTurn:
     ] = False
     start_ms: Annotated[
         Milliseconds | None,
-        Field(description="Where the turn begins in the source call's recording; null: the local voice speaks it."),
+        Field(
+            description="Where the turn begins in the source call's recording; null: the local voice speaks it.",
+            examples=[12_400],
+        ),
     ] = None
     end_ms: Annotated[
-        Milliseconds | None, Field(description="Where the turn ends in the source call's recording; null as above.")
+        Milliseconds | None,
+        Field(description="Where the turn ends in the source call's recording; null as above.", examples=[14_100]),
     ] = None
 
 
@@ -252,7 +256,12 @@ class ToolUseReport:
         str, Field(max_length=20_000, description="JSON as the model wrote it.", examples=['{"day": "Friday"}'])
     ] = ""
     is_ok: Annotated[bool, Field(description="Whether the tool succeeded.")] = True
-    result: Annotated[str, Field(max_length=LONGEST_RESULT, description="What the model got.")] = ""
+    result: Annotated[
+        str,
+        Field(
+            max_length=LONGEST_RESULT, description="The text that the model got.", examples=["Booked for Friday at 10."]
+        ),
+    ] = ""
     at_ms: Annotated[Milliseconds, Field(description="When it was called, in ms since the call began.")] = 0
 
 
@@ -273,7 +282,9 @@ class CaseReport:
     ] = field(default_factory=list)
     end_reason: Annotated[str, Field(max_length=40, description="How it ended.", examples=["caller_hangup"])] = ""
     duration_ms: Annotated[Milliseconds, Field(description="How long the call was, in ms.", examples=[41_000])] = 0
-    error: Annotated[str, Field(max_length=2_000, description="Why the case could not be run; empty if it was.")] = ""
+    error: Annotated[
+        str, Field(max_length=2_000, description="Why the case could not be run; empty if it was.", examples=[""])
+    ] = ""
 
 
 REPORT: Final = TypeAdapter(CaseReport)

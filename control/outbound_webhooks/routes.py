@@ -366,7 +366,7 @@ async def get_webhook_delivery(
 async def replay_webhook_delivery(
     context: MemberContext, webhook_endpoint_id: WebhookEndpointId, webhook_delivery_id: WebhookDeliveryId
 ) -> WebhookReplayAnswer:
-    """Send a delivery again immediately, whatever its status, with its original `webhook-id`."""
+    """Send a delivery again immediately, whatever its status. It keeps its `webhook-id`."""
     await context.services[OutboundWebhooks].deliveries.replay(
         context.db, context.workspace_id, context.actor, webhook_endpoint_id, webhook_delivery_id, context.now
     )

@@ -143,7 +143,7 @@ def test_sections_are_described_and_in_order_customers_first() -> None:
 def test_summaries_are_whole_sentences() -> None:
     for path, operation in operations():
         summary = operation["summary"]
-        assert summary[0].isupper() and summary[-1].isalnum() | (summary[-1] in "…)"), (path, summary)
+        assert summary[0].isupper() and summary[-1].isalnum() | (summary[-1] in "…)`"), (path, summary)
         assert "\n" not in summary and len(summary) <= 120, (path, summary)
     docstring = "Signs in. After wrong\npasswords it waits.\n\nCode `x`."
     assert split_summary(docstring) == ("Signs in", "After wrong passwords it waits.\n\nCode `x`.")
