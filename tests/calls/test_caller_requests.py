@@ -95,7 +95,7 @@ def test_key_zero_reaches_a_person(keys: str, number: str, is_reached: bool) -> 
 
 
 @pytest.mark.parametrize("greeting", ["Please key in your account number.", "For how many people?"])
-def test_key_zero_that_answers_a_question_reaches_nobody(greeting: str) -> None:
+def test_key_zero_that_answers_a_question_does_not_transfer(greeting: str) -> None:
     async def scenario() -> ScriptedCall:
         scripted = ScriptedCall(greeting=greeting, transfer_number=NUMBER)
         await scripted.listen_until_quiet()
@@ -108,7 +108,7 @@ def test_key_zero_that_answers_a_question_reaches_nobody(greeting: str) -> None:
     assert len(scripted.model.requests) == 1 and not scripted.call.termination.transfer_number
 
 
-def test_zero_of_a_number_that_is_typed_slowly_reaches_nobody() -> None:
+def test_zero_in_a_slowly_typed_number_does_not_transfer() -> None:
     """The first key became a turn before the second one came."""
 
     async def scenario() -> ScriptedCall:
@@ -123,7 +123,7 @@ def test_zero_of_a_number_that_is_typed_slowly_reaches_nobody() -> None:
     assert not run_virtual(scenario()).call.termination.transfer_number
 
 
-def test_zero_beyond_the_digits_that_a_tool_collected_reaches_nobody() -> None:
+def test_zero_after_the_digits_of_a_tool_does_not_transfer() -> None:
     collect = ToolCall("1", "collect_digits", '{"max_digits": 4}')
 
     async def scenario() -> ScriptedCall:

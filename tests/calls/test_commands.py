@@ -37,7 +37,7 @@ def test_model_transfers_the_caller_after_its_words(text: str, said: str) -> Non
     run_virtual(call())
 
 
-def test_no_transfer_without_a_number() -> None:
+def test_model_has_no_transfer_tool_without_a_number() -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=["I can take a message."])
         await scripted.say("please connect me now", 900)

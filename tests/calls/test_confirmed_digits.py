@@ -193,7 +193,7 @@ def test_keys_only_try_after_a_no_ends_with_other_words() -> None:
     run_virtual(call())
 
 
-def test_extra_key_of_a_long_number_confirms_nothing() -> None:
+def test_extra_key_of_a_long_number_does_not_confirm_the_digits() -> None:
     async def call() -> None:
         scripted = await pressed("Thank you.", keys="471101")
         await scripted.listen_until_quiet()

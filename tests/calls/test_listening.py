@@ -119,7 +119,7 @@ def test_both_sides_are_silent_while_keys_are_collected() -> None:
     assert frames[0].caller == frames[0].agent == TONE
 
 
-def test_refusal_withholds_also_what_waits() -> None:
+def test_refusal_also_withholds_queued_audio() -> None:
     audio = LiveAudio(0.0)
     audio.follow_consent(GIVEN, 0.0)
     heard = feed(audio, 0, 1_000)

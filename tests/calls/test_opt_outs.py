@@ -33,7 +33,7 @@ async def say(*turns: str, greeting: str = "Hello.", language: str = "en") -> Sc
         ("fr", "Ne m'appelez plus.", "D'accord. J'ai noté que vous ne souhaitez plus être appelé."),
     ],
 )
-def test_an_opt_out_is_told_and_confirmed_without_the_model(language: str, text: str, noted: str) -> None:
+def test_opt_out_is_reported_and_confirmed_without_the_model(language: str, text: str, noted: str) -> None:
     scripted = run_virtual(say(text, language=language))
     (event,) = scripted.events_of(CallerOptedOut)
     assert event.by == "words" and event.at_ms > 0
@@ -41,18 +41,18 @@ def test_an_opt_out_is_told_and_confirmed_without_the_model(language: str, text:
     assert not scripted.model.requests
 
 
-def test_it_is_told_once_and_the_model_answers_a_repetition() -> None:
+def test_opt_out_is_reported_once_and_the_model_answers_a_repetition() -> None:
     scripted = run_virtual(say("Stop calling me.", "I said stop calling me.", "Stop calling me!"))
     assert len(scripted.events_of(CallerOptedOut)) == 1
     assert len(scripted.model.requests) == 2
 
 
-def test_what_else_was_said_gets_an_answer() -> None:
+def test_other_words_beside_an_opt_out_are_answered() -> None:
     scripted = run_virtual(say("Stop calling me. When do you open tomorrow?"))
     assert len(scripted.events_of(CallerOptedOut)) == len(scripted.model.requests) == 1
 
 
-def test_a_name_is_no_opt_out() -> None:
+def test_name_is_not_taken_for_an_opt_out() -> None:
     scripted = run_virtual(say("Don't call me Bob."))
     assert not scripted.events_of(CallerOptedOut) and len(scripted.model.requests) == 1
 
@@ -80,7 +80,7 @@ def test_the_greeting_that_an_opt_out_cut_off_is_not_said_again() -> None:
     assert not scripted.model.requests
 
 
-def test_who_opts_out_before_the_greeting_does_not_hear_it() -> None:
+def test_opt_out_before_the_greeting_skips_the_greeting() -> None:
     async def scenario() -> ScriptedCall:
         scripted = ScriptedCall(
             greeting="Hello, this is Acme.", turn=TurnPlan(silence_ms=400), first_message="wait_for_caller"

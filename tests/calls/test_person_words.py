@@ -140,7 +140,7 @@ def test_speech_without_a_recognizer_is_reported_without_words() -> None:
     run_virtual(run())
 
 
-def test_what_was_known_of_an_utterance_is_kept_when_the_recognizer_fails() -> None:
+def test_partial_words_are_kept_when_the_recognizer_fails() -> None:
     async def run() -> None:
         scripted = ScriptedCall(turn=TURN)
         scripted.call.take_line("session-1")

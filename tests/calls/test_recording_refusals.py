@@ -98,7 +98,7 @@ def test_greeting_that_gave_way_to_a_question_is_not_said_again() -> None:
     assert not any("practice" in text for text in spoken) and spoken[-1] == NOT_RECORDED
 
 
-def test_no_that_interrupts_an_answer_refuses_nothing() -> None:
+def test_no_that_interrupts_an_answer_does_not_refuse_the_recording() -> None:
     async def scenario() -> ScriptedCall:
         scripted = await begin("Hello.", ("We are open today. Are you a new customer of our practice here?",))
         await scripted.say("are you open", 800)
@@ -122,7 +122,7 @@ def test_no_that_interrupts_an_answer_refuses_nothing() -> None:
         ("No. I want to book a table.", True),
     ],
 )
-def test_what_is_said_besides_a_refusal_is_answered(text: str, is_answered: bool) -> None:
+def test_other_words_beside_a_recording_refusal_are_answered(text: str, is_answered: bool) -> None:
     async def scenario() -> ScriptedCall:
         scripted = await begin("Hello.")
         await scripted.say(text, 900)
@@ -151,7 +151,7 @@ def test_configured_words_later_in_the_call_count_as_a_whole_sentence_only(text:
 
 
 @pytest.mark.parametrize(("greeting", "counts"), [("Hello.", True), ("What is your phone number?", False)])
-def test_key_that_is_part_of_a_number_refuses_nothing(greeting: str, counts: bool) -> None:
+def test_key_within_a_number_does_not_refuse_the_recording(greeting: str, counts: bool) -> None:
     async def scenario() -> ScriptedCall:
         scripted = await begin(greeting)
         scripted.call.on_digit("9")

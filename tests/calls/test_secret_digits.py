@@ -39,7 +39,7 @@ async def call_with_keys(writer: RecordingWriter) -> tuple[ScriptedCall, float, 
     return scripted, began, ended
 
 
-def test_collected_keys_are_nowhere_but_with_the_model(tmp_path: Path) -> None:
+def test_collected_keys_are_given_only_to_the_model(tmp_path: Path) -> None:
     writer = RecordingWriter(tmp_path / "call.wav", ImmediateExecutor())
 
     async def run() -> None:

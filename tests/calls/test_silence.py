@@ -198,7 +198,7 @@ def test_an_agent_that_always_takes_a_little_longer_says_no_filler_before_each_a
     run_virtual(call())
 
 
-def test_an_empty_answer_and_one_of_tools_alone_are_no_outage() -> None:
+def test_empty_and_tool_only_answers_do_not_count_as_an_outage() -> None:
     async def call() -> None:
         scripted = ScriptedCall(
             answers=[[], [], [], [], booking(), "It is booked."],
@@ -219,7 +219,7 @@ def test_an_empty_answer_and_one_of_tools_alone_are_no_outage() -> None:
     run_virtual(call())
 
 
-def test_a_recognizer_that_hears_nothing_in_a_sound_is_no_outage() -> None:
+def test_recognizer_without_words_for_a_sound_does_not_count_as_an_outage() -> None:
     async def call() -> None:
         scripted = ScriptedCall(limits=LIMITS, phrases=WarmPhrases())
         await scripted.say("", 900)

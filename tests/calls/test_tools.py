@@ -228,7 +228,7 @@ def test_the_same_call_while_it_runs_joins_it() -> None:
     run_virtual(call())
 
 
-def test_a_result_that_came_during_another_answer_is_told_after_it() -> None:
+def test_tool_result_during_another_answer_is_reported_after_the_answer() -> None:
     async def call() -> None:
         control = ScriptedControl(3.0)
         long_answer = " ".join(["word"] * 20)
@@ -251,7 +251,7 @@ def test_a_result_that_came_during_another_answer_is_told_after_it() -> None:
     run_virtual(call())
 
 
-def test_a_result_is_told_once_although_the_model_fails() -> None:
+def test_tool_result_is_reported_once_although_the_model_fails() -> None:
     async def call() -> None:
         broken = [ProviderError("scripted", "down")] * 20
         scripted = ScriptedCall(

@@ -24,7 +24,7 @@ def returned(messages: list[HeardMessage]) -> ScriptedCall:
     )
 
 
-def test_the_model_learns_from_the_tools_result_that_the_transfer_failed() -> None:
+def test_tool_result_reports_the_failed_transfer_to_the_model() -> None:
     async def call() -> None:
         scripted = returned(CALLED)
         await scripted.listen_until_quiet()
@@ -43,7 +43,7 @@ def test_the_model_learns_from_the_tools_result_that_the_transfer_failed() -> No
     run_virtual(call())
 
 
-def test_the_model_learns_by_a_note_of_a_transfer_that_no_tool_began() -> None:
+def test_note_reports_a_failed_transfer_that_no_tool_started() -> None:
     async def call() -> None:
         scripted = returned(SAID)
         await scripted.listen_until_quiet()

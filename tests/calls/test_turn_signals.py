@@ -49,7 +49,7 @@ def test_signals_shorten_and_lengthen_the_silence(
 
 
 @pytest.mark.parametrize("is_signal", [True, False], ids=["signal", "text"])
-def test_what_comes_after_the_caller_hung_up_ends_no_turn(is_signal: bool) -> None:
+def test_recognizer_event_after_the_hang_up_does_not_end_a_turn(is_signal: bool) -> None:
     """The words of who hung up in the middle are reported once, as last words."""
 
     async def call() -> None:

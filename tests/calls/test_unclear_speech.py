@@ -44,7 +44,7 @@ def test_the_caller_waits_no_longer_than_for_an_answer() -> None:
     run_virtual(call())
 
 
-def test_noise_that_sounds_like_speech_is_asked_for_once() -> None:
+def test_speech_like_noise_makes_the_agent_ask_once() -> None:
     async def call() -> None:
         scripted = ScriptedCall(limits=LIMITS)
         for _ in range(4):
@@ -59,7 +59,7 @@ def test_noise_that_sounds_like_speech_is_asked_for_once() -> None:
     run_virtual(call())
 
 
-def test_a_cough_is_not_asked_for() -> None:
+def test_cough_does_not_make_the_agent_ask_again() -> None:
     async def call() -> None:
         scripted = ScriptedCall(limits=LIMITS)
         await mumble(scripted, SHORTEST_SPEECH_MS - 40)

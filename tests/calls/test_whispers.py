@@ -99,7 +99,7 @@ def test_model_knows_that_a_person_spoke_with_the_caller() -> None:
     run_virtual(run())
 
 
-def test_line_without_a_word_is_not_told_to_the_model() -> None:
+def test_silent_takeover_is_not_reported_to_the_model() -> None:
     async def run() -> None:
         scripted = ScriptedCall(turn=TURN, answers=["We are full."])
         scripted.call.take_line("session-1")

@@ -67,7 +67,7 @@ async def test_what_neither_redis_nor_the_disk_took_is_named_at_the_end(tmp_path
     assert metrics.registry.get_sample_value("vocalized_media_events_lost_total") == 3
 
 
-def test_a_disk_that_refuses_events_is_not_asked_at_each_event(tmp_path: Path) -> None:
+def test_failing_disk_is_not_retried_for_each_event(tmp_path: Path) -> None:
     """Each attempt would write all that waits, 50,000 events at worst."""
 
     async def scenario() -> None:

@@ -170,9 +170,7 @@ def has_huge_pages() -> bool:
     return b"hugetlb=1" in subprocess.run(command, cwd=ROOT, check=True, timeout=60, capture_output=True).stdout
 
 
-async def test_its_objects_are_in_huge_pages_where_the_machine_has_some(
-    redis_url: str, tmp_path: Path, has_huge_pages: bool
-) -> None:
+async def test_objects_use_huge_pages_if_available(redis_url: str, tmp_path: Path, has_huge_pages: bool) -> None:
     async with media(redis_url, tmp_path) as server:
         found = await asyncio.to_thread(Path(f"/proc/{server.process.pid}/environ").read_bytes)
     assert (b"hugetlb=1" in found) == has_huge_pages

@@ -108,7 +108,7 @@ async def test_a_process_that_starts_later_knows_it_at_once(redis_url: str) -> N
             await late.wait_usable(False)
 
 
-async def test_what_was_learned_is_not_reported_again(redis_url: str) -> None:
+async def test_received_state_is_not_reported_again(redis_url: str) -> None:
     """Else two nodes would keep a provider ejected for ever."""
     async with aclosing(bus_client(redis_url, 1.0)) as redis:
         states = ProviderHealthStates(redis)
@@ -140,7 +140,7 @@ async def test_an_interrupted_probe_is_given_back_though_it_was_reported(redis_u
         assert board.board.is_usable(KEY)
 
 
-async def test_after_redis_s_clock_was_put_back_reports_count_again(redis_url: str) -> None:
+async def test_reports_count_again_after_the_redis_clock_is_set_back(redis_url: str) -> None:
     """A replica took over whose clock is behind: its times are lower than those that this process knows."""
     async with shared_boards(redis_url, 1) as (board,):
         now_ms = 1_800_000_000_000

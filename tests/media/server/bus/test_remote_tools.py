@@ -70,7 +70,7 @@ CALL_BOOK = [
 ]
 
 
-async def test_booking_whose_node_is_lost_is_made_once_and_told_by_the_next_node(
+async def test_booking_of_a_lost_node_is_made_once_and_reported_by_the_next_node(
     platform: CallPlatform, bus_node: BusNode, plan: CallPlan, speech: bytes, redis_url: str, tmp_path: Path
 ) -> None:
     runs: list[str] = []

@@ -160,9 +160,7 @@ async def test_recording_is_announced_once_and_begins_at_the_announcements_end(
         assert samples[:, 0].max() > 0.01, "the caller is heard in it"
 
 
-async def test_a_resumed_call_goes_on_in_the_language_that_the_checkpoint_has(
-    bus_node: BusNode, plan: CallPlan
-) -> None:
+async def test_resumed_call_continues_in_the_language_of_the_checkpoint(bus_node: BusNode, plan: CallPlan) -> None:
     """The stream is lost before anything else is said in it."""
     agent, languages = msgspec.structs.replace(plan.agent, greeting=""), (LanguagePlan("es-MX"),)
     bilingual = msgspec.structs.replace(plan, agent=agent, languages=languages)

@@ -154,7 +154,7 @@ def test_lines_of_a_file_that_was_removed_are_counted_and_the_next_ones_are_kept
     assert file.read_oldest(9) == LINES[5:6] and file.take_vanished() == 0
 
 
-def test_removed_folder_is_made_anew_and_is_still_its_process_own(tmp_path: Path) -> None:
+def test_removed_folder_is_created_again_and_stays_locked_by_its_process(tmp_path: Path) -> None:
     folder = NodeFolder.create(tmp_path, "node-a")
     assert not folder.restore()
     shutil.rmtree(folder.path)

@@ -277,7 +277,7 @@ async def test_lost_socket_gives_the_line_back(bus_node: BusNode, plan: CallPlan
         assert (await ask(other, "speak"))["speaking"] is True
 
 
-async def test_heartbeat_says_who_has_the_floor(bus_node: BusNode, plan: CallPlan) -> None:
+async def test_heartbeat_reports_who_has_the_floor(bus_node: BusNode, plan: CallPlan) -> None:
     async def has_floor(name: str) -> bool:
         live = await bus_node.live_call(plan.call_id)
         return live is not None and live.floor == name
@@ -417,7 +417,7 @@ async def test_several_people_listen_to_one_call(bus_node: BusNode, plan: CallPl
         assert await close_reason(listener) == (1000, "call_ended")
 
 
-async def test_stuck_listener_is_closed_and_harms_no_call(tmp_path: Path, redis_url: str, plan: CallPlan) -> None:
+async def test_stuck_listener_is_closed_and_the_call_continues(tmp_path: Path, redis_url: str, plan: CallPlan) -> None:
     limits = dataclasses.replace(LIMITS, listener_stall_s=0.5, max_listeners=1)
     async with running_bus_node(redis_url, tmp_path, limits=limits) as bus_node:
         phone = await bus_node.dial(plan, returns_marks=True)
@@ -438,7 +438,7 @@ async def test_stuck_listener_is_closed_and_harms_no_call(tmp_path: Path, redis_
         await phone.hang_up()
 
 
-async def test_refused_sockets_take_no_place_of_listeners(tmp_path: Path, redis_url: str, plan: CallPlan) -> None:
+async def test_refused_sockets_do_not_count_as_listeners(tmp_path: Path, redis_url: str, plan: CallPlan) -> None:
     """A token that was made up suffices to open a socket, and its peer need not close it."""
     async with running_bus_node(redis_url, tmp_path, limits=dataclasses.replace(LIMITS, max_listeners=1)) as bus_node:
         phone = await bus_node.dial(plan, returns_marks=True)
