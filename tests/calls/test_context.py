@@ -78,7 +78,7 @@ def test_a_call_that_the_agent_placed_is_told_so() -> None:
     run_virtual(call())
 
 
-def test_without_a_context_nothing_is_told() -> None:
+def test_without_a_context_the_model_gets_no_note() -> None:
     async def call() -> None:
         scripted = ScriptedCall()
         await ask(scripted)

@@ -154,7 +154,7 @@ def test_the_silence_in_which_the_caller_may_go_on_is_no_wait_for_an_answer(dela
     run_virtual(call())
 
 
-def test_nothing_is_prepared_once_the_call_is_being_ended() -> None:
+def test_no_answer_is_prepared_while_the_call_is_ending() -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=["Friday is full."], turn=TURN)
         await scripted.say(HALF, 400)

@@ -100,7 +100,7 @@ def test_echo_of_the_tones_is_no_speech() -> None:
     run_virtual(call())
 
 
-def test_echo_that_the_carrier_reports_as_a_key_is_none() -> None:
+def test_echo_reported_as_a_key_by_the_carrier_is_ignored() -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=[[press("147")]], tools=(SEND_DIGITS,))
         await scripted.say("Enter your code.", 900)

@@ -60,7 +60,7 @@ def test_a_running_tool_is_asked_for_again_by_its_run_id() -> None:
     run_virtual(call())
 
 
-def test_a_silent_tool_that_ended_meanwhile_is_told_after_the_apology() -> None:
+def test_result_of_a_silent_tool_is_reported_after_the_apology() -> None:
     async def call() -> None:
         control = ScriptedControl(3.0)
         lost = await lost_while_booking(control, "", 1_000)

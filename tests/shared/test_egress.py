@@ -62,7 +62,7 @@ def test_no_address_is_allowed_that_python_knows_as_private(number: int) -> None
 
 
 @given(st.integers(0, 2**128 - 1).map(IPv6Address) | st.integers(2**125, 2**126).map(IPv6Address))
-def test_no_ipv6_address_is_allowed_that_python_knows_as_private(address: IPv6Address) -> None:
+def test_ipv6_addresses_that_python_lists_as_private_are_refused(address: IPv6Address) -> None:
     if is_public(address) and address.ipv4_mapped is None and address not in ipaddress.ip_network("64:ff9b::/96"):
         assert not (address.is_private or address.is_multicast or address.is_link_local or address.is_site_local)
 

@@ -46,7 +46,7 @@ def test_nothing_is_added_where_it_would_only_cost(offered: bool, version: tuple
 
 @glibc
 @pytest.mark.parametrize("kernel", ["always [madvise] never", "[always] madvise never"])
-def test_the_program_starts_anew_once_as_the_same_process(kernel: str, tmp_path: Path) -> None:
+def test_program_restarts_once_in_the_same_process(kernel: str, tmp_path: Path) -> None:
     lines = run_program(kernel, tmp_path)
     assert lines == [lines[0], lines[0], f"malloc {TUNABLES} ['a b', '--c'] True"]
 

@@ -64,7 +64,7 @@ def test_a_line_longer_than_the_pipe_is_cut_and_ended_by_the_next_one(pipe: tupl
     assert os.read(reader, 2 * _PIPE_BYTES) == b"\ngoes on\n"
 
 
-def test_a_full_disk_costs_lines_and_nothing_else() -> None:
+def test_full_disk_loses_only_log_lines() -> None:
     descriptor = os.open("/dev/full", os.O_WRONLY)  # every write fails with ENOSPC
     try:
         sink = LogSink(descriptor=descriptor)

@@ -51,7 +51,7 @@ def test_a_task_is_dead_however_it_ends_and_runs_again_after_a_pause(end: Work) 
     run_virtual(scenario())
 
 
-def test_the_pause_doubles_up_to_a_limit_and_begins_anew_after_a_steady_run() -> None:
+def test_pause_doubles_up_to_a_limit_and_resets_after_a_steady_run() -> None:
     async def scenario() -> None:
         started, loop = list[float](), asyncio.get_running_loop()
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from media.audio.pcm import WholeSamples, swap_bytes
 
 
-def test_swapping_twice_changes_nothing() -> None:
+def test_swapping_twice_restores_the_bytes() -> None:
     assert swap_bytes(b"\x01\x02\x03\x04") == b"\x02\x01\x04\x03"
     assert swap_bytes(swap_bytes(b"\x01\x02")) == b"\x01\x02"
 

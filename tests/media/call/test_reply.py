@@ -67,7 +67,7 @@ def test_request_contains_the_conversation_and_the_tools() -> None:
 
 
 @pytest.mark.parametrize("answer", [[], [0.5], [TextDelta("")], [TextDelta(" \n")], [TokenUsage(5, 0)]])
-def test_fallback_is_spoken_when_the_model_answers_nothing(answer: list[Step]) -> None:
+def test_fallback_is_spoken_when_the_model_returns_no_answer(answer: list[Step]) -> None:
     fakes = ReplyFakes(FakeModel(answer))
     run_reply(fakes)
     assert [said.strip() for said in fakes.said()] == [phrases_in("en").say_again]

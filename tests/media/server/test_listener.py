@@ -100,7 +100,7 @@ async def test_invalid_requests_are_refused_and_closed(worker_setup: WorkerSetup
         UPGRADE.replace(b"WebSocket", b"secret-4711"),
     ],
 )
-async def test_answers_tell_nothing_about_the_server_and_quote_nothing(worker_setup: WorkerSetup, head: bytes) -> None:
+async def test_answers_do_not_describe_the_server_or_quote_the_request(worker_setup: WorkerSetup, head: bytes) -> None:
     with capture_logs() as logs:
         answer, writer = await talk(worker_setup, head, until=b"never")
     assert "-4711" not in str(logs) and "4711.x" not in str(logs)

@@ -80,7 +80,7 @@ async def test_a_call_that_cannot_be_set_up_opens_no_recognizer(
     assert opened == []
 
 
-async def test_a_call_whose_record_fails_at_its_end_is_finished(
+async def test_call_finishes_although_its_final_record_fails(
     worker_setup: WorkerSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(record: FolderCallRecord, reason: EndReason, number: str) -> None:

@@ -54,7 +54,7 @@ def refusal(codec: BrowserCodec, message: str | bytes) -> MediaProtocolError:
 
 
 @pytest.mark.parametrize("text", ["", "  ", "x" * 1_001, 7])
-def test_typed_turn_that_is_no_text_or_too_long_is_refused(text: object) -> None:
+def test_typed_turn_is_refused_if_it_is_not_text_or_too_long(text: object) -> None:
     message = json.dumps({"event": "text", "text": text})
     assert refusal(started(), message).code == "bad_type"
 

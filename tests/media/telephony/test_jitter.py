@@ -53,7 +53,7 @@ def test_gap_is_skipped_after_the_bound_and_late_frames_are_counted() -> None:
 
 
 @pytest.mark.parametrize("start", [0, 1, 500])
-def test_stream_whose_numbers_begin_again_is_heard(start: int) -> None:
+def test_stream_is_played_after_its_sequence_numbers_restart(start: int) -> None:
     buffer = JitterBuffer()
     numbers(buffer, list(range(1, 1_001)))
     again = list(range(start, start + 60))

@@ -159,7 +159,7 @@ def test_supported_formats(encoding: str, sample_rate: int | str, read: Encoding
         ("PCMU", 8000, 2),
     ],
 )
-def test_stream_of_an_unsupported_format_says_so(encoding: str, sample_rate: int, channels: int) -> None:
+def test_unsupported_stream_format_is_reported(encoding: str, sample_rate: int, channels: int) -> None:
     """It starts all the same: its call has to end for good, which takes its plan."""
     (event,) = receive(TelnyxCodec(), form(encoding, sample_rate, channels))
     assert isinstance(event, StreamStarted)

@@ -58,7 +58,7 @@ def test_the_caller_joins_when_the_target_has_accepted() -> None:
         ("failed", "could not be called"),
     ],
 )
-def test_the_model_is_told_why_the_target_did_not_accept(failure: str, words: str) -> None:
+def test_model_receives_the_reason_why_the_target_did_not_accept(failure: str, words: str) -> None:
     joined: list[str] = []
     text = run(Control(f'{{"failure": "{failure}"}}'), b'{"reason": "An invoice"}', joined)
     assert words in text and joined == []

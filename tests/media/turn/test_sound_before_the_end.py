@@ -61,7 +61,7 @@ def test_no_sound_keeps_a_turn_open_longer_than_the_limit() -> None:
 
 
 @pytest.mark.parametrize("sound_before_ms", [0, 20])
-def test_each_pause_waits_anew(sound_before_ms: int) -> None:
+def test_each_pause_restarts_the_wait(sound_before_ms: int) -> None:
     sound = SoundScript()
     call = sound.last(make_call(sound), sound_before_ms)
     call.speech(200).silence(200).text(WORDS).silence(SILENCE_MS - 220)

@@ -115,7 +115,7 @@ async def test_an_entry_under_another_name_keeps_no_lost_node_alive(redis: BusCl
     assert not await registry(redis).is_alive("lost")
 
 
-async def test_a_node_whose_redis_has_another_clock_is_believed_at_once(
+async def test_node_with_a_different_redis_clock_is_trusted_at_once(
     redis: BusClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nodes = NodeRegistry(redis, identity=make_identity([KEY], HERE))

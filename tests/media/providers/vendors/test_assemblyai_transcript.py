@@ -100,7 +100,7 @@ def test_a_turn_that_runs_is_not_guessed_and_noise_has_an_empty_text() -> None:
     assert text_of(noise.settle(is_overdue=True)) == ("", True, 1)
 
 
-def test_a_turn_whose_words_were_none_ends_without_text() -> None:
+def test_turn_without_words_ends_without_text() -> None:
     transcript = make()
     turn(transcript, "uh")
     transcript.finalize(1, 500)
@@ -170,7 +170,7 @@ def test_the_confidence_of_an_end_is_a_signal(calibration: Any, confidence: floa
 
 
 @pytest.mark.parametrize("confidence", [0.0, 0.39, None, "high", 7, float("nan"), True])
-def test_a_low_or_unreadable_confidence_says_nothing(confidence: Any) -> None:
+def test_low_or_unreadable_confidence_is_ignored(confidence: Any) -> None:
     transcript = make()
     assert turn(transcript, "and", end_of_turn_confidence=confidence) is not None
     assert transcript.take_signal() is None

@@ -168,7 +168,7 @@ def test_text_is_never_markup() -> None:
     assert [element.tag.partition("}")[2] for element in root.iter()] == ["speak", "voice"]
 
 
-def test_there_is_markup_only_where_it_is_asked_for() -> None:
+def test_markup_is_sent_only_if_requested() -> None:
     tone = AzureTone(style="cheerful", rate="+10%", pitch="low")
     voice = AzureVoice(AVA.voice_id, tone, 'https://example.com/l.xml?a="b"')
     root = ElementTree.fromstring(make_ssml(voice, "de-DE", "Hallo"))

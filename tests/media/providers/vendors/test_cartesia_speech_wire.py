@@ -66,7 +66,7 @@ def test_a_further_context_goes_on_where_the_audio_ended() -> None:
     assert timed == SpeechChunk(b"", (TimedWord("Two.", 150, 350),))
 
 
-def test_nothing_of_a_cancelled_context_is_heard() -> None:
+def test_audio_of_a_cancelled_context_is_not_played() -> None:
     contexts = make_contexts()
     contexts.add_text("One. ")
     assert decode(contexts.cancel()) == {"context_id": "c1", "cancel": True}

@@ -112,7 +112,7 @@ def test_words_without_any_times_are_spread_over_the_audio() -> None:
     assert words(last) == [("Six.", 900, 1200)]
 
 
-def test_a_context_that_ends_without_audio_has_spoken_nothing() -> None:
+def test_context_that_ends_without_audio_yields_no_speech() -> None:
     contexts = make_contexts()
     contexts.add_text("One two. ")
     assert take(contexts, {"isFinal": True, "contextId": "one"}) is None

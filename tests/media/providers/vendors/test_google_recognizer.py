@@ -190,7 +190,7 @@ async def test_a_stream_without_audio_is_ended_by_us(harness: Harness, monkeypat
     assert not harness.call.failed
 
 
-async def test_a_vendor_that_reads_nothing_is_a_failure(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_vendor_that_stops_reading_counts_as_a_failure(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vendors.google_speech.media.MAX_UNSENT_BYTES", 1_000)
     events: list[Any] = []
     harness.call.plan["stt"].pop()

@@ -100,7 +100,7 @@ async def test_what_the_staff_took_out_of_service_all_try_last_until_it_is_back(
         await asyncio.gather(one.wait_usable(True), two.wait_usable(True))
 
 
-async def test_a_process_that_starts_later_knows_it_at_once(redis_url: str) -> None:
+async def test_process_that_starts_later_reads_the_state_at_once(redis_url: str) -> None:
     async with shared_boards(redis_url) as (first, second):
         first.fail()
         await second.wait_usable(False)

@@ -23,7 +23,7 @@ async def test_refused_time_ends_the_call_with_a_sentence(bus_node: BusNode, pla
     assert (await bus_node.wait_for_event(CallEnded)).end_reason == "spend_limit"
 
 
-async def test_entry_that_cannot_be_read_is_no_limit(bus_node: BusNode, plan: CallPlan) -> None:
+async def test_unreadable_entry_does_not_limit_the_call(bus_node: BusNode, plan: CallPlan) -> None:
     granted = GrantedTimes(bus_node.redis)
     await bus_node.redis.set(f"vocalized:granted:{{{plan.call_id}}}", b"{")
     await granted.write({"other": GrantedTime(60)})
