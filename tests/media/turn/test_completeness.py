@@ -130,7 +130,7 @@ def test_a_missing_and_a_huge_file_are_named(tmp_path: Path, monkeypatch: pytest
         load_completeness_model()
 
 
-def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
+def test_error_names_a_file_that_is_not_a_model(tmp_path: Path) -> None:
     path = tmp_path / "broken.npz"
     for content in (b"not a model", b"PK\x03\x04 not an archive"):
         path.write_bytes(content)

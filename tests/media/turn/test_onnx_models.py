@@ -21,7 +21,7 @@ def test_a_missing_model_is_named(tmp_path: Path) -> None:
         open_session(tmp_path / "gone.onnx", set(), 1)
 
 
-def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
+def test_error_names_a_file_that_is_not_a_model(tmp_path: Path) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"not a model")
     with pytest.raises(ModelError, match=r"broken\.onnx"):

@@ -89,7 +89,7 @@ def test_words_without_times_are_spread_over_their_audio() -> None:
     ]
 
 
-def test_what_a_cancelled_context_still_sends_is_dropped() -> None:
+def test_messages_of_a_cancelled_context_are_dropped() -> None:
     contexts = make_contexts()
     contexts.add_text("One.")
     assert contexts.unfinished_id == "c1"

@@ -129,7 +129,7 @@ async def test_ends_out_of_order_and_repeated_ones_double_nothing(
         ("rate_limited", "rate_limited", False),
     ],
 )
-async def test_an_account_that_is_refused_is_replaced_and_bills_nothing(
+async def test_refused_account_is_replaced_and_not_billed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Any, cause: str, by_http: bool
 ) -> None:
     async with running(tmp_path, monkeypatch) as harness:

@@ -109,9 +109,7 @@ async def test_phrases_out_of_order_and_repeated_ones_double_nothing(harness: Ha
         ("rate_limited", "rate_limited", "closed with 4429"),
     ],
 )
-async def test_an_account_that_is_refused_is_replaced_and_bills_nothing(
-    harness: Harness, kind: Any, cause: str, reason: str
-) -> None:
+async def test_refused_account_is_replaced_and_not_billed(harness: Harness, kind: Any, cause: str, reason: str) -> None:
     harness.a.state.faults.keep("stt", Fault(kind))
     _, texts = await harness.converse()
     assert texts == [WRITTEN, WRITTEN_NEXT]

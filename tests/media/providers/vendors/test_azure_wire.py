@@ -135,7 +135,7 @@ def test_close_codes_tell_what_was_wrong(code: int, kind: type, cause: str) -> N
     assert (type(error), error.cause, error.retryable) == (kind, cause, cause in ("cut", "rate_limited"))
 
 
-def test_a_used_up_quota_is_no_wrong_key() -> None:
+def test_exhausted_quota_is_not_reported_as_a_wrong_key() -> None:
     refused = KeyRefused("v", "HTTP 403").with_answer(b'{"error":{"code":"403","message":"Out of call volume quota."}}')
     assert refine_refusal(refused).cause == "quota"
     plain = KeyRefused("v", "HTTP 403").with_answer(b"Virtual network rules")

@@ -101,7 +101,7 @@ async def test_a_vendor_that_refuses_is_replaced_and_bills_nothing(harness: Harn
 
 
 @pytest.mark.parametrize("kind", ["reorder", "repeat"])
-async def test_finals_out_of_order_and_repeated_ones_double_nothing(harness: Harness, kind: Any) -> None:
+async def test_unordered_and_repeated_finals_do_not_duplicate_text(harness: Harness, kind: Any) -> None:
     harness.a.state.faults.queue("stt", Fault(kind))
     _, texts = await harness.converse()
     assert texts == [TEXT, NEXT]

@@ -150,7 +150,7 @@ def test_the_example_of_the_reference_is_read() -> None:
     )
 
 
-def test_what_a_cancelled_context_still_sends_is_dropped() -> None:
+def test_messages_of_a_cancelled_context_are_dropped() -> None:
     contexts = make_contexts()
     contexts.add_text("Hello there.")
     assert contexts.unfinished_id == "one"
@@ -212,7 +212,7 @@ def test_a_code_that_is_none_is_not_repeated() -> None:
     assert "sk_" not in str(make_error("v", "key sk_12345 is wrong"))
 
 
-def test_a_used_up_quota_is_no_wrong_key() -> None:
+def test_exhausted_quota_is_not_reported_as_a_wrong_key() -> None:
     """ElevenLabs answers HTTP 401 for both."""
     body = b'{"detail": {"status": "quota_exceeded", "message": "You have 0 credits remaining."}}'
     refined = refine_refusal(KeyRefused("v", "HTTP 401").with_answer(body))
