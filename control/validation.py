@@ -50,6 +50,7 @@ _CLOCK: Final[Words] = ("wrong_format", "must be a time of day, such as 09:30")
 WORDS: Final[Mapping[str, Words]] = {
     "missing": ("missing", "is required"),
     "extra_forbidden": ("unknown_field", "is not a known field"),
+    "unexpected_keyword_argument": ("unknown_field", "is not a known field"),  # a field of a data class
     "none_required": ("wrong_type", "must be null"),
     "string_type": _TEXT,
     "string_unicode": ("wrong_format", "must be text in UTF-8"),

@@ -358,7 +358,7 @@ ROUTES: tuple[Route, ...] = (
         "GET",
         RUN_CASE,
         get_test_run_case,
-        member("member", "agents:write"),
+        member("member", "agents:read"),
         limit=WRITE_LIMIT,
         beyond_spec=True,
         errors=(

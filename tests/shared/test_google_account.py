@@ -63,8 +63,8 @@ def test_a_key_that_cannot_sign_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         ({"type": "external_account"}, "type is not service_account"),
         ({"client_email": "a b"}, "the JSON key file"),
         ({"project_id": "a\nb"}, "the JSON key file"),
-        ({"private_key": make_pem(ec.generate_private_key(ec.SECP256R1()))}, "no RSA key"),
-        ({"private_key": make_pem(rsa.generate_private_key(65_537, 1_024))}, "no RSA key of 2048"),
+        ({"private_key": make_pem(ec.generate_private_key(ec.SECP256R1()))}, "not an RSA key"),
+        ({"private_key": make_pem(rsa.generate_private_key(65_537, 1_024))}, "not an RSA key of 2048"),
     ],
 )
 def test_what_is_wrong_with_a_key_file_is_named_without_quoting_it(changed: dict[str, str], words: str) -> None:

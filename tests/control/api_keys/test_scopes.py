@@ -10,7 +10,7 @@ from control.http.openapi.document import operation_id
 from control.workspaces.rules import Role
 
 # POST because the question is in its body.
-READS_BY_POST = {"search_knowledge"}
+READS_BY_POST = {"preview_agent", "search_knowledge"}
 
 
 @pytest.mark.parametrize(

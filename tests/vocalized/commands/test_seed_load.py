@@ -45,6 +45,10 @@ NOT_MEASURED = {
     "/workspaces/{workspaceId}/knowledge/documents/{documentId}", "/workspaces/{workspaceId}/http-tools/{httpToolId}",
     "/workspaces/{workspaceId}/mcp-servers/{mcpServerId}",
     "/workspaces/{workspaceId}/webhook-endpoints/{webhookEndpointId}",
+    # The seeded workspaces have no test case.
+    "/workspaces/{workspaceId}/test-cases", "/workspaces/{workspaceId}/test-cases/{testCaseId}",
+    "/workspaces/{workspaceId}/agents/{agentId}/test-runs", "/workspaces/{workspaceId}/test-runs/{testRunId}",
+    "/workspaces/{workspaceId}/test-runs/{testRunId}/test-cases/{testCaseId}",
     # The seeded workspaces have no endpoint, so no delivery.
     "/workspaces/{workspaceId}/webhook-endpoints/{webhookEndpointId}/deliveries",
     "/workspaces/{workspaceId}/webhook-endpoints/{webhookEndpointId}/deliveries/{webhookDeliveryId}",
