@@ -69,7 +69,7 @@ def test_announcement_is_heard_whole_and_recording_begins_at_its_end(before_ms: 
     assert ready.path == str(writer.path)
 
 
-def test_disclosure_comes_first_and_is_no_consent(writer: RecordingWriter) -> None:
+def test_disclosure_comes_first_and_does_not_count_as_consent(writer: RecordingWriter) -> None:
     async def scenario() -> ScriptedCall:
         scripted = ScriptedCall(
             greeting=GREETING, turn=TURN, recorder=writer, consent=CONSENT, disclosure="I am a machine."

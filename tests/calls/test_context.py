@@ -55,7 +55,7 @@ def test_the_caller_who_continues_a_turn_later_is_answered_at_that_time() -> Non
     run_virtual(call())
 
 
-def test_a_resumed_call_is_told_the_time_of_its_resumption() -> None:
+def test_prompt_of_a_resumed_call_has_the_current_time() -> None:
     async def call() -> None:
         point = ResumePoint([HeardMessage("user", "what day is it")], 1, CallUsage(), 0, 0)
         scripted = ScriptedCall(greeting="Sorry.", context=BERLIN, resume=point, before_ms=10 * MINUTE_MS)
@@ -67,7 +67,7 @@ def test_a_resumed_call_is_told_the_time_of_its_resumption() -> None:
     run_virtual(call())
 
 
-def test_a_call_that_the_agent_placed_is_told_so() -> None:
+def test_prompt_says_that_the_agent_placed_the_call() -> None:
     async def call() -> None:
         scripted = ScriptedCall(context=ContextPlan("UTC", "outbound"))
         await ask(scripted)

@@ -109,7 +109,7 @@ def test_what_was_asked_for_as_a_name_or_a_dictation_is_no_change_by_itself(ques
     run_virtual(call())
 
 
-def test_an_agent_of_one_language_is_told_nothing_of_languages() -> None:
+def test_prompt_of_an_agent_with_one_language_omits_languages() -> None:
     async def call() -> None:
         scripted = ScriptedCall(turn=TurnPlan(silence_ms=400))
         await speak(scripted, "es", RESERVE, RESERVE)

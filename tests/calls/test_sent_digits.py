@@ -76,7 +76,7 @@ def test_menu_that_talks_on_cuts_no_key_off() -> None:
     run_virtual(call())
 
 
-def test_echo_of_the_tones_is_no_speech() -> None:
+def test_echo_of_the_tones_is_not_speech() -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=[[press("147")]], tools=(SEND_DIGITS,))
         heard: list[bytes] = []
@@ -213,7 +213,7 @@ def test_lost_mark_ends_the_wait() -> None:
 
 
 @pytest.mark.parametrize("digits", ["", "w", "12x", "+14155550100", "1" * 65])
-def test_what_is_no_dial_string_is_refused(digits: str) -> None:
+def test_rejects_an_invalid_dial_string(digits: str) -> None:
     async def call() -> None:
         scripted = ScriptedCall(answers=[[press(digits)], "I cannot."], tools=(SEND_DIGITS,))
         await scripted.say("Enter your number.", 900)

@@ -108,7 +108,7 @@ def test_without_any_checkpoint_the_same_call_gets_the_same_run_id() -> None:
     run_virtual(call())
 
 
-def test_what_cannot_be_run_again_is_told_as_unknown() -> None:
+def test_tool_that_cannot_run_again_has_an_unknown_result() -> None:
     async def call() -> None:
         keypad = ToolCall("1", "collect_digits", '{"timeout_s": 20}')
         lost = ScriptedCall(answers=[[TextDelta("Your code please."), keypad]])

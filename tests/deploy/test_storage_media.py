@@ -81,7 +81,7 @@ def test_medias_key_may_write_and_not_read(garage: Garage) -> None:
     assert garage.rights == {KEY["MEDIA_STORAGE_USER"]: {"read": False, "owner": False, "write": True}}
 
 
-def test_another_secret_of_the_same_key_is_told(garage: Garage) -> None:
+def test_reports_a_different_secret_for_the_same_key(garage: Garage) -> None:
     assert run(garage).returncode == 0
     other = run(garage, MEDIA_STORAGE_PASSWORD="b" * 64)
     assert other.returncode == 1 and "MEDIA_STORAGE_PASSWORD" in other.stderr and "Traceback" not in other.stderr

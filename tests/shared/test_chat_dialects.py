@@ -24,7 +24,7 @@ DATED = f"{AZURE}/openai/deployments/my%20model/chat/completions?api-version="
         ("https://openai.azure.com.example.com", "compatible"),
     ],
 )
-def test_the_host_tells_the_dialect(base_url: str, dialect: Dialect) -> None:
+def test_dialect_follows_from_the_host(base_url: str, dialect: Dialect) -> None:
     assert detect_dialect(base_url) == dialect
 
 

@@ -18,7 +18,7 @@ WINTER = datetime(2026, 1, 5, 8, 3, tzinfo=UTC)
         ("Pacific/Kiritimati", "Monday, 5 January 2026, 22:03", "UTC+14:00"),
     ],
 )
-def test_moment_is_told_in_the_zone(timezone: str, moment: str, offset: str) -> None:
+def test_moment_is_formatted_in_the_time_zone(timezone: str, moment: str, offset: str) -> None:
     local = to_local(WINTER, timezone)
     assert (format_moment(local), format_utc_offset(local), zone_name(local)) == (moment, offset, timezone)
 

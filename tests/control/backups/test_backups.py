@@ -174,7 +174,7 @@ async def _create_reader(url: str) -> None:
         ("VOCALIZED_BACKUP_URL", "s3://bucket?endpoint=http://127.0.0.1:9", "storage is unavailable"),
     ],
 )
-def test_what_is_missing_is_one_line(
+def test_reports_an_unusable_setting_in_one_line(
     backed_up: BackedUp,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

@@ -48,7 +48,7 @@ async def test_a_dump_that_nobody_reads_any_more_is_ended(programs: Path, tmp_pa
         await failing
 
 
-async def test_a_restore_that_ends_early_tells_why(programs: Path) -> None:
+async def test_reports_why_a_restore_ended_early(programs: Path) -> None:
     write_program(programs, "pg_restore", "echo 'pg_restore: error: no room' >&2; exit 1")
 
     async def chunks() -> AsyncIterator[bytes]:

@@ -88,7 +88,7 @@ async def test_an_address_that_twilio_cannot_validate_is_refused_with_a_sentence
         ("+33123456789", "FR", None, False),
     ],
 )
-async def test_twilio_says_what_a_number_requires(
+async def test_reads_requirements_of_a_number_from_twilio(
     regulated: RegulatedNetwork, number: str, country: str, address: AddressRequirement | None, bundle: bool
 ) -> None:
     found = await regulated.carriers.get("twilio").documents.fetch_requirements(number, country)

@@ -86,7 +86,7 @@ async def test_words_in_place_of_figures_stop_nobody(redis: BusClient, key: str,
     assert not await registry(redis).is_alive("evil")
 
 
-async def test_an_entry_that_somebody_kept_is_not_believed_later(redis: BusClient) -> None:
+async def test_rejects_a_replayed_entry(redis: BusClient) -> None:
     """The node is gone; its entry of before, when it had no call, is written again with the time of now."""
     early = NodeState("gone", ELSEWHERE, 0, 10)
     at_ms = round((await now_s(redis) - MOST_AGE_S - 1) * 1000)

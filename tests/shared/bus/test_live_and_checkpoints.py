@@ -39,7 +39,7 @@ async def put_kept_entry(redis: BusClient, age_s: float, stream_credential: Stre
     await redis.set("vocalized:live:{c1}", stream_credential.seal(msgspec.json.encode(kept), PURPOSE))
 
 
-async def test_an_entry_that_somebody_kept_and_wrote_again_is_not_believed(redis: BusClient) -> None:
+async def test_rejects_an_entry_that_was_kept_and_written_again(redis: BusClient) -> None:
     """Its call is over, or its node is gone: who believed it would wait for the node."""
     forged: list[tuple[str, str]] = []
     control = LiveCalls(redis, BusAuthority([KEY], report=lambda kind, why: forged.append((kind, why))))

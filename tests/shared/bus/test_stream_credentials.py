@@ -16,7 +16,7 @@ URL = "wss://media-1.example.com"
 NOW = 1_800_000_000.0
 
 
-def test_a_statement_of_the_stream_is_believed() -> None:
+def test_accepts_a_statement_of_the_stream() -> None:
     proof = StreamCredential.parse(CREDENTIAL.text).sign(BODY, "event")
     speaker = KEYS.check("call-1", BODY, "event", proof)
     assert (speaker.node_key, speaker.leg) == ("0-abc-def", 2)
@@ -80,7 +80,7 @@ def test_an_event_of_another_stream_of_the_call_is_forged() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "1.2.3.4/5/6", CREDENTIAL.text[:-2], CREDENTIAL.text.replace("1.", "2.", 1)])
-def test_what_is_no_stream_credential_is_refused(text: str) -> None:
+def test_rejects_text_that_is_not_a_stream_credential(text: str) -> None:
     with pytest.raises(ValueError, match=r"stream credential|hex"):
         StreamCredential.parse(text)
 

@@ -50,7 +50,7 @@ DEEP = b'{"unknown":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 
 @pytest.mark.parametrize("data", [NO_UTF8, DEEP], ids=["no UTF-8", "deep"])
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS.keys())
-def test_what_is_no_json_fails_the_vendor(reader: Callable[[bytes], Any], data: bytes) -> None:
+def test_invalid_json_counts_as_a_failure_of_the_vendor(reader: Callable[[bytes], Any], data: bytes) -> None:
     with pytest.raises(ProviderError, match=r"^v: an unreadable (message|chunk|event)$") as raised:
         reader(data)
     assert raised.value.cause == "unreadable"

@@ -38,13 +38,13 @@ def nova_answer(languages: Any) -> RecognizedText | None:
 
 
 @pytest.mark.parametrize(("told", "language"), [(["es", "en"], "es"), (None, ""), ({"a": 1}, "")])
-def test_nova_tells_it_with_several_languages(told: Any, language: str) -> None:
+def test_nova_reports_the_language_if_several_are_set(told: Any, language: str) -> None:
     answer = nova_answer(told)
     assert answer is not None and answer.final
     assert (answer.text, answer.language) == ("buenos días", language)
 
 
-def test_flux_tells_it() -> None:
+def test_flux_reports_the_language() -> None:
     message = {
         **{"type": "TurnInfo", "event": "EndOfTurn", "trigger": "manual", "audio_window_end": 1.0},
         **{"transcript": "guten Tag", "languages": ["de"]},
@@ -53,7 +53,7 @@ def test_flux_tells_it() -> None:
     assert result is not None and result.segment.language == "de"
 
 
-def test_scribe_tells_it_with_the_times() -> None:
+def test_scribe_reports_the_language_with_word_times() -> None:
     transcript = ScribeTranscript("a", times_words=True)
     transcript.commit(900.0)
     transcript.finalize(1, 900.0)
@@ -64,7 +64,7 @@ def test_scribe_tells_it_with_the_times() -> None:
     assert answer is not None and (answer.final, answer.language) == (True, "fr")
 
 
-def test_soniox_tells_it_of_each_token() -> None:
+def test_soniox_reports_the_language_of_each_token() -> None:
     transcript = SonioxTranscript("a", "finalize")
     transcript.finalize(1, 900.0)
     tokens = [
@@ -77,7 +77,7 @@ def test_soniox_tells_it_of_each_token() -> None:
 
 
 @pytest.mark.parametrize(("confidence", "language"), [("High", "es"), ("Medium", "es"), ("Low", ""), (None, "")])
-def test_azure_tells_it_where_it_is_sure(confidence: str | None, language: str) -> None:
+def test_azure_reports_the_language_when_confident(confidence: str | None, language: str) -> None:
     phrase = {
         **{"RecognitionStatus": "Success", "DisplayText": "Hola.", "Offset": 0, "Duration": 5_000_000},
         "PrimaryLanguage": {"Language": "es-MX", "Confidence": confidence},

@@ -18,7 +18,7 @@ def test_it_is_linear_between_points(figure: float, probability: float) -> None:
 
 
 @pytest.mark.parametrize("figure", [math.nan, math.inf, 7, -0.01, True, None, "0.5", [0.5]])
-def test_what_is_no_figure_has_no_probability(figure: object) -> None:
+def test_value_that_is_not_a_number_has_no_probability(figure: object) -> None:
     assert BENT.probability(figure) is None
 
 

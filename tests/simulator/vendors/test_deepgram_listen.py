@@ -101,7 +101,7 @@ async def test_the_sdk_recognizes_turns_by_flux(vendor: Vendor) -> None:
     assert [message.sequence_id for message in received.messages] == list(range(len(received.messages)))
 
 
-async def test_flux_knows_no_message_of_nova(vendor: Vendor) -> None:
+async def test_flux_rejects_messages_of_nova(vendor: Vendor) -> None:
     received = Received()
     async with sdk_client(vendor.address, vendor.key).listen.v2.connect(**FLUX) as connection:
         listening = received.listen(connection)

@@ -173,7 +173,7 @@ async def test_a_wrong_key_is_refused(vendor: tuple[SimulatedElevenLabs, str], p
     assert name in (message.get("message_type"), message["error"])
 
 
-async def test_a_full_account_is_told(vendor: tuple[SimulatedElevenLabs, str]) -> None:
+async def test_reports_an_exhausted_account(vendor: tuple[SimulatedElevenLabs, str]) -> None:
     made, _ = vendor
     made.state.faults.queue("tts", Fault("rate_limited"))
     async with connected(vendor, SPEAK) as socket:

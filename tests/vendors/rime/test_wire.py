@@ -130,14 +130,14 @@ def test_times_of_unequal_number_and_other_messages_are_unreadable() -> None:
         ("something else", "error", "error"),
     ],
 )
-def test_sentences_are_told_by_their_status(sentence: str, cause: str, reason: str) -> None:
+def test_error_sentences_are_classified_by_status(sentence: str, cause: str, reason: str) -> None:
     error = make_error("v", sentence)
     assert (error.cause, error.reason) == (cause, reason)
     assert make_closed("v", 1011, sentence).cause == ("cut" if reason == "error" else cause)
     assert make_closed("v", 1006, sentence).cause == "cut"
 
 
-def test_a_subscription_that_has_ended_is_no_wrong_key() -> None:
+def test_expired_subscription_is_not_a_wrong_key() -> None:
     refused = ProviderError("v", "HTTP 401", cause="unauthorized")
     assert refine_refusal(refused.with_answer(b"invalid apikey")) is refused
     assert refine_refusal(refused.with_answer(b"invalid subscription")).cause == "quota"

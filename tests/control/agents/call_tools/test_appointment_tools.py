@@ -199,7 +199,7 @@ async def test_number_is_not_enough_where_a_reference_is_wanted(platform: CallPl
         (["error"] * 6, "not known whether this was canceled", "booked"),
     ],
 )
-async def test_failed_cancellation_is_told_as_it_is(
+async def test_reports_a_failed_cancellation(
     platform: CallPlatform, valkey_url: str, faults: list[IntegrationFaultKind], words: str, status: str
 ) -> None:
     async with begun(platform, valkey_url) as call:
@@ -225,7 +225,7 @@ async def test_failed_cancellation_is_told_as_it_is(
         ([None, *["error_after"] * 6], "not known whether this was moved", "15:00:00Z"),
     ],
 )
-async def test_failed_move_is_told_as_it_is(
+async def test_reports_a_failed_move(
     platform: CallPlatform, valkey_url: str, faults: list[IntegrationFaultKind | None], words: str, start: str
 ) -> None:
     async with begun(platform, valkey_url) as call:

@@ -208,7 +208,7 @@ async def test_without_a_key_and_a_way_to_look_a_lost_answer_stays_unknown(
         assert len(call.events) == 1
 
 
-async def test_sync_knows_what_a_call_has_booked(platform: CallPlatform, valkey_url: str) -> None:
+async def test_sync_updates_an_appointment_that_a_call_booked(platform: CallPlatform, valkey_url: str) -> None:
     async with begun(platform, valkey_url) as call:
         await call.book("2026-12-01T14:00")
         log = await call.vendor.sync()

@@ -55,7 +55,7 @@ def test_customer_of_an_outbound_call_is_who_was_called() -> None:
     assert (described["customer_number"], described["caller_number"]) == ("+14155550199", "+14155550100")
 
 
-def test_unknown_time_zone_is_not_told() -> None:
+def test_unknown_time_zone_becomes_utc() -> None:
     assert describe_call(running_call("Nowhere/Lost"), MOMENT)["time_zone"] == "UTC"
 
 

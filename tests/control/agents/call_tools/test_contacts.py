@@ -100,7 +100,7 @@ async def test_lookup_is_by_an_index(platform: CallPlatform) -> None:
 
 
 @pytest.mark.parametrize("number", ["anonymous", "", "+1", "sip:a@b", "' OR 1=1"])
-async def test_what_is_no_number_belongs_to_nobody(platform: CallPlatform, number: str) -> None:
+async def test_invalid_number_has_no_contact(platform: CallPlatform, number: str) -> None:
     workspace = await platform.create_workspace()
     await add_contact(platform, workspace, name="Ann", phone=number)
     assert await platform.in_platform(lambda db: find_contact(db, workspace.workspace_id, number)) is None

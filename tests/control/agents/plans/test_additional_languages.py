@@ -52,7 +52,7 @@ def faults_of(*languages: dict[str, Any], **others: Any) -> list[tuple[str, str]
         ([SPANISH] * 5, ("additional_languages",), "at most 4"),
     ],
 )
-def test_what_is_no_language_is_refused(
+def test_rejects_an_invalid_language(
     languages: list[dict[str, Any]], field: tuple[str | int, ...], message: str
 ) -> None:
     with pytest.raises(ValidationError, match=message) as refused:

@@ -31,7 +31,7 @@ def spoken(config: dict[str, Any], moment: CallMoment) -> str | None:
     return closing_text(AgentContent("Desk", config, None, {}), moment, ANY_CALL)
 
 
-def test_the_prompt_tells_the_hours_and_the_state() -> None:
+def test_prompt_has_the_hours_and_whether_the_business_is_open() -> None:
     prompt = plan_at(OPEN).agent.prompt
     assert prompt.startswith("You are the desk.\n\nOpening hours (time zone Europe/Berlin):\n")
     assert prompt.endswith("on Thursday 26 November 2026 at 10:00, the business was open, until 12:30.")

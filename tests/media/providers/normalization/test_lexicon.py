@@ -48,7 +48,7 @@ def test_a_word_may_begin_or_end_with_signs(written: str, spoken: str) -> None:
 
 
 @pytest.mark.parametrize("word", [".*", "[a-z]+", "\\", "a|b", "(?:", "$1"])
-def test_a_word_is_no_pattern(word: str) -> None:
+def test_word_is_not_a_pattern(word: str) -> None:
     spans = with_pronunciations(read_as_written, [Pronunciation(word, r"\g<0>\1")])(f"x {word} abc")
     assert "".join(span.spoken for span in spans) == r"x \g<0>\1 abc"
 

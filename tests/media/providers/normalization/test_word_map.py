@@ -38,7 +38,7 @@ def test_a_changed_word_has_the_time_of_all_its_spoken_words() -> None:
     ]
 
 
-def test_a_changed_word_is_not_told_before_its_end() -> None:
+def test_does_not_report_a_changed_word_before_its_end() -> None:
     spoken = map_of(*PRICE)
     assert [word.text for word in spoken.take(timed("It", "costs", "five", "dollars"))] == ["It", "costs"]
     assert spoken.finish() == [TimedWord("$5.10", 200, 400)]

@@ -169,7 +169,7 @@ async def test_the_vendors_own_end_is_signaled_and_then_the_answer(harness: Harn
     assert not harness.call.failed
 
 
-async def test_noise_is_no_failure(harness: Harness) -> None:
+async def test_noise_is_not_a_failure(harness: Harness) -> None:
     events: list[SpeechToTextEvent] = []
     session = await harness.call.build().stt.open("en-US", events.append)
     session.started()

@@ -68,7 +68,7 @@ def test_speech_after_an_end_has_to_be_ended_too() -> None:
     assert text_of(turn(transcript, "but later", order=1, ended=True, at=600)) == ("yes but later", True, 1)
 
 
-def test_an_end_of_earlier_speech_is_no_answer() -> None:
+def test_end_of_earlier_speech_does_not_answer_a_request() -> None:
     """It was asked for, and overtaken by the caller."""
     transcript = make()
     turn(transcript, "one")
@@ -152,7 +152,7 @@ def test_times_of_partial_texts_that_the_end_corrects_lose_no_word() -> None:
     assert text_of(done) == ("We open late on Fridays and", True, 1)
 
 
-def test_the_mark_of_an_incomplete_text_is_no_word() -> None:
+def test_mark_of_an_incomplete_text_is_not_a_word() -> None:
     assert text_of(turn(make(), "My name is—")) == ("My name is", False, None)
 
 

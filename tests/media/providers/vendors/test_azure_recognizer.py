@@ -117,7 +117,7 @@ async def test_refused_account_is_replaced_and_not_billed(harness: Harness, kind
     assert not harness.a.state.billed
 
 
-async def test_a_full_account_may_be_told_by_the_handshake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_handshake_may_report_an_exhausted_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(tmp_path, monkeypatch, limits=VendorLimits(throttles_by_http=True)) as harness:
         harness.a.state.faults.keep("stt", Fault("rate_limited"))
         _, texts = await harness.converse()
@@ -138,7 +138,7 @@ async def test_a_vendor_that_ends_no_turn_fails_before_much_audio_waits(harness:
     assert [event.error.reason for event in events if isinstance(event, SpeechToTextFailed)] == ["it ends no request"]
 
 
-async def test_noise_is_no_failure(harness: Harness) -> None:
+async def test_noise_is_not_a_failure(harness: Harness) -> None:
     events: list[SpeechToTextEvent] = []
     session = await harness.call.build().stt.open("en-US", events.append)
     session.started()

@@ -73,7 +73,7 @@ async def test_no_word_is_lost_when_a_connection_breaks(harness: Harness, kind: 
     assert harness.call.sums("a")["ms"] >= harness.a.state.total("stt", "ms")
 
 
-async def test_noise_is_no_failure(harness: Harness) -> None:
+async def test_noise_is_not_a_failure(harness: Harness) -> None:
     """Seconds of it, which voice detection takes for speech."""
     events: list[SpeechToTextEvent] = []
     session = await harness.call.build().stt.open("en-US", events.append)

@@ -78,7 +78,7 @@ def test_audio_of_a_cancelled_context_is_not_played() -> None:
     assert not contexts.heard
 
 
-def test_what_is_no_audio_is_passed_over() -> None:
+def test_ignores_messages_without_audio() -> None:
     contexts = make_contexts()
     contexts.add_text("One. ")
     assert take(contexts, type="flush_done", context_id="c1", flush_id=1, flush_done=True) is None

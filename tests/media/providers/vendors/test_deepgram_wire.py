@@ -124,7 +124,7 @@ def test_an_error_keeps_the_vendors_code_and_not_its_words() -> None:
         (1006, "", "closed with 1006", True),
     ],
 )
-def test_a_close_is_told_by_its_code(code: int, reason: str, expected: str, retryable: bool) -> None:
+def test_close_is_classified_by_its_code(code: int, reason: str, expected: str, retryable: bool) -> None:
     error = map_close("d", code, reason)
     assert (error.reason, error.retryable) == (expected, retryable)
 

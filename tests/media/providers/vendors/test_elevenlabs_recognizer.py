@@ -130,7 +130,7 @@ async def test_audio_that_fills_no_message_is_sent_at_the_end(harness: Harness) 
     assert harness.a.state.total("stt", "ms") == harness.call.sums("a")["ms"] == 20
 
 
-async def test_noise_is_no_failure(harness: Harness) -> None:
+async def test_noise_is_not_a_failure(harness: Harness) -> None:
     events: list[Any] = []
     session = await harness.call.build().stt.open("en-US", events.append)
     session.started()

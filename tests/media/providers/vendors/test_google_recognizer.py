@@ -200,7 +200,7 @@ async def test_vendor_that_stops_reading_counts_as_a_failure(harness: Harness, m
     await session.close()
 
 
-async def test_noise_is_no_failure(harness: Harness) -> None:
+async def test_noise_is_not_a_failure(harness: Harness) -> None:
     events: list[Any] = []
     session = await harness.call.build().stt.open("en-US", events.append)
     session.started()

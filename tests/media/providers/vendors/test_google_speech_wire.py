@@ -77,7 +77,7 @@ def test_speech_activity_is_evidence_after_a_final_text_only() -> None:
     assert asked.finished is None
 
 
-def test_what_has_no_text_tells_nothing() -> None:
+def test_message_without_text_yields_no_event() -> None:
     reader = StreamReader()
     assert reader.read(pb.StreamingRecognizeResponse(), 0.0) == []
     assert reader.read(response(pb.StreamingRecognitionResult()), 0.0) == []

@@ -49,7 +49,7 @@ async def test_words_are_spoken_over_one_stream(harness: Harness) -> None:
     assert not call.failed
 
 
-async def test_words_with_ipa_are_told_beside_the_text(harness: Harness) -> None:
+async def test_sends_ipa_of_words_beside_the_text(harness: Harness) -> None:
     entries = [{"word": "Dentist", "ipa": "\u02c8d\u025bnt\u026ast"}, {"word": "help", "say": "assist"}]
     harness.call.plan["speech"] = {"pronunciations": entries}
     await speak(harness.call.build(), say(*SENTENCES), "en")

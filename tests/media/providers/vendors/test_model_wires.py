@@ -167,7 +167,7 @@ def test_a_stream_that_breaks_costs_what_it_told_and_what_was_written() -> None:
             reader.finish(REQUEST)
 
 
-def test_reasoning_is_no_sign_of_life() -> None:
+def test_reasoning_does_not_count_as_progress() -> None:
     claude, gemini = MessageReader("claude"), ContentReader("gemini", {})
     thinking = {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "Hm."}}
     assert claude.feed(json.dumps(thinking).encode()) == []
@@ -200,7 +200,7 @@ def test_errors_of_anthropic(status: int, kind: str, error_type: type[ProviderEr
         assert (type(error), error.retryable, error.reason) == (error_type, retryable, reason)
 
 
-def test_an_account_without_credit_is_told_by_words_too() -> None:
+def test_recognizes_an_account_without_credit_by_its_message() -> None:
     message = "Your credit balance is too low to access the Anthropic API."
     body = json.dumps({"type": "error", "error": {"type": "invalid_request_error", "message": message}}).encode()
     error = anthropic_wire.make_http_error("claude", 400, body)
@@ -259,7 +259,7 @@ def test_calls_of_gemini_without_ids_get_different_ones() -> None:
     assert first.id != second.id
 
 
-def test_a_key_in_the_place_of_a_code_is_not_told() -> None:
+def test_does_not_report_a_key_in_the_place_of_a_code() -> None:
     key = "sk-ant-api03-9f8e7d6c5b4a"
     error = {"error": {"type": key, "status": key, "code": 500, "message": key}}
     body = json.dumps(error).encode()

@@ -206,7 +206,7 @@ async def test_a_finish_reason_ends_the_reply_without_done() -> None:
 
 
 @pytest.mark.parametrize("head", [CHUNKED, OK + "Content-Length: 4096\r\n\r\n"])
-async def test_a_complete_reply_whose_usage_does_not_come_is_no_failure(head: str) -> None:
+async def test_complete_reply_without_usage_is_not_a_failure(head: str) -> None:
     end: list[Step] = [None] if head == CHUNKED else []  # silent, or cut
     began = asyncio.get_running_loop().time()
     events, _ = await collect((head, [delta(content="Hello."), delta("stop"), *end]))
@@ -216,7 +216,7 @@ async def test_a_complete_reply_whose_usage_does_not_come_is_no_failure(head: st
     assert asyncio.get_running_loop().time() - began < Deadlines().bound_s + DRAIN_S + 5
 
 
-async def test_a_tool_call_cut_at_the_token_limit_is_no_tool_call() -> None:
+async def test_ignores_a_tool_call_cut_at_the_token_limit() -> None:
     steps = [delta(tool_calls=[{"index": 0, "id": "a", "function": {"name": "book", "arguments": '{"da'}}])]
     events, error = await broken((CHUNKED, [*steps, delta("length"), *END]))
     assert not any(isinstance(event, ToolCall) for event in events)

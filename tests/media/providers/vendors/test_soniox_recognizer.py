@@ -188,7 +188,7 @@ async def test_one_that_takes_over_with_a_wrong_key_is_not_metered_for_what_it_w
     assert harness.call.sums("b")["ms"] == 0 and not harness.b.state.billed
 
 
-async def test_noise_is_no_failure_and_pauses_are_signaled(harness: Harness) -> None:
+async def test_noise_is_not_a_failure_and_pauses_are_signaled(harness: Harness) -> None:
     events: list[SpeechToTextEvent] = []
     session = await harness.call.build().stt.open("en-US", events.append)
     session.started()

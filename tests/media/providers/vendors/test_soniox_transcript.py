@@ -56,13 +56,13 @@ def test_words_are_put_together_from_parts_and_blanks() -> None:
     ]
 
 
-def test_words_without_times_are_told_without() -> None:
+def test_reports_words_without_times() -> None:
     transcript = make_transcript()
     transcript.finalize(1, 900)
     assert take(transcript, {"text": " hola", "is_final": True}, FIN) == RecognizedText("hola", True, 1)
 
 
-def test_a_message_about_progress_alone_is_no_news() -> None:
+def test_ignores_messages_about_progress_alone() -> None:
     assert take(make_transcript()) is None
 
 

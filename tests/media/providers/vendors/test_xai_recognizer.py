@@ -192,7 +192,7 @@ async def test_refused_account_is_replaced_and_not_billed(harness: Harness, kind
     assert not harness.a.state.billed
 
 
-async def test_noise_is_no_failure_and_pauses_are_signaled(harness: Harness) -> None:
+async def test_noise_is_not_a_failure_and_pauses_are_signaled(harness: Harness) -> None:
     events: list[SpeechToTextEvent] = []
     session = await harness.call.build().stt.open("en-US", events.append)
     session.started()

@@ -51,7 +51,7 @@ async def test_node_runs_a_tool_in_control(bus_node: BusNode, result: str, text:
     assert bus_node.metric("vocalized_media_requests_total", outcome="answered") == 1
 
 
-async def test_refusal_is_told_to_the_model(bus_node: BusNode) -> None:
+async def test_model_receives_the_refusal(bus_node: BusNode) -> None:
     running = asyncio.create_task(bus_node.node.remote_tools.run(models_call()))
     await answer(bus_node, code="hour_taken", message="That hour is taken.")
     with pytest.raises(ToolError, match=r"^book: That hour is taken\.$"):
@@ -59,7 +59,7 @@ async def test_refusal_is_told_to_the_model(bus_node: BusNode) -> None:
 
 
 @pytest.mark.parametrize("code", ["failed", "timed_out", "outcome_unknown"])
-async def test_model_is_told_that_a_booking_may_have_been_made(bus_node: BusNode, code: str) -> None:
+async def test_model_receives_that_a_booking_may_exist(bus_node: BusNode, code: str) -> None:
     """Else it calls the tool again, which is another run, and books twice."""
     running = asyncio.create_task(bus_node.node.remote_tools.run(models_call()))
     await answer(bus_node, code=code, message="Something failed.")
