@@ -42,7 +42,7 @@ def test_a_complete_installation_lacks_nothing(settings: dict[str, str]) -> None
     assert done.stdout.endswith("everything that is needed is there\n")
 
 
-def test_what_does_not_answer_is_named_with_what_to_do(settings: dict[str, str]) -> None:
+def test_names_services_that_do_not_answer_and_the_remedy(settings: dict[str, str]) -> None:
     gone = f"127.0.0.1:{free_port()}"
     storage = f"s3://bucket?endpoint=http://{gone}&region=x"
     lacking = {"DATABASE_URL": f"postgresql://a:s3cret@{gone}/x", "REDIS_URL": f"redis://a:s3cret@{gone}"}

@@ -246,7 +246,7 @@ def test_links_in_emails_lead_to_the_portal_or_to_the_console(
         ("admin", {"aiohttp", "redis", "stripe", "control.services"}),
     ],
 )
-def test_what_a_command_does_not_use_is_not_loaded(command: str, needless: set[str]) -> None:
+def test_commands_load_only_what_they_use(command: str, needless: set[str]) -> None:
     script = f"""
 import runpy, sys
 sys.argv[1:] = ["{command}", "--help"]

@@ -49,7 +49,7 @@ def nested(levels: int) -> dict[str, Any]:
         (make_object(**{f"a{index}": {**TEXT, "description": "x" * 400} for index in range(30)}), "at most 8 KiB"),
     ],
 )
-def test_what_vendors_do_not_take_is_refused(schema: dict[str, Any], fault: str) -> None:
+def test_rejects_schemas_that_vendors_do_not_support(schema: dict[str, Any], fault: str) -> None:
     with pytest.raises(ValueError, match=fault.replace("(", r"\(").replace("$", r"\$")):
         require_extraction_schema(schema)
 

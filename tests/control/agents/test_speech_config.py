@@ -38,7 +38,7 @@ NGUYEN = {"word": "Nguyen", "say": "win"}
         ({"keyterms": ["x"] * 51}, ("keyterms",), "at most 50"),
     ],
 )
-def test_what_voices_and_recognizers_cannot_take_is_refused(
+def test_rejects_values_that_voices_and_recognizers_do_not_support(
     config: dict[str, Any], field: tuple[str | int, ...], message: str
 ) -> None:
     with pytest.raises(ValidationError, match=message) as refused:

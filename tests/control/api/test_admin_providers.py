@@ -96,7 +96,7 @@ async def test_a_provider_is_created_changed_and_deleted(api: Api, staff: Staff,
         ({"temperature": "hot"}, "option_invalid", "config.llm.temperature", "expected `float"),
     ],
 )
-async def test_what_the_vendor_refuses_is_not_saved_and_its_reason_is_given_back(
+async def test_returns_the_vendors_reason_and_saves_nothing(
     staff: Staff, vendor: ChatVendor, changed: dict[str, Any], code: str, param: str, words: str
 ) -> None:
     body = new_provider(vendor)

@@ -108,7 +108,7 @@ async def test_life_of_a_key_is_audited_without_its_secret(workspace: KeyWorkspa
 
 
 @pytest.mark.parametrize("fault", ["forged", "truncated", "checksum", "longer", "letters", "other case"])
-async def test_what_is_no_key_is_refused_alike(workspace: KeyWorkspace, fault: str) -> None:
+async def test_rejects_all_invalid_keys_alike(workspace: KeyWorkspace, fault: str) -> None:
     secret = (await workspace.create())["secret"]
     last = "0" if secret[-1] != "0" else "1"
     made = {

@@ -43,7 +43,7 @@ def test_every_figure_is_defined(route: Route) -> None:
 
 
 @pytest.mark.parametrize("route", FIGURES, ids=lambda route: route.path)
-def test_what_may_be_null_is_documented(route: Route) -> None:
+def test_nullable_figures_are_documented(route: Route) -> None:
     nullable = {name for name, schema in figures(route).items() if {"type": "null"} in schema.get("anyOf", [])}
     documented = {
         name for name, cells in table(route).items() if cells[-1] and name not in ("by_provider", "by_workspace")

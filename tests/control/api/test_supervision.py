@@ -91,7 +91,7 @@ async def test_member_listens_with_the_token(workspace: CallWorkspace, valkey_ur
     assert opened.body["token"] not in stored
 
 
-async def test_what_the_node_reports_is_in_the_session_and_the_audit_log(
+async def test_session_and_audit_log_have_the_nodes_report(
     workspace: CallWorkspace, valkey_url: str, tmp_path: Path
 ) -> None:
     async with running_call(workspace, tmp_path, valkey_url) as (call_id, _, _):

@@ -183,7 +183,7 @@ async def test_speech_at_an_address_of_ones_own(tenant: Tenant) -> None:
     assert [(one.guarded, one.options["base_url"]) for one in chosen] == [(True, url)]
 
 
-async def test_what_the_vendor_refuses_is_not_saved(tenant: Tenant, vendor: ChatVendor) -> None:
+async def test_does_not_save_what_the_vendor_rejects(tenant: Tenant, vendor: ChatVendor) -> None:
     reply = await tenant.set("openai", own(vendor, api_key="wrong-key-123"))
     assert (reply.code, reply.body["error"]["param"]) == ("key_refused", "api_key")
     assert "Incorrect API key provided: ***" in reply.body["error"]["message"]

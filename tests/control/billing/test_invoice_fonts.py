@@ -61,7 +61,7 @@ def test_an_invoice_without_such_letters_stays_the_same_file(fonts: tuple[Path, 
     assert "Łukasz" in texts(pdf(1, "Łukasz"))
 
 
-def test_what_is_no_font_is_named(tmp_path: Path) -> None:
+def test_names_a_file_that_is_not_a_font(tmp_path: Path) -> None:
     (tmp_path / "broken.otf").write_bytes(b"no font")
     with pytest.raises(ValueError, match=r"broken\.otf is not a font"):
         list_fonts(tmp_path)

@@ -207,7 +207,9 @@ async def test_jobs_that_wait_keep_no_others_from_the_queue(
     assert found == [1, 2, 2]
 
 
-async def test_who_leaves_after_the_trial_is_billed_nothing(platform: CallPlatform, workspace: LiveWorkspace) -> None:
+async def test_workspace_that_leaves_after_the_trial_is_not_billed(
+    platform: CallPlatform, workspace: LiveWorkspace
+) -> None:
     """Not even for the number that is kept until the workspace is purged."""
     number = (
         "INSERT INTO phone_numbers (id, workspace_id, phone_number, carrier, status, monthly_price, created_at) "

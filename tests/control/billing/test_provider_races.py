@@ -166,7 +166,7 @@ async def test_an_invoice_that_a_card_pays_meanwhile_is_not_settled_by_hand(work
         await worker.provider.settle_invoice(invoice["stripe_invoice_id"])
 
 
-async def test_what_staff_closed_is_not_due_any_more(worker: StripeWorker) -> None:
+async def test_payments_closed_by_staff_are_no_longer_due(worker: StripeWorker) -> None:
     """Its webhook was lost: the charge that was due would be found each minute, before those of others."""
     workspace_id = await make_workspace(worker, "pm_card_chargeCustomerFail")
     await worker.run()

@@ -70,7 +70,7 @@ async def test_without_redis_transfers_end_within_a_minute_of_their_granted_time
         assert scene.at <= 45 + 60
 
 
-async def test_what_was_said_before_a_transfer_is_counted_once(platform: CallPlatform) -> None:
+async def test_time_before_a_transfer_is_counted_once(platform: CallPlatform) -> None:
     """Four minutes are in the ledger then: six are left for the transfer."""
     scene = await make_scene(platform, 10 * PRICE)
     assert await scene.ring(FOREVER)

@@ -90,7 +90,7 @@ async def test_a_worker_killed_before_or_after_the_request_counts_nothing_twice(
 
 
 @pytest.mark.parametrize("kind", ["rate_limited", "error", "error_after", "reset"])
-async def test_what_fails_is_sent_by_the_next_run_and_others_meanwhile(
+async def test_next_run_sends_failed_usage_and_other_usage_continues(
     worker: StripeWorker, kind: StripeFaultKind
 ) -> None:
     (_, first), (_, second) = await make_customer(worker, 90), await make_customer(worker, 60)

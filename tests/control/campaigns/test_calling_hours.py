@@ -149,7 +149,7 @@ def test_a_number_without_a_zone_is_never_called() -> None:
     assert next_allowed(datetime(2026, 11, 26, tzinfo=UTC), (), every_day("00:00", "24:00")) is None
 
 
-def test_what_is_no_time_and_no_zone_is_an_error() -> None:
+def test_rejects_naive_times_and_unknown_time_zones() -> None:
     with pytest.raises(ValueError, match="without a zone"):
         next_allowed(datetime(2026, 11, 26), ["UTC"], every_day("08:00", "21:00"))
     with pytest.raises(ValueError, match="Mars/Olympus"):

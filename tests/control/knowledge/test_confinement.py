@@ -104,7 +104,7 @@ def try_all(
     return held, results
 
 
-def test_what_the_kernel_has_is_held(attempts: Attempts) -> None:
+def test_limits_that_the_kernel_supports_are_enforced(attempts: Attempts) -> None:
     assert attempts[0] == kernel_has()
 
 

@@ -104,7 +104,7 @@ def test_a_row_that_is_too_long_for_a_result_does_not_hide_those_after_it() -> N
     assert "shortened" in first.structured
 
 
-def test_what_cannot_be_cut_is_refused_with_its_size() -> None:
+def test_rejects_results_that_cannot_be_shortened_and_gives_their_size() -> None:
     found = result_of("get_charges", {"days": {f"day {number}": {"x": 1} for number in range(10_000)}})
     assert found.is_error and "more than the 40000" in found.text and len(found.text) < 200
 

@@ -89,7 +89,7 @@ def test_a_page_has_one_cursor_and_a_bounded_limit() -> None:
     assert "%2B" not in json.dumps(schema)
 
 
-def test_what_dials_demands_a_key_against_repeats() -> None:
+def test_tools_that_dial_require_an_idempotency_key() -> None:
     assert all_tools()["place_call"].required == ("idempotency_key", "agent_id", "phone_number_to_call")
 
 

@@ -94,7 +94,7 @@ def test_an_address_that_is_being_registered_is_taken_where_an_order_can_wait_fo
     assert choose_holder(wanted(), [late, registered], []) == HolderChoice(registered.id)
 
 
-def test_what_is_missing_is_named() -> None:
+def test_names_missing_documents() -> None:
     assert fault(wanted(BOTH), [address()], []) == ("bundle_required", "bundle_id")
     assert fault(wanted(LOCAL), [address("GB")], []) == ("address_required", "address_id")
     assert fault(wanted(LOCAL), [address(status="rejected")], []) == ("address_required", "address_id")

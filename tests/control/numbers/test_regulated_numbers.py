@@ -65,7 +65,7 @@ async def test_the_address_of_the_bundle_is_used_where_the_workspace_has_none(ou
     assert ours.regulated.owned(f"{BERLIN}002").settings["AddressSid"] == inside
 
 
-async def test_what_the_carrier_refuses_is_told_in_a_sentence(ours: RegulatedWorkspace) -> None:
+async def test_carriers_refusal_is_explained_in_a_sentence(ours: RegulatedWorkspace) -> None:
     """Twilio's rules changed after the order was taken."""
     address = await ours.register(ABROAD)
     ordered = await ours.order(f"{LONDON}010")

@@ -108,7 +108,7 @@ _FORGED = (
         ),
     ],
 )
-async def test_what_the_owner_changes_is_found(
+async def test_detects_changes_by_the_database_owner(
     worker: Pool, fresh_database_url: str, attack: str, found: list[tuple[str, int]]
 ) -> None:
     await write_two_seals(worker)

@@ -135,7 +135,7 @@ async def test_no_signature_and_the_clients_secret_are_no_signatures(peer: Forgi
             await complete(peer)
 
 
-async def test_what_is_no_token_is_refused(peer: ForgingPeer) -> None:
+async def test_rejects_an_invalid_token(peer: ForgingPeer) -> None:
     for token in ("x", "a.b.c", "A" * 20_000, unsigned({"alg": "RS256", "kid": 7}, {}) + ".AAAA"):
         peer.token = token
         with pytest.raises(SignInRefused):

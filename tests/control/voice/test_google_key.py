@@ -57,7 +57,7 @@ async def test_another_accounts_key_is_refused(address: str) -> None:
         (in_base64(json.dumps({**json.loads(make_key_file("a")), "private_key": "x"})), "private_key cannot be read"),
     ],
 )
-async def test_what_is_no_key_file_is_refused_without_a_request(address: str, key: str, words: str) -> None:
+async def test_rejects_an_invalid_key_file_without_a_request(address: str, key: str, words: str) -> None:
     with pytest.raises(ProbeFailed, match=words) as raised:
         await probe(provider(address, key), 5.0)
     assert raised.value.is_key_refused

@@ -38,7 +38,7 @@ def test_words_of_vendors(body: Any, words: str) -> None:
     assert read_words(json.dumps(body).encode(), KEY) == words
 
 
-def test_what_is_no_json_says_nothing() -> None:
+def test_ignores_a_body_that_is_not_json() -> None:
     assert read_words(f"<html>{KEY}".encode(), KEY) == ""
 
 

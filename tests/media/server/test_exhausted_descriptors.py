@@ -50,7 +50,7 @@ def answers(client: socket.socket) -> bool:
 
 
 @linux_only
-def test_what_is_connected_goes_on_and_what_comes_later_is_served_again(server: tuple[int, int]) -> None:
+def test_connected_calls_continue_and_later_calls_are_served_again(server: tuple[int, int]) -> None:
     pid, port = server
     with ExitStack() as stack:
 

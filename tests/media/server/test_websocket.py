@@ -82,7 +82,7 @@ async def test_text_and_binary_messages_go_both_ways(connection: Connection) -> 
     assert await connection.read(100) == b"\x81\x02\xc3\xa4\x82\x01\x01"
 
 
-async def test_what_is_sent_in_one_pass_is_written_together(
+async def test_messages_of_one_loop_pass_are_written_together(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[bytes] = []
@@ -111,7 +111,7 @@ async def test_sends_pings_until_it_closes(connection: Connection) -> None:
     assert await connection.read(100) == b"\x88\x02\x03\xe8"
 
 
-async def test_what_a_lost_connection_did_not_take_is_dropped(connection: Connection) -> None:
+async def test_drops_messages_that_a_lost_connection_did_not_accept(connection: Connection) -> None:
     connection.ours.send("audio")
     connection.ours.abort()
     connection.ours.send("mark")

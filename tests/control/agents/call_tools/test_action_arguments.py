@@ -80,7 +80,7 @@ def test_arguments_that_fit(arguments: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "changes", [{"read_only": True}, {"method": "GET"}, {"response": {"items": "/found", "fields": {}}}]
 )
-def test_what_a_lookup_asks_for_is_not_the_models_choice(changes: dict[str, Any]) -> None:
+def test_model_does_not_choose_the_arguments_of_a_lookup(changes: dict[str, Any]) -> None:
     action = make_action({"text": TEXT}, **changes)
     asked = {"arguments": {"text": "{{input.text}}"}}
     ((at, fault),) = list_argument_faults(make_tool(**asked), action)

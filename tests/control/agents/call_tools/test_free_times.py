@@ -30,7 +30,7 @@ def shown(free: list[FreeSpan]) -> list[str]:
     return [f"{span.starts_at:%d %H:%M}-{span.ends_at:%H:%M}" for span in free]
 
 
-def test_what_is_taken_is_left_out() -> None:
+def test_free_times_exclude_busy_times() -> None:
     busy = [
         BusySpan(at("2026-12-01T09:00"), at("2026-12-01T10:00")),
         BusySpan(at("2026-12-01T10:20"), at("2026-12-01T12:00")),

@@ -49,7 +49,7 @@ async def test_a_late_analysis_brings_nothing_of_deleted_words_back(platform: Ca
     assert await queued_jobs(platform, call.call_id) == queued, "there is nothing to analyze again"
 
 
-async def test_what_was_found_in_words_that_are_redacted_later_is_deleted(platform: CallPlatform) -> None:
+async def test_deletes_findings_in_words_that_are_redacted_later(platform: CallPlatform) -> None:
     async with served(platform, answering({**EXTRACTED, "summary": "The card begins 4111 1111."})) as vendor:
         call = await end_call(platform, analysis={"extraction": TASTE})
         actor, ours = (await _owner(platform, call.workspace_id)), call.workspace_id

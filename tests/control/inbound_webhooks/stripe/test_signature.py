@@ -89,6 +89,6 @@ def test_events_name_what_changed(
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"id": "evt_1", "type": "invoice.paid", "data": {}}'])
-def test_what_is_no_event_is_refused(body: bytes) -> None:
+def test_rejects_a_body_that_is_not_an_event(body: bytes) -> None:
     with pytest.raises(Malformed):
         parse_event(body)

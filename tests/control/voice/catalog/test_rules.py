@@ -24,7 +24,7 @@ ALLOWED = {"llm": ("model",), "stt": ("model", "keyterm")}
         ({"stt": {"base_url": "https://x.example"}}, "config.stt.base_url"),
     ],
 )
-def test_what_is_no_option_is_named(config: dict[str, Any], param: str) -> None:
+def test_names_unknown_options(config: dict[str, Any], param: str) -> None:
     with pytest.raises(Invalid) as raised:
         require_options(config, ALLOWED, address_kinds=("llm",))
     assert (raised.value.code, raised.value.param) == ("option_unknown", param)

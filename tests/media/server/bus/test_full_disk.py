@@ -21,7 +21,7 @@ def lines(call_id: str, count: int) -> list[bytes]:
     return [encode_event(EventEnvelope(call_id, seq, "2026-11-26T12:00:00Z", CallNudged(seq))) for seq in range(count)]
 
 
-async def test_what_memory_cannot_hold_is_named_and_the_rest_is_kept(tmp_path: Path) -> None:
+async def test_reports_events_that_memory_cannot_hold_and_keeps_the_rest(tmp_path: Path) -> None:
     metrics, folder = Metrics(), tmp_path / "comes-later"
     folder.touch()
     redis = bus_client(f"unix://{tmp_path}/no-valkey.sock", 1.0)
@@ -49,7 +49,7 @@ async def test_what_memory_cannot_hold_is_named_and_the_rest_is_kept(tmp_path: P
     assert [decode_event(line).seq for line in stored] == list(range(publishing.MAX_WAITING))
 
 
-async def test_what_neither_redis_nor_the_disk_took_is_named_at_the_end(tmp_path: Path) -> None:
+async def test_reports_at_the_end_events_that_were_not_stored_anywhere(tmp_path: Path) -> None:
     metrics = Metrics()
     redis = bus_client(f"unix://{tmp_path}/no-valkey.sock", 1.0)
     with ThreadPoolExecutor(1) as disk, capture_logs() as logs:

@@ -92,7 +92,7 @@ async def test_what_one_finds_dead_all_know_and_whoever_heals_it_heals_it_for_al
         assert third.metric("provider_transitions_total", to="healed", **labels) == 1
 
 
-async def test_what_the_staff_took_out_of_service_all_try_last_until_it_is_back(redis_url: str) -> None:
+async def test_all_nodes_follow_a_provider_taken_out_of_service(redis_url: str) -> None:
     async with shared_boards(redis_url) as (one, two):
         await one.sync._states.set_out_of_service([KEY.provider])
         await asyncio.gather(one.wait_usable(False), two.wait_usable(False))
